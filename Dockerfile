@@ -1,0 +1,24 @@
+# The server without a database: the embedded PostgreSQL is for one machine and would be lost with the container, so
+# GOKART_DATABASE_URL (or a secret file of that name in /run/secrets) is required. For the dumps of deleted tenants,
+# mount a volume and name it in GOKART_DATA_DIR.
+
+FROM python:3.13-slim-trixie AS build
+WORKDIR /app
+COPY requirements.txt ./
+RUN python -m venv /app/.venv \
+    && /app/.venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt \
+    && /app/.venv/bin/pip uninstall --yes pip
+COPY . .
+RUN .venv/bin/python -m compileall -q -x '\.venv' .
+
+FROM python:3.13-slim-trixie
+RUN useradd --system --no-create-home --uid 10001 gokart
+WORKDIR /app
+COPY --from=build /app /app
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1
+USER 10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=4s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]
+CMD ["python", "-m", "cli", "serve", "--host", "0.0.0.0", "--port", "8000", "--workers", "4"]

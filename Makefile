@@ -1,0 +1,56 @@
+# `make` alone lists the targets.
+
+BIN = .venv/bin
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+.DEFAULT_GOAL = help
+.PHONY: help demo serve test lint format lock env
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: env ## Fill a demo with a year of data, print its URLs, tokens and curl lines, and serve it
+	@./gokart demo
+
+serve: env ## Serve what is there
+	@./gokart serve
+
+test: lint ## Lint, check types, and run all tests on a real PostgreSQL
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/development ## Check style, types and the Dockerfile
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy .
+	$(BIN)/hadolint Dockerfile
+
+format: .venv/development ## Put the code into the house's form
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+lock: .venv/development ## Write the locks from pyproject.toml; UPGRADE=--upgrade takes the newest versions
+	$(COMPILE) --output-file requirements.txt pyproject.toml
+	$(COMPILE) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
+
+env: .venv/runtime ## Make the environment, .venv, from the lock
+
+# The interpreter can be chosen: make PYTHON=/path/to/python3.13
+.venv/runtime: requirements.txt
+	@for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3); do \
+		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && break; python=; \
+	done; \
+	if [ -z "$$python" ]; then echo "GoKart needs Python 3.11 to 3.14; name one with PYTHON=" >&2; exit 1; fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		echo "This Python cannot make environments. On Debian and Ubuntu, type:" >&2; \
+		echo "  sudo apt install python$$version-venv" >&2; exit 1; \
+	fi; \
+	echo "Making the environment with $$($$python --version) ..."; \
+	$$python -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/development: requirements-dev.txt .venv/runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,138 @@
+"""Who is calling: Authorization header → token → advertiser. Guards for route handlers."""
+
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, NoReturn, cast
+from uuid import UUID
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+
+from auth.last_used import note_use
+from auth.limits import Limit, Limiter
+from auth.tokens import digest, is_well_formed
+from database.pool import connection
+from settings import settings
+from tenants.changes import memory
+from tenants.current import Tenant, current_tenant
+from web.problems import Problem
+from web.requests import header, state_of
+
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+
+per_token: Limiter[tuple[UUID, int]] = Limiter("token")
+failures: Limiter[str] = Limiter("failures")
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A verified token's owner and rights. `advertiser` is None for an ingest token."""
+
+    token: int
+    advertiser: UUID | None
+    advertiser_active: bool
+    singular_enabled: bool
+    scopes: frozenset[str]
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    expires_at: datetime | None
+    limit: Limit
+
+
+def requires(scope: str) -> Guard:
+    """A guard: the caller's token is good (401), may do this (403), and has not asked too much (429)."""
+
+    async def guard(request: AnyConnection, _: BaseRouteHandler) -> None:
+        tenant = current_tenant()
+        address = client_address(request)
+        caller = await authenticate(tenant, header(request.scope, b"authorization"), address)
+        state = state_of(request.scope)
+        state["caller"] = caller
+        state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), token=caller.token)
+        admit(tenant, caller, state)
+        authorize(caller, scope, address)
+        note_use(tenant, caller.token, address)
+
+    return guard
+
+
+def client_address(request: AnyConnection) -> str:
+    """The caller's IP address; empty where there is none, as behind a Unix socket."""
+    try:
+        return str(ip_address(request.client.host if request.client else ""))
+    except ValueError:
+        return ""
+
+
+def caller_of(request: AnyConnection) -> Caller:
+    """The caller that the guard let in."""
+    return cast(Caller, state_of(request.scope)["caller"])
+
+
+async def authenticate(tenant: Tenant, authorization: list[str], address: str) -> Caller:
+    """The owner of a token that is live at this tenant. Raises Problem 401, the same whatever is wrong, or 429."""
+    scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
+    token = token.strip()
+    if scheme.lower() != "apitoken" or not is_well_formed(token):
+        refuse(address)
+    key = digest(token)
+    caller = await memory.recall(tenant.schema, key, lambda: load(tenant, key))
+    if caller is None or (caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)):
+        refuse(address)
+    return caller
+
+
+def refuse(address: str) -> NoReturn:
+    failures.take(address, Limit(settings.failed_token_rate, settings.failed_token_burst))
+    raise Problem(
+        401,
+        "Send one header «Authorization: ApiToken {token}» with a live token of this tenant.",
+        headers={"WWW-Authenticate": "ApiToken"},
+    )
+
+
+def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
+    key = (tenant.id, caller.token)
+    state["headers"].update(per_token.take(key, caller.limit))
+    state["at_end"].append(per_token.hold(key))
+
+
+def authorize(caller: Caller, scope: str, address: str) -> None:
+    """Raises Problem 403, saying what is missing."""
+    if caller.networks and not (address and any(ip_address(address) in network for network in caller.networks)):
+        raise Problem(403, "This token may not be used from this network.")
+    if scope not in caller.scopes:
+        raise Problem(403, f"This token lacks the scope '{scope}'.")
+    if not caller.advertiser_active:
+        raise Problem(403, "This advertiser is paused.")
+    if scope == "singular" and not caller.singular_enabled:
+        raise Problem(403, "Singular cost reporting is not enabled for this advertiser.")
+
+
+async def load(tenant: Tenant, key: bytes) -> Caller | None:
+    async with connection() as db:
+        row = await db.fetchrow(
+            f"""
+            SELECT t.id, t.advertiser, t.scopes, t.networks, t.expires_at, t.rate, t.burst, t.concurrency,
+                coalesce(a.status = 'active', true) AS active, coalesce(a.singular_enabled, false) AS singular_enabled
+            FROM {tenant.schema}.api_token t LEFT JOIN {tenant.schema}.advertiser a ON a.id = t.advertiser
+            WHERE t.digest = $1 AND t.revoked_at IS NULL
+            """,
+            key,
+        )
+    if row is None:
+        return None
+    return Caller(
+        token=row["id"],
+        advertiser=row["advertiser"],
+        advertiser_active=row["active"],
+        singular_enabled=row["singular_enabled"],
+        scopes=frozenset(row["scopes"]),
+        networks=tuple(ip_network(network) for network in row["networks"]),
+        expires_at=row["expires_at"],
+        limit=Limit(
+            rate=row["rate"] or tenant.token_rate or settings.token_rate,
+            burst=row["burst"] or tenant.token_burst or settings.token_burst,
+            concurrency=row["concurrency"] or tenant.token_concurrency or settings.token_concurrency,
+        ),
+    )

@@ -1,0 +1,66 @@
+"""When and from where a token was last used: written at most once a minute for each, off the hot path."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from database.pool import connection
+from tenants.current import Tenant
+
+WRITE_EVERY = 5.0
+AT_MOST_EVERY = timedelta(minutes=1)
+
+log = structlog.get_logger()
+_uses: dict[tuple[str, int], tuple[datetime, str]] = {}
+
+
+def note_use(tenant: Tenant, token: int, address: str) -> None:
+    _uses[tenant.schema, token] = (datetime.now(UTC), address)
+
+
+@contextlib.asynccontextmanager
+async def writing_uses() -> AsyncIterator[None]:
+    """Writes what is noted every few seconds, and at the end of the block."""
+    task = asyncio.create_task(write_for_ever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await write_uses()
+
+
+async def write_for_ever() -> None:
+    while True:
+        await asyncio.sleep(WRITE_EVERY)
+        await write_uses()
+
+
+async def write_uses() -> None:
+    by_schema: dict[str, list[tuple[int, datetime, str]]] = {}
+    for (schema, token), use in _uses.items():
+        by_schema.setdefault(schema, []).append((token, *use))
+    _uses.clear()
+    for schema, uses in by_schema.items():
+        try:
+            await write(schema, uses)
+        except Exception as error:  # noqa: BLE001  # one tenant (being deleted, say) must not stop the others
+            log.warning("last use of tokens was not written", tenant=schema, error=repr(error))
+
+
+async def write(schema: str, uses: list[tuple[int, datetime, str]]) -> None:
+    async with connection() as db:
+        await db.execute(
+            f"""
+            UPDATE {schema}.api_token SET last_used_at = used.at, last_used_from = nullif(used.address, '')::inet
+            FROM unnest($1::int[], $2::timestamptz[], $3::text[]) AS used (id, at, address)
+            WHERE api_token.id = used.id
+                AND (last_used_at IS NULL OR last_used_at <= used.at - $4::interval)
+            """,
+            *map(list, zip(*uses, strict=True)),
+            AT_MOST_EVERY,
+        )

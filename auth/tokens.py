@@ -1,0 +1,53 @@
+"""What a token looks like: gokart_ + 33 random base62 digits (196 bits) + CRC-32 of all before it, 6 digits.
+
+The prefix and the checksum let secret scanners find a leaked token and let us refuse a typo without asking the
+database. Only the SHA-256 digest is stored: the token is random enough that no slow hash is needed.
+"""
+
+import hashlib
+import re
+import secrets
+import string
+import zlib
+
+import msgspec
+
+PREFIX = "gokart_"
+RANDOM_DIGITS = 33
+CHECKSUM_DIGITS = 6
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+SHAPE = re.compile(f"{PREFIX}[0-9A-Za-z]{{{RANDOM_DIGITS + CHECKSUM_DIGITS}}}")
+
+
+class Minted(msgspec.Struct, frozen=True):
+    """A new token, with what may be stored of it."""
+
+    token: str
+    digest: bytes
+    hint: str
+
+
+def mint() -> Minted:
+    body = PREFIX + "".join(secrets.choice(BASE62) for _ in range(RANDOM_DIGITS))
+    token = body + checksum(body)
+    return Minted(token, digest(token), hint(token))
+
+
+def is_well_formed(token: str) -> bool:
+    return bool(SHAPE.fullmatch(token)) and checksum(token[:-CHECKSUM_DIGITS]) == token[-CHECKSUM_DIGITS:]
+
+
+def digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def hint(token: str) -> str:
+    return f"{token[: len(PREFIX) + 4]}…{token[-4:]}"
+
+
+def checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode()), ""
+    for _ in range(CHECKSUM_DIGITS):
+        number, rest = divmod(number, len(BASE62))
+        digits = BASE62[rest] + digits
+    return digits

@@ -1,0 +1,70 @@
+"""gokart advertisers …"""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import click
+from piccolo.columns import Column
+
+from catalog.tables import Advertiser
+from errors import GokartError
+from terminal import console, print_table, run_at
+
+
+@click.group()
+def advertisers() -> None:
+    """Create, list, pause advertisers; switch Singular on and off."""
+
+
+@advertisers.command()
+@click.argument("tenant")
+@click.option("--name", required=True)
+@click.option("--id", "id_", type=click.UUID, help="Its id in GoKart; without it a new one.")
+def create(tenant: str, name: str, id_: UUID | None) -> None:
+    """Make an advertiser of TENANT and print its id."""
+    new = id_ or uuid4()
+
+    async def work() -> None:
+        if await Advertiser.exists().where(Advertiser.id == new):
+            raise GokartError(f"There is an advertiser {new} already.")
+        await Advertiser.insert(Advertiser(id=new, name=name, created_at=datetime.now(UTC)))
+
+    run_at(tenant, work)
+    click.echo(new)
+
+
+@advertisers.command("list")
+@click.argument("tenant")
+def list_(tenant: str) -> None:
+    """List TENANT's advertisers."""
+
+    async def work() -> list[list[str]]:
+        found = await Advertiser.objects().order_by(Advertiser.name)
+        return [[str(a.id), a.name, a.status, "on" if a.singular_enabled else "off"] for a in found]
+
+    print_table(["id", "name", "status", "singular"], run_at(tenant, work), "There is no advertiser yet.")
+
+
+@advertisers.command("set")
+@click.argument("tenant")
+@click.argument("advertiser", type=click.UUID)
+@click.option("--singular/--no-singular", default=None, help="Whether Singular may pull its costs.")
+@click.option("--paused/--active", default=None, help="A paused advertiser's tokens get 403.")
+def set_(tenant: str, advertiser: UUID, singular: bool | None, paused: bool | None) -> None:
+    """Change an ADVERTISER (its id) of TENANT."""
+    values: dict[Column | str, Any] = {}
+    if singular is not None:
+        values["singular_enabled"] = singular
+    if paused is not None:
+        values["status"] = "paused" if paused else "active"
+    if not values:
+        raise click.UsageError("Say what to change: --singular, --no-singular, --paused or --active.")
+
+    async def work() -> None:
+        changed = await Advertiser.update(values).where(Advertiser.id == advertiser).returning(Advertiser.id)
+        if not changed:
+            raise GokartError(f"There is no advertiser {advertiser} at {tenant}.")
+
+    run_at(tenant, work)
+    console.print("Changed.")

@@ -1,0 +1,145 @@
+"""The command line. `gokart COMMAND --help` tells each command's options."""
+
+import errno
+import os
+import signal
+import socket
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from errors import GokartError
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are run, so that --help is quick and starts no database."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.elsewhere: dict[str, tuple[str, str]] = {}
+
+    def add_elsewhere(self, name: str, place: str, summary: str) -> None:
+        """`place` is module:attribute; `summary` what --help shows of it without importing it."""
+        self.elsewhere[name] = (place, summary)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *self.elsewhere])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.elsewhere:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self.elsewhere[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        summaries = {name: command.get_short_help_str() for name, command in self.commands.items()}
+        summaries |= {name: summary for name, (_, summary) in self.elsewhere.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(summaries.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (GokartError, OSError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            fail(error)
+        except Exception as error:
+            if not _is_database_trouble(error):
+                raise
+            fail(error)
+
+
+def fail(error: Exception) -> NoReturn:
+    """Ends the command with the error's text in red, and exit code 1."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, soft_wrap=True).print(Text(f"Error: {error}", style="red"))
+    sys.exit(1)
+
+
+def _is_database_trouble(error: Exception) -> bool:
+    """What a person at the terminal can put right: the server is down, full, or does not let us in."""
+    asyncpg = sys.modules.get("asyncpg")
+    return asyncpg is not None and isinstance(
+        error,
+        asyncpg.PostgresConnectionError
+        | asyncpg.OperatorInterventionError
+        | asyncpg.InsufficientResourcesError
+        | asyncpg.InvalidAuthorizationSpecificationError
+        | asyncpg.InvalidCatalogNameError,
+    )
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """GoKart: cost reports for advertisers and Singular, each tenant in a schema of its own."""
+
+
+@main.command()
+@click.option("--host", help="Address to listen on.  [GOKART_HOST]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.  [GOKART_PORT]")
+@click.option("--workers", type=click.IntRange(1, 64), help="Server processes.  [GOKART_WORKERS]")
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve the API."""
+    from settings import settings
+
+    run_server(host or settings.host, port or settings.port, workers or settings.workers)
+
+
+def run_server(host: str, port: int, workers: int) -> None:
+    """Starts the database and serves until told to stop. Raises GokartError where it cannot listen."""
+    import uvicorn
+
+    import database
+
+    check_free(host, port)
+    os.environ["GOKART_DATABASE_URL"] = database.url()  # worker processes use the server that this one started
+    uvicorn.run(
+        "main:app",
+        host=host,
+        port=port,
+        workers=workers,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def check_free(host: str, port: int) -> None:
+    """Raises GokartError, naming the setting to change, where nobody could listen there."""
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as error:
+        match error.errno:
+            case errno.EADDRINUSE:
+                text = f"Port {port} of {host} is taken: choose a free one with GOKART_PORT or --port"
+            case errno.EACCES:
+                text = f"This user may not listen on port {port}: choose one above 1023 with GOKART_PORT or --port"
+            case _:
+                text = f"{host} is no address of this machine: choose one with GOKART_HOST or --host ({error})"
+        raise GokartError(text) from error
+
+
+main.add_elsewhere("tenants", "tenants.cli:tenants", "Create, list, suspend, resume, delete tenants.")
+main.add_elsewhere("migrate", "tenants.cli:migrate", "Bring the platform and every tenant to the latest schema.")
+main.add_elsewhere("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")
+main.add_elsewhere("tokens", "auth.cli:tokens", "Create, list, rotate, revoke API tokens.")
+
+
+if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # Out through sys.exit, so that what was started here, the embedded database above all, is stopped on the way.
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    main(prog_name="gokart")

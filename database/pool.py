@@ -1,0 +1,53 @@
+"""Connections of this process, taken from Piccolo's pool. What says that the database cannot serve is `Unavailable`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from piccolo_conf import DB
+from settings import settings
+
+Connection = PoolConnectionProxy | asyncpg.Connection
+
+
+class Unavailable(Exception):
+    """The database is unreachable, overloaded, or cancelled a query that took too long: try again later."""
+
+
+CANNOT_SERVE = (
+    OSError,  # refused, no such socket, and TimeoutError
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, starting up, query cancelled
+    asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
+    asyncpg.InterfaceError,  # the connection was closed under us
+)
+
+
+@asynccontextmanager
+async def open_pool() -> AsyncIterator[None]:
+    """Opens no connection yet, so that a process starts, and answers 503, while the database is down."""
+    await DB.start_connection_pool(min_size=0, max_size=settings.database_pool)
+    try:
+        yield
+    finally:
+        await DB.close_connection_pool()
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[Connection]:
+    """One transaction for the block, in which Piccolo's queries run too; its connection for what they cannot say."""
+    async with DB.transaction() as piccolo:
+        yield piccolo.connection
+
+
+@asynccontextmanager
+async def connection() -> AsyncIterator[Connection]:
+    """A connection for the duration of the block. Raises `Unavailable`."""
+    assert DB.pool is not None, "open_pool() comes first"
+    try:
+        async with DB.pool.acquire(timeout=settings.database_wait) as taken:
+            yield taken
+    except CANNOT_SERVE as error:
+        raise Unavailable(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,111 @@
+"""A request body → its records, as JSON texts."""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import zstandard
+from litestar import Request
+
+from settings import settings
+from web.problems import FieldError, Problem
+from web.requests import header
+
+JSON_TYPES = {
+    "application/json",
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/json-lines",
+    "application/x-jsonlines",
+}
+
+
+async def read_records(request: Request[Any, Any, Any]) -> tuple[bytes, str]:
+    """The body as sent and its content encoding. Raises Problem 413 or 415."""
+    types = header(request.scope, b"content-type")
+    if types and types[0].partition(";")[0].strip().lower() not in JSON_TYPES:
+        raise Problem(415, "Send application/json (one object or an array) or application/x-ndjson (an object a line).")
+    encodings = header(request.scope, b"content-encoding")
+    encoding = encodings[0].strip().lower() if encodings else "identity"
+    if len(encodings) > 1 or encoding not in {"identity", "gzip", "zstd"}:
+        raise Problem(415, "Content-Encoding: send gzip, zstd or none.", headers={"Accept-Encoding": "gzip, zstd"})
+    return await request.body(), encoding
+
+
+def records_of(body: bytes, encoding: str) -> Sequence[bytes]:
+    """Of one object, an array, or NDJSON. Work for a thread: a body may be many megabytes. Raises Problem 400, 413."""
+    text = inflate(body, encoding).removeprefix(b"\xef\xbb\xbf").strip()
+    try:
+        if text.startswith(b"["):
+            return [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
+        return objects_of(text)
+    except msgspec.DecodeError as error:
+        raise not_json(str(error)) from error
+
+
+def objects_of(text: bytes) -> Sequence[bytes]:
+    """One object, which may span lines, or an object a line, of which a broken one is a record to reject."""
+    if not text.startswith(b"{"):
+        raise not_json("it is neither an object nor an array, nor objects in lines")
+    try:
+        msgspec.json.decode(text)
+        return [text]
+    except msgspec.DecodeError as error:
+        lines = [line for line in text.split(b"\n") if not line.isspace() and line]
+        if len(lines) < 2 or not any(is_json(line) for line in lines):
+            raise not_json(str(error)) from error
+        return lines
+
+
+def is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def not_json(reason: str) -> Problem:
+    message = f"is not JSON: {reason}"
+    return Problem(400, f"The body {message}", errors=[FieldError("body", message)], title="Bad Request")
+
+
+def inflate(body: bytes, encoding: str) -> bytes:
+    """Raises Problem 413 as soon as more than `intake_inflated` bytes would come out."""
+    if encoding == "identity":
+        text = body
+    else:
+        try:
+            text = gunzip(body) if encoding == "gzip" else unzstd(body)
+        except (zlib.error, zstandard.ZstdError, EOFError) as error:
+            message = f"is not {encoding}, as Content-Encoding says: {error}"
+            raise Problem(
+                400, f"The body {message}", errors=[FieldError("body", message)], title="Bad Request"
+            ) from error
+    if len(text) > settings.intake_inflated:
+        raise Problem(413, f"The body inflates to more than {settings.intake_inflated} bytes; send it in parts.")
+    return text
+
+
+def gunzip(body: bytes) -> bytes:
+    text, rest = b"", body
+    while rest:  # a gzip file may have several members
+        member = zlib.decompressobj(wbits=31)
+        text += member.decompress(rest, settings.intake_inflated + 1 - len(text))
+        if len(text) > settings.intake_inflated:
+            return text
+        if not member.eof:
+            raise EOFError("it ends in the middle")
+        rest = member.unused_data
+    return text
+
+
+def unzstd(body: bytes) -> bytes:
+    parts, size = [], 0
+    with zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(body, read_across_frames=True) as reader:
+        while size <= settings.intake_inflated and (part := reader.read(2**20)):
+            parts.append(part)
+            size += len(part)
+    return b"".join(parts)

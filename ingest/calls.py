@@ -1,0 +1,65 @@
+"""What the intake calls share: parsing records one by one, and the log of calls with what they rejected."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from database.pool import Connection
+from ingest.records import Record, RecordError, Reject, id_of
+from ingest.rollups import columns
+
+MOST_REJECTS_KEPT = 1_000  # of one call, in the table; the answer has them all
+
+T = TypeVar("T")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a call's records. `accepted` were new or changed something, `duplicates` changed nothing."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[Reject]
+
+
+def parse_all(
+    records: Iterable[Record], parse: Callable[[Record], T]
+) -> tuple[list[tuple[int, Record, T]], list[Reject]]:
+    """The records that make sense, with their index, and the rejects."""
+    good: list[tuple[int, Record, T]] = []
+    rejects: list[Reject] = []
+    for index, record in enumerate(records):
+        try:
+            good.append((index, record, parse(record)))
+        except RecordError as error:
+            rejects.append(reject(index, record, error))
+    return good, rejects
+
+
+def reject(index: int, record: Record, error: RecordError) -> Reject:
+    return Reject(index, id_of(record), error.field, error.message)
+
+
+async def write_log(db: Connection, schema: str, kind: str, token: int | None, answer: Answer) -> None:
+    """In the call's own transaction: a report's GoKart-Data-Through is the time of the last of these."""
+    call = await db.fetchval(
+        f"""
+        INSERT INTO {schema}.intake (kind, token, accepted, duplicates, rejected)
+        VALUES ($1, $2, $3, $4, $5) RETURNING id
+        """,
+        kind,
+        token,
+        answer.accepted,
+        answer.duplicates,
+        len(answer.rejected),
+    )
+    kept: Sequence[Reject] = answer.rejected[:MOST_REJECTS_KEPT]
+    if kept:
+        await db.execute(
+            f"""
+            INSERT INTO {schema}.intake_reject (intake, index, record, field, message)
+            SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[])
+            """,
+            call,
+            *columns((r.index, r.id, r.field[:100], r.message) for r in kept),
+        )

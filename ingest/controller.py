@@ -1,0 +1,59 @@
+"""POST and PUT /api/v1/ingest/…: the four calls that bring data in."""
+
+from asyncio import to_thread
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Controller, Request, post, put
+
+from auth.callers import caller_of, requires
+from ingest.bodies import read_records, records_of
+from ingest.calls import Answer
+from ingest.catalogue import put_offers, put_partners
+from ingest.conversions import take_conversions
+from ingest.events import take_events
+from tenants.current import Tenant, current_tenant
+from web.requests import state_of
+
+Call = Request[Any, Any, Any]
+
+
+class IngestController(Controller):
+    path = "/api/v1/ingest"
+    guards = [requires("ingest")]
+    tags = ["Data in"]
+
+    @post("/conversions", status_code=200)
+    async def conversions(self, request: Call) -> Answer:
+        """Conversion callbacks, schema v1. The latest `sentAt` of a conversion holds, in whatever order they arrive."""
+        return await answer(request, lambda tenant, records, token: take_conversions(tenant, records, now(), token))
+
+    @post("/events", status_code=200)
+    async def events(self, request: Call) -> Answer:
+        """Views and clicks, each counted once by its id."""
+        return await answer(request, lambda tenant, records, token: take_events(tenant, records, now(), token))
+
+    @put("/offers")
+    async def offers(self, request: Call) -> Answer:
+        """The catalogue's offers, whole: a field left out becomes null."""
+        return await answer(request, put_offers)
+
+    @put("/partners")
+    async def partners(self, request: Call) -> Answer:
+        """The catalogue's partners."""
+        return await answer(request, put_partners)
+
+
+async def answer(request: Call, take: Callable[[Tenant, Sequence[bytes], int], Awaitable[Answer]]) -> Answer:
+    body, encoding = await read_records(request)
+    records = await to_thread(records_of, body, encoding)
+    result = await take(current_tenant(), records, caller_of(request).token)
+    state_of(request.scope)["log"].update(
+        rows=len(records), accepted=result.accepted, duplicates=result.duplicates, rejected=len(result.rejected)
+    )
+    return result
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,162 @@
+"""Conversion callbacks → the conversion's row in the ledger → signed deltas for the roll-ups."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from database.pool import Connection, connection
+from ingest.calls import Answer, parse_all, reject, write_log
+from ingest.keys import create_missing_advertisers, create_missing_offers, create_missing_partners, keys_of
+from ingest.records import Conversion, Record, RecordError, Reject, parse_conversion
+from ingest.rollups import Figures, Pair, apply, columns, quarter_of
+from tenants.current import Tenant
+
+Good = list[tuple[int, Record, Conversion]]
+Deltas = defaultdict[tuple[Pair, datetime], Figures]
+
+
+class State(msgspec.Struct, frozen=True):
+    """A conversion as the ledger has it. `rank` is that of the callback that made it so."""
+
+    id: UUID
+    rank: tuple[int, UUID]
+    occurred_at: datetime
+    cost: int
+    offer: int
+    partner: int
+    status: str
+    rejection_reason: str | None
+    click: UUID | None
+
+
+History = Mapping[UUID, list[State]]  # of each conversion, what the call's callbacks say, in order of arrival
+
+
+async def take_conversions(tenant: Tenant, records: Iterable[Record], now: datetime, token: int | None) -> Answer:
+    """One transaction: durable, counted exactly once, in the next report. Raises `database.pool.Unavailable`."""
+    good, rejects = parse_all(records, lambda record: parse_conversion(record, now))
+    async with connection() as db, db.transaction():
+        history, homeless = await resolve(db, tenant, good)
+        known = await insert_new(db, tenant.schema, history)
+        accepted, deltas = await settle(db, tenant.schema, history, known)
+        await apply(db, tenant.schema, deltas)
+        duplicates = len(good) - len(homeless) - accepted
+        answer = Answer(accepted, duplicates, sorted(rejects + homeless, key=lambda r: r.index))
+        await write_log(db, tenant.schema, "conversions", token, answer)
+    return answer
+
+
+async def resolve(db: Connection, tenant: Tenant, good: Good) -> tuple[History, list[Reject]]:
+    """Makes the advertisers, offers and partners not seen before. Rejects: callbacks for an offer that cannot be."""
+    schema = tenant.schema
+    sent = [conversion for _, _, conversion in good]
+    await create_missing_advertisers(db, schema, {c.advertiser: c.advertiser_name for c in sent if c.advertiser})
+    offers = await keys_of(db, schema, "offer", (c.offer for c in sent))
+    offers |= await create_missing_offers(
+        db, schema, {c.offer: (c.advertiser, c.offer_name) for c in sent if c.offer not in offers and c.advertiser}
+    )
+    partners = await create_missing_partners(db, schema, {c.partner or tenant.id: c.partner_name for c in sent})
+    history: dict[UUID, list[State]] = defaultdict(list)
+    homeless = []
+    for index, record, c in good:
+        if c.offer not in offers:
+            unknown = RecordError(
+                "conversion.offerAdvertiserId", f"is needed: offer {c.offer} has not been seen before"
+            )
+            homeless.append(reject(index, record, unknown))
+            continue
+        partner = partners[c.partner or tenant.id]
+        history[c.id].append(
+            State(c.id, c.rank, c.occurred_at, c.cost, offers[c.offer], partner, c.status, c.rejection_reason, c.click)
+        )
+    return history, homeless
+
+
+async def insert_new(db: Connection, schema: str, history: History) -> set[UUID]:
+    """Writes the conversions not seen before. Returns the ids of the others, each committed: the insert has waited
+    for every other transaction that was writing one of these ids.
+    """
+    rows = [ledger_row(last_sent(history[id_])) for id_ in sorted(history)]
+    if not rows:
+        return set()
+    inserted = await db.fetch(
+        f"""
+        INSERT INTO {schema}.conversion
+            (id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click)
+        SELECT * FROM {LEDGER_ROWS} ON CONFLICT DO NOTHING RETURNING id
+        """,
+        *columns(rows),
+    )
+    return history.keys() - {row["id"] for row in inserted}
+
+
+async def settle(db: Connection, schema: str, history: History, known: set[UUID]) -> tuple[int, Deltas]:
+    """Writes what the callbacks change of known conversions. Returns how many callbacks, in order of arrival, were
+    later than all before them, and what all of it adds to the roll-ups.
+    """
+    before = await lock(db, schema, known)
+    accepted = 0
+    deltas: Deltas = defaultdict(Figures)
+    changed = []
+    for id_, sent in history.items():
+        old = before.get(id_)
+        latest = old
+        for state in sent:
+            if latest is None or state.rank > latest.rank:
+                accepted += 1
+                latest = state
+        if old is not None and latest is not None and latest is not old:
+            count(deltas, old, -1)
+            changed.append(latest)
+        if latest is not None and latest is not old:
+            count(deltas, latest, +1)
+    if changed:
+        await db.execute(
+            f"""
+            UPDATE {schema}.conversion c SET (sent_ticks, callback, occurred_at, cost, offer, partner, status,
+                rejection_reason, click, received_at) = (t.sent_ticks, t.callback, t.occurred_at, t.cost, t.offer,
+                t.partner, t.status, t.rejection_reason, t.click, now())
+            FROM {LEDGER_ROWS} WHERE c.id = t.id
+            """,
+            *columns(map(ledger_row, changed)),
+        )
+    return accepted, deltas
+
+
+async def lock(db: Connection, schema: str, ids: set[UUID]) -> dict[UUID, State]:
+    """These conversions as they are; nobody else changes them before this transaction ends."""
+    rows = await db.fetch(
+        f"""
+        SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+        FROM {schema}.conversion WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+        """,
+        list(ids),
+    )
+    return {row[0]: State(row[0], (row[1], row[2]), *row[3:]) for row in map(tuple, rows)}
+
+
+def count(deltas: Deltas, state: State, sign: int) -> None:
+    """Only a Success counts and costs."""
+    if state.status == "Success":
+        bucket = (state.offer, state.partner), quarter_of(state.occurred_at)
+        deltas[bucket].add(Figures(conversions=sign, cost=sign * state.cost))
+
+
+def last_sent(states: list[State]) -> State:
+    return max(states, key=lambda state: state.rank)
+
+
+LEDGER_ROWS = """unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::int[], $7::int[],
+    $8::text[], $9::text[], $10::uuid[])
+    AS t (id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click)"""
+
+
+def ledger_row(state: State) -> tuple[object, ...]:
+    ticks, callback = state.rank
+    return (
+        state.id, ticks, callback, state.occurred_at, state.cost, state.offer, state.partner, state.status,
+        state.rejection_reason, state.click,
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""The catalogue's integer keys for the ids that records name, making what callbacks may make."""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from database.pool import Connection
+from ingest.rollups import columns
+
+
+async def keys_of(db: Connection, schema: str, table: str, ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Keys of the offers or partners that exist."""
+    rows = await db.fetch(f"SELECT id, key FROM {schema}.{table} WHERE id = ANY($1::uuid[])", list(set(ids)))
+    return {row["id"]: row["key"] for row in rows}
+
+
+async def create_missing_advertisers(db: Connection, schema: str, names: Mapping[UUID, str | None]) -> None:
+    """An advertiser sent without a name goes by its id until the catalogue names it."""
+    known = {
+        row["id"]
+        for row in await db.fetch(f"SELECT id FROM {schema}.advertiser WHERE id = ANY($1::uuid[])", list(names))
+    }
+    missing = sorted((id_, name or str(id_)) for id_, name in names.items() if id_ not in known)
+    if missing:
+        await db.execute(
+            f"""
+            INSERT INTO {schema}.advertiser (id, name) SELECT * FROM unnest($1::uuid[], $2::text[])
+            ON CONFLICT DO NOTHING
+            """,
+            *columns(missing),
+        )
+
+
+async def create_missing_partners(db: Connection, schema: str, names: Mapping[UUID, str | None]) -> dict[UUID, int]:
+    """The keys of all of them."""
+    keys = await keys_of(db, schema, "partner", names)
+    missing = sorted((id_, name or str(id_)) for id_, name in names.items() if id_ not in keys)
+    if missing:
+        await db.execute(
+            f"""
+            INSERT INTO {schema}.partner (id, name) SELECT * FROM unnest($1::uuid[], $2::text[])
+            ON CONFLICT DO NOTHING
+            """,
+            *columns(missing),
+        )
+        keys |= await keys_of(db, schema, "partner", [id_ for id_, _ in missing])
+    return keys
+
+
+async def create_missing_offers(
+    db: Connection, schema: str, offers: Mapping[UUID, tuple[UUID, str | None]]
+) -> dict[UUID, int]:
+    """From an offer's id to its advertiser (which exists) and name. The keys of all of them."""
+    keys = await keys_of(db, schema, "offer", offers)
+    missing = sorted((id_, adv, name or str(id_)) for id_, (adv, name) in offers.items() if id_ not in keys)
+    if missing:
+        await db.execute(
+            f"""
+            INSERT INTO {schema}.offer (id, advertiser, name) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[])
+            ON CONFLICT DO NOTHING
+            """,
+            *columns(missing),
+        )
+        keys |= await keys_of(db, schema, "offer", [id_ for id_, *_ in missing])
+    return keys

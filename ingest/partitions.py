@@ -1,0 +1,60 @@
+"""The event ledger's months. Each is unique by event id; one is made when its first event comes."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from database.pool import Connection
+from tenants.current import Tenant
+
+_made: set[tuple[UUID, date]] = set()  # never dropped while events of that month are still taken
+
+
+async def ensure_months(db: Connection, tenant: Tenant, days: Iterable[date]) -> None:
+    """Outside of the transaction that takes the events in: waits for nobody who does."""
+    for month in sorted({day.replace(day=1) for day in days}):
+        if (tenant.id, month) not in _made:
+            await make_month(db, tenant.schema, month)
+            _made.add((tenant.id, month))
+
+
+async def make_month(db: Connection, schema: str, month: date) -> None:
+    name = f"event_{month:%Y_%m}"
+    async with db.transaction():
+        await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{schema}.{name}")
+        if await db.fetchval("SELECT to_regclass($1)", f"{schema}.{name}"):
+            return
+        # ATTACH, unlike CREATE … PARTITION OF, lets other transactions go on writing events meanwhile.
+        await db.execute(
+            f"""
+            CREATE TABLE {schema}.{name} (LIKE {schema}.event);
+            CREATE UNIQUE INDEX ON {schema}.{name} (id);
+            ALTER TABLE {schema}.event ATTACH PARTITION {schema}.{name}
+                FOR VALUES FROM ('{start(month)}') TO ('{start(next_month(month))}');
+            """
+        )
+
+
+async def drop_months_before(db: Connection, schema: str, oldest: datetime) -> list[str]:
+    """Drops the months that end at or before `oldest`; no report changes by it. Returns their tables."""
+    names = await db.fetch(
+        "SELECT relid::regclass::text AS name FROM pg_partition_tree($1::regclass) WHERE isleaf AND level = 1",
+        f"{schema}.event",
+    )
+    dropped = [name for name in sorted(row["name"] for row in names) if next_month(month_of(name)) <= oldest.date()]
+    for name in dropped:
+        await db.execute(f"DROP TABLE {name}")
+    return dropped
+
+
+def month_of(table: str) -> date:
+    year, month = table.rsplit("_", 2)[-2:]
+    return date(int(year), int(month), 1)
+
+
+def next_month(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def start(month: date) -> str:
+    return datetime(month.year, month.month, 1, tzinfo=UTC).isoformat()

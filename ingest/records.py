@@ -1,0 +1,256 @@
+"""One record of an intake call: what it must be, and what is wrong with it otherwise."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from instants import EPOCH, parse_instant, ticks
+
+MILLIONTH = Decimal("0.000001")
+COST_LIMIT = Decimal(10**9)
+LONGEST_AHEAD = timedelta(days=1)
+NIL = UUID(int=0)
+DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$")]
+Record = bytes | Mapping[str, Any]  # a JSON text, or what a CSV line or a stream parser made of one
+
+
+class Reject(msgspec.Struct, frozen=True):
+    """Why a record was not taken. `index` counts the records of a call from 0; `id` is the record's own, if any."""
+
+    index: int
+    id: str | None
+    field: str
+    message: str
+
+
+def storable(text: str) -> str:
+    """PostgreSQL's text has no NUL."""
+    return text.replace("\x00", "\\0")
+
+
+class RecordError(Exception):
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = storable(field)
+        self.message = storable(message)
+
+
+class Event(msgspec.Struct, rename="camel"):
+    """A view or a click, as sent."""
+
+    id: UUID
+    type: Literal["view", "click"]
+    offer_id: UUID
+    occurred_at: str
+    partner_id: UUID | None = None
+
+
+class OfferRecord(msgspec.Struct, rename="camel"):
+    """An offer of the catalogue, whole: what is left out is null."""
+
+    id: UUID
+    name: Name
+    advertiser_id: UUID
+    advertiser_name: Name | None = None
+    campaign_name: Text | None = None
+    app_name: Text | None = None
+    store_id: Text | None = None
+    os: Literal["IOS", "ANDROID", "WEB"] | None = None
+
+
+class PartnerRecord(msgspec.Struct):
+    id: UUID
+    name: Name
+
+
+class ConversionRecord(msgspec.Struct, rename="camel"):
+    """The part of a callback that is read here."""
+
+    conversion_id: UUID
+    status: Literal["Pending", "Success", "Rejected"]
+    offer_id: UUID
+    offer_name: Name | None = None
+    offer_advertiser_id: UUID | None = None
+    offer_advertiser_name: Name | None = None
+    partner_id: UUID | None = None
+    partner_name: Name | None = None
+    revenue: Any = None  # null, a number, or a decimal string: `millionths` tells
+    user_completed_at: str | None = None
+    created_at: str | None = None
+    rejection_reason: Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")] | None = None
+    click_id: UUID | None = None
+
+
+class Callback(msgspec.Struct, rename="camel"):
+    """A conversion callback, schema v1, as sent."""
+
+    sent_at: str
+    conversion: ConversionRecord
+    id: UUID | None = None
+
+
+class Conversion(msgspec.Struct):
+    """A callback that makes sense. Of two for one conversion the greater `rank` holds: the later sent, and for two sent
+    in the same tick the one with the greater id, so that the order of arrival never matters.
+    """
+
+    id: UUID
+    rank: tuple[int, UUID]
+    status: Literal["Pending", "Success", "Rejected"]
+    occurred_at: datetime
+    cost: int
+    offer: UUID
+    offer_name: str | None
+    advertiser: UUID | None
+    advertiser_name: str | None
+    partner: UUID | None
+    partner_name: str | None
+    rejection_reason: str | None
+    click: UUID | None
+
+
+T = TypeVar("T", Event, OfferRecord, PartnerRecord)
+
+
+def parse_plain(record: Record, kind: type[T]) -> T:
+    """A record whose keys come in camelCase only. Raises RecordError."""
+    try:
+        if isinstance(record, bytes):
+            decoded: T = decoder(kind).decode(record)
+            return decoded
+        return msgspec.convert(record, kind, strict=False)
+    except msgspec.DecodeError as error:
+        raise explained(error) from error
+
+
+@cache
+def decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+anything = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def parse_callback(record: Record) -> Callback:
+    """Keys in camelCase or, from older senders, PascalCase. Raises RecordError."""
+    try:
+        content = anything.decode(record) if isinstance(record, bytes) else record
+        return msgspec.convert(camel_keys(content), Callback, strict=isinstance(record, bytes))
+    except msgspec.DecodeError as error:
+        raise explained(error) from error
+
+
+def camel_keys(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key[:1].lower() + key[1:]: camel_keys(inner) for key, inner in value.items()}
+    return value
+
+
+def parse_conversion(record: Record, now: datetime) -> Conversion:
+    """Raises RecordError, naming the callback's field."""
+    callback = parse_callback(record)
+    sent = callback.conversion
+    sent_at = instant("sentAt", callback.sent_at, now)
+    occurred = ("userCompletedAt", sent.user_completed_at) if sent.user_completed_at else ("createdAt", sent.created_at)
+    if not occurred[1]:
+        raise RecordError(
+            "conversion.userCompletedAt", "is needed, or createdAt: the time at which the conversion counts"
+        )
+    return Conversion(
+        id=sent.conversion_id,
+        rank=(ticks(callback.sent_at, sent_at), callback.id or NIL),
+        status=sent.status,
+        occurred_at=instant(f"conversion.{occurred[0]}", occurred[1], now),
+        cost=millionths("conversion.revenue", sent.revenue),
+        offer=sent.offer_id,
+        offer_name=sent.offer_name,
+        advertiser=sent.offer_advertiser_id,
+        advertiser_name=sent.offer_advertiser_name,
+        partner=sent.partner_id,
+        partner_name=sent.partner_name,
+        rejection_reason=sent.rejection_reason,
+        click=sent.click_id,
+    )
+
+
+def instant(field: str, text: str, now: datetime, *, oldest: datetime = EPOCH) -> datetime:
+    """A date-time between `oldest` and a day after `now`, in UTC. Raises RecordError."""
+    try:
+        value = parse_instant(text if len(text) > len("2025-05-19") else "")
+    except ValueError as error:
+        raise RecordError(field, f"{text!r} is not a date-time such as 2025-05-19T15:36:26.846Z") from error
+    if value > now + LONGEST_AHEAD:
+        raise RecordError(field, f"{text} is more than a day ahead of now")
+    if value < oldest:
+        raise RecordError(field, f"{text} is before {oldest.isoformat()}, the oldest that is taken")
+    return value
+
+
+def millionths(field: str, revenue: object) -> int:
+    """Exactly what was sent, rounded half-even to six places. Raises RecordError."""
+    value = decimal(revenue)
+    if value is None:
+        raise RecordError(field, f"{revenue!r} is not a decimal number")
+    if value < 0 or value >= COST_LIMIT:
+        raise RecordError(field, f"{revenue} is not between 0 and 1000000000 (exclusive)")
+    # One step: a product would first be rounded to the context's 28 digits.
+    rounded = value.quantize(MILLIONTH, ROUND_HALF_EVEN)
+    if rounded >= COST_LIMIT:
+        raise RecordError(field, f"{revenue} is not between 0 and 1000000000 (exclusive)")
+    return int(rounded.scaleb(6))
+
+
+PATH = re.compile(r"^(?P<message>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
+MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
+
+
+def decimal(value: object) -> Decimal | None:
+    match value:
+        case None:
+            return Decimal(0)
+        case Decimal():
+            return value
+        case int() if not isinstance(value, bool):
+            return Decimal(value)
+        case str() if DECIMAL.fullmatch(value):
+            with suppress(InvalidOperation):  # of an exponent beyond all bounds
+                return Decimal(value)
+    return None
+
+
+def explained(error: msgspec.DecodeError) -> RecordError:
+    """msgspec's «Expected `str`, got `int` - at `$.conversion.status`» as a field and a message."""
+    if not isinstance(error, msgspec.ValidationError):
+        return RecordError("", f"is not JSON: {error}")
+    match = PATH.match(str(error))
+    assert match is not None
+    path = (match["path"] or "").removeprefix("$").removeprefix(".")
+    message = match["message"]
+    if missing := MISSING.match(message):
+        return RecordError(".".join(filter(None, [path, missing["name"]])), "is required")
+    return RecordError(path, message[:1].lower() + message[1:])
+
+
+class AnyId(msgspec.Struct):
+    id: Any = None
+    Id: Any = None
+
+
+def id_of(record: Record) -> str | None:
+    """The id that a record that was not taken gives for itself, as sent."""
+    try:
+        found = msgspec.json.decode(record, type=AnyId) if isinstance(record, bytes) else msgspec.convert(record, AnyId)
+    except msgspec.DecodeError:
+        return None
+    value = found.id if found.id is not None else found.Id
+    return value[:200] if isinstance(value, str) and "\x00" not in value else None

@@ -1,0 +1,24 @@
+"""Reading date-times as the field's systems send them: ISO 8601, any offset, up to seven decimals (.NET's ticks)."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SEVENTH_DECIMAL = re.compile(r"[.,]\d{6}(\d)")
+
+
+def parse_instant(text: str) -> datetime:
+    """The instant in UTC; no offset means UTC. Decimals after the sixth are cut off, never rounded: a rounded
+    23:59:59.9999999 would count on the next day. Raises ValueError, also for an instant outside years 1 to 9999.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is not an ISO 8601 date-time") from error
+
+
+def ticks(text: str, instant: datetime) -> int:
+    """Units of 100 nanoseconds since 1970 of `text`, which reads as `instant`."""
+    seventh = SEVENTH_DECIMAL.search(text)
+    return (instant - EPOCH) // timedelta(microseconds=1) * 10 + (int(seventh[1]) if seventh else 0)

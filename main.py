@@ -1,0 +1,50 @@
+"""The app: routes, what goes around them, and what runs beside them. Nothing else."""
+
+from typing import cast
+
+from litestar import Litestar, get
+from litestar.openapi.config import OpenAPIConfig
+from starlette.types import ASGIApp
+from starlette_compress import CompressMiddleware
+
+from auth.last_used import writing_uses
+from database.pool import connection, open_pool
+from ingest.controller import IngestController
+from reporting.controller import CostReportController, SingularController
+from settings import settings
+from tenants.changes import listening, memory
+from tenants.routing import ByHost
+from web.logs import configure_logs
+from web.problems import handle
+from web.proxies import Proxies
+from web.requests import Requests
+
+configure_logs()
+
+
+@get("/healthz", include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    """This process answers."""
+    return {"status": "ok"}
+
+
+@get("/readyz", include_in_schema=False)
+async def readyz() -> dict[str, str]:
+    """This process can use its database (else 503)."""
+    async with connection() as db:
+        await db.execute("SELECT 1", timeout=settings.database_wait)
+    return {"status": "ok"}
+
+
+api = Litestar(
+    route_handlers=[CostReportController, SingularController, IngestController, healthz, readyz],
+    exception_handlers={Exception: handle},
+    lifespan=[lambda _: open_pool(), lambda _: listening(memory), lambda _: writing_uses()],
+    request_max_body_size=settings.intake_body,
+    openapi_config=OpenAPIConfig("GoKart", "1"),
+    logging_config=None,
+)
+
+# Litestar's types of ASGI are its own.
+api_app = cast("ASGIApp", api)
+app = Requests(Proxies(CompressMiddleware(ByHost({"api": api_app}, any_host=api_app))))

@@ -1,0 +1,160 @@
+"""What a report is asked for: query parameters, or the JSON body of the GET, or both where they agree."""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+
+from ingest.rollups import quarter_of
+from instants import parse_instant
+from web.problems import FieldError, Problem, invalid
+from web.requests import header
+
+QUARTER = timedelta(minutes=15)
+DAY = timedelta(days=1)
+LAST_DAY = date(9999, 12, 30)
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+LOST_PLUS = re.compile(r" (\d{2}:?\d{2})$")
+
+COST_REPORT = ("date_from", "date_to", "offerId")
+SINGULAR = ("date_from", "date_to")
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Half-open, UTC; both ends are starts of a quarter of an hour."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return f"{iso(self.start)}/{iso(self.end)}"
+
+
+class Filter(msgspec.Struct, frozen=True):
+    range: Range
+    offer: UUID | None
+
+
+async def read_filter(request: Request[Any, Any, Any], names: tuple[str, ...]) -> Filter:
+    """Of parameters called `names`, matched without case. Raises Problem 400, naming each field that is wrong."""
+    given = collect(query_pairs(request), names)
+    in_body = collect(await body_pairs(request), names)
+    errors = [
+        FieldError(name, f"is {value!r} in the query and {in_body[name]!r} in the body")
+        for name, value in given.items()
+        if name in in_body and in_body[name] != value
+    ]
+    if errors:
+        raise invalid(*errors)
+    return make_filter(in_body | given)
+
+
+def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
+    try:
+        return parse_qsl(request.scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
+    except (UnicodeError, ValueError) as error:
+        raise invalid(FieldError("query", "is not a URL-encoded query string in UTF-8")) from error
+
+
+async def body_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
+    """A null stands for a field left out, as serialisers of the documented filter write it."""
+    body = (await request.body()).strip()
+    if not body:
+        return []
+    content_type = header(request.scope, b"content-type")
+    if content_type and "json" not in content_type[0].lower():
+        raise Problem(415, "A filter in the body is application/json.")
+    try:
+        pairs = json.loads(body, object_pairs_hook=tuple)
+    except (ValueError, RecursionError) as error:
+        raise invalid(FieldError("body", f"is not JSON: {error}")) from error
+    if not isinstance(pairs, tuple):
+        raise invalid(FieldError("body", "is a JSON object with the filter's fields"))
+    return [(name, value) for name, value in pairs if value is not None]
+
+
+def collect(pairs: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> dict[str, str]:
+    """By the documented spelling. A typo that was ignored would return, and bill, everything: so nothing is ignored."""
+    spelling = {name.lower(): name for name in names}
+    given: dict[str, str] = {}
+    errors = []
+    for asked, value in pairs:
+        name = spelling.get(asked.lower())
+        if name is None:
+            errors.append(FieldError(asked, f"is no parameter of this report; there are {', '.join(names)}"))
+        elif name in given:
+            errors.append(FieldError(name, "is given twice"))
+        elif not isinstance(value, str):
+            errors.append(FieldError(name, "is a string"))
+        elif not value.strip():
+            errors.append(FieldError(name, "is empty"))
+        else:
+            given[name] = value.strip()
+    if errors:
+        raise invalid(*errors)
+    return given
+
+
+def make_filter(given: dict[str, str]) -> Filter:
+    errors: list[FieldError] = []
+    values: dict[str, Any] = {}
+    for name, read in ("date_from", read_from), ("date_to", read_to), ("offerId", read_uuid):
+        try:
+            if name in given:
+                values[name] = read(given[name])
+            elif name != "offerId":
+                errors.append(FieldError(name, "is required, such as 2024-01-22"))
+        except ValueError as error:
+            errors.append(FieldError(name, str(error)))
+    if errors:
+        raise invalid(*errors)
+    (first, start), (last, end) = values["date_from"], values["date_to"]
+    if first > last:
+        raise invalid(FieldError("date_from", f"is after date_to: {given['date_from']} > {given['date_to']}"))
+    return Filter(Range(start, end), values.get("offerId"))
+
+
+def read_from(text: str) -> tuple[datetime, datetime]:
+    """The first instant asked for, and the start of its quarter of an hour."""
+    instant = read_instant(text)
+    return instant, quarter_of(instant)
+
+
+def read_to(text: str) -> tuple[datetime, datetime]:
+    """The last instant asked for, and the end of its quarter; of midnight, the day's: so do clients write a date."""
+    instant = read_instant(text)
+    if instant.time() == time():
+        return instant + DAY - timedelta(microseconds=1), instant + DAY
+    return instant, quarter_of(instant) + QUARTER
+
+
+def read_instant(text: str) -> datetime:
+    try:
+        if DATE.fullmatch(text):
+            instant = datetime.combine(date.fromisoformat(text), time(), UTC)
+        else:
+            instant = parse_instant(LOST_PLUS.sub(r"+\1", text))  # a + that was not written as %2B in the URL
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is not an ISO 8601 date (2024-01-22) or date-time (2024-01-22T10:15:00Z) that exists"
+        ) from error
+    if instant.date() > LAST_DAY:
+        raise ValueError(f"{text!r} is after {LAST_DAY}")
+    return instant
+
+
+def read_uuid(text: str) -> UUID:
+    try:
+        return msgspec.convert(text, UUID)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{text!r} is not a UUID") from error
+
+
+def iso(instant: datetime) -> str:
+    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,103 @@
+"""Reports of any size in constant memory, out of PostgreSQL as it makes them.
+
+Every stream owns its connection, has its first chunk before the response starts (so that a query that fails or takes
+too long is answered 503), and ends with an exception where the query does, which breaks the HTTP connection: a report
+cut in the middle never looks like a whole one. At most half of a process's connections stream, so that clients who
+read slowly cannot keep the others from their small reports.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any
+
+import anyio
+import msgspec
+
+from database.pool import Connection, Unavailable, connection
+from reporting.queries import Query
+from reporting.rows import Row
+from settings import settings
+
+NoteRows = Callable[[int], None]
+
+_streams = asyncio.Semaphore(max(1, settings.database_pool // 2))
+
+
+@asynccontextmanager
+async def streaming_connection() -> AsyncIterator[Connection]:
+    """Raises Unavailable."""
+    try:
+        await asyncio.wait_for(_streams.acquire(), settings.database_wait)
+    except TimeoutError as error:
+        raise Unavailable("too many streams under way") from error
+    try:
+        async with connection() as db:
+            yield db
+    finally:
+        _streams.release()
+
+
+async def csv_stream(query: Query, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
+    """CSV with a header row, by COPY."""
+    send, receive = anyio.create_memory_object_stream[bytes](0)
+
+    async def hand_on(chunk: bytes) -> None:
+        async with asyncio.timeout(settings.report_timeout):  # for a client that has stopped reading
+            await send.send(bytes(chunk))  # asyncpg gives a bytearray
+
+    async def copy() -> None:
+        async with send, streaming_connection() as db:
+            status = await db.copy_from_query(query.sql, *query.args, output=hand_on, format="csv", header=True)
+            note_rows(int(status.removeprefix("COPY ")))
+
+    task = asyncio.create_task(copy())
+    try:
+        with suppress(anyio.EndOfStream):
+            while True:
+                async with asyncio.timeout(settings.report_timeout):
+                    chunk = await receive.receive()
+                yield chunk
+        await task
+    except TimeoutError as error:
+        raise Unavailable("the query took too long") from error
+    finally:
+        receive.close()
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+async def json_stream(
+    query: Query, row: Row, opening: bytes, closing: bytes, note_rows: NoteRows
+) -> AsyncGenerator[bytes, None]:
+    """A JSON document whose one array has the query's rows."""
+    rows = 0
+    async with streaming_connection() as db, db.transaction(readonly=True):
+        cursor = await db.cursor(query.sql, *query.args, timeout=settings.report_timeout)
+        before = opening
+        while chunk := await cursor.fetch(settings.stream_rows, timeout=settings.report_timeout):
+            yield before + items(chunk, row)
+            before = b","
+            rows += len(chunk)
+    note_rows(rows)
+    yield closing
+
+
+def items(records: list[Any], row: Row) -> bytes:
+    """The rows as the inside of a JSON array."""
+    return msgspec.json.encode([row.of(record) for record in records])[1:-1]
+
+
+async def begun(stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The same stream, with its first chunk made; raises what that raises."""
+    first = await anext(stream, None)
+
+    async def whole() -> AsyncGenerator[bytes, None]:
+        async with aclosing(stream):
+            if first is not None:
+                yield first
+            async for chunk in stream:
+                yield chunk
+
+    return whole()

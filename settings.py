@@ -1,0 +1,104 @@
+"""Every setting, read once from the environment as GOKART_<NAME>; a secret may also be a file of that name.
+
+Nonsense is refused at start with the variable's name. `docs/settings.md` is the reference table.
+"""
+
+import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "GOKART_"
+PROJECT = Path(__file__).resolve().parent
+
+Network = IPv4Network | IPv6Network
+Hostname = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    base_host: Hostname = Field("localhost", description="What every host name ends in: api.TENANT.BASE_HOST.")
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (), description="Networks (CIDR, comma-separated) whose X-Forwarded-Host, -For and -Proto are believed."
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65_535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes.")
+
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://… of a server of your own; without it an embedded PostgreSQL is run."
+    )
+    listen_url: SecretStr | None = Field(
+        None, description="A direct URL for LISTEN, where database_url goes through PgBouncer."
+    )
+    data_dir: Path = Field(PROJECT / ".data", description="Where the embedded PostgreSQL and dumps live.")
+    database_pool: int = Field(10, ge=1, le=500, description="Connections of each server process.")
+    database_wait: Seconds = Field(5, description="Longest wait for a free connection before 503.")
+
+    report_timeout: Seconds = Field(30, description="A report's query that takes longer is cancelled: 503.")
+    stream_rows: int = Field(2_000, ge=1, description="A JSON report of more rows is streamed.")
+
+    token_rate: float = Field(10, gt=0, description="Requests a second that a token may sustain.")
+    token_burst: int = Field(100, ge=1, description="Requests that a rested token may make at once.")
+    token_concurrency: int = Field(8, ge=1, description="Requests of a token under way at a time.")
+    failed_token_rate: float = Field(1, gt=0, description="Refused tokens a second that an address may sustain.")
+    failed_token_burst: int = Field(60, ge=1, description="Refused tokens that a rested address may send at once.")
+
+    intake_body: int = Field(32 * 2**20, ge=1024, description="Largest body of an intake call as sent.")
+    intake_inflated: int = Field(128 * 2**20, ge=1024, description="Largest body of an intake call inflated.")
+    event_retention_days: int | None = Field(
+        None, ge=32, description="Views and clicks older than this are refused and may be pruned from the ledger."
+    )
+
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: console on a terminal, else JSON."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def split_networks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url", "listen_url")
+    @classmethod
+    def is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("should be a postgresql:// URL")
+        return value
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of this process; ends it with a line for each setting that makes no sense."""
+        named = os.environ.get(f"{PREFIX}SECRETS_DIR")
+        folder = Path(named or "/run/secrets")
+        secrets = folder if folder.is_dir() else None
+        if named and not secrets:
+            refuse([f"{PREFIX}SECRETS_DIR: {named} is not a directory"])
+        given = {*os.environ, *(file.name.upper() for file in secrets.iterdir())} if secrets else set(os.environ)
+        known = {f"{PREFIX}{name}".upper() for name in cls.model_fields} | {f"{PREFIX}SECRETS_DIR"}
+        unknown = [f"{name}: no such setting" for name in sorted(given - known) if name.startswith(PREFIX)]
+        try:
+            loaded = cls(_secrets_dir=secrets)
+        except ValidationError as error:
+            refuse(unknown + [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()])
+        if unknown:
+            refuse(unknown)
+        return loaded
+
+
+def refuse(problems: list[str]) -> NoReturn:
+    raise SystemExit("Refusing to start:\n  " + "\n  ".join(problems))
+
+
+settings = Settings.load()

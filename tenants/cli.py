@@ -1,0 +1,114 @@
+"""gokart tenants …, gokart migrate"""
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from errors import GokartError
+from settings import settings
+from tenants import lifecycle
+from tenants.migrations import Outcome, latest_version, migrate_platform, migrate_tenants
+from tenants.tables import TenantRow
+from terminal import console, print_table, run
+
+
+@click.group()
+def tenants() -> None:
+    """Create, list, suspend, resume, delete tenants."""
+
+
+@tenants.command()
+@click.argument("tenant")
+@click.option("--name", required=True, help="Display name, and the publisher's name for conversions without a partner.")
+def create(tenant: str, name: str) -> None:
+    """Create TENANT, its label in host names (api.TENANT.…)."""
+
+    async def work() -> None:
+        await migrate_platform()
+        await lifecycle.create(tenant, name)
+
+    run(work)
+    console.print(f"Created {tenant}: https://api.{tenant}.{settings.base_host}/docs")
+
+
+@tenants.command("list")
+def list_() -> None:
+    """List the tenants."""
+
+    async def work() -> list[TenantRow]:
+        await migrate_platform()
+        return await TenantRow.objects().order_by(TenantRow.slug)
+
+    rows = run(work)
+    latest = latest_version()
+    print_table(
+        ["tenant", "name", "status", "created", "schema version"],
+        [
+            [
+                r.slug,
+                r.name,
+                r.status,
+                f"{r.created_at:%Y-%m-%d}",
+                str(r.version) + (" (old)" if r.version != latest else ""),
+            ]
+            for r in rows
+        ],
+        "There is no tenant yet: gokart tenants create NAME --name 'Display Name'",
+    )
+
+
+@tenants.command()
+@click.argument("tenant")
+def suspend(tenant: str) -> None:
+    """Answer 403 on TENANT's hosts; nothing is lost."""
+    run(lambda: lifecycle.set_status(tenant, "suspended"))
+    console.print(f"Suspended {tenant}.")
+
+
+@tenants.command()
+@click.argument("tenant")
+def resume(tenant: str) -> None:
+    """Undo suspend."""
+    run(lambda: lifecycle.set_status(tenant, "active"))
+    console.print(f"Resumed {tenant}.")
+
+
+@tenants.command()
+@click.argument("tenant")
+@click.option("--no-dump", is_flag=True, help="Do not keep a dump of the data.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(tenant: str, no_dump: bool, yes: bool) -> None:
+    """Delete TENANT with all its data, keeping a dump."""
+    found = run(lambda: lifecycle.find(tenant))
+    if (
+        not yes
+        and click.prompt(f"This deletes {found.name} with all its data. Type its name, {tenant}, to go on") != tenant
+    ):
+        raise GokartError("Nothing was deleted.")
+    path = run(lambda: lifecycle.delete(tenant, keep_dump=not no_dump))
+    console.print(f"Deleted {tenant}." + (f" Its data is in {path} (for pg_restore)." if path else ""), soft_wrap=True)
+
+
+@click.command()
+@click.argument("tenants", nargs=-1, metavar="[TENANT]...")
+def migrate(tenants: tuple[str, ...]) -> None:
+    """Bring the platform and every tenant (or those named) to the latest schema."""
+    outcomes = run(lambda: migrate_with_progress(list(tenants)))
+    failed = [outcome for outcome in outcomes if outcome.error]
+    changed = sum(1 for outcome in outcomes if outcome.ran)
+    console.print(f"{changed} migrated, {len(outcomes) - changed - len(failed)} up to date, {len(failed)} failed.")
+    if failed:
+        lines = "\n".join(f"  {outcome.slug}: {outcome.error}" for outcome in failed)
+        raise GokartError(f"left as they were:\n{lines}")
+
+
+async def migrate_with_progress(slugs: list[str]) -> list[Outcome]:
+    await migrate_platform()
+    slugs = slugs or await TenantRow.select(TenantRow.slug).order_by(TenantRow.slug).output(as_list=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    outcomes = []
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("Migrating", total=len(slugs))
+        async for outcome in migrate_tenants(slugs):
+            outcomes.append(outcome)
+            progress.update(task, advance=1, description=f"Migrating {outcome.slug}")
+    return outcomes

@@ -1,0 +1,46 @@
+"""Host name → tenant."""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from database.pool import connection
+from settings import settings
+from tenants.changes import memory
+from tenants.current import SLUG, Tenant, schema_of
+from tenants.tables import TENANT_COLUMNS, tenant_of
+
+HOST = re.compile(r"([a-z0-9.-]{1,253}?)\.?(?::[0-9]{1,5})?")
+
+
+class Host(msgspec.Struct, frozen=True):
+    """`slug` is None for the platform's own host, admin.<base>."""
+
+    kind: Literal["api", "app", "admin"]
+    slug: str | None
+
+
+def parse_host(header: str) -> Host | None:
+    """What a Host header names, compared without case; a port and a trailing dot are allowed. None: nothing of ours."""
+    match = HOST.fullmatch(header.lower())
+    if match is None or not match[1].endswith(f".{settings.base_host}"):
+        return None
+    match match[1].removesuffix(f".{settings.base_host}").split("."):
+        case ["admin"]:
+            return Host("admin", None)
+        case ["api" | "app" as kind, slug] if SLUG.fullmatch(slug):
+            return Host("api" if kind == "api" else "app", slug)
+        case _:
+            return None
+
+
+async def find_tenant(slug: str) -> Tenant | None:
+    """Costs no query for a tenant seen before. Raises `database.pool.Unavailable`."""
+
+    async def load() -> Tenant | None:
+        async with connection() as db:
+            row = await db.fetchrow(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = $1", slug)
+        return tenant_of(dict(row)) if row else None
+
+    return await memory.recall(schema_of(slug), None, load)

@@ -1,0 +1,87 @@
+"""Creating, suspending, resuming and deleting tenants. Each is one transaction; every worker hears of it at once."""
+
+import os
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from asyncpg import UniqueViolationError
+
+from database.embedded import binary
+from database.pool import transaction
+from database.urls import for_command_line
+from errors import GokartError
+from piccolo_conf import DB
+from settings import settings
+from tenants.current import Tenant, schema_of
+from tenants.migrations import run_pending
+from tenants.tables import TENANT_COLUMNS, TenantRow, tenant_of
+
+
+async def create(slug: str, name: str) -> Tenant:
+    """A new tenant with an empty schema at the latest version, and itself as its first publisher. Raises GokartError."""
+    try:
+        schema = schema_of(slug)
+    except ValueError as error:
+        raise GokartError(str(error)) from error
+    tenant = Tenant(uuid4(), slug, name, False, datetime.now(UTC))
+    try:
+        async with transaction():
+            await TenantRow.insert(
+                TenantRow(id=tenant.id, slug=slug, schema=schema, name=name, created_at=tenant.created_at)
+            )
+            await DB.run_ddl(f"CREATE SCHEMA {schema}")
+            await run_pending(tenant)
+            await TenantRow.raw(f"INSERT INTO {schema}.partner (id, name) VALUES ({{}}, {{}})", tenant.id, name)
+    except UniqueViolationError as error:
+        raise GokartError(f"There is a tenant {slug!r} already.") from error
+    return tenant
+
+
+async def find(slug: str) -> Tenant:
+    """Straight from the database. Raises GokartError where there is no such tenant."""
+    rows = await TenantRow.raw(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = {{}}", slug)
+    if not rows:
+        raise GokartError(f"There is no tenant {slug!r}.")
+    return tenant_of(rows[0])
+
+
+async def set_status(slug: str, status: str) -> None:
+    """`suspended`: its hosts answer 403 and nothing is lost; `active`: as before. Raises GokartError."""
+    changed = await TenantRow.update({TenantRow.status: status}).where(TenantRow.slug == slug).returning(TenantRow.id)
+    if not changed:
+        raise GokartError(f"There is no tenant {slug!r}.")
+
+
+async def delete(slug: str, *, keep_dump: bool) -> Path | None:
+    """Drops the tenant with all its data. Returns the file that `pg_restore` reads it back from, or None.
+
+    Its hosts are closed before the dump is taken, so that nothing acknowledged afterwards is missing from it.
+    """
+    tenant = await find(slug)
+    await set_status(slug, "suspended")
+    path = dump(tenant) if keep_dump else None
+    async with transaction():
+        await DB.run_ddl(f"DROP SCHEMA {tenant.schema} CASCADE")
+        await TenantRow.delete().where(TenantRow.id == tenant.id)
+    return path
+
+
+def dump(tenant: Tenant) -> Path:
+    """Writes the tenant's schema to data_dir/dumps. Raises GokartError, leaving no half-written file."""
+    folder = settings.data_dir / "dumps"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{tenant.slug}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
+    url, secrets = for_command_line()
+    result = subprocess.run(  # no shell, our own binary
+        [str(binary("pg_dump")), "--format=custom", f"--schema={tenant.schema}", f"--file={path}", f"--dbname={url}"],
+        env={**os.environ, **secrets},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        path.unlink(missing_ok=True)
+        raise GokartError(f"The dump failed, so nothing was deleted (the tenant is suspended): {result.stderr.strip()}")
+    return path

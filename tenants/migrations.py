@@ -1,0 +1,110 @@
+"""Bringing schemas up to date: the platform's own (Piccolo's runner), and each tenant's (ours, one transaction a tenant).
+
+A tenant's schema changes and the ledger's entry for it commit together. So a run may be interrupted anywhere and
+started again, a tenant that fails is left as it was while the others go on, and of two runs at once the second
+finds each tenant's work done.
+"""
+
+import contextlib
+import io
+from collections.abc import AsyncIterator
+from functools import cache
+from uuid import UUID
+
+import msgspec
+from asyncpg import PostgresError
+from piccolo.apps.migrations.commands.base import BaseMigrationManager
+from piccolo.apps.migrations.commands.forwards import run_forwards
+from piccolo.conf.apps import MigrationModule
+from piccolo.engine.postgres import PostgresTransaction
+
+from database.pool import transaction
+from errors import GokartError
+from piccolo_conf import DB
+from tenants.current import Tenant, bound_to, current_tenant
+from tenants.schema.piccolo_app import APP_CONFIG
+from tenants.tables import TENANT_COLUMNS, TenantMigration, TenantRow, tenant_of
+
+PLATFORM_LOCK = 0x676F6B61  # pg_advisory_lock of the platform's migrations
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a tenant in a run. `error` is None where it is now at the latest version."""
+
+    slug: str
+    ran: int
+    error: str | None
+
+
+async def migrate_platform() -> None:
+    """Creates or updates the tables in schema public. Waits for another run of itself."""
+    lock = await DB.get_new_connection()
+    try:
+        await lock.execute("SELECT pg_advisory_lock($1)", PLATFORM_LOCK)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            result = await run_forwards("platform")
+        if not result.success:
+            raise GokartError(f"The platform's migrations failed: {said.getvalue()}")
+    finally:
+        await lock.close()
+
+
+async def migrate_tenants(slugs: list[str]) -> AsyncIterator[Outcome]:
+    """Brings each tenant to the latest version, in the order given, and says what became of it."""
+    for slug in slugs:
+        try:
+            yield Outcome(slug, await migrate_tenant(slug), None)
+        except (PostgresError, GokartError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            await TenantRow.update({TenantRow.migration_error: reason}).where(TenantRow.slug == slug)
+            yield Outcome(slug, 0, reason)
+
+
+async def migrate_tenant(slug: str) -> int:
+    """Runs what this tenant has not seen, all or nothing. Returns how many migrations that were."""
+    async with transaction():
+        rows = await TenantRow.raw(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = {{}} FOR UPDATE", slug)
+        if not rows:
+            raise GokartError(f"There is no tenant {slug!r}.")
+        return await run_pending(tenant_of(rows[0]))
+
+
+async def run_pending(tenant: Tenant) -> int:
+    """The pending migrations of a tenant whose row the running transaction has locked or inserted."""
+    seen = (
+        await TenantMigration.select(TenantMigration.migration)
+        .where(TenantMigration.tenant == tenant.id)
+        .output(as_list=True)
+    )
+    pending = [name for name in sorted(migration_modules()) if name not in seen]
+    for name in pending:
+        manager = await migration_modules()[name].forwards()
+        with bound_to(tenant), contextlib.redirect_stdout(io.StringIO()):
+            await manager.run()
+        await record(tenant.id, name)
+    return len(pending)
+
+
+async def record(tenant: UUID, migration: str) -> None:
+    await TenantMigration.raw("INSERT INTO tenant_migration (tenant, migration) VALUES ({}, {})", tenant, migration)
+    await TenantRow.update({TenantRow.version: migration, TenantRow.migration_error: None}).where(
+        TenantRow.id == tenant
+    )
+
+
+@cache
+def migration_modules() -> dict[str, MigrationModule]:
+    """The migrations of a tenant's schema by their ID, which sorts them by time."""
+    return BaseMigrationManager().get_migration_modules(APP_CONFIG.resolved_migrations_folder_path)
+
+
+def latest_version() -> str:
+    return max(migration_modules())
+
+
+async def execute_in_schema(script: str) -> None:
+    """Runs statements of a tenant's migration, with `{s}` for the schema of the bound tenant."""
+    transaction = DB.current_transaction.get()
+    assert isinstance(transaction, PostgresTransaction), "migrations run in the transaction of migrate_tenant"
+    await transaction.connection.execute(script.format(s=current_tenant().schema))

@@ -1,0 +1,13 @@
+"""The platform's tables, in schema public."""
+
+from pathlib import Path
+
+from piccolo.conf.apps import AppConfig
+
+from tenants.tables import TenantMigration, TenantRow
+
+APP_CONFIG = AppConfig(
+    app_name="platform",
+    migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
+    table_classes=[TenantRow, TenantMigration],
+)

@@ -1,0 +1,69 @@
+"""A real PostgreSQL for all tests: an embedded server shared by the workers, or the one of GOKART_DATABASE_URL.
+
+Each test process gets a fresh database of its own, named in GOKART_DATABASE_URL before any module reads the settings.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.postgres import Databases
+
+if TYPE_CHECKING:
+    from tests.places import Place
+    from tests.servers import Server
+
+DATABASES = Databases(Path(__file__).parents[1] / ".data" / "test" / "postgres")
+os.environ["GOKART_DATABASE_URL"] = DATABASES.url
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not getattr(config.option, "numprocesses", None):  # the workers run the tests, not the process that starts them
+        DATABASES.create()
+
+
+def pytest_unconfigure() -> None:
+    DATABASES.drop()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Server]":
+    """The app, served to all tests of this process."""
+    from tenants.migrations import migrate_platform
+    from terminal import run
+    from tests.servers import serving
+
+    run(migrate_platform)
+    with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def http(server: "Server") -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def place(http: httpx.Client) -> "Place":
+    """A tenant of the test's own."""
+    from tests.places import make_place
+
+    return make_place(http)
+
+
+@pytest.fixture
+def other_place(http: httpx.Client) -> "Place":
+    """Another tenant, whose people are outsiders at the first."""
+    from tests.places import make_place
+
+    return make_place(http)

@@ -1,0 +1,146 @@
+"""A fresh tenant for each test, with a fixed cast: an advertiser (owner), another of the same tenant (rival), and the
+tenant's own sender of data. A second place's tokens are an outsider's.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import msgspec
+
+from auth import keys
+from catalog.tables import Advertiser
+from tenants import lifecycle
+from tenants.current import Tenant, bound_to
+from terminal import run, run_at
+
+JSON = "/api/v1/integrations/cost-report/json"
+CSV = "/api/v1/integrations/cost-report/csv"
+SINGULAR = "/api/v1/integrations/cost-report/singular/json"
+SINGULAR_CSV = "/api/v1/integrations/cost-report/singular/csv"
+MAY = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
+
+
+class Place(msgspec.Struct):
+    """`owner` has Singular enabled and a token with all of an advertiser's scopes; so has `rival`."""
+
+    tenant: Tenant
+    http: httpx.Client
+    owner: UUID
+    owner_token: str
+    rival: UUID
+    rival_token: str
+    ingest_token: str
+
+    @property
+    def host(self) -> str:
+        return f"api.{self.tenant.slug}.localhost"
+
+    def request(
+        self, method: str, path: str, *, token: str | None = None, host: str | None = None, **rest: Any
+    ) -> httpx.Response:
+        headers = {"Host": host or self.host, **rest.pop("headers", {})}
+        if token is not None:
+            headers["Authorization"] = f"ApiToken {token}"
+        return self.http.request(method, path, headers=headers, **rest)
+
+    def get(self, path: str = JSON, *, token: str | None = None, **params: str) -> httpx.Response:
+        """As the owner, unless another token is given."""
+        return self.request("GET", path, token=token or self.owner_token, params=params)
+
+    def report(self, **params: str) -> list[dict[str, Any]]:
+        """The rows of the owner's cost report; of May 2025 where no dates are given."""
+        response = self.get(JSON, **(MAY | params))
+        assert response.status_code == 200, response.text
+        rows: list[dict[str, Any]] = response.json()["data"]
+        return rows
+
+    def send(self, kind: str, records: Iterable[Any], *, token: str | None = None) -> dict[str, Any]:
+        """Sends records in, as NDJSON. `kind` is conversions, events, offers or partners."""
+        response = self.request(
+            "PUT" if kind in {"offers", "partners"} else "POST",
+            f"/api/v1/ingest/{kind}",
+            token=token or self.ingest_token,
+            headers={"Content-Type": "application/x-ndjson"},
+            content=b"\n".join(map(msgspec.json.encode, records)),
+        )
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def make_key(self, *scopes: str, advertiser: UUID | None = None, **options: Any) -> str:
+        """A further token: of the owner, unless it is for ingest."""
+        owner = None if scopes == ("ingest",) else advertiser or self.owner
+        return run_at(
+            self.tenant.slug,
+            lambda: keys.create_key(name="test", scopes=scopes, advertiser=owner, created_by="test", **options),
+        ).token
+
+    def set_advertiser(self, advertiser: UUID, **values: Any) -> None:
+        async def work() -> None:
+            await Advertiser.update({getattr(Advertiser, name): value for name, value in values.items()}).where(
+                Advertiser.id == advertiser
+            )
+
+        run_at(self.tenant.slug, work)
+
+
+def make_place(http: httpx.Client) -> Place:
+    async def work() -> Place:
+        slug = f"t{uuid4().hex[:12]}"
+        tenant = await lifecycle.create(slug, f"{slug} Media")
+        owner, rival = uuid4(), uuid4()
+        with bound_to(tenant):
+            for id_, name in (owner, "Owner"), (rival, "Rival"):
+                await Advertiser.insert(
+                    Advertiser(id=id_, name=name, singular_enabled=True, created_at=datetime.now(UTC))
+                )
+            owner_key, rival_key, ingest_key = [
+                await keys.create_key(name="test", scopes=scopes, advertiser=advertiser, created_by="test")
+                for scopes, advertiser in [
+                    (keys.ADVERTISER_SCOPES, owner),
+                    (keys.ADVERTISER_SCOPES, rival),
+                    ([keys.INGEST], None),
+                ]
+            ]
+        return Place(tenant, http, owner, owner_key.token, rival, rival_key.token, ingest_key.token)
+
+    return run(work)
+
+
+def an_offer(place: Place, advertiser: UUID | None = None, **fields: Any) -> dict[str, Any]:
+    """A catalogue record; of the owner, unless another advertiser is given."""
+    id_ = str(uuid4())
+    defaults = {"id": id_, "name": f"Offer {id_[:4]}", "advertiserId": str(advertiser or place.owner)}
+    return defaults | fields
+
+
+def an_event(offer: str, kind: str = "click", **fields: Any) -> dict[str, Any]:
+    defaults = {
+        "id": str(uuid4()),
+        "type": kind,
+        "offerId": offer,
+        "partnerId": None,
+        "occurredAt": "2025-05-19T15:31:44Z",
+    }
+    return defaults | fields
+
+
+def a_callback(place: Place, offer: str, *, sent_at: str = "2025-05-19T16:00:00Z", **conversion: Any) -> dict[str, Any]:
+    """A conversion callback: a Success of revenue 60 on 19 May 2025, unless told otherwise."""
+    defaults = {
+        "conversionId": str(uuid4()),
+        "status": "Success",
+        "userCompletedAt": "2025-05-19T15:36:19.756249+00:00",
+        "offerId": offer,
+        "offerName": "Test",
+        "offerAdvertiserId": str(place.owner),
+        "offerAdvertiserName": "Owner",
+        "revenue": 60,
+        "partnerId": None,
+        "partnerName": None,
+        "createdAt": "2025-05-19T15:36:19.756448+00:00",
+    }
+    return {"id": str(uuid4()), "sentAt": sent_at, "conversion": defaults | conversion}

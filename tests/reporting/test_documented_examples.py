@@ -1,0 +1,143 @@
+"""The two documents that the product was asked for with: their requests get their answers, byte for byte in shape."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_event, an_offer
+
+CALLBACK = Path(__file__).parents[1] / "examples" / "conversion-callback-v1.json"
+BROWN_BOOTS = "ee70b574-1234-4b4e-8b99-46e050754d1c"
+ADVERTISED, SPIN = "7df30136-ff83-4551-b877-fa0f0d8b8f72", "4bbd29ab-c88e-432f-94c8-610790333d32"
+PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+
+@pytest.fixture
+def documented(place: Place) -> Place:
+    """A tenant with the figures of the documented success body."""
+    place.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
+    place.send(
+        "offers",
+        [an_offer(place, id=ADVERTISED, name="Advertised Test"), an_offer(place, id=SPIN, name="Spin Royale")],
+    )
+    place.send("conversions", [a_callback(place, ADVERTISED, revenue=23, partnerId=PARTNER) for _ in range(3)])
+    events = [(ADVERTISED, "click", 5), (ADVERTISED, "view", 5), (SPIN, "click", 3), (SPIN, "view", 27)]
+    place.send(
+        "events",
+        [an_event(offer, kind, partnerId=PARTNER) for offer, kind, count in events for _ in range(count)],
+    )
+    return place
+
+
+DOCUMENTED = (
+    '{"data":[{"offerId":"7df30136-ff83-4551-b877-fa0f0d8b8f72","offerName":"Advertised Test","totalConversions":3,'
+    '"totalClicks":5,"totalViews":5,"revenue":69,"publisherName":"Limestone Digital"},'
+    '{"offerId":"4bbd29ab-c88e-432f-94c8-610790333d32","offerName":"Spin Royale","totalConversions":0,'
+    '"totalClicks":3,"totalViews":27,"revenue":0,"publisherName":"Limestone Digital"}]}'
+)
+
+
+@pytest.mark.parametrize("path", [JSON, "/api/v1/costReporting/GoKart/json"])
+def test_both_urls_give_the_documented_json(documented: Place, path: str) -> None:
+    response = documented.get(path, **MAY)
+    assert response.text == DOCUMENTED
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["gokart-rows"] == "2"
+
+
+@pytest.mark.parametrize("path", [CSV, "/api/v1/costReporting/GoKart/csv"])
+def test_both_urls_give_the_same_as_csv(documented: Place, path: str) -> None:
+    response = documented.get(path, **MAY)
+    assert response.text == (
+        "offerId,offerName,totalConversions,totalClicks,totalViews,revenue,publisherName\n"
+        f"{ADVERTISED},Advertised Test,3,5,5,69,Limestone Digital\n"
+        f"{SPIN},Spin Royale,0,3,27,0,Limestone Digital\n"
+    )
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"].startswith('attachment; filename="')
+
+
+@pytest.mark.parametrize("name", ["offerId", "OfferId", "offerid", "OFFERID"])
+def test_the_offer_may_be_asked_for_in_any_case(documented: Place, name: str) -> None:
+    rows = documented.get(JSON, **MAY, **{name: SPIN}).json()["data"]
+    assert [row["offerId"] for row in rows] == [SPIN]
+
+
+def test_the_filter_may_come_as_the_documented_body(documented: Place) -> None:
+    response = documented.request("GET", JSON, token=documented.owner_token, json={**MAY, "offerId": SPIN})
+    assert [row["offerId"] for row in response.json()["data"]] == [SPIN]
+
+
+def test_singular_gets_the_documented_item(place: Place) -> None:
+    place.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
+    offer = an_offer(place, name="Test", appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025")
+    place.send("offers", [offer])
+    place.send("conversions", [a_callback(place, offer["id"], revenue=69, partnerId=PARTNER)])
+    place.send("events", [an_event(offer["id"], "click", partnerId=PARTNER)])
+    document = place.get(SINGULAR, **MAY).json()
+    assert set(document) == {"data"}
+    assert set(document["data"]) == {"generatedAt", "items"}
+    assert document["data"]["generatedAt"].endswith("Z")
+    assert msgspec.json.encode(document["data"]["items"]).decode() == (
+        '[{"date":"2025-05-19","offer_name":"Test","partner_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6",'
+        '"app":"Test App","store_id":"com.test","os":"IOS","campaign_name":"AOS_TEST_2025",'
+        f'"campaign_id":"{offer["id"]}","cost":69,"clicks":1}}]'
+    )
+
+
+def test_a_missing_app_or_store_id_is_null(place: Place) -> None:
+    place.send("conversions", [a_callback(place, ADVERTISED)])
+    (item,) = place.get(SINGULAR, **MAY).json()["data"]["items"]
+    assert (item["app"], item["store_id"], item["os"], item["campaign_name"]) == (None, None, None, None)
+    assert item["partner_id"] == str(place.tenant.id)
+
+
+@pytest.mark.parametrize(
+    ("token", "params", "status", "title"),
+    [
+        ("owner", {"date_from": "2024-02-30", "date_to": "2024-03-01"}, 400, "Invalid filter parameters provided."),
+        ("nobody", MAY, 401, "Advertiser not authenticated."),
+        ("sender", MAY, 403, "Access denied"),
+    ],
+)
+def test_the_documented_errors(place: Place, token: str, params: dict[str, str], status: int, title: str) -> None:
+    tokens = {"owner": place.owner_token, "sender": place.ingest_token, "nobody": "gokart_nobody"}
+    response = place.get(JSON, token=tokens[token], **params)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["title"] == title
+    assert response.json()["requestId"] == response.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("pascal", [False, True], ids=["camelCase", "PascalCase"])
+def test_the_example_callback_is_taken_as_it_stands(place: Place, pascal: bool) -> None:
+    callback = msgspec.json.decode(CALLBACK.read_bytes())
+    body = msgspec.json.encode(pascal_keys(callback)) if pascal else CALLBACK.read_bytes()
+    response = place.request(
+        "POST",
+        "/api/v1/ingest/conversions",
+        token=place.ingest_token,
+        headers={"Content-Type": "application/json"},
+        content=body,
+    )
+    assert response.json() == {"accepted": 1, "duplicates": 0, "rejected": []}
+    token = place.make_key("cost-report", advertiser=UUID(BROWN_BOOTS))
+    (row,) = place.get(JSON, token=token, **MAY).json()["data"]
+    assert row == {
+        "offerId": "6a8273c6-fe06-4be2-927e-c8be786c3fff",
+        "offerName": "Test",
+        "totalConversions": 1,
+        "totalClicks": 0,
+        "totalViews": 0,
+        "revenue": 60,
+        "publisherName": place.tenant.name,
+    }
+
+
+def pascal_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key[:1].upper() + key[1:]: pascal_keys(inner) for key, inner in value.items()}
+    return value

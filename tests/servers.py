@@ -1,0 +1,80 @@
+"""The app served as in production: uvicorn in processes of its own, on a free port, its log in a file."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 30.0
+GENEROUS = {  # tests ask a lot from one address
+    "GOKART_FAILED_TOKEN_BURST": "1000000",
+    "GOKART_TOKEN_BURST": "1000000",
+    "GOKART_TOKEN_RATE": "1000000",
+}
+
+
+class Server(msgspec.Struct):
+    port: int
+    log: Path
+    process: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """The log so far."""
+        return [msgspec.json.decode(line) for line in self.log.read_bytes().splitlines() if line.startswith(b"{")]
+
+
+@contextmanager
+def serving(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Server]:
+    """A server on the tests' database. `settings` are environment variables on top of generous limits."""
+    port = free_port()
+    log = folder / f"server-{port}.log"
+    command = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", str(port), "--workers", str(workers)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **GENEROUS, **settings}, stdout=output, stderr=output
+        )
+    server = Server(port, log, process.pid)
+    try:
+        wait_until_ready(server, process)
+        yield server
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"the server did not start:\n{server.log.read_text()}")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,126 @@
+"""The command line says in one line what is wrong, and leaves nothing running behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from database.embedded import Server
+from settings import PREFIX, PROJECT
+
+CLI = [sys.executable, str(PROJECT / "cli.py")]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Of a newcomer: no settings but a place for the data."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**clean, "GOKART_DATA_DIR": str(tmp_path / "data")}
+
+
+def gokart(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CLI, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60, cwd="/"
+    )
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def free() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def test_help_starts_nothing(environment: dict[str, str]) -> None:
+    result = gokart(environment, "--help")
+    assert result.returncode == 0
+    assert "serve" in result.stdout
+    assert not Path(environment["GOKART_DATA_DIR"]).exists()
+
+
+def test_it_works_from_any_directory_whatever_lies_there(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "settings.py").write_text("raise SystemExit('the wrong settings')")
+    (tmp_path / "kart").symlink_to(PROJECT / "gokart")
+    result = subprocess.run(
+        [tmp_path / "kart", "serve", "--help"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "GOKART_PORT" in result.stdout
+
+
+def test_a_taken_port_is_told_with_the_setting_to_change(environment: dict[str, str], taken: int) -> None:
+    result = gokart(environment, "serve", "--port", str(taken))
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"Error: Port {taken} of 127.0.0.1 is taken: choose a free one with GOKART_PORT or --port\n"
+    )
+
+
+def test_a_host_that_is_not_here_is_told_with_the_setting_to_change(environment: dict[str, str]) -> None:
+    result = gokart(environment, "serve", "--host", "192.0.2.1")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: 192.0.2.1 is no address of this machine: choose one with GOKART_HOST")
+
+
+def test_trouble_with_the_database_is_told_in_a_line(environment: dict[str, str], free: int) -> None:
+    occupied = Path(environment["GOKART_DATA_DIR"]) / "postgres"
+    occupied.mkdir(parents=True)
+    (occupied / "thesis.txt").touch()
+    result = gokart(environment, "serve", "--port", str(free))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Error: {occupied} holds other files than a PostgreSQL database")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_nonsense_in_the_settings_is_told_by_name(environment: dict[str, str]) -> None:
+    result = gokart({**environment, "GOKART_PORT": "eighty"}, "serve")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Refusing to start:\n  GOKART_PORT: ")
+
+
+@pytest.mark.parametrize(("ending", "workers"), [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGTERM, 2)])
+def test_serving_ends_with_its_database(
+    environment: dict[str, str], free: int, ending: signal.Signals, workers: int
+) -> None:
+    database = Server(Path(environment["GOKART_DATA_DIR"]) / "postgres")
+    with subprocess.Popen([*CLI, "serve", "--port", str(free), "--workers", str(workers)], env=environment) as serving:
+        try:
+            assert answer(free, serving) == 200
+            assert database.running
+        finally:
+            serving.send_signal(ending)
+            serving.wait(30)
+    assert not database.running
+
+
+def answer(port: int, serving: subprocess.Popen[bytes]) -> int:
+    """Of /healthz, as soon as there is one."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and serving.poll() is None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status
+        except ConnectionError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    pytest.fail("no answer")

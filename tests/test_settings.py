@@ -1,0 +1,106 @@
+"""Settings refuse nonsense by the variable's name, read secrets from files, and are documented."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from settings import PREFIX, PROJECT, Settings
+
+
+def load(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, with none of this one's settings."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**clean, **variables},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", (PROJECT / "docs" / "settings.md").read_text(), re.MULTILINE)
+    assert rows == [
+        (f"{PREFIX}{name}".upper(), written(field.default), field.description)
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def written(default: object) -> str:
+    """As a person would set it."""
+    match default:
+        case None | ():
+            return "none"
+        case Path():
+            return f"`{default.relative_to(PROJECT)}` of the project"
+        case int() if default >= 2**20 and default % 2**20 == 0:
+            return f"`{default}` ({default // 2**20} MiB)"
+    return f"`{default}`"
+
+
+def test_the_environment_is_read() -> None:
+    result = load(
+        "from settings import settings; print(settings.port, settings.trusted_proxies[1])",
+        GOKART_PORT="9000",
+        GOKART_TRUSTED_PROXIES="10.0.0.0/8, ::1",
+    )
+    assert result.stdout == "9000 ::1/128\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GOKART_PORT", "eighty"),
+        ("GOKART_PORT", "70000"),
+        ("GOKART_WORKERS", "0"),
+        ("GOKART_BASE_HOST", "Get GoKart!"),
+        ("GOKART_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("GOKART_DATABASE_URL", "mysql://localhost/gokart"),
+        ("GOKART_REPORT_TIMEOUT", "-1"),
+        ("GOKART_TOKEN_RATE", "nan"),
+        ("GOKART_LOG_LEVEL", "loud"),
+        ("GOKART_PROT", "8000"),
+        ("GOKART_SECRETS_DIR", "/nowhere"),
+    ],
+)
+def test_nonsense_is_refused_by_name(name: str, value: str) -> None:
+    result = load("import settings", **{name: value})
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Refusing to start:\n  {name}: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    errors = load("import settings", GOKART_PORT="x", GOKART_WORKERS="y", GOKART_PROT="z").stderr
+    assert all(name in errors for name in ("GOKART_PORT", "GOKART_WORKERS", "GOKART_PROT"))
+
+
+def test_a_refusal_does_not_tell_a_secret() -> None:
+    assert "hunter2" not in load("import settings", GOKART_DATABASE_URL="mysql://gokart:hunter2@localhost/x").stderr
+
+
+READ_URL = "from settings import settings; print(settings.database_url.get_secret_value(), settings.database_url)"
+
+
+@pytest.mark.parametrize("name", ["GOKART_DATABASE_URL", "gokart_database_url"])
+def test_a_secret_may_be_a_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("postgresql://gokart:hunter2@db/gokart\n")
+    result = load(READ_URL, GOKART_SECRETS_DIR=str(tmp_path))
+    assert result.stdout == "postgresql://gokart:hunter2@db/gokart **********\n"
+
+
+def test_the_variable_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "GOKART_DATABASE_URL").write_text("postgresql://file/gokart")
+    result = load(READ_URL, GOKART_SECRETS_DIR=str(tmp_path), GOKART_DATABASE_URL="postgresql://variable/gokart")
+    assert result.stdout.startswith("postgresql://variable/gokart ")
+
+
+def test_a_secret_with_a_wrong_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "gokart_databse_url").write_text("postgresql://file/gokart")
+    assert "GOKART_DATABSE_URL: no such setting" in load("import settings", GOKART_SECRETS_DIR=str(tmp_path)).stderr

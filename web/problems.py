@@ -1,0 +1,126 @@
+"""Errors over the wire: application/problem+json (RFC 9457), everywhere the same (contract in `docs/errors.md`)."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from starlette.types import Scope, Send
+
+from database.pool import Unavailable
+from web.clients import ClientGone
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER = 5  # seconds
+
+TITLES = {
+    400: "Invalid filter parameters provided.",
+    401: "Advertiser not authenticated.",
+    403: "Access denied",
+    404: "Not found",
+    429: "Too many requests",
+    500: "An unexpected error occurred.",
+    503: "Service unavailable",
+}
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    field: str
+    message: str
+
+
+class ProblemBody(msgspec.Struct, omit_defaults=True, rename="camel"):
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: Sequence[FieldError] | None = None
+
+
+class Problem(Exception):
+    """Ends the request with this error. `title` differs from the status's own only for a 400 that is no filter's."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+        title: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+        self.title = title or TITLES.get(status) or HTTPStatus(status).phrase
+
+
+def invalid(*errors: FieldError) -> Problem:
+    """400 for a report's filter, naming each field."""
+    return Problem(400, " ".join(f"{e.field}: {e.message}" for e in errors), errors=errors)
+
+
+def problem_of(error: Exception) -> Problem:
+    """What the caller may know of an exception. An unexpected one says nothing of itself."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Unavailable):
+        return Problem(
+            503, "The database cannot answer now; try again shortly.", headers={"Retry-After": str(RETRY_AFTER)}
+        )
+    if isinstance(error, ClientGone):
+        return Problem(499, "The client went away.", title="Client closed request")
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return of_litestar(error)
+    return Problem(500, "The error is on our side and has been logged under the request id.")
+
+
+def of_litestar(error: HTTPException) -> Problem:
+    headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
+    details = {
+        404: "There is nothing at this URL.",
+        405: "This URL does not answer that method.",
+        413: "The body is too large.",
+    }
+    title = HTTPStatus.BAD_REQUEST.phrase if error.status_code == 400 else None
+    return Problem(error.status_code, details.get(error.status_code, error.detail), headers=headers, title=title)
+
+
+def body_of(problem: Problem, scope: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode(
+        ProblemBody(
+            type=f"/docs/errors#{problem.status}",
+            title=problem.title,
+            status=problem.status,
+            detail=problem.detail,
+            request_id=str(scope["state"].get("request_id", "")),
+            errors=problem.errors,
+        )
+    )
+
+
+def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Litestar's exception handler for everything."""
+    problem = problem_of(error)
+    if problem.status >= 500:
+        request.scope["state"]["error"] = error
+    return Response(
+        body_of(problem, request.scope), status_code=problem.status, headers=problem.headers, media_type=PROBLEM_JSON
+    )
+
+
+async def send_problem(error: Exception, scope: Scope, send: Send) -> None:
+    """The same for what fails outside of Litestar."""
+    problem = problem_of(error)
+    if problem.status >= 500:
+        scope["state"]["error"] = error
+    body = body_of(problem, scope)
+    headers = {"Content-Type": PROBLEM_JSON, "Content-Length": str(len(body)), **problem.headers}
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body, "more_body": False})
