@@ -3,10 +3,10 @@
 from typing import cast
 
 from litestar import Litestar, get
-from litestar.openapi.config import OpenAPIConfig
 from starlette.types import ASGIApp
-from starlette_compress import CompressMiddleware
+from starlette_compress import CompressMiddleware, add_compress_type
 
+from apidocs.controller import DocsController
 from auth.last_used import writing_uses
 from database.pool import connection, open_pool
 from ingest.controller import IngestController
@@ -20,6 +20,7 @@ from web.proxies import Proxies
 from web.requests import Requests
 
 configure_logs()
+add_compress_type("text/csv")
 
 
 @get("/healthz", include_in_schema=False)
@@ -37,11 +38,11 @@ async def readyz() -> dict[str, str]:
 
 
 api = Litestar(
-    route_handlers=[CostReportController, SingularController, IngestController, healthz, readyz],
+    route_handlers=[CostReportController, SingularController, IngestController, DocsController, healthz, readyz],
     exception_handlers={Exception: handle},
     lifespan=[lambda _: open_pool(), lambda _: listening(memory), lambda _: writing_uses()],
     request_max_body_size=settings.intake_body,
-    openapi_config=OpenAPIConfig("GoKart", "1"),
+    openapi_config=None,  # `apidocs` has the document
     logging_config=None,
 )
 

@@ -5,10 +5,14 @@ from collections.abc import Awaitable, Callable
 from getpass import getuser
 from typing import TypeVar
 
+from asyncpg import UndefinedColumnError, UndefinedTableError
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from database.pool import open_pool
+from errors import GokartError
 from tenants.current import bound_to
 from tenants.lifecycle import find
 
@@ -17,13 +21,16 @@ console = Console()
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """Runs a command's asynchronous part, with the database's pool open."""
+    """Runs a command's asynchronous part, with the database's pool open. Raises GokartError for an outdated schema."""
 
     async def whole() -> T:
         async with open_pool():
             return await work()
 
-    return asyncio.run(whole())
+    try:
+        return asyncio.run(whole())
+    except (UndefinedTableError, UndefinedColumnError) as error:
+        raise GokartError(f"The database is not at this version ({error}): run  gokart migrate  first.") from error
 
 
 def run_at(slug: str, work: Callable[[], Awaitable[T]]) -> T:
@@ -42,11 +49,17 @@ def operator() -> str:
 
 
 def print_table(columns: list[str], rows: list[list[str]], empty: str) -> None:
+    """Wider than a terminal where it must be: what is piped on or pasted is never cut."""
     if not rows:
         console.print(empty)
         return
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*row)
-    # Wider than a terminal where it must be: what is piped on or pasted is never cut.
-    Console(width=max(console.width, 200)).print(table) if not console.is_terminal else console.print(table)
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    natural = Measurement.get(console, console.options.update(max_width=1_000_000), table).maximum
+    Console(width=max(console.width, natural)).print(table)
+
+
+def printable(text: str) -> str:
+    """Names come from outside: none of their characters may command the terminal or break its lines."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

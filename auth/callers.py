@@ -1,7 +1,7 @@
 """Who is calling: Authorization header → token → advertiser. Guards for route handlers."""
 
 from datetime import UTC, datetime
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any, NoReturn, cast
 from uuid import UUID
 
@@ -18,16 +18,18 @@ from settings import settings
 from tenants.changes import memory
 from tenants.current import Tenant, current_tenant
 from web.problems import Problem
+from web.proxies import Address, address_of
 from web.requests import header, state_of
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 per_token: Limiter[tuple[UUID, int]] = Limiter("token")
 failures: Limiter[str] = Limiter("failures")
+IPV6_SITE = 64  # bits: one customer has all the addresses of such a network
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A verified token's owner and rights. `advertiser` is None for an ingest token."""
+    """A verified token. `advertiser` is None for an ingest token, a limit where the tenant's holds."""
 
     token: int
     advertiser: UUID | None
@@ -36,7 +38,9 @@ class Caller(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     networks: tuple[IPv4Network | IPv6Network, ...]
     expires_at: datetime | None
-    limit: Limit
+    rate: float | None
+    burst: int | None
+    concurrency: int | None
 
 
 def requires(scope: str) -> Guard:
@@ -44,7 +48,7 @@ def requires(scope: str) -> Guard:
 
     async def guard(request: AnyConnection, _: BaseRouteHandler) -> None:
         tenant = current_tenant()
-        address = client_address(request)
+        address = address_of(request.scope)
         caller = await authenticate(tenant, header(request.scope, b"authorization"), address)
         state = state_of(request.scope)
         state["caller"] = caller
@@ -56,20 +60,12 @@ def requires(scope: str) -> Guard:
     return guard
 
 
-def client_address(request: AnyConnection) -> str:
-    """The caller's IP address; empty where there is none, as behind a Unix socket."""
-    try:
-        return str(ip_address(request.client.host if request.client else ""))
-    except ValueError:
-        return ""
-
-
 def caller_of(request: AnyConnection) -> Caller:
     """The caller that the guard let in."""
     return cast(Caller, state_of(request.scope)["caller"])
 
 
-async def authenticate(tenant: Tenant, authorization: list[str], address: str) -> Caller:
+async def authenticate(tenant: Tenant, authorization: list[str], address: Address | None) -> Caller:
     """The owner of a token that is live at this tenant. Raises Problem 401, the same whatever is wrong, or 429."""
     scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
     token = token.strip()
@@ -82,8 +78,8 @@ async def authenticate(tenant: Tenant, authorization: list[str], address: str) -
     return caller
 
 
-def refuse(address: str) -> NoReturn:
-    failures.take(address, Limit(settings.failed_token_rate, settings.failed_token_burst))
+def refuse(address: Address | None) -> NoReturn:
+    failures.take(site_of(address), Limit(settings.failed_token_rate, settings.failed_token_burst))
     raise Problem(
         401,
         "Send one header «Authorization: ApiToken {token}» with a live token of this tenant.",
@@ -91,15 +87,25 @@ def refuse(address: str) -> NoReturn:
     )
 
 
+def site_of(address: Address | None) -> str:
+    """Whose requests these are taken to be, where no token tells."""
+    return str(ip_network((address, IPV6_SITE), strict=False) if isinstance(address, IPv6Address) else address)
+
+
 def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
     key = (tenant.id, caller.token)
-    state["headers"].update(per_token.take(key, caller.limit))
+    limit = Limit(
+        rate=caller.rate or tenant.token_rate or settings.token_rate,
+        burst=caller.burst or tenant.token_burst or settings.token_burst,
+        concurrency=caller.concurrency or tenant.token_concurrency or settings.token_concurrency,
+    )
+    state["headers"].update(per_token.take(key, limit))
     state["at_end"].append(per_token.hold(key))
 
 
-def authorize(caller: Caller, scope: str, address: str) -> None:
+def authorize(caller: Caller, scope: str, address: Address | None) -> None:
     """Raises Problem 403, saying what is missing."""
-    if caller.networks and not (address and any(ip_address(address) in network for network in caller.networks)):
+    if caller.networks and not (address and any(address in network for network in caller.networks)):
         raise Problem(403, "This token may not be used from this network.")
     if scope not in caller.scopes:
         raise Problem(403, f"This token lacks the scope '{scope}'.")
@@ -119,6 +125,7 @@ async def load(tenant: Tenant, key: bytes) -> Caller | None:
             WHERE t.digest = $1 AND t.revoked_at IS NULL
             """,
             key,
+            timeout=settings.database_wait,
         )
     if row is None:
         return None
@@ -130,9 +137,7 @@ async def load(tenant: Tenant, key: bytes) -> Caller | None:
         scopes=frozenset(row["scopes"]),
         networks=tuple(ip_network(network) for network in row["networks"]),
         expires_at=row["expires_at"],
-        limit=Limit(
-            rate=row["rate"] or tenant.token_rate or settings.token_rate,
-            burst=row["burst"] or tenant.token_burst or settings.token_burst,
-            concurrency=row["concurrency"] or tenant.token_concurrency or settings.token_concurrency,
-        ),
+        rate=row["rate"],
+        burst=row["burst"],
+        concurrency=row["concurrency"],
     )

@@ -11,6 +11,8 @@ from auth.tokens import Minted
 from catalog.tables import Advertiser
 from terminal import console, operator, print_table, run_at
 
+TOKEN = click.IntRange(1, 2**31 - 1)
+
 
 @click.group()
 def tokens() -> None:
@@ -27,7 +29,7 @@ def tokens() -> None:
 @click.option("--name", required=True, help="To tell it from others.")
 @click.option("--days", type=click.IntRange(1, 3_650), help="Expire after this many days.")
 @click.option("--network", "networks", multiple=True, help="CIDR network that it may be used from; may be repeated.")
-def create(
+def create(  # noqa: PLR0917  # click passes by name
     tenant: str,
     advertiser: UUID | None,
     ingest: bool,
@@ -102,7 +104,7 @@ def state_of(token: ApiToken) -> str:
 
 @tokens.command()
 @click.argument("tenant")
-@click.argument("token", type=int)
+@click.argument("token", type=TOKEN)
 @click.option(
     "--grace-days", type=click.FloatRange(0, 365), default=7, show_default=True, help="The old one goes on for."
 )
@@ -114,7 +116,7 @@ def rotate(tenant: str, token: int, grace_days: float) -> None:
 
 @tokens.command()
 @click.argument("tenant")
-@click.argument("token", type=int)
+@click.argument("token", type=TOKEN)
 def revoke(tenant: str, token: int) -> None:
     """Stop TOKEN (its id) at once, for ever."""
     run_at(tenant, lambda: keys.revoke_key(token))

@@ -16,6 +16,7 @@ from tenants.current import current_tenant
 ADVERTISER_SCOPES = ("cost-report", "singular")
 INGEST = "ingest"
 DEFAULT_GRACE = timedelta(days=7)
+LONGEST_NAME = 200
 
 
 async def create_key(
@@ -36,8 +37,8 @@ async def create_key(
     if not wanted or not set(wanted) <= set(allowed):
         owner = "An advertiser's token" if advertiser else "A token of the tenant"
         raise GokartError(f"scopes: {owner} has one or more of: {', '.join(allowed)}.")
-    if not name.strip():
-        raise GokartError("name: A token needs one, to be told from others.")
+    if not 1 <= len(name.strip()) <= LONGEST_NAME:
+        raise GokartError(f"name: A token needs one of 1 to {LONGEST_NAME} characters, to be told from others.")
     if expires_at and expires_at <= datetime.now(UTC):
         raise GokartError("expires_at: That is in the past.")
     minted = mint()
@@ -62,7 +63,8 @@ async def create_key(
 async def rotate_key(key: int, *, created_by: str, grace: timedelta = DEFAULT_GRACE) -> Minted:
     """A new key like an old one, which goes on working for `grace` (or until it would have expired, if sooner).
 
-    Raises GokartError where the key is unknown, revoked or expired.
+    Raises GokartError where the key is unknown, revoked or expired, or has been rotated already: it expires because of
+    that, and so would a second successor.
     """
     now = datetime.now(UTC)
     async with transaction():
@@ -71,6 +73,9 @@ async def rotate_key(key: int, *, created_by: str, grace: timedelta = DEFAULT_GR
         expires_at: datetime | None = old.expires_at if old else None
         if old is None or (expires_at and expires_at <= now):
             raise GokartError(f"There is no live token {key} at {current_tenant().slug}.")
+        successor: ApiToken | None = await ApiToken.objects().where(ApiToken.replaces == key).first()
+        if successor is not None:
+            raise GokartError(f"Token {key} has been rotated already: rotate its successor, {successor.id}.")
         minted = mint()
         copied = (
             "advertiser", "name", "scopes", "networks", "rate", "burst", "concurrency", "expires_at",
@@ -78,6 +83,7 @@ async def rotate_key(key: int, *, created_by: str, grace: timedelta = DEFAULT_GR
         await ApiToken.insert(
             ApiToken(
                 **{column: old[column] for column in copied},
+                replaces=key,
                 digest=minted.digest,
                 hint=minted.hint,
                 created_by=created_by,

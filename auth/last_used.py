@@ -9,16 +9,18 @@ import structlog
 
 from database.pool import connection
 from tenants.current import Tenant
+from web.proxies import Address
 
 WRITE_EVERY = 5.0
 AT_MOST_EVERY = timedelta(minutes=1)
 
 log = structlog.get_logger()
-_uses: dict[tuple[str, int], tuple[datetime, str]] = {}
+Use = tuple[datetime, Address | None]
+_uses: dict[str, dict[int, Use]] = {}  # of each token, by schema
 
 
-def note_use(tenant: Tenant, token: int, address: str) -> None:
-    _uses[tenant.schema, token] = (datetime.now(UTC), address)
+def note_use(tenant: Tenant, token: int, address: Address | None) -> None:
+    _uses.setdefault(tenant.schema, {})[token] = (datetime.now(UTC), address)
 
 
 @contextlib.asynccontextmanager
@@ -41,26 +43,24 @@ async def write_for_ever() -> None:
 
 
 async def write_uses() -> None:
-    by_schema: dict[str, list[tuple[int, datetime, str]]] = {}
-    for (schema, token), use in _uses.items():
-        by_schema.setdefault(schema, []).append((token, *use))
-    _uses.clear()
-    for schema, uses in by_schema.items():
+    for schema in list(_uses):
         try:
-            await write(schema, uses)
+            await write(schema, _uses.pop(schema))
         except Exception as error:  # noqa: BLE001  # one tenant (being deleted, say) must not stop the others
             log.warning("last use of tokens was not written", tenant=schema, error=repr(error))
 
 
-async def write(schema: str, uses: list[tuple[int, datetime, str]]) -> None:
+async def write(schema: str, uses: dict[int, Use]) -> None:
     async with connection() as db:
         await db.execute(
             f"""
-            UPDATE {schema}.api_token SET last_used_at = used.at, last_used_from = nullif(used.address, '')::inet
-            FROM unnest($1::int[], $2::timestamptz[], $3::text[]) AS used (id, at, address)
+            UPDATE {schema}.api_token SET last_used_at = used.at, last_used_from = used.address
+            FROM unnest($1::int[], $2::timestamptz[], $3::inet[]) AS used (id, at, address)
             WHERE api_token.id = used.id
                 AND (last_used_at IS NULL OR last_used_at <= used.at - $4::interval)
             """,
-            *map(list, zip(*uses, strict=True)),
+            list(uses),
+            [at for at, _ in uses.values()],
+            [address for _, address in uses.values()],
             AT_MOST_EVERY,
         )

@@ -15,7 +15,7 @@ K = TypeVar("K")
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """Token bucket: `burst` requests at once when rested, `rate` a second sustained; `concurrency` under way at a time."""
+    """Token bucket: `burst` requests at once when rested, `rate` a second sustained, `concurrency` under way."""
 
     rate: float
     burst: int
@@ -34,7 +34,7 @@ class Limiter(Generic[K]):
         self._buckets: LRUCache[K, Bucket] = LRUCache(MOST_REMEMBERED)
 
     def take(self, key: K, limit: Limit) -> dict[str, str]:
-        """Counts a request. Returns the RateLimit headers (draft-ietf-httpapi-ratelimit-headers); raises Problem 429."""
+        """Counts a request. Returns the fields of draft-ietf-httpapi-ratelimit-headers; raises Problem 429."""
         now = monotonic()
         bucket = self._buckets.get(key)
         if bucket is None:

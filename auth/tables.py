@@ -9,6 +9,7 @@ class ApiToken(TenantTable):
 
     id = Serial(primary_key=True)
     advertiser = ForeignKey(Advertiser, null=True, help_text="Null for an ingest token, which is the tenant's.")
+    replaces = Integer(null=True, default=None, help_text="The token that was rotated to make this one.")
     name = Varchar(200)
     digest = Bytea(secret=True)
     hint = Varchar(20, help_text="The visible ends of the token.")

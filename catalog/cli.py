@@ -11,6 +11,8 @@ from catalog.tables import Advertiser
 from errors import GokartError
 from terminal import console, print_table, run_at
 
+LONGEST_NAME = 500
+
 
 @click.group()
 def advertisers() -> None:
@@ -24,11 +26,13 @@ def advertisers() -> None:
 def create(tenant: str, name: str, id_: UUID | None) -> None:
     """Make an advertiser of TENANT and print its id."""
     new = id_ or uuid4()
+    if not 1 <= len(name.strip()) <= LONGEST_NAME:
+        raise GokartError(f"--name: An advertiser's name has 1 to {LONGEST_NAME} characters.")
 
     async def work() -> None:
         if await Advertiser.exists().where(Advertiser.id == new):
             raise GokartError(f"There is an advertiser {new} already.")
-        await Advertiser.insert(Advertiser(id=new, name=name, created_at=datetime.now(UTC)))
+        await Advertiser.insert(Advertiser(id=new, name=name.strip(), created_at=datetime.now(UTC)))
 
     run_at(tenant, work)
     click.echo(new)

@@ -1,9 +1,12 @@
 """What the intake calls share: parsing records one by one, and the log of calls with what they rejected."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import msgspec
+from asyncpg import DeadlockDetectedError
 
 from database.pool import Connection
 from ingest.records import Record, RecordError, Reject, id_of
@@ -11,7 +14,10 @@ from ingest.rollups import columns
 
 MOST_REJECTS_KEPT = 1_000  # of one call, in the table; the answer has them all
 
+MOST_TRIES = 5
+
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -20,6 +26,21 @@ class Answer(msgspec.Struct, frozen=True):
     accepted: int
     duplicates: int
     rejected: list[Reject]
+
+
+def retrying(take: Callable[P, Awaitable[Answer]]) -> Callable[P, Awaitable[Answer]]:
+    """Does a call again that PostgreSQL chose to end a deadlock. Locks are taken in order, so that is rare: of three
+    catalogues at once, one makes a row that another has read as missing and the third has locked since.
+    """
+
+    @wraps(take)
+    async def again(*args: P.args, **kwargs: P.kwargs) -> Answer:
+        for _ in range(MOST_TRIES - 1):
+            with suppress(DeadlockDetectedError):
+                return await take(*args, **kwargs)
+        return await take(*args, **kwargs)
+
+    return again
 
 
 def parse_all(

@@ -1,16 +1,17 @@
 """The catalogue as its owner sends it: whole records, the last one holds."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from uuid import UUID
 
 from database.pool import Connection, connection
-from ingest.calls import Answer, parse_all, reject, write_log
+from ingest.calls import Answer, parse_all, reject, retrying, write_log
 from ingest.records import OfferRecord, PartnerRecord, Record, RecordError, Reject, parse_plain
 from ingest.rollups import columns
 from tenants.current import Tenant
 
 
-async def put_partners(tenant: Tenant, records: Iterable[Record], token: int | None) -> Answer:
+@retrying
+async def put_partners(tenant: Tenant, records: Sequence[Record], token: int | None) -> Answer:
     """One transaction. Raises `database.pool.Unavailable`."""
     good, rejects = parse_all(records, lambda record: parse_plain(record, PartnerRecord))
     wanted = {partner.id: partner.name for _, _, partner in good}
@@ -21,7 +22,8 @@ async def put_partners(tenant: Tenant, records: Iterable[Record], token: int | N
     return answer
 
 
-async def put_offers(tenant: Tenant, records: Iterable[Record], token: int | None) -> Answer:
+@retrying
+async def put_offers(tenant: Tenant, records: Sequence[Record], token: int | None) -> Answer:
     """One transaction. An offer keeps its past figures when it moves to another advertiser, who then sees them.
 
     Raises `database.pool.Unavailable`.

@@ -1,14 +1,14 @@
 """Conversion callbacks → the conversion's row in the ledger → signed deltas for the roll-ups."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from database.pool import Connection, connection
-from ingest.calls import Answer, parse_all, reject, write_log
+from ingest.calls import Answer, parse_all, reject, retrying, write_log
 from ingest.keys import create_missing_advertisers, create_missing_offers, create_missing_partners, keys_of
 from ingest.records import Conversion, Record, RecordError, Reject, parse_conversion
 from ingest.rollups import Figures, Pair, apply, columns, quarter_of
@@ -35,7 +35,8 @@ class State(msgspec.Struct, frozen=True):
 History = Mapping[UUID, list[State]]  # of each conversion, what the call's callbacks say, in order of arrival
 
 
-async def take_conversions(tenant: Tenant, records: Iterable[Record], now: datetime, token: int | None) -> Answer:
+@retrying
+async def take_conversions(tenant: Tenant, records: Sequence[Record], now: datetime, token: int | None) -> Answer:
     """One transaction: durable, counted exactly once, in the next report. Raises `database.pool.Unavailable`."""
     good, rejects = parse_all(records, lambda record: parse_conversion(record, now))
     async with connection() as db, db.transaction():

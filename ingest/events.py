@@ -1,10 +1,10 @@
 """Views and clicks → one row each in the ledger, exactly once → the roll-ups."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from database.pool import Connection, connection
-from ingest.calls import Answer, parse_all, reject, write_log
+from ingest.calls import Answer, parse_all, reject, retrying, write_log
 from ingest.keys import keys_of
 from ingest.partitions import ensure_months
 from ingest.records import Event, Record, RecordError, Reject, instant, parse_plain
@@ -17,7 +17,8 @@ TimedEvent = tuple[Event, datetime]
 Good = list[tuple[int, Record, TimedEvent]]
 
 
-async def take_events(tenant: Tenant, records: Iterable[Record], now: datetime, token: int | None) -> Answer:
+@retrying
+async def take_events(tenant: Tenant, records: Sequence[Record], now: datetime, token: int | None) -> Answer:
     """One transaction: durable, counted exactly once, in the next report. Raises `database.pool.Unavailable`."""
     oldest = oldest_taken(now)
 

@@ -19,8 +19,8 @@ class CostRow(msgspec.Struct):
     @classmethod
     def of(cls, record: Sequence[Any]) -> Self:
         """From a row of `queries.cost_report`."""
-        *before, revenue, publisher = record
-        return cls(*before, msgspec.Raw(revenue), publisher)
+        offer, name, conversions, clicks, views, revenue, publisher = record
+        return cls(offer, name, conversions, clicks, views, msgspec.Raw(revenue), publisher)
 
 
 class SingularItem(msgspec.Struct):
@@ -38,8 +38,8 @@ class SingularItem(msgspec.Struct):
     @classmethod
     def of(cls, record: Sequence[Any]) -> Self:
         """From a row of `queries.singular`."""
-        *before, cost, clicks = record
-        return cls(*before, msgspec.Raw(cost), clicks)
+        day, offer_name, partner, app, store, os, campaign, offer, cost, clicks = record
+        return cls(day, offer_name, partner, app, store, os, campaign, offer, msgspec.Raw(cost), clicks)
 
 
 Row = type[CostRow] | type[SingularItem]

@@ -17,7 +17,6 @@ import asyncpg
 import structlog
 from cachetools import LRUCache
 
-from database.pool import CANNOT_SERVE
 from database.urls import listen_url
 
 CHANNEL = "gokart_changed"
@@ -83,7 +82,7 @@ async def listen_for_ever(memory: Memory) -> None:
     while True:
         try:
             await listen(memory)
-        except CANNOT_SERVE as error:
+        except Exception as error:  # noqa: BLE001  # of whatever kind: without this task nothing is remembered again
             log.warning("listening for changes was interrupted", error=f"{type(error).__name__}: {error}")
         finally:
             memory.doubt_everything()
@@ -91,7 +90,9 @@ async def listen_for_ever(memory: Memory) -> None:
 
 
 async def listen(memory: Memory) -> None:
-    connection = await asyncpg.connect(listen_url(), timeout=5)
+    connection = await asyncpg.connect(
+        listen_url(), timeout=5, server_settings={"application_name": "gokart listening"}
+    )
     try:
         await connection.add_listener(CHANNEL, lambda *message: memory.forget(str(message[-1])))
         memory.doubt_everything()

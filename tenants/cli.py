@@ -1,6 +1,9 @@
 """gokart tenants …, gokart migrate"""
 
+import sys
+
 import click
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from errors import GokartError
@@ -106,7 +109,8 @@ async def migrate_with_progress(slugs: list[str]) -> list[Outcome]:
     slugs = slugs or await TenantRow.select(TenantRow.slug).order_by(TenantRow.slug).output(as_list=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     outcomes = []
-    with Progress(*columns, console=console, transient=True) as progress:
+    # On a console of its own: what migrations print is caught by putting another file in the place of sys.stdout.
+    with Progress(*columns, console=Console(file=sys.stdout), transient=True) as progress:
         task = progress.add_task("Migrating", total=len(slugs))
         async for outcome in migrate_tenants(slugs):
             outcomes.append(outcome)

@@ -40,7 +40,9 @@ async def find_tenant(slug: str) -> Tenant | None:
 
     async def load() -> Tenant | None:
         async with connection() as db:
-            row = await db.fetchrow(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = $1", slug)
+            row = await db.fetchrow(
+                f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = $1", slug, timeout=settings.database_wait
+            )
         return tenant_of(dict(row)) if row else None
 
     return await memory.recall(schema_of(slug), None, load)

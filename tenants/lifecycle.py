@@ -1,12 +1,13 @@
 """Creating, suspending, resuming and deleting tenants. Each is one transaction; every worker hears of it at once."""
 
+import asyncio
 import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from asyncpg import UniqueViolationError
+from asyncpg import DuplicateSchemaError, UniqueViolationError
 
 from database.embedded import binary
 from database.pool import transaction
@@ -14,18 +15,24 @@ from database.urls import for_command_line
 from errors import GokartError
 from piccolo_conf import DB
 from settings import settings
+from tenants.changes import TRUSTED_FOR
 from tenants.current import Tenant, schema_of
 from tenants.migrations import run_pending
 from tenants.tables import TENANT_COLUMNS, TenantRow, tenant_of
 
+LONGEST_NAME = 200
+
 
 async def create(slug: str, name: str) -> Tenant:
-    """A new tenant with an empty schema at the latest version, and itself as its first publisher. Raises GokartError."""
+    """A new tenant: an empty schema at the latest version, with itself as its first publisher. Raises GokartError."""
     try:
         schema = schema_of(slug)
     except ValueError as error:
         raise GokartError(str(error)) from error
-    tenant = Tenant(uuid4(), slug, name, False, datetime.now(UTC))
+    name = name.strip()
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise GokartError(f"A tenant's display name has 1 to {LONGEST_NAME} characters.")
+    tenant = Tenant(uuid4(), slug, name, suspended=False, created_at=datetime.now(UTC))
     try:
         async with transaction():
             await TenantRow.insert(
@@ -36,6 +43,8 @@ async def create(slug: str, name: str) -> Tenant:
             await TenantRow.raw(f"INSERT INTO {schema}.partner (id, name) VALUES ({{}}, {{}})", tenant.id, name)
     except UniqueViolationError as error:
         raise GokartError(f"There is a tenant {slug!r} already.") from error
+    except DuplicateSchemaError as error:
+        raise GokartError(f"The database has a schema {schema} already, of no tenant.") from error
     return tenant
 
 
@@ -57,31 +66,42 @@ async def set_status(slug: str, status: str) -> None:
 async def delete(slug: str, *, keep_dump: bool) -> Path | None:
     """Drops the tenant with all its data. Returns the file that `pg_restore` reads it back from, or None.
 
-    Its hosts are closed before the dump is taken, so that nothing acknowledged afterwards is missing from it.
+    Its hosts are closed before the dump is taken, so that no later call is acknowledged and missing from it.
     """
     tenant = await find(slug)
     await set_status(slug, "suspended")
-    path = dump(tenant) if keep_dump else None
+    path = None
+    if keep_dump:
+        await asyncio.sleep(TRUSTED_FOR)  # by then every worker has heard
+        path = dump(tenant)
     async with transaction():
-        await DB.run_ddl(f"DROP SCHEMA {tenant.schema} CASCADE")
+        # The row first, as a migration does: the other way round the two could wait for each other.
         await TenantRow.delete().where(TenantRow.id == tenant.id)
+        await DB.run_ddl(f"DROP SCHEMA {tenant.schema} CASCADE")
     return path
 
 
 def dump(tenant: Tenant) -> Path:
-    """Writes the tenant's schema to data_dir/dumps. Raises GokartError, leaving no half-written file."""
+    """Writes the tenant's schema to data_dir/dumps, for its owner alone to read. Raises GokartError, leaving no
+    half-written file.
+    """
     folder = settings.data_dir / "dumps"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{tenant.slug}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
+    path.touch(mode=0o600, exist_ok=False)
     url, secrets = for_command_line()
-    result = subprocess.run(  # no shell, our own binary
-        [str(binary("pg_dump")), "--format=custom", f"--schema={tenant.schema}", f"--file={path}", f"--dbname={url}"],
-        env={**os.environ, **secrets},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        path.unlink(missing_ok=True)
-        raise GokartError(f"The dump failed, so nothing was deleted (the tenant is suspended): {result.stderr.strip()}")
+    try:
+        subprocess.run(
+            [binary("pg_dump"), "--format=custom", f"--schema={tenant.schema}", f"--file={path}", f"--dbname={url}"],
+            env={**os.environ, **secrets},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except BaseException as error:
+        path.unlink()
+        if not isinstance(error, subprocess.CalledProcessError):
+            raise
+        why = error.stderr.strip()
+        raise GokartError(f"The dump failed, so nothing was deleted (the tenant is suspended): {why}") from error
     return path

@@ -1,4 +1,4 @@
-"""Bringing schemas up to date: the platform's own (Piccolo's runner), and each tenant's (ours, one transaction a tenant).
+"""Bringing schemas up to date: the platform's own (Piccolo's runner), and each tenant's (ours, a transaction each).
 
 A tenant's schema changes and the ledger's entry for it commit together. So a run may be interrupted anywhere and
 started again, a tenant that fails is left as it was while the others go on, and of two runs at once the second
@@ -9,16 +9,16 @@ import contextlib
 import io
 from collections.abc import AsyncIterator
 from functools import cache
-from uuid import UUID
 
+import asyncpg
 import msgspec
-from asyncpg import PostgresError
 from piccolo.apps.migrations.commands.base import BaseMigrationManager
 from piccolo.apps.migrations.commands.forwards import run_forwards
 from piccolo.conf.apps import MigrationModule
 from piccolo.engine.postgres import PostgresTransaction
 
 from database.pool import transaction
+from database.urls import listen_url
 from errors import GokartError
 from piccolo_conf import DB
 from tenants.current import Tenant, bound_to, current_tenant
@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 async def migrate_platform() -> None:
     """Creates or updates the tables in schema public. Waits for another run of itself."""
-    lock = await DB.get_new_connection()
+    lock = await asyncpg.connect(listen_url())  # a session's lock, which PgBouncer would lose
     try:
         await lock.execute("SELECT pg_advisory_lock($1)", PLATFORM_LOCK)
         said = io.StringIO()
@@ -55,7 +55,9 @@ async def migrate_tenants(slugs: list[str]) -> AsyncIterator[Outcome]:
     for slug in slugs:
         try:
             yield Outcome(slug, await migrate_tenant(slug), None)
-        except (PostgresError, GokartError) as error:
+        except (OSError, asyncpg.PostgresConnectionError):
+            raise  # nobody can be migrated now
+        except Exception as error:  # noqa: BLE001  # of whatever kind: it is this tenant's, and the others go on
             reason = f"{type(error).__name__}: {error}"
             await TenantRow.update({TenantRow.migration_error: reason}).where(TenantRow.slug == slug)
             yield Outcome(slug, 0, reason)
@@ -82,15 +84,12 @@ async def run_pending(tenant: Tenant) -> int:
         manager = await migration_modules()[name].forwards()
         with bound_to(tenant), contextlib.redirect_stdout(io.StringIO()):
             await manager.run()
-        await record(tenant.id, name)
+        await TenantMigration.raw("INSERT INTO tenant_migration (tenant, migration) VALUES ({}, {})", tenant.id, name)
+    if pending:
+        await TenantRow.update({TenantRow.version: max([*seen, *pending]), TenantRow.migration_error: None}).where(
+            TenantRow.id == tenant.id
+        )
     return len(pending)
-
-
-async def record(tenant: UUID, migration: str) -> None:
-    await TenantMigration.raw("INSERT INTO tenant_migration (tenant, migration) VALUES ({}, {})", tenant, migration)
-    await TenantRow.update({TenantRow.version: migration, TenantRow.migration_error: None}).where(
-        TenantRow.id == tenant
-    )
 
 
 @cache

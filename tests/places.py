@@ -58,13 +58,13 @@ class Place(msgspec.Struct):
         return rows
 
     def send(self, kind: str, records: Iterable[Any], *, token: str | None = None) -> dict[str, Any]:
-        """Sends records in, as NDJSON. `kind` is conversions, events, offers or partners."""
+        """Sends records in, as an array. `kind` is conversions, events, offers or partners."""
         response = self.request(
             "PUT" if kind in {"offers", "partners"} else "POST",
             f"/api/v1/ingest/{kind}",
             token=token or self.ingest_token,
-            headers={"Content-Type": "application/x-ndjson"},
-            content=b"\n".join(map(msgspec.json.encode, records)),
+            headers={"Content-Type": "application/json"},
+            content=msgspec.json.encode(list(records)),
         )
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()

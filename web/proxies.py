@@ -1,6 +1,8 @@
 """Believing X-Forwarded-* from the configured proxies, and from nobody else."""
 
-from ipaddress import ip_address
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -8,9 +10,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from settings import settings
 from web.requests import header
 
+Address = IPv4Address | IPv6Address
+
 
 class Proxies:
-    """Host from X-Forwarded-Host here; client and scheme from X-Forwarded-For and -Proto by uvicorn's own middleware."""
+    """Host from X-Forwarded-Host here; client and scheme, from -For and -Proto, by uvicorn's own middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -20,7 +24,13 @@ class Proxies:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or not is_trusted(scope):
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        peer = address_of(scope)
+        if peer is not None:
+            scope["client"] = (str(peer), scope["client"][1])
+        if peer is None or not any(peer in network for network in settings.trusted_proxies):
             await self.app(scope, receive, send)
             return
         forwarded = header(scope, b"x-forwarded-host")
@@ -30,12 +40,13 @@ class Proxies:
         await self.client_and_scheme(scope, receive, send)  # type: ignore[arg-type]
 
 
-def is_trusted(scope: Scope) -> bool:
-    client = scope.get("client")
-    if not client or not settings.trusted_proxies:
-        return False
+def address_of(scope: Mapping[str, Any]) -> Address | None:
+    """The client's address; None where it has none, as behind a Unix socket.
+
+    An IPv4 client of an IPv6 socket (::ffff:192.0.2.1) has the address that it has everywhere else.
+    """
     try:
-        address = ip_address(client[0])
+        address = ip_address(scope["client"][0].partition("%")[0] if scope["client"] else "")
     except ValueError:
-        return False
-    return any(address in network for network in settings.trusted_proxies)
+        return None
+    return (address.version == 6 and address.ipv4_mapped) or address

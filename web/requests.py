@@ -78,7 +78,7 @@ class Requests:
         started = perf_counter()
         try:
             await self.app(scope, receive, send_on)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # of whatever kind: it ends here, as a 500 or a broken connection
             state["error"] = error
             if status is not None:
                 raise BrokenResponseError(request_id) from None

@@ -31,7 +31,7 @@ CREATE TABLE tenant_migration (
     UNIQUE (tenant, migration)
 );
 
--- The payload of gokart_changed is the schema of the tenant whose remembered facts (itself, its tokens) are out of date.
+-- The payload of gokart_changed is the schema of the tenant of which what is remembered (itself, its tokens) is old.
 CREATE FUNCTION gokart_tenant_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_notify('gokart_changed', coalesce(NEW.schema, OLD.schema));

@@ -1,5 +1,6 @@
 """The tables of a tenant's schema, whichever part of the project uses them: one line of migrations for all of them,
-so that a tenant is at one version. Run by `tenants.migrations`, never by `piccolo migrations forwards`, which knows no tenants.
+so that a tenant is at one version. Run by `tenants.migrations`, never by `piccolo migrations forwards`, which knows
+no tenants.
 """
 
 from pathlib import Path

@@ -1,0 +1,103 @@
+"""Small builders of OpenAPI objects, and the headers that several operations share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def ref(section: str, name: str) -> Json:
+    return {"$ref": f"#/components/{section}/{name}"}
+
+
+def schema(name: str) -> Json:
+    return ref("schemas", name)
+
+
+def headers(*names: str) -> Json:
+    return {name: ref("headers", name) for name in names}
+
+
+def record(description: str, required: Sequence[str], properties: Json) -> Json:
+    """The schema of an object that may have further keys."""
+    return {"type": "object", "description": description, "required": list(required), "properties": properties}
+
+
+def exactly(description: str, properties: Json) -> Json:
+    """The schema of an object that has all of these keys and no other."""
+    return record(description, list(properties), properties) | {"additionalProperties": False}
+
+
+RATE_LIMITS = ("RateLimit-Policy", "RateLimit")
+
+
+def always(description: str, schema: Json, example: object) -> Json:
+    return {"description": description, "required": True, "schema": schema, "example": example}
+
+
+def text(pattern: str) -> Json:
+    return {"type": "string", "pattern": pattern}
+
+
+INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
+
+HEADERS: Json = {
+    "X-Request-Id": always(
+        "Names this request in our log: give it when you ask about a response. It is the one that you sent, if that had "
+        "1 to 100 of `A-Z a-z 0-9 . _ -`.",
+        text(r"^[A-Za-z0-9._-]{1,100}$"),
+        "5f0c2a9e7b3d4c61a1f4c6a0d9b8e7f2",
+    ),
+    "RateLimit-Policy": always(
+        "The limit that applies: `q` requests at once when rested, won back evenly over `w` seconds "
+        "(draft-ietf-httpapi-ratelimit-headers).",
+        text(r'^"(token|failures)";q=\d+;w=\d+$'),
+        '"token";q=100;w=10',
+    ),
+    "RateLimit": always(
+        "What is left of it: `r` requests now, all of them in `t` seconds.",
+        text(r'^"(token|failures)";r=\d+;t=\d+$'),
+        '"token";r=99;t=1',
+    ),
+    "Retry-After": always("Seconds after which to try again.", {"type": "integer", "minimum": 1}, 5),
+    "WWW-Authenticate": always("The scheme of the Authorization header.", {"const": "ApiToken"}, "ApiToken"),
+    "Allow": always("The methods that this URL answers.", {"type": "string"}, "GET, HEAD, OPTIONS"),
+    "Accept-Encoding": {
+        "description": "The content encodings that are taken, where the one sent was the reason.",
+        "schema": {"type": "string"},
+        "example": "gzip, zstd",
+    },
+    "GoKart-Range": always(
+        "The range that the report covers, as resolved from the filter: half-open, UTC.",
+        text(f"^{INSTANT}/{INSTANT}$"),
+        "2024-01-22T00:00:00Z/2025-01-23T00:00:00Z",
+    ),
+    "GoKart-Data-Through": always(
+        "The instant (UTC) up to which data had been taken in when the report was made.",
+        {"type": "string", "format": "date-time"},
+        "2025-01-23T06:12:40Z",
+    ),
+    "GoKart-Rows": {
+        "description": "Number of rows in the body. Left out where the report is so large that it is streamed.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 2,
+    },
+    "ETag": always(
+        "Changes whenever anything that the report shows does, names included. Send it back in `If-None-Match`.",
+        text(r'^W/"[0-9a-f]+"$'),
+        'W/"9b2cf535f27731c974343645a3985328"',
+    ),
+    "Cache-Control": always(
+        "For the caller alone, and to be asked about before each use: figures of past days change.",
+        {"const": "private, no-cache"},
+        "private, no-cache",
+    ),
+    "Vary": always(
+        "Each token sees its own advertiser's report.", {"type": "string"}, "Authorization, Accept-Encoding"
+    ),
+    "Content-Disposition": always(
+        "A file name with the report's range.",
+        text(r'^attachment; filename="[^"]+\.csv"$'),
+        'attachment; filename="gokart-cost-report_2024-01-22T000000Z_2025-01-23T000000Z.csv"',
+    ),
+}

@@ -1,0 +1,330 @@
+"""The reports' part of the document: two reports, each as JSON and CSV, one under two spellings, by GET and HEAD."""
+
+import msgspec
+
+from apidocs.errors import RESPONSES, failures
+from apidocs.parts import RATE_LIMITS, Json, exactly, headers, ref, schema
+from reporting.controller import OLD_ROOT, ROOT
+
+DATE_FROM = (
+    "First day or instant of the report. A date is a whole UTC day. A date-time (without an offset it is UTC) means "
+    "that instant, to the quarter of an hour that contains it. Up to 9999-12-30."
+)
+DATE_TO = (
+    "Last day or instant of the report, **inclusive**, not before `date_from`. A date, and a date-time at exactly "
+    "midnight, include the whole of that UTC day; another date-time includes the quarter of an hour that contains it."
+)
+OFFER = "Only this offer. One that does not exist, or is another advertiser's, gives a report without rows."
+IN_EITHER = "Required, here or in the body. The name is matched without case."
+
+DAY_OR_INSTANT = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
+UUID = {"type": "string", "format": "uuid"}
+
+FILTER_EXAMPLE = {"date_from": "2024-01-22", "date_to": "2025-01-22"}
+OFFER_EXAMPLE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+ON_EVERY_REPORT = ("GoKart-Range", "GoKart-Data-Through", "ETag", "Cache-Control", "Vary", "X-Request-Id", *RATE_LIMITS)
+
+
+def query(name: str, description: str, schema: Json, **more: object) -> Json:
+    return {"name": name, "in": "query", "description": description, "schema": schema, **more}
+
+
+def header(name: str, description: str) -> Json:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+
+
+PARAMETERS: Json = {
+    "date_from": query(
+        "date_from",
+        f"{DATE_FROM} {IN_EITHER}",
+        DAY_OR_INSTANT,
+        required=True,
+        example=FILTER_EXAMPLE["date_from"],
+    ),
+    "date_to": query(
+        "date_to", f"{DATE_TO} {IN_EITHER}", DAY_OR_INSTANT, required=True, example=FILTER_EXAMPLE["date_to"]
+    ),
+    "offerId": query(
+        "offerId",
+        f"{OFFER} Here or in the body. The name is matched without case.",
+        UUID | {"examples": [OFFER_EXAMPLE]},
+    ),
+    "If-None-Match": header(
+        "If-None-Match", "The `ETag` of a report that you have. The answer is 304 where nothing in it has changed."
+    ),
+    "X-Request-Id": header(
+        "X-Request-Id", "Your own name for this request, kept if it has 1 to 100 of `A-Z a-z 0-9 . _ -`."
+    ),
+}
+
+
+def filter_schema(description: str, **more: Json) -> Json:
+    return {
+        "type": "object",
+        "description": description,
+        "additionalProperties": False,
+        "properties": {
+            "date_from": nullable(DAY_OR_INSTANT, DATE_FROM),
+            "date_to": nullable(DAY_OR_INSTANT, DATE_TO),
+            **more,
+        },
+    }
+
+
+def nullable(schema: Json, description: str) -> Json:
+    return {"anyOf": [schema, {"type": "null"}], "description": f"{description} Null: left out."}
+
+
+COST_ROW = exactly(
+    "One offer at one publisher, with at least one of the four figures not zero in the range.",
+    {
+        "offerId": UUID | {"description": "The offer."},
+        "offerName": {"type": "string", "description": "The offer's name as users see it."},
+        "totalConversions": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Conversions of status `Success`, each counted at the time it was completed (UTC).",
+        },
+        "totalClicks": {"type": "integer", "minimum": 0, "description": "Times somebody was sent on to the advertiser."},
+        "totalViews": {"type": "integer", "minimum": 0, "description": "Times the offer's page was opened."},
+        "revenue": {
+            "type": "number",
+            "minimum": 0,
+            "description": "What the advertiser owes for these conversions: the platform's revenue, your cost. An exact "
+            "decimal of at most six places; read it as a decimal, not as a binary float.",
+        },
+        "publisherName": {"type": "string", "description": "The publisher who showed the offer."},
+    },
+)
+
+SINGULAR_ITEM = exactly(
+    "One offer at one publisher on one UTC day, with cost or clicks not zero.",
+    {
+        "date": {"type": "string", "format": "date", "description": "The UTC day."},
+        "offer_name": {
+            "type": "string",
+            "description": "The offer's name as users see it. Singular's campaign name.",
+        },
+        "partner_id": UUID | {"description": "The publisher. Singular's publisher site."},
+        "app": {"type": ["string", "null"], "description": "The app's name; null if the offer has none."},
+        "store_id": {
+            "type": ["string", "null"],
+            "description": "`com.test`, or an App Store number; null if the offer has none.",
+        },
+        "os": {"enum": ["IOS", "ANDROID", "WEB", None], "description": "Null if the offer has none."},
+        "campaign_name": {
+            "type": ["string", "null"],
+            "description": "The advertiser's own name for the offer; null if it has none.",
+        },
+        "campaign_id": UUID | {"description": "The offer. Singular's campaign id."},
+        "cost": {
+            "type": "number",
+            "minimum": 0,
+            "description": "What the advertiser owes for the day's `Success` conversions: an exact decimal of at most "
+            "six places. Summed over days it equals the cost report's `revenue`. Singular's original cost.",
+        },
+        "clicks": {"type": "integer", "minimum": 0, "description": "Times somebody was sent on to the advertiser."},
+    },
+)
+
+SCHEMAS: Json = {
+    "CostReportFilter": filter_schema(
+        "The filter as the body of a GET. A field given here and in the query must be the same in both.",
+        offerId=nullable(UUID, OFFER),
+    ),
+    "SingularFilter": filter_schema("The filter as the body of a GET. A field given twice must be the same in both."),
+    "CostReport": exactly(
+        "Ordered by offerName, publisherName (by code point), offerId, publisher.",
+        {"data": {"type": "array", "items": schema("CostReportRow")}},
+    ),
+    "CostReportRow": COST_ROW,
+    "SingularReport": exactly(
+        "The report.",
+        {
+            "data": exactly(
+                "When the report was made, and its items.",
+                {
+                    "generatedAt": {"type": "string", "format": "date-time", "description": "UTC."},
+                    "items": {
+                        "type": "array",
+                        "items": schema("SingularItem"),
+                        "description": "Ordered by date, campaign_id, partner_id.",
+                    },
+                },
+            )
+        },
+    ),
+    "SingularItem": SINGULAR_ITEM,
+}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """`scope` is what a token needs for it; `schema` and `filter` name components; `rows` are an example's."""
+
+    tag: str
+    name: str
+    scope: str
+    parameters: tuple[str, ...]
+    filter: str
+    schema: str
+    summary: str
+    description: str
+    rows: tuple[Json, ...]
+    document: Json
+
+
+COST_ROWS = (
+    {
+        "offerId": "7df30136-ff83-4551-b877-fa0f0d8b8f72",
+        "offerName": "Advertised Test",
+        "totalConversions": 3,
+        "totalClicks": 5,
+        "totalViews": 5,
+        "revenue": 69,
+        "publisherName": "Limestone Digital",
+    },
+    {
+        "offerId": "4bbd29ab-c88e-432f-94c8-610790333d32",
+        "offerName": "Spin Royale",
+        "totalConversions": 0,
+        "totalClicks": 3,
+        "totalViews": 27,
+        "revenue": 0,
+        "publisherName": "Limestone Digital",
+    },
+)
+SINGULAR_ITEMS = (
+    {
+        "date": "2025-05-28",
+        "offer_name": "Test",
+        "partner_id": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+        "app": "Test App",
+        "store_id": "com.test",
+        "os": "ANDROID",
+        "campaign_name": "AOS_TEST_2025",
+        "campaign_id": "7df30136-ff83-4551-b877-fa0f0d8b8f72",
+        "cost": 69.5,
+        "clicks": 100,
+    },
+)
+
+COST_REPORT = Report(
+    tag="Cost report",
+    name="cost report",
+    scope="cost-report",
+    parameters=("date_from", "date_to", "offerId", "If-None-Match", "X-Request-Id"),
+    filter="CostReportFilter",
+    schema="CostReport",
+    summary="Conversions, clicks, views and revenue of each offer and publisher",
+    description="One row for each offer and publisher with at least one figure that is not zero in the range. "
+    "Conversions and revenue are of status `Success` only; figures of past days change as conversions are completed or "
+    "rejected. Needs a token with the scope `cost-report`.",
+    rows=COST_ROWS,
+    document={"data": list(COST_ROWS)},
+)
+SINGULAR = Report(
+    tag="Singular",
+    name="Singular report",
+    scope="singular",
+    parameters=("date_from", "date_to", "If-None-Match", "X-Request-Id"),
+    filter="SingularFilter",
+    schema="SingularReport",
+    summary="Cost and clicks of each UTC day, offer and publisher",
+    description="One item for each UTC day, offer and publisher whose cost or clicks are not zero. A date-time as an end "
+    "of the range takes its part of that day. Needs a token with the scope `singular`, and an advertiser for whom Singular "
+    "is enabled: else 403, never an empty success.",
+    rows=SINGULAR_ITEMS,
+    document={"data": {"generatedAt": "2025-05-28T03:06:28.565Z", "items": list(SINGULAR_ITEMS)}},
+)
+
+
+def paths() -> Json:
+    return {
+        f"{ROOT}/json": path(COST_REPORT, "json", "CostReportJson"),
+        f"{ROOT}/csv": path(COST_REPORT, "csv", "CostReportCsv"),
+        f"{OLD_ROOT}/json": path(COST_REPORT, "json", "CostReportingGoKartJson"),
+        f"{OLD_ROOT}/csv": path(COST_REPORT, "csv", "CostReportingGoKartCsv"),
+        f"{ROOT}/singular/json": path(SINGULAR, "json", "SingularJson"),
+        f"{ROOT}/singular/csv": path(SINGULAR, "csv", "SingularCsv"),
+    }
+
+
+def path(report: Report, form: str, operation: str) -> Json:
+    """GET and HEAD of a report as `form`, "json" or "csv"."""
+    return {
+        "parameters": [ref("parameters", name) for name in report.parameters],
+        "get": {
+            "operationId": f"get{operation}",
+            "summary": f"{report.summary} ({form.upper()})",
+            "description": report.description,
+            **common(report),
+            "responses": responses(report, form),
+        },
+        "head": {
+            "operationId": f"head{operation}",
+            "summary": f"The headers of the {report.name} alone ({form.upper()})",
+            "description": "As GET, without the body.",
+            **common(report),
+            "responses": without_bodies(responses(report, form)),
+        },
+    }
+
+
+def common(report: Report) -> Json:
+    example = FILTER_EXAMPLE | ({"offerId": OFFER_EXAMPLE} if report is COST_REPORT else {})
+    return {
+        "tags": [report.tag],
+        "security": [{"ApiToken": [report.scope]}],
+        "requestBody": {
+            "description": "The filter may come here, for clients that send a body with GET, instead of in the query.",
+            "required": False,
+            "content": {"application/json": {"schema": schema(report.filter), "example": example}},
+        },
+    }
+
+
+def responses(report: Report, form: str) -> Json:
+    of_form = {
+        "json": {"headers": headers(*ON_EVERY_REPORT, "GoKart-Rows"), "content": json_content(report)},
+        "csv": {"headers": headers(*ON_EVERY_REPORT, "Content-Disposition"), "content": csv_content(report)},
+    }
+    return {
+        "200": {"description": "The report.", **of_form[form]},
+        "304": {
+            "description": "Nothing that the report shows has changed since the `ETag` of If-None-Match.",
+            "headers": headers(*ON_EVERY_REPORT),
+        },
+        **{str(status): ref("responses", name) for status, name in failures("InvalidFilter").items()},
+    }
+
+
+def json_content(report: Report) -> Json:
+    return {"application/json": {"schema": schema(report.schema), "example": report.document}}
+
+
+def csv_content(report: Report) -> Json:
+    lines = [",".join(report.rows[0]), *(",".join(str(value) for value in row.values()) for row in report.rows)]
+    return {
+        "text/csv": {
+            "schema": {
+                "type": "string",
+                "description": "UTF-8, quoted as RFC 4180 has it, with a header row: the columns are the fields of the JSON "
+                "rows, in that order. A null is an empty field. A response that breaks off is not a whole report: the "
+                "connection is then closed without its proper end, which every HTTP client reports as an error.",
+            },
+            "example": "\n".join([*lines, ""]),
+        }
+    }
+
+
+def without_bodies(responses: Json) -> Json:
+    """As HEAD answers."""
+    resolved = {
+        status: RESPONSES[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+        for status, response in responses.items()
+    }
+    return {
+        status: {key: value for key, value in response.items() if key != "content"}
+        for status, response in resolved.items()
+    }

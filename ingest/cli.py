@@ -1,0 +1,53 @@
+"""gokart import …"""
+
+import sys
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ingest.files import Format, Kind, Source
+from ingest.imports import Rejects, import_file, told
+from tenants.current import current_tenant
+from terminal import console, run_at
+
+SOME_REJECTED = 3  # exit code
+
+
+@click.command("import")
+@click.argument("tenant")
+@click.argument("kind", type=click.Choice(["conversions", "events", "offers", "partners"]))
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["json", "ndjson", "csv"]),
+    help="Of all the files; without it the name or the beginning of each tells.",
+)
+def import_(tenant: str, kind: Kind, files: tuple[Path, ...], format_: Format | None) -> None:
+    """Take FILES of records in at TENANT, as the intake calls do.
+
+    JSON (an object or an array), NDJSON (an object a line) or CSV (a first line of column names; an empty cell is
+    null), each also compressed with gzip or zstd. A repeated import counts nothing twice. Records that are not taken
+    are written to FILE.rejects.ndjson, and the exit code is then 3.
+    """
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        async def work() -> int:
+            return sum([await import_one(path, kind, format_, progress) for path in files])
+
+        rejected = run_at(tenant, work)
+    if rejected:
+        sys.exit(SOME_REJECTED)
+
+
+async def import_one(path: Path, kind: Kind, format_: Format | None, progress: Progress) -> int:
+    """Returns how many records were rejected."""
+    with Source(path, kind, format_) as source, Rejects(path) as rejects:
+        bar = progress.add_task(path.name, total=source.size)
+        totals = await import_file(current_tenant(), source, rejects, lambda done: progress.update(bar, completed=done))
+        progress.remove_task(bar)
+    where = f", see {rejects.path}" if totals.rejected else ""
+    console.print(f"{path}: {told(totals)}{where}", soft_wrap=True, highlight=False, markup=False)
+    return totals.rejected

@@ -1,0 +1,254 @@
+"""Files of records → JSON texts, one record at a time, in constant memory whatever the size of the file."""
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from json import JSONDecodeError, JSONDecoder
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Self, TextIO, cast
+
+import msgspec
+import zstandard
+
+from errors import GokartError
+from ingest.records import ConversionRecord, Event, OfferRecord, PartnerRecord, RecordError
+
+Kind = Literal["conversions", "events", "offers", "partners"]
+Format = Literal["json", "ndjson", "csv"]
+Found = tuple[bytes, RecordError | None]  # a JSON text, and what the file itself has against it already
+
+LONGEST_RECORD = 2**20  # characters
+CHUNK = 2**18
+ENDINGS: dict[str, Format] = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
+WHITE = re.compile(r"[ \t\r\n]*")
+
+
+class Broken(GokartError):
+    """The file cannot be read any further."""
+
+
+class Source:
+    """A file of records. `done` and `size` count bytes of the file as it lies there, compressed or not."""
+
+    def __init__(self, path: Path, kind: Kind, format_: Format | None = None) -> None:
+        self.path = path
+        self.kind = kind
+        self.format = format_
+
+    def __enter__(self) -> Self:
+        self.raw = self.path.open("rb")
+        self.text = io.TextIOWrapper(inflated(self.raw), "utf-8-sig", newline="\n")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.text.close()
+        self.raw.close()
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    @property
+    def done(self) -> int:
+        return self.raw.tell()
+
+    def records(self) -> Iterator[Found]:
+        """Raises Broken."""
+        try:
+            yield from self.records_of(self.text)
+        except UnicodeDecodeError as error:
+            raise Broken(f"it is not UTF-8 text (there is a byte {error.object[error.start]:#04x})") from error
+        except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+            raise Broken(f"the compressed file is damaged or cut off: {error}") from error
+        except csv.Error as error:
+            raise Broken(f"it is not CSV: {error}") from error
+        except RecursionError as error:
+            raise Broken("the JSON is nested too deeply") from error
+
+    def records_of(self, text: TextIO) -> Iterator[Found]:
+        first = next((line for line in iter(lambda: text.readline(LONGEST_RECORD), "") if not line.isspace()), "")
+        match self.format or format_of(self.path, first):
+            case "csv":
+                return csv_records(lines_of(first, text), self.kind)
+            case "json" if not is_json(first):
+                return Scanner(first, text).records()
+            case _:
+                return line_records(lines_of(first, text))
+
+
+def format_of(path: Path, first: str) -> Format:
+    """By the name, `.gz` or `.zst` aside, else by the first line."""
+    named = [ENDINGS[suffix.lower()] for suffix in path.suffixes if suffix.lower() in ENDINGS]
+    return named[-1] if named else "json" if first.lstrip().startswith(("[", "{")) else "csv"
+
+
+def lines_of(first: str, rest: TextIO) -> Iterator[str]:
+    line = first
+    while line:
+        if len(line) == LONGEST_RECORD and not line.endswith("\n"):
+            raise Broken(f"a line has more than {LONGEST_RECORD} characters")
+        yield line
+        line = rest.readline(LONGEST_RECORD)
+
+
+# Compression
+
+
+def inflated(raw: BinaryIO) -> BinaryIO:
+    """By what the file is, not by its name."""
+    magic = raw.read(4)
+    raw.seek(0)
+    if magic.startswith(b"\x1f\x8b"):
+        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+    if magic == zstandard.FRAME_HEADER:
+        return io.BufferedReader(ZstdFile(raw), CHUNK)
+    return raw
+
+
+class ZstdFile(io.RawIOBase):
+    """The library's own reader takes a file that is cut off for one that ends there."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.raw = raw
+        self.frame: Any = None
+        self.compressed = b""
+        self.text = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.text and (compressed := self.compressed or self.raw.read(2**14)):
+            self.frame = self.frame or zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
+            self.text = self.frame.decompress(compressed)
+            self.compressed = self.frame.unused_data
+            if self.frame.eof:
+                self.frame = None
+        if not self.text and self.frame:
+            raise EOFError("it ends in the middle")
+        size = min(len(self.text), len(buffer))
+        buffer[:size], self.text = self.text[:size], self.text[size:]
+        return size
+
+
+# JSON
+
+
+def line_records(lines: Iterable[str]) -> Iterator[Found]:
+    """A broken line is a record to reject, like any other that makes no sense."""
+    for line in lines:
+        if not line.isspace():
+            yield line.strip().encode(), None
+
+
+class Scanner:
+    """Cuts the records out of a JSON array, or objects one after the other, as they stand: every digit is kept."""
+
+    # It only finds the end of a record: what is in it, such as a number's value, is the intake's to say.
+    decoder = JSONDecoder(parse_int=str, parse_float=str, strict=False)
+
+    def __init__(self, start: str, rest: TextIO) -> None:
+        self.buffer = start
+        self.at = 0
+        self.rest = rest
+
+    def records(self) -> Iterator[Found]:
+        if self.next() == "[":
+            yield from self.array()
+        while self.next():
+            yield self.value(), None
+
+    def array(self) -> Iterator[Found]:
+        self.at += 1
+        more = self.next() != "]"
+        while more:
+            yield self.value(), None
+            more = self.next() == ","
+            self.at += more
+        if self.next() != "]":
+            raise Broken("the JSON is cut off or broken: the array has no end")
+        self.at += 1
+
+    def value(self) -> bytes:
+        self.next()
+        while True:
+            try:
+                _, end = self.decoder.raw_decode(self.buffer, self.at)
+            except JSONDecodeError as error:
+                if not self.more():
+                    raise Broken(f"the JSON is cut off or broken: {error.msg}") from error
+                continue
+            if end == len(self.buffer) and self.more():
+                continue  # it was a number, perhaps, that goes on
+            text = self.buffer[self.at : end]
+            self.at = end
+            return text.encode()
+
+    def next(self) -> str:
+        """The next character that is not white space, or nothing at the end."""
+        while True:
+            self.at = WHITE.match(self.buffer, self.at).end()  # type: ignore[union-attr]
+            if self.at < len(self.buffer) or not self.more():
+                return self.buffer[self.at : self.at + 1]
+
+    def more(self) -> bool:
+        if len(self.buffer) - self.at > LONGEST_RECORD:
+            raise Broken(f"the JSON is broken, or a record has more than {LONGEST_RECORD} characters")
+        chunk = self.rest.read(CHUNK)
+        if chunk:
+            self.buffer, self.at = self.buffer[self.at :] + chunk, 0
+        return bool(chunk)
+
+
+def is_json(text: str) -> bool:
+    """Whether it is one whole object: then the file has one in each line."""
+    try:
+        return isinstance(msgspec.json.decode(text), dict)
+    except msgspec.DecodeError:
+        return False
+
+
+# CSV
+
+SHAPES: dict[Kind, type[msgspec.Struct]] = {
+    "conversions": ConversionRecord,
+    "events": Event,
+    "offers": OfferRecord,
+    "partners": PartnerRecord,
+}
+OF_THE_CALLBACK = ("id", "sentAt")
+
+
+def csv_records(lines: Iterable[str], kind: Kind) -> Iterator[Found]:
+    rows = csv.reader(lines, strict=True)
+    header = header_of(next(rows, []), kind)
+    for row in rows:
+        if not row:
+            continue
+        if len(row) != len(header):
+            wrong = RecordError("", f"has {len(row)} cells, and the header has {len(header)}")
+            yield msgspec.json.encode(row), wrong
+        else:
+            filled = {name: cell for name, cell in zip(header, row, strict=True) if cell}
+            yield msgspec.json.encode(callback(filled) if kind == "conversions" else filled), None
+
+
+def header_of(names: list[str], kind: Kind) -> list[str]:
+    """The names in camelCase. Raises Broken where a column that every record needs is missing."""
+    header = [name.strip()[:1].lower() + name.strip()[1:] for name in names]
+    required = [field.encode_name for field in msgspec.structs.fields(SHAPES[kind]) if field.required]
+    if kind == "conversions":
+        required.append("sentAt")
+    if missing := [name for name in required if name not in header]:
+        raise Broken(f"its first line should name the columns of {kind}; missing: {', '.join(missing)}")
+    if len(set(header)) < len(header):
+        raise Broken("a column's name occurs twice in its first line")
+    return header
+
+
+def callback(row: dict[str, str]) -> dict[str, Any]:
+    outer = {name: row.pop(name) for name in OF_THE_CALLBACK if name in row}
+    return {**outer, "conversion": row}

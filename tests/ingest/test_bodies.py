@@ -1,0 +1,105 @@
+"""What a body may be."""
+
+import gzip
+import zlib
+
+import httpx
+import msgspec
+import pytest
+import zstandard
+
+from tests.places import Place, an_event, an_offer
+
+
+@pytest.fixture
+def offer(place: Place) -> str:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    return str(offer["id"])
+
+
+def post(
+    place: Place, body: bytes, content_type: str | None = "application/json", encoding: str = ""
+) -> httpx.Response:
+    headers = {"Content-Type": content_type} if content_type else {}
+    if encoding:
+        headers["Content-Encoding"] = encoding
+    return place.request("POST", "/api/v1/ingest/events", token=place.ingest_token, content=body, headers=headers)
+
+
+def lines(offer: str, count: int = 3) -> list[bytes]:
+    return [msgspec.json.encode(an_event(offer)) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/x-ndjson", "application/json; charset=utf-8"]
+)
+def test_one_object_an_array_and_lines_are_told_apart(place: Place, offer: str, content_type: str) -> None:
+    (one,) = lines(offer, 1)
+    bodies = {
+        one: 1,
+        msgspec.json.format(lines(offer, 1)[0], indent=2): 1,
+        b"[" + b",".join(lines(offer)) + b"]": 3,
+        b"\n".join(lines(offer)): 3,
+        b"\xef\xbb\xbf" + b"\r\n\r\n".join(lines(offer)) + b"\r\n": 3,
+        b"[]": 0,
+    }
+    for body, accepted in bodies.items():
+        assert post(place, body, content_type).json() == {"accepted": accepted, "duplicates": 0, "rejected": []}
+
+
+def test_a_broken_line_is_a_reject(place: Place, offer: str) -> None:
+    first, second, third = lines(offer)
+    answer = post(place, b"\n".join([first, b'{"id": "3f', second, b"7", third[:-5]])).json()
+    assert answer["accepted"] == 2
+    assert [r["index"] for r in answer["rejected"]] == [1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b" ", b"x", b"7", b"null", b'"a"', b"{", b"[{}", b"[{},]", b"{}}", b"\xff", b'{"a":1']
+)
+def test_a_body_that_is_no_json_at_all_is_400_and_nothing_is_taken(place: Place, body: bytes) -> None:
+    response = post(place, body)
+    assert response.status_code == 400
+    assert [error["field"] for error in response.json()["errors"]] == ["body"]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_another_media_type_is_415(place: Place, content_type: str) -> None:
+    assert post(place, b"{}", content_type).status_code == 415
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "GZIP"])
+def test_compressed_bodies_are_taken(place: Place, offer: str, encoding: str) -> None:
+    body = b"\n".join(lines(offer))
+    packed = zstandard.compress(body) if encoding == "zstd" else gzip.compress(body[:100]) + gzip.compress(body[100:])
+    assert post(place, packed, encoding=encoding).json()["accepted"] == 3
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_what_is_not_what_it_says_is_400(place: Place, offer: str, encoding: str) -> None:
+    body = lines(offer)[0] * 50
+    packed = zstandard.compress(body) if encoding == "zstd" else gzip.compress(body)
+    for broken in (b"not compressed", packed[: len(packed) // 2], packed + b"rubbish"):
+        response = post(place, broken, encoding=encoding)
+        assert response.status_code == 400, broken
+        assert [error["field"] for error in response.json()["errors"]] == ["body"]
+
+
+def test_another_encoding_is_415(place: Place) -> None:
+    assert post(place, zlib.compress(b"{}"), encoding="deflate").status_code == 415
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_bomb_is_413_and_costs_little(place: Place, encoding: str) -> None:
+    zeros = bytes(2**20)
+    if encoding == "gzip":
+        packer = zlib.compressobj(wbits=31)
+        bomb = b"".join(packer.compress(zeros) for _ in range(1024)) + packer.flush()
+    else:
+        bomb = zstandard.ZstdCompressor().compress(zeros * 256)
+    assert post(place, bomb, encoding=encoding).status_code == 413
+
+
+def test_a_body_beyond_the_bound_is_413(place: Place) -> None:
+    assert post(place, b" " * (32 * 2**20 + 1)).status_code == 413

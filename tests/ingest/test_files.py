@@ -1,0 +1,295 @@
+"""gokart import: every format says the same, a repeat changes nothing, and what cannot be read is told."""
+
+import csv
+import gzip
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+import zstandard
+
+from ingest.files import Broken, Format, Kind, Source
+from settings import PROJECT
+from tests.places import Place, a_callback, an_event, an_offer
+
+Records = list[dict[str, Any]]
+CLI = [sys.executable, str(PROJECT / "cli.py"), "import"]
+
+
+@pytest.fixture
+def offer(place: Place) -> str:
+    """Of the owner."""
+    record = an_offer(place)
+    place.send("offers", [record])
+    id_: str = record["id"]
+    return id_
+
+
+def import_files(place: Place, kind: Kind, *files: Path) -> subprocess.CompletedProcess[str]:
+    command = [*CLI, place.tenant.slug, kind, *map(str, files)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def some_events(offer: str, count: int) -> Records:
+    return [an_event(offer, "click" if n % 3 else "view", id=str(UUID(int=n + 1))) for n in range(count)]
+
+
+def a_file(folder: Path, name: str, text: str | bytes) -> Path:
+    """Compressed as the name ends."""
+    content = text.encode() if isinstance(text, str) else text
+    if name.endswith(".gz"):
+        content = gzip.compress(content)
+    if name.endswith(".zst"):
+        content = zstandard.compress(content)
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def as_json(records: Records) -> str:
+    return msgspec.json.format(msgspec.json.encode(records), indent=2).decode()
+
+
+def as_ndjson(records: Records) -> str:
+    return "".join(f"{msgspec.json.encode(record).decode()}\n" for record in records)
+
+
+def as_csv(records: Records) -> str:
+    rows = [{"id": r["id"], "sentAt": r["sentAt"], **r["conversion"]} if "conversion" in r else r for r in records]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def as_pascal_csv(records: Records) -> str:
+    header, _, rest = as_csv(records).partition("\r\n")
+    return ",".join(name[:1].upper() + name[1:] for name in header.split(",")) + "\r\n" + rest
+
+
+FORMATS: dict[str, Callable[[Records], str]] = {
+    "all.json": as_json,
+    "one-line.json": lambda records: msgspec.json.encode(records).decode(),
+    "one-after-the-other.json": lambda records: "\n".join(as_json([record])[1:-1] for record in records),
+    "lines.json": as_ndjson,
+    "lines.ndjson": as_ndjson,
+    "lines.jsonl": as_ndjson,
+    "table.csv": as_csv,
+    "pascal.csv": as_pascal_csv,
+    "with-bom.csv": lambda records: "\ufeff" + as_csv(records),
+    "unnamed-array": as_json,
+    "unnamed-lines": as_ndjson,
+    "unnamed-table": as_csv,
+}
+
+
+def read(path: Path, kind: Kind, format_: Format | None = None) -> list[Any]:
+    with Source(path, kind, format_) as source:
+        return [msgspec.json.decode(text) for text, wrong in source.records() if not wrong]
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return value
+
+
+@pytest.mark.parametrize("compression", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_says_the_same(tmp_path: Path, name: str, compression: str) -> None:
+    records = [
+        an_event(str(UUID(int=7))),
+        an_event(
+            str(UUID(int=8)), "view", partnerId=str(UUID(int=9)), note='a "quoted", comma\nand a {[line]} ünïcode'
+        ),
+    ]
+    records[0]["note"] = "null"
+    path = a_file(tmp_path, name + compression, FORMATS[name](records))
+    assert [without_nulls(record) for record in read(path, "events")] == [without_nulls(record) for record in records]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.ndjson"])
+def test_an_empty_file_has_no_records(tmp_path: Path, name: str) -> None:
+    assert read(a_file(tmp_path, name, "[]" if name == "a.json" else ""), "events", "json") == []
+
+
+def test_a_record_may_lie_across_many_reads(tmp_path: Path) -> None:
+    records: Records = [{"id": n, "note": "x" * 100_000} for n in range(20)]
+    assert read(a_file(tmp_path, "a.json", as_json(records)), "events") == records
+
+
+def test_the_format_can_be_told(tmp_path: Path, place: Place, offer: str) -> None:
+    path = a_file(tmp_path, "export.json", as_csv(some_events(offer, 3)))
+    command = [*CLI, place.tenant.slug, "events", str(path), "--format", "csv"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.stdout == f"{path}: 3 accepted, 0 duplicates, 0 rejected\n"
+
+
+def test_conversions_count_the_same_from_every_format_and_once(tmp_path: Path, place: Place) -> None:
+    offer = str(UUID(int=7))
+    money = ["0.000001", 1e-06, 60, "123456789.123456", None, "0.1", 0.2]
+    records = [
+        a_callback(place, offer, revenue=revenue, status=status, rejectionReason='said "no", twice\nand more')
+        for revenue in money
+        for status in ("Success", "Pending")
+    ]
+    for index, name in enumerate(["all.json", "lines.ndjson", "table.csv", "pascal.csv"]):
+        path = a_file(tmp_path, name, FORMATS[name](records))
+        result = import_files(place, "conversions", path)
+        counts = "0 accepted, 14 duplicates" if index else "14 accepted, 0 duplicates"
+        assert result.stdout == f"{path}: {counts}, 0 rejected\n", result.stderr
+    response = place.get(date_from="2025-05-19", date_to="2025-05-19")
+    assert '"totalConversions":7,' in response.text
+    assert '"revenue":123456849.423458,' in response.text
+
+
+def test_the_catalogue_comes_from_files_too(tmp_path: Path, place: Place) -> None:
+    offer = an_offer(place, name="From a file", storeId="com.test", os="IOS")
+    partner = {"id": str(UUID(int=9)), "name": "Null"}
+    assert import_files(place, "partners", a_file(tmp_path, "p.csv", as_csv([partner]))).returncode == 0
+    assert import_files(place, "offers", a_file(tmp_path, "o.csv.gz", as_csv([offer]))).returncode == 0
+    place.send("events", [an_event(offer["id"], partnerId=partner["id"])])
+    (row,) = place.report()
+    assert (row["offerName"], row["publisherName"]) == ("From a file", "Null")
+
+
+def test_rejects_are_written_with_their_place_in_the_file_ready_to_be_mended(
+    tmp_path: Path, place: Place, offer: str
+) -> None:
+    records = some_events(offer, 5_003)
+    for index, field, value in [(2, "type", "glance"), (5_001, "offerId", str(UUID(int=7)))]:
+        records[index] = {**records[index], field: value}
+    path = a_file(tmp_path, "events.json", as_json(records))
+    result = import_files(place, "events", path)
+    rejects = tmp_path / "events.json.rejects.ndjson"
+    assert result.stdout == f"{path}: 5,001 accepted, 0 duplicates, 2 rejected, see {rejects}\n"
+    assert result.returncode == 3
+    lines = [msgspec.json.decode(line) for line in rejects.read_bytes().splitlines()]
+    assert [(line["index"], line["id"], line["field"]) for line in lines] == [
+        (2, records[2]["id"], "type"),
+        (5_001, records[5_001]["id"], "offerId"),
+    ]
+    assert [line["record"] for line in lines] == [records[2], records[5_001]]
+
+    mended = [line["record"] | {"type": "click", "offerId": offer} for line in lines]
+    again = import_files(place, "events", a_file(tmp_path, "mended.ndjson", as_ndjson(mended)))
+    assert "2 accepted, 0 duplicates, 0 rejected" in again.stdout
+
+
+def test_a_clean_import_leaves_no_file_of_rejects(tmp_path: Path, place: Place, offer: str) -> None:
+    path = a_file(tmp_path, "events.ndjson", as_ndjson(some_events(offer, 2)) + "{broken\n")
+    assert import_files(place, "events", path).returncode == 3
+    assert '"record":"{broken"' in (tmp_path / "events.ndjson.rejects.ndjson").read_text()
+    a_file(tmp_path, "events.ndjson", as_ndjson(some_events(offer, 2)))
+    assert import_files(place, "events", path).returncode == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["events.ndjson"]
+
+
+def test_a_rejected_row_of_a_table_is_written_as_the_callback_that_it_stands_for(tmp_path: Path, place: Place) -> None:
+    record = a_callback(place, str(UUID(int=7)), revenue="-1")
+    path = a_file(tmp_path, "c.csv", as_csv([record]) + "one,cell,too few\r\n")
+    import_files(place, "conversions", path)
+    first, second = [msgspec.json.decode(line) for line in Path(f"{path}.rejects.ndjson").read_bytes().splitlines()]
+    assert (first["index"], first["field"], first["id"]) == (0, "conversion.revenue", record["id"])
+    assert first["record"] == without_nulls(record)
+    assert (second["index"], second["record"]) == (1, ["one", "cell", "too few"])
+    assert second["message"].startswith("has 3 cells")
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) * 2 // 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "reason"),
+    [
+        ("a.ndjson.gz", lambda text: cut(gzip.compress(text)), "damaged or cut off"),
+        ("a.ndjson.zst", lambda text: cut(zstandard.compress(text)), "damaged or cut off"),
+        ("a.csv.gz", lambda text: gzip.compress(text)[:-6] + b"wrong!", "damaged or cut off"),
+        ("a.json", cut, "the JSON is cut off or broken"),
+        ("a.json", lambda text: text.replace(b"}", b"!", 1), "the JSON is cut off or broken"),
+        ("a.json", lambda text: text[: text.rindex(b",\n  {")], "the array has no end"),
+        ("a.json", lambda _: b"[" * 200_000, "nested too deeply"),
+        ("a.json", lambda _: b'["' + b"x" * 2_000_000, "more than 1048576 characters"),
+        ("a.ndjson", lambda text: text + b"x" * 2_000_000, "more than 1048576 characters"),
+        ("a.csv", lambda text: text + "é".encode("latin-1"), "not UTF-8 text (there is a byte 0xe9)"),
+        ("a.csv", lambda text: text.decode().encode("utf-16"), "not UTF-8 text (there is a byte 0xff)"),
+        ("a.csv", lambda text: text + b'"never closed', "it is not CSV: unexpected end of data"),
+        ("a.csv", lambda text: text.replace(b"offerId", b"offer"), "missing: offerId"),
+        ("a.csv", lambda text: text.replace(b"partnerId", b"OfferId"), "occurs twice"),
+        ("a.csv", lambda text: text.partition(b"\n")[2], "should name the columns of events"),
+    ],
+)
+def test_a_broken_file_is_told(tmp_path: Path, name: str, damage: Callable[[bytes], bytes], reason: str) -> None:
+    write = as_ndjson if "ndjson" in name else as_json if "json" in name else as_csv
+    whole = write([an_event(str(UUID(int=7))) for _ in range(100)]).encode()
+    path = tmp_path / name
+    path.write_bytes(damage(whole))
+    with pytest.raises(Broken) as told:
+        read(path, "events")
+    assert reason in str(told.value)
+
+
+def test_what_came_before_the_break_is_in_and_importing_again_is_safe(tmp_path: Path, place: Place, offer: str) -> None:
+    whole = gzip.compress(as_ndjson(some_events(offer, 6_000)).encode())
+    path = tmp_path / "events.ndjson.gz"
+    path.write_bytes(cut(whole))
+    result = import_files(place, "events", path)
+    assert result.returncode == 1
+    taken = sum(row["totalClicks"] + row["totalViews"] for row in place.report())
+    assert 0 < taken < 6_000
+    assert result.stderr.startswith(f"Error: {path}, after record {taken}: the compressed file is damaged or cut off")
+    assert f"What came before is in: {taken:,} accepted" in result.stderr
+    path.write_bytes(whole)
+    again = import_files(place, "events", path)
+    assert again.stdout == f"{path}: {6_000 - taken:,} accepted, {taken:,} duplicates, 0 rejected\n"
+
+
+def test_killed_in_the_middle_and_repeated_the_figures_are_exact(tmp_path: Path, place: Place, offer: str) -> None:
+    count = 60_000
+    path = a_file(tmp_path, "events.ndjson", as_ndjson(some_events(offer, count)))
+    with subprocess.Popen([*CLI, place.tenant.slug, "events", str(path)]) as importing:
+        deadline = time.monotonic() + 30
+        while not place.report():
+            assert time.monotonic() < deadline
+        importing.send_signal(signal.SIGKILL)
+    (row,) = place.report()
+    assert row["totalClicks"] + row["totalViews"] < count
+    assert import_files(place, "events", path).returncode == 0
+    (row,) = place.report()
+    assert (row["totalClicks"], row["totalViews"]) == (count * 2 // 3, count // 3)
+
+
+def peak_memory(place: Place, path: Path) -> int:
+    """MiB of an import's process."""
+    process = os.posix_spawn(CLI[0], [*CLI, place.tenant.slug, "events", str(path)], os.environ)
+    _, status, usage = os.wait4(process, 0)
+    assert status == 0
+    return usage.ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+@pytest.mark.parametrize("name", ["all.json", "table.csv", "lines.ndjson.gz"])
+def test_memory_stays_the_same_however_large_the_file(tmp_path: Path, place: Place, offer: str, name: str) -> None:
+    def of(count: int) -> Path:
+        event = an_event(offer)
+        return a_file(tmp_path, f"{count}-{name}", FORMATS[name.removesuffix(".gz")]([event] * count))
+
+    assert peak_memory(place, of(200_000)) < peak_memory(place, of(10_000)) + 10
+
+
+@pytest.mark.usefixtures("server")
+def test_nothing_is_imported_for_a_tenant_that_does_not_exist(tmp_path: Path) -> None:
+    path = a_file(tmp_path, "a.json", "[]")
+    result = subprocess.run([*CLI, "nobody", "events", str(path)], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "Error: There is no tenant 'nobody'.\n"

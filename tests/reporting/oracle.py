@@ -1,0 +1,110 @@
+"""What each report must say, computed naively from all that was ever sent."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import msgspec
+
+QUARTER = timedelta(minutes=15)
+
+
+class Sums(msgspec.Struct):
+    conversions: int = 0
+    clicks: int = 0
+    views: int = 0
+    cost: Decimal = Decimal(0)
+
+
+class Oracle:
+    """Of one advertiser. `offers` and `partners` map ids to names."""
+
+    def __init__(self, offers: dict[str, str], partners: dict[str, str], tenant: str) -> None:
+        self.offers = offers
+        self.partners = partners
+        self.tenant = tenant
+        self.callbacks: dict[str, dict[str, Any]] = {}
+        self.events: dict[str, dict[str, Any]] = {}
+
+    def send(self, callback: dict[str, Any]) -> None:
+        """A conversion callback: the latest sent holds, and of two sent at once the one with the greater id."""
+        known = self.callbacks.get(callback["conversion"]["conversionId"])
+        if known is None or rank(callback) > rank(known):
+            self.callbacks[callback["conversion"]["conversionId"]] = callback
+
+    def happen(self, event: dict[str, Any]) -> None:
+        """A view or click: the first of an id counts, and all of an id are the same."""
+        self.events.setdefault(event["id"], event)
+
+    def contributions(self) -> list[tuple[str, str, datetime, Sums]]:
+        """(offer, partner, instant, what it adds)"""
+        found = []
+        for callback in self.callbacks.values():
+            c = callback["conversion"]
+            if c["status"] == "Success":
+                cost = Decimal(str(c["revenue"] or 0)).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
+                at = instant(c["userCompletedAt"] or c["createdAt"])
+                found.append((c["offerId"], c["partnerId"] or self.tenant, at, Sums(conversions=1, cost=cost)))
+        for e in self.events.values():
+            one = Sums(clicks=1) if e["type"] == "click" else Sums(views=1)
+            found.append((e["offerId"], e["partnerId"] or self.tenant, instant(e["occurredAt"]), one))
+        return [each for each in found if each[0] in self.offers]
+
+    def cost_report(self, start: datetime, end: datetime, offer: str | None) -> list[dict[str, Any]]:
+        """The rows of [start, end), in the report's order."""
+        sums: dict[tuple[str, str], Sums] = defaultdict(Sums)
+        for offer_id, partner_id, at, one in self.contributions():
+            if start <= at < end and offer in {None, offer_id}:
+                add(sums[offer_id, partner_id], one)
+        rows = [
+            {
+                "offerId": offer_id,
+                "offerName": self.offers[offer_id],
+                "totalConversions": s.conversions,
+                "totalClicks": s.clicks,
+                "totalViews": s.views,
+                "revenue": s.cost,
+                "publisherName": self.partners[partner_id],
+            }
+            for (offer_id, partner_id), s in sorted(sums.items(), key=lambda item: self.order(*item[0]))
+        ]
+        return [
+            row for row in rows if any(row[k] for k in ("totalConversions", "totalClicks", "totalViews", "revenue"))
+        ]
+
+    def order(self, offer: str, partner: str) -> tuple[str, str, str, str]:
+        return self.offers[offer], self.partners[partner], offer, partner
+
+    def singular(self, start: datetime, end: datetime) -> list[tuple[str, str, str, Decimal, int]]:
+        """(date, campaign_id, partner_id, cost, clicks), in the report's order."""
+        sums: dict[tuple[date, str, str], Sums] = defaultdict(Sums)
+        for offer_id, partner_id, at, one in self.contributions():
+            if start <= at < end:
+                add(sums[at.date(), offer_id, partner_id], one)
+        return [
+            (str(day), offer, partner, s.cost, s.clicks)
+            for (day, offer, partner), s in sorted(sums.items())
+            if s.cost or s.clicks
+        ]
+
+
+def rank(callback: dict[str, Any]) -> tuple[str, str]:
+    """Generated times are of one length and in UTC, so that their texts sort as they do."""
+    return callback["sentAt"], callback["id"]
+
+
+def add(sums: Sums, one: Sums) -> None:
+    sums.conversions += one.conversions
+    sums.clicks += one.clicks
+    sums.views += one.views
+    sums.cost += one.cost
+
+
+def instant(text: str) -> datetime:
+    """Cut off to the microsecond, in UTC."""
+    whole, _, rest = text.partition(".")
+    digits = rest[:6] if rest else "0"
+    offset = text[-6:] if text[-6:-5] in "+-" else "+00:00"
+    seconds = datetime.fromisoformat(whole[:19] + offset).astimezone(UTC)
+    return seconds + timedelta(microseconds=int(digits.ljust(6, "0")))

@@ -1,0 +1,60 @@
+"""The database goes away and comes back under a running server."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from database.embedded import Server as Postgres
+from tests.places import JSON, MAY
+from tests.servers import ROOT, Server, run_cli, serving
+
+HOST = {"Host": "api.acme.localhost"}
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Postgres]:
+    """A server of the test's own, which it may stop."""
+    server = Postgres(tmp_path / "postgres", fsync="off")
+    server.start()
+    yield server
+    server.stop()
+
+
+def answer(server: Server, token: str) -> httpx.Response:
+    headers = {**HOST, "Authorization": f"ApiToken {token}"}
+    return httpx.get(f"{server.url}{JSON}", params=MAY, headers=headers, timeout=30)
+
+
+def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.start()
+    here = {"GOKART_DATABASE_URL": url}
+    run_cli("tenants", "create", "acme", "--name", "Acme", **here)
+    advertiser = run_cli("advertisers", "create", "acme", "--name", "Boots", **here)
+    token = run_cli("tokens", "create", "acme", "--advertiser", advertiser, "--name", "test", **here)
+    with serving(tmp_path, GOKART_DATABASE_URL=url) as server:
+        assert answer(server, token).status_code == 200
+
+        postgres.stop()
+        down = answer(server, token)
+        assert down.status_code == 503
+        assert down.json()["title"] == "Service unavailable"
+        assert int(down.headers["retry-after"]) > 0
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        assert httpx.get(f"{server.url}/readyz").status_code == 503
+
+        postgres.start()
+        deadline = time.monotonic() + 10
+        while (up := answer(server, token)).status_code == 503:
+            assert time.monotonic() < deadline
+        assert up.status_code == 200
+        assert up.json() == {"data": []}
+
+
+def test_the_server_starts_while_the_database_is_down(tmp_path: Path) -> None:
+    nowhere = f"postgresql://postgres@/postgres?host={ROOT / 'tests'}"
+    with serving(tmp_path, GOKART_DATABASE_URL=nowhere) as server:
+        response = answer(server, "gokart_x")
+        assert response.status_code == 503

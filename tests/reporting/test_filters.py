@@ -1,0 +1,129 @@
+"""What may be asked for, and what is said to a question that makes no sense."""
+
+from typing import Any
+
+import pytest
+
+from tests.places import CSV, JSON, MAY, SINGULAR, Place
+
+DAY = "2024-01-22T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("date_from", "date_to", "range_"),
+    [
+        ("2024-01-22", "2025-01-22", "2024-01-22T00:00:00Z/2025-01-23T00:00:00Z"),
+        ("2024-01-01", "2024-01-31", "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z"),
+        ("2024-01-01T00:00:00", "2024-01-31T00:00:00", "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z"),
+        ("2024-01-01T00:00:00.000Z", "2024-01-31T00:00:00+00:00", "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z"),
+        ("2024-01-01T10:07", "2024-01-01T10:07", "2024-01-01T10:00:00Z/2024-01-01T10:15:00Z"),
+        ("2024-01-01T10:14:59.9999999Z", "2024-01-01T10:15:00Z", "2024-01-01T10:00:00Z/2024-01-01T10:30:00Z"),
+        ("2024-01-01T01:00:00+05:45", "2024-01-01", "2023-12-31T19:15:00Z/2024-01-02T00:00:00Z"),
+        ("2024-02-29", "2024-02-29T23:59:59.999", "2024-02-29T00:00:00Z/2024-03-01T00:00:00Z"),
+    ],
+)
+def test_the_range_is_told_as_it_was_understood(place: Place, date_from: str, date_to: str, range_: str) -> None:
+    for path in (JSON, CSV, SINGULAR):
+        response = place.get(path, date_from=date_from, date_to=date_to)
+        assert response.status_code == 200, response.text
+        assert response.headers["gokart-range"] == range_
+
+
+def test_a_plus_that_the_url_turned_into_a_space_is_understood(place: Place) -> None:
+    query = "date_from=2024-01-01T01:00:00+01:00&date_to=2024-01-01"
+    response = place.request("GET", f"{JSON}?{query}", token=place.owner_token)
+    assert response.headers["gokart-range"].startswith("2024-01-01T00:00:00Z/")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("", "date_from"),
+        ("date_from=2024-01-01", "date_to"),
+        ("date_to=2024-01-01", "date_from"),
+        ("date_from=2024-01-01&date_to=", "date_to"),
+        ("date_from=2024-01-01&date_to=%20", "date_to"),
+        ("date_from=2024-01-02&date_to=2024-01-01", "date_from"),
+        ("date_from=2024-01-01T10:08&date_to=2024-01-01T10:07", "date_from"),
+        ("date_from=2024-01-31T00:00:01&date_to=2024-01-30", "date_from"),
+        ("date_from=2023-02-29&date_to=2024-01-01", "date_from"),
+        ("date_from=2024-01-01&date_to=2024-13-01", "date_to"),
+        ("date_from=yesterday&date_to=2024-01-01", "date_from"),
+        ("date_from=0001-01-01T00:00:00%2B14:00&date_to=2024-01-01", "date_from"),
+        ("date_from=2024-01-01&date_to=9999-12-31", "date_to"),
+        ("date_from=2024-01-01&date_to=2024-01-01&offerId=7", "offerId"),
+        ("date_from=2024-01-01&date_to=2024-01-01&offerId=", "offerId"),
+        ("date_from=2024-01-01&date_to=2024-01-01&offer=7", "offer"),
+        ("date_from=2024-01-01&date_to=2024-01-01&date_from=2024-01-01", "date_from"),
+        ("date_from=2024-01-01&date_to=2024-01-01&DATE_TO=2024-01-01", "date_to"),
+        ("date_from=2024-01-01&date_to=2024-01-01&date_from", "date_from"),
+        ("date_from=2024-01-01%00&date_to=2024-01-01", "date_from"),
+        ("date_from=%ff&date_to=2024-01-01", "query"),
+    ],
+)
+def test_a_filter_that_makes_no_sense_names_its_field(place: Place, query: str, field: str) -> None:
+    for path in (JSON, CSV):
+        response = place.request("GET", f"{path}?{query}", token=place.owner_token)
+        assert response.status_code == 400
+        assert response.json()["title"] == "Invalid filter parameters provided."
+        assert field in [error["field"] for error in response.json()["errors"]]
+        assert field in response.json()["detail"]
+
+
+def test_singular_takes_no_offer(place: Place) -> None:
+    response = place.get(SINGULAR, **MAY, offerId="7df30136-ff83-4551-b877-fa0f0d8b8f72")
+    assert [error["field"] for error in response.json()["errors"]] == ["offerId"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"date_from": "2025-05-01", "date_to": "2025-05-31"},
+        {"Date_From": "2025-05-01", "DATE_TO": "2025-05-31", "OfferId": None},
+    ],
+)
+def test_the_body_is_a_filter_too(place: Place, body: dict[str, Any]) -> None:
+    response = place.request("GET", JSON, token=place.owner_token, json=body)
+    assert response.headers["gokart-range"] == "2025-05-01T00:00:00Z/2025-06-01T00:00:00Z"
+
+
+def test_query_and_body_may_say_the_same(place: Place) -> None:
+    response = place.request("GET", JSON, token=place.owner_token, params=MAY, json=MAY)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"date_from": "2025-05-02"}', "date_from"),
+        (b'{"date_from": "2025-05-01", "date_from": "2025-05-01"}', "date_from"),
+        (b'{"date_from": 20250501}', "date_from"),
+        (b'{"offerId": ""}', "offerId"),
+        (b'{"offer": "x"}', "offer"),
+        (b"[]", "body"),
+        (b"7", "body"),
+        (b"{", "body"),
+        (b"[" * 100_000, "body"),
+        (b"\xff", "body"),
+    ],
+)
+def test_a_body_that_makes_no_sense_or_contradicts_is_400(place: Place, body: bytes, field: str) -> None:
+    response = place.request("GET", JSON, token=place.owner_token, params=MAY, content=body)
+    assert response.status_code == 400
+    assert [error["field"] for error in response.json()["errors"]] == [field]
+
+
+def test_a_body_that_is_no_json_at_all_is_415(place: Place) -> None:
+    response = place.request(
+        "GET", JSON, token=place.owner_token, params=MAY, content=b"a=b", headers={"Content-Type": "text/plain"}
+    )
+    assert response.status_code == 415
+
+
+def test_an_offer_that_is_not_mine_is_like_one_that_does_not_exist(place: Place) -> None:
+    theirs = "11111111-1111-4111-8111-111111111111"
+    offer = {"id": theirs, "name": "Theirs", "advertiserId": str(place.rival)}
+    place.send("offers", [offer])
+    one = place.get(JSON, **MAY, offerId=theirs)
+    none = place.get(JSON, **MAY, offerId="22222222-2222-4222-8222-222222222222")
+    assert one.json() == none.json() == {"data": []}

@@ -1,0 +1,235 @@
+"""Reports of any size: in constant memory, broken visibly where they break, given up when nobody reads."""
+
+import asyncio
+import csv
+import io
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import asyncpg
+import duckdb
+import httpx
+import msgspec
+import pandas as pd
+import psutil
+import pytest
+
+from database import url
+from tests.places import CSV, JSON, SINGULAR, SINGULAR_CSV, Place, make_place
+from tests.servers import Server, serving
+
+YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
+DAYS, OFFERS, PARTNERS = 366, 20, 20
+PATIENCE = 20.0
+exactly = msgspec.json.Decoder(float_hook=Decimal)
+
+FILL = """
+INSERT INTO {s}.offer (id, advertiser, name)
+SELECT gen_random_uuid(), '{owner}', 'Offer ' || n FROM generate_series(1, {offers}) n;
+INSERT INTO {s}.partner (id, name)
+SELECT gen_random_uuid(), 'Partner ' || n FROM generate_series(2, {partners}) n;
+INSERT INTO {s}.by_day (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT o.key, d::date, p.key, o.key * 1000003 + p.key, 1, 2, 3
+FROM generate_series('2024-01-01'::date, '2024-12-31', '1 day') d, {s}.offer o, {s}.partner p;
+INSERT INTO {s}.by_month (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT offer, date_trunc('month', bucket), partner, sum(cost), sum(conversions), sum(clicks), sum(views)
+FROM {s}.by_day GROUP BY 1, 2, 3;
+ANALYZE {s}.by_day, {s}.by_month;
+"""
+
+
+def database(statement: str, *args: object) -> list[asyncpg.Record]:
+    async def work() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(url())
+        try:
+            if args or statement.lstrip().startswith("SELECT"):
+                return await connection.fetch(statement, *args)
+            await connection.execute(statement)
+            return []
+        finally:
+            await connection.close()
+
+    return asyncio.run(work())
+
+
+@pytest.fixture(scope="module")
+def big(http: httpx.Client) -> Place:
+    """An advertiser with 146,400 daily rows of 2024."""
+    place = make_place(http)
+    database(FILL.format(s=place.tenant.schema, owner=place.owner, offers=OFFERS, partners=PARTNERS))
+    return place
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A server that gives a report a second."""
+    with (
+        serving(tmp_path_factory.mktemp("impatient"), GOKART_REPORT_TIMEOUT="1") as running,
+        httpx.Client(base_url=running.url, timeout=30) as client,
+    ):
+        yield client
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def backends(place: Place) -> list[int]:
+    """Of the database's processes, those that are busy with this tenant's data."""
+    found = database(
+        """
+        SELECT pid FROM pg_stat_activity
+        WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
+        """,
+        place.tenant.schema,
+    )
+    return [row["pid"] for row in found]
+
+
+def test_a_large_json_report_is_whole_and_exact(big: Place) -> None:
+    response = big.get(SINGULAR, **YEAR)
+    assert "gokart-rows" not in response.headers
+    assert response.headers["transfer-encoding"] == "chunked"
+    items = exactly.decode(response.content)["data"]["items"]
+    assert len(items) == DAYS * OFFERS * PARTNERS
+    keys = [(item["date"], item["campaign_id"], item["partner_id"]) for item in items]
+    assert keys == sorted(keys)
+    total = sum(item["cost"] for item in items)
+    rows = exactly.decode(big.get(JSON, **YEAR).content)["data"]
+    assert total == sum(row["revenue"] for row in rows)
+    assert len(rows) == OFFERS * PARTNERS
+
+
+def test_csv_and_json_say_the_same(big: Place) -> None:
+    quarter = {"date_from": "2024-01-01", "date_to": "2024-03-31"}
+    lines = list(csv.DictReader(io.StringIO(big.get(SINGULAR_CSV, **quarter).text)))
+    items = exactly.decode(big.get(SINGULAR, **quarter).content)["data"]["items"]
+    assert [(line["date"], line["campaign_id"], line["partner_id"], Decimal(line["cost"])) for line in lines] == [
+        (item["date"], item["campaign_id"], item["partner_id"], item["cost"]) for item in items
+    ]
+
+
+def test_the_server_s_memory_does_not_grow_with_the_report(big: Place, server: Server) -> None:
+    process = worker(server)
+    big.get(SINGULAR, date_from="2024-01-01", date_to="2024-01-31")
+    big.get(SINGULAR_CSV, date_from="2024-01-01", date_to="2024-01-31")
+    before = process.memory_info().rss
+    highest = before
+    for path in (SINGULAR, SINGULAR_CSV):
+        with stream(big, path) as response:
+            for _ in response.iter_raw(65_536):
+                highest = max(highest, process.memory_info().rss)
+    assert highest - before < 30 * 2**20
+
+
+def worker(server: Server) -> psutil.Process:
+    """The process that serves."""
+    process = psutil.Process(server.process)
+    children = process.children()
+    return children[0] if children else process
+
+
+def stream(place: Place, path: str) -> AbstractContextManager[httpx.Response]:
+    headers = {"Host": place.host, "Authorization": f"ApiToken {place.owner_token}", "Accept-Encoding": "identity"}
+    return place.http.stream("GET", path, params=YEAR, headers=headers)
+
+
+@pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
+def test_httpx_sees_a_report_that_breaks_in_the_middle(big: Place, path: str) -> None:
+    with stream(big, path) as response:
+        chunks = response.iter_raw(1024)
+        assert next(chunks)
+        kill_backends(big)
+        with pytest.raises(httpx.RemoteProtocolError):
+            for _ in chunks:
+                pass
+
+
+def kill_backends(place: Place) -> None:
+    """Those that hold a report of this tenant open, between two parts of it too."""
+    database(
+        """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
+        """,
+        place.tenant.schema,
+    )
+
+
+def test_curl_sees_a_report_that_breaks_in_the_middle(big: Place, server: Server, tmp_path: Path) -> None:
+    output = tmp_path / "report.csv"
+    command = [
+        *("curl", "--silent", "--no-buffer", "--limit-rate", "500k", "--output", str(output)),
+        *("--header", f"Host: {big.host}", "--header", f"Authorization: ApiToken {big.owner_token}"),
+        f"{server.url}{SINGULAR_CSV}?date_from=2024-01-01&date_to=2024-12-31",
+    ]
+    curl = subprocess.Popen(command)
+    until(lambda: output.exists() and output.stat().st_size > 0)
+    kill_backends(big)
+    assert curl.wait(PATIENCE * 3) == 18  # «Partial file»
+
+
+@pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
+def test_a_client_that_goes_away_stops_its_query(big: Place, path: str) -> None:
+    with stream(big, path) as response:
+        next(response.iter_raw(1024))
+    until(lambda: not backends(big))
+    assert big.get(JSON, **YEAR).status_code == 200
+
+
+def test_a_client_that_goes_away_before_the_answer_stops_its_query(big: Place) -> None:
+    with blocked(big):
+        with pytest.raises(httpx.ReadTimeout):
+            big.request("GET", JSON, token=big.owner_token, params=YEAR, timeout=0.3)
+        until(lambda: not backends(big))
+
+
+@contextmanager
+def blocked(place: Place) -> Iterator[None]:
+    """Holds a lock that every report of this tenant waits for."""
+    with asyncio.Runner() as runner:
+        connection = runner.run(asyncpg.connect(url()))
+        runner.run(connection.execute(f"BEGIN; LOCK TABLE {place.tenant.schema}.by_month"))
+        try:
+            yield
+        finally:
+            runner.run(connection.close())
+
+
+@pytest.mark.parametrize("path", [JSON, CSV])
+def test_a_report_that_takes_too_long_is_503_and_its_query_stops(
+    big: Place, impatient: httpx.Client, path: str
+) -> None:
+    patient = msgspec.structs.replace(big, http=impatient)
+    with blocked(big):
+        response = patient.get(path, **YEAR)
+        assert response.status_code == 503
+        assert response.json()["title"] == "Service unavailable"
+        assert int(response.headers["retry-after"]) > 0
+        until(lambda: not backends(big))
+    assert patient.get(path, **YEAR).status_code == 200
+
+
+def test_pandas_and_duckdb_read_the_csv(big: Place, tmp_path: Path) -> None:
+    text = big.get(CSV, **YEAR).text
+    path = tmp_path / "report.csv"
+    path.write_text(text)
+    frame = pd.read_csv(path, dtype={"revenue": str})
+    sums = f"SELECT count(*), sum(revenue::DECIMAL(38, 6)) FROM read_csv('{path}', all_varchar = true)"
+    row = duckdb.connect().execute(sums).fetchone()
+    exact = sum(row["revenue"] for row in decimals(big))
+    assert len(frame) == OFFERS * PARTNERS
+    assert sum(map(Decimal, frame["revenue"])) == exact
+    assert row == (OFFERS * PARTNERS, exact)
+
+
+def decimals(place: Place) -> list[dict[str, Decimal]]:
+    rows: list[dict[str, Decimal]] = exactly.decode(place.get(JSON, **YEAR).content)["data"]
+    return rows

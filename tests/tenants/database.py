@@ -1,0 +1,36 @@
+"""The tests' own look into the database, past the app."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+
+import database
+
+
+def execute(sql: str, *args: Any, schema: str = "") -> list[dict[str, Any]]:
+    """The statement's rows. `{s}` stands for the schema."""
+
+    async def work() -> list[dict[str, Any]]:
+        connection = await asyncpg.connect(database.url())
+        try:
+            return [dict(row) for row in await connection.fetch(sql.replace("{s}", schema), *args)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(work())
+
+
+@contextmanager
+def locked(*tables: str) -> Iterator[None]:
+    """Nobody can so much as read the tables within the block: a query that touches one waits."""
+    loop = asyncio.new_event_loop()
+    connection = loop.run_until_complete(asyncpg.connect(database.url()))
+    try:
+        loop.run_until_complete(connection.execute(f"BEGIN; LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"))
+        yield
+    finally:
+        loop.run_until_complete(connection.close())
+        loop.close()
