@@ -5,7 +5,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-
 	--custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL = help
-.PHONY: help demo serve test lint format lock env
+.PHONY: help demo serve test bench lint format lock env
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ serve: env ## Serve what is there
 
 test: lint ## Lint, check types, and run all tests on a real PostgreSQL
 	$(BIN)/python -m pytest -n 2
+
+bench: .venv/development ## Measure reports, CSV and intake; PEERS=folder adds the peers
+	$(BIN)/python -m bench.figures $(if $(PEERS),--peers $(PEERS))
 
 lint: .venv/development ## Check style, types and the Dockerfile
 	$(BIN)/ruff check

@@ -38,7 +38,7 @@ def quarter_of(instant: datetime) -> datetime:
 
 
 async def apply(db: Connection, schema: str, deltas: Deltas) -> None:
-    """Adds the deltas to quarters, days and months, and marks the days that changed.
+    """Adds the deltas to quarters, days and months, and marks the days and months that changed.
 
     Every transaction takes its row locks in the order of these tables and, within one, of its key: so two that touch
     the same rows wait for each other but never in a circle.
@@ -53,7 +53,8 @@ async def apply(db: Connection, schema: str, deltas: Deltas) -> None:
     await add_to(db, f"{schema}.by_quarter", "timestamptz", quarters)
     await add_to(db, f"{schema}.by_day", "date", days)
     await add_to(db, f"{schema}.by_month", "date", months)
-    await mark_changed(db, schema, {(offer, day) for (offer, _), day in days})
+    await mark_changed(db, f"{schema}.changed_day", {(offer, day) for (offer, _), day in days})
+    await mark_changed(db, f"{schema}.changed_month", {(offer, month) for (offer, _), month in months})
 
 
 async def add_to(db: Connection, table: str, bucket: str, rows: Mapping[tuple[Pair, Start], Figures]) -> None:
@@ -78,14 +79,15 @@ async def add_to(db: Connection, table: str, bucket: str, rows: Mapping[tuple[Pa
     )
 
 
-async def mark_changed(db: Connection, schema: str, days: Iterable[tuple[int, date]]) -> None:
-    rows = sorted(days)
+async def mark_changed(db: Connection, table: str, buckets: Iterable[tuple[int, date]]) -> None:
+    """Versions only rise, in the transaction that changes a figure: the same sum of them means the same figures."""
+    rows = sorted(buckets)
     if rows:
         await db.execute(
             f"""
-            INSERT INTO {schema}.change AS c (offer, day, version, changed_at)
-            SELECT offer, day, 1, clock_timestamp() FROM unnest($1::int[], $2::date[]) AS t (offer, day)
-            ON CONFLICT (offer, day) DO UPDATE SET version = c.version + 1, changed_at = excluded.changed_at
+            INSERT INTO {table} AS c (offer, bucket, version, changed_at)
+            SELECT *, 1, clock_timestamp() FROM unnest($1::int[], $2::date[])
+            ON CONFLICT (offer, bucket) DO UPDATE SET version = c.version + 1, changed_at = excluded.changed_at
             """,
             *columns(rows),
         )

@@ -46,7 +46,7 @@ async def freshness(tenant: Tenant, advertiser: UUID, report: str, filter_: Filt
     async with connection() as db:
         row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     assert row is not None
-    told = f"{report} {advertiser} {filter_.range} {filter_.offer} {row['state']}"
+    told = f"{report} {advertiser} {filter_.range} {filter_.offer} {row['state']} {row['names']}"
     # Weak: compressed or not, it is the same report in other bytes.
     etag = f'W/"{blake2b(told.encode(), digest_size=16).hexdigest()}"'
     return Freshness(str(filter_.range), row["through"] or tenant.created_at, etag)

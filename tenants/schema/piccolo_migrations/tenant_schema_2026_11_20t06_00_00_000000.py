@@ -146,13 +146,14 @@ CHANGES = """
 ALTER TABLE {s}.by_month ADD FOREIGN KEY (offer) REFERENCES {s}.offer (key),
     ADD FOREIGN KEY (partner) REFERENCES {s}.partner (key);
 
-CREATE TABLE {s}.change (
+CREATE TABLE {s}.changed_day (
     offer int NOT NULL,
-    day date NOT NULL,
+    bucket date NOT NULL,
     version bigint NOT NULL,
     changed_at timestamptz NOT NULL,
-    PRIMARY KEY (offer, day)
+    PRIMARY KEY (offer, bucket)
 ) WITH (fillfactor = 90);
+CREATE TABLE {s}.changed_month (LIKE {s}.changed_day, PRIMARY KEY (offer, bucket)) WITH (fillfactor = 90);
 """
 
 
