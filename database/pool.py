@@ -28,11 +28,15 @@ CANNOT_SERVE = (
 @asynccontextmanager
 async def open_pool() -> AsyncIterator[None]:
     """Opens no connection yet, so that a process starts, and answers 503, while the database is down."""
-    await DB.start_connection_pool(min_size=0, max_size=settings.database_pool)
+    await DB.start_connection_pool(min_size=0, max_size=settings.database_pool, reset=leave_as_it_is)
     try:
         yield
     finally:
         await DB.close_connection_pool()
+
+
+async def leave_as_it_is(_: asyncpg.Connection) -> None:
+    """asyncpg would run a query after each use to undo what was done to the session; nothing is done to it here."""
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """What the intake calls share: parsing records one by one, and the log of calls with what they rejected."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from asyncio import to_thread
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -43,10 +44,16 @@ def retrying(take: Callable[P, Awaitable[Answer]]) -> Callable[P, Awaitable[Answ
     return again
 
 
-def parse_all(
-    records: Iterable[Record], parse: Callable[[Record], T]
+async def parse_all(
+    records: Sequence[Record], parse: Callable[[Record], T]
 ) -> tuple[list[tuple[int, Record, T]], list[Reject]]:
-    """The records that make sense, with their index, and the rejects."""
+    """The records that make sense, with their index, and the rejects. In a thread, so that reports go on meanwhile."""
+    return await to_thread(parse_each, records, parse)
+
+
+def parse_each(
+    records: Sequence[Record], parse: Callable[[Record], T]
+) -> tuple[list[tuple[int, Record, T]], list[Reject]]:
     good: list[tuple[int, Record, T]] = []
     rejects: list[Reject] = []
     for index, record in enumerate(records):

@@ -13,7 +13,7 @@ from tenants.current import Tenant
 @retrying
 async def put_partners(tenant: Tenant, records: Sequence[Record], token: int | None) -> Answer:
     """One transaction. Raises `database.pool.Unavailable`."""
-    good, rejects = parse_all(records, lambda record: parse_plain(record, PartnerRecord))
+    good, rejects = await parse_all(records, lambda record: parse_plain(record, PartnerRecord))
     wanted = {partner.id: partner.name for _, _, partner in good}
     async with connection() as db, db.transaction():
         accepted = await put_names(db, f"{tenant.schema}.partner", wanted)
@@ -28,7 +28,7 @@ async def put_offers(tenant: Tenant, records: Sequence[Record], token: int | Non
 
     Raises `database.pool.Unavailable`.
     """
-    good, rejects = parse_all(records, lambda record: parse_plain(record, OfferRecord))
+    good, rejects = await parse_all(records, lambda record: parse_plain(record, OfferRecord))
     async with connection() as db, db.transaction():
         known = await put_advertisers(db, tenant.schema, [offer for _, _, offer in good])
         nameless = [

@@ -38,7 +38,7 @@ History = Mapping[UUID, list[State]]  # of each conversion, what the call's call
 @retrying
 async def take_conversions(tenant: Tenant, records: Sequence[Record], now: datetime, token: int | None) -> Answer:
     """One transaction: durable, counted exactly once, in the next report. Raises `database.pool.Unavailable`."""
-    good, rejects = parse_all(records, lambda record: parse_conversion(record, now))
+    good, rejects = await parse_all(records, lambda record: parse_conversion(record, now))
     async with connection() as db, db.transaction():
         history, homeless = await resolve(db, tenant, good)
         known = await insert_new(db, tenant.schema, history)

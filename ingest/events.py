@@ -26,7 +26,7 @@ async def take_events(tenant: Tenant, records: Sequence[Record], now: datetime, 
         event = parse_plain(record, Event)
         return event, instant("occurredAt", event.occurred_at, now, oldest=oldest)
 
-    good, rejects = parse_all(records, parse)
+    good, rejects = await parse_all(records, parse)
     async with connection() as db:
         await ensure_months(db, tenant, {at.date() for _, _, (_, at) in good})
         async with db.transaction():
