@@ -136,6 +136,8 @@ main.add_elsewhere("tenants", "tenants.cli:tenants", "Create, list, suspend, res
 main.add_elsewhere("migrate", "tenants.cli:migrate", "Bring the platform and every tenant to the latest schema.")
 main.add_elsewhere("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")
 main.add_elsewhere("tokens", "auth.cli:tokens", "Create, list, rotate, revoke API tokens.")
+main.add_elsewhere("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
+main.add_elsewhere("prune", "ingest.cli:prune", "Drop old views and clicks from the ledger; no report changes.")
 main.add_elsewhere("import", "ingest.cli:import_", "Take files of conversions, events, offers or partners in.")
 
 

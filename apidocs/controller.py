@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Controller, HttpMethod, MediaType, Request, Response, route
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from apidocs.document import document
 from apidocs.pages import ASSETS, TEXT_PAGES, TRY_IT, text_page
@@ -37,13 +38,13 @@ class DocsController(Controller):
         return html(TRY_IT)
 
     @route("/docs/{name:str}", http_method=READ, sync_to_thread=False)
-    def text(self, request: Call, name: str) -> Response[str]:
+    def text(self, request: Call, name: FromPath[str]) -> Response[str]:
         if name not in TEXT_PAGES:
             raise NotFoundException
         return html(text_page(name, origin(request)))
 
     @route("/docs/static/{name:str}", http_method=READ, sync_to_thread=False)
-    def asset(self, name: str) -> Response[bytes]:
+    def asset(self, name: FromPath[str]) -> Response[bytes]:
         if name not in ASSETS:
             raise NotFoundException
         return Response(ASSETS[name].content, media_type=ASSETS[name].media_type, headers=ASSET_HEADERS)

@@ -10,12 +10,12 @@ data in.
 - Set-up, step by step: [the cost report](/docs/cost-report), [Singular](/docs/singular).
 - What every error means: [errors](/docs/errors).
 
-Days are UTC days. Money is an exact decimal. Figures of past days change, as conversions are completed or rejected later;
-`ETag` and `GoKart-Data-Through` tell how fresh a report is. Each tenant has a host of its own, and a token opens
+Days are UTC days. Money is an exact decimal. Figures of past days change, as conversions are completed or rejected
+later; `ETag` and `GoKart-Data-Through` tell how fresh a report is. Each tenant has a host of its own, and a token opens
 nothing at another's. Bodies are compressed when asked (`Accept-Encoding`: zstd, br, gzip).
 """
 
-TOKEN = """\
+SECURITY = """\
 `ApiToken`, a space, and the token: `Authorization: ApiToken {your-token}`. The scheme's case does not matter. A token
 belongs to one tenant and, but for `ingest`, to one advertiser, and has one or more of the scopes `cost-report`,
 `singular` and `ingest`, which the operations name.
@@ -35,7 +35,10 @@ DOCUMENT: Json = {
             "description": "An advertiser's cost and clicks by day, in the shape that Singular reads.",
             "externalDocs": {"description": "Set-up", "url": "/docs/singular"},
         },
-        {"name": "Data in", "description": "What the tenant's own systems send: conversions, views, clicks, catalogue."},
+        {
+            "name": "Data in",
+            "description": "Sent by the tenant's own systems: conversions, views, clicks, the catalogue.",
+        },
     ],
     "paths": reports.paths() | intake.paths(),
     "components": {
@@ -44,7 +47,7 @@ DOCUMENT: Json = {
         "headers": parts.HEADERS,
         "responses": errors.RESPONSES,
         "securitySchemes": {
-            "ApiToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": TOKEN}
+            "ApiToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": SECURITY}
         },
     },
 }

@@ -13,7 +13,7 @@ SCHEMAS: Json = {
     "FieldError": exactly(
         "What is wrong with one field.",
         {
-            "field": {"type": "string", "description": "The parameter, as documented; `body` or `query` for the whole."},
+            "field": {"type": "string", "description": "The parameter, as documented; or `body`, or `query`."},
             "message": {"type": "string", "description": "What is wrong with it, for people."},
         },
     ),
@@ -72,9 +72,7 @@ RESPONSES: Json = {
             "json": Problem(
                 400,
                 "The body is not JSON: it is neither an object nor an array, nor objects in lines",
-                errors=[
-                    FieldError("body", "is not JSON: it is neither an object nor an array, nor objects in lines")
-                ],
+                errors=[FieldError("body", "is not JSON: it is neither an object nor an array, nor objects in lines")],
                 title="Bad Request",
             )
         },
@@ -82,11 +80,7 @@ RESPONSES: Json = {
     ),
     "NotAuthenticated": failure(
         "The token is missing, malformed, unknown, expired, revoked, or of another tenant: which of these is not told.",
-        {
-            "token": Problem(
-                401, "Send one header «Authorization: ApiToken {token}» with a live token of this tenant."
-            )
-        },
+        {"token": Problem(401, "Send one header «Authorization: ApiToken {token}» with a live token of this tenant.")},
         ["WWW-Authenticate"],
     ),
     "AccessDenied": failure(
@@ -99,9 +93,7 @@ RESPONSES: Json = {
             "tenant": Problem(403, "This tenant is suspended."),
         },
     ),
-    "NotFound": failure(
-        "No such tenant, or no such URL.", {"host": Problem(404, "There is nothing at this host.")}
-    ),
+    "NotFound": failure("No such tenant, or no such URL.", {"host": Problem(404, "There is nothing at this host.")}),
     "MethodNotAllowed": failure(
         "Another method than those of this page.",
         {"method": Problem(405, "This URL does not answer that method.")},

@@ -28,9 +28,9 @@ ENCODINGS = (
     f"{settings.intake_body:,} bytes as sent and {settings.intake_inflated:,} inflated."
 )
 TAKEN_BY_RECORD = (
-    "The call is one transaction: what it acknowledges is durable, counted exactly once, and in the next report. Sending "
-    "the same again, in part or whole, in any order, changes nothing. One bad record does not sink the others: it is listed "
-    "under `rejected`, and the rest is taken. Needs a token with the scope `ingest`."
+    "The call is one transaction: what it acknowledges is durable, counted exactly once, and in the next report. "
+    "Sending the same again, in part or whole, in any order, changes nothing. One bad record does not sink the "
+    "others: it is listed under `rejected`, and the rest is taken. Needs a token with the scope `ingest`."
 )
 
 
@@ -63,7 +63,7 @@ PARTNER_OR_TENANT = "The publisher who showed the offer; null: the tenant itself
 
 SCHEMAS: Json = {
     "Callback": record(
-        "A GoKart conversion callback, schema v1. Keys may also come in PascalCase. Keys that are not listed are ignored.",
+        "A GoKart conversion callback, schema v1. Keys may come in PascalCase too. Keys not listed here are ignored.",
         ["sentAt", "conversion"],
         {
             "id": uuid("The callback's own id.", null=True),
@@ -87,8 +87,8 @@ SCHEMAS: Json = {
             "partnerId": uuid(PARTNER_OR_TENANT, null=True),
             "partnerName": name("Used if the publisher is created.", null=True),
             "revenue": {
-                "description": "What the advertiser owes: 0 to less than 1000000000, null is 0. A number, or a decimal in a "
-                "string, read exactly; more than six places are rounded half-even.",
+                "description": "What the advertiser owes: 0 to less than 1000000000, null is 0. A number, or a "
+                "decimal in a string, read exactly; more than six places are rounded half-even.",
                 "anyOf": [
                     {"type": "number", "minimum": 0, "exclusiveMaximum": 1_000_000_000},
                     {"type": "string", "pattern": r"^\d{1,9}(\.\d+)?$"},
@@ -122,7 +122,9 @@ SCHEMAS: Json = {
             "id": uuid("The offer."),
             "name": name("Its name as users see it."),
             "advertiserId": uuid("Whose offer it is."),
-            "advertiserName": name("Needed if the advertiser has not been seen before; renames one that has.", null=True),
+            "advertiserName": name(
+                "Needed if the advertiser has not been seen before; renames one that has.", null=True
+            ),
             "campaignName": words("The advertiser's own name for the offer."),
             "appName": words("The app that it advertises."),
             "storeId": words("`com.test`, or an App Store number."),
@@ -174,9 +176,9 @@ CALLS = {
         "Callback",
         [CALLBACK],
         "Conversion callbacks",
-        "GoKart conversion callbacks, schema v1. The callback of a conversion that was sent last holds, in whatever order "
-        "they arrive. An offer, advertiser or publisher not seen before is created, and none that exists is renamed or "
-        "moved: that is the catalogue's to do.",
+        "GoKart conversion callbacks, schema v1. The callback of a conversion that was sent last holds, in whatever "
+        "order they arrive. An offer, advertiser or publisher not seen before is created, and none that exists is "
+        "renamed or moved: that is the catalogue's to do.",
     ),
     "events": Call(
         "post",
@@ -184,8 +186,8 @@ CALLS = {
         "Event",
         EVENTS,
         "Views and clicks",
-        "Each counted once by its id. One of an unknown offer or publisher is rejected, and taken when it is sent again once "
-        "they are known.",
+        "Each counted once by its id. One of an unknown offer or publisher is rejected, and taken when it is sent "
+        "again once they are known.",
     ),
     "offers": Call(
         "put",
@@ -249,7 +251,7 @@ def one_or_more(kind: str) -> Json:
 def lines(kind: str) -> Json:
     return {
         "type": "array",
-        "description": "A record a line, the first an object. A line that is no such record is listed under `rejected`.",
+        "description": "A record a line, the first an object. A line that is none is listed under `rejected`.",
         "minItems": 1,
         "prefixItems": [{"anyOf": [schema(kind), {"type": "object"}]}],
         "items": {"anyOf": [schema(kind), {}]},

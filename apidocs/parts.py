@@ -43,8 +43,8 @@ INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
 
 HEADERS: Json = {
     "X-Request-Id": always(
-        "Names this request in our log: give it when you ask about a response. It is the one that you sent, if that had "
-        "1 to 100 of `A-Z a-z 0-9 . _ -`.",
+        "Names this request in our log: give it when you ask about a response. It is the one that you sent, if that "
+        "had 1 to 100 of `A-Z a-z 0-9 . _ -`.",
         text(r"^[A-Za-z0-9._-]{1,100}$"),
         "5f0c2a9e7b3d4c61a1f4c6a0d9b8e7f2",
     ),

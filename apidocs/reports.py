@@ -86,13 +86,17 @@ COST_ROW = exactly(
             "minimum": 0,
             "description": "Conversions of status `Success`, each counted at the time it was completed (UTC).",
         },
-        "totalClicks": {"type": "integer", "minimum": 0, "description": "Times somebody was sent on to the advertiser."},
+        "totalClicks": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Times somebody was sent on to the advertiser.",
+        },
         "totalViews": {"type": "integer", "minimum": 0, "description": "Times the offer's page was opened."},
         "revenue": {
             "type": "number",
             "minimum": 0,
-            "description": "What the advertiser owes for these conversions: the platform's revenue, your cost. An exact "
-            "decimal of at most six places; read it as a decimal, not as a binary float.",
+            "description": "What the advertiser owes for these conversions: the platform's revenue, your cost. An "
+            "exact decimal of at most six places; read it as a decimal, not as a binary float.",
         },
         "publisherName": {"type": "string", "description": "The publisher who showed the offer."},
     },
@@ -231,9 +235,9 @@ SINGULAR = Report(
     filter="SingularFilter",
     schema="SingularReport",
     summary="Cost and clicks of each UTC day, offer and publisher",
-    description="One item for each UTC day, offer and publisher whose cost or clicks are not zero. A date-time as an end "
-    "of the range takes its part of that day. Needs a token with the scope `singular`, and an advertiser for whom Singular "
-    "is enabled: else 403, never an empty success.",
+    description="One item for each UTC day, offer and publisher whose cost or clicks are not zero. A date-time as an "
+    "end of the range takes its part of that day. Needs a token with the scope `singular`, and an advertiser for "
+    "whom Singular is enabled: else 403, never an empty success.",
     rows=SINGULAR_ITEMS,
     document={"data": {"generatedAt": "2025-05-28T03:06:28.565Z", "items": list(SINGULAR_ITEMS)}},
 )
@@ -253,7 +257,6 @@ def paths() -> Json:
 def path(report: Report, form: str, operation: str) -> Json:
     """GET and HEAD of a report as `form`, "json" or "csv"."""
     return {
-        "parameters": [ref("parameters", name) for name in report.parameters],
         "get": {
             "operationId": f"get{operation}",
             "summary": f"{report.summary} ({form.upper()})",
@@ -276,6 +279,7 @@ def common(report: Report) -> Json:
     return {
         "tags": [report.tag],
         "security": [{"ApiToken": [report.scope]}],
+        "parameters": [ref("parameters", name) for name in report.parameters],
         "requestBody": {
             "description": "The filter may come here, for clients that send a body with GET, instead of in the query.",
             "required": False,
@@ -309,9 +313,9 @@ def csv_content(report: Report) -> Json:
         "text/csv": {
             "schema": {
                 "type": "string",
-                "description": "UTF-8, quoted as RFC 4180 has it, with a header row: the columns are the fields of the JSON "
-                "rows, in that order. A null is an empty field. A response that breaks off is not a whole report: the "
-                "connection is then closed without its proper end, which every HTTP client reports as an error.",
+                "description": "UTF-8, quoted as RFC 4180 has it, with a header row: the columns are the fields of "
+                "the JSON rows, in that order. A null is an empty field. A response that breaks off is not a whole "
+                "report: the connection is then closed without its proper end, which HTTP clients report as an error.",
             },
             "example": "\n".join([*lines, ""]),
         }

@@ -1,13 +1,14 @@
 """A request body → its records, as JSON texts."""
 
-import zlib
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Any
 
 import msgspec
-import zstandard
 from litestar import Request
 
+from ingest.inflating import DAMAGED, inflating
+from ingest.records import NO_JSON
 from settings import settings
 from web.problems import FieldError, Problem
 from web.requests import header
@@ -41,7 +42,7 @@ def records_of(body: bytes, encoding: str) -> Sequence[bytes]:
         if text.startswith(b"["):
             return [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
         return objects_of(text)
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         raise not_json(str(error)) from error
 
 
@@ -52,7 +53,7 @@ def objects_of(text: bytes) -> Sequence[bytes]:
     try:
         msgspec.json.decode(text)
         return [text]
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         lines = [line for line in text.split(b"\n") if not line.isspace() and line]
         if len(lines) < 2 or not any(is_json(line) for line in lines):
             raise not_json(str(error)) from error
@@ -62,7 +63,7 @@ def objects_of(text: bytes) -> Sequence[bytes]:
 def is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except NO_JSON:
         return False
     return True
 
@@ -74,38 +75,11 @@ def not_json(reason: str) -> Problem:
 
 def inflate(body: bytes, encoding: str) -> bytes:
     """Raises Problem 413 as soon as more than `intake_inflated` bytes would come out."""
-    if encoding == "identity":
-        text = body
-    else:
-        try:
-            text = gunzip(body) if encoding == "gzip" else unzstd(body)
-        except (zlib.error, zstandard.ZstdError, EOFError) as error:
-            message = f"is not {encoding}, as Content-Encoding says: {error}"
-            raise Problem(
-                400, f"The body {message}", errors=[FieldError("body", message)], title="Bad Request"
-            ) from error
+    try:
+        text = inflating(BytesIO(body), encoding).read(settings.intake_inflated + 1)
+    except DAMAGED as error:
+        message = f"is not {encoding}, as Content-Encoding says: {error}"
+        raise Problem(400, f"The body {message}", errors=[FieldError("body", message)], title="Bad Request") from error
     if len(text) > settings.intake_inflated:
         raise Problem(413, f"The body inflates to more than {settings.intake_inflated} bytes; send it in parts.")
     return text
-
-
-def gunzip(body: bytes) -> bytes:
-    text, rest = b"", body
-    while rest:  # a gzip file may have several members
-        member = zlib.decompressobj(wbits=31)
-        text += member.decompress(rest, settings.intake_inflated + 1 - len(text))
-        if len(text) > settings.intake_inflated:
-            return text
-        if not member.eof:
-            raise EOFError("it ends in the middle")
-        rest = member.unused_data
-    return text
-
-
-def unzstd(body: bytes) -> bytes:
-    parts, size = [], 0
-    with zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(body, read_across_frames=True) as reader:
-        while size <= settings.intake_inflated and (part := reader.read(2**20)):
-            parts.append(part)
-            size += len(part)
-    return b"".join(parts)

@@ -1,15 +1,21 @@
-"""gokart import …"""
+"""gokart import …, gokart prune"""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from errors import GokartError
 from ingest.files import Format, Kind, Source
 from ingest.imports import Rejects, import_file, told
+from ingest.partitions import drop_old_months
+from settings import settings
 from tenants.current import current_tenant
-from terminal import console, run_at
+from tenants.lifecycle import find
+from tenants.tables import TenantRow
+from terminal import console, run, run_at
 
 SOME_REJECTED = 3  # exit code
 
@@ -51,3 +57,21 @@ async def import_one(path: Path, kind: Kind, format_: Format | None, progress: P
     where = f", see {rejects.path}" if totals.rejected else ""
     console.print(f"{path}: {told(totals)}{where}", soft_wrap=True, highlight=False, markup=False)
     return totals.rejected
+
+
+@click.command()
+@click.argument("tenants", nargs=-1, metavar="[TENANT]...")
+def prune(tenants: tuple[str, ...]) -> None:
+    """Drop views and clicks beyond GOKART_EVENT_RETENTION_DAYS from the ledger of every tenant, or those named.
+
+    No report changes: the figures stay. Whole months go, once all of a month is older.
+    """
+    if settings.event_retention_days is None:
+        raise GokartError("GOKART_EVENT_RETENTION_DAYS is not set: views and clicks are kept for ever.")
+
+    async def work() -> list[str]:
+        slugs = tenants or await TenantRow.select(TenantRow.slug).order_by(TenantRow.slug).output(as_list=True)
+        return [table for slug in slugs for table in await drop_old_months(await find(slug), datetime.now(UTC))]
+
+    dropped = run(work)
+    console.print(f"Dropped {len(dropped)} months: {', '.join(dropped)}." if dropped else "Nothing is that old.")

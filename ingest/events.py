@@ -1,16 +1,14 @@
 """Views and clicks → one row each in the ledger, exactly once → the roll-ups."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from database.pool import Connection, connection
 from ingest.calls import Answer, parse_all, reject, retrying, write_log
 from ingest.keys import keys_of
-from ingest.partitions import ensure_months
+from ingest.partitions import ensure_months, oldest_taken
 from ingest.records import Event, Record, RecordError, Reject, instant, parse_plain
 from ingest.rollups import Figures, apply, columns
-from instants import EPOCH
-from settings import settings
 from tenants.current import Tenant
 
 TimedEvent = tuple[Event, datetime]
@@ -35,12 +33,6 @@ async def take_events(tenant: Tenant, records: Sequence[Record], now: datetime, 
             answer = Answer(accepted, len(rows) - accepted, sorted(rejects + unknown, key=lambda r: r.index))
             await write_log(db, tenant.schema, "events", token, answer)
     return answer
-
-
-def oldest_taken(now: datetime) -> datetime:
-    """Before this the ledger may have been pruned, so that a repeated event would be counted twice."""
-    days = settings.event_retention_days
-    return now - timedelta(days=days) if days else EPOCH
 
 
 async def resolve(db: Connection, tenant: Tenant, good: Good) -> tuple[list[tuple[object, ...]], list[Reject]]:

@@ -1,19 +1,18 @@
 """Files of records → JSON texts, one record at a time, in constant memory whatever the size of the file."""
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self, TextIO, cast
+from typing import Any, BinaryIO, Literal, Self, TextIO
 
 import msgspec
 import zstandard
 
 from errors import GokartError
+from ingest.inflating import DAMAGED, inflating
 from ingest.records import ConversionRecord, Event, OfferRecord, PartnerRecord, RecordError
 
 Kind = Literal["conversions", "events", "offers", "partners"]
@@ -61,7 +60,7 @@ class Source:
             yield from self.records_of(self.text)
         except UnicodeDecodeError as error:
             raise Broken(f"it is not UTF-8 text (there is a byte {error.object[error.start]:#04x})") from error
-        except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        except DAMAGED as error:
             raise Broken(f"the compressed file is damaged or cut off: {error}") from error
         except csv.Error as error:
             raise Broken(f"it is not CSV: {error}") from error
@@ -94,44 +93,13 @@ def lines_of(first: str, rest: TextIO) -> Iterator[str]:
         line = rest.readline(LONGEST_RECORD)
 
 
-# Compression
-
-
 def inflated(raw: BinaryIO) -> BinaryIO:
     """By what the file is, not by its name."""
     magic = raw.read(4)
     raw.seek(0)
     if magic.startswith(b"\x1f\x8b"):
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
-    if magic == zstandard.FRAME_HEADER:
-        return io.BufferedReader(ZstdFile(raw), CHUNK)
-    return raw
-
-
-class ZstdFile(io.RawIOBase):
-    """The library's own reader takes a file that is cut off for one that ends there."""
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self.raw = raw
-        self.frame: Any = None
-        self.compressed = b""
-        self.text = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self.text and (compressed := self.compressed or self.raw.read(2**14)):
-            self.frame = self.frame or zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
-            self.text = self.frame.decompress(compressed)
-            self.compressed = self.frame.unused_data
-            if self.frame.eof:
-                self.frame = None
-        if not self.text and self.frame:
-            raise EOFError("it ends in the middle")
-        size = min(len(self.text), len(buffer))
-        buffer[:size], self.text = self.text[:size], self.text[size:]
-        return size
+        return inflating(raw, "gzip")
+    return inflating(raw, "zstd" if magic == zstandard.FRAME_HEADER else "identity")
 
 
 # JSON

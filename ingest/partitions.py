@@ -1,10 +1,12 @@
 """The event ledger's months. Each is unique by event id; one is made when its first event comes."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from database.pool import Connection
+from database.pool import Connection, connection
+from instants import EPOCH
+from settings import settings
 from tenants.current import Tenant
 
 _made: set[tuple[UUID, date]] = set()  # never dropped while events of that month are still taken
@@ -35,16 +37,23 @@ async def make_month(db: Connection, schema: str, month: date) -> None:
         )
 
 
-async def drop_months_before(db: Connection, schema: str, oldest: datetime) -> list[str]:
-    """Drops the months that end at or before `oldest`; no report changes by it. Returns their tables."""
-    names = await db.fetch(
-        "SELECT relid::regclass::text AS name FROM pg_partition_tree($1::regclass) WHERE isleaf AND level = 1",
-        f"{schema}.event",
-    )
-    dropped = [name for name in sorted(row["name"] for row in names) if next_month(month_of(name)) <= oldest.date()]
-    for name in dropped:
-        await db.execute(f"DROP TABLE {name}")
-    return dropped
+def oldest_taken(now: datetime) -> datetime:
+    """Before this the ledger may have been pruned, so that a repeated event would be counted twice."""
+    days = settings.event_retention_days
+    return now - timedelta(days=days) if days else EPOCH
+
+
+async def drop_old_months(tenant: Tenant, now: datetime) -> list[str]:
+    """Drops the months of which no event would be taken any more; no report changes by it. Returns their tables."""
+    async with connection() as db:
+        rows = await db.fetch(
+            "SELECT relid::regclass::text AS name FROM pg_partition_tree($1::regclass) WHERE isleaf AND level = 1",
+            f"{tenant.schema}.event",
+        )
+        names = sorted(row["name"] for row in rows if next_month(month_of(row["name"])) <= oldest_taken(now).date())
+        for name in names:
+            await db.execute(f"DROP TABLE {name}")
+    return names
 
 
 def month_of(table: str) -> date:

@@ -21,7 +21,8 @@ DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$")]
-Record = bytes | Mapping[str, Any]  # a JSON text, or what a CSV line or a stream parser made of one
+Record = bytes  # a JSON text
+NO_JSON = (msgspec.DecodeError, RecursionError)  # the latter of what is nested too deeply
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -125,12 +126,10 @@ T = TypeVar("T", Event, OfferRecord, PartnerRecord)
 def parse_plain(record: Record, kind: type[T]) -> T:
     """A record whose keys come in camelCase only. Raises RecordError."""
     try:
-        if isinstance(record, bytes):
-            decoded: T = decoder(kind).decode(record)
-            return decoded
-        return msgspec.convert(record, kind, strict=False)
-    except msgspec.DecodeError as error:
+        decoded: T = decoder(kind).decode(record)
+    except NO_JSON as error:
         raise explained(error) from error
+    return decoded
 
 
 @cache
@@ -144,9 +143,8 @@ anything = msgspec.json.Decoder(float_hook=Decimal)
 def parse_callback(record: Record) -> Callback:
     """Keys in camelCase or, from older senders, PascalCase. Raises RecordError."""
     try:
-        content = anything.decode(record) if isinstance(record, bytes) else record
-        return msgspec.convert(camel_keys(content), Callback, strict=isinstance(record, bytes))
-    except msgspec.DecodeError as error:
+        return msgspec.convert(camel_keys(anything.decode(record)), Callback)
+    except NO_JSON as error:
         raise explained(error) from error
 
 
@@ -228,7 +226,7 @@ def decimal(value: object) -> Decimal | None:
     return None
 
 
-def explained(error: msgspec.DecodeError) -> RecordError:
+def explained(error: Exception) -> RecordError:
     """msgspec's «Expected `str`, got `int` - at `$.conversion.status`» as a field and a message."""
     if not isinstance(error, msgspec.ValidationError):
         return RecordError("", f"is not JSON: {error}")
@@ -249,8 +247,8 @@ class AnyId(msgspec.Struct):
 def id_of(record: Record) -> str | None:
     """The id that a record that was not taken gives for itself, as sent."""
     try:
-        found = msgspec.json.decode(record, type=AnyId) if isinstance(record, bytes) else msgspec.convert(record, AnyId)
-    except msgspec.DecodeError:
+        found = msgspec.json.decode(record, type=AnyId)
+    except NO_JSON:
         return None
     value = found.id if found.id is not None else found.Id
     return value[:200] if isinstance(value, str) and "\x00" not in value else None

@@ -63,7 +63,6 @@ def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
 
 
 async def body_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
-    """A null stands for a field left out, as serialisers of the documented filter write it."""
     body = (await request.body()).strip()
     if not body:
         return []
@@ -76,25 +75,32 @@ async def body_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
         raise invalid(FieldError("body", f"is not JSON: {error}")) from error
     if not isinstance(pairs, tuple):
         raise invalid(FieldError("body", "is a JSON object with the filter's fields"))
-    return [(name, value) for name, value in pairs if value is not None]
+    return list(pairs)
 
 
 def collect(pairs: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> dict[str, str]:
-    """By the documented spelling. A typo that was ignored would return, and bill, everything: so nothing is ignored."""
+    """By the documented spelling. A typo that was ignored would return, and bill, everything: so nothing is ignored.
+
+    A null stands for a field left out, as serialisers of the documented filter write it.
+    """
     spelling = {name.lower(): name for name in names}
     given: dict[str, str] = {}
+    seen: set[str] = set()
     errors = []
     for asked, value in pairs:
         name = spelling.get(asked.lower())
         if name is None:
             errors.append(FieldError(asked, f"is no parameter of this report; there are {', '.join(names)}"))
-        elif name in given:
+        elif name in seen:
             errors.append(FieldError(name, "is given twice"))
+        elif value is None:
+            seen.add(name)
         elif not isinstance(value, str):
             errors.append(FieldError(name, "is a string"))
         elif not value.strip():
             errors.append(FieldError(name, "is empty"))
         else:
+            seen.add(name)
             given[name] = value.strip()
     if errors:
         raise invalid(*errors)

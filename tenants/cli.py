@@ -110,7 +110,8 @@ async def migrate_with_progress(slugs: list[str]) -> list[Outcome]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     outcomes = []
     # On a console of its own: what migrations print is caught by putting another file in the place of sys.stdout.
-    with Progress(*columns, console=Console(file=sys.stdout), transient=True) as progress:
+    terminal = Console(file=sys.stdout)
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         task = progress.add_task("Migrating", total=len(slugs))
         async for outcome in migrate_tenants(slugs):
             outcomes.append(outcome)

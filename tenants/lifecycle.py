@@ -69,11 +69,11 @@ async def delete(slug: str, *, keep_dump: bool) -> Path | None:
     Its hosts are closed before the dump is taken, so that no later call is acknowledged and missing from it.
     """
     tenant = await find(slug)
+    path = new_dump_file(tenant) if keep_dump else None
     await set_status(slug, "suspended")
-    path = None
-    if keep_dump:
+    if path:
         await asyncio.sleep(TRUSTED_FOR)  # by then every worker has heard
-        path = dump(tenant)
+        dump(tenant, path)
     async with transaction():
         # The row first, as a migration does: the other way round the two could wait for each other.
         await TenantRow.delete().where(TenantRow.id == tenant.id)
@@ -81,14 +81,17 @@ async def delete(slug: str, *, keep_dump: bool) -> Path | None:
     return path
 
 
-def dump(tenant: Tenant) -> Path:
-    """Writes the tenant's schema to data_dir/dumps, for its owner alone to read. Raises GokartError, leaving no
-    half-written file.
-    """
+def new_dump_file(tenant: Tenant) -> Path:
+    """An empty one in data_dir/dumps, for its owner alone to read."""
     folder = settings.data_dir / "dumps"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{tenant.slug}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
     path.touch(mode=0o600, exist_ok=False)
+    return path
+
+
+def dump(tenant: Tenant, path: Path) -> None:
+    """Writes the tenant's schema into the file. Raises GokartError, leaving no half-written one."""
     url, secrets = for_command_line()
     try:
         subprocess.run(
@@ -102,6 +105,5 @@ def dump(tenant: Tenant) -> Path:
         path.unlink()
         if not isinstance(error, subprocess.CalledProcessError):
             raise
-        why = error.stderr.strip()
+        why = error.stderr.strip() or str(error)
         raise GokartError(f"The dump failed, so nothing was deleted (the tenant is suspended): {why}") from error
-    return path

@@ -20,6 +20,8 @@ TITLES = {
     401: "Advertiser not authenticated.",
     403: "Access denied",
     404: "Not found",
+    413: "Content Too Large",  # as in RFC 9110, like 422; Python's own phrase for them depends on its version
+    422: "Unprocessable Content",
     429: "Too many requests",
     500: "An unexpected error occurred.",
     503: "Service unavailable",

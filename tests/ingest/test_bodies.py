@@ -86,6 +86,27 @@ def test_what_is_not_what_it_says_is_400(place: Place, offer: str, encoding: str
         assert [error["field"] for error in response.json()["errors"]] == ["body"]
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_body_that_is_cut_off_is_never_taken_for_a_whole_one(place: Place, offer: str, encoding: str) -> None:
+    body = b"\n".join(lines(offer, 20_000))
+    packed = zstandard.compress(body) if encoding == "zstd" else gzip.compress(body)
+    for size in (len(packed) // 2, len(packed) - 1):
+        assert post(place, packed[:size], encoding=encoding).status_code == 400
+    assert place.report() == []
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 100_000, b"[" * 200_000 + b"]" * 200_000])
+def test_json_that_is_nested_too_deeply_is_400(place: Place, body: bytes) -> None:
+    assert post(place, body).status_code == 400
+
+
+def test_a_record_that_is_nested_too_deeply_is_a_reject(place: Place, offer: str) -> None:
+    deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    answer = post(place, deep + b"\n" + lines(offer, 1)[0]).json()
+    assert answer["accepted"] == 1
+    assert [r["index"] for r in answer["rejected"]] == [0]
+
+
 def test_another_encoding_is_415(place: Place) -> None:
     assert post(place, zlib.compress(b"{}"), encoding="deflate").status_code == 415
 

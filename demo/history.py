@@ -1,0 +1,166 @@
+"""What happens on a day in the demo: the same for everyone who asks, whenever and however often."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from math import cos, exp, pi
+from random import Random
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+import msgspec
+
+from demo.cast import NAMESPACE, Cast, Offer, Partner
+from ingest.records import MILLIONTH, Event
+
+SEED = 1
+GROWTH_FROM = date(2025, 1, 1)
+GROWTH_A_YEAR = 0.22  # compounded at every moment
+MOST_GROWTH = 3.0
+PEAK_DAY = 340  # of the year: December
+BY_WEEKDAY = (1.0, 0.96, 0.94, 0.97, 1.08, 1.3, 1.24)  # Monday first
+BY_HOUR = (4, 3, 2, 2, 2, 3, 4, 6, 7, 7, 8, 8, 9, 9, 8, 9, 10, 11, 13, 15, 16, 14, 11, 7)
+REASONS = (
+    "Duplicate account",
+    "Fraudulent traffic",
+    "Account closed within 30 days",
+    "Deposit was charged back",
+    "Advertiser could not confirm the event",
+)
+CORRECTIONS = (Decimal("0.5"), Decimal("0.8"), Decimal("0.925"), Decimal("1.1"))
+
+# The longest that a conversion goes on being reported after its click.
+LONGEST_STORY = timedelta(days=90)
+
+json = msgspec.json.Encoder(decimal_format="number")
+
+
+class Sent(NamedTuple):
+    """A record, and the time at which it is sent in."""
+
+    at: datetime
+    record: bytes
+
+
+class Day(NamedTuple):
+    """Its views and clicks in order of time, and all that is ever told of the conversions that its clicks led to."""
+
+    events: list[Sent]
+    callbacks: list[Sent]
+
+
+class Step(NamedTuple):
+    """What a callback says of a conversion."""
+
+    sent_at: datetime
+    status: str
+    revenue: Decimal
+    reason: str | None = None
+
+
+def day_of(cast: Cast, day: date) -> Day:
+    dice = Random(f"{SEED}/{cast.slug}/{day}")  # noqa: S311 (it decides nothing but made-up data)
+    midnight = datetime.combine(day, time(), UTC)
+    events: list[tuple[datetime, str, Offer, Partner | None, UUID]] = []
+    callbacks: list[Sent] = []
+    count = views_on(cast, day, dice)
+    pairs = dice.choices(cast.pairs, cum_weights=cast.weights, k=count)
+    hours = dice.choices(range(24), BY_HOUR, k=count)
+    for (offer, partner), hour in zip(pairs, hours, strict=True):
+        at = midnight + timedelta(hours=hour, seconds=3600 * dice.random())
+        events.append((at, "view", offer, partner, an_id(dice)))
+        if dice.random() < offer.clicked:
+            at += timedelta(seconds=dice.uniform(2, 90))
+            click = an_id(dice)
+            events.append((at, "click", offer, partner, click))
+            if dice.random() < offer.converted:
+                callbacks += conversion(dice, offer, partner, click, at)
+    events.sort(key=lambda event: event[0])
+    events.append((events[-1][0], "view", *cast.pairs[0], last_id(cast, day)))
+    return Day(
+        [
+            Sent(at, json.encode(Event(id_, kind, offer.id, stamp(at), partner.id if partner else None)))  # type: ignore[arg-type]
+            for at, kind, offer, partner, id_ in events
+        ],
+        callbacks,
+    )
+
+
+def last_id(cast: Cast, day: date) -> UUID:
+    """Of the day's last event, known without making the day."""
+    return uuid5(NAMESPACE, f"{cast.slug}/last event of {day}")
+
+
+def views_on(cast: Cast, day: date, dice: Random) -> int:
+    growth = exp(GROWTH_A_YEAR * (day - GROWTH_FROM).days / 365.25)
+    season = 1 + 0.18 * cos(2 * pi * (day.timetuple().tm_yday - PEAK_DAY) / 365.25)
+    luck = dice.uniform(0.92, 1.08)
+    return 1 + round(cast.views * min(growth, MOST_GROWTH) * season * BY_WEEKDAY[day.weekday()] * luck)
+
+
+def conversion(
+    dice: Random, offer: Offer, partner: Partner | None, click: UUID, clicked_at: datetime
+) -> Iterator[Sent]:
+    takes_days = dice.random() < 0.12
+    delay = timedelta(days=dice.uniform(1, 6)) if takes_days else timedelta(minutes=min(600, dice.expovariate(1 / 25)))
+    completed_at = clicked_at + delay
+    id_ = an_id(dice)
+    for step in story(dice, offer, completed_at):
+        callback = {
+            "id": an_id(dice),
+            "sentAt": f"{step.sent_at:%Y-%m-%dT%H:%M:%S.%f}{dice.randrange(10)}+00:00",
+            "conversion": {
+                "status": step.status,
+                "rejectionReason": step.reason,
+                "userCompletedAt": completed_at,
+                "isRewardSent": step.status == "Success",
+                "clickId": click,
+                "conversionId": id_,
+                "offerId": offer.id,
+                "offerName": offer.name,
+                "offerAdvertiserId": offer.advertiser.id,
+                "offerAdvertiserName": offer.advertiser.name,
+                "rewardPoints": int(offer.payout * 40),
+                "revenue": step.revenue,
+                "partnerId": partner.id if partner else None,
+                "partnerName": partner.name if partner else None,
+                "createdAt": completed_at,
+                "clickTime": clicked_at,
+            },
+        }
+        yield Sent(step.sent_at, json.encode(callback))
+
+
+def story(dice: Random, offer: Offer, completed_at: datetime) -> Iterator[Step]:
+    """Told at once or days late; held back for review or not; corrected or rejected weeks later, or none of it."""
+
+    def days(least: float, most: float) -> timedelta:
+        return timedelta(days=dice.uniform(least, most))
+
+    at, revenue = completed_at + timedelta(seconds=dice.uniform(1, 8)), offer.payout
+    if dice.random() < 0.05:
+        at += days(1, 5)
+    if dice.random() < 0.2:
+        yield Step(at, "Pending", revenue)
+        at += days(1, 7)
+        if dice.random() < 0.15:
+            yield Step(at, "Rejected", revenue, dice.choice(REASONS))
+            return
+    yield Step(at, "Success", revenue)
+    if dice.random() < 0.03:
+        at += days(3, 20)
+        revenue = (revenue * dice.choice(CORRECTIONS)).quantize(MILLIONTH, ROUND_HALF_EVEN)
+        yield Step(at, "Success", revenue)
+    if dice.random() < 0.06:
+        at += days(7, 35)
+        yield Step(at, "Rejected", revenue, dice.choice(REASONS))
+        if dice.random() < 0.1:
+            yield Step(at + days(2, 14), "Success", revenue)
+
+
+def an_id(dice: Random) -> UUID:
+    return UUID(int=dice.getrandbits(128), version=4)
+
+
+def stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"

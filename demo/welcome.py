@@ -1,0 +1,107 @@
+"""What `gokart demo` prints: where everything is, tokens, and lines to paste."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from shlex import quote
+from uuid import UUID, uuid4
+
+import click
+import msgspec
+
+from auth import keys
+from auth.tables import ApiToken
+from demo.cast import ACME, DEMO, Cast
+from demo.history import json
+from settings import settings
+from tenants.current import Tenant, bound_to
+from terminal import operator
+
+MADE_BY = "gokart demo"
+REPORT = "/api/v1/integrations/cost-report"
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    advertiser: str
+    ingest: str
+
+
+async def make_tokens(tenant: Tenant, cast: Cast) -> Tokens:
+    """New ones, since a token is only ever shown once; those of an earlier run are revoked."""
+    with bound_to(tenant):
+        earlier = ApiToken.select(ApiToken.id).where((ApiToken.name == MADE_BY) & ApiToken.revoked_at.is_null())
+        for key in await earlier.output(as_list=True):
+            await keys.revoke_key(key)
+        return Tokens(
+            advertiser=await make_token(keys.ADVERTISER_SCOPES, cast.advertisers[0].id),
+            ingest=await make_token([keys.INGEST], None),
+        )
+
+
+async def make_token(scopes: tuple[str, ...] | list[str], advertiser: UUID | None) -> str:
+    minted = await keys.create_key(name=MADE_BY, scopes=scopes, advertiser=advertiser, created_by=operator())
+    return minted.token
+
+
+def show(tokens: dict[str, Tokens], port: int) -> None:
+    """`tokens` by tenant."""
+    for heading, lines in sections(tokens, port, datetime.now(UTC)):
+        click.secho(f"\n{heading}", bold=True)
+        for line in lines:
+            click.echo(f"  {line}")
+    click.echo()
+
+
+def sections(tokens: dict[str, Tokens], port: int, now: datetime) -> Iterator[tuple[str, list[str]]]:
+    demo, acme = base(DEMO, port), base(ACME, port)
+    yield f"{DEMO.name} (tenant {DEMO.slug})", [f"API    {demo}", f"Docs   {demo}/docs"]
+    yield f"{ACME.name} (tenant {ACME.slug})", [f"API    {acme}", f"Docs   {acme}/docs"]
+    yield "Tokens (new at each start, the earlier ones are revoked)", token_lines(tokens)
+    mine, ingest = tokens[DEMO.slug].advertiser, tokens[DEMO.slug].ingest
+    month = days_until(now, 30)
+    yield "Cost report of the last 30 days, JSON", get(mine, f"{demo}{REPORT}/json?{month}")
+    yield "The same as CSV", get(mine, f"{demo}{REPORT}/csv?{month}")
+    yield "Singular, the last 7 days", get(mine, f"{demo}{REPORT}/singular/json?{days_until(now, 7)}")
+    yield "Send a conversion in, and ask for the report again", post(ingest, f"{demo}/api/v1/ingest/conversions", now)
+
+
+def base(cast: Cast, port: int) -> str:
+    return f"http://api.{cast.slug}.{settings.base_host}:{port}"
+
+
+def token_lines(tokens: dict[str, Tokens]) -> list[str]:
+    lines = []
+    for cast in DEMO, ACME:
+        advertiser = cast.advertisers[0].name
+        lines += [
+            f"{cast.slug:5} {advertiser:12} {tokens[cast.slug].advertiser}",
+            f"{cast.slug:5} {'data in':12} {tokens[cast.slug].ingest}",
+        ]
+    return lines
+
+
+def days_until(now: datetime, count: int) -> str:
+    """The filter for that many days, today the last."""
+    return f"date_from={(now - timedelta(days=count - 1)).date()}&date_to={now.date()}"
+
+
+def get(token: str, url: str) -> list[str]:
+    return [f"curl -H {quote(f'Authorization: ApiToken {token}')} \\", f"  {quote(url)}"]
+
+
+def post(token: str, url: str, now: datetime) -> list[str]:
+    offer = DEMO.offers[0]
+    happened = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    conversion = {
+        "conversionId": uuid4(),
+        "status": "Success",
+        "offerId": offer.id,
+        "partnerId": None,
+        "revenue": offer.payout,
+        "userCompletedAt": happened,
+    }
+    body = json.encode({"id": uuid4(), "sentAt": happened, "conversion": conversion}).decode()
+    return [
+        f"curl -H {quote(f'Authorization: ApiToken {token}')} -H 'Content-Type: application/json' \\",
+        f"  -d {quote(body)} \\",
+        f"  {quote(url)}",
+    ]

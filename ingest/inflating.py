@@ -1,0 +1,51 @@
+"""Compressed data, read as it is needed, and known for damaged where it is cut off."""
+
+import gzip
+import io
+import zlib
+from typing import Any, BinaryIO, cast
+
+import zstandard
+
+# What reading raises where the data is not what it says or ends in the middle.
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+
+SLICE = 2**10  # bytes; of zstd they may inflate to 32,768 times as many, all in memory at once
+BUFFER = 2**18
+
+
+def inflating(raw: BinaryIO, encoding: str) -> BinaryIO:
+    """`encoding` is gzip, zstd or identity."""
+    match encoding:
+        case "gzip":
+            return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+        case "zstd":
+            return io.BufferedReader(ZstdFile(raw), BUFFER)
+        case _:
+            return raw
+
+
+class ZstdFile(io.RawIOBase):
+    """The library's own reader takes a file that is cut off for one that ends there."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.raw = raw
+        self.frame: Any = None
+        self.compressed = b""
+        self.text = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.text and (compressed := self.compressed or self.raw.read(SLICE)):
+            self.frame = self.frame or zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
+            self.text = self.frame.decompress(compressed)
+            self.compressed = self.frame.unused_data
+            if self.frame.eof:
+                self.frame = None
+        if not self.text and self.frame:
+            raise EOFError("it ends in the middle")
+        size = min(len(self.text), len(buffer))
+        buffer[:size], self.text = self.text[:size], self.text[size:]
+        return size

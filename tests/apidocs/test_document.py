@@ -1,0 +1,179 @@
+"""The OpenAPI document: complete, valid, and true in its examples."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from litestar.routes import HTTPRoute
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from apidocs.document import document
+from ingest.calls import Answer
+from ingest.records import Callback, ConversionRecord, Event, OfferRecord, PartnerRecord, Reject
+from main import api
+from reporting.rows import CostRow, SingularItem
+from tests.places import JSON, MAY, Place
+from web.problems import FieldError, ProblemBody
+
+CALLBACK = Path(__file__).parents[1] / "examples" / "conversion-callback-v1.json"
+EVENTS = Path(__file__).parents[1] / "examples" / "events.ndjson"
+DOCUMENT = document("https://api.acme.getgokart.ai")
+NOT_OF_THE_API = ("/healthz", "/readyz", "/docs", "/openapi.json")
+NDJSON = "application/x-ndjson"
+
+
+def test_it_is_valid_openapi() -> None:
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_every_route_is_in_it_and_nothing_else() -> None:
+    routes = {
+        (route.path, method.lower())
+        for route in api.routes
+        if isinstance(route, HTTPRoute) and not route.path.startswith(NOT_OF_THE_API)
+        for method in route.methods
+        if method != "OPTIONS"  # Litestar's own, on every route
+    }
+    assert routes == {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
+
+
+def test_it_is_served_without_a_token_and_names_the_host_that_was_asked(place: Place) -> None:
+    response = place.request("GET", "/openapi.json", host=f"{place.host}:8000")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == document(f"http://{place.host}:8000")
+
+
+def test_it_is_not_served_for_a_tenant_that_does_not_exist(place: Place) -> None:
+    assert place.request("GET", "/openapi.json", host="api.nobody.localhost").status_code == 404
+
+
+def test_every_example_is_of_its_schema() -> None:
+    wrong = []
+    for where, schema, example in examples():
+        validator = OAS31Validator(
+            {**schema, "components": DOCUMENT["components"]}, format_checker=OAS31Validator.FORMAT_CHECKER
+        )
+        wrong += [(where, error.message) for error in validator.iter_errors(example)]
+    assert wrong == []
+
+
+def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Of every media type, parameter, header and schema: where it is, its schema, and an example."""
+    for where, part in parts(DOCUMENT, ""):
+        if "schema" in part:
+            given = [part["example"]] if "example" in part else []
+            given += [example["value"] for example in part.get("examples", {}).values()]
+            yield from ((where, part["schema"], readable(where, example)) for example in given)
+        elif isinstance(part.get("examples"), list):
+            yield from ((where, part, example) for example in part["examples"])
+
+
+def parts(value: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(value, dict):
+        yield where, value
+        for key, inner in value.items():
+            yield from parts(inner, f"{where}/{key}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from parts(inner, f"{where}/{index}")
+
+
+def readable(where: str, example: Any) -> Any:
+    return [msgspec.json.decode(line) for line in example.splitlines()] if where.endswith(NDJSON) else example
+
+
+def test_every_body_has_an_example() -> None:
+    bodies = [part for where, part in parts(DOCUMENT, "") if re.search(r"/content/[^/]+/[^/]+$", where)]
+    assert len(bodies) > 10
+    assert all("example" in body or body["examples"] for body in bodies)
+
+
+@pytest.mark.parametrize(
+    ("component", "struct"),
+    [
+        ("CostReportRow", CostRow),
+        ("SingularItem", SingularItem),
+        ("IntakeAnswer", Answer),
+        ("Reject", Reject),
+        ("Callback", Callback),
+        ("Conversion", ConversionRecord),
+        ("Event", Event),
+        ("Offer", OfferRecord),
+        ("Partner", PartnerRecord),
+        ("Problem", ProblemBody),
+        ("FieldError", FieldError),
+    ],
+)
+def test_every_field_is_described_and_no_other(component: str, struct: type[msgspec.Struct]) -> None:
+    schema = DOCUMENT["components"]["schemas"][component]
+    fields = msgspec.structs.fields(struct)
+    assert set(schema["properties"]) == {field.encode_name for field in fields}
+    assert set(schema["required"]) == {field.encode_name for field in fields if field.required}
+    assert all("description" in inner or "$ref" in inner for inner in schema["properties"].values())
+
+
+def bodies(kind: str, method: str) -> Iterator[tuple[str, bytes]]:
+    content = DOCUMENT["paths"][f"/api/v1/ingest/{kind}"][method]["requestBody"]["content"]
+    for media_type, body in content.items():
+        for example in body["examples"].values():
+            value = example["value"]
+            yield media_type, value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+
+
+def test_every_documented_body_is_taken_as_it_stands(place: Place) -> None:
+    for kind, method in ("offers", "put"), ("partners", "put"), ("conversions", "post"), ("events", "post"):
+        for media_type, body in bodies(kind, method):
+            response = place.request(
+                method,
+                f"/api/v1/ingest/{kind}",
+                token=place.ingest_token,
+                headers={"Content-Type": media_type},
+                content=body,
+            )
+            assert response.status_code == 200
+            assert response.json()["rejected"] == []
+
+
+def test_the_documented_callback_and_events_are_the_ones_that_gokart_sends() -> None:
+    assert bytes_of("conversions", "application/json") == msgspec.json.encode(
+        msgspec.json.decode(CALLBACK.read_bytes())
+    )
+    assert bytes_of("events", NDJSON) == EVENTS.read_bytes()
+
+
+def bytes_of(kind: str, wanted: str) -> bytes:
+    return next(body for media_type, body in bodies(kind, "post") if media_type == wanted)
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        (400, "Invalid filter parameters provided."),
+        (401, "Advertiser not authenticated."),
+        (403, "Access denied"),
+        (404, "Not found"),
+        (405, "Method Not Allowed"),
+        (413, "Content Too Large"),
+        (415, "Unsupported Media Type"),
+        (429, "Too many requests"),
+        (500, "An unexpected error occurred."),
+        (503, "Service unavailable"),
+    ],
+)
+def test_a_report_documents_each_error_with_its_title(status: int, title: str) -> None:
+    name = DOCUMENT["paths"][JSON]["get"]["responses"][str(status)]["$ref"].rpartition("/")[2]
+    for example in DOCUMENT["components"]["responses"][name]["content"]["application/problem+json"][
+        "examples"
+    ].values():
+        assert example["value"]["title"] == title
+        assert example["value"]["status"] == status
+
+
+def test_every_header_that_is_documented_for_a_report_is_sent(place: Place) -> None:
+    sent = place.get(JSON, **MAY).headers
+    assert [name for name in DOCUMENT["paths"][JSON]["get"]["responses"]["200"]["headers"] if name not in sent] == []

@@ -1,0 +1,115 @@
+"""The document against the running app, by data that it allows and that it forbids: schemathesis, all checks on."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+import schemathesis
+from schemathesis import Case, HookContext, SerializationContext
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+
+from tests.places import Place, a_callback, an_event, an_offer
+from tests.servers import Server
+
+NDJSON = "application/x-ndjson"
+CONTROLS = {chr(code) for code in [*range(32), 127]}
+
+
+@schemathesis.serializer(NDJSON)
+def lines_of(_: SerializationContext, value: Any) -> bytes:
+    """The document describes the lines as an array; an example is the text itself."""
+    if isinstance(value, str):
+        return value.encode()
+    return b"\n".join(map(msgspec.json.encode, value if isinstance(value, list) else [value]))
+
+
+def follow_the_filter_rules(_: HookContext, case: Case[Any]) -> Case[Any]:
+    """What is said in words, since OpenAPI cannot express it: the range ends after it begins, within the calendar, and
+    a field that is in both the query and the body is the same in both.
+    """
+    assert case.meta is not None
+    if case.meta.generation.mode.is_positive and "date_from" in case.query:
+        dates = map(within_calendar, (case.query["date_from"], case.query["date_to"]))
+        case.query = dict(case.query) | dict(zip(("date_from", "date_to"), sorted(dates, key=instant), strict=True))
+        if isinstance(case.body, dict):
+            case.body = case.body | {name: case.query[name] for name in case.body if name in case.query}
+    return case
+
+
+def within_calendar(text: str) -> str:
+    """An offset can carry an instant of year 1 or 9999 over the calendar's edge."""
+    return f"2024{text[4:]}" if text.startswith(("0001", "9999")) else text
+
+
+def instant(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def is_wrong_in_lines_too(_: HookContext, case: Case[Any]) -> bool:
+    """NDJSON has no brackets: an object by itself is a line, and a line that is an array is the other form of a body,
+    taken under either content type.
+    """
+    if case.media_type != NDJSON:
+        return True
+    begins_with_array = isinstance(case.body, list) and case.body and isinstance(case.body[0], list)
+    return not (isinstance(case.body, dict) or begins_with_array)
+
+
+def is_http(_: HookContext, headers: dict[str, Any]) -> bool:
+    """With a control character in a header it is no HTTP, and no request ever reaches the app."""
+    return CONTROLS.isdisjoint("".join(map(str, headers.values())))
+
+
+def failures(event: events.EngineEvent) -> Iterator[str]:
+    if isinstance(event, events.ScenarioFinished):
+        for check in (check for checks in event.recorder.checks.values() for check in checks):
+            if failed := check.failure_info:
+                yield f"{event.label}: {check.name}: {failed.failure.message}\n{failed.code_sample}"
+    elif isinstance(event, events.NonFatalError):
+        yield f"{event.label}: {event.info.format()}"
+    elif isinstance(event, events.FatalError):
+        yield str(event.exception)
+
+
+@pytest.fixture
+def busy_place(place: Place) -> Place:
+    """With figures in its reports, also of an offer that the catalogue does not have."""
+    unlisted = str(uuid4())
+    full = an_offer(place, appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025")
+    place.send("offers", [full])
+    place.send("events", [an_event(full["id"]), an_event(full["id"], "view")])
+    place.send("conversions", [a_callback(place, full["id"], revenue="69.000001"), a_callback(place, unlisted)])
+    return place
+
+
+@pytest.mark.parametrize(("tag", "operations"), [("Cost report", 8), ("Singular", 4), ("Data in", 4)])
+def test_the_app_is_as_documented(server: Server, busy_place: Place, tag: str, operations: int) -> None:
+    token = busy_place.ingest_token if tag == "Data in" else busy_place.owner_token
+    host = {"Host": busy_place.host}
+    config = SchemathesisConfig.from_dict(
+        {
+            "base-url": server.url,
+            "headers": host,
+            "auth": {"openapi": {"ApiToken": {"api_key": f"ApiToken {token}"}}},
+            "generation": {"max-examples": 25, "deterministic": True, "database": "none"},
+        }
+    )
+    document = schemathesis.openapi.from_url(f"{server.url}/openapi.json", headers=host, config=config)
+    document.hook("map_case")(follow_the_filter_rules)
+    document.hook("filter_case")(is_wrong_in_lines_too)
+    document.hook("filter_headers")(is_http)
+    found: list[str] = []
+    statuses: dict[str, set[int]] = defaultdict(set)
+    for event in from_schema(document.include(tag=tag)).execute():
+        found += failures(event)
+        if isinstance(event, events.ScenarioFinished):
+            answers = (interaction.response for interaction in event.recorder.interactions.values())
+            statuses[str(event.label)] |= {answer.status_code for answer in answers if answer}
+    assert not found, "\n\n".join(found)
+    assert len([seen for seen in statuses.values() if seen >= {200, 400, 401}]) == operations

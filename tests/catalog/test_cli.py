@@ -1,0 +1,72 @@
+"""Advertisers at the command line."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.places import JSON, MAY, SINGULAR, Place
+from tests.tenants.command import complaint, gokart
+from tests.tenants.workers import seconds_until
+
+
+def advertisers(place: Place) -> dict[str, str]:
+    """The list's lines by id, with single spaces."""
+    found = [line.split() for line in gokart("advertisers", "list", place.tenant.slug).stdout.splitlines()[1:]]
+    return {line[0]: " ".join(line[1:]) for line in found}
+
+
+def test_one_is_made_and_listed(place: Place) -> None:
+    made = gokart("advertisers", "create", place.tenant.slug, "--name", " Brown Boots ").stdout.strip()
+    assert advertisers(place)[str(UUID(made))] == "Brown Boots active off"
+
+
+def test_it_may_have_the_id_that_it_has_elsewhere(place: Place) -> None:
+    id_ = str(uuid4())
+    command = "advertisers", "create", place.tenant.slug, "--name", "Brown Boots", "--id", id_
+    assert gokart(*command).stdout == f"{id_}\n"
+    assert complaint(*command) == f"Error: There is an advertiser {id_} already."
+
+
+def test_a_tenant_lists_its_own(place: Place, other_place: Place) -> None:
+    assert set(advertisers(place)) == {str(place.owner), str(place.rival)}
+
+
+@pytest.mark.parametrize(
+    ("option", "shown", "report", "singular"),
+    [("--no-singular", "Owner active off", 200, 403), ("--paused", "Owner paused on", 403, 403)],
+)
+def test_its_state_is_changed_and_changed_back(
+    place: Place, option: str, shown: str, report: int, singular: int
+) -> None:
+    def statuses() -> tuple[int, int]:
+        return place.get(JSON, **MAY).status_code, place.get(SINGULAR, **MAY).status_code
+
+    assert gokart("advertisers", "set", place.tenant.slug, str(place.owner), option).stdout == "Changed.\n"
+    assert advertisers(place)[str(place.owner)] == shown
+    seconds_until(lambda: statuses() == (report, singular))
+
+    back = {"--no-singular": "--singular", "--paused": "--active"}[option]
+    assert gokart("advertisers", "set", place.tenant.slug, str(place.owner), back).stdout == "Changed.\n"
+    assert advertisers(place)[str(place.owner)] == "Owner active on"
+    seconds_until(lambda: statuses() == (200, 200))
+
+
+def test_no_name_breaks_the_list_or_commands_the_terminal(place: Place) -> None:
+    place.set_advertiser(place.owner, name="[/x] [bold]A\x1b[2J\n\u202eB[/]")
+    assert advertisers(place)[str(place.owner)] == "[/x] [bold]A�[2J��B[/] active on"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["create", "{}", "--name", " "], "An advertiser's name has 1 to 500 characters."),
+        (["create", "{}", "--name", "x" * 501], "An advertiser's name has 1 to 500 characters."),
+        (["create", "nobody", "--name", "X"], "There is no tenant 'nobody'."),
+        (["create", "{}", "--name", "X", "--id", "7"], "'7' is not a valid UUID"),
+        (["set", "{}", "{owner}"], "Say what to change"),
+        (["set", "{}", "00000000-0000-0000-0000-000000000001", "--paused"], "There is no advertiser 0000"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_a_line(place: Place, arguments: list[str], says: str) -> None:
+    filled = [text.replace("{}", place.tenant.slug).replace("{owner}", str(place.owner)) for text in arguments]
+    assert says in complaint("advertisers", *filled)

@@ -1,0 +1,262 @@
+"""The demo: the same data for everyone, believable, sent in once however often it is run, and lines that work."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from catalog.tables import Offer
+from demo import filling, history
+from demo.cast import ACME, DEMO, Cast
+from demo.history import day_of
+from errors import GokartError
+from settings import PROJECT
+from terminal import run, run_at
+from tests.places import Place
+from tests.servers import free_port
+
+CLI = [sys.executable, str(PROJECT / "cli.py"), "demo"]
+MONDAY = date(2026, 3, 2)
+WEEKS = [MONDAY + timedelta(days=n) for n in range(56)]
+A_DAY = timedelta(days=1)
+
+# The history
+
+
+@pytest.fixture(scope="module")
+def weeks() -> dict[date, history.Day]:
+    return {day: day_of(DEMO, day) for day in WEEKS}
+
+
+def callbacks_of(weeks: dict[date, history.Day]) -> dict[str, list[dict[str, Any]]]:
+    """Of each conversion, in the order in which they are sent."""
+    found = defaultdict(list)
+    for at, record in sorted(sent for day in weeks.values() for sent in day.callbacks):
+        callback = msgspec.json.decode(record)
+        found[callback["conversion"]["conversionId"]].append(callback | {"at": at})
+    return found
+
+
+def test_a_day_is_the_same_in_every_process() -> None:
+    script = "import sys; from demo.history import *; from demo.cast import ACME; print(day_of(ACME, date(2026, 3, 2)))"
+    for seed in "1", "2":
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        result = subprocess.run(
+            [sys.executable, "-c", script], env=environment, cwd=PROJECT, capture_output=True, text=True, check=True
+        )
+        assert result.stdout == f"{day_of(ACME, MONDAY)}\n"
+
+
+def test_weekends_are_busier(weeks: dict[date, history.Day]) -> None:
+    by_weekday = Counter[int]()
+    for day, made in weeks.items():
+        by_weekday[day.weekday()] += len(made.events)
+    assert min(by_weekday[5], by_weekday[6]) > 1.1 * max(by_weekday[n] for n in range(5))
+
+
+def test_it_grows_from_year_to_year() -> None:
+    assert len(day_of(DEMO, MONDAY + timedelta(days=364)).events) > 1.05 * len(day_of(DEMO, MONDAY).events)
+
+
+def test_clicks_follow_views_and_conversions_follow_clicks(weeks: dict[date, history.Day]) -> None:
+    events = [msgspec.json.decode(sent.record) for day in weeks.values() for sent in day.events]
+    kinds = Counter(event["type"] for event in events)
+    assert 0.1 < kinds["click"] / kinds["view"] < 0.3
+    clicks = {event["id"] for event in events if event["type"] == "click"}
+    conversions = callbacks_of(weeks)
+    assert 0.05 < len(conversions) / len(clicks) < 0.25
+    assert {callbacks[0]["conversion"]["clickId"] for callbacks in conversions.values()} <= clicks
+    assert len({event["id"] for event in events}) == len(events)
+
+
+def test_conversions_are_late_corrected_and_rejected_weeks_later(weeks: dict[date, history.Day]) -> None:
+    stories = callbacks_of(weeks).values()
+    late = [s for s in stories if s[0]["at"] - datetime.fromisoformat(s[0]["conversion"]["userCompletedAt"]) > A_DAY]
+    held_back = [s for s in stories if s[0]["conversion"]["status"] == "Pending"]
+    corrected = [s for s in stories if len({callback["conversion"]["revenue"] for callback in s}) > 1]
+    rejected = [
+        after["at"] - before["at"]
+        for s in stories
+        for before, after in pairwise(s)
+        if (before["conversion"]["status"], after["conversion"]["status"]) == ("Success", "Rejected")
+    ]
+    for share, found in (0.02, late), (0.1, held_back), (0.01, corrected), (0.02, rejected):
+        assert share < len(found) / len(stories) < 6 * share
+    assert min(rejected) >= timedelta(days=7)
+    assert max(s[-1]["at"] - s[0]["at"] for s in stories) < history.LONGEST_STORY
+
+
+# Sending it in
+
+
+@pytest.fixture
+def cast(place: Place) -> Cast:
+    """The demo on a small scale, in a tenant of the test's own."""
+    return msgspec.structs.replace(ACME, slug=place.tenant.slug, name=place.tenant.name, views=40)
+
+
+LENGTH = timedelta(days=300)
+
+
+def fill(cast: Cast, now: datetime, *, batches: int | None = None) -> None:
+    """`batches`: how many there are before it is interrupted."""
+
+    async def work() -> None:
+        tenant = await filling.make_tenant(cast)
+        steps = filling.fill(tenant, cast, now, LENGTH)
+        number = 0
+        async for _ in steps:
+            number += 1
+            if number == batches:
+                await steps.aclose()
+
+    run(work)
+
+
+def expected(place: Place, cast: Cast, now: datetime) -> dict[str, tuple[int, int, int, Decimal]]:
+    """Conversions, clicks, views and revenue of each of the first advertiser's offers."""
+    days = [(place.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
+    made = {day: day_of(cast, day) for day in days}
+    counts = Counter[tuple[str, str]]()
+    for day, of_day in made.items():
+        over = of_day.events if day < now.date() else of_day.events[:-1]
+        for event in [msgspec.json.decode(sent.record) for sent in over if sent.at <= now]:
+            counts[event["offerId"], event["type"]] += 1
+    conversions, revenue = Counter[str](), defaultdict[str, Decimal](Decimal)
+    for story in callbacks_of(made).values():
+        told = [callback["conversion"] for callback in story if callback["at"] <= now]
+        if told and told[-1]["status"] == "Success":
+            conversions[told[-1]["offerId"]] += 1
+            revenue[told[-1]["offerId"]] += Decimal(str(told[-1]["revenue"]))
+    return {
+        str(offer.id): (
+            conversions[str(offer.id)],
+            counts[str(offer.id), "click"],
+            counts[str(offer.id), "view"],
+            revenue[str(offer.id)],
+        )
+        for offer in cast.offers
+        if offer.advertiser == cast.advertisers[0]
+    }
+
+
+def report(place: Place, cast: Cast) -> httpx.Response:
+    token = place.make_key("cost-report", advertiser=cast.advertisers[0].id)
+    return place.get(token=token, date_from="2020-01-01", date_to=f"{datetime.now(UTC).date()}")
+
+
+def figures(response: httpx.Response) -> dict[str, tuple[int, int, int, Decimal]]:
+    found: dict[str, tuple[int, int, int, Decimal]] = defaultdict(lambda: (0, 0, 0, Decimal()))
+    for row in response.json(parse_float=Decimal)["data"]:
+        c, k, v, r = found[row["offerId"]]
+        found[row["offerId"]] = (
+            c + row["totalConversions"],
+            k + row["totalClicks"],
+            v + row["totalViews"],
+            r + row["revenue"],
+        )
+    return dict(found)
+
+
+def test_interrupted_and_run_again_everything_is_there_once(place: Place, cast: Cast) -> None:
+    now = datetime.now(UTC)
+    fill(cast, now - timedelta(days=40), batches=1)
+    assert figures(report(place, cast)) != expected(place, cast, now - timedelta(days=40))
+    fill(cast, now - timedelta(days=9, hours=7))
+    assert figures(report(place, cast)) == expected(place, cast, now - timedelta(days=9, hours=7))
+    fill(cast, now)
+    complete = report(place, cast)
+    assert figures(complete) == expected(place, cast, now)
+    fill(cast, now)
+    assert report(place, cast).headers["etag"] == complete.headers["etag"]
+
+
+def test_a_tenant_of_that_name_that_is_not_the_demos_is_left_alone(place: Place, cast: Cast) -> None:
+    other = msgspec.structs.replace(cast, name="Not ours")
+    with pytest.raises(GokartError, match="not the demo's"):
+        fill(other, datetime.now(UTC))
+    assert not run_at(place.tenant.slug, Offer.exists)
+
+
+# The command
+
+
+@contextmanager
+def serving(port: int) -> Iterator[str]:
+    """What it prints before it serves."""
+    with subprocess.Popen([*CLI, "--days", "10", "--port", str(port)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield "".join(iter(process.stdout.readline, "Serving. Ctrl-C stops it; nothing is lost.\n"))
+        finally:
+            process.terminate()
+            process.stdout.read()
+
+
+def wait_until_ready(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/healthz")
+            return
+        except httpx.TransportError:
+            time.sleep(0.02)
+    pytest.fail("it does not serve")
+
+
+def commands(text: str) -> list[str]:
+    """The curl lines, each with the lines that continue it."""
+    return re.findall(r"^  (curl (?:.*\\\n)*.*)$", text, re.MULTILINE)
+
+
+def paste(command: str) -> str:
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.usefixtures("server")
+def test_the_lines_it_prints_work_when_pasted() -> None:
+    port = free_port()
+    with serving(port) as printed:
+        wait_until_ready(port)
+        json, csv, singular, intake = commands(printed)
+        before = msgspec.json.decode(paste(json))["data"]
+        assert sum(row["totalViews"] for row in before) > 0
+        assert paste(csv).splitlines()[0].startswith("offerId,offerName,")
+        assert len(paste(csv).splitlines()) == len(before) + 1
+        assert {item["os"] for item in msgspec.json.decode(paste(singular))["data"]["items"]} == {"IOS", "ANDROID"}
+        assert msgspec.json.decode(paste(intake)) == {"accepted": 1, "duplicates": 0, "rejected": []}
+        assert msgspec.json.decode(paste(intake)) == {"accepted": 0, "duplicates": 1, "rejected": []}
+        after = msgspec.json.decode(paste(json))["data"]
+        assert sum(r["totalConversions"] for r in after) == sum(r["totalConversions"] for r in before) + 1
+        docs = httpx.get(f"http://127.0.0.1:{port}/docs", headers={"Host": "api.demo.localhost"}, follow_redirects=True)
+        assert docs.status_code == 200
+
+    with serving(port) as printed_again:
+        wait_until_ready(port)
+        assert status_of(commands(printed)[0]) == "401"
+        assert status_of(commands(printed_again)[0]) == "200"
+
+
+def status_of(command: str) -> str:
+    return paste(f"{command} --silent --output /dev/null --write-out '%{{http_code}}'")
+
+
+def test_a_taken_port_is_told_before_the_work() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        result = subprocess.run([*CLI, "--port", str(port)], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Error: Port {port} of 127.0.0.1 is taken")

@@ -1,0 +1,39 @@
+"""GOKART_EVENT_RETENTION_DAYS"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from tests.places import Place, an_event, an_offer
+from tests.servers import run_cli, serving
+
+
+def ago(days: int) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
+
+
+def test_pruning_the_ledger_changes_no_report(place: Place) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    place.send("events", [an_event(offer["id"], occurredAt=ago(days)) for days in (1, 100, 400)])
+    everything = {"date_from": "1970-01-01", "date_to": "2100-01-01"}
+    before = place.report(**everything)
+    said = run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
+    assert said.startswith("Dropped 2 months")
+    assert place.report(**everything) == before
+    assert run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "Nothing is that old."
+
+
+def test_an_event_that_may_have_been_pruned_is_not_taken_again(place: Place, tmp_path: Path) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    with (
+        serving(tmp_path, GOKART_EVENT_RETENTION_DAYS="50") as server,
+        httpx.Client(base_url=server.url, timeout=30) as http,
+    ):
+        forgetful = msgspec.structs.replace(place, http=http)
+        answer = forgetful.send("events", [an_event(offer["id"], occurredAt=ago(days)) for days in (49, 51)])
+    assert answer["accepted"] == 1
+    assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, "occurredAt")]

@@ -1,0 +1,253 @@
+"""A tenant's life at the command line: created, listed, suspended, resumed, deleted, and read back from its dump."""
+
+import asyncio
+import os
+import re
+import resource
+import stat
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+import database
+from database.embedded import binary
+from errors import GokartError
+from tenants import lifecycle
+from tenants.migrations import latest_version
+from tests.places import JSON, MAY, Place, a_callback, an_event, an_offer
+from tests.tenants.command import COMMAND, complaint, gokart, spawn
+from tests.tenants.database import execute
+from tests.tenants.workers import seconds_until
+from terminal import run
+
+pytestmark = pytest.mark.usefixtures("platform")
+
+
+def a_name() -> str:
+    return f"t{uuid4().hex[:12]}"
+
+
+def exists(slug: str) -> bool:
+    schema = execute("SELECT FROM pg_namespace WHERE nspname = $1", f"t_{slug.replace('-', '_')}")
+    row = execute("SELECT FROM tenant WHERE slug = $1", slug)
+    assert len(schema) == len(row)
+    return bool(row)
+
+
+# Creating
+
+
+def test_creating_takes_well_under_a_second() -> None:
+    started = time.monotonic()
+    run(lambda: lifecycle.create(a_name(), "Quick"))
+    assert time.monotonic() - started < 1
+
+
+def test_a_new_tenant_is_its_own_first_publisher_and_at_the_latest_version() -> None:
+    name = a_name()
+    result = gokart("tenants", "create", name, "--name", " Brown Boots ")
+    assert result.stdout == f"Created {name}: https://api.{name}.localhost/docs\n"
+    (row,) = execute("SELECT id, name, status, version FROM tenant WHERE slug = $1", name)
+    assert (row["name"], row["status"], row["version"]) == ("Brown Boots", "active", latest_version())
+    publishers = execute("SELECT id, name FROM {s}.partner", schema=f"t_{name}")
+    assert publishers == [{"id": row["id"], "name": "Brown Boots"}]
+
+
+@pytest.mark.parametrize(
+    "slug", ["", "Demo", "1st", "a_b", "a.b", "-a", "a-", "a" * 61, "é", 'a"; DROP SCHEMA public; --']
+)
+def test_a_bad_name_is_refused_in_words(slug: str) -> None:
+    before = execute("SELECT count(*) FROM tenant")
+    assert "a tenant's name is 1 to 60 of a-z" in unwrapped(
+        complaint_of("tenants", "create", "--name", "X", "--", slug)
+    )
+    assert execute("SELECT count(*) FROM tenant") == before
+
+
+def complaint_of(*arguments: str) -> str:
+    result = gokart(*arguments)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit), result.exception
+    return result.stderr
+
+
+def unwrapped(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 201])
+def test_a_bad_display_name_is_refused_in_words(name: str) -> None:
+    slug = a_name()
+    assert complaint("tenants", "create", slug, "--name", name).endswith("display name has 1 to 200 characters.")
+    assert not exists(slug)
+
+
+def test_a_taken_name_is_refused_in_words() -> None:
+    slug = a_name()
+    run(lambda: lifecycle.create(slug, "First"))
+    assert complaint("tenants", "create", slug, "--name", "Second") == f"Error: There is a tenant '{slug}' already."
+    assert execute("SELECT name FROM tenant WHERE slug = $1", slug) == [{"name": "First"}]
+
+
+def test_a_schema_that_is_no_tenants_is_left_alone() -> None:
+    slug = a_name()
+    execute(f"CREATE SCHEMA t_{slug}")
+    try:
+        assert f"has a schema t_{slug} already" in complaint("tenants", "create", slug, "--name", "X")
+        assert execute("SELECT FROM tenant WHERE slug = $1", slug) == []
+    finally:
+        execute(f"DROP SCHEMA t_{slug}")  # without CASCADE: it is still empty
+
+
+def test_of_two_who_create_the_same_tenant_at_once_one_is_told() -> None:
+    slug = a_name()
+
+    async def both() -> list[Any]:
+        return await asyncio.gather(*(lifecycle.create(slug, name) for name in "AB"), return_exceptions=True)
+
+    outcomes = run(both)
+    assert sorted(isinstance(outcome, GokartError) for outcome in outcomes) == [False, True]
+    assert exists(slug)
+
+
+# Listing
+
+
+def test_the_list_has_every_tenant_with_its_state() -> None:
+    active, suspended = a_name(), a_name()
+    for slug in active, suspended:
+        run(lambda slug=slug: lifecycle.create(slug, "Somebody Media"))  # type: ignore[misc]
+    assert gokart("tenants", "suspend", suspended).exit_code == 0
+    lines = {line.split()[0]: unwrapped(line) for line in gokart("tenants", "list").stdout.splitlines()}
+    today = r"\d{4}-\d\d-\d\d"
+    assert re.fullmatch(f"{active} Somebody Media active {today} {latest_version()}", lines[active])
+    assert re.fullmatch(f"{suspended} Somebody Media suspended {today} {latest_version()}", lines[suspended])
+
+
+def test_no_name_breaks_the_list_or_commands_the_terminal() -> None:
+    slug, name = a_name(), "[/bold] [red]Acme[/red]\x1b]0;pwned\x07\r\nx" + "y" * 150
+    run(lambda: lifecycle.create(slug, name))
+    output = gokart("tenants", "list").stdout
+    (line,) = [line for line in output.splitlines() if line.startswith(slug)]
+    assert "[/bold] [red]Acme[/red]�]0;pwned���x" + "y" * 150 in line
+    assert not {"\x1b", "\x07", "\r"} & set(output)
+
+
+# Suspending
+
+
+def test_suspending_and_resuming_lose_nothing(place: Place) -> None:
+    slug = place.tenant.slug
+    for command, done, status in ("suspend", "Suspended", 403), ("resume", "Resumed", 200):
+        for _ in range(2):  # twice is no error
+            assert gokart("tenants", command, slug).stdout == f"{done} {slug}.\n"
+        seconds_until(lambda status=status: place.get(JSON, **MAY).status_code == status)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["tenants", "suspend", "nobody"], ["tenants", "resume", "nobody"], ["tenants", "delete", "nobody", "--yes"],
+        ["advertisers", "list", "nobody"], ["tokens", "list", "nobody"], ["tenants", "suspend", "No body"],
+    ],
+)  # fmt: skip
+def test_a_tenant_that_is_not_there_is_told_in_words(command: list[str]) -> None:
+    assert re.fullmatch(r"Error: There is no tenant 'no ?body'\.", complaint(*command), re.IGNORECASE)
+
+
+# Deleting
+
+
+@pytest.fixture
+def filled(place: Place) -> Place:
+    offer = an_offer(place, name="Kept Offer")
+    place.send("offers", [offer])
+    place.send("events", [an_event(offer["id"]) for _ in range(3)])
+    place.send("conversions", [a_callback(place, offer["id"], revenue="0.000001")])
+    return place
+
+
+@pytest.mark.parametrize("answer", ["", "\n\n\n", "y\n", "yes\n", "{}x\n", "api.{}\n"])
+def test_anything_but_the_name_deletes_nothing(filled: Place, answer: str) -> None:
+    before = filled.report()
+    result = gokart("tenants", "delete", filled.tenant.slug, given=answer.format(filled.tenant.slug))
+    assert result.exit_code == 1
+    assert filled.tenant.name in result.stdout
+    assert filled.report() == before
+
+
+def test_a_dump_brings_everything_back(filled: Place, tmp_path: Path) -> None:
+    tenant, before, tables = filled.tenant, filled.report(), contents(filled)
+    row = execute("SELECT * FROM tenant WHERE slug = $1", tenant.slug)[0]
+    result = spawn("tenants", "delete", tenant.slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
+    (dump,) = (tmp_path / "dumps").iterdir()
+    assert result.stdout == f"Deleted {tenant.slug}. Its data is in {dump} (for pg_restore).\n"
+    assert re.fullmatch(rf"{tenant.slug}-\d{{8}}T\d{{6}}Z\.dump", dump.name)
+    assert stat.S_IMODE(dump.stat().st_mode) == 0o600
+    assert not exists(tenant.slug)
+    assert filled.get(JSON, **MAY).status_code == 404
+
+    subprocess.run([binary("pg_restore"), "--exit-on-error", f"--dbname={database.url()}", dump], check=True)
+    assert contents(filled) == tables
+    names = ", ".join(row)
+    places = ", ".join(f"${n + 1}" for n in range(len(row)))
+    execute(f"INSERT INTO tenant ({names}) VALUES ({places})", *row.values())
+    seconds_until(lambda: filled.get(JSON, **MAY).status_code == 200)
+    assert filled.report() == before
+
+
+def contents(place: Place) -> dict[str, int]:
+    """How many rows each table has, and what they hash to; but for the last use of a token, which may come late."""
+    schema = place.tenant.schema
+    tables = execute("SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
+    assert len(tables) > 10
+    return {
+        table["tablename"]: execute(
+            f"""SELECT count(*) || ' ' || coalesce(sum(hashtext((to_jsonb(t) - 'last_used_at' - 'last_used_from')::text)), 0)
+                AS n FROM {schema}.{table["tablename"]} t"""
+        )[0]["n"]
+        for table in tables
+    }
+
+
+def test_without_a_dump_nothing_is_kept(filled: Place, tmp_path: Path) -> None:
+    result = spawn("tenants", "delete", filled.tenant.slug, "--yes", "--no-dump", GOKART_DATA_DIR=str(tmp_path))
+    assert result.stdout == f"Deleted {filled.tenant.slug}.\n"
+    assert list(tmp_path.iterdir()) == []
+    assert not exists(filled.tenant.slug)
+
+
+def test_a_dump_that_fails_deletes_nothing_and_leaves_no_half_of_itself(filled: Place, tmp_path: Path) -> None:
+    before = contents(filled)
+    result = subprocess.run(
+        [*COMMAND, "tenants", "delete", filled.tenant.slug, "--yes"],
+        env={**os.environ, "GOKART_DATA_DIR": str(tmp_path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: The dump failed, so nothing was deleted (the tenant is suspended): ")
+    assert list((tmp_path / "dumps").iterdir()) == []
+    assert contents(filled) == before
+
+
+def test_a_place_for_the_dump_that_cannot_be_written_to_changes_nothing(filled: Place, tmp_path: Path) -> None:
+    (tmp_path / "dumps").touch()
+    result = spawn("tenants", "delete", filled.tenant.slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.stderr
+    assert filled.get(JSON, **MAY).status_code == 200
+
+
+def test_a_name_can_be_used_again(place: Place) -> None:
+    slug = place.tenant.slug
+    run(lambda: lifecycle.delete(slug, keep_dump=False))
+    run(lambda: lifecycle.create(slug, "Another"))
+    seconds_until(lambda: place.get(JSON, **MAY).status_code == 401)  # the old tenant's tokens open nothing

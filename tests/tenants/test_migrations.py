@@ -1,0 +1,261 @@
+"""Migrations: all or nothing for each tenant, each tenant for itself, safe to interrupt, to repeat and to run at once."""
+
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+import database
+from settings import PROJECT
+from tenants import lifecycle
+from tenants.migrations import latest_version, migration_modules
+from tenants.schema.piccolo_app import APP_CONFIG
+from tests.tenants.command import COMMAND, gokart
+from tests.tenants.database import execute, locked
+from tests.tenants.workers import seconds_until
+from terminal import run
+
+pytestmark = pytest.mark.usefixtures("platform")
+
+SECOND_ID = "2026-12-01T06:00:00:000000"
+SECOND = f'''
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from tenants.migrations import execute_in_schema
+
+ID = "{SECOND_ID}"
+
+async def change():
+    await execute_in_schema("ALTER TABLE {{s}}.offer ADD COLUMN colour text; CREATE TABLE {{s}}.obstacle ();")
+    1 / (0 if MISTAKE else 1)
+
+async def forwards():
+    manager = MigrationManager(migration_id=ID, app_name="tenant_schema", description="second")
+    manager.add_raw(change)
+    return manager
+'''
+WITH_FOLDER = """
+import sys
+from tenants.schema.piccolo_app import APP_CONFIG
+APP_CONFIG.migrations_folder_path = sys.argv.pop(1)
+from cli import main
+main()
+"""
+
+
+@pytest.fixture
+def tenants() -> list[str]:
+    """Three of them, at the version of today."""
+    slugs = [f"t{uuid4().hex[:12]}" for _ in range(3)]
+    for slug in slugs:
+        run(lambda slug=slug: lifecycle.create(slug, slug))  # type: ignore[misc]
+    return slugs
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The tenants' migrations with a second one after those of today."""
+    copy = tmp_path / "migrations"
+    shutil.copytree(APP_CONFIG.resolved_migrations_folder_path, copy)
+    write_second(copy)
+    monkeypatch.syspath_prepend(str(tmp_path))  # as a way to have sys.path put back
+    monkeypatch.setattr(APP_CONFIG, "migrations_folder_path", str(copy))
+    migration_modules.cache_clear()
+    yield copy
+    migration_modules.cache_clear()
+
+
+def write_second(folder: Path, *, mistake: bool = False) -> None:
+    for old in folder.glob("second_*.py"):
+        old.unlink()
+    (folder / f"second_{uuid4().hex}.py").write_text(f"MISTAKE = {mistake}\n{SECOND}")
+    migration_modules.cache_clear()
+
+
+def versions(slugs: list[str]) -> list[str]:
+    """What the ledger says; and each schema is what it says it is."""
+    found = []
+    for slug in slugs:
+        (row,) = execute("SELECT id, version FROM tenant WHERE slug = $1", slug)
+        ledger = execute("SELECT migration FROM tenant_migration WHERE tenant = $1 ORDER BY 1", row["id"])
+        columns = execute(
+            "SELECT FROM information_schema.columns WHERE table_schema = $1 AND column_name = 'colour'", f"t_{slug}"
+        )
+        assert ledger[-1]["migration"] == row["version"]
+        assert len(columns) == (row["version"] == SECOND_ID)
+        assert len(ledger) == len({each["migration"] for each in ledger})
+        found.append("second" if row["version"] == SECOND_ID else "first")
+    return found
+
+
+def spawn(folder: Path, *slugs: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WITH_FOLDER, str(folder), "migrate", *slugs],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until_waiting(count: int = 1) -> None:
+    """Until so many processes wait for what another one has locked."""
+    query = (
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
+        "AND application_name = ''"
+    )
+    seconds_until(lambda: len(execute(query)) >= count)
+
+
+def test_every_named_tenant_is_brought_to_the_latest_version(tenants: list[str], folder: Path) -> None:
+    first = latest_version()
+    assert first == SECOND_ID
+    result = gokart("migrate", *tenants[:2])
+    assert result.stdout == "2 migrated, 0 up to date, 0 failed.\n"
+    assert versions(tenants) == ["second", "second", "first"]
+    assert gokart("migrate", *tenants).stdout == "1 migrated, 2 up to date, 0 failed.\n"
+    assert gokart("migrate", *tenants).stdout == "0 migrated, 3 up to date, 0 failed.\n"
+
+
+def test_a_tenant_that_fails_is_left_as_it_was_and_stops_nobody(tenants: list[str], folder: Path) -> None:
+    failing = tenants[1]
+    execute(f"CREATE TABLE t_{failing}.obstacle ()")
+    result = gokart("migrate", *tenants)
+    assert result.exit_code == 1
+    assert result.stdout == "2 migrated, 0 up to date, 1 failed.\n"
+    assert result.stderr == (
+        f'Error: left as they were:\n  {failing}: DuplicateTableError: relation "obstacle" already exists\n'
+    )
+    assert versions(tenants) == ["second", "first", "second"]
+    lines = {line.split()[0]: line for line in gokart("tenants", "list").stdout.splitlines()}
+    assert [slug for slug in tenants if lines[slug].endswith("(old)")] == [failing]
+
+    execute(f"DROP TABLE t_{failing}.obstacle")
+    assert gokart("migrate", *tenants).stdout == "1 migrated, 2 up to date, 0 failed.\n"
+    assert versions(tenants) == ["second"] * 3
+    assert execute("SELECT migration_error FROM tenant WHERE slug = $1", failing) == [{"migration_error": None}]
+
+
+def test_a_migration_with_a_mistake_changes_nothing(tenants: list[str], folder: Path) -> None:
+    write_second(folder, mistake=True)
+    result = gokart("migrate", *tenants)
+    assert result.stdout == "0 migrated, 0 up to date, 3 failed.\n"
+    assert result.stderr.count("ZeroDivisionError: division by zero") == 3
+    assert versions(tenants) == ["first"] * 3
+    write_second(folder)
+    assert gokart("migrate", *tenants).stdout == "3 migrated, 0 up to date, 0 failed.\n"
+
+
+def test_a_name_that_is_no_tenants_stops_nobody(tenants: list[str], folder: Path) -> None:
+    result = gokart("migrate", "nobody", *tenants)
+    assert result.stdout == "3 migrated, 0 up to date, 1 failed.\n"
+    assert "nobody: GokartError: There is no tenant 'nobody'." in result.stderr
+
+
+def test_a_lost_connection_fails_one_tenant_and_stops_nobody(tenants: list[str], folder: Path) -> None:
+    with locked(f"t_{tenants[1]}.offer"):
+        running = spawn(folder, *tenants)
+        until_waiting()
+        assert versions(tenants) == ["second", "first", "first"]
+        execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND datname = current_database() AND application_name = ''"
+        )
+        output, errors = running.communicate(timeout=30)
+    assert (output, running.returncode) == ("2 migrated, 0 up to date, 1 failed.\n", 1), errors
+    assert versions(tenants) == ["second", "first", "second"]
+
+
+def test_a_killed_run_is_resumed_by_the_next(tenants: list[str], folder: Path) -> None:
+    with locked(f"t_{tenants[1]}.offer"):
+        killed = spawn(folder, *tenants)
+        until_waiting()
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate(timeout=30)
+        assert versions(tenants) == ["second", "first", "first"]
+    assert gokart("migrate", *tenants).stdout == "2 migrated, 1 up to date, 0 failed.\n"
+    assert versions(tenants) == ["second"] * 3
+
+
+def test_two_runs_at_once_share_the_work(tenants: list[str], folder: Path) -> None:
+    with locked(f"t_{tenants[0]}.offer"):
+        both = [spawn(folder, *tenants) for _ in range(2)]
+        until_waiting(2)
+    outputs = [each.communicate(timeout=30)[0] for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    counts = [re.fullmatch(r"(\d) migrated, (\d) up to date, 0 failed.\n", output) for output in outputs]
+    assert sum(int(count[1]) for count in counts if count) == 3
+    assert versions(tenants) == ["second"] * 3
+
+
+def test_a_tenant_made_while_others_migrate_is_at_the_latest_version(folder: Path) -> None:
+    slug = f"t{uuid4().hex[:12]}"
+    run(lambda: lifecycle.create(slug, "New"))
+    assert versions([slug]) == ["second"]
+
+
+def test_the_progress_is_shown_on_a_terminal(tenants: list[str], folder: Path) -> None:
+    near, far = pty.openpty()
+    with locked(f"t_{tenants[1]}.offer"):
+        running = subprocess.Popen(
+            [sys.executable, "-c", WITH_FOLDER, str(folder), "migrate", *tenants],
+            cwd=PROJECT,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+            stdout=far,
+            stderr=far,
+        )
+        os.close(far)
+        shown = b""
+
+        def half_way() -> bool:
+            nonlocal shown
+            shown += os.read(near, 10_000)
+            return f"Migrating {tenants[0]}".encode() in shown and b"1/3" in shown
+
+        seconds_until(half_way)  # while the second tenant is being migrated, not after
+    assert running.wait(30) == 0
+    os.close(near)
+
+
+def test_the_platforms_own_migrations_may_run_twice_at_once() -> None:
+    name = f"gokart_test_{os.getpid()}_{uuid4().hex[:8]}"
+    execute(f"CREATE DATABASE {name}")
+    try:
+        environment = {**os.environ, "GOKART_DATABASE_URL": urlsplit(database.url())._replace(path=f"/{name}").geturl()}
+        both = [
+            subprocess.Popen([*COMMAND, "migrate"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            for _ in range(3)
+        ]
+        outputs = [each.communicate(timeout=30)[0] for each in both]
+        assert outputs == [b"0 migrated, 0 up to date, 0 failed.\n"] * 3
+        early = subprocess.run([*COMMAND, "tenants", "list"], env=environment, capture_output=True, check=True)
+        assert early.stdout.startswith(b"There is no tenant yet")
+    finally:
+        execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_before_the_first_migration_a_command_says_what_to_do() -> None:
+    name = f"gokart_test_{os.getpid()}_{uuid4().hex[:8]}"
+    execute(f"CREATE DATABASE {name}")
+    try:
+        url = urlsplit(database.url())._replace(path=f"/{name}").geturl()
+        result = subprocess.run(
+            [*COMMAND, "tokens", "list", "demo"],
+            env={**os.environ, "GOKART_DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 1
+        assert result.stderr.endswith("run  gokart migrate  first.\n")
+        assert "Traceback" not in result.stderr
+    finally:
+        execute(f"DROP DATABASE {name} WITH (FORCE)")

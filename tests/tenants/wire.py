@@ -1,0 +1,102 @@
+"""A TCP port that leads to the database, for a network that fails: it can be cut, or go silent."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import database
+
+
+class Wire:
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._ends: list[socket.socket] = []
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self._cut = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """The database's, by way of this wire."""
+        parts = urlsplit(database.url())
+        user = parts.netloc.rpartition("@")[0]
+        port = self._listening.getsockname()[1]
+        return urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{port}", query="sslmode=disable"))
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Nothing comes through, and nobody is told."""
+        self._flowing.clear()
+        try:
+            yield
+        finally:
+            self._flowing.set()
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        """Connections break, and new ones end at once."""
+        self._cut = True
+        self._break()
+        try:
+            yield
+        finally:
+            self._cut = False
+
+    def close(self) -> None:
+        self._flowing.set()
+        self._listening.close()
+        self._break()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                if self._cut:
+                    near.close()
+                    continue
+                far = connect()
+                self._ends += near, far
+                for here, there in (near, far), (far, near):
+                    threading.Thread(target=self._pump, args=(here, there), daemon=True).start()
+
+    def _pump(self, here: socket.socket, there: socket.socket) -> None:
+        with suppress(OSError):
+            while data := here.recv(65_536):
+                self._flowing.wait()
+                there.sendall(data)
+        for end in here, there:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _break(self) -> None:
+        while self._ends:
+            end = self._ends.pop()
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def connect() -> socket.socket:
+    """To the database, which may be at a Unix socket."""
+    parts = urlsplit(database.url())
+    query = parse_qs(parts.query)
+    host = query.get("host", [parts.hostname or "localhost"])[0]
+    port = int(query.get("port", [parts.port or 5432])[0])
+    if not host.startswith("/"):
+        return socket.create_connection((host, port))
+    end = socket.socket(socket.AF_UNIX)
+    end.connect(str(Path(host) / f".s.PGSQL.{port}"))
+    return end
+
+
+@contextmanager
+def a_wire() -> Iterator[Wire]:
+    wire = Wire()
+    try:
+        yield wire
+    finally:
+        wire.close()

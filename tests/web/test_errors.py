@@ -1,0 +1,261 @@
+"""Errors: the same shape everywhere, nothing of the inside, and a request id to ask with."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.places import CSV, JSON, MAY, SINGULAR, Place
+from tests.servers import Server, free_port, serving
+from tests.tenants.database import execute, locked
+from tests.web.lines import line_of
+from tests.web.raw import raw
+
+EVENTS = "/api/v1/ingest/events"
+TITLES = {
+    400: "Bad Request",
+    404: "Not found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    500: "An unexpected error occurred.",
+    503: "Service unavailable",
+}
+
+
+@pytest.fixture(scope="module")
+def small(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one connection and little patience."""
+    with serving(
+        tmp_path_factory.mktemp("small"),
+        GOKART_INTAKE_BODY="1024",
+        GOKART_DATABASE_POOL="1",
+        GOKART_DATABASE_WAIT="0.3",
+        GOKART_REPORT_TIMEOUT="0.5",
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def at_small(small: Server, place: Place) -> Iterator[Place]:
+    with httpx.Client(base_url=small.url, timeout=30) as client:
+        place.http = client
+        yield place
+
+
+def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert problem["title"] == TITLES[status]
+    assert problem["status"] == status
+    assert problem["type"] == f"/docs/errors#{status}"
+    assert problem["detail"]
+    assert problem["requestId"] == response.headers["x-request-id"]
+    assert set(problem) <= {"type", "title", "status", "detail", "requestId", "errors"}
+    return problem
+
+
+# Of the router
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/v1/integrations/cost-report", "/nope", "/%00", "/é", "/.env", "/admin/"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PURGE"])
+def test_a_url_that_is_not_there_is_404(place: Place, method: str, path: str) -> None:
+    assert_problem(place.request(method, path, token=place.owner_token), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", JSON, {"GET", "HEAD", "OPTIONS"}),
+        ("DELETE", CSV, {"GET", "HEAD", "OPTIONS"}),
+        ("PATCH", SINGULAR, {"GET", "HEAD", "OPTIONS"}),
+        ("GET", EVENTS, {"POST", "OPTIONS"}),
+        ("POST", "/api/v1/ingest/offers", {"PUT", "OPTIONS"}),
+    ],
+)
+def test_a_method_that_is_not_there_is_405_and_tells_which_are(
+    place: Place, method: str, path: str, allowed: set[str]
+) -> None:
+    response = place.request(method, path, token=place.owner_token)
+    assert_problem(response, 405)
+    assert set(response.headers["allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize(
+    "type_", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/html"]
+)
+def test_a_body_of_another_type_is_415(place: Place, type_: str) -> None:
+    response = place.request("POST", EVENTS, token=place.ingest_token, headers={"Content-Type": type_}, content=b"[]")
+    assert_problem(response, 415)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_too_large_is_413(at_small: Place, chunked: bool) -> None:
+    body = b"[" + b" " * 4_000 + b"]"
+    content = iter([body[:1_000], body[1_000:]]) if chunked else body
+    json = {"Content-Type": "application/json"}
+    response = at_small.request("POST", EVENTS, token=at_small.ingest_token, headers=json, content=content)
+    assert_problem(response, 413)
+    assert at_small.send("events", []) == {"accepted": 0, "duplicates": 0, "rejected": []}
+
+
+def test_a_body_that_is_no_json_is_a_400_that_is_no_filters(place: Place) -> None:
+    json = {"Content-Type": "application/json"}
+    response = place.request("POST", EVENTS, token=place.ingest_token, headers=json, content=b"{")
+    problem = assert_problem(response, 400)
+    assert [error["field"] for error in problem["errors"]] == ["body"]
+
+
+# A crash
+
+
+def crashed(place: Place, **rest: Any) -> httpx.Response:
+    """An answer of the app where its database has lost a table."""
+    execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=place.tenant.schema)
+    return place.request("GET", JSON, token=place.owner_token, params=MAY, **rest)
+
+
+def test_a_crash_says_nothing_of_the_inside(place: Place, server: Server) -> None:
+    response = crashed(place)
+    problem = assert_problem(response, 500)
+    assert problem["detail"] == "The error is on our side and has been logged under the request id."
+    told = response.text + str(response.headers)
+    inside = ["offer", "relation", "Undefined", "asyncpg", "Traceback", ".py", "SELECT", place.tenant.schema]
+    assert [word for word in inside if word in told] == []
+
+
+def test_a_crash_is_logged_with_all_that_is_known_under_the_same_id(place: Place, server: Server) -> None:
+    response = crashed(place)
+    line = line_of(server, response)
+    assert line["request_id"] == response.json()["requestId"]
+    assert line["level"] == "error"
+    assert line["status"] == 500
+    assert "UndefinedTableError" in line["exception"]
+    assert f"{place.tenant.schema}.offer" in line["exception"]
+
+
+def test_the_process_goes_on_after_a_crash(place: Place, other_place: Place) -> None:
+    assert crashed(place).status_code == 500
+    assert other_place.get(JSON, **MAY).status_code == 200
+    execute("ALTER TABLE {s}.forgotten RENAME TO offer", schema=place.tenant.schema)
+    assert place.get(JSON, **MAY).status_code == 200
+
+
+# The database away
+
+
+def test_a_busy_database_is_503_and_then_it_goes_on(at_small: Place) -> None:
+    """Its one connection waits for a lock."""
+    with ThreadPoolExecutor(4) as threads, locked(f"{at_small.tenant.schema}.offer"):
+        waiting = [threads.submit(at_small.get, **MAY) for _ in range(4)]
+        for each in waiting:
+            problem = assert_problem(each.result(), 503)
+            assert problem["detail"] == "The database cannot answer now; try again shortly."
+            assert each.result().headers["retry-after"] == "5"
+    assert at_small.get(**MAY).status_code == 200
+
+
+def test_a_table_of_the_platform_that_is_locked_is_503_and_not_a_hanging_request(at_small: Place) -> None:
+    with locked("public.tenant"):
+        assert_problem(at_small.request("GET", JSON, host="api.nobody-yet.localhost"), 503)
+    with locked(f"{at_small.tenant.schema}.api_token"):
+        assert_problem(at_small.get(**MAY), 503)
+    assert at_small.get(**MAY).status_code == 200
+
+
+def test_a_server_starts_and_answers_503_while_there_is_no_database(tmp_path: Path) -> None:
+    url = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
+    with serving(tmp_path, GOKART_DATABASE_URL=url) as lonely, httpx.Client(base_url=lonely.url) as client:
+        assert client.get("/healthz").status_code == 200
+        for path, host in ("/readyz", "localhost"), (JSON, "api.demo.localhost"), ("/docs", "api.demo.localhost"):
+            response = client.get(path, headers={"Host": host, "Authorization": "ApiToken x"})
+            assert_problem(response, 503)
+            assert response.headers["retry-after"] == "5"
+
+
+# On every response
+
+
+def every_kind(place: Place) -> Iterator[httpx.Response]:
+    """One of each status that is easily had."""
+    token = place.owner_token
+    yield place.request("GET", "/healthz")
+    yield place.request("GET", JSON, token=token, params=MAY)
+    yield place.request("GET", CSV, token=token, params=MAY)
+    yield place.request("GET", JSON, token=token)
+    yield place.request("GET", JSON)
+    yield place.request("POST", EVENTS, token=token)
+    yield place.request("GET", "/nope")
+    yield place.request("GET", JSON, host="nobody.localhost")
+    yield place.request("POST", JSON, token=token)
+    yield place.request("OPTIONS", JSON, token=token)
+    yield place.request("POST", EVENTS, token=place.ingest_token, headers={"Content-Type": "text/plain"})
+    yield crashed(place)
+
+
+def test_every_response_has_a_request_id_and_sets_no_cookie_and_opens_nothing_to_other_origins(place: Place) -> None:
+    place.http.headers.update({"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"})
+    try:
+        responses = list(every_kind(place))
+    finally:
+        del place.http.headers["Origin"], place.http.headers["Access-Control-Request-Method"]
+    assert {r.status_code for r in responses} == {200, 204, 400, 401, 403, 404, 405, 415, 500}
+    for response in responses:
+        assert re.fullmatch(r"[0-9a-f]{32}", response.headers["x-request-id"])
+        assert len(response.headers.get_list("x-request-id")) == 1
+        assert "set-cookie" not in response.headers
+        assert "server" not in response.headers
+        assert [name for name in response.headers if name.startswith("access-control-")] == []
+    assert len({response.headers["x-request-id"] for response in responses}) == len(responses)
+
+
+@pytest.mark.parametrize("given", ["a", "7df30136-ff83-4551-b877-fa0f0d8b8f72", "A.b_c-1", "x" * 100])
+def test_a_sane_request_id_is_kept(place: Place, given: str) -> None:
+    for path in JSON, "/nope":
+        response = place.request("GET", path, headers={"X-Request-Id": given})
+        assert response.headers["x-request-id"] == given == response.json()["requestId"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", " ", "x" * 101, "a b", "a,b", "é", "<script>", '"', "a;b", "${jndi:ldap://x}", "\t", "%0d%0aSet-Cookie:x"],
+)
+def test_any_other_request_id_is_replaced(server: Server, given: str) -> None:
+    answer = raw(server, "/healthz", [("Host", "localhost"), ("X-Request-Id", given)])
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
+
+
+def test_of_two_request_ids_none_is_kept(server: Server) -> None:
+    answer = raw(server, "/healthz", [("Host", "localhost"), ("X-Request-Id", "a"), ("X-Request-Id", "b")])
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
+
+
+@pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, "/nope", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("token", ["good", "bad"])
+def test_head_answers_like_get_without_the_body(place: Place, path: str, token: str) -> None:
+    known = place.owner_token if token == "good" else "bad"
+    got = place.request("GET", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
+    head = place.request("HEAD", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    # What depends on the body that is not there: whether it is compressed.
+    varying = {"vary", "date", "content-length", "transfer-encoding", "ratelimit", "content-encoding"}
+    assert {name: head.headers[name] for name in head.headers if name not in varying} == {
+        name: got.headers[name] for name in got.headers if name not in varying
+    }
+
+
+@pytest.mark.parametrize("token", ["owner", "nobody"])
+def test_a_token_is_not_written_to_the_answer(place: Place, token: str) -> None:
+    sent = place.owner_token if token == "owner" else "gokart_" + "x" * 39
+    for path in JSON, "/nope", f"/{sent}":
+        response = place.request("GET", path, token=sent, params={"token": sent})
+        assert sent not in response.text + str(response.headers)

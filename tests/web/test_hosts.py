@@ -1,0 +1,180 @@
+"""The host names the tenant, however it is written; what is no tenant's host is 404 before anything else is looked at."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import httpx
+import pytest
+
+from tests.places import CSV, JSON, MAY, Place, make_place
+from tests.servers import Server, serving
+from tests.web.raw import Answer, raw
+from web.proxies import address_of
+
+REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"
+HERE, ELSEWHERE = "127.0.0.0/8", "198.51.100.0/24"
+
+
+@pytest.fixture(scope="module")
+def place(http: httpx.Client) -> Place:
+    return make_place(http)
+
+
+@pytest.fixture(scope="module")
+def other_place(http: httpx.Client) -> Place:
+    return make_place(http)
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for which this machine is a trusted proxy, and 203.0.113.0/24 are."""
+    with serving(tmp_path_factory.mktemp("proxy"), GOKART_TRUSTED_PROXIES="127.0.0.1/32, 203.0.113.0/24") as running:
+        yield running
+
+
+def report(server: Server, *headers: tuple[str, str], token: str) -> Answer:
+    return raw(server, REPORT, [*headers, ("Authorization", f"ApiToken {token}")])
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "{}:8000", "{}:443", "{}.", "{}.:8000", "API.{0[1]}.LocalHost", "aPi.{0[1]}.LOCALHOST.:1"]
+)
+def test_case_port_and_a_trailing_dot_do_not_matter(server: Server, place: Place, form: str) -> None:
+    host = form.format(place.host) if "[" not in form else form.format(["", place.tenant.slug.upper()])
+    assert report(server, ("Host", host), token=place.owner_token).status == 200
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "", " ", ".", "localhost", "127.0.0.1", "127.0.0.1:8000", "[::1]", "[::1]:8000", "api", "api.localhost",
+        "app.{}.localhost", "admin.localhost", "api.nobody.localhost", "{}.localhost", "api.{}", "x.api.{}.localhost",
+        "api.api.{}.localhost", "api..{}.localhost", ".api.{}.localhost", "api.{}.localhost..", "api.{}.localhost.x",
+        "api.{}.notlocalhost", "api.{}xlocalhost", "api.{}.localhost:", "api.{}.localhost:x", "api.{}.localhost:123456",
+        "api.{}.localhost:80:80", "api.{}.localhost/", "api.{}.localhost@evil.example", "evil@api.{}.localhost",
+        "api.{}.localhost evil", "api.{}.localhost, api.{}.localhost", "api.{}_.localhost", "api.t_{}.localhost",
+        "api.-{}.localhost", "api.{}-.localhost", "api.{}%2elocalhost", "api.é{}.localhost",
+        "api.xn--{}-.localhost", "ａｐｉ.{}.localhost", "api.{}.loсalhost", "https://api.{}.localhost", "*", "api.*.localhost",
+        "api.%.localhost", "api.';--.localhost", "api." + "a" * 61 + ".localhost", "api." + "a." * 200 + "localhost",
+        "a" * 5_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_tenants_host_is_404(server: Server, place: Place, form: str) -> None:
+    answer = report(server, ("Host", form.replace("{}", place.tenant.slug)), token=place.owner_token)
+    assert answer.status == 404
+    assert answer.json()["title"] == "Not found"
+    assert answer.headers["WWW-Authenticate"] is None
+
+
+def test_neither_no_host_nor_two_are_a_tenants(server: Server, place: Place, other_place: Place) -> None:
+    assert report(server, token=place.owner_token).status == 404
+    for second in (place.host, other_place.host):
+        answer = report(server, ("Host", place.host), ("Host", second), token=place.owner_token)
+        assert answer.status == 404
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "api.nobody.localhost", "admin.localhost", "[::1]", ""])
+def test_the_health_checks_answer_on_any_host(server: Server, path: str, host: str) -> None:
+    answer = raw(server, path, [("Host", host)])
+    assert (answer.status, answer.json()) == (200, {"status": "ok"})
+
+
+def test_the_health_checks_answer_without_a_host(server: Server) -> None:
+    assert raw(server, "/healthz", []).status == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "Forwarded", "X-Host", "X-Original-Host", "X-Forwarded-Server"])
+def test_a_forwarded_host_is_not_believed_from_anybody(
+    server: Server, place: Place, other_place: Place, header: str
+) -> None:
+    told = f"host={place.host}" if header == "Forwarded" else place.host
+    answer = report(server, ("Host", other_place.host), (header, told), token=place.owner_token)
+    assert answer.status == 401  # of the other place
+    assert report(server, ("Host", "localhost"), (header, told), token=place.owner_token).status == 404
+
+
+def test_a_forwarded_host_is_believed_from_a_trusted_proxy(behind_proxy: Server, place: Place) -> None:
+    forwarded = ("X-Forwarded-Host", place.host)
+    assert report(behind_proxy, ("Host", "10.0.0.1"), forwarded, token=place.owner_token).status == 200
+    assert report(behind_proxy, forwarded, token=place.owner_token).status == 200
+    assert report(behind_proxy, ("Host", place.host), token=place.owner_token).status == 200
+
+
+@pytest.mark.parametrize("forwarded", ["", "api.nobody.localhost", "{0}, {0}", "{0},api.nobody.localhost"])
+def test_a_trusted_proxy_has_the_last_word_on_the_host(behind_proxy: Server, place: Place, forwarded: str) -> None:
+    headers = ("Host", place.host), ("X-Forwarded-Host", forwarded.format(place.host))
+    assert report(behind_proxy, *headers, token=place.owner_token).status == 404
+
+
+def test_two_forwarded_hosts_are_no_host(behind_proxy: Server, place: Place) -> None:
+    headers = [("X-Forwarded-Host", place.host)] * 2
+    assert report(behind_proxy, *headers, token=place.owner_token).status == 404
+
+
+def test_a_forwarded_address_counts_for_a_tokens_networks_behind_a_trusted_proxy(
+    server: Server, behind_proxy: Server, place: Place
+) -> None:
+    token = place.make_key("cost-report", networks=[ELSEWHERE])
+    headers = ("Host", place.host), ("X-Forwarded-For", "198.51.100.7")
+    assert report(behind_proxy, *headers, token=token).status == 200
+    assert report(server, *headers, token=token).status == 403
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [
+        (["198.51.100.7"], 200),
+        (["198.51.100.7:4711"], 200),
+        (["::ffff:198.51.100.7"], 200),
+        (["192.0.2.1, 198.51.100.7"], 200),
+        (["198.51.100.7, 203.0.113.9"], 200),  # a second trusted proxy
+        (["192.0.2.1", "198.51.100.7"], 200),
+        (["198.51.100.7, 192.0.2.1"], 403),  # the first is what the client says of itself
+        (["198.51.100.7", "192.0.2.1"], 403),
+        (["198.51.100.7, unknown"], 403),
+        (["198.51.100.7, "], 403),
+        (["198.51.100.7.evil.example"], 403),
+        (["198.51.100.999"], 403),
+        (["0xc6336407"], 403),
+        (["198.51.100.007"], 403),
+        ([""], 403),
+        ([], 403),
+    ],
+)
+def test_the_address_is_the_one_that_the_last_trusted_proxy_saw(
+    behind_proxy: Server, place: Place, forwarded: list[str], status: int
+) -> None:
+    token = place.make_key("cost-report", networks=[ELSEWHERE])
+    headers = [("Host", place.host), *(("X-Forwarded-For", value) for value in forwarded)]
+    assert report(behind_proxy, *headers, token=token).status == status
+
+
+@pytest.mark.parametrize("header", ["X-Real-IP", "Client-IP", "True-Client-IP", "CF-Connecting-IP", "Forwarded"])
+def test_no_other_header_moves_the_client(behind_proxy: Server, place: Place, header: str) -> None:
+    token = place.make_key("cost-report", networks=[HERE])
+    told = "for=198.51.100.7" if header == "Forwarded" else "198.51.100.7"
+    assert report(behind_proxy, ("Host", place.host), (header, told), token=token).status == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),  # an IPv4 client of an IPv6 socket
+        ("2001:db8::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+    ],
+)
+def test_an_address_is_the_same_whatever_socket_it_came_by(peer: str, address: str) -> None:
+    assert address_of({"client": (peer, 4711)}) == ip_address(address)
+
+
+@pytest.mark.parametrize("client", [None, ("", 0), ("testclient", 0)])
+def test_some_clients_have_no_address(client: tuple[str, int] | None) -> None:
+    assert address_of({"client": client}) is None
+
+
+def test_a_tenants_address_is_only_its_own(place: Place, other_place: Place) -> None:
+    assert place.request("GET", CSV, token=place.owner_token, params=MAY).status_code == 200
+    assert place.request("GET", CSV, token=place.owner_token, host=other_place.host, params=MAY).status_code == 401
