@@ -19,8 +19,8 @@ from reporting.rows import CostRow, SingularItem
 from tests.places import JSON, MAY, Place
 from web.problems import FieldError, ProblemBody
 
-CALLBACK = Path(__file__).parents[1] / "examples" / "conversion-callback-v1.json"
-EVENTS = Path(__file__).parents[1] / "examples" / "events.ndjson"
+CALLBACK = Path(__file__).parents[2] / "docs" / "examples" / "conversion-callback-v1.json"
+EVENTS = Path(__file__).parents[2] / "docs" / "examples" / "events.ndjson"
 DOCUMENT = document("https://api.acme.getgokart.ai")
 NOT_OF_THE_API = ("/healthz", "/readyz", "/docs", "/openapi.json")
 NDJSON = "application/x-ndjson"

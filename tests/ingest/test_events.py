@@ -10,7 +10,7 @@ import pytest
 
 from tests.places import Place, a_callback, an_event, an_offer
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "events.ndjson"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "events.ndjson"
 
 
 def test_the_example_is_taken_once_its_offer_is_known(place: Place) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_event, an_offer
 
-CALLBACK = Path(__file__).parents[1] / "examples" / "conversion-callback-v1.json"
+CALLBACK = Path(__file__).parents[2] / "docs" / "examples" / "conversion-callback-v1.json"
 BROWN_BOOTS = "ee70b574-1234-4b4e-8b99-46e050754d1c"
 ADVERTISED, SPIN = "7df30136-ff83-4551-b877-fa0f0d8b8f72", "4bbd29ab-c88e-432f-94c8-610790333d32"
 PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
