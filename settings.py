@@ -52,8 +52,9 @@ class Settings(BaseSettings):
     failed_token_rate: float = Field(1, gt=0, description="Refused tokens a second that an address may sustain.")
     failed_token_burst: int = Field(60, ge=1, description="Refused tokens that a rested address may send at once.")
 
-    intake_body: int = Field(16 * 2**20, ge=1024, description="Largest body of an intake call as sent.")
-    intake_inflated: int = Field(32 * 2**20, ge=1024, description="Largest body of an intake call inflated.")
+    intake_body: int = Field(8 * 2**20, ge=1024, description="Largest body of an intake call as sent.")
+    intake_inflated: int = Field(16 * 2**20, ge=1024, description="Largest body of an intake call inflated.")
+    intake_records: int = Field(50_000, ge=1, description="Most records of an intake call.")
     event_retention_days: int | None = Field(
         None, ge=32, description="Views and clicks older than this are refused and may be pruned from the ledger."
     )

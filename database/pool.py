@@ -1,5 +1,6 @@
 """Connections of this process, taken from Piccolo's pool. What says that the database cannot serve is `Unavailable`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -55,3 +56,23 @@ async def connection() -> AsyncIterator[Connection]:
             yield taken
     except CANNOT_SERVE as error:
         raise Unavailable(f"{type(error).__name__}: {error}") from error
+
+
+class Share:
+    """At most a third of the process's connections for one kind of work, so that no kind keeps the others waiting."""
+
+    def __init__(self, work: str) -> None:
+        self.work = work
+        self._turns = asyncio.Semaphore(max(1, settings.database_pool // 3))
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Waits for a turn, as long as for a connection. Raises `Unavailable`."""
+        try:
+            await asyncio.wait_for(self._turns.acquire(), settings.database_wait)
+        except TimeoutError as error:
+            raise Unavailable(f"too much {self.work} under way") from error
+        try:
+            yield
+        finally:
+            self._turns.release()

@@ -39,11 +39,16 @@ def records_of(body: bytes, encoding: str) -> Sequence[bytes]:
     """Of one object, an array, or NDJSON. Work for a thread: a body may be many megabytes. Raises Problem 400, 413."""
     text = inflate(body, encoding).removeprefix(b"\xef\xbb\xbf").strip()
     try:
-        if text.startswith(b"["):
-            return [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
-        return objects_of(text)
+        records = array_of(text) if text.startswith(b"[") else objects_of(text)
     except NO_JSON as error:
         raise not_json(str(error)) from error
+    if len(records) > settings.intake_records:
+        raise Problem(413, f"The body has more than {settings.intake_records} records; send it in parts.")
+    return records
+
+
+def array_of(text: bytes) -> Sequence[bytes]:
+    return [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
 
 
 def objects_of(text: bytes) -> Sequence[bytes]:

@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Controller, Request, post, put
 
 from auth.callers import caller_of, requires
+from database.pool import Share
 from ingest.bodies import read_records, records_of
 from ingest.calls import Answer
 from ingest.catalogue import put_offers, put_partners
@@ -17,6 +18,9 @@ from tenants.current import Tenant, current_tenant
 from web.requests import state_of
 
 Call = Request[Any, Any, Any]
+
+
+_calls = Share("intake")
 
 
 class IngestController(Controller):
@@ -47,8 +51,9 @@ class IngestController(Controller):
 
 async def answer(request: Call, take: Callable[[Tenant, Sequence[bytes], int], Awaitable[Answer]]) -> Answer:
     body, encoding = await read_records(request)
-    records = await to_thread(records_of, body, encoding)
-    result = await take(current_tenant(), records, caller_of(request).token)
+    async with _calls.turn():
+        records = await to_thread(records_of, body, encoding)
+        result = await take(current_tenant(), records, caller_of(request).token)
     state_of(request.scope)["log"].update(
         rows=len(records), accepted=result.accepted, duplicates=result.duplicates, rejected=len(result.rejected)
     )

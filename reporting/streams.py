@@ -2,40 +2,26 @@
 
 Every stream owns its connection, has its first chunk before the response starts (so that a query that fails or takes
 too long is answered 503), and ends with an exception where the query does, which breaks the HTTP connection: a report
-cut in the middle never looks like a whole one. At most half of a process's connections stream, so that clients who
-read slowly cannot keep the others from their small reports.
+cut in the middle never looks like a whole one. Streams have their share of a process's connections, so that
+clients who read slowly cannot keep the others from their small reports.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from typing import Any
 
 import anyio
 import msgspec
 
-from database.pool import Connection, Unavailable, connection
+from database.pool import Share, Unavailable, connection
 from reporting.queries import Query
 from reporting.rows import Row
 from settings import settings
 
 NoteRows = Callable[[int], None]
 
-_streams = asyncio.Semaphore(max(1, settings.database_pool // 2))
-
-
-@asynccontextmanager
-async def streaming_connection() -> AsyncIterator[Connection]:
-    """Raises Unavailable."""
-    try:
-        await asyncio.wait_for(_streams.acquire(), settings.database_wait)
-    except TimeoutError as error:
-        raise Unavailable("too many streams under way") from error
-    try:
-        async with connection() as db:
-            yield db
-    finally:
-        _streams.release()
+_streams = Share("streaming")
 
 
 async def csv_stream(query: Query, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
@@ -47,7 +33,7 @@ async def csv_stream(query: Query, note_rows: NoteRows) -> AsyncGenerator[bytes,
             await send.send(bytes(chunk))  # asyncpg gives a bytearray
 
     async def copy() -> None:
-        async with send, streaming_connection() as db:
+        async with send, _streams.turn(), connection() as db:
             status = await db.copy_from_query(query.sql, *query.args, output=hand_on, format="csv", header=True)
             note_rows(int(status.removeprefix("COPY ")))
 
@@ -73,7 +59,7 @@ async def json_stream(
 ) -> AsyncGenerator[bytes, None]:
     """A JSON document whose one array has the query's rows."""
     rows = 0
-    async with streaming_connection() as db, db.transaction(readonly=True):
+    async with _streams.turn(), connection() as db, db.transaction(readonly=True):
         cursor = await db.cursor(query.sql, *query.args, timeout=settings.report_timeout)
         before = opening
         while chunk := await cursor.fetch(settings.stream_rows, timeout=settings.report_timeout):

@@ -122,5 +122,7 @@ def test_a_bomb_is_413_and_costs_little(place: Place, encoding: str) -> None:
     assert post(place, bomb, encoding=encoding).status_code == 413
 
 
-def test_a_body_beyond_the_bound_is_413(place: Place) -> None:
-    assert post(place, b" " * (16 * 2**20 + 1)).status_code == 413
+def test_a_body_beyond_the_bounds_is_413(place: Place) -> None:
+    assert post(place, b" " * (8 * 2**20 + 1)).status_code == 413
+    assert post(place, b"[" + b"0," * 50_000 + b"0]").status_code == 413
+    assert post(place, b"{}\n" * 50_001).status_code == 413
