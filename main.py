@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from litestar import Litestar, get
+from litestar import HttpMethod, Litestar, route
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware, add_compress_type
 
@@ -23,13 +23,13 @@ configure_logs()
 add_compress_type("text/csv")
 
 
-@get("/healthz", include_in_schema=False)
+@route("/healthz", http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in_schema=False)
 async def healthz() -> dict[str, str]:
     """This process answers."""
     return {"status": "ok"}
 
 
-@get("/readyz", include_in_schema=False)
+@route("/readyz", http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in_schema=False)
 async def readyz() -> dict[str, str]:
     """This process can use its database (else 503)."""
     async with connection() as db:

@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from piccolo.engine.postgres import PostgresTransaction
 
+from errors import GokartError
 from piccolo_conf import DB
 from settings import settings
 
 Connection = PoolConnectionProxy | asyncpg.Connection
 
 
-class Unavailable(Exception):
+class Unavailable(GokartError):
     """The database is unreachable, overloaded, or cancelled a query that took too long: try again later."""
 
 
@@ -22,7 +24,6 @@ CANNOT_SERVE = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, starting up, query cancelled
     asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
-    asyncpg.InterfaceError,  # the connection was closed under us
 )
 
 
@@ -41,21 +42,35 @@ async def leave_as_it_is(_: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def transaction() -> AsyncIterator[Connection]:
-    """One transaction for the block, in which Piccolo's queries run too; its connection for what they cannot say."""
-    async with DB.transaction() as piccolo:
-        yield piccolo.connection
-
-
-@asynccontextmanager
 async def connection() -> AsyncIterator[Connection]:
     """A connection for the duration of the block. Raises `Unavailable`."""
     assert DB.pool is not None, "open_pool() comes first"
     try:
         async with DB.pool.acquire(timeout=settings.database_wait) as taken:
-            yield taken
+            try:
+                yield taken
+            except asyncpg.InterfaceError as error:
+                if taken.is_closed():
+                    raise ConnectionResetError(str(error)) from error
+                raise  # a mistake of ours
     except CANNOT_SERVE as error:
         raise Unavailable(f"{type(error).__name__}: {error}") from error
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[Connection]:
+    """One transaction for the block, in which Piccolo's queries run too; its connection for what they cannot say.
+
+    Piccolo's own context manager keeps the connection, and its place in the task, where the connection is lost.
+    """
+    async with connection() as taken, taken.transaction():
+        piccolo = PostgresTransaction(DB)
+        piccolo.connection = taken
+        token = DB.current_transaction.set(piccolo)
+        try:
+            yield taken
+        finally:
+            DB.current_transaction.reset(token)
 
 
 class Share:

@@ -19,8 +19,9 @@ from errors import GokartError
 from ingest.calls import Answer
 from ingest.catalogue import put_offers, put_partners
 from ingest.conversions import take_conversions
-from ingest.events import oldest_taken, take_events
+from ingest.events import take_events
 from ingest.imports import BATCH
+from ingest.partitions import oldest_taken
 from tenants import lifecycle
 from tenants.current import Tenant, bound_to
 from tenants.migrations import migrate_tenant

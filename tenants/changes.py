@@ -95,7 +95,6 @@ async def listen(memory: Memory) -> None:
     )
     try:
         await connection.add_listener(CHANNEL, lambda *message: memory.forget(str(message[-1])))
-        memory.doubt_everything()
         while True:
             asked = monotonic()
             await connection.execute("SELECT 1", timeout=PING_TIMEOUT)

@@ -5,7 +5,6 @@ started again, a tenant that fails is left as it was while the others go on, and
 finds each tenant's work done.
 """
 
-import asyncio
 import contextlib
 import io
 from collections.abc import AsyncIterator
@@ -55,8 +54,7 @@ async def migrate_tenants(slugs: list[str]) -> AsyncIterator[Outcome]:
     """Brings each tenant to the latest version, in the order given, and says what became of it."""
     for slug in slugs:
         try:
-            # In a task of its own: Piccolo leaves a transaction that lost its connection behind in the task's context.
-            yield Outcome(slug, await asyncio.create_task(migrate_tenant(slug)), None)
+            yield Outcome(slug, await migrate_tenant(slug), None)
         except OSError:
             raise  # nobody can be migrated now
         except Exception as error:  # noqa: BLE001  # of whatever kind: it is this tenant's, and the others go on

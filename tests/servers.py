@@ -83,6 +83,8 @@ def free_port() -> int:
 def run_cli(*arguments: str, **settings: str) -> str:
     """What a command of the command line prints on standard output."""
     command = [sys.executable, str(ROOT / "cli.py"), *arguments]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

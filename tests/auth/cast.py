@@ -12,8 +12,8 @@ from auth.tables import ApiToken
 from auth.tokens import digest, mint
 from catalog.tables import Advertiser
 from tenants import lifecycle
-from tests.places import Place, a_callback, an_event, an_offer, make_place
 from terminal import run, run_at
+from tests.places import Place, a_callback, an_event, an_offer, make_place
 
 NOWHERE = "192.0.2.0/24"
 OWNERS, RIVALS, OUTSIDERS, SUSPENDED = "Velvet Kettle", "Copper Lantern", "Marble Anchor", "Silent Orchard"
@@ -86,7 +86,8 @@ def tokens_for(scope: str, place: Place, outside: Place, suspended: Place) -> di
 
 def an_advertiser(place: Place, **values: Any) -> UUID:
     async def work() -> UUID:
-        row = Advertiser(**{"name": "Somebody", "singular_enabled": True, "created_at": datetime.now(UTC)} | values)
+        defaults: dict[str, Any] = {"name": "Somebody", "singular_enabled": True, "created_at": datetime.now(UTC)}
+        row = Advertiser(**defaults | values)
         await Advertiser.insert(row)
         id_: UUID = row.id
         return id_

@@ -28,7 +28,8 @@ def test_it_may_have_the_id_that_it_has_elsewhere(place: Place) -> None:
 
 
 def test_a_tenant_lists_its_own(place: Place, other_place: Place) -> None:
-    assert set(advertisers(place)) == {str(place.owner), str(place.rival)}
+    for each in place, other_place:
+        assert set(advertisers(each)) == {str(each.owner), str(each.rival)}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
-"""Workers remember tenants and tokens, so that a request costs no query for them, and hear of every change in a second."""
+"""Workers remember tenants and tokens, so that they cost no query, and hear of every change within a second."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from uuid import uuid4
 
 import pytest
@@ -10,18 +12,21 @@ import pytest
 from auth import keys
 from auth.tokens import mint
 from tenants import lifecycle
+from tenants.changes import Memory
+from terminal import run, run_at
 from tests.auth.cast import change, id_of, revoke
 from tests.places import JSON, Place
 from tests.servers import Server, serving
 from tests.tenants.database import execute, locked
 from tests.tenants.wire import Wire, a_wire
 from tests.tenants.workers import Worker, each_worker, seconds_until
-from terminal import run, run_at
 
 WORKERS = 2
 REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"
 WRONG = f"{JSON}?date_from=2025-05-01"  # refused after the token, and before any query of the report
 KILL_LISTENERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gokart listening'"
+
+pytestmark = pytest.mark.usefixtures("server")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,7 @@ def wire() -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="module")
-def two_workers(server: Server, wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def two_workers(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("workers")
     with serving(folder, workers=WORKERS, GOKART_LISTEN_URL=wire.url, GOKART_DATABASE_WAIT="0.5") as running:
         yield running
@@ -86,6 +91,35 @@ def test_a_typo_in_a_token_costs_no_query(workers: list[Worker], place: Place) -
         for typo in typos:
             assert workers[0].ask(place.host, WRONG, typo)[0] == 401
         assert workers[0].ask(place.host, WRONG, mint().token)[0] == 503
+
+
+@pytest.mark.parametrize("happening", ["forget", "doubt_everything"])
+def test_what_was_read_before_a_change_is_not_remembered_after_it(happening: str) -> None:
+    async def work() -> tuple[str, str, str]:
+        memory = Memory()
+        memory.trust(monotonic() + 60)
+
+        async def old() -> str:
+            if happening == "forget":
+                memory.forget("t_demo")
+            else:
+                memory.doubt_everything()
+                memory.trust(monotonic() + 60)
+            return "old"
+
+        async def new() -> str:
+            return "new"
+
+        async def not_needed() -> str:
+            return "not needed"
+
+        return (
+            await memory.recall("t_demo", "key", old),
+            await memory.recall("t_demo", "key", new),
+            await memory.recall("t_demo", "key", not_needed),
+        )
+
+    assert asyncio.run(work()) == ("old", "new", "new")
 
 
 def suspend(place: Place) -> None:

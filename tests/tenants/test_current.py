@@ -21,9 +21,11 @@ from tenants import lifecycle
 from tenants.current import NoTenantError, Tenant, TenantTable, bound_to, current_tenant, schema_of
 from terminal import run
 
+pytestmark = pytest.mark.usefixtures("platform")
+
 
 @pytest.fixture(scope="module")
-def pair(platform: None) -> tuple[Tenant, Tenant]:
+def pair() -> tuple[Tenant, Tenant]:
     async def work() -> tuple[Tenant, Tenant]:
         return await a_tenant(), await a_tenant()
 
@@ -44,15 +46,15 @@ def an_offer(advertiser: UUID, name: str) -> dict[str, Any]:
 
 
 QUERIES: dict[str, Callable[[], Any]] = {
-    "select": lambda: Advertiser.select(),
+    "select": Advertiser.select,
     "select of a column": lambda: Offer.select(Offer.name).where(Offer.name == "x"),
     "join": lambda: Offer.select(Offer.name, Offer.advertiser.name),
     "join in where": lambda: Offer.select(Offer.name).where(Offer.advertiser.name == "x"),
-    "objects": lambda: Advertiser.objects(),
+    "objects": Advertiser.objects,
     "objects with a related one": lambda: Offer.objects(Offer.advertiser),
     "one": lambda: Advertiser.objects().get(Advertiser.name == "x"),
     "get or create": lambda: Advertiser.objects().get_or_create(Advertiser.name == "x"),
-    "count": lambda: Advertiser.count(),
+    "count": Advertiser.count,
     "exists": lambda: Advertiser.exists().where(Advertiser.name == "x"),
     "insert": lambda: Advertiser.insert(an_advertiser()),
     "update": lambda: Advertiser.update({Advertiser.name: "x"}, force=True),
@@ -60,13 +62,13 @@ QUERIES: dict[str, Callable[[], Any]] = {
     "save": lambda: an_advertiser().save(),
     "alter": lambda: ApiToken.alter().drop_column(ApiToken.name),
     "drop": lambda: Advertiser.alter().drop_table(),
-    "create table": lambda: Advertiser.create_table(),
-    "create index": lambda: CreateIndex(Advertiser, [Advertiser.name]),
+    "create table": Advertiser.create_table,
+    "create index": lambda: CreateIndex(Advertiser, ["name"]),
 }
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_there_is_no_sql_without_a_tenant(pair: tuple[Tenant, Tenant], name: str) -> None:
+def test_there_is_no_sql_without_a_tenant(name: str) -> None:
     async def work() -> None:
         await QUERIES[name]()
 
@@ -187,7 +189,7 @@ def test_a_tenants_name_makes_a_safe_schema(slug: str) -> None:
 
 @pytest.mark.parametrize(
     "slug",
-    ["", "A", "Demo", "1a", "-a", "a-", "a_b", "a.b", "a b", "a\n", "é", "x" * 61, 'a"; DROP SCHEMA public; --', "a'", "\x00"],
+    ["", "A", "1a", "-a", "a-", "a_b", "a.b", "a b", "a\n", "é", "x" * 61, 'a"; DROP SCHEMA public; --', "a'", "\x00"],
 )  # fmt: skip
 def test_any_other_name_is_refused(slug: str) -> None:
     with pytest.raises(ValueError, match="a tenant's name is 1 to 60 of"):

@@ -18,11 +18,11 @@ from database.embedded import binary
 from errors import GokartError
 from tenants import lifecycle
 from tenants.migrations import latest_version
+from terminal import run
 from tests.places import JSON, MAY, Place, a_callback, an_event, an_offer
 from tests.tenants.command import COMMAND, complaint, gokart, spawn
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
-from terminal import run
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -200,15 +200,18 @@ def test_a_dump_brings_everything_back(filled: Place, tmp_path: Path) -> None:
     assert filled.report() == before
 
 
-def contents(place: Place) -> dict[str, int]:
+def contents(place: Place) -> dict[str, str]:
     """How many rows each table has, and what they hash to; but for the last use of a token, which may come late."""
     schema = place.tenant.schema
     tables = execute("SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
     assert len(tables) > 10
     return {
         table["tablename"]: execute(
-            f"""SELECT count(*) || ' ' || coalesce(sum(hashtext((to_jsonb(t) - 'last_used_at' - 'last_used_from')::text)), 0)
-                AS n FROM {schema}.{table["tablename"]} t"""
+            f"""
+            SELECT count(*) || ' ' ||
+                coalesce(sum(hashtext((to_jsonb(t) - 'last_used_at' - 'last_used_from')::text)), 0) AS n
+            FROM {schema}.{table["tablename"]} t
+            """
         )[0]["n"]
         for table in tables
     }

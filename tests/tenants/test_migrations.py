@@ -1,7 +1,6 @@
-"""Migrations: all or nothing for each tenant, each tenant for itself, safe to interrupt, to repeat and to run at once."""
+"""Migrations: all or nothing for each tenant, each for itself, safe to interrupt, to repeat and to run at once."""
 
 import os
-import pty
 import re
 import shutil
 import signal
@@ -9,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -19,15 +19,16 @@ from settings import PROJECT
 from tenants import lifecycle
 from tenants.migrations import latest_version, migration_modules
 from tenants.schema.piccolo_app import APP_CONFIG
+from terminal import run
 from tests.tenants.command import COMMAND, gokart
 from tests.tenants.database import execute, locked
+from tests.tenants.screen import on_a_terminal
 from tests.tenants.workers import seconds_until
-from terminal import run
 
 pytestmark = pytest.mark.usefixtures("platform")
 
 SECOND_ID = "2026-12-01T06:00:00:000000"
-SECOND = f'''
+SECOND = f"""
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 from tenants.migrations import execute_in_schema
 
@@ -41,7 +42,7 @@ async def forwards():
     manager = MigrationManager(migration_id=ID, app_name="tenant_schema", description="second")
     manager.add_raw(change)
     return manager
-'''
+"""
 WITH_FOLDER = """
 import sys
 from tenants.schema.piccolo_app import APP_CONFIG
@@ -51,26 +52,30 @@ main()
 """
 
 
-@pytest.fixture
-def tenants() -> list[str]:
-    """Three of them, at the version of today."""
-    slugs = [f"t{uuid4().hex[:12]}" for _ in range(3)]
-    for slug in slugs:
-        run(lambda slug=slug: lifecycle.create(slug, slug))  # type: ignore[misc]
-    return slugs
+class Upgrade(NamedTuple):
+    """Three tenants at the version of today, and a folder of migrations with a second one after it."""
+
+    tenants: list[str]
+    folder: Path
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The tenants' migrations with a second one after those of today."""
-    copy = tmp_path / "migrations"
-    shutil.copytree(APP_CONFIG.resolved_migrations_folder_path, copy)
-    write_second(copy)
+def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upgrade]:
+    """Which this process uses from now on."""
+    slugs = [a_tenant() for _ in range(3)]
+    folder = tmp_path / "migrations"
+    shutil.copytree(APP_CONFIG.resolved_migrations_folder_path, folder)
     monkeypatch.syspath_prepend(str(tmp_path))  # as a way to have sys.path put back
-    monkeypatch.setattr(APP_CONFIG, "migrations_folder_path", str(copy))
+    monkeypatch.setattr(APP_CONFIG, "migrations_folder_path", str(folder))
+    write_second(folder)
+    yield Upgrade(slugs, folder)
     migration_modules.cache_clear()
-    yield copy
-    migration_modules.cache_clear()
+
+
+def a_tenant() -> str:
+    slug = f"t{uuid4().hex[:12]}"
+    run(lambda: lifecycle.create(slug, slug))
+    return slug
 
 
 def write_second(folder: Path, *, mistake: bool = False) -> None:
@@ -115,114 +120,98 @@ def until_waiting(count: int = 1) -> None:
     seconds_until(lambda: len(execute(query)) >= count)
 
 
-def test_every_named_tenant_is_brought_to_the_latest_version(tenants: list[str], folder: Path) -> None:
+def test_every_named_tenant_is_brought_to_the_latest_version(upgrade: Upgrade) -> None:
     first = latest_version()
     assert first == SECOND_ID
-    result = gokart("migrate", *tenants[:2])
+    result = gokart("migrate", *upgrade.tenants[:2])
     assert result.stdout == "2 migrated, 0 up to date, 0 failed.\n"
-    assert versions(tenants) == ["second", "second", "first"]
-    assert gokart("migrate", *tenants).stdout == "1 migrated, 2 up to date, 0 failed.\n"
-    assert gokart("migrate", *tenants).stdout == "0 migrated, 3 up to date, 0 failed.\n"
+    assert versions(upgrade.tenants) == ["second", "second", "first"]
+    assert gokart("migrate", *upgrade.tenants).stdout == "1 migrated, 2 up to date, 0 failed.\n"
+    assert gokart("migrate", *upgrade.tenants).stdout == "0 migrated, 3 up to date, 0 failed.\n"
 
 
-def test_a_tenant_that_fails_is_left_as_it_was_and_stops_nobody(tenants: list[str], folder: Path) -> None:
-    failing = tenants[1]
+def test_a_tenant_that_fails_is_left_as_it_was_and_stops_nobody(upgrade: Upgrade) -> None:
+    failing = upgrade.tenants[1]
     execute(f"CREATE TABLE t_{failing}.obstacle ()")
-    result = gokart("migrate", *tenants)
+    result = gokart("migrate", *upgrade.tenants)
     assert result.exit_code == 1
     assert result.stdout == "2 migrated, 0 up to date, 1 failed.\n"
     assert result.stderr == (
         f'Error: left as they were:\n  {failing}: DuplicateTableError: relation "obstacle" already exists\n'
     )
-    assert versions(tenants) == ["second", "first", "second"]
+    assert versions(upgrade.tenants) == ["second", "first", "second"]
     lines = {line.split()[0]: line for line in gokart("tenants", "list").stdout.splitlines()}
-    assert [slug for slug in tenants if lines[slug].endswith("(old)")] == [failing]
+    assert [slug for slug in upgrade.tenants if lines[slug].endswith("(old)")] == [failing]
 
     execute(f"DROP TABLE t_{failing}.obstacle")
-    assert gokart("migrate", *tenants).stdout == "1 migrated, 2 up to date, 0 failed.\n"
-    assert versions(tenants) == ["second"] * 3
+    assert gokart("migrate", *upgrade.tenants).stdout == "1 migrated, 2 up to date, 0 failed.\n"
+    assert versions(upgrade.tenants) == ["second"] * 3
     assert execute("SELECT migration_error FROM tenant WHERE slug = $1", failing) == [{"migration_error": None}]
 
 
-def test_a_migration_with_a_mistake_changes_nothing(tenants: list[str], folder: Path) -> None:
-    write_second(folder, mistake=True)
-    result = gokart("migrate", *tenants)
+def test_a_migration_with_a_mistake_changes_nothing(upgrade: Upgrade) -> None:
+    write_second(upgrade.folder, mistake=True)
+    result = gokart("migrate", *upgrade.tenants)
     assert result.stdout == "0 migrated, 0 up to date, 3 failed.\n"
     assert result.stderr.count("ZeroDivisionError: division by zero") == 3
-    assert versions(tenants) == ["first"] * 3
-    write_second(folder)
-    assert gokart("migrate", *tenants).stdout == "3 migrated, 0 up to date, 0 failed.\n"
+    assert versions(upgrade.tenants) == ["first"] * 3
+    write_second(upgrade.folder)
+    assert gokart("migrate", *upgrade.tenants).stdout == "3 migrated, 0 up to date, 0 failed.\n"
 
 
-def test_a_name_that_is_no_tenants_stops_nobody(tenants: list[str], folder: Path) -> None:
-    result = gokart("migrate", "nobody", *tenants)
+def test_a_name_that_is_no_tenants_stops_nobody(upgrade: Upgrade) -> None:
+    result = gokart("migrate", "nobody", *upgrade.tenants)
     assert result.stdout == "3 migrated, 0 up to date, 1 failed.\n"
     assert "nobody: GokartError: There is no tenant 'nobody'." in result.stderr
 
 
-def test_a_lost_connection_fails_one_tenant_and_stops_nobody(tenants: list[str], folder: Path) -> None:
-    with locked(f"t_{tenants[1]}.offer"):
-        running = spawn(folder, *tenants)
+def test_a_lost_connection_fails_one_tenant_and_stops_nobody(upgrade: Upgrade) -> None:
+    with locked(f"t_{upgrade.tenants[1]}.offer"):
+        running = spawn(upgrade.folder, *upgrade.tenants)
         until_waiting()
-        assert versions(tenants) == ["second", "first", "first"]
+        assert versions(upgrade.tenants) == ["second", "first", "first"]
         execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
             "AND datname = current_database() AND application_name = ''"
         )
         output, errors = running.communicate(timeout=30)
     assert (output, running.returncode) == ("2 migrated, 0 up to date, 1 failed.\n", 1), errors
-    assert versions(tenants) == ["second", "first", "second"]
+    assert versions(upgrade.tenants) == ["second", "first", "second"]
 
 
-def test_a_killed_run_is_resumed_by_the_next(tenants: list[str], folder: Path) -> None:
-    with locked(f"t_{tenants[1]}.offer"):
-        killed = spawn(folder, *tenants)
+def test_a_killed_run_is_resumed_by_the_next(upgrade: Upgrade) -> None:
+    with locked(f"t_{upgrade.tenants[1]}.offer"):
+        killed = spawn(upgrade.folder, *upgrade.tenants)
         until_waiting()
         killed.send_signal(signal.SIGKILL)
         killed.communicate(timeout=30)
-        assert versions(tenants) == ["second", "first", "first"]
-    assert gokart("migrate", *tenants).stdout == "2 migrated, 1 up to date, 0 failed.\n"
-    assert versions(tenants) == ["second"] * 3
+        assert versions(upgrade.tenants) == ["second", "first", "first"]
+    assert gokart("migrate", *upgrade.tenants).stdout == "2 migrated, 1 up to date, 0 failed.\n"
+    assert versions(upgrade.tenants) == ["second"] * 3
 
 
-def test_two_runs_at_once_share_the_work(tenants: list[str], folder: Path) -> None:
-    with locked(f"t_{tenants[0]}.offer"):
-        both = [spawn(folder, *tenants) for _ in range(2)]
+def test_two_runs_at_once_share_the_work(upgrade: Upgrade) -> None:
+    with locked(f"t_{upgrade.tenants[0]}.offer"):
+        both = [spawn(upgrade.folder, *upgrade.tenants) for _ in range(2)]
         until_waiting(2)
     outputs = [each.communicate(timeout=30)[0] for each in both]
     assert [each.returncode for each in both] == [0, 0]
     counts = [re.fullmatch(r"(\d) migrated, (\d) up to date, 0 failed.\n", output) for output in outputs]
     assert sum(int(count[1]) for count in counts if count) == 3
-    assert versions(tenants) == ["second"] * 3
+    assert versions(upgrade.tenants) == ["second"] * 3
 
 
-def test_a_tenant_made_while_others_migrate_is_at_the_latest_version(folder: Path) -> None:
-    slug = f"t{uuid4().hex[:12]}"
-    run(lambda: lifecycle.create(slug, "New"))
-    assert versions([slug]) == ["second"]
+@pytest.mark.usefixtures("upgrade")
+def test_a_tenant_made_while_others_migrate_is_at_the_latest_version() -> None:
+    assert versions([a_tenant()]) == ["second"]
 
 
-def test_the_progress_is_shown_on_a_terminal(tenants: list[str], folder: Path) -> None:
-    near, far = pty.openpty()
-    with locked(f"t_{tenants[1]}.offer"):
-        running = subprocess.Popen(
-            [sys.executable, "-c", WITH_FOLDER, str(folder), "migrate", *tenants],
-            cwd=PROJECT,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-            stdout=far,
-            stderr=far,
-        )
-        os.close(far)
-        shown = b""
-
-        def half_way() -> bool:
-            nonlocal shown
-            shown += os.read(near, 10_000)
-            return f"Migrating {tenants[0]}".encode() in shown and b"1/3" in shown
-
-        seconds_until(half_way)  # while the second tenant is being migrated, not after
-    assert running.wait(30) == 0
-    os.close(near)
+def test_the_progress_is_shown_on_a_terminal(upgrade: Upgrade) -> None:
+    first, second, _ = upgrade.tenants
+    command = [sys.executable, "-c", WITH_FOLDER, str(upgrade.folder), "migrate", *upgrade.tenants]
+    with locked(f"t_{second}.offer"), on_a_terminal(command, PYTHONPATH=str(PROJECT)) as screen:
+        until_waiting()
+        seconds_until(lambda: screen.shows(f"Migrating {first} .*1/3"))  # while the second is being migrated
 
 
 def test_the_platforms_own_migrations_may_run_twice_at_once() -> None:

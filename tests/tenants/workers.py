@@ -57,7 +57,7 @@ def connect(server: Server) -> Worker:
         process.pid
         for process in [psutil.Process(server.process), *psutil.Process(server.process).children(recursive=True)]
         for peer in process.net_connections("tcp")
-        if peer.raddr and peer.raddr.port == mine
+        if peer.raddr[1:] == (mine,)
     }
     return worker
 

@@ -26,9 +26,11 @@ TITLES = {
     503: "Service unavailable",
 }
 
+pytestmark = pytest.mark.usefixtures("server")
+
 
 @pytest.fixture(scope="module")
-def small(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one connection and little patience."""
     with serving(
         tmp_path_factory.mktemp("small"),
@@ -123,7 +125,7 @@ def crashed(place: Place, **rest: Any) -> httpx.Response:
     return place.request("GET", JSON, token=place.owner_token, params=MAY, **rest)
 
 
-def test_a_crash_says_nothing_of_the_inside(place: Place, server: Server) -> None:
+def test_a_crash_says_nothing_of_the_inside(place: Place) -> None:
     response = crashed(place)
     problem = assert_problem(response, 500)
     assert problem["detail"] == "The error is on our side and has been logged under the request id."

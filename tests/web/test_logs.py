@@ -1,10 +1,6 @@
 """The log: a line for each request with all that is asked of it later, and never a token."""
 
-import os
-import pty
 import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +9,10 @@ import pytest
 
 from auth.tokens import mint
 from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_offer
-from tests.servers import GENEROUS, Server, free_port, serving
+from tests.servers import Server, free_port, serving
 from tests.tenants.command import COMMAND
 from tests.tenants.database import execute
+from tests.tenants.screen import on_a_terminal
 from tests.tenants.workers import seconds_until
 from tests.web.lines import line_of
 from tests.web.raw import raw
@@ -64,7 +61,7 @@ def test_an_intake_call_is_one_line_with_what_became_of_the_records(place: Place
         ("GET", JSON, "owner", "api.nobody.localhost", {"status": 404, "route": None}),
     ],
 )
-def test_a_refused_request_is_a_line_with_what_is_known(
+def test_a_refused_request_is_a_line_with_what_is_known(  # noqa: PLR0917  # pytest passes by name
     place: Place, server: Server, method: str, path: str, token: str | None, host: str | None, known: dict[str, Any]
 ) -> None:
     tokens = {"owner": place.owner_token, "ingest": place.ingest_token, None: None}
@@ -101,46 +98,25 @@ def test_the_log_of_a_server_is_json_alone_and_has_no_token(place: Place, tmp_pa
         assert token[7:27] not in text
 
 
-@pytest.fixture
-def on_a_terminal(server: Server) -> Iterator[tuple[Server, int]]:
-    near, far = pty.openpty()
-    port = free_port()
-    process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", str(port)], env={**os.environ, **GENEROUS}, stdout=far, stderr=far
-    )
-    os.close(far)
-    try:
-        yield Server(port, Path(os.devnull), process.pid), near
-    finally:
-        process.terminate()
-        process.wait(30)
-        os.close(near)
-
-
-def test_the_log_is_readable_on_a_terminal(on_a_terminal: tuple[Server, int], place: Place) -> None:
-    server, terminal = on_a_terminal
-    shown = ""
-
-    def showing(pattern: str) -> bool:
-        nonlocal shown
-        shown += re.sub(r"\x1b\[[0-9;]*m", "", os.read(terminal, 100_000).decode())
-        return re.search(pattern, shown) is not None
-
-    seconds_until(lambda: showing("Uvicorn running"))
-    execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=place.tenant.schema)
-    with httpx.Client(base_url=server.url) as client:
+def test_the_log_is_readable_on_a_terminal(place: Place) -> None:
+    port, tenant = free_port(), place.tenant.slug
+    with (
+        on_a_terminal([*COMMAND, "serve", "--port", str(port)]) as screen,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        seconds_until(lambda: screen.shows("Uvicorn running"))
         place.http = client
+        execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=place.tenant.schema)
         assert place.get(JSON).status_code == 400
         assert place.get(JSON, **MAY).status_code == 500
-    tenant = place.tenant.slug
-    seconds_until(lambda: showing(rf"\[info +\] request .* status=400 tenant={tenant} "))
-    seconds_until(lambda: showing("UndefinedTableError"))
-    assert "Traceback (most recent call last)" in shown
-    assert '{"' not in shown
-    assert place.owner_token not in shown
+        seconds_until(lambda: screen.shows(rf"\[info +\] request .* status=400 tenant={tenant} "))
+        seconds_until(lambda: screen.shows("UndefinedTableError"))
+    assert "Traceback (most recent call last)" in screen.shown
+    assert '{"' not in screen.shown
+    assert place.owner_token not in screen.shown
 
 
-def test_the_format_may_be_chosen(tmp_path: Path, server: Server) -> None:
+def test_the_format_may_be_chosen(tmp_path: Path) -> None:
     with serving(tmp_path, GOKART_LOG_FORMAT="console", GOKART_LOG_LEVEL="warning") as quiet:
         httpx.get(f"{quiet.url}/healthz")
     assert quiet.log.read_text() == ""

@@ -1,0 +1,43 @@
+"""A terminal for a command to run in, and what it shows."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Screen:
+    """`shown` is all that has been written so far, without colours."""
+
+    def __init__(self, terminal: int, process: subprocess.Popen[bytes]) -> None:
+        self.terminal = terminal
+        self.process = process
+        self.shown = ""
+
+    def shows(self, pattern: str) -> bool:
+        while select.select([self.terminal], [], [], 0.01)[0]:
+            try:
+                written = os.read(self.terminal, 100_000)
+            except OSError:  # the program has ended
+                break
+            self.shown += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode())
+        return re.search(pattern, self.shown) is not None
+
+
+@contextmanager
+def on_a_terminal(command: list[str], **variables: str) -> Iterator[Screen]:
+    """The program is asked to end with the block."""
+    near, far = pty.openpty()
+    process = subprocess.Popen(
+        command, env={**os.environ, "TERM": "xterm", "COLUMNS": "200", **variables}, stdout=far, stderr=far
+    )
+    os.close(far)
+    try:
+        yield Screen(near, process)
+    finally:
+        process.terminate()
+        process.wait(30)
+        os.close(near)
