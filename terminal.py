@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from getpass import getuser
 from typing import TypeVar
 
+import click
 from asyncpg import UndefinedColumnError, UndefinedTableError
 from rich.console import Console
 from rich.measure import Measurement
@@ -41,6 +42,25 @@ def run_at(slug: str, work: Callable[[], Awaitable[T]]) -> T:
             return await work()
 
     return run(bound)
+
+
+def limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """--rate, --burst and --concurrency, each None where it is not given."""
+    for option in reversed(
+        [
+            click.option("--rate", type=click.FloatRange(0, min_open=True), help="Requests a second to sustain."),
+            click.option("--burst", type=click.IntRange(1), help="Requests at once when rested."),
+            click.option("--concurrency", type=click.IntRange(1), help="Requests under way at a time."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def limits_told(rate: float | None, burst: int | None, concurrency: int | None, otherwise: str) -> str:
+    limits = {"a second": rate, "at once": burst, "at a time": concurrency}
+    told = ", ".join(f"{value:g} {name}" for name, value in limits.items() if value is not None)
+    return f"Requests: {told or 'no limit of its own'}; for the rest, {otherwise} limits."
 
 
 def operator() -> str:

@@ -9,7 +9,7 @@ from auth import keys
 from auth.tables import ApiToken
 from auth.tokens import Minted
 from catalog.tables import Advertiser
-from terminal import console, operator, print_table, run_at
+from terminal import console, limit_options, limits_told, operator, print_table, run_at
 
 TOKEN = click.IntRange(1, 2**31 - 1)
 
@@ -121,3 +121,13 @@ def revoke(tenant: str, token: int) -> None:
     """Stop TOKEN (its id) at once, for ever."""
     run_at(tenant, lambda: keys.revoke_key(token))
     console.print(f"Revoked {token}.")
+
+
+@tokens.command()
+@click.argument("tenant")
+@click.argument("token", type=TOKEN)
+@limit_options
+def limit(tenant: str, token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+    """Set what TOKEN (its id) may ask for. What is not given is the tenant's again."""
+    run_at(tenant, lambda: keys.limit_key(token, rate, burst, concurrency))
+    console.print(limits_told(rate, burst, concurrency, "the tenant's"))

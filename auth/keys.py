@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from typing import Any
 from uuid import UUID
 
 from asyncpg import ForeignKeyViolationError
+from piccolo.columns import Column
 
 from auth.tables import ApiToken
 from auth.tokens import Minted, mint
@@ -103,6 +105,13 @@ async def revoke_key(key: int) -> None:
         await ApiToken.update({ApiToken.revoked_at: datetime.now(UTC)}).where(
             (ApiToken.id == key) & ApiToken.revoked_at.is_null()
         )
+
+
+async def limit_key(key: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+    """What this key may ask for (see `auth.limits.Limit`); None: what the tenant's may. Raises GokartError."""
+    limits: dict[Column | str, Any] = {ApiToken.rate: rate, ApiToken.burst: burst, ApiToken.concurrency: concurrency}
+    if not await ApiToken.update(limits).where(ApiToken.id == key).returning(ApiToken.id):
+        raise GokartError(f"There is no token {key} at {current_tenant().slug}.")
 
 
 def canonical_network(text: str) -> str:

@@ -11,7 +11,7 @@ from settings import settings
 from tenants import lifecycle
 from tenants.migrations import Outcome, latest_version, migrate_platform, migrate_tenants
 from tenants.tables import TenantRow
-from terminal import console, print_table, run
+from terminal import console, limit_options, limits_told, print_table, run
 
 
 @click.group()
@@ -73,6 +73,15 @@ def resume(tenant: str) -> None:
     """Undo suspend."""
     run(lambda: lifecycle.set_status(tenant, "active"))
     console.print(f"Resumed {tenant}.")
+
+
+@tenants.command()
+@click.argument("tenant")
+@limit_options
+def limit(tenant: str, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+    """Set what each token of TENANT may ask for. What is not given is the platform's again."""
+    run(lambda: lifecycle.set_limits(tenant, rate, burst, concurrency))
+    console.print(limits_told(rate, burst, concurrency, "the platform's"))
 
 
 @tenants.command()

@@ -5,9 +5,11 @@ import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from asyncpg import DuplicateSchemaError, UniqueViolationError
+from piccolo.columns import Column
 
 from database.embedded import binary
 from database.pool import transaction
@@ -60,6 +62,20 @@ async def set_status(slug: str, status: str) -> None:
     """`suspended`: its hosts answer 403 and nothing is lost; `active`: as before. Raises GokartError."""
     changed = await TenantRow.update({TenantRow.status: status}).where(TenantRow.slug == slug).returning(TenantRow.id)
     if not changed:
+        raise GokartError(f"There is no tenant {slug!r}.")
+
+
+async def set_limits(slug: str, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+    """What each of the tenant's tokens may ask for, unless it has limits of its own; None: what the platform's may.
+
+    Raises GokartError.
+    """
+    limits: dict[Column | str, Any] = {
+        TenantRow.token_rate: rate,
+        TenantRow.token_burst: burst,
+        TenantRow.token_concurrency: concurrency,
+    }
+    if not await TenantRow.update(limits).where(TenantRow.slug == slug).returning(TenantRow.id):
         raise GokartError(f"There is no tenant {slug!r}.")
 
 

@@ -13,6 +13,7 @@ from auth.tokens import mint
 from tests.auth.cast import id_of
 from tests.places import JSON, MAY, SINGULAR, Place, make_place
 from tests.servers import Server, serving
+from tests.tenants.command import complaint, gokart
 from tests.tenants.database import execute, locked
 
 RATE, BURST, CONCURRENCY, FAILURES = 5, 5, 8, 3
@@ -106,13 +107,15 @@ def test_limits_are_one_over_all_routes_of_a_token(place: Place) -> None:
 
 
 def test_a_tenants_limit_comes_before_the_platforms_and_a_tokens_before_that(place: Place) -> None:
-    execute("UPDATE tenant SET token_burst = 4, token_rate = 2 WHERE id = $1", place.tenant.id)
+    slug = place.tenant.slug
+    said = gokart("tenants", "limit", slug, "--burst", "4", "--rate", "2").stdout
+    assert said == "Requests: 2 a second, 4 at once; for the rest, the platform's limits.\n"
     assert policy(place, place.make_key("cost-report")) == '"token";q=4;w=2'
     token = place.make_key("cost-report")
-    execute(
-        "UPDATE {s}.api_token SET burst = 3, rate = 0.5 WHERE id = $1", id_of(place, token), schema=place.tenant.schema
-    )
+    gokart("tokens", "limit", slug, str(id_of(place, token)), "--burst", "3", "--rate", "0.5")
     assert policy(place, token) == '"token";q=3;w=6'
+    assert "no token 999" in complaint("tokens", "limit", slug, "999")
+    assert "no tenant" in complaint("tenants", "limit", "nobody", "--burst", "4")
 
 
 def test_a_changed_limit_holds_within_a_second(place: Place) -> None:
