@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     report_timeout: Seconds = Field(30, description="A report's query that takes longer is cancelled: 503.")
     stream_rows: int = Field(2_000, ge=1, description="A JSON report of more rows is streamed.")
 
+    streams: int = Field(16, ge=1, le=500, description="Further connections of each process, for streamed reports.")
+    streams_per_advertiser: int = Field(2, ge=1, description="Of these, how many one advertiser may hold.")
+
     token_rate: float = Field(10, gt=0, description="Requests a second that a token may sustain.")
     token_burst: int = Field(100, ge=1, description="Requests that a rested token may make at once.")
     token_concurrency: int = Field(8, ge=1, description="Requests of a token under way at a time.")
@@ -53,8 +56,8 @@ class Settings(BaseSettings):
     failed_token_burst: int = Field(60, ge=1, description="Refused tokens that a rested address may send at once.")
 
     intake_body: int = Field(8 * 2**20, ge=1024, description="Largest body of an intake call as sent.")
-    intake_inflated: int = Field(16 * 2**20, ge=1024, description="Largest body of an intake call inflated.")
-    intake_records: int = Field(50_000, ge=1, description="Most records of an intake call.")
+    intake_inflated: int = Field(8 * 2**20, ge=1024, description="Largest body of an intake call inflated.")
+    intake_records: int = Field(20_000, ge=1, description="Most records of an intake call.")
     event_retention_days: int | None = Field(
         None, ge=32, description="Views and clicks older than this are refused and may be pruned from the ledger."
     )

@@ -68,7 +68,7 @@ def caller_of(request: AnyConnection) -> Caller:
 async def authenticate(tenant: Tenant, authorization: list[str], address: Address | None) -> Caller:
     """The owner of a token that is live at this tenant. Raises Problem 401, the same whatever is wrong, or 429."""
     scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
-    token = token.strip()
+    token = token.strip(" \t")
     if scheme.lower() != "apitoken" or not is_well_formed(token):
         refuse(address)
     key = digest(token)

@@ -1,8 +1,10 @@
 """Connections of this process, taken from Piccolo's pool. What says that the database cannot serve is `Unavailable`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+from typing import Literal
+from weakref import WeakValueDictionary
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -15,6 +17,9 @@ from settings import settings
 Connection = PoolConnectionProxy | asyncpg.Connection
 
 
+_pools: dict[str, "asyncpg.Pool[asyncpg.Record]"] = {}
+
+
 class Unavailable(GokartError):
     """The database is unreachable, overloaded, or cancelled a query that took too long: try again later."""
 
@@ -24,6 +29,7 @@ CANNOT_SERVE = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, starting up, query cancelled
     asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
+    asyncpg.LockNotAvailableError,  # a lock_timeout
 )
 
 
@@ -32,7 +38,14 @@ async def open_pool() -> AsyncIterator[None]:
     """Opens no connection yet, so that a process starts, and answers 503, while the database is down."""
     await DB.start_connection_pool(min_size=0, max_size=settings.database_pool, reset=leave_as_it_is)
     try:
-        yield
+        async with asyncpg.create_pool(
+            **DB.config,
+            min_size=0,
+            max_size=settings.streams,
+            reset=leave_as_it_is,
+            max_inactive_connection_lifetime=60,
+        ) as _pools["stream"]:
+            yield
     finally:
         await DB.close_connection_pool()
 
@@ -42,11 +55,12 @@ async def leave_as_it_is(_: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def connection() -> AsyncIterator[Connection]:
-    """A connection for the duration of the block. Raises `Unavailable`."""
-    assert DB.pool is not None, "open_pool() comes first"
+async def connection(work: Literal["call", "stream"] = "call") -> AsyncIterator[Connection]:
+    """A connection for the duration of the block, from the pool for that kind of work. Raises `Unavailable`."""
+    pool = DB.pool if work == "call" else _pools[work]
+    assert pool is not None, "open_pool() comes first"
     try:
-        async with DB.pool.acquire(timeout=settings.database_wait) as taken:
+        async with pool.acquire(timeout=settings.database_wait) as taken:
             try:
                 yield taken
             except asyncpg.InterfaceError as error:
@@ -74,20 +88,25 @@ async def transaction() -> AsyncIterator[Connection]:
 
 
 class Share:
-    """At most a third of the process's connections for one kind of work, so that no kind keeps the others waiting."""
+    """At most so many connections for one kind of work, and of them for one `key`; others wait for their turn."""
 
-    def __init__(self, work: str) -> None:
+    def __init__(self, work: str, most: int) -> None:
         self.work = work
-        self._turns = asyncio.Semaphore(max(1, settings.database_pool // 3))
+        self.most = most
+        self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Waits for a turn, as long as for a connection. Raises `Unavailable`."""
+    async def turn(self, key: Hashable = None) -> AsyncIterator[None]:
+        """Raises `Unavailable` where it does not come in `database_wait`."""
+        turns = self._turns.get(key)
+        if turns is None:
+            turns = self._turns[key] = asyncio.Semaphore(self.most)
         try:
-            await asyncio.wait_for(self._turns.acquire(), settings.database_wait)
+            async with asyncio.timeout(settings.database_wait):
+                await turns.acquire()
         except TimeoutError as error:
             raise Unavailable(f"too much {self.work} under way") from error
         try:
             yield
         finally:
-            self._turns.release()
+            turns.release()

@@ -1,15 +1,18 @@
 """A request body → its records, as JSON texts."""
 
 from collections.abc import Sequence
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import Any
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import InternalServerException
 
+from ingest.files import Broken, Scanner
 from ingest.inflating import DAMAGED, inflating
 from ingest.records import NO_JSON
 from settings import settings
+from web.clients import ClientGone
 from web.problems import FieldError, Problem
 from web.requests import header
 
@@ -32,7 +35,10 @@ async def read_records(request: Request[Any, Any, Any]) -> tuple[bytes, str]:
     encoding = encodings[0].strip().lower() if encodings else "identity"
     if len(encodings) > 1 or encoding not in {"identity", "gzip", "zstd"}:
         raise Problem(415, "Content-Encoding: send gzip, zstd or none.", headers={"Accept-Encoding": "gzip, zstd"})
-    return await request.body(), encoding
+    try:
+        return await request.body(), encoding
+    except InternalServerException as error:  # Litestar's word for a client that leaves in the middle
+        raise ClientGone from error
 
 
 def records_of(body: bytes, encoding: str) -> Sequence[bytes]:
@@ -48,26 +54,32 @@ def records_of(body: bytes, encoding: str) -> Sequence[bytes]:
 
 
 def array_of(text: bytes) -> Sequence[bytes]:
-    return [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
+    """Where msgspec finds something wrong in one record, a slower reader may still tell the records apart."""
+    try:
+        return [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
+    except msgspec.DecodeError:
+        try:
+            return [record for record, _ in Scanner("", StringIO(text.decode())).records()]
+        except (Broken, UnicodeDecodeError, RecursionError):
+            pass
+        raise
 
 
 def objects_of(text: bytes) -> Sequence[bytes]:
     """One object, which may span lines, or an object a line, of which a broken one is a record to reject."""
     if not text.startswith(b"{"):
         raise not_json("it is neither an object nor an array, nor objects in lines")
-    try:
-        msgspec.json.decode(text)
+    if is_json(text):
         return [text]
-    except NO_JSON as error:
-        lines = [line for line in text.split(b"\n") if not line.isspace() and line]
-        if len(lines) < 2 or not any(is_json(line) for line in lines):
-            raise not_json(str(error)) from error
-        return lines
+    lines = [line for line in text.split(b"\n", settings.intake_records + 1) if line and not line.isspace()]
+    if len(lines) < 2 or not any(is_json(line) for line in lines):
+        raise not_json("it ends or breaks off in the middle")
+    return lines
 
 
-def is_json(line: bytes) -> bool:
+def is_json(text: bytes) -> bool:
     try:
-        msgspec.json.decode(line)
+        msgspec.json.decode(text, type=msgspec.Raw)
     except NO_JSON:
         return False
     return True

@@ -1,8 +1,8 @@
 """What the intake calls share: parsing records one by one, and the log of calls with what they rejected."""
 
 from asyncio import to_thread
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -16,6 +16,7 @@ from ingest.rollups import columns
 MOST_REJECTS_KEPT = 1_000  # of one call, in the table; the answer has them all
 
 MOST_TRIES = 5
+LONGEST_LOCK = 10  # seconds
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -42,6 +43,14 @@ def retrying(take: Callable[P, Awaitable[Answer]]) -> Callable[P, Awaitable[Answ
         return await take(*args, **kwargs)
 
     return again
+
+
+@asynccontextmanager
+async def taking(db: Connection) -> AsyncIterator[None]:
+    """A call's transaction. It does not wait for ever behind a migration's lock: `database.pool.Unavailable`."""
+    async with db.transaction():
+        await db.execute(f"SET LOCAL lock_timeout = '{LONGEST_LOCK}s'")
+        yield
 
 
 async def parse_all(

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from database.pool import Connection, connection
-from ingest.calls import Answer, parse_all, reject, retrying, write_log
+from ingest.calls import Answer, parse_all, reject, retrying, taking, write_log
 from ingest.records import OfferRecord, PartnerRecord, Record, RecordError, Reject, parse_plain
 from ingest.rollups import columns
 from tenants.current import Tenant
+
+Row = tuple[UUID, *tuple[object, ...]]
 
 
 @retrying
@@ -15,8 +17,8 @@ async def put_partners(tenant: Tenant, records: Sequence[Record], token: int | N
     """One transaction. Raises `database.pool.Unavailable`."""
     good, rejects = await parse_all(records, lambda record: parse_plain(record, PartnerRecord))
     wanted = {partner.id: partner.name for _, _, partner in good}
-    async with connection() as db, db.transaction():
-        accepted = await put_names(db, f"{tenant.schema}.partner", wanted)
+    async with connection() as db, taking(db):
+        accepted = len(await put_names(db, f"{tenant.schema}.partner", wanted))
         answer = Answer(accepted, len(good) - accepted, rejects)
         await write_log(db, tenant.schema, "partners", token, answer)
     return answer
@@ -29,8 +31,8 @@ async def put_offers(tenant: Tenant, records: Sequence[Record], token: int | Non
     Raises `database.pool.Unavailable`.
     """
     good, rejects = await parse_all(records, lambda record: parse_plain(record, OfferRecord))
-    async with connection() as db, db.transaction():
-        known = await put_advertisers(db, tenant.schema, [offer for _, _, offer in good])
+    async with connection() as db, taking(db):
+        renamed, known = await put_advertisers(db, tenant.schema, [offer for _, _, offer in good])
         nameless = [
             reject(
                 index,
@@ -41,7 +43,8 @@ async def put_offers(tenant: Tenant, records: Sequence[Record], token: int | Non
             if offer.advertiser_id not in known
         ]
         wanted = {offer.id: offer for _, _, offer in good if offer.advertiser_id in known}
-        accepted = await write_offers(db, tenant.schema, wanted)
+        named = {offer.advertiser_id: offer.id for offer in wanted.values() if offer.advertiser_id in renamed}
+        accepted = len(await write_offers(db, tenant.schema, wanted) | set(named.values()))
         answer = Answer(accepted, len(good) - len(nameless) - accepted, by_index(rejects + nameless))
         await write_log(db, tenant.schema, "offers", token, answer)
     return answer
@@ -51,18 +54,19 @@ def by_index(rejects: list[Reject]) -> list[Reject]:
     return sorted(rejects, key=lambda r: r.index)
 
 
-async def put_advertisers(db: Connection, schema: str, offers: list[OfferRecord]) -> set[UUID]:
-    """Makes and renames advertisers as the offers say. Returns those of the offers' advertisers that exist now."""
+async def put_advertisers(db: Connection, schema: str, offers: list[OfferRecord]) -> tuple[set[UUID], set[UUID]]:
+    """Makes and renames advertisers as the offers say. Returns which those were, and which of all there are now."""
     names = {offer.advertiser_id: offer.advertiser_name for offer in offers if offer.advertiser_name}
-    await put_names(db, f"{schema}.advertiser", names)
+    renamed = await put_names(db, f"{schema}.advertiser", names)
     ids = list({offer.advertiser_id for offer in offers})
-    return {row["id"] for row in await db.fetch(f"SELECT id FROM {schema}.advertiser WHERE id = ANY($1::uuid[])", ids)}
+    rows = await db.fetch(f"SELECT id FROM {schema}.advertiser WHERE id = ANY($1::uuid[])", ids)
+    return renamed, {row["id"] for row in rows}
 
 
-async def put_names(db: Connection, table: str, names: dict[UUID, str]) -> int:
-    """Makes and renames rows of a table that has an id and a name. Returns how many that were."""
+async def put_names(db: Connection, table: str, names: dict[UUID, str]) -> set[UUID]:
+    """Makes and renames rows of a table that has an id and a name. Returns the ids of those."""
     if not names:
-        return 0
+        return set()
     rows = await db.fetch(
         f"SELECT id, name FROM {table} WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(names)
     )
@@ -82,8 +86,8 @@ OFFER_COLUMNS = {
 }  # fmt: skip
 
 
-async def write_offers(db: Connection, schema: str, offers: dict[UUID, OfferRecord]) -> int:
-    """Returns how many were made or changed."""
+async def write_offers(db: Connection, schema: str, offers: dict[UUID, OfferRecord]) -> set[UUID]:
+    """Returns the ids of those that were made or changed."""
     names = ", ".join(OFFER_COLUMNS)
     rows = await db.fetch(
         f"SELECT {names} FROM {schema}.offer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(offers)
@@ -107,9 +111,9 @@ async def write(
     table: str,
     types: dict[str, str],
     *,
-    new: list[tuple[object, ...]],
-    changed: list[tuple[object, ...]],
-) -> int:
+    new: list[Row],
+    changed: list[Row],
+) -> set[UUID]:
     """Rows of `types`' columns, the first of them the id, in order of id. `changed` ones are locked already; a `new`
     one that another transaction has just made is overwritten. (Existing ones are not upserted: that uses up keys.)
     """
@@ -125,4 +129,4 @@ async def write(
     if changed:
         replaced = ", ".join(f"{name} = u.{name}" for name in others)
         await db.execute(f"UPDATE {table} t SET {replaced} FROM {rows} WHERE t.id = u.id", *columns(changed))
-    return len(new) + len(changed)
+    return {id_ for id_, *_ in [*new, *changed]}

@@ -14,13 +14,14 @@ from ingest.calls import Answer
 from ingest.catalogue import put_offers, put_partners
 from ingest.conversions import take_conversions
 from ingest.events import take_events
+from settings import settings
 from tenants.current import Tenant, current_tenant
 from web.requests import state_of
 
 Call = Request[Any, Any, Any]
 
 
-_calls = Share("intake")
+_calls = Share("intake", max(1, settings.database_pool // 3))
 
 
 class IngestController(Controller):

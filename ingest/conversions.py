@@ -1,17 +1,18 @@
 """Conversion callbacks → the conversion's row in the ledger → signed deltas for the roll-ups."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from database.pool import Connection, connection
-from ingest.calls import Answer, parse_all, reject, retrying, write_log
-from ingest.keys import create_missing_advertisers, create_missing_offers, create_missing_partners, keys_of
+from ingest.calls import Answer, parse_all, reject, retrying, taking, write_log
+from ingest.keys import create_missing, create_missing_offers, keys_of
 from ingest.records import Conversion, Record, RecordError, Reject, parse_conversion
-from ingest.rollups import Figures, Pair, apply, columns, quarter_of
+from ingest.rollups import Figures, Pair, apply, columns
+from instants import quarter_of
 from tenants.current import Tenant
 
 Good = list[tuple[int, Record, Conversion]]
@@ -39,7 +40,7 @@ History = Mapping[UUID, list[State]]  # of each conversion, what the call's call
 async def take_conversions(tenant: Tenant, records: Sequence[Record], now: datetime, token: int | None) -> Answer:
     """One transaction: durable, counted exactly once, in the next report. Raises `database.pool.Unavailable`."""
     good, rejects = await parse_all(records, lambda record: parse_conversion(record, now))
-    async with connection() as db, db.transaction():
+    async with connection() as db, taking(db):
         history, homeless = await resolve(db, tenant, good)
         known = await insert_new(db, tenant.schema, history)
         accepted, deltas = await settle(db, tenant.schema, history, known)
@@ -54,12 +55,18 @@ async def resolve(db: Connection, tenant: Tenant, good: Good) -> tuple[History, 
     """Makes the advertisers, offers and partners not seen before. Rejects: callbacks for an offer that cannot be."""
     schema = tenant.schema
     sent = [conversion for _, _, conversion in good]
-    await create_missing_advertisers(db, schema, {c.advertiser: c.advertiser_name for c in sent if c.advertiser})
-    offers = await keys_of(db, schema, "offer", (c.offer for c in sent))
-    offers |= await create_missing_offers(
-        db, schema, {c.offer: (c.advertiser, c.offer_name) for c in sent if c.offer not in offers and c.advertiser}
+    await create_missing(
+        db, schema, "advertiser", named((c.advertiser, c.advertiser_name) for c in sent if c.advertiser)
     )
-    partners = await create_missing_partners(db, schema, {c.partner or tenant.id: c.partner_name for c in sent})
+    offers = await keys_of(db, schema, "offer", (c.offer for c in sent))
+    new = [c for c in sent if c.offer not in offers and c.advertiser]
+    names = named((c.offer, c.offer_name) for c in new)
+    offers |= await create_missing_offers(
+        db, schema, {c.offer: (c.advertiser, names[c.offer]) for c in new if c.advertiser}
+    )
+    published = named((c.partner or tenant.id, c.partner_name) for c in sent)
+    await create_missing(db, schema, "partner", published)
+    partners = await keys_of(db, schema, "partner", published)
     history: dict[UUID, list[State]] = defaultdict(list)
     homeless = []
     for index, record, c in good:
@@ -74,6 +81,14 @@ async def resolve(db: Connection, tenant: Tenant, good: Good) -> tuple[History, 
             State(c.id, c.rank, c.occurred_at, c.cost, offers[c.offer], partner, c.status, c.rejection_reason, c.click)
         )
     return history, homeless
+
+
+def named(pairs: Iterable[tuple[UUID, str | None]]) -> dict[UUID, str | None]:
+    """Each id with the first name that comes with it, if any does."""
+    names: dict[UUID, str | None] = {}
+    for id_, name in pairs:
+        names[id_] = names.get(id_) or name
+    return names
 
 
 async def insert_new(db: Connection, schema: str, history: History) -> set[UUID]:

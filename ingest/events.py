@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from database.pool import Connection, connection
-from ingest.calls import Answer, parse_all, reject, retrying, write_log
+from ingest.calls import Answer, parse_all, reject, retrying, taking, write_log
 from ingest.keys import keys_of
 from ingest.partitions import ensure_months, oldest_taken
 from ingest.records import Event, Record, RecordError, Reject, instant, parse_plain
@@ -27,7 +27,7 @@ async def take_events(tenant: Tenant, records: Sequence[Record], now: datetime, 
     good, rejects = await parse_all(records, parse)
     async with connection() as db:
         await ensure_months(db, tenant, {at.date() for _, _, (_, at) in good})
-        async with db.transaction():
+        async with taking(db):
             rows, unknown = await resolve(db, tenant, good)
             accepted = await insert(db, tenant.schema, rows)
             answer = Answer(accepted, len(rows) - accepted, sorted(rejects + unknown, key=lambda r: r.index))

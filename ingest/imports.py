@@ -15,7 +15,7 @@ from ingest.catalogue import put_offers, put_partners
 from ingest.conversions import take_conversions
 from ingest.events import take_events
 from ingest.files import Broken, Found, Kind, Source
-from ingest.records import Reject
+from ingest.records import NO_JSON, Reject
 from tenants.current import Tenant
 
 BATCH = 5_000  # records
@@ -80,8 +80,8 @@ class Rejects:
 def as_sent(record: bytes) -> msgspec.Raw | str:
     try:
         return msgspec.Raw(msgspec.json.format(record, indent=-1))
-    except msgspec.DecodeError:
-        return record.decode()
+    except NO_JSON:
+        return record.decode(errors="replace")
 
 
 async def import_file(tenant: Tenant, source: Source, rejects: Rejects, progress: Callable[[int], None]) -> Totals:

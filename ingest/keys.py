@@ -13,37 +13,19 @@ async def keys_of(db: Connection, schema: str, table: str, ids: Iterable[UUID]) 
     return {row["id"]: row["key"] for row in rows}
 
 
-async def create_missing_advertisers(db: Connection, schema: str, names: Mapping[UUID, str | None]) -> None:
-    """An advertiser sent without a name goes by its id until the catalogue names it."""
-    known = {
-        row["id"]
-        for row in await db.fetch(f"SELECT id FROM {schema}.advertiser WHERE id = ANY($1::uuid[])", list(names))
-    }
+async def create_missing(db: Connection, schema: str, table: str, names: Mapping[UUID, str | None]) -> None:
+    """Advertisers or partners. One that comes without a name goes by its id until the catalogue names it."""
+    rows = await db.fetch(f"SELECT id FROM {schema}.{table} WHERE id = ANY($1::uuid[])", list(names))
+    known = {row["id"] for row in rows}
     missing = sorted((id_, name or str(id_)) for id_, name in names.items() if id_ not in known)
     if missing:
         await db.execute(
             f"""
-            INSERT INTO {schema}.advertiser (id, name) SELECT * FROM unnest($1::uuid[], $2::text[])
+            INSERT INTO {schema}.{table} (id, name) SELECT * FROM unnest($1::uuid[], $2::text[])
             ON CONFLICT DO NOTHING
             """,
             *columns(missing),
         )
-
-
-async def create_missing_partners(db: Connection, schema: str, names: Mapping[UUID, str | None]) -> dict[UUID, int]:
-    """The keys of all of them."""
-    keys = await keys_of(db, schema, "partner", names)
-    missing = sorted((id_, name or str(id_)) for id_, name in names.items() if id_ not in keys)
-    if missing:
-        await db.execute(
-            f"""
-            INSERT INTO {schema}.partner (id, name) SELECT * FROM unnest($1::uuid[], $2::text[])
-            ON CONFLICT DO NOTHING
-            """,
-            *columns(missing),
-        )
-        keys |= await keys_of(db, schema, "partner", [id_ for id_, _ in missing])
-    return keys
 
 
 async def create_missing_offers(

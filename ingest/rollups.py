@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import TypeVar
 
+import asyncpg
 import msgspec
 
 from database.pool import Connection
+from errors import GokartError
 
 
 class Figures(msgspec.Struct):
@@ -30,11 +32,7 @@ Start = TypeVar("Start", date, datetime)
 Deltas = Mapping[tuple[Pair, datetime], Figures]  # by the start of a quarter of an hour, UTC
 
 NOTHING = Figures()
-
-
-def quarter_of(instant: datetime) -> datetime:
-    """The start of the quarter of an hour that contains it; both UTC."""
-    return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
+LARGEST = 2**63 - 1
 
 
 async def apply(db: Connection, schema: str, deltas: Deltas) -> None:
@@ -57,9 +55,25 @@ async def apply(db: Connection, schema: str, deltas: Deltas) -> None:
     await mark_changed(db, f"{schema}.changed_month", {(offer, month) for (offer, _), month in months})
 
 
+class TooMuchError(GokartError):
+    """A bucket's cost would pass what a bigint of millionths holds. Nothing of the call is taken."""
+
+    def __init__(self) -> None:
+        super().__init__("The revenue of one offer and partner in a month would pass 9,223,372,036,854.775807.")
+
+
 async def add_to(db: Connection, table: str, bucket: str, rows: Mapping[tuple[Pair, Start], Figures]) -> None:
     if not rows:
         return
+    if any(abs(figures.cost) > LARGEST for figures in rows.values()):
+        raise TooMuchError
+    try:
+        await upsert(db, table, bucket, rows)
+    except asyncpg.NumericValueOutOfRangeError as error:
+        raise TooMuchError from error
+
+
+async def upsert(db: Connection, table: str, bucket: str, rows: Mapping[tuple[Pair, Start], Figures]) -> None:
     await db.execute(
         f"""
         INSERT INTO {table} AS t (offer, bucket, partner, conversions, clicks, views, cost)

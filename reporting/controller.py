@@ -1,6 +1,6 @@
 """GET /api/v1/integrations/cost-report/…: the cost report and Singular's, as JSON and CSV."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,8 @@ Call = Request[Any, Any, Any]
 READ = [HttpMethod.GET, HttpMethod.HEAD]
 ROOT = "/api/v1/integrations/cost-report"
 OLD_ROOT = "/api/v1/costReporting/GoKart"
+VARY = {"Vary": "Authorization, Accept-Encoding"}  # said by the compressor, where there is a body
+MOST_FILTER = 16_384  # bytes of a filter in the body
 
 
 Writer = Callable[[Call, "Report", Query, Freshness], Awaitable[Response[Any]]]
@@ -52,6 +54,7 @@ def singular_document(now: datetime) -> tuple[bytes, bytes]:
 
 class CostReportController(Controller):
     guards = [requires("cost-report")]
+    request_max_body_size = MOST_FILTER
     tags = ["Cost report"]
 
     @route([f"{ROOT}/json", f"{OLD_ROOT}/json"], http_method=READ)
@@ -67,6 +70,7 @@ class CostReportController(Controller):
 
 class SingularController(Controller):
     guards = [requires("singular")]
+    request_max_body_size = MOST_FILTER
     tags = ["Singular"]
 
     @route(f"{ROOT}/singular/json", http_method=READ)
@@ -91,7 +95,7 @@ async def fresh_response(request: Call, report: Report, filter_: Filter, write: 
     assert advertiser is not None, "the guard's scope belongs to advertisers' tokens"
     fresh = await freshness(tenant, advertiser, report.name, filter_)
     if fresh.is_known_to(request):
-        return Response(None, status_code=304, headers=fresh.headers)
+        return Response(None, status_code=304, headers={**fresh.headers, **VARY})
     return await write(request, report, report.query(tenant.schema, advertiser, filter_), fresh)
 
 
@@ -100,13 +104,13 @@ async def json_response(request: Call, report: Report, query: Query, fresh: Fres
     most = settings.stream_rows
     async with connection() as db:
         rows = await db.fetch(f"{query.sql} LIMIT {most + 1}", *query.args, timeout=settings.report_timeout)
-    opening, closing = report.document()
+    document = report.document()
     if len(rows) > most:
-        stream = json_stream(query, report.row, opening, closing, note_rows(request))
+        stream = json_stream(query, owner(request), report.row, document, note_rows(request))
         return await streamed(request, stream, "application/json", fresh.headers)
     note_rows(request)(len(rows))
     return Response(
-        opening + items(rows, report.row) + closing,
+        document[0] + items(rows, report.row) + document[1],
         media_type="application/json",
         headers={**fresh.headers, "GoKart-Rows": str(len(rows))},
     )
@@ -115,7 +119,7 @@ async def json_response(request: Call, report: Report, query: Query, fresh: Fres
 async def csv_response(request: Call, report: Report, query: Query, fresh: Freshness) -> Response[Any]:
     days = fresh.range.replace("/", "_").replace(":", "")
     name = {"Content-Disposition": f'attachment; filename="gokart-{report.name}_{days}.csv"'}
-    stream = csv_stream(query, note_rows(request))
+    stream = csv_stream(query, owner(request), note_rows(request))
     return await streamed(request, stream, "text/csv", {**fresh.headers, **name})
 
 
@@ -126,8 +130,13 @@ async def streamed(
     whole = await begun(stream)
     if request.method == HttpMethod.HEAD:
         await whole.aclose()
-        return Response(b"", media_type=media_type, headers=headers)
+        return Stream((), media_type=media_type, headers={**headers, **VARY})
     return Stream(whole, media_type=media_type, headers=headers)
+
+
+def owner(request: Call) -> Hashable:
+    """Who streams: one advertiser's tokens together."""
+    return current_tenant().id, caller_of(request).advertiser
 
 
 def note_rows(request: Call) -> Callable[[int], None]:

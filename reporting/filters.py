@@ -11,8 +11,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request
 
-from ingest.rollups import quarter_of
-from instants import parse_instant
+from instants import parse_instant, quarter_of
 from web.problems import FieldError, Problem, invalid
 from web.requests import header
 
@@ -20,6 +19,8 @@ QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
 LAST_DAY = date(9999, 12, 30)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+MOST_ERRORS = 10
+LONGEST_NAME = 100
 LOST_PLUS = re.compile(r" (\d{2}:?\d{2})$")
 
 COST_REPORT = ("date_from", "date_to", "offerId")
@@ -70,7 +71,7 @@ async def body_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
     if content_type and "json" not in content_type[0].lower():
         raise Problem(415, "A filter in the body is application/json.")
     try:
-        pairs = json.loads(body, object_pairs_hook=tuple)
+        pairs = json.loads(body.decode(), object_pairs_hook=tuple)
     except (ValueError, RecursionError) as error:
         raise invalid(FieldError("body", f"is not JSON: {error}")) from error
     if not isinstance(pairs, tuple):
@@ -90,7 +91,7 @@ def collect(pairs: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> dict[st
     for asked, value in pairs:
         name = spelling.get(asked.lower())
         if name is None:
-            errors.append(FieldError(asked, f"is no parameter of this report; there are {', '.join(names)}"))
+            errors.append(FieldError(printable(asked), f"is no parameter of this report; there are {', '.join(names)}"))
         elif name in seen:
             errors.append(FieldError(name, "is given twice"))
         elif value is None:
@@ -103,8 +104,13 @@ def collect(pairs: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> dict[st
             seen.add(name)
             given[name] = value.strip()
     if errors:
-        raise invalid(*errors)
+        raise invalid(*errors[:MOST_ERRORS])
     return given
+
+
+def printable(name: str) -> str:
+    """A name as it was sent, or escaped where it cannot be sent back."""
+    return name.encode("utf-8", "backslashreplace").decode()[:LONGEST_NAME]
 
 
 def make_filter(given: dict[str, str]) -> Filter:
@@ -158,7 +164,7 @@ def read_instant(text: str) -> datetime:
 def read_uuid(text: str) -> UUID:
     try:
         return msgspec.convert(text, UUID)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise ValueError(f"{text!r} is not a UUID") from error
 
 

@@ -2,12 +2,12 @@
 
 Every stream owns its connection, has its first chunk before the response starts (so that a query that fails or takes
 too long is answered 503), and ends with an exception where the query does, which breaks the HTTP connection: a report
-cut in the middle never looks like a whole one. Streams have their share of a process's connections, so that
-clients who read slowly cannot keep the others from their small reports.
+cut in the middle never looks like a whole one. Streams have a pool of connections, and an advertiser its share
+of that, so that one who reads slowly keeps nobody else from a report.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -21,10 +21,10 @@ from settings import settings
 
 NoteRows = Callable[[int], None]
 
-_streams = Share("streaming")
+_streams = Share("streaming", settings.streams_per_advertiser)
 
 
-async def csv_stream(query: Query, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
+async def csv_stream(query: Query, owner: Hashable, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
     """CSV with a header row, by COPY."""
     send, receive = anyio.create_memory_object_stream[bytes](0)
 
@@ -33,7 +33,7 @@ async def csv_stream(query: Query, note_rows: NoteRows) -> AsyncGenerator[bytes,
             await send.send(bytes(chunk))  # asyncpg gives a bytearray
 
     async def copy() -> None:
-        async with send, _streams.turn(), connection() as db:
+        async with send, _streams.turn(owner), connection("stream") as db:
             status = await db.copy_from_query(query.sql, *query.args, output=hand_on, format="csv", header=True)
             note_rows(int(status.removeprefix("COPY ")))
 
@@ -55,13 +55,13 @@ async def csv_stream(query: Query, note_rows: NoteRows) -> AsyncGenerator[bytes,
 
 
 async def json_stream(
-    query: Query, row: Row, opening: bytes, closing: bytes, note_rows: NoteRows
+    query: Query, owner: Hashable, row: Row, document: tuple[bytes, bytes], note_rows: NoteRows
 ) -> AsyncGenerator[bytes, None]:
     """A JSON document whose one array has the query's rows."""
+    before, closing = document
     rows = 0
-    async with _streams.turn(), connection() as db, db.transaction(readonly=True):
+    async with _streams.turn(owner), connection("stream") as db, db.transaction(readonly=True):
         cursor = await db.cursor(query.sql, *query.args, timeout=settings.report_timeout)
-        before = opening
         while chunk := await cursor.fetch(settings.stream_rows, timeout=settings.report_timeout):
             yield before + items(chunk, row)
             before = b","

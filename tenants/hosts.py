@@ -11,7 +11,7 @@ from tenants.changes import memory
 from tenants.current import SLUG, Tenant, schema_of
 from tenants.tables import TENANT_COLUMNS, tenant_of
 
-HOST = re.compile(r"([a-z0-9.-]{1,253}?)\.?(?::[0-9]{1,5})?")
+HOST = re.compile(r"([a-z0-9.-]{1,253}?)\.?(?::(?P<port>[0-9]{1,5}))?")
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class Host(msgspec.Struct, frozen=True):
 def parse_host(header: str) -> Host | None:
     """What a Host header names, compared without case; a port and a trailing dot are allowed. None: nothing of ours."""
     match = HOST.fullmatch(header.lower())
-    if match is None or not match[1].endswith(f".{settings.base_host}"):
+    if match is None or int(match["port"] or 0) > 65_535 or not match[1].endswith(f".{settings.base_host}"):
         return None
     match match[1].removesuffix(f".{settings.base_host}").split("."):
         case ["admin"]:

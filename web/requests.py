@@ -6,6 +6,7 @@ State of a request, in scope["state"]:
   headers      response headers that are known before the response is (rate limits)
   at_end       called when the response is over, however it ends
   error        the exception behind a 5xx
+  caller       whose token it is, once the guard has let it in (`auth.callers`)
 """
 
 import re

@@ -79,3 +79,11 @@ def test_catalogues_sent_at_once_do_not_collide(place: Place) -> None:
         list(pool.map(sender, range(8)))
     assert place.send("offers", offers)["accepted"] == 0
     assert place.send("partners", partners)["accepted"] == 0
+
+
+def test_an_advertisers_new_name_is_a_change(place: Place) -> None:
+    offers = [an_offer(place, advertiserName="Old"), an_offer(place, advertiserName="Old")]
+    place.send("offers", offers)
+    renamed = [offer | {"advertiserName": "New"} for offer in offers]
+    assert place.send("offers", renamed) == {"accepted": 1, "duplicates": 1, "rejected": []}
+    assert place.send("offers", renamed) == {"accepted": 0, "duplicates": 2, "rejected": []}

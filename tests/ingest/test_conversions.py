@@ -74,6 +74,20 @@ def test_of_two_sent_at_once_the_order_of_arrival_does_not_decide(place: Place) 
     assert [row["revenue"] for row in place.report()] == [2, 2]
 
 
+def test_without_an_id_the_order_of_arrival_does_not_decide_either(place: Place, other_place: Place) -> None:
+    offer, conversion = str(uuid4()), str(uuid4())
+    revenues = []
+    for somewhere, order in [(place, (1, 2)), (other_place, (2, 1))]:
+        for revenue in order:
+            callback = a_callback(place, offer, conversionId=conversion, revenue=revenue)
+            del callback["id"]
+            somewhere.send("conversions", [callback])
+        token = somewhere.make_key("cost-report", advertiser=place.owner)
+        (row,) = somewhere.get(JSON, token=token, date_from="2025-05-01", date_to="2025-05-31").json()["data"]
+        revenues.append(row["revenue"])
+    assert revenues[0] == revenues[1]
+
+
 def test_changed_revenue_offer_partner_and_time_move_the_figures(place: Place) -> None:
     first, second = an_offer(place, name="First"), an_offer(place, name="Second")
     partner = str(uuid4())
@@ -203,6 +217,31 @@ def test_what_was_not_seen_before_is_made_and_what_exists_is_not_renamed(place: 
     (row,) = place.get(JSON, token=token, date_from="2025-05-01", date_to="2025-05-31").json()["data"]
     assert (row["offerName"], row["publisherName"], row["totalConversions"]) == ("First", "Limestone", 2)
     assert place.get(JSON, token=place.rival_token, date_from="2025-05-01", date_to="2025-05-31").json() == {"data": []}
+
+
+def test_a_name_is_taken_from_whichever_callback_of_a_call_brings_it(place: Place) -> None:
+    offer, partner, advertiser = str(uuid4()), str(uuid4()), str(uuid4())
+    ids = {"partnerId": partner, "offerAdvertiserId": advertiser}
+    named = a_callback(place, offer, offerName="Test", partnerName="Limestone", offerAdvertiserName="Boots", **ids)
+    nameless = a_callback(place, offer, offerName=None, partnerName=None, offerAdvertiserName=None, **ids)
+    place.send("conversions", [nameless, named, nameless])
+    token = place.make_key("cost-report", advertiser=UUID(advertiser))
+    (row,) = place.get(JSON, token=token, date_from="2025-05-01", date_to="2025-05-31").json()["data"]
+    assert (row["offerName"], row["publisherName"]) == ("Test", "Limestone")
+
+
+def test_more_than_can_be_counted_is_refused_whole(place: Place) -> None:
+    offer = an_offer(place)["id"]
+    most = [a_callback(place, offer, revenue=999_999_999) for _ in range(9_300)]
+    place.send("conversions", most[:5_000])
+    headers = {"Content-Type": "application/json"}
+    path = "/api/v1/ingest/conversions"
+    body = msgspec.json.encode(most[5_000:])
+    response = place.request("POST", path, token=place.ingest_token, content=body, headers=headers)
+    assert response.status_code == 422
+    assert "9,223,372,036,854.775807" in response.json()["detail"]
+    (row,) = place.report()
+    assert row["totalConversions"] == 5_000
 
 
 def post(place: Place, body: bytes) -> dict[str, Any]:
