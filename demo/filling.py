@@ -96,7 +96,7 @@ async def fill(tenant: Tenant, cast: Cast, now: datetime, length: timedelta) -> 
 
 def days_of(tenant: Tenant, now: datetime, length: timedelta) -> list[date]:
     """From the first whose events are not too old to be taken to today, which is not over yet."""
-    start = max(tenant.created_at.date() - length, (oldest_taken(now) + A_DAY).date())
+    start = max(tenant.created_at.date() - length, (oldest_taken(tenant, now) + A_DAY).date())
     return [start + n * A_DAY for n in range((now.date() - start).days + 1)]
 
 

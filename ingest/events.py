@@ -18,7 +18,7 @@ Good = list[tuple[int, Record, TimedEvent]]
 @retrying
 async def take_events(tenant: Tenant, records: Sequence[Record], now: datetime, token: int | None) -> Answer:
     """One transaction: durable, counted exactly once, in the next report. Raises `database.pool.Unavailable`."""
-    oldest = oldest_taken(now)
+    oldest = oldest_taken(tenant, now)
 
     def parse(record: Record) -> TimedEvent:
         event = parse_plain(record, Event)

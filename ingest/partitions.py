@@ -1,12 +1,15 @@
 """The event ledger's months. Each is unique by event id; one is made when its first event comes."""
 
+import asyncio
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from database.pool import Connection, connection
+from ingest.calls import taking
 from instants import EPOCH
 from settings import settings
+from tenants.changes import TRUSTED_FOR
 from tenants.current import Tenant
 
 _made: set[tuple[UUID, date]] = set()  # never dropped while events of that month are still taken
@@ -22,7 +25,7 @@ async def ensure_months(db: Connection, tenant: Tenant, days: Iterable[date]) ->
 
 async def make_month(db: Connection, schema: str, month: date) -> None:
     name = f"event_{month:%Y_%m}"
-    async with db.transaction():
+    async with taking(db):
         await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{schema}.{name}")
         if await db.fetchval("SELECT to_regclass($1)", f"{schema}.{name}"):
             return
@@ -32,25 +35,32 @@ async def make_month(db: Connection, schema: str, month: date) -> None:
             CREATE TABLE {schema}.{name} (LIKE {schema}.event);
             CREATE UNIQUE INDEX ON {schema}.{name} (id);
             ALTER TABLE {schema}.event ATTACH PARTITION {schema}.{name}
-                FOR VALUES FROM ('{start(month)}') TO ('{start(next_month(month))}');
+                FOR VALUES FROM ('{midnight(month)}') TO ('{midnight(next_month(month))}');
             """
         )
 
 
-def oldest_taken(now: datetime) -> datetime:
-    """Before this the ledger may have been pruned, so that a repeated event would be counted twice."""
+def oldest_taken(tenant: Tenant, now: datetime) -> datetime:
+    """Before this the ledger has been pruned, or may be at any time: a repeated event would be counted twice."""
     days = settings.event_retention_days
-    return now - timedelta(days=days) if days else EPOCH
+    return max(tenant.pruned_before or EPOCH, now - timedelta(days=days) if days else EPOCH)
 
 
 async def drop_old_months(tenant: Tenant, now: datetime) -> list[str]:
-    """Drops the months of which no event would be taken any more; no report changes by it. Returns their tables."""
+    """Drops the months of which no event is taken any more; no report changes by it. Returns their tables.
+
+    First the tenant remembers what it has forgotten, and every worker hears of it, whatever its own setting is.
+    """
+    oldest = oldest_taken(tenant, now).date().replace(day=1)
     async with connection() as db:
         rows = await db.fetch(
             "SELECT relid::regclass::text AS name FROM pg_partition_tree($1::regclass) WHERE isleaf AND level = 1",
             f"{tenant.schema}.event",
         )
-        names = sorted(row["name"] for row in rows if next_month(month_of(row["name"])) <= oldest_taken(now).date())
+        names = sorted(row["name"] for row in rows if month_of(row["name"]) < oldest)
+        if names:
+            await db.execute("UPDATE tenant SET pruned_before = $1 WHERE id = $2", midnight(oldest), tenant.id)
+            await asyncio.sleep(TRUSTED_FOR)
         for name in names:
             await db.execute(f"DROP TABLE {name}")
     return names
@@ -65,5 +75,5 @@ def next_month(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
-def start(month: date) -> str:
-    return datetime(month.year, month.month, 1, tzinfo=UTC).isoformat()
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -35,6 +35,7 @@ class Tenant(msgspec.Struct, frozen=True):
     token_rate: float | None = None
     token_burst: int | None = None
     token_concurrency: int | None = None
+    pruned_before: datetime | None = None
 
     @property
     def schema(self) -> str:

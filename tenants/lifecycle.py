@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from asyncpg import DuplicateSchemaError, UniqueViolationError
+from asyncpg import DeadlockDetectedError, DuplicateSchemaError, UniqueViolationError
 from piccolo.columns import Column
 
 from database.embedded import binary
@@ -82,19 +82,33 @@ async def set_limits(slug: str, rate: float | None, burst: int | None, concurren
 async def delete(slug: str, *, keep_dump: bool) -> Path | None:
     """Drops the tenant with all its data. Returns the file that `pg_restore` reads it back from, or None.
 
-    Its hosts are closed before the dump is taken, so that no later call is acknowledged and missing from it.
+    Whatever intake has acknowledged is in the dump: its hosts are closed first, and a call that was under way already
+    is waited for, or fails.
     """
     tenant = await find(slug)
     path = new_dump_file(tenant) if keep_dump else None
     await set_status(slug, "suspended")
     if path:
         await asyncio.sleep(TRUSTED_FOR)  # by then every worker has heard
-        dump(tenant, path)
-    async with transaction():
-        # The row first, as a migration does: the other way round the two could wait for each other.
-        await TenantRow.delete().where(TenantRow.id == tenant.id)
-        await DB.run_ddl(f"DROP SCHEMA {tenant.schema} CASCADE")
+    while not await dump_and_drop(tenant, path):
+        pass  # a call was under way, and is done now
     return path
+
+
+async def dump_and_drop(tenant: Tenant, path: Path | None) -> bool:
+    """False, with nothing dropped, where that ran into a deadlock with a call of intake."""
+    try:
+        async with transaction() as db:
+            # The row first, as a migration does: the other way round the two could wait for each other.
+            await TenantRow.delete().where(TenantRow.id == tenant.id)
+            # Intake writes this table last: from here on it acknowledges nothing.
+            await db.execute(f"LOCK TABLE {tenant.schema}.intake IN SHARE ROW EXCLUSIVE MODE")
+            if path:
+                await asyncio.to_thread(dump, tenant, path)
+            await db.execute(f"DROP SCHEMA {tenant.schema} CASCADE")
+    except DeadlockDetectedError:
+        return False
+    return True
 
 
 def new_dump_file(tenant: Tenant) -> Path:

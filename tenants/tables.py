@@ -17,6 +17,7 @@ class TenantRow(Table, tablename="tenant"):
     token_rate = Real(null=True, default=None, help_text="Requests a second of a token; null: the platform's.")
     token_burst = Integer(null=True, default=None)
     token_concurrency = Integer(null=True, default=None)
+    pruned_before = Timestamptz(null=True, default=None, help_text="Events before this are gone from the ledger.")
     version = Varchar(100, null=True, default=None, help_text="The last migration that its schema has seen.")
     migration_error = Text(null=True, default=None, help_text="Why its last migration failed; null when it did not.")
 
@@ -35,7 +36,8 @@ class TenantMigration(Table, tablename="tenant_migration"):
 
 
 TENANT_COLUMNS = (
-    "id, slug, name, status = 'suspended' AS suspended, created_at, token_rate, token_burst, token_concurrency"
+    "id, slug, name, status = 'suspended' AS suspended, created_at, token_rate, token_burst, token_concurrency, "
+    "pruned_before"
 )
 
 

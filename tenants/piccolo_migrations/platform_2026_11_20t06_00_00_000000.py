@@ -20,6 +20,7 @@ CREATE TABLE tenant (
     token_rate real CHECK (token_rate > 0),
     token_burst int CHECK (token_burst > 0),
     token_concurrency int CHECK (token_concurrency > 0),
+    pruned_before timestamptz,
     version varchar(100),
     migration_error text
 );

@@ -26,6 +26,16 @@ def test_pruning_the_ledger_changes_no_report(place: Place) -> None:
     assert run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "Nothing is that old."
 
 
+def test_what_was_pruned_never_counts_again_whatever_the_setting_is_now(place: Place) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    event = an_event(offer["id"], occurredAt=ago(400))
+    place.send("events", [event])
+    run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
+    answer = place.send("events", [event])  # to a server that keeps events for ever
+    assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
+
+
 def test_an_event_that_may_have_been_pruned_is_not_taken_again(place: Place, tmp_path: Path) -> None:
     offer = an_offer(place)
     place.send("offers", [offer])

@@ -3,10 +3,12 @@
 import asyncio
 import csv
 import io
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,8 +21,9 @@ import psutil
 import pytest
 
 from database import url
-from tests.places import CSV, JSON, SINGULAR, SINGULAR_CSV, Place, make_place
+from tests.places import CSV, JSON, SINGULAR, SINGULAR_CSV, Place, an_event, an_offer, make_place
 from tests.servers import Server, serving
+from tests.tenants.database import locked
 
 YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
 DAYS, OFFERS, PARTNERS = 366, 20, 20
@@ -215,6 +218,42 @@ def test_a_report_that_takes_too_long_is_503_and_its_query_stops(
         assert int(response.headers["retry-after"]) > 0
         until(lambda: not backends(big))
     assert patient.get(path, **YEAR).status_code == 200
+
+
+def test_one_who_reads_slowly_keeps_nobody_else_waiting(big: Place, server: Server) -> None:
+    """Not even with as many requests as a token may have under way, on every server process."""
+    headers = {"Host": big.host, "Authorization": f"ApiToken {big.owner_token}", "Accept-Encoding": "identity"}
+    request = f"GET {SINGULAR_CSV}?date_from=2024-01-01&date_to=2024-12-31 HTTP/1.1\r\n"
+    request += "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
+    with ExitStack() as stack:
+        for _ in range(8):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.sendall(request.encode())
+        until(lambda: len(backends(big)) >= 2)
+        for path in (CSV, SINGULAR_CSV, JSON):
+            started = time.monotonic()
+            assert big.get(path, token=big.rival_token, **YEAR).status_code == 200
+            assert time.monotonic() - started < 2
+
+
+def test_a_lock_that_holds_up_one_tenants_intake_holds_up_no_report(big: Place, other_place: Place) -> None:
+    offer = an_offer(other_place)
+    other_place.send("offers", [offer])
+    other_place.send("events", [an_event(offer["id"])])
+    with ThreadPoolExecutor(8) as pool:
+        with locked(f"{other_place.tenant.schema}.event"):
+            calls = [pool.submit(try_to_send, other_place, offer["id"]) for _ in range(8)]
+            until(lambda: len(backends(other_place)) >= 3)
+            started = time.monotonic()
+            assert big.get(JSON, **YEAR).status_code == 200
+            assert time.monotonic() - started < 2
+        assert {call.result() for call in calls} == {200}
+
+
+def try_to_send(place: Place, offer: str) -> int:
+    body = [an_event(offer)]
+    return place.request("POST", "/api/v1/ingest/events", token=place.ingest_token, json=body).status_code
 
 
 def test_pandas_and_duckdb_read_the_csv(big: Place, tmp_path: Path) -> None:

@@ -7,10 +7,14 @@ import resource
 import stat
 import subprocess
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 import database
@@ -215,6 +219,54 @@ def contents(place: Place) -> dict[str, str]:
         )[0]["n"]
         for table in tables
     }
+
+
+@contextmanager
+def held_up(place: Place) -> Iterator[None]:
+    """Calls of intake wait within the block before they write."""
+    with asyncio.Runner() as runner:
+        connection = runner.run(asyncpg.connect(database.url()))
+        runner.run(connection.execute(f"BEGIN; LOCK TABLE {place.tenant.schema}.conversion IN SHARE MODE"))
+        try:
+            yield
+        finally:
+            runner.run(connection.close())
+
+
+def waiting(place: Place) -> int:
+    schema = place.tenant.schema
+    sql = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '.conversion%'"
+    return len(execute(sql, schema))
+
+
+def test_what_was_acknowledged_while_it_was_deleted_is_in_the_dump(place: Place, tmp_path: Path) -> None:
+    callback = a_callback(place, an_offer(place)["id"])
+    with ThreadPoolExecutor(2) as pool:
+        with held_up(place):
+            answer = pool.submit(
+                place.request,
+                "POST",
+                "/api/v1/ingest/conversions",
+                token=place.ingest_token,
+                json=callback,
+            )
+            deadline = time.monotonic() + 10
+            while not waiting(place):
+                assert time.monotonic() < deadline
+            slug = place.tenant.slug
+            deleted = pool.submit(spawn, "tenants", "delete", slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
+            while not execute("SELECT FROM tenant WHERE slug = $1 AND status = 'suspended'", slug):
+                assert time.monotonic() < deadline
+        assert deleted.result().returncode == 0, deleted.result().stderr
+        acknowledged = answer.result().status_code == 200
+    (dump,) = (tmp_path / "dumps").iterdir()
+    said = subprocess.run(
+        [binary("pg_restore"), "--data-only", "--table=conversion", "--file=-", dump],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert (callback["conversion"]["conversionId"] in said) == acknowledged
 
 
 def test_without_a_dump_nothing_is_kept(filled: Place, tmp_path: Path) -> None:

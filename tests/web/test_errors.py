@@ -1,12 +1,15 @@
 """Errors: the same shape everywhere, nothing of the inside, and a request id to ask with."""
 
 import re
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from tests.places import CSV, JSON, MAY, SINGULAR, Place
@@ -261,3 +264,33 @@ def test_a_token_is_not_written_to_the_answer(place: Place, token: str) -> None:
     for path in JSON, "/nope", f"/{sent}":
         response = place.request("GET", path, token=sent, params={"token": sent})
         assert sent not in response.text + str(response.headers)
+
+
+def exchange(server: Server, request: bytes) -> bytes:
+    """All that is answered to these bytes, on a connection that is left open."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(request)
+        answer = b""
+        with suppress(ConnectionError):
+            while part := connection.recv(65_536):
+                answer += part
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nBad header\r\n\r\n", 400),
+        (b"rubbish\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 200_000, 431),
+        (b"GET /" + b"x" * 200_000, 431),
+    ],
+)
+def test_what_is_no_request_is_refused_like_all_others(server: Server, request_: bytes, status: int) -> None:
+    head, _, body = exchange(server, request_).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"Content-Type: application/problem+json" in head
+    problem = msgspec.json.decode(body)
+    assert problem["status"] == status
+    assert f"X-Request-Id: {problem['requestId']}".encode() in head

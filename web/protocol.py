@@ -1,0 +1,44 @@
+"""uvicorn's HTTP/1.1, with a bound on a request's head, and with its own refusals told like all others."""
+
+from http import HTTPStatus
+from uuid import uuid4
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from web.problems import PROBLEM_JSON, Problem, body_of
+
+LONGEST_HEAD = 2**16  # bytes of request line and headers; its parser has no bound of its own
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Named in `cli.run_server`."""
+
+    head = 0
+    in_head = True
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.head, self.in_head = 0, True
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self.head += len(data)
+        if self.in_head and self.head > LONGEST_HEAD and not self.transport.is_closing():
+            self.refuse(431, f"The request line and headers have more than {LONGEST_HEAD} bytes.")
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(400, msg)
+
+    def refuse(self, status: int, detail: str) -> None:
+        request_id = uuid4().hex
+        body = body_of(Problem(status, detail, title=HTTPStatus(status).phrase), {"state": {"request_id": request_id}})
+        head = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {PROBLEM_JSON}\r\n"
+            f"Content-Length: {len(body)}\r\nX-Request-Id: {request_id}\r\nConnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
