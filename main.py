@@ -8,11 +8,12 @@ from starlette_compress import CompressMiddleware, add_compress_type
 
 from apidocs.controller import DocsController
 from auth.last_used import writing_uses
+from background import beside
 from database.pool import connection, open_pool
 from ingest.controller import IngestController
 from reporting.controller import CostReportController, SingularController
 from settings import settings
-from tenants.changes import listening, memory
+from tenants.changes import listen_for_ever, memory
 from tenants.routing import ByHost
 from web.logs import configure_logs
 from web.problems import handle
@@ -40,7 +41,7 @@ async def readyz() -> dict[str, str]:
 api = Litestar(
     route_handlers=[CostReportController, SingularController, IngestController, DocsController, healthz, readyz],
     exception_handlers={Exception: handle},
-    lifespan=[lambda _: open_pool(), lambda _: listening(memory), lambda _: writing_uses()],
+    lifespan=[lambda _: open_pool(), lambda _: beside(listen_for_ever(memory)), lambda _: writing_uses()],
     request_max_body_size=settings.intake_body,
     openapi_config=None,  # `apidocs` has the document
     logging_config=None,

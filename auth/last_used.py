@@ -1,12 +1,13 @@
 """When and from where a token was last used: written at most once a minute for each, off the hot path."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from background import beside
 from database.pool import connection
 from tenants.current import Tenant
 from web.proxies import Address
@@ -23,16 +24,13 @@ def note_use(tenant: Tenant, token: int, address: Address | None) -> None:
     _uses.setdefault(tenant.schema, {})[token] = (datetime.now(UTC), address)
 
 
-@contextlib.asynccontextmanager
+@asynccontextmanager
 async def writing_uses() -> AsyncIterator[None]:
     """Writes what is noted every few seconds, and at the end of the block."""
-    task = asyncio.create_task(write_for_ever())
     try:
-        yield
+        async with beside(write_for_ever()):
+            yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
         await write_uses()
 
 

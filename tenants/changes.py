@@ -8,8 +8,7 @@ the database. So a revoked token is dead within a second on every worker, whatev
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar, cast
 
@@ -66,19 +65,8 @@ class Memory:
         self._sure_until = until
 
 
-@contextlib.asynccontextmanager
-async def listening(memory: Memory) -> AsyncIterator[None]:
-    """Keeps `memory` true for the duration of the block, reconnecting for ever."""
-    task = asyncio.create_task(listen_for_ever(memory))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
 async def listen_for_ever(memory: Memory) -> None:
+    """Keeps `memory` true, reconnecting whenever it has to."""
     while True:
         try:
             await listen(memory)
