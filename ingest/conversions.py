@@ -53,34 +53,33 @@ async def take_conversions(tenant: Tenant, records: Sequence[Record], now: datet
 
 async def resolve(db: Connection, tenant: Tenant, good: Good) -> tuple[History, list[Reject]]:
     """Makes the advertisers, offers and partners not seen before. Rejects: callbacks for an offer that cannot be."""
-    schema = tenant.schema
-    sent = [conversion for _, _, conversion in good]
-    await create_missing(
-        db, schema, "advertiser", named((c.advertiser, c.advertiser_name) for c in sent if c.advertiser)
-    )
-    offers = await keys_of(db, schema, "offer", (c.offer for c in sent))
-    new = [c for c in sent if c.offer not in offers and c.advertiser]
-    names = named((c.offer, c.offer_name) for c in new)
-    offers |= await create_missing_offers(
-        db, schema, {c.offer: (c.advertiser, names[c.offer]) for c in new if c.advertiser}
-    )
-    published = named((c.partner or tenant.id, c.partner_name) for c in sent)
-    await create_missing(db, schema, "partner", published)
-    partners = await keys_of(db, schema, "partner", published)
+    offers = await resolve_offers(db, tenant.schema, [conversion for _, _, conversion in good])
+    housed = [conversion for _, _, conversion in good if conversion.offer in offers]
+    homeless = [
+        reject(index, record, RecordError("conversion.offerAdvertiserId", f"is needed: offer {c.offer} is a new one"))
+        for index, record, c in good
+        if c.offer not in offers
+    ]
+    names = named((c.partner or tenant.id, c.partner_name) for c in housed)
+    await create_missing(db, tenant.schema, "partner", names)
+    partners = await keys_of(db, tenant.schema, "partner", names)
     history: dict[UUID, list[State]] = defaultdict(list)
-    homeless = []
-    for index, record, c in good:
-        if c.offer not in offers:
-            unknown = RecordError(
-                "conversion.offerAdvertiserId", f"is needed: offer {c.offer} has not been seen before"
-            )
-            homeless.append(reject(index, record, unknown))
-            continue
-        partner = partners[c.partner or tenant.id]
+    for c in housed:
+        offer, partner = offers[c.offer], partners[c.partner or tenant.id]
         history[c.id].append(
-            State(c.id, c.rank, c.occurred_at, c.cost, offers[c.offer], partner, c.status, c.rejection_reason, c.click)
+            State(c.id, c.rank, c.occurred_at, c.cost, offer, partner, c.status, c.rejection_reason, c.click)
         )
     return history, homeless
+
+
+async def resolve_offers(db: Connection, schema: str, sent: list[Conversion]) -> dict[UUID, int]:
+    """Keys of the offers that exist, or can be made because a callback names the advertiser."""
+    advertisers = named((c.advertiser, c.advertiser_name) for c in sent if c.advertiser)
+    await create_missing(db, schema, "advertiser", advertisers)
+    known = await keys_of(db, schema, "offer", (c.offer for c in sent))
+    new = {c.offer: c.advertiser for c in sent if c.offer not in known and c.advertiser}
+    names = named((c.offer, c.offer_name) for c in sent)
+    return known | await create_missing_offers(db, schema, {id_: (by, names[id_]) for id_, by in new.items()})
 
 
 def named(pairs: Iterable[tuple[UUID, str | None]]) -> dict[UUID, str | None]:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from tests.places import JSON, Place, a_callback, an_offer
+from tests.places import JSON, Place, a_callback, an_event, an_offer
 
 
 def later(callback: dict[str, Any], sent_at: str, **changes: Any) -> dict[str, Any]:
@@ -228,6 +228,14 @@ def test_a_name_is_taken_from_whichever_callback_of_a_call_brings_it(place: Plac
     token = place.make_key("cost-report", advertiser=UUID(advertiser))
     (row,) = place.get(JSON, token=token, date_from="2025-05-01", date_to="2025-05-31").json()["data"]
     assert (row["offerName"], row["publisherName"]) == ("Test", "Limestone")
+
+
+def test_a_rejected_callback_leaves_nothing_behind(place: Place) -> None:
+    offer, partner = an_offer(place), str(uuid4())
+    place.send("offers", [offer])
+    place.send("conversions", [a_callback(place, str(uuid4()), offerAdvertiserId=None, partnerId=partner)])
+    answer = place.send("events", [an_event(offer["id"], partnerId=partner)])
+    assert [r["field"] for r in answer["rejected"]] == ["partnerId"]
 
 
 def test_more_than_can_be_counted_is_refused_whole(place: Place) -> None:
