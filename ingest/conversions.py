@@ -9,7 +9,7 @@ import msgspec
 
 from database.pool import Connection, connection
 from ingest.calls import Answer, parse_all, reject, retrying, taking, write_log
-from ingest.keys import create_missing, create_missing_offers, keys_of
+from ingest.keys import create_missing, create_offers, keys_of
 from ingest.records import Conversion, Record, RecordError, Reject, parse_conversion
 from ingest.rollups import Figures, Pair, apply, columns
 from instants import quarter_of
@@ -79,7 +79,7 @@ async def resolve_offers(db: Connection, schema: str, sent: list[Conversion]) ->
     known = await keys_of(db, schema, "offer", (c.offer for c in sent))
     new = {c.offer: c.advertiser for c in sent if c.offer not in known and c.advertiser}
     names = named((c.offer, c.offer_name) for c in sent)
-    return known | await create_missing_offers(db, schema, {id_: (by, names[id_]) for id_, by in new.items()})
+    return known | await create_offers(db, schema, {id_: (by, names[id_]) for id_, by in new.items()})
 
 
 def named(pairs: Iterable[tuple[UUID, str | None]]) -> dict[UUID, str | None]:

@@ -28,19 +28,15 @@ async def create_missing(db: Connection, schema: str, table: str, names: Mapping
         )
 
 
-async def create_missing_offers(
-    db: Connection, schema: str, offers: Mapping[UUID, tuple[UUID, str | None]]
-) -> dict[UUID, int]:
-    """From an offer's id to its advertiser (which exists) and name. The keys of all of them."""
-    keys = await keys_of(db, schema, "offer", offers)
-    missing = sorted((id_, adv, name or str(id_)) for id_, (adv, name) in offers.items() if id_ not in keys)
-    if missing:
-        await db.execute(
-            f"""
-            INSERT INTO {schema}.offer (id, advertiser, name) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[])
-            ON CONFLICT DO NOTHING
-            """,
-            *columns(missing),
-        )
-        keys |= await keys_of(db, schema, "offer", [id_ for id_, *_ in missing])
-    return keys
+async def create_offers(db: Connection, schema: str, offers: Mapping[UUID, tuple[UUID, str | None]]) -> dict[UUID, int]:
+    """Of offers that did not exist, from the id to the advertiser (which does) and name. Their keys."""
+    if not offers:
+        return {}
+    await db.execute(
+        f"""
+        INSERT INTO {schema}.offer (id, advertiser, name) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[])
+        ON CONFLICT DO NOTHING
+        """,
+        *columns(sorted((id_, advertiser, name or str(id_)) for id_, (advertiser, name) in offers.items())),
+    )
+    return await keys_of(db, schema, "offer", offers)
