@@ -2,7 +2,9 @@
 # GOKART_DATABASE_URL (or a secret file of that name in /run/secrets) is required. For the dumps of deleted tenants,
 # mount a volume and name it in GOKART_DATA_DIR.
 
-FROM python:3.13-slim-trixie AS build
+FROM python:3.13-slim-trixie AS base
+
+FROM base AS build
 WORKDIR /app
 COPY requirements.txt ./
 RUN python -m venv /app/.venv \
@@ -11,14 +13,16 @@ RUN python -m venv /app/.venv \
 COPY . .
 RUN .venv/bin/python -m compileall -q -x '\.venv' .
 
-FROM python:3.13-slim-trixie
+FROM base
 RUN useradd --system --no-create-home --uid 10001 gokart
 WORKDIR /app
 COPY --from=build /app /app
 ENV PATH=/app/.venv/bin:$PATH \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    GOKART_HOST=0.0.0.0 \
+    GOKART_WORKERS=4
 USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=4s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]
-CMD ["python", "-m", "cli", "serve", "--host", "0.0.0.0", "--port", "8000", "--workers", "4"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('GOKART_PORT', '8000') + '/healthz', timeout=3)"]
+CMD ["python", "-m", "cli", "serve"]

@@ -96,9 +96,12 @@ def run_server(host: str, port: int, workers: int) -> None:
     import uvicorn
 
     import database
+    from settings import settings
 
     check_free(host, port)
-    os.environ["GOKART_DATABASE_URL"] = database.url()  # worker processes use the server that this one started
+    url = database.url()
+    if settings.database_url is None:
+        os.environ["GOKART_DATABASE_URL"] = url  # worker processes use the server that this one started
     uvicorn.run(
         "main:app",
         host=host,
@@ -111,7 +114,7 @@ def run_server(host: str, port: int, workers: int) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=8,  # Docker kills after ten
     )
 
 
@@ -138,7 +141,7 @@ main.add_elsewhere("migrate", "tenants.cli:migrate", "Bring the platform and eve
 main.add_elsewhere("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")
 main.add_elsewhere("tokens", "auth.cli:tokens", "Create, list, rotate, revoke API tokens.")
 main.add_elsewhere("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
-main.add_elsewhere("prune", "ingest.cli:prune", "Drop old views and clicks from the ledger; no report changes.")
+main.add_elsewhere("prune", "ingest.cli:prune", "Drop what is old from the ledger; no report changes.")
 main.add_elsewhere("import", "ingest.cli:import_", "Take files of conversions, events, offers or partners in.")
 
 

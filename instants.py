@@ -19,6 +19,11 @@ def parse_instant(text: str) -> datetime:
         raise ValueError(f"{text!r} is not an ISO 8601 date-time") from error
 
 
+def iso(instant: datetime, timespec: str = "seconds") -> str:
+    """Of an instant in UTC, with a Z; what is finer is cut off."""
+    return instant.isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
 def ticks(text: str, instant: datetime) -> int:
     """Units of 100 nanoseconds since 1970 of `text`, which reads as `instant`."""
     seventh = SEVENTH_DECIMAL.search(text)

@@ -9,11 +9,12 @@ from starlette_compress import CompressMiddleware, add_compress_type
 from apidocs.controller import DocsController
 from auth.last_used import writing_uses
 from background import beside
-from database.pool import connection, open_pool
+from database.pool import open_pool
 from ingest.controller import IngestController
 from reporting.controller import CostReportController, SingularController
 from settings import settings
 from tenants.changes import listen_for_ever, memory
+from tenants.hosts import load_tenant
 from tenants.routing import ByHost
 from web.logs import configure_logs
 from web.problems import handle
@@ -33,8 +34,7 @@ async def healthz() -> dict[str, str]:
 @route("/readyz", http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in_schema=False)
 async def readyz() -> dict[str, str]:
     """This process can use its database (else 503)."""
-    async with connection() as db:
-        await db.execute("SELECT 1", timeout=settings.database_wait)
+    await load_tenant("")
     return {"status": "ok"}
 
 

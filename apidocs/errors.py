@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from apidocs.parts import RATE_LIMITS, Json, exactly, headers, schema
+from ingest.rollups import TooMuchError
 from web.problems import PROBLEM_JSON, FieldError, Problem, body_of, invalid
 
 EXAMPLE_STATE = {"state": {"request_id": "5f0c2a9e7b3d4c61a1f4c6a0d9b8e7f2"}}
@@ -104,6 +105,11 @@ RESPONSES: Json = {
         "The body's content type, or its content encoding, is none of those taken.",
         {"type": Problem(415, "A filter in the body is application/json.")},
         [*RATE_LIMITS, "Accept-Encoding"],
+    ),
+    "TooMuch": failure(
+        "One offer and partner would owe more in a month than can be counted. Nothing of the call was taken.",
+        {"revenue": Problem(422, str(TooMuchError()))},
+        RATE_LIMITS,
     ),
     "TooManyRequests": failure(
         "This token has asked too often, or has too many requests under way; or this address has sent too many bad "

@@ -230,7 +230,10 @@ def operation(call: Call) -> Json:
                 "headers": headers("X-Request-Id", *RATE_LIMITS),
                 "content": {"application/json": {"schema": schema("IntakeAnswer"), "examples": answers()}},
             },
-            **{str(status): ref("responses", name) for status, name in failures("NotJson").items()},
+            **{
+                str(status): ref("responses", name)
+                for status, name in sorted((failures("NotJson") | {422: "TooMuch"}).items())
+            },
         },
     }
 

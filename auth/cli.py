@@ -5,7 +5,7 @@ from uuid import UUID
 
 import click
 
-from auth import keys
+from auth import issuing
 from auth.tables import ApiToken
 from auth.tokens import Minted
 from catalog.tables import Advertiser
@@ -24,7 +24,7 @@ def tokens() -> None:
 @click.option("--advertiser", type=click.UUID, help="Whose token it is (see: gokart advertisers list).")
 @click.option("--ingest", is_flag=True, help="A token of the tenant that brings data in, instead of an advertiser's.")
 @click.option(
-    "--scope", "scopes", multiple=True, type=click.Choice(keys.ADVERTISER_SCOPES), help="Both, if none is given."
+    "--scope", "scopes", multiple=True, type=click.Choice(issuing.ADVERTISER_SCOPES), help="Both, if none is given."
 )
 @click.option("--name", required=True, help="To tell it from others.")
 @click.option("--days", type=click.IntRange(1, 3_650), help="Expire after this many days.")
@@ -43,9 +43,9 @@ def create(  # noqa: PLR0917  # click passes by name
         raise click.UsageError("Give either --advertiser ID (and its scopes), or --ingest.")
 
     async def work() -> Minted:
-        return await keys.create_key(
+        return await issuing.create_token(
             name=name,
-            scopes=[keys.INGEST] if ingest else scopes or keys.ADVERTISER_SCOPES,
+            scopes=[issuing.INGEST] if ingest else scopes or issuing.ADVERTISER_SCOPES,
             advertiser=advertiser,
             created_by=operator(),
             expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
@@ -106,12 +106,16 @@ def state_of(token: ApiToken) -> str:
 @click.argument("tenant")
 @click.argument("token", type=TOKEN)
 @click.option(
-    "--grace-days", type=click.FloatRange(0, 365), default=7, show_default=True, help="The old one goes on for."
+    "--grace-days",
+    type=click.FloatRange(0, 365),
+    default=issuing.DEFAULT_GRACE.days,
+    show_default=True,
+    help="The old one goes on for.",
 )
 def rotate(tenant: str, token: int, grace_days: float) -> None:
     """Replace TOKEN (its id) by a new one; the old one works on for the grace period."""
     grace = timedelta(days=grace_days)
-    show(run_at(tenant, lambda: keys.rotate_key(token, created_by=operator(), grace=grace)))
+    show(run_at(tenant, lambda: issuing.rotate_token(token, created_by=operator(), grace=grace)))
 
 
 @tokens.command()
@@ -119,7 +123,7 @@ def rotate(tenant: str, token: int, grace_days: float) -> None:
 @click.argument("token", type=TOKEN)
 def revoke(tenant: str, token: int) -> None:
     """Stop TOKEN (its id) at once, for ever."""
-    run_at(tenant, lambda: keys.revoke_key(token))
+    run_at(tenant, lambda: issuing.revoke_token(token))
     console.print(f"Revoked {token}.")
 
 
@@ -129,5 +133,5 @@ def revoke(tenant: str, token: int) -> None:
 @limit_options
 def limit(tenant: str, token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
     """Set what TOKEN (its id) may ask for. What is not given is the tenant's again."""
-    run_at(tenant, lambda: keys.limit_key(token, rate, burst, concurrency))
+    run_at(tenant, lambda: issuing.limit_token(token, rate, burst, concurrency))
     console.print(limits_told(rate, burst, concurrency, "the tenant's"))

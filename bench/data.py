@@ -1,11 +1,11 @@
 """The data that speed is measured on: 50 advertisers, 1,000 offers, 20 partners each, a row a day of 2024.
 
-7.3 million daily rows, made straight in the roll-up tables: the shape is that of the peers' load.sql.
+7.3 million daily rows, made straight in the roll-up tables, in the shape that the peers load.
 """
 
 from uuid import UUID
 
-from auth import keys
+from auth import issuing
 from database.pool import connection
 from errors import GokartError
 from tenants import lifecycle
@@ -43,10 +43,10 @@ async def prepare() -> tuple[Tenant, str, str]:
     except GokartError:
         tenant = await fill()
     with bound_to(tenant):
-        reader = await keys.create_key(
-            name="bench", scopes=keys.ADVERTISER_SCOPES, advertiser=ADVERTISER, created_by="bench"
+        reader = await issuing.create_token(
+            name="bench", scopes=issuing.ADVERTISER_SCOPES, advertiser=ADVERTISER, created_by="bench"
         )
-        sender = await keys.create_key(name="bench", scopes=[keys.INGEST], advertiser=None, created_by="bench")
+        sender = await issuing.create_token(name="bench", scopes=[issuing.INGEST], advertiser=None, created_by="bench")
     return tenant, reader.token, sender.token
 
 

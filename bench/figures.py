@@ -1,8 +1,9 @@
 """make bench: how fast reports, CSV and intake are, each beside a reference measured alternately in the same run.
 
-    make bench PEERS=../shared/peers
+    make bench PEERS=folder
 
-The peers (django_app.py, fastapi_app.py, load.sql) get an environment and a schema of their own. Needs wrk.
+The peers, other implementations of the same report (django_app.py, fastapi_app.py, load.sql), get an environment and a
+schema of their own. Needs wrk.
 """
 
 import argparse

@@ -1,4 +1,6 @@
-"""Connections of this process, taken from Piccolo's pool. What says that the database cannot serve is `Unavailable`."""
+"""Connections of this process: Piccolo's pool for calls, and one beside it for streams. What says that the database
+cannot serve is `Unavailable`.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable
@@ -16,8 +18,7 @@ from settings import settings
 
 Connection = PoolConnectionProxy | asyncpg.Connection
 
-
-_pools: dict[str, "asyncpg.Pool[asyncpg.Record]"] = {}
+_pools: dict[Literal["stream"], "asyncpg.Pool[asyncpg.Record]"] = {}
 
 
 class Unavailable(GokartError):
@@ -88,7 +89,7 @@ async def transaction() -> AsyncIterator[Connection]:
 
 
 class Share:
-    """At most so many connections for one kind of work, and of them for one `key`; others wait for their turn."""
+    """At most `most` at a time of one kind of work (with a `key`: for each key); others wait for their turn."""
 
     def __init__(self, work: str, most: int) -> None:
         self.work = work

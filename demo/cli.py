@@ -9,6 +9,7 @@ from cli import check_free, run_server
 from demo.cast import CASTS
 from demo.filling import fill, make_tenant
 from demo.welcome import Tokens, make_tokens, show
+from errors import GokartError
 from settings import settings
 from tenants.migrations import migrate_platform
 from terminal import console, run
@@ -27,7 +28,11 @@ def demo(host: str | None, port: int | None, days: int, no_serve: bool) -> None:
     host, port = host or settings.host, port or settings.port
     if not no_serve:
         check_free(host, port)
-    show(run(lambda: fill_all(timedelta(days=days))), port)
+    try:
+        tokens = run(lambda: fill_all(timedelta(days=days)))
+    except KeyboardInterrupt:
+        raise GokartError("Stopped. The next start goes on from here.") from None
+    show(tokens, port)
     if not no_serve:
         click.echo("Serving. Ctrl-C stops it; nothing is lost.\n")
         run_server(host, port, settings.workers)

@@ -1,8 +1,8 @@
 """The demo's history into its tenants, through the same intake as anybody's data.
 
-It ends now. Records go in by the day on which they were sent, and the last
-event of a day only when the day is over. So a day whose last event is in the ledger is there whole, and a further run,
-also after one that was killed, goes on from the first day that is not. What it sends again counts once.
+It ends now. Records go in by the day on which they were sent, and the last event of a day only when the day is over. So
+a day whose last event is in the ledger is there whole, and a further run, also after one that was killed, goes on from
+the first day that is not. What it sends again counts once.
 """
 
 from collections import defaultdict

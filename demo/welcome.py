@@ -8,10 +8,11 @@ from uuid import UUID, uuid4
 import click
 import msgspec
 
-from auth import keys
+from auth import issuing
 from auth.tables import ApiToken
 from demo.cast import ACME, DEMO, Cast
 from demo.history import json
+from instants import iso
 from settings import settings
 from tenants.current import Tenant, bound_to
 from terminal import operator
@@ -30,15 +31,15 @@ async def make_tokens(tenant: Tenant, cast: Cast) -> Tokens:
     with bound_to(tenant):
         earlier = ApiToken.select(ApiToken.id).where((ApiToken.name == MADE_BY) & ApiToken.revoked_at.is_null())
         for key in await earlier.output(as_list=True):
-            await keys.revoke_key(key)
+            await issuing.revoke_token(key)
         return Tokens(
-            advertiser=await make_token(keys.ADVERTISER_SCOPES, cast.advertisers[0].id),
-            ingest=await make_token([keys.INGEST], None),
+            advertiser=await make_token(issuing.ADVERTISER_SCOPES, cast.advertisers[0].id),
+            ingest=await make_token([issuing.INGEST], None),
         )
 
 
 async def make_token(scopes: tuple[str, ...] | list[str], advertiser: UUID | None) -> str:
-    minted = await keys.create_key(name=MADE_BY, scopes=scopes, advertiser=advertiser, created_by=operator())
+    minted = await issuing.create_token(name=MADE_BY, scopes=scopes, advertiser=advertiser, created_by=operator())
     return minted.token
 
 
@@ -90,7 +91,7 @@ def get(token: str, url: str) -> list[str]:
 
 def post(token: str, url: str, now: datetime) -> list[str]:
     offer = DEMO.offers[0]
-    happened = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    happened = iso(now, "milliseconds")
     conversion = {
         "conversionId": uuid4(),
         "status": "Success",

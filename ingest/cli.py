@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from errors import GokartError
 from ingest.files import Format, Kind, Source
 from ingest.imports import Rejects, import_file, told
-from ingest.partitions import drop_old_months
+from ingest.partitions import prune_tenant
 from settings import settings
 from tenants.current import current_tenant
 from tenants.lifecycle import find
@@ -62,16 +62,17 @@ async def import_one(path: Path, kind: Kind, format_: Format | None, progress: P
 @click.command()
 @click.argument("tenants", nargs=-1, metavar="[TENANT]...")
 def prune(tenants: tuple[str, ...]) -> None:
-    """Drop views and clicks beyond GOKART_EVENT_RETENTION_DAYS from the ledger of every tenant, or those named.
+    """Drop what is beyond GOKART_EVENT_RETENTION_DAYS from the ledger of every tenant, or those named.
 
-    No report changes: the figures stay. Whole months go, once all of a month is older.
+    No report changes: the figures stay. Views and clicks go in whole months, once all of a month is older; so does the
+    log of intake calls and of what they rejected. Conversions stay.
     """
     if settings.event_retention_days is None:
         raise GokartError("GOKART_EVENT_RETENTION_DAYS is not set: views and clicks are kept for ever.")
 
     async def work() -> list[str]:
         slugs = tenants or await TenantRow.select(TenantRow.slug).order_by(TenantRow.slug).output(as_list=True)
-        return [table for slug in slugs for table in await drop_old_months(await find(slug), datetime.now(UTC))]
+        return [table for slug in slugs for table in await prune_tenant(await find(slug), datetime.now(UTC))]
 
     dropped = run(work)
-    console.print(f"Dropped {len(dropped)} months: {', '.join(dropped)}." if dropped else "Nothing is that old.")
+    console.print(f"Dropped: {', '.join(dropped)}." if dropped else "No month is that old.")

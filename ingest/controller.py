@@ -14,14 +14,17 @@ from ingest.calls import Answer
 from ingest.catalogue import put_offers, put_partners
 from ingest.conversions import take_conversions
 from ingest.events import take_events
+from ingest.rollups import TooMuchError
 from settings import settings
 from tenants.current import Tenant, current_tenant
+from web.problems import Problem
 from web.requests import state_of
 
 Call = Request[Any, Any, Any]
 
 
-_calls = Share("intake", max(1, settings.database_pool // 3))
+_calls = Share("intake", max(1, settings.database_pool // 2))
+_calls_of_tenant = Share("intake of one tenant", max(1, settings.database_pool // 3))
 
 
 class IngestController(Controller):
@@ -52,9 +55,13 @@ class IngestController(Controller):
 
 async def answer(request: Call, take: Callable[[Tenant, Sequence[bytes], int], Awaitable[Answer]]) -> Answer:
     body, encoding = await read_records(request)
-    async with _calls.turn():
+    tenant = current_tenant()
+    async with _calls_of_tenant.turn(tenant.id), _calls.turn():
         records = await to_thread(records_of, body, encoding)
-        result = await take(current_tenant(), records, caller_of(request).token)
+        try:
+            result = await take(tenant, records, caller_of(request).token)
+        except TooMuchError as error:
+            raise Problem(422, str(error)) from error
     state_of(request.scope)["log"].update(
         rows=len(records), accepted=result.accepted, duplicates=result.duplicates, rejected=len(result.rejected)
     )

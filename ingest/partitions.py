@@ -46,8 +46,9 @@ def oldest_taken(tenant: Tenant, now: datetime) -> datetime:
     return max(tenant.pruned_before or EPOCH, now - timedelta(days=days) if days else EPOCH)
 
 
-async def drop_old_months(tenant: Tenant, now: datetime) -> list[str]:
-    """Drops the months of which no event is taken any more; no report changes by it. Returns their tables.
+async def prune_tenant(tenant: Tenant, now: datetime) -> list[str]:
+    """Drops the months of which no event is taken any more, and the log of calls of that age; no report changes by it.
+    Returns the months' tables.
 
     First the tenant remembers what it has forgotten, and every worker hears of it, whatever its own setting is.
     """
@@ -63,6 +64,14 @@ async def drop_old_months(tenant: Tenant, now: datetime) -> list[str]:
             await asyncio.sleep(TRUSTED_FOR)
         for name in names:
             await db.execute(f"DROP TABLE {name}")
+        # All but the last call, whose time every report tells.
+        await db.execute(
+            f"""
+            DELETE FROM {tenant.schema}.intake
+            WHERE received_at < $1 AND received_at < (SELECT max(received_at) FROM {tenant.schema}.intake)
+            """,
+            midnight(oldest),
+        )
     return names
 
 

@@ -10,7 +10,8 @@ from litestar import Controller, HttpMethod, Request, Response, route
 from litestar.response import Stream
 
 from auth.callers import caller_of, requires
-from database.pool import connection
+from database.pool import Share, connection
+from instants import iso
 from reporting import filters
 from reporting.filters import Filter, read_filter
 from reporting.freshness import Freshness, freshness
@@ -30,6 +31,8 @@ VARY = {"Vary": "Authorization, Accept-Encoding"}  # said by the compressor, whe
 MOST_FILTER = 16_384  # bytes of a filter in the body
 
 
+_reports = Share("reporting", max(1, settings.database_pool // 3))
+
 Writer = Callable[[Call, "Report", Query, Freshness], Awaitable[Response[Any]]]
 
 
@@ -48,8 +51,7 @@ SINGULAR = Report("singular", filters.SINGULAR, singular, SingularItem, lambda: 
 
 
 def singular_document(now: datetime) -> tuple[bytes, bytes]:
-    generated_at = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return f'{{"data":{{"generatedAt":"{generated_at}","items":['.encode(), b"]}}"
+    return f'{{"data":{{"generatedAt":"{iso(now, "milliseconds")}","items":['.encode(), b"]}}"
 
 
 class CostReportController(Controller):
@@ -93,10 +95,11 @@ async def respond(request: Call, report: Report, write: Writer) -> Response[Any]
 async def fresh_response(request: Call, report: Report, filter_: Filter, write: Writer) -> Response[Any]:
     tenant, advertiser = current_tenant(), caller_of(request).advertiser
     assert advertiser is not None, "the guard's scope belongs to advertisers' tokens"
-    fresh = await freshness(tenant, advertiser, report.name, filter_)
-    if fresh.is_known_to(request):
-        return Response(None, status_code=304, headers={**fresh.headers, **VARY})
-    return await write(request, report, report.query(tenant.schema, advertiser, filter_), fresh)
+    async with _reports.turn(owner(request)):
+        fresh = await freshness(tenant, advertiser, report.name, filter_)
+        if fresh.is_known_to(request):
+            return Response(None, status_code=304, headers={**fresh.headers, **VARY})
+        return await write(request, report, report.query(tenant.schema, advertiser, filter_), fresh)
 
 
 async def json_response(request: Call, report: Report, query: Query, fresh: Freshness) -> Response[Any]:

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request
 
-from instants import parse_instant, quarter_of
+from instants import iso, parse_instant, quarter_of
 from web.problems import FieldError, Problem, invalid
 from web.requests import header
 
@@ -166,7 +166,3 @@ def read_uuid(text: str) -> UUID:
         return msgspec.convert(text, UUID)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise ValueError(f"{text!r} is not a UUID") from error
-
-
-def iso(instant: datetime) -> str:
-    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -8,7 +8,8 @@ import msgspec
 from litestar import Request
 
 from database.pool import connection
-from reporting.filters import Filter, iso
+from instants import iso
+from reporting.filters import Filter
 from reporting.queries import validators
 from settings import settings
 from tenants.current import Tenant
@@ -16,8 +17,9 @@ from web.requests import header
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """Read before the report itself. So the report may contain more than `through` says, never less; and if it
-    contains a change that the ETag does not know, the next conditional request is answered in full, never wrongly 304.
+    """Read before the report itself. So the report may contain more than `through` says, and lacks of what came before
+    only calls that were still committing. If it contains a change that the ETag does not know, the next conditional
+    request is answered in full, never wrongly 304.
     """
 
     range: str

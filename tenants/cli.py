@@ -30,7 +30,9 @@ def create(tenant: str, name: str) -> None:
         await lifecycle.create(tenant, name)
 
     run(work)
-    console.print(f"Created {tenant}: https://api.{tenant}.{settings.base_host}/docs")
+    local = settings.base_host == "localhost"
+    origin = f"http://api.{tenant}.localhost:{settings.port}" if local else f"https://api.{tenant}.{settings.base_host}"
+    console.print(f"Created {tenant}: {origin}/docs")
 
 
 @tenants.command("list")

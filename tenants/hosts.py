@@ -4,8 +4,9 @@ import re
 from typing import Literal
 
 import msgspec
+from asyncpg import UndefinedColumnError, UndefinedTableError
 
-from database.pool import connection
+from database.pool import Unavailable, connection
 from settings import settings
 from tenants.changes import memory
 from tenants.current import SLUG, Tenant, schema_of
@@ -37,12 +38,15 @@ def parse_host(header: str) -> Host | None:
 
 async def find_tenant(slug: str) -> Tenant | None:
     """Costs no query for a tenant seen before. Raises `database.pool.Unavailable`."""
+    return await memory.recall(schema_of(slug), None, lambda: load_tenant(slug))
 
-    async def load() -> Tenant | None:
-        async with connection() as db:
-            row = await db.fetchrow(
-                f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = $1", slug, timeout=settings.database_wait
-            )
-        return tenant_of(dict(row)) if row else None
 
-    return await memory.recall(schema_of(slug), None, load)
+async def load_tenant(slug: str) -> Tenant | None:
+    """Straight from the database. Raises `database.pool.Unavailable`, also where that is of another version."""
+    sql = f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = $1"
+    async with connection() as db:
+        try:
+            row = await db.fetchrow(sql, slug, timeout=settings.database_wait)
+        except (UndefinedTableError, UndefinedColumnError) as error:
+            raise Unavailable(f"run  gokart migrate  first: {error}") from error
+    return tenant_of(dict(row)) if row else None

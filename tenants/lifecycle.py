@@ -1,4 +1,4 @@
-"""Creating, suspending, resuming and deleting tenants. Each is one transaction; every worker hears of it at once."""
+"""Creating, suspending, resuming, limiting and deleting tenants. Every worker hears of it at once."""
 
 import asyncio
 import os

@@ -1,7 +1,6 @@
 """The platform's own tables, in schema public. No SQL joins them with a tenant's."""
 
 from piccolo.columns import UUID, ForeignKey, Integer, Real, Serial, Text, Timestamptz, Varchar
-from piccolo.columns.readable import Readable
 from piccolo.table import Table
 
 from tenants.current import Tenant
@@ -12,7 +11,7 @@ class TenantRow(Table, tablename="tenant"):
     slug = Varchar(60, unique=True, help_text="Its label in host names: api.SLUG.<base>.")
     schema = Varchar(63, unique=True)
     name = Varchar(200, help_text="Display name; also the publisher's name for conversions without a partner.")
-    status = Varchar(10, choices=None, default="active", help_text="active or suspended")
+    status = Varchar(10, default="active", help_text="active or suspended")
     created_at = Timestamptz()
     token_rate = Real(null=True, default=None, help_text="Requests a second of a token; null: the platform's.")
     token_burst = Integer(null=True, default=None)
@@ -20,10 +19,6 @@ class TenantRow(Table, tablename="tenant"):
     pruned_before = Timestamptz(null=True, default=None, help_text="Events before this are gone from the ledger.")
     version = Varchar(100, null=True, default=None, help_text="The last migration that its schema has seen.")
     migration_error = Text(null=True, default=None, help_text="Why its last migration failed; null when it did not.")
-
-    @classmethod
-    def get_readable(cls) -> Readable:
-        return Readable("%s", [cls.name])
 
 
 class TenantMigration(Table, tablename="tenant_migration"):

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import msgspec
 
-from auth import keys
+from auth import issuing
 from catalog.tables import Advertiser
 from tenants import lifecycle
 from tenants.current import Tenant, bound_to
@@ -75,7 +75,7 @@ class Place(msgspec.Struct):
         owner = None if scopes == ("ingest",) else advertiser or self.owner
         return run_at(
             self.tenant.slug,
-            lambda: keys.create_key(name="test", scopes=scopes, advertiser=owner, created_by="test", **options),
+            lambda: issuing.create_token(name="test", scopes=scopes, advertiser=owner, created_by="test", **options),
         ).token
 
     def set_advertiser(self, advertiser: UUID, **values: Any) -> None:
@@ -98,11 +98,11 @@ def make_place(http: httpx.Client) -> Place:
                     Advertiser(id=id_, name=name, singular_enabled=True, created_at=datetime.now(UTC))
                 )
             owner_key, rival_key, ingest_key = [
-                await keys.create_key(name="test", scopes=scopes, advertiser=advertiser, created_by="test")
+                await issuing.create_token(name="test", scopes=scopes, advertiser=advertiser, created_by="test")
                 for scopes, advertiser in [
-                    (keys.ADVERTISER_SCOPES, owner),
-                    (keys.ADVERTISER_SCOPES, rival),
-                    ([keys.INGEST], None),
+                    (issuing.ADVERTISER_SCOPES, owner),
+                    (issuing.ADVERTISER_SCOPES, rival),
+                    ([issuing.INGEST], None),
                 ]
             ]
         return Place(tenant, http, owner, owner_key.token, rival, rival_key.token, ingest_key.token)

@@ -10,7 +10,6 @@ from litestar.exceptions import HTTPException
 from starlette.types import Scope, Send
 
 from database.pool import Unavailable
-from errors import GokartError
 from web.clients import ClientGone
 
 PROBLEM_JSON = "application/problem+json"
@@ -76,8 +75,6 @@ def problem_of(error: Exception) -> Problem:
         return Problem(
             503, "The database cannot answer now; try again shortly.", headers={"Retry-After": str(RETRY_AFTER)}
         )
-    if isinstance(error, GokartError):
-        return Problem(422, str(error))
     if isinstance(error, ClientGone):
         return Problem(499, "The client went away.", title="Client closed request")
     if isinstance(error, HTTPException) and error.status_code < 500:

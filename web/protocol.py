@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.problems import PROBLEM_JSON, Problem, body_of
 
-LONGEST_HEAD = 2**16  # bytes of request line and headers; its parser has no bound of its own
+LONGEST_HEAD = 2**16  # bytes of request line and headers after the read that they begin in; the parser has no bound
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -15,18 +15,21 @@ class BoundedHttp(HttpToolsProtocol):
 
     head = 0
     in_head = True
+    begun = False
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.head, self.in_head = 0, True
+        self.in_head = self.begun = True
 
     def on_headers_complete(self) -> None:
         self.in_head = False
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
+        self.begun = False
         super().data_received(data)
-        self.head += len(data)
+        # Where in `data` a head begins is not known: what comes with its beginning is not counted.
+        self.head = 0 if self.begun else self.head + len(data)
         if self.in_head and self.head > LONGEST_HEAD and not self.transport.is_closing():
             self.refuse(431, f"The request line and headers have more than {LONGEST_HEAD} bytes.")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from auth import keys
+from auth import issuing
 from auth.tables import ApiToken
 from auth.tokens import digest, mint
 from catalog.tables import Advertiser
@@ -117,4 +117,4 @@ def id_of(place: Place, token: str) -> int:
 
 def revoke(place: Place, token: str) -> None:
     id_ = id_of(place, token)
-    run_at(place.tenant.slug, lambda: keys.revoke_key(id_))
+    run_at(place.tenant.slug, lambda: issuing.revoke_token(id_))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from auth import keys
+from auth import issuing
 from auth.tokens import BASE62, Minted, hint, is_well_formed, mint
 from errors import GokartError
 from terminal import run_at
@@ -30,9 +30,9 @@ def status(place: Place, token: str) -> int:
     return place.get(JSON, token=token, **MAY).status_code
 
 
-def rotate(place: Place, token: str, grace: timedelta = keys.DEFAULT_GRACE) -> Minted:
+def rotate(place: Place, token: str, grace: timedelta = issuing.DEFAULT_GRACE) -> Minted:
     old = id_of(place, token)
-    return run_at(place.tenant.slug, lambda: keys.rotate_key(old, created_by="test", grace=grace))
+    return run_at(place.tenant.slug, lambda: issuing.rotate_token(old, created_by="test", grace=grace))
 
 
 # What they look like
@@ -275,7 +275,7 @@ def test_a_token_works_from_its_networks_alone(place: Place, networks: list[str]
 def test_a_token_that_makes_no_sense_is_not_made(place: Place, options: dict[str, object], says: str) -> None:
     wanted = {"name": "test", "scopes": ["cost-report"], "advertiser": place.owner, "created_by": "test"} | options
     with pytest.raises(GokartError, match=re.escape(says)):
-        run_at(place.tenant.slug, lambda: keys.create_key(**wanted))  # type: ignore[arg-type]
+        run_at(place.tenant.slug, lambda: issuing.create_token(**wanted))  # type: ignore[arg-type]
 
 
 def test_a_token_is_of_an_advertiser_of_its_own_tenant(place: Place, other_place: Place) -> None:
@@ -286,8 +286,8 @@ def test_a_token_is_of_an_advertiser_of_its_own_tenant(place: Place, other_place
 def test_a_token_of_another_tenant_is_neither_rotated_nor_revoked(place: Place, other_place: Place) -> None:
     unknown = id_of(place, place.make_key("cost-report")) + 1_000
     for work in (
-        lambda: keys.rotate_key(unknown, created_by="test"),
-        lambda: keys.revoke_key(unknown),
+        lambda: issuing.rotate_token(unknown, created_by="test"),
+        lambda: issuing.revoke_token(unknown),
     ):
         with pytest.raises(GokartError, match=f"at {other_place.tenant.slug}"):
             run_at(other_place.tenant.slug, work)

@@ -21,9 +21,9 @@ def test_pruning_the_ledger_changes_no_report(place: Place) -> None:
     everything = {"date_from": "1970-01-01", "date_to": "2100-01-01"}
     before = place.report(**everything)
     said = run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
-    assert said.startswith("Dropped 2 months")
+    assert said.count("event_") == 2
     assert place.report(**everything) == before
-    assert run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "Nothing is that old."
+    assert run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "No month is that old."
 
 
 def test_what_was_pruned_never_counts_again_whatever_the_setting_is_now(place: Place) -> None:

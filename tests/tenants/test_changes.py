@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from auth import keys
+from auth import issuing
 from auth.tokens import mint
 from tenants import lifecycle
 from tenants.changes import Memory
@@ -132,7 +132,7 @@ def delete(place: Place) -> None:
 
 def rotate_without_grace(place: Place) -> None:
     old = id_of(place, place.owner_token)
-    run_at(place.tenant.slug, lambda: keys.rotate_key(old, created_by="test", grace=timedelta(0)))
+    run_at(place.tenant.slug, lambda: issuing.rotate_token(old, created_by="test", grace=timedelta(0)))
 
 
 CHANGES: dict[str, tuple[Callable[[Place], None], int]] = {

@@ -20,6 +20,7 @@ import pytest
 import database
 from database.embedded import binary
 from errors import GokartError
+from settings import settings
 from tenants import lifecycle
 from tenants.migrations import latest_version
 from terminal import run
@@ -54,7 +55,7 @@ def test_creating_takes_well_under_a_second() -> None:
 def test_a_new_tenant_is_its_own_first_publisher_and_at_the_latest_version() -> None:
     name = a_name()
     result = gokart("tenants", "create", name, "--name", " Brown Boots ")
-    assert result.stdout == f"Created {name}: https://api.{name}.localhost/docs\n"
+    assert result.stdout == f"Created {name}: http://api.{name}.localhost:{settings.port}/docs\n"
     (row,) = execute("SELECT id, name, status, version FROM tenant WHERE slug = $1", name)
     assert (row["name"], row["status"], row["version"]) == ("Brown Boots", "active", latest_version())
     publishers = execute("SELECT id, name FROM {s}.partner", schema=f"t_{name}")

@@ -21,7 +21,7 @@ DEFAULT_GRACE = timedelta(days=7)
 LONGEST_NAME = 200
 
 
-async def create_key(
+async def create_token(
     *,
     name: str,
     scopes: Iterable[str],
@@ -30,7 +30,7 @@ async def create_key(
     expires_at: datetime | None = None,
     networks: Iterable[str] = (),
 ) -> Minted:
-    """A new key: of an advertiser with its scopes, or of the tenant (advertiser None) with scope `ingest` alone.
+    """A new token: of an advertiser with its scopes, or of the tenant (advertiser None) with scope `ingest` alone.
 
     `networks` are CIDR. Raises GokartError for what makes no sense.
     """
@@ -62,22 +62,22 @@ async def create_key(
     return minted
 
 
-async def rotate_key(key: int, *, created_by: str, grace: timedelta = DEFAULT_GRACE) -> Minted:
-    """A new key like an old one, which goes on working for `grace` (or until it would have expired, if sooner).
+async def rotate_token(token: int, *, created_by: str, grace: timedelta = DEFAULT_GRACE) -> Minted:
+    """A new token like an old one, which goes on working for `grace` (or until it would have expired, if sooner).
 
-    Raises GokartError where the key is unknown, revoked or expired, or has been rotated already: it expires because of
-    that, and so would a second successor.
+    Raises GokartError where the token is unknown, revoked or expired, or has been rotated already: it expires because
+    of that, and so would a second successor.
     """
     now = datetime.now(UTC)
     async with transaction():
-        unrevoked = (ApiToken.id == key) & ApiToken.revoked_at.is_null()
+        unrevoked = (ApiToken.id == token) & ApiToken.revoked_at.is_null()
         old: ApiToken | None = await ApiToken.objects().lock_rows("UPDATE").where(unrevoked).first()
         expires_at: datetime | None = old.expires_at if old else None
         if old is None or (expires_at and expires_at <= now):
-            raise GokartError(f"There is no live token {key} at {current_tenant().slug}.")
-        successor: ApiToken | None = await ApiToken.objects().where(ApiToken.replaces == key).first()
+            raise GokartError(f"There is no live token {token} at {current_tenant().slug}.")
+        successor: ApiToken | None = await ApiToken.objects().where(ApiToken.replaces == token).first()
         if successor is not None:
-            raise GokartError(f"Token {key} has been rotated already: rotate its successor, {successor.id}.")
+            raise GokartError(f"Token {token} has been rotated already: rotate its successor, {successor.id}.")
         minted = mint()
         copied = (
             "advertiser", "name", "scopes", "networks", "rate", "burst", "concurrency", "expires_at",
@@ -85,7 +85,7 @@ async def rotate_key(key: int, *, created_by: str, grace: timedelta = DEFAULT_GR
         await ApiToken.insert(
             ApiToken(
                 **{column: old[column] for column in copied},
-                replaces=key,
+                replaces=token,
                 digest=minted.digest,
                 hint=minted.hint,
                 created_by=created_by,
@@ -93,25 +93,25 @@ async def rotate_key(key: int, *, created_by: str, grace: timedelta = DEFAULT_GR
             )
         )
         until = min(filter(None, [expires_at, now + grace]))
-        await ApiToken.update({ApiToken.expires_at: until}).where(ApiToken.id == key)
+        await ApiToken.update({ApiToken.expires_at: until}).where(ApiToken.id == token)
     return minted
 
 
-async def revoke_key(key: int) -> None:
-    """From now on 401, for ever. Revoking twice is no error; an unknown key is (GokartError)."""
+async def revoke_token(token: int) -> None:
+    """From now on 401, for ever. Revoking twice is no error; an unknown token is (GokartError)."""
     async with transaction():
-        if not await ApiToken.exists().where(ApiToken.id == key):
-            raise GokartError(f"There is no token {key} at {current_tenant().slug}.")
+        if not await ApiToken.exists().where(ApiToken.id == token):
+            raise GokartError(f"There is no token {token} at {current_tenant().slug}.")
         await ApiToken.update({ApiToken.revoked_at: datetime.now(UTC)}).where(
-            (ApiToken.id == key) & ApiToken.revoked_at.is_null()
+            (ApiToken.id == token) & ApiToken.revoked_at.is_null()
         )
 
 
-async def limit_key(key: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
-    """What this key may ask for (see `auth.limits.Limit`); None: what the tenant's may. Raises GokartError."""
+async def limit_token(token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+    """What this token may ask for (see `auth.limits.Limit`); None: what the tenant's may. Raises GokartError."""
     limits: dict[Column | str, Any] = {ApiToken.rate: rate, ApiToken.burst: burst, ApiToken.concurrency: concurrency}
-    if not await ApiToken.update(limits).where(ApiToken.id == key).returning(ApiToken.id):
-        raise GokartError(f"There is no token {key} at {current_tenant().slug}.")
+    if not await ApiToken.update(limits).where(ApiToken.id == token).returning(ApiToken.id):
+        raise GokartError(f"There is no token {token} at {current_tenant().slug}.")
 
 
 def canonical_network(text: str) -> str:
