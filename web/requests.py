@@ -106,6 +106,6 @@ def write_log_line(scope: Scope, state: dict[str, Any], status: int | None, comp
     if error is not None and (status is None or status == 500 or not complete):
         log.error("request", **fields, exc_info=error)
     elif error is not None:
-        log.warning("request", **fields, error=repr(error.__cause__ or error))
+        log.warning("request", **fields, error=repr(error))
     else:
         log.info("request", **fields)

@@ -58,3 +58,10 @@ def test_the_server_starts_while_the_database_is_down(tmp_path: Path) -> None:
     with serving(tmp_path, GOKART_DATABASE_URL=nowhere) as server:
         response = answer(server, "gokart_x")
         assert response.status_code == 503
+
+
+def test_a_database_that_was_never_migrated_is_503(postgres: Postgres, tmp_path: Path) -> None:
+    with serving(tmp_path, GOKART_DATABASE_URL=postgres.start()) as server:
+        assert answer(server, "gokart_x").status_code == 503
+        assert httpx.get(f"{server.url}/readyz").status_code == 503
+        assert "gokart migrate" in server.log.read_text()

@@ -237,7 +237,9 @@ def test_one_who_reads_slowly_keeps_nobody_else_waiting(big: Place, server: Serv
             assert time.monotonic() - started < 2
 
 
-def test_a_lock_that_holds_up_one_tenants_intake_holds_up_no_report(big: Place, other_place: Place) -> None:
+def test_a_lock_that_holds_up_one_tenants_intake_holds_up_nobody_else(
+    big: Place, place: Place, other_place: Place
+) -> None:
     offer = an_offer(other_place)
     other_place.send("offers", [offer])
     other_place.send("events", [an_event(offer["id"])])
@@ -247,8 +249,20 @@ def test_a_lock_that_holds_up_one_tenants_intake_holds_up_no_report(big: Place, 
             until(lambda: len(backends(other_place)) >= 3)
             started = time.monotonic()
             assert big.get(JSON, **YEAR).status_code == 200
+            assert place.send("offers", [an_offer(place)])["accepted"] == 1
             assert time.monotonic() - started < 2
         assert {call.result() for call in calls} == {200}
+
+
+def test_a_lock_that_holds_up_one_advertisers_reports_holds_up_nobody_else(big: Place, other_place: Place) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        with locked(f"{other_place.tenant.schema}.offer"):
+            reports = [pool.submit(other_place.get, JSON, **YEAR) for _ in range(8)]
+            until(lambda: len(backends(other_place)) >= 3)
+            started = time.monotonic()
+            assert big.get(JSON, **YEAR).status_code == 200
+            assert time.monotonic() - started < 2
+        assert {report.result().status_code for report in reports} == {200}
 
 
 def try_to_send(place: Place, offer: str) -> int:

@@ -294,3 +294,10 @@ def test_what_is_no_request_is_refused_like_all_others(server: Server, request_:
     problem = msgspec.json.decode(body)
     assert problem["status"] == status
     assert f"X-Request-Id: {problem['requestId']}".encode() in head
+
+
+def test_a_request_after_a_large_body_is_not_taken_for_a_large_head(server: Server) -> None:
+    body = b" " * 80_000
+    first = b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+    second = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert exchange(server, first + second).count(b"HTTP/1.1 200 OK") == 2
