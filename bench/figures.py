@@ -21,6 +21,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+import click
 import httpx
 import msgspec
 import psutil
@@ -31,7 +32,7 @@ from errors import GokartError
 from reporting.filters import make_filter
 from reporting.queries import singular
 from tenants.current import Tenant
-from terminal import console, run
+from terminal import run
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 5
@@ -59,7 +60,7 @@ def main() -> None:
         server = stack.enter_context(
             serving([sys.executable, str(ROOT / "cli.py"), "serve", "--port", str(OURS)], OURS)
         )
-        console.print(f"Median of {ROUNDS} rounds (lowest to highest), alternating; one server process each.\n")
+        click.echo(f"Median of {ROUNDS} rounds (lowest to highest), alternating; one server process each.\n")
         compare_reports(stack, peers, tenant, reader)
         compare_csv(tenant, reader, server)
         measure_intake(tenant, sender)
@@ -74,14 +75,14 @@ def compare_reports(stack: ExitStack, peers: Path | None, tenant: Tenant, token:
         "a year": lambda: wrk(ours + YEAR, host, token),
     }
     if peers is None:
-        console.print("(The peers are left out: no --peers.)")
+        click.echo("(The peers are left out: no --peers.)")
     else:
         for name, port in start_peers(stack, peers).items():
             contenders[f"a month, {name}"] = peer(port)
     results = alternate(contenders)
     for name, values in results.items():
         ratio = statistics.median(results["a month"]) / statistics.median(values)
-        console.print(f"{name:28} {spread(values)} requests/s   month's is {ratio:.1f} x")
+        click.echo(f"{name:28} {spread(values)} requests/s   month's is {ratio:.1f} x")
 
 
 def peer(port: int) -> Callable[[], float]:
@@ -131,8 +132,8 @@ def compare_csv(tenant: Tenant, token: str, server: psutil.Process) -> None:
     )
     ours, theirs = map(statistics.median, results.values())
     for name, values in results.items():
-        console.print(f"{name:28} {spread([v / 1e6 for v in values])} MB/s")
-    console.print(f"{'':28} {ours / theirs:.2f} x \\copy; the server's highest memory {highest[0] / 2**20:.0f} MB\n")
+        click.echo(f"{name:28} {spread([v / 1e6 for v in values])} MB/s")
+    click.echo(f"{'':28} {ours / theirs:.2f} x \\copy; the server's highest memory {highest[0] / 2**20:.0f} MB\n")
 
 
 def literal(value: object) -> str:
@@ -179,7 +180,7 @@ def measure_intake(tenant: Tenant, token: str) -> None:
         rates["intake of events"].append(EVENTS / (time.perf_counter() - started))
         rates["bare COPY of the rows"].append(asyncio.run(bare_copy(rows)))
     for name, values in rates.items():
-        console.print(f"{name:28} {spread(values)} a second")
+        click.echo(f"{name:28} {spread(values)} a second")
 
 
 def make_events() -> tuple[list[bytes], list[tuple[object, ...]]]:
