@@ -222,14 +222,11 @@ def test_a_report_that_takes_too_long_is_503_and_its_query_stops(
 
 def test_one_who_reads_slowly_keeps_nobody_else_waiting(big: Place, server: Server) -> None:
     """Not even with as many requests as a token may have under way, on every server process."""
-    headers = {"Host": big.host, "Authorization": f"ApiToken {big.owner_token}", "Accept-Encoding": "identity"}
-    request = f"GET {SINGULAR_CSV}?date_from=2024-01-01&date_to=2024-12-31 HTTP/1.1\r\n"
-    request += "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
     with ExitStack() as stack:
         for _ in range(8):
             slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            slow.sendall(request.encode())
+            slow.sendall(request_of(big, SINGULAR_CSV))
         until(lambda: len(backends(big)) >= 2)
         for path in (CSV, SINGULAR_CSV, JSON):
             started = time.monotonic()
@@ -268,6 +265,32 @@ def test_a_lock_that_holds_up_one_advertisers_reports_holds_up_nobody_else(big: 
 def try_to_send(place: Place, offer: str) -> int:
     body = [an_event(offer)]
     return place.request("POST", "/api/v1/ingest/events", token=place.ingest_token, json=body).status_code
+
+
+@pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
+def test_a_client_that_stops_reading_is_given_up(big: Place, impatient: httpx.Client, path: str) -> None:
+    port = httpx.URL(impatient.base_url).port
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(request_of(big, path))
+        until(lambda: bool(held(big)))
+        until(lambda: not held(big))
+
+
+def held(place: Place) -> list[asyncpg.Record]:
+    """Of the database's processes, those that are held by a stream of this tenant's Singular report, busy or not."""
+    sql = """
+        SELECT pid FROM pg_stat_activity
+        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1 AND query NOT LIKE '%LIMIT 2001%'
+    """
+    return database(sql, f"%{place.tenant.schema}%ORDER BY f.day%")
+
+
+def request_of(place: Place, path: str) -> bytes:
+    """The owner's request for a year, as it goes over the wire."""
+    headers = {"Host": place.host, "Authorization": f"ApiToken {place.owner_token}", "Accept-Encoding": "identity"}
+    lines = [f"GET {path}?date_from=2024-01-01&date_to=2024-12-31 HTTP/1.1"]
+    return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 
 
 def test_pandas_and_duckdb_read_the_csv(big: Place, tmp_path: Path) -> None:
