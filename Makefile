@@ -5,7 +5,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-
 	--custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL = help
-.PHONY: help demo serve test bench lint format lock env
+.PHONY: help demo serve test curl bench lint format lock env
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ demo: env ## Fill a demo with a year of data, print its URLs, tokens and curl li
 serve: env ## Serve what is there
 	@./gokart serve
 
-test: lint ## Lint, check types, and run all tests on a real PostgreSQL
+test: curl lint ## Lint, check types, and run all tests on a real PostgreSQL
 	$(BIN)/python -m pytest -n 2
 
 bench: .venv/development ## Measure reports, CSV and intake; PEERS=folder adds the peers
@@ -27,6 +27,10 @@ lint: .venv/development ## Check style, types and the Dockerfile
 	$(BIN)/ruff format --check
 	$(BIN)/mypy .
 	$(BIN)/hadolint Dockerfile
+
+curl: # the tests pull reports with it, as people do
+	@command -v curl >/dev/null || { echo "The tests need curl. On Debian and Ubuntu, type:" >&2; \
+		echo "  sudo apt install curl" >&2; exit 1; }
 
 format: .venv/development ## Put the code into the house's form
 	$(BIN)/ruff check --fix-only
