@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from litestar import HttpMethod, Litestar, route
+from litestar import Litestar, route
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware, add_compress_type
 
@@ -19,19 +19,19 @@ from tenants.routing import ByHost
 from web.logs import configure_logs
 from web.problems import handle
 from web.proxies import Proxies
-from web.requests import Requests
+from web.requests import READ, Requests
 
 configure_logs()
 add_compress_type("text/csv")
 
 
-@route("/healthz", http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in_schema=False)
+@route("/healthz", http_method=READ, include_in_schema=False)
 async def healthz() -> dict[str, str]:
     """This process answers."""
     return {"status": "ok"}
 
 
-@route("/readyz", http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in_schema=False)
+@route("/readyz", http_method=READ, include_in_schema=False)
 async def readyz() -> dict[str, str]:
     """This process can use its database (else 503)."""
     await load_tenant("")

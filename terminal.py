@@ -6,14 +6,12 @@ from getpass import getuser
 from typing import TypeVar
 
 import click
-from asyncpg import UndefinedColumnError, UndefinedTableError
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from database.pool import open_pool
-from errors import GokartError
+from database.pool import OUTDATED, Outdated, open_pool
 from tenants.current import bound_to
 from tenants.lifecycle import find
 
@@ -30,8 +28,8 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(whole())
-    except (UndefinedTableError, UndefinedColumnError) as error:
-        raise GokartError(f"The database is not at this version ({error}): run  gokart migrate  first.") from error
+    except OUTDATED as error:
+        raise Outdated(error) from error
 
 
 def run_at(slug: str, work: Callable[[], Awaitable[T]]) -> T:

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from litestar import Controller, HttpMethod, MediaType, Request, Response, route
+from litestar import Controller, MediaType, Response, route
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from apidocs.document import document
 from apidocs.pages import ASSETS, TEXT_PAGES, TRY_IT, text_page
-
-Call = Request[Any, Any, Any]
-READ = [HttpMethod.GET, HttpMethod.HEAD]
+from web.requests import READ, Call
 
 PAGE_HEADERS = {
     # Swagger UI's style sheet has its icons in it, as data.

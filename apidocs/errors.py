@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from apidocs.parts import RATE_LIMITS, Json, exactly, headers, schema
+from ingest.bodies import not_json
 from ingest.rollups import TooMuchError
 from web.problems import PROBLEM_JSON, FieldError, Problem, body_of, invalid
 
@@ -70,12 +71,7 @@ RESPONSES: Json = {
     "NotJson": failure(
         "The body is not JSON, or not of the encoding that `Content-Encoding` says. Nothing of it was taken.",
         {
-            "json": Problem(
-                400,
-                "The body is not JSON: it is neither an object nor an array, nor objects in lines",
-                errors=[FieldError("body", "is not JSON: it is neither an object nor an array, nor objects in lines")],
-                title="Bad Request",
-            )
+            "json": not_json("it is neither an object nor an array, nor objects in lines"),
         },
         RATE_LIMITS,
     ),

@@ -140,13 +140,13 @@ def literal(value: object) -> str:
     return "NULL" if value is None else f"'{value}'"
 
 
+def headers_of(tenant: Tenant, token: str) -> dict[str, str]:
+    return {"Host": f"api.{tenant.slug}.localhost", "Authorization": f"ApiToken {token}"}
+
+
 def download(tenant: Tenant, token: str, server: psutil.Process, highest: list[int]) -> float:
     """Bytes a second."""
-    headers = {
-        "Host": f"api.{tenant.slug}.localhost",
-        "Authorization": f"ApiToken {token}",
-        "Accept-Encoding": "identity",
-    }
+    headers = {**headers_of(tenant, token), "Accept-Encoding": "identity"}
     address = f"http://127.0.0.1:{OURS}/api/v1/integrations/cost-report/singular/csv?{YEAR}"
     started, size = time.perf_counter(), 0
     with httpx.stream("GET", address, headers=headers, timeout=60) as response:
@@ -165,16 +165,12 @@ def copy(sql: str) -> float:
 
 def measure_intake(tenant: Tenant, token: str) -> None:
     """Views and clicks over HTTP, exactly once, in NDJSON of 5,000, by one sender; beside a bare COPY of the rows."""
-    rates = {"intake of events": [], "bare COPY of the rows": []}  # type: dict[str, list[float]]
+    rates: dict[str, list[float]] = {"intake of events": [], "bare COPY of the rows": []}
     for _ in range(3):
         bodies, rows = make_events()
         started = time.perf_counter()
         with httpx.Client(base_url=f"http://127.0.0.1:{OURS}", timeout=60) as client:
-            headers = {
-                "Host": f"api.{tenant.slug}.localhost",
-                "Authorization": f"ApiToken {token}",
-                "Content-Type": "application/x-ndjson",
-            }
+            headers = {**headers_of(tenant, token), "Content-Type": "application/x-ndjson"}
             for body in bodies:
                 client.post("/api/v1/ingest/events", content=body, headers=headers).raise_for_status()
         rates["intake of events"].append(EVENTS / (time.perf_counter() - started))

@@ -25,6 +25,16 @@ class Unavailable(GokartError):
     """The database is unreachable, overloaded, or cancelled a query that took too long: try again later."""
 
 
+OUTDATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+
+
+class Outdated(Unavailable):
+    """The schema is of another version than the code, as one of OUTDATED tells."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"The database is not at this version ({error}): run  gokart migrate  first.")
+
+
 CANNOT_SERVE = (
     OSError,  # refused, no such socket, and TimeoutError
     asyncpg.PostgresConnectionError,

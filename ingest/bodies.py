@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from io import BytesIO, StringIO
-from typing import Any
 
 import msgspec
-from litestar import Request
-from litestar.exceptions import InternalServerException
 
 from ingest.files import Broken, Scanner
 from ingest.inflating import DAMAGED, inflating
 from ingest.records import NO_JSON
 from settings import settings
-from web.clients import ClientGone
+from web.clients import read_body
 from web.problems import FieldError, Problem
-from web.requests import header
+from web.requests import Call, header
 
 JSON_TYPES = {
     "application/json",
@@ -26,7 +23,7 @@ JSON_TYPES = {
 }
 
 
-async def read_records(request: Request[Any, Any, Any]) -> tuple[bytes, str]:
+async def read_records(request: Call) -> tuple[bytes, str]:
     """The body as sent and its content encoding. Raises Problem 413 or 415."""
     types = header(request.scope, b"content-type")
     if types and types[0].partition(";")[0].strip().lower() not in JSON_TYPES:
@@ -35,10 +32,7 @@ async def read_records(request: Request[Any, Any, Any]) -> tuple[bytes, str]:
     encoding = encodings[0].strip().lower() if encodings else "identity"
     if len(encodings) > 1 or encoding not in {"identity", "gzip", "zstd"}:
         raise Problem(415, "Content-Encoding: send gzip, zstd or none.", headers={"Accept-Encoding": "gzip, zstd"})
-    try:
-        return await request.body(), encoding
-    except InternalServerException as error:  # Litestar's word for a client that leaves in the middle
-        raise ClientGone from error
+    return await read_body(request), encoding
 
 
 def records_of(body: bytes, encoding: str) -> Sequence[bytes]:
@@ -86,7 +80,10 @@ def is_json(text: bytes) -> bool:
 
 
 def not_json(reason: str) -> Problem:
-    message = f"is not JSON: {reason}"
+    return bad_body(f"is not JSON: {reason}")
+
+
+def bad_body(message: str) -> Problem:
     return Problem(400, f"The body {message}", errors=[FieldError("body", message)], title="Bad Request")
 
 
@@ -95,8 +92,7 @@ def inflate(body: bytes, encoding: str) -> bytes:
     try:
         text = inflating(BytesIO(body), encoding).read(settings.intake_inflated + 1)
     except DAMAGED as error:
-        message = f"is not {encoding}, as Content-Encoding says: {error}"
-        raise Problem(400, f"The body {message}", errors=[FieldError("body", message)], title="Bad Request") from error
+        raise bad_body(f"is not {encoding}, as Content-Encoding says: {error}") from error
     if len(text) > settings.intake_inflated:
         raise Problem(413, f"The body inflates to more than {settings.intake_inflated} bytes; send it in parts.")
     return text

@@ -3,9 +3,8 @@
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from litestar import Controller, Request, post, put
+from litestar import Controller, post, put
 
 from auth.callers import caller_of, requires
 from database.pool import Share
@@ -18,10 +17,7 @@ from ingest.rollups import TooMuchError
 from settings import settings
 from tenants.current import Tenant, current_tenant
 from web.problems import Problem
-from web.requests import state_of
-
-Call = Request[Any, Any, Any]
-
+from web.requests import Call, state_of
 
 _calls = Share("intake", max(1, settings.database_pool // 2))
 _calls_of_tenant = Share("intake of one tenant", max(1, settings.database_pool // 3))

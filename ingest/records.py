@@ -212,13 +212,12 @@ def millionths(field: str, revenue: object) -> int:
     value = decimal(revenue)
     if value is None:
         raise RecordError(field, f"{revenue!r} is not a decimal number")
-    if value < 0 or value >= COST_LIMIT:
-        raise RecordError(field, f"{revenue} is not between 0 and 1000000000 (exclusive)")
-    # One step: a product would first be rounded to the context's 28 digits.
-    rounded = value.quantize(MILLIONTH, ROUND_HALF_EVEN)
-    if rounded >= COST_LIMIT:
-        raise RecordError(field, f"{revenue} is not between 0 and 1000000000 (exclusive)")
-    return int(rounded.scaleb(6))
+    if 0 <= value < COST_LIMIT:
+        # One step: a product would first be rounded to the context's 28 digits.
+        rounded = value.quantize(MILLIONTH, ROUND_HALF_EVEN)
+        if rounded < COST_LIMIT:
+            return int(rounded.scaleb(6))
+    raise RecordError(field, f"{revenue} is not between 0 and 1000000000 (exclusive)")
 
 
 def decimal(value: object) -> Decimal | None:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, HttpMethod, Request, Response, route
+from litestar import Controller, HttpMethod, Response, route
 from litestar.response import Stream
 
 from auth.callers import caller_of, requires
@@ -21,10 +21,8 @@ from reporting.streams import begun, csv_stream, items, json_stream
 from settings import settings
 from tenants.current import current_tenant
 from web.clients import while_connected
-from web.requests import state_of
+from web.requests import READ, Call, state_of
 
-Call = Request[Any, Any, Any]
-READ = [HttpMethod.GET, HttpMethod.HEAD]
 ROOT = "/api/v1/integrations/cost-report"
 OLD_ROOT = "/api/v1/costReporting/GoKart"
 VARY = {"Vary": "Authorization, Accept-Encoding"}  # said by the compressor, where there is a body

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import msgspec
-from litestar import Request
 
 from instants import iso, parse_instant, quarter_of
+from web.clients import read_body
 from web.problems import FieldError, Problem, invalid
-from web.requests import header
+from web.requests import Call, header
 
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
@@ -42,7 +42,7 @@ class Filter(msgspec.Struct, frozen=True):
     offer: UUID | None
 
 
-async def read_filter(request: Request[Any, Any, Any], names: tuple[str, ...]) -> Filter:
+async def read_filter(request: Call, names: tuple[str, ...]) -> Filter:
     """Of parameters called `names`, matched without case. Raises Problem 400, naming each field that is wrong."""
     given = collect(query_pairs(request), names)
     in_body = collect(await body_pairs(request), names)
@@ -56,15 +56,15 @@ async def read_filter(request: Request[Any, Any, Any], names: tuple[str, ...]) -
     return make_filter(in_body | given)
 
 
-def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
+def query_pairs(request: Call) -> list[tuple[str, Any]]:
     try:
         return parse_qsl(request.scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
     except (UnicodeError, ValueError) as error:
         raise invalid(FieldError("query", "is not a URL-encoded query string in UTF-8")) from error
 
 
-async def body_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
-    body = (await request.body()).strip()
+async def body_pairs(request: Call) -> list[tuple[str, Any]]:
+    body = (await read_body(request)).strip()
     if not body:
         return []
     content_type = header(request.scope, b"content-type")

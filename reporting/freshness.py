@@ -5,7 +5,6 @@ from hashlib import blake2b
 from uuid import UUID
 
 import msgspec
-from litestar import Request
 
 from database.pool import connection
 from instants import iso
@@ -13,7 +12,7 @@ from reporting.filters import Filter
 from reporting.queries import validators
 from settings import settings
 from tenants.current import Tenant
-from web.requests import header
+from web.requests import Call, header
 
 
 class Freshness(msgspec.Struct, frozen=True):
@@ -36,7 +35,7 @@ class Freshness(msgspec.Struct, frozen=True):
             "Vary": "Authorization",
         }
 
-    def is_known_to(self, request: Request) -> bool:  # type: ignore[type-arg]
+    def is_known_to(self, request: Call) -> bool:
         """Whether If-None-Match names this state (or, with *, any)."""
         known = [tag.strip() for value in header(request.scope, b"if-none-match") for tag in value.split(",")]
         return "*" in known or self.etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in known]

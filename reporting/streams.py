@@ -91,15 +91,15 @@ def items(records: list[Any], row: Row) -> bytes:
     return msgspec.json.encode([row.of(record) for record in records])[1:-1]
 
 
-async def begun(stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def begun(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """The same stream, with its first chunk made; raises what that raises."""
-    first = await anext(stream, None)
+    first = await anext(chunks, None)
 
     async def whole() -> AsyncGenerator[bytes, None]:
-        async with aclosing(stream):
+        async with aclosing(chunks):
             if first is not None:
                 yield first
-            async for chunk in stream:
+            async for chunk in chunks:
                 yield chunk
 
     return whole()

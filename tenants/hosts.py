@@ -4,9 +4,8 @@ import re
 from typing import Literal
 
 import msgspec
-from asyncpg import UndefinedColumnError, UndefinedTableError
 
-from database.pool import Unavailable, connection
+from database.pool import OUTDATED, Outdated, connection
 from settings import settings
 from tenants.changes import memory
 from tenants.current import SLUG, Tenant, schema_of
@@ -47,6 +46,6 @@ async def load_tenant(slug: str) -> Tenant | None:
     async with connection() as db:
         try:
             row = await db.fetchrow(sql, slug, timeout=settings.database_wait)
-        except (UndefinedTableError, UndefinedColumnError) as error:
-            raise Unavailable(f"run  gokart migrate  first: {error}") from error
+        except OUTDATED as error:
+            raise Outdated(error) from error
     return tenant_of(dict(row)) if row else None

@@ -19,8 +19,9 @@ from piccolo_conf import DB
 from settings import settings
 from tenants.changes import TRUSTED_FOR
 from tenants.current import Tenant, schema_of
+from tenants.hosts import load_tenant
 from tenants.migrations import run_pending
-from tenants.tables import TENANT_COLUMNS, TenantRow, tenant_of
+from tenants.tables import TenantRow
 
 LONGEST_NAME = 200
 
@@ -52,17 +53,15 @@ async def create(slug: str, name: str) -> Tenant:
 
 async def find(slug: str) -> Tenant:
     """Straight from the database. Raises GokartError where there is no such tenant."""
-    rows = await TenantRow.raw(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = {{}}", slug)
-    if not rows:
+    tenant = await load_tenant(slug)
+    if tenant is None:
         raise GokartError(f"There is no tenant {slug!r}.")
-    return tenant_of(rows[0])
+    return tenant
 
 
 async def set_status(slug: str, status: str) -> None:
     """`suspended`: its hosts answer 403 and nothing is lost; `active`: as before. Raises GokartError."""
-    changed = await TenantRow.update({TenantRow.status: status}).where(TenantRow.slug == slug).returning(TenantRow.id)
-    if not changed:
-        raise GokartError(f"There is no tenant {slug!r}.")
+    await update(slug, {TenantRow.status: status})
 
 
 async def set_limits(slug: str, rate: float | None, burst: int | None, concurrency: int | None) -> None:
@@ -70,12 +69,13 @@ async def set_limits(slug: str, rate: float | None, burst: int | None, concurren
 
     Raises GokartError.
     """
-    limits: dict[Column | str, Any] = {
-        TenantRow.token_rate: rate,
-        TenantRow.token_burst: burst,
-        TenantRow.token_concurrency: concurrency,
-    }
-    if not await TenantRow.update(limits).where(TenantRow.slug == slug).returning(TenantRow.id):
+    await update(
+        slug, {TenantRow.token_rate: rate, TenantRow.token_burst: burst, TenantRow.token_concurrency: concurrency}
+    )
+
+
+async def update(slug: str, values: dict[Column | str, Any]) -> None:
+    if not await TenantRow.update(values).where(TenantRow.slug == slug).returning(TenantRow.id):
         raise GokartError(f"There is no tenant {slug!r}.")
 
 

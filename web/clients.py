@@ -6,12 +6,21 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from litestar import Request
+from litestar.exceptions import InternalServerException
 
 T = TypeVar("T")
 
 
 class ClientGone(Exception):
     """The client closed the connection; nobody reads what is answered now."""
+
+
+async def read_body(request: Request[Any, Any, Any]) -> bytes:
+    """Raises ClientGone, and Litestar's own exception for a body that is too large."""
+    try:
+        return await request.body()
+    except InternalServerException as error:  # Litestar's word for a client that leaves in the middle
+        raise ClientGone from error
 
 
 async def while_connected(request: Request[Any, Any, Any], work: Coroutine[Any, Any, T]) -> T:

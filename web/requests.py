@@ -17,6 +17,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 import structlog
+from litestar import HttpMethod, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.problems import send_problem
@@ -24,6 +25,10 @@ from web.problems import send_problem
 SANE_ID = re.compile(r"(?!.*gokart_)[A-Za-z0-9._-]{1,100}")  # a token sent for an id would be in the log
 
 log = structlog.get_logger("request")
+
+
+Call = Request[Any, Any, Any]
+READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
 def state_of(scope: Mapping[str, Any]) -> dict[str, Any]:

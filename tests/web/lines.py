@@ -10,10 +10,15 @@ from tests.tenants.workers import seconds_until
 
 def line_of(server: Server, response: httpx.Response) -> dict[str, Any]:
     """The one line of a request."""
+    return line_named(server, response.headers["x-request-id"])
+
+
+def line_named(server: Server, request_id: str) -> dict[str, Any]:
+    """The same, where there is no response to take the id from."""
     found: list[dict[str, Any]] = []
 
     def written() -> bool:
-        found[:] = [line for line in server.log_lines() if line.get("request_id") == response.headers["x-request-id"]]
+        found[:] = [line for line in server.log_lines() if line.get("request_id") == request_id]
         return bool(found)
 
     seconds_until(written)

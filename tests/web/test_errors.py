@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -15,7 +16,7 @@ import pytest
 from tests.places import CSV, JSON, MAY, SINGULAR, Place
 from tests.servers import Server, free_port, serving
 from tests.tenants.database import execute, locked
-from tests.web.lines import line_of
+from tests.web.lines import line_named, line_of
 from tests.web.raw import raw
 
 EVENTS = "/api/v1/ingest/events"
@@ -301,3 +302,25 @@ def test_a_request_after_a_large_body_is_not_taken_for_a_large_head(server: Serv
     first = b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
     second = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert exchange(server, first + second).count(b"HTTP/1.1 200 OK") == 2
+
+
+@pytest.mark.parametrize("path", [JSON, EVENTS])
+def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_ours(
+    server: Server, place: Place, path: str
+) -> None:
+    method, token = ("GET", place.owner_token) if path == JSON else ("POST", place.ingest_token)
+    request_id = uuid4().hex
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        f"Host: {place.host}",
+        f"Authorization: ApiToken {token}",
+        f"X-Request-Id: {request_id}",
+        "Content-Type: application/json",
+        "Content-Length: 100",
+        "",
+        "{",
+    ]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+    line = line_named(server, request_id)
+    assert (line["level"], line["status"]) == ("info", 499)
