@@ -4,6 +4,12 @@
 
 FROM python:3.13-slim-trixie AS base
 
+FROM base AS assets
+WORKDIR /assets
+COPY requirements-node.txt assets/package.json assets/package-lock.json ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-node.txt \
+    && npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
 FROM base AS build
 WORKDIR /app
 COPY requirements.txt ./
@@ -11,6 +17,7 @@ RUN python -m venv /app/.venv \
     && /app/.venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt \
     && /app/.venv/bin/pip uninstall --yes pip
 COPY . .
+COPY --from=assets /assets/node_modules assets/node_modules
 RUN .venv/bin/python -m compileall -q -x '\.venv' .
 
 FROM base

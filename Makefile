@@ -4,11 +4,16 @@ BIN = .venv/bin
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(UPGRADE)
 
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+NPM = PATH="$(CURDIR)/$(BIN):$$PATH" && { command -v npm >/dev/null || $(PIP) -r requirements-node.txt; } && cd assets && npm
+QUIETLY = --ignore-scripts --no-audit --no-fund --loglevel=error
+BROWSERS = $(CHROMIUM) chromium chromium-browser google-chrome google-chrome-stable
+
 .DEFAULT_GOAL = help
-.PHONY: help demo serve test curl bench lint format lock env
+.PHONY: help demo serve test curl browser screenshots bench lint format lock env
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: env ## Fill a demo with a year of data, print its URLs, tokens and curl lines, and serve it
 	@./gokart demo
@@ -16,10 +21,13 @@ demo: env ## Fill a demo with a year of data, print its URLs, tokens and curl li
 serve: env ## Serve what is there
 	@./gokart serve
 
-test: curl lint ## Lint, check types, and run all tests on a real PostgreSQL
+test: curl browser lint env ## Lint, check types, and run all tests on a real PostgreSQL and in a real browser
 	$(BIN)/python -m pytest -n 2
 
-bench: .venv/development ## Measure reports, CSV and intake; PEERS=folder adds the peers
+screenshots: browser env .venv/development ## Take pictures of the pages into docs/screenshots
+	$(BIN)/python -m tests.browser.screenshots
+
+bench: env .venv/development ## Measure reports, CSV and intake; PEERS=folder adds the peers
 	$(BIN)/python -m bench.figures $(if $(PEERS),--peers $(PEERS))
 
 lint: .venv/development ## Check style, types and the Dockerfile
@@ -32,15 +40,31 @@ curl: # the tests pull reports with it, as people do
 	@command -v curl >/dev/null || { echo "The tests need curl. On Debian and Ubuntu, type:" >&2; \
 		echo "  sudo apt install curl" >&2; exit 1; }
 
+# A browser can be chosen: make CHROMIUM=/path/to/chromium
+export CHROMIUM
+
+browser: # the tests look at the pages with it, as people do
+	@for name in $(BROWSERS); do if command -v "$$name" >/dev/null; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
+	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null \
+		&& $$as_root apt-get update -qq \
+		&& $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	then exit 0; fi; \
+	echo "The tests need Chromium, or Chrome. On Debian, type:" >&2; \
+	echo "  sudo apt install chromium" >&2; \
+	echo "Elsewhere, install either and name it: make test CHROMIUM=/path/to/it" >&2; exit 1
+
 format: .venv/development ## Put the code into the house's form
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-lock: .venv/development ## Write the locks from pyproject.toml; UPGRADE=--upgrade takes the newest versions
+lock: .venv/development ## Write the locks from pyproject.toml and package.json; UPGRADE=--upgrade takes the newest versions
 	$(COMPILE) --output-file requirements.txt pyproject.toml
 	$(COMPILE) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
+	$(COMPILE) --output-file requirements-node.txt --group node
+	$(NPM) $(if $(UPGRADE),update,install) --package-lock-only $(QUIETLY)
 
-env: .venv/runtime ## Make the environment, .venv, from the lock
+env: .venv/runtime assets/node_modules/installed ## Make the environment from the locks: .venv, assets/node_modules
 
 # The interpreter can be chosen: make PYTHON=/path/to/python3.13
 .venv/runtime: requirements.txt
@@ -55,9 +79,14 @@ env: .venv/runtime ## Make the environment, .venv, from the lock
 	fi; \
 	echo "Making the environment with $$($$python --version) ..."; \
 	$$python -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(PIP) -r requirements.txt
 	@touch $@
 
 .venv/development: requirements-dev.txt .venv/runtime
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# What pages load in the browser. Where there is no npm, the one that comes in a wheel fetches it.
+assets/node_modules/installed: assets/package-lock.json | .venv/runtime
+	@$(NPM) ci $(QUIETLY)
 	@touch $@

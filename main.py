@@ -2,16 +2,26 @@
 
 from typing import cast
 
-from litestar import Litestar, route
+from litestar import Litestar, Router, route
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware, add_compress_type
 
+from accounts.guards import SignInNeeded, to_sign_in
+from admin.app import DESK
 from apidocs.controller import DocsController
 from auth.last_used import writing_uses
 from background import beside
 from database.pool import open_pool
 from ingest.controller import IngestController
+from pages.controller import static
+from pages.forms import MOST_FORM
+from pages.problems import ProblemPages
+from pages.protection import Protected
+from pages.responses import handle as handle_page
+from platform_admin.app import PLATFORM_ADMIN
+from portal.app import PORTAL
 from reporting.controller import CostReportController, SingularController
+from reporting.pulls import writing_pulls
 from settings import settings
 from tenants.changes import listen_for_ever, memory
 from tenants.hosts import load_tenant
@@ -41,12 +51,30 @@ async def readyz() -> dict[str, str]:
 api = Litestar(
     route_handlers=[CostReportController, SingularController, IngestController, DocsController, healthz, readyz],
     exception_handlers={Exception: handle},
-    lifespan=[lambda _: open_pool(), lambda _: beside(listen_for_ever(memory)), lambda _: writing_uses()],
+    lifespan=[
+        lambda _: open_pool(),
+        lambda _: beside(listen_for_ever(memory)),
+        lambda _: writing_uses(),
+        lambda _: writing_pulls(),
+    ],
     request_max_body_size=settings.intake_body,
     openapi_config=None,  # `apidocs` has the document
     logging_config=None,
 )
 
-# Litestar's types of ASGI are its own.
-api_app = cast("ASGIApp", api)
-app = Requests(Proxies(CompressMiddleware(ByHost({"api": api_app}, any_host=api_app))))
+
+def pages(*routers: Router) -> ASGIApp:
+    """An app of pages for browsers."""
+    site = Litestar(
+        route_handlers=[static, *routers],
+        exception_handlers={SignInNeeded: to_sign_in, Exception: handle_page},
+        request_max_body_size=MOST_FORM,
+        openapi_config=None,
+        logging_config=None,
+    )
+    return Protected(cast("ASGIApp", site))
+
+
+api_app = cast("ASGIApp", api)  # Litestar's types of ASGI are its own
+by_host = {"api": api_app, "app": pages(PORTAL, DESK), "admin": pages(PLATFORM_ADMIN)}
+app = Requests(Proxies(CompressMiddleware(ProblemPages(ByHost(by_host, any_host=api_app)))))

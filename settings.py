@@ -4,11 +4,14 @@ Nonsense is refused at start with the variable's name. `docs/settings.md` is the
 """
 
 import os
+from email.headerregistry import Address
+from email.policy import SMTP
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, Self
+from typing import Annotated, Any, Literal, NoReturn, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "GOKART_"
@@ -62,6 +65,13 @@ class Settings(BaseSettings):
         None, ge=32, description="Views and clicks older than this are refused and may be pruned from the ledger."
     )
 
+    smtp_url: SecretStr | None = Field(
+        None, description="smtp://user:password@host:587 (with STARTTLS) or smtps://…:465; without it no mail is sent."
+    )
+    mail_from: str | None = Field(
+        None, validate_default=True, description="Sender of mails, such as noreply@example.com."
+    )
+
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, else JSON."
     )
@@ -79,6 +89,24 @@ class Settings(BaseSettings):
     def is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("should be a postgresql:// URL")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def is_smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not names_mail_server(value.get_secret_value()):
+            raise ValueError(
+                "should be smtp://user:password@host:587 or smtps://…, where %2F stands for / and %40 for @"
+            )
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def is_address(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("smtp_url"):
+            raise ValueError(f"is needed with {PREFIX}SMTP_URL")
+        if value is not None:
+            mail_address(value)
         return value
 
     @classmethod
@@ -99,6 +127,29 @@ class Settings(BaseSettings):
         if unknown:
             refuse(unknown)
         return loaded
+
+
+def names_mail_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    known = parts.scheme in {"smtp", "smtps"} and parts.hostname
+    rest = parts.path or parts.query or parts.fragment
+    return bool(known and not rest and bool(parts.username) == bool(parts.password))
+
+
+def mail_address(text: str) -> Address:
+    """One e-mail address, with a name or without. Raises ValueError."""
+    try:
+        header: Any = SMTP.header_factory("To", text)
+    except IndexError:  # as the parser does at "noreply@"
+        header = None
+    if not header or header.defects or len(header.addresses) != 1 or not text.isprintable():
+        raise ValueError("should be one e-mail address such as noreply@example.com")
+    address: Address = header.addresses[0]
+    return address
 
 
 def refuse(problems: list[str]) -> NoReturn:

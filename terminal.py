@@ -11,7 +11,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from database.actors import Actor, acting_as
 from database.pool import OUTDATED, Outdated, open_pool
+from settings import settings
 from tenants.current import bound_to
 from tenants.lifecycle import find
 
@@ -20,11 +22,15 @@ console = Console()
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """Runs a command's asynchronous part, with the database's pool open. Raises GokartError for an outdated schema."""
+    """Runs a command's asynchronous part as the operator, with the database's pool open.
+
+    Raises GokartError for an outdated schema.
+    """
 
     async def whole() -> T:
-        async with open_pool():
-            return await work()
+        with acting_as(Actor(operator())):
+            async with open_pool():
+                return await work()
 
     try:
         return asyncio.run(whole())
@@ -64,6 +70,12 @@ def limits_told(rate: float | None, burst: int | None, concurrency: int | None, 
 def operator() -> str:
     """Who is at the command line, as it is noted for what they make."""
     return f"cli:{getuser()}"
+
+
+def origin(host: str) -> str:
+    """Where browsers find `host`.<base>: behind a proxy with TLS, unless that is this machine."""
+    local = settings.base_host == "localhost"
+    return f"http://{host}.localhost:{settings.port}" if local else f"https://{host}.{settings.base_host}"
 
 
 def print_table(columns: list[str], rows: list[list[str]], empty: str) -> None:

@@ -20,7 +20,6 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
 class DocsController(Controller):
@@ -45,7 +44,7 @@ class DocsController(Controller):
     def asset(self, name: FromPath[str]) -> Response[bytes]:
         if name not in ASSETS:
             raise NotFoundException
-        return Response(ASSETS[name].content, media_type=ASSETS[name].media_type, headers=ASSET_HEADERS)
+        return ASSETS[name].response()
 
 
 def origin(request: Call) -> str:

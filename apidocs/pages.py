@@ -1,7 +1,6 @@
 """The pages under /docs: Markdown of the folder docs/, made into HTML once, at start; and what they load."""
 
 import re
-from hashlib import blake2b
 from html import escape
 from importlib.resources import files
 from itertools import pairwise
@@ -12,24 +11,14 @@ import msgspec
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from web.assets import Asset
+
 OWN = Path(__file__).parent / "static"
 SWAGGER_UI = files("swagger_ui") / "static"
 TEXTS = Path(__file__).parents[1] / "docs"
 
 DOCUMENTED_ORIGIN = "https://api.TENANT.getgokart.ai"  # in the texts, where a page shows the host that was asked
 SIBLING = re.compile(r"([a-z-]+)\.md(#.*)?")
-
-
-class Asset(msgspec.Struct, frozen=True):
-    """A file that a page loads. Its URL changes with its content, so that it may be kept for ever."""
-
-    name: str
-    content: bytes
-    media_type: str
-
-    @property
-    def url(self) -> str:
-        return f"/docs/static/{self.name}?{blake2b(self.content, digest_size=6).hexdigest()}"
 
 
 ASSETS = {
@@ -41,6 +30,10 @@ ASSETS = {
         (SWAGGER_UI, "swagger-ui-bundle.js", "text/javascript"),
     ]
 }
+
+
+def url(name: str) -> str:
+    return f"/docs/static/{name}?{ASSETS[name].digest}"
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -82,10 +75,10 @@ def layout(path: str, title: str, main: str, head: str = "") -> str:
     here = ' aria-current="page"'
     return LAYOUT.substitute(
         title=escape(title),
-        css=ASSETS["docs.css"].url,
+        css=url("docs.css"),
         head=head,
         links="\n".join(
-            f'<a href="{url}"{here if url == path else ""}>{escape(name)}</a>' for url, name in entries.items()
+            f'<a href="{target}"{here if target == path else ""}>{escape(name)}</a>' for target, name in entries.items()
         ),
         main=main,
     )
@@ -103,7 +96,7 @@ TRY_IT = layout(
     "GoKart API",
     '<div id="try-it"><noscript>This page needs JavaScript; the others, and <a href="/openapi.json">openapi.json</a>, '
     "do not.</noscript></div>",
-    f'<link rel="stylesheet" href="{ASSETS["swagger-ui.css"].url}">\n'
-    f'<script src="{ASSETS["swagger-ui-bundle.js"].url}" defer></script>\n'
-    f'<script src="{ASSETS["try-it.js"].url}" type="module"></script>',
+    f'<link rel="stylesheet" href="{url("swagger-ui.css")}">\n'
+    f'<script src="{url("swagger-ui-bundle.js")}" defer></script>\n'
+    f'<script src="{url("try-it.js")}" type="module"></script>',
 )

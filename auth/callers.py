@@ -1,7 +1,7 @@
 """Who is calling: Authorization header → token → advertiser. Guards for route handlers."""
 
 from datetime import UTC, datetime
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, NoReturn, cast
 from uuid import UUID
 
@@ -18,14 +18,13 @@ from settings import settings
 from tenants.changes import memory
 from tenants.current import Tenant, current_tenant
 from web.problems import Problem
-from web.proxies import Address, address_of
+from web.proxies import Address, address_of, site_of
 from web.requests import header, state_of
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 per_token: Limiter[tuple[UUID, int]] = Limiter("token")
 failures: Limiter[str] = Limiter("failures")
-IPV6_SITE = 64  # bits: one customer has all the addresses of such a network
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -85,11 +84,6 @@ def refuse(address: Address | None) -> NoReturn:
         "Send one header «Authorization: ApiToken {token}» with a live token of this tenant.",
         headers={"WWW-Authenticate": "ApiToken"},
     )
-
-
-def site_of(address: Address | None) -> str:
-    """Whose requests these are taken to be, where no token tells."""
-    return str(ip_network((address, IPV6_SITE), strict=False) if isinstance(address, IPv6Address) else address)
 
 
 def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ class ApiToken(TenantTable):
     rate = Real(null=True, default=None, help_text="Requests a second it may sustain; null: the tenant's.")
     burst = Integer(null=True, default=None)
     concurrency = Integer(null=True, default=None)
-    created_by = Varchar(200)
+    created_by = Varchar(400)
     created_at = Timestamptz()
     expires_at = Timestamptz(null=True, default=None)
     revoked_at = Timestamptz(null=True, default=None)

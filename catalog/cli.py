@@ -8,6 +8,7 @@ import click
 from piccolo.columns import Column
 
 from catalog.tables import Advertiser
+from database.pool import transaction
 from errors import GokartError
 from terminal import console, print_table, run_at
 
@@ -30,9 +31,10 @@ def create(tenant: str, name: str, id_: UUID | None) -> None:
         raise GokartError(f"--name: An advertiser's name has 1 to {LONGEST_NAME} characters.")
 
     async def work() -> None:
-        if await Advertiser.exists().where(Advertiser.id == new):
-            raise GokartError(f"There is an advertiser {new} already.")
-        await Advertiser.insert(Advertiser(id=new, name=name.strip(), created_at=datetime.now(UTC)))
+        async with transaction():
+            if await Advertiser.exists().where(Advertiser.id == new):
+                raise GokartError(f"There is an advertiser {new} already.")
+            await Advertiser.insert(Advertiser(id=new, name=name.strip(), created_at=datetime.now(UTC)))
 
     run_at(tenant, work)
     click.echo(new)
@@ -66,9 +68,10 @@ def set_(tenant: str, advertiser: UUID, singular: bool | None, paused: bool | No
         raise click.UsageError("Say what to change: --singular, --no-singular, --paused or --active.")
 
     async def work() -> None:
-        changed = await Advertiser.update(values).where(Advertiser.id == advertiser).returning(Advertiser.id)
-        if not changed:
-            raise GokartError(f"There is no advertiser {advertiser} at {tenant}.")
+        async with transaction():
+            changed = await Advertiser.update(values).where(Advertiser.id == advertiser).returning(Advertiser.id)
+            if not changed:
+                raise GokartError(f"There is no advertiser {advertiser} at {tenant}.")
 
     run_at(tenant, work)
     console.print("Changed.")

@@ -12,6 +12,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from piccolo.engine.postgres import PostgresTransaction
 
+from database.actors import current_actor
 from errors import GokartError
 from piccolo_conf import DB
 from settings import settings
@@ -86,13 +87,28 @@ async def connection(work: Literal["call", "stream"] = "call") -> AsyncIterator[
 async def transaction() -> AsyncIterator[Connection]:
     """One transaction for the block, in which Piccolo's queries run too; its connection for what they cannot say.
 
+    What it changes is noted in the audit log as the current actor's. One within another is a part of it, and acts as
+    it does: what it did is undone where it fails, and both are done, or neither, where it succeeds.
+
     Piccolo's own context manager keeps the connection, and its place in the task, where the connection is lost.
     """
+    outer = DB.current_transaction.get()
+    if isinstance(outer, PostgresTransaction):
+        async with outer.connection.transaction():
+            yield outer.connection
+        return
     async with connection() as taken, taken.transaction():
         piccolo = PostgresTransaction(DB)
         piccolo.connection = taken
         token = DB.current_transaction.set(piccolo)
+        actor = current_actor()
         try:
+            if actor:
+                await taken.execute(
+                    "SELECT set_config('gokart.actor', $1, true), set_config('gokart.address', $2, true)",
+                    actor.name,
+                    str(actor.address or ""),
+                )
             yield taken
         finally:
             DB.current_transaction.reset(token)

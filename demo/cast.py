@@ -1,4 +1,7 @@
-"""Who there is in the demo: two tenants, their advertisers with their offers, and their partners."""
+"""Who there is in the demo: two tenants, their advertisers with their offers, and their partners.
+
+Three offers lack, or have wrong, what Singular reads, as offers do.
+"""
 
 from decimal import Decimal
 from random import Random
@@ -9,10 +12,36 @@ import msgspec
 NAMESPACE = UUID("9b0e3c52-7f0d-5c55-8a53-5b0a6e3f4d10")
 
 
+class Company(msgspec.Struct, frozen=True):
+    """What is recorded of an advertiser. Its mail goes to `domain`; `asks` says that it has asked for Singular."""
+
+    name: str
+    domain: str
+    contact: str
+    phone: str
+    legal_name: str
+    address: str
+    tax_id: str
+    currency: str = "USD"
+    singular: bool = True
+    asks: bool = False
+
+    @property
+    def contact_email(self) -> str:
+        return f"{self.contact.lower().replace(' ', '.')}@{self.domain}"
+
+    @property
+    def billing_email(self) -> str:
+        return f"accounts@{self.domain}"
+
+
 class Advertiser(msgspec.Struct, frozen=True):
     id: UUID
-    name: str
-    singular: bool
+    company: Company
+
+    @property
+    def name(self) -> str:
+        return self.company.name
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -21,7 +50,7 @@ class Offer(msgspec.Struct, frozen=True):
     id: UUID
     name: str
     advertiser: Advertiser
-    campaign: str
+    campaign: str | None
     app: str | None
     store: str | None
     os: str
@@ -52,12 +81,10 @@ class Cast(msgspec.Struct, frozen=True):
 
 
 OfferLine = tuple[str, str, str | None, str | None, str, str]  # name, campaign, app, store id, os, payout
+UNTOLD = {"FERN_WEB_ACCOUNT"}  # campaigns whose advertiser has not told what it calls them
 
 
-def cast(
-    slug: str, name: str, views: int, advertisers: dict[tuple[str, bool], list[OfferLine]], partners: list[str]
-) -> Cast:
-    """An advertiser's key is its name and whether Singular is on."""
+def cast(slug: str, name: str, views: int, advertisers: dict[Company, list[OfferLine]], partners: list[str]) -> Cast:
 
     def id_of(kind: str, of: str) -> UUID:
         return uuid5(NAMESPACE, f"{slug}/{kind}/{of}")
@@ -67,8 +94,8 @@ def cast(
         Offer(
             id_of("offer", campaign),
             title,
-            Advertiser(id_of("advertiser", owner), owner, singular),
-            campaign,
+            Advertiser(id_of("advertiser", company.name), company),
+            None if campaign in UNTOLD else campaign,
             app,
             store,
             os,
@@ -76,7 +103,7 @@ def cast(
             clicked=dice.uniform(0.12, 0.28),
             converted=dice.uniform(0.06, 0.22),
         )
-        for (owner, singular), lines in advertisers.items()
+        for company, lines in advertisers.items()
         for title, campaign, app, store, os, payout in lines
     ]
     publishers = [Partner(id_of("partner", partner), partner) for partner in partners]
@@ -92,33 +119,94 @@ def cast(
     return Cast(slug, name, views, offers, publishers, pairs, weights)
 
 
+BROWN_BOOTS = Company(
+    name="Brown Boots",
+    domain="brownboots.example",
+    contact="Maya Okafor",
+    phone="+1 415 555 0134",
+    legal_name="Brown Boots Games, Inc.",
+    address="548 Market Street\nSan Francisco, CA 94104\nUnited States",
+    tax_id="US 94-5550134",
+)
+SPIN_ROYALE = Company(
+    name="Spin Royale",
+    domain="spinroyale.example",
+    contact="Daniel Borg",
+    phone="+356 2555 0117",
+    legal_name="Spin Royale Ltd",
+    address="12 Strait Street\nValletta VLT 1432\nMalta",
+    tax_id="MT 15550117",
+)
+FERNHILL_BANK = Company(
+    name="Fernhill Bank",
+    domain="fernhill.example",
+    contact="Priya Raman",
+    phone="+44 20 7946 0182",
+    legal_name="Fernhill Bank plc",
+    address="3 Fernhill Row\nLondon EC2A 4NE\nUnited Kingdom",
+    tax_id="GB 555 0182 46",
+    currency="GBP",
+)
+PAPER_LANTERN = Company(
+    name="Paper Lantern",
+    domain="paperlantern.example",
+    contact="Jonas Weber",
+    phone="+49 30 5550 0129",
+    legal_name="Paper Lantern GmbH",
+    address="Torstraße 88\n10119 Berlin\nGermany",
+    tax_id="DE 555012999",
+    currency="EUR",
+)
+NORTHWIND = Company(
+    name="Northwind Surveys",
+    domain="northwind.example",
+    contact="Ingrid Dahl",
+    phone="+47 22 55 01 46",
+    legal_name="Northwind Surveys AS",
+    address="Storgata 21\n0184 Oslo\nNorway",
+    tax_id="NO 955 501 46",
+    singular=False,
+    asks=True,
+)
+GREEN_FORK = Company(
+    name="Green Fork",
+    domain="greenfork.example",
+    contact="Chiara Ricci",
+    phone="+39 02 5555 0168",
+    legal_name="Green Fork S.r.l.",
+    address="Via Tortona 31\n20144 Milano\nItaly",
+    tax_id="IT 05550168001",
+    currency="EUR",
+    singular=False,
+)
+
 DEMO = cast(
     "demo",
     "Limestone Digital",
     700,
     {
-        ("Brown Boots", True): [
+        BROWN_BOOTS: [
             ("Kingdom Clash: reach level 20", "KC_IOS_L20_US", "Kingdom Clash", "1463728190", "IOS", "14.5"),
             ("Kingdom Clash: reach level 20", "KC_AND_L20_US", "Kingdom Clash", "com.brownboots", "ANDROID", "11.25"),
-            ("Build your first castle", "KC_AND_CASTLE", "Kingdom Clash", "com.brownboots", "ANDROID", "2.1"),
+            ("Build your first castle", "KC_AND_CASTLE", "Kingdom Clash", None, "ANDROID", "2.1"),
             ("Win 50 puzzles in Gem Garden", "GEM_IOS_50", "Gem Garden", "1519920437", "IOS", "6.75"),
         ],
-        ("Spin Royale", True): [
+        SPIN_ROYALE: [
             ("Spin Royale: first deposit", "SPIN_WEB_FTD", None, None, "WEB", "45"),
             ("Spin Royale: collect 1M coins", "AOS_TEST_2025", "Spin Royale", "com.spinroyale.slots", "ANDROID", "8.4"),
-            ("Spin Royale: collect 1M coins", "SPIN_IOS_1M", "Spin Royale", "1388274650", "IOS", "9.9"),
+            ("Spin Royale: collect 1M coins", "SPIN_IOS_1M", "Spin Royale", "id1388274650", "IOS", "9.9"),
         ],
-        ("Fernhill Bank", True): [
+        FERNHILL_BANK: [
             ("Open a free current account", "FERN_WEB_ACCOUNT", None, None, "WEB", "32"),
             ("Verify your identity in Fernhill", "FERN_AND_KYC", "Fernhill", "com.fernhill.mobile", "ANDROID", "18.35"),
             ("Verify your identity in Fernhill", "FERN_IOS_KYC", "Fernhill", "1601158823", "IOS", "21.2"),
         ],
-        ("Paper Lantern", True): [
+        PAPER_LANTERN: [
             ("Start a free trial of Lantern", "PL_IOS_TRIAL", "Lantern Books", "1274460911", "IOS", "4.8"),
             ("Start a free trial of Lantern", "PL_AND_TRIAL", "Lantern Books", "com.paperlantern", "ANDROID", "3.95"),
             ('Subscribe to Lantern, "Unlimited" plan', "PL_WEB_SUB", None, None, "WEB", "7.333333"),
         ],
-        ("Northwind Surveys", False): [
+        NORTHWIND: [
             ("Answer your first survey", "NW_WEB_FIRST", None, None, "WEB", "0.85"),
             ("Complete your profile, get paid", "NW_WEB_PROFILE", None, None, "WEB", "0.4"),
             ("Five surveys in a week", "NW_AND_FIVE", "Northwind", "org.northwind.surveys", "ANDROID", "3.6"),
@@ -132,11 +220,11 @@ ACME = cast(
     "Acme Rewards",
     120,
     {
-        ("Brown Boots", True): [
+        BROWN_BOOTS: [
             ("Kingdom Clash: reach level 10", "KC_AND_L10_DE", "Kingdom Clash", "com.brownboots", "ANDROID", "5.5"),
             ("Gem Garden: win 20 puzzles", "GEM_AND_20", "Gem Garden", "com.brownboots", "ANDROID", "2.75"),
         ],
-        ("Green Fork", False): [
+        GREEN_FORK: [
             ("Order your first meal kit", "GF_WEB_FIRST", None, None, "WEB", "24"),
             ("Install Green Fork", "GF_IOS_INSTALL", "Green Fork", "1560093345", "IOS", "1.2"),
         ],

@@ -8,7 +8,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from cli import check_free, run_server
 from demo.cast import CASTS
 from demo.filling import fill, make_tenant
-from demo.welcome import Tokens, make_tokens, show
+from demo.keys import make_keys
+from demo.people import make_people
+from demo.welcome import Opened, make_tokens, show
 from errors import GokartError
 from settings import settings
 from tenants.migrations import migrate_platform
@@ -21,7 +23,7 @@ from terminal import console, run
 @click.option("--days", type=click.IntRange(1, 3_650), default=365, show_default=True, help="Length of the history.")
 @click.option("--no-serve", is_flag=True, help="Only make the data, and print what works once the API is served.")
 def demo(host: str | None, port: int | None, days: int, no_serve: bool) -> None:
-    """Fill two tenants with a year of data up to now, print URLs, tokens and curl lines, and serve.
+    """Fill two tenants with a year of data up to now, print URLs, logins, tokens and curl lines, and serve.
 
     The data is made up, the same on every machine; a further run adds what has happened since.
     """
@@ -29,19 +31,18 @@ def demo(host: str | None, port: int | None, days: int, no_serve: bool) -> None:
     if not no_serve:
         check_free(host, port)
     try:
-        tokens = run(lambda: fill_all(timedelta(days=days)))
+        opened = run(lambda: fill_all(timedelta(days=days)))
     except KeyboardInterrupt:
         raise GokartError("Stopped. The next start goes on from here.") from None
-    show(tokens, port)
+    show(opened, port)
     if not no_serve:
         click.echo("Serving. Ctrl-C stops it; nothing is lost.\n")
         run_server(host, port, settings.workers)
 
 
-async def fill_all(length: timedelta) -> dict[str, Tokens]:
-    """The tokens of each tenant."""
+async def fill_all(length: timedelta) -> Opened:
     await migrate_platform()
-    tokens = {}
+    tenants, tokens = [], {}
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[day]}"), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         for cast in CASTS:
@@ -49,5 +50,7 @@ async def fill_all(length: timedelta) -> dict[str, Tokens]:
             tenant = await make_tenant(cast)
             async for day, done, total in fill(tenant, cast, datetime.now(UTC), length):
                 progress.update(bar, day=str(day), completed=done, total=total)
+            await make_keys(tenant, cast, datetime.now(UTC))
             tokens[cast.slug] = await make_tokens(tenant, cast)
-    return tokens
+            tenants.append((tenant, cast))
+    return Opened(tokens, await make_people(tenants))

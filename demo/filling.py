@@ -7,12 +7,12 @@ the first day that is not. What it sends again counts once.
 
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
-from catalog.tables import Advertiser, Offer
-from database.pool import connection
+from catalog.tables import Offer
+from database.pool import connection, transaction
 from demo.cast import Cast
 from demo.history import LONGEST_STORY, Sent, day_of, last_id
 from errors import GokartError
@@ -29,6 +29,7 @@ from tenants.tables import TenantRow
 
 A_DAY = timedelta(days=1)
 
+Take = Callable[[Tenant, list[bytes], datetime, None], Awaitable[Answer]]
 Reached = tuple[date, int, int]  # the day that is in, and how many of how many days are
 
 
@@ -50,14 +51,7 @@ async def make_tenant(cast: Cast) -> Tenant:
 
 
 async def make_catalogue(tenant: Tenant, cast: Cast) -> None:
-    for advertiser in cast.advertisers:
-        row = Advertiser(
-            id=advertiser.id,
-            name=advertiser.name,
-            singular_enabled=advertiser.singular,
-            created_at=datetime.now(UTC),
-        )
-        await Advertiser.insert(row).on_conflict(action="DO NOTHING")
+    await make_advertisers(tenant, cast)
     partners = [{"id": partner.id, "name": partner.name} for partner in cast.partners]
     offers = [
         {
@@ -75,23 +69,49 @@ async def make_catalogue(tenant: Tenant, cast: Cast) -> None:
     checked(await put_offers(tenant, list(map(msgspec.json.encode, offers)), None))
 
 
+async def make_advertisers(tenant: Tenant, cast: Cast) -> None:
+    now = datetime.now(UTC)
+    async with transaction() as db:
+        for advertiser in cast.advertisers:
+            of = advertiser.company
+            await db.execute(
+                f"""
+                INSERT INTO {tenant.schema}.advertiser (id, name, singular_enabled, created_at, contact_name,
+                    contact_email, contact_phone, billing_name, billing_email, billing_address, tax_id, currency,
+                    singular_requested_at, singular_requested_by)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                ON CONFLICT DO NOTHING
+                """,
+                advertiser.id,
+                of.name,
+                of.singular,
+                now,
+                of.contact,
+                of.contact_email,
+                of.phone,
+                of.legal_name,
+                of.billing_email,
+                of.address,
+                of.tax_id,
+                of.currency,
+                now if of.asks else None,
+                of.contact_email if of.asks else None,
+            )
+
+
 async def fill(tenant: Tenant, cast: Cast, now: datetime, length: timedelta) -> AsyncGenerator[Reached, None]:
     """The history begins `length` before the tenant was made, so that it is the same however often a run is repeated.
 
-    Says after each batch how far it has come.
+    Each day is taken in as of its own end: so the days that show as restated are those whose conversions were told of,
+    corrected or rejected days later. Says after each how far it has come.
     """
     days = days_of(tenant, now, length)
     first = await first_unfinished(tenant, cast, days)
-    callbacks: list[Sent] = []
-    events: list[Sent] = []
     for day, told, happened in history(cast, days, first, now):
-        callbacks += told
-        events += happened
-        if len(events) >= BATCH or day == days[-1]:
-            await send(callbacks, lambda records: take_conversions(tenant, records, datetime.now(UTC), None))
-            await send(events, lambda records: take_events(tenant, records, datetime.now(UTC), None))
-            callbacks, events = [], []
-            yield day, (day - days[0]).days + 1, len(days)
+        taken_at = min(now, datetime.combine(day, time.max, UTC))
+        await send(tenant, told, take_conversions, taken_at)
+        await send(tenant, happened, take_events, taken_at)
+        yield day, (day - days[0]).days + 1, len(days)
 
 
 def days_of(tenant: Tenant, now: datetime, length: timedelta) -> list[date]:
@@ -126,9 +146,9 @@ def history(
             yield day, sorted(c for c in told if c.at <= now), [event for event in events if event.at <= now]
 
 
-async def send(records: list[Sent], take: Callable[[list[bytes]], Awaitable[Answer]]) -> None:
+async def send(tenant: Tenant, records: list[Sent], take: Take, at: datetime) -> None:
     for start in range(0, len(records), BATCH):
-        checked(await take([sent.record for sent in records[start : start + BATCH]]))
+        checked(await take(tenant, [sent.record for sent in records[start : start + BATCH]], at, None))
 
 
 def checked(answer: Answer) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 from math import cos, exp, pi
 from random import Random
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from demo.cast import NAMESPACE, Cast, Offer, Partner
+from demo.cast import NAMESPACE, Advertiser, Cast, Offer, Partner
 from ingest.records import MILLIONTH, Event
 
 SEED = 1
@@ -27,6 +28,7 @@ REASONS = (
     "Deposit was charged back",
     "Advertiser could not confirm the event",
 )
+BAD_DAYS = 0.3
 CORRECTIONS = (Decimal("0.5"), Decimal("0.8"), Decimal("0.925"), Decimal("1.1"))
 
 # The longest that a conversion goes on being reported after its click.
@@ -132,30 +134,39 @@ def conversion(
 
 
 def story(dice: Random, offer: Offer, completed_at: datetime) -> Iterator[Step]:
-    """Told at once or days late; held back for review or not; corrected or rejected weeks later, or none of it."""
+    """Told at once, and after a review within the day at most; but of a bad day told days late, held back for days,
+    corrected or rejected weeks later, or none of it.
+    """
 
     def days(least: float, most: float) -> timedelta:
         return timedelta(days=dice.uniform(least, most))
 
+    bad = is_bad(offer.advertiser, completed_at.date())
     at, revenue = completed_at + timedelta(seconds=dice.uniform(1, 8)), offer.payout
-    if dice.random() < 0.05:
+    if bad and dice.random() < 0.18:
         at += days(1, 5)
     if dice.random() < 0.2:
         yield Step(at, "Pending", revenue)
-        at += days(1, 7)
+        at += days(1, 7) if bad else days(0.05, 0.95)
         if dice.random() < 0.15:
             yield Step(at, "Rejected", revenue, dice.choice(REASONS))
             return
     yield Step(at, "Success", revenue)
-    if dice.random() < 0.03:
+    if bad and dice.random() < 0.1:
         at += days(3, 20)
         revenue = (revenue * dice.choice(CORRECTIONS)).quantize(MILLIONTH, ROUND_HALF_EVEN)
         yield Step(at, "Success", revenue)
-    if dice.random() < 0.06:
+    if bad and dice.random() < 0.2:
         at += days(7, 35)
         yield Step(at, "Rejected", revenue, dice.choice(REASONS))
         if dice.random() < 0.1:
             yield Step(at + days(2, 14), "Success", revenue)
+
+
+@cache
+def is_bad(advertiser: Advertiser, day: date) -> bool:
+    """Trouble comes in bursts: a day's conversions are confirmed late and questioned, or stay as they are."""
+    return Random(f"{SEED}/{advertiser.id}/{day}").random() < BAD_DAYS  # noqa: S311 (made-up data)
 
 
 def an_id(dice: Random) -> UUID:

@@ -1,4 +1,4 @@
-"""What `gokart demo` prints: where everything is, tokens, and lines to paste."""
+"""What `gokart demo` prints: where everything is, who signs in there, tokens, and lines to paste."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from auth import issuing
 from auth.tables import ApiToken
 from demo.cast import ACME, DEMO, Cast
 from demo.history import json
+from demo.people import ANNA, KIM, NORA, PLATFORM_STAFF, STAFF_OF, People
 from instants import iso
 from settings import settings
 from tenants.current import Tenant, bound_to
@@ -24,6 +25,13 @@ REPORT = "/api/v1/integrations/cost-report"
 class Tokens(msgspec.Struct, frozen=True):
     advertiser: str
     ingest: str
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What opens the demo until its next start: the tokens of each tenant, and the people."""
+
+    tokens: dict[str, Tokens]
+    people: People
 
 
 async def make_tokens(tenant: Tenant, cast: Cast) -> Tokens:
@@ -43,19 +51,19 @@ async def make_token(scopes: tuple[str, ...] | list[str], advertiser: UUID | Non
     return minted.token
 
 
-def show(tokens: dict[str, Tokens], port: int) -> None:
-    """`tokens` by tenant."""
-    for heading, lines in sections(tokens, port, datetime.now(UTC)):
+def show(opened: Opened, port: int) -> None:
+    for heading, lines in sections(opened, port, datetime.now(UTC)):
         click.secho(f"\n{heading}", bold=True)
         for line in lines:
             click.echo(f"  {line}")
     click.echo()
 
 
-def sections(tokens: dict[str, Tokens], port: int, now: datetime) -> Iterator[tuple[str, list[str]]]:
-    demo, acme = base(DEMO, port), base(ACME, port)
+def sections(opened: Opened, port: int, now: datetime) -> Iterator[tuple[str, list[str]]]:
+    demo, acme, tokens = base(DEMO, port), base(ACME, port), opened.tokens
     yield f"{DEMO.name} (tenant {DEMO.slug})", [f"API    {demo}", f"Docs   {demo}/docs"]
     yield f"{ACME.name} (tenant {ACME.slug})", [f"API    {acme}", f"Docs   {acme}/docs"]
+    yield "Sign in (one password for all, new at each start)", login_lines(opened.people, port)
     yield "Tokens (new at each start, the earlier ones are revoked)", token_lines(tokens)
     mine, ingest = tokens[DEMO.slug].advertiser, tokens[DEMO.slug].ingest
     month = days_until(now, 30)
@@ -66,7 +74,34 @@ def sections(tokens: dict[str, Tokens], port: int, now: datetime) -> Iterator[tu
 
 
 def base(cast: Cast, port: int) -> str:
-    return f"http://api.{cast.slug}.{settings.base_host}:{port}"
+    return url(f"api.{cast.slug}", port)
+
+
+def url(host: str, port: int) -> str:
+    return f"http://{host}.{settings.base_host}:{port}"
+
+
+def login_lines(people: People, port: int) -> list[str]:
+    demo, acme = url(f"app.{DEMO.slug}", port), url(f"app.{ACME.slug}", port)
+    main = [
+        ("advertiser", f"{demo}/", ANNA.email),
+        ("staff", f"{demo}/staff", NORA.email),
+        ("all tables", f"{demo}/admin/", NORA.email),
+        (
+            "platform",
+            f"{url('admin', port)}/",
+            KIM.email if people.platform else "(it has staff of its own)",
+        ),
+        ("another tenant", f"{acme}/", ANNA.email),
+    ]
+    width = max(len(place) for _, place, _ in main)
+    colleagues = STAFF_OF[DEMO.slug] + (PLATFORM_STAFF if people.platform else [])
+    others = [one for one in colleagues if one.joined and one.role != "owner"]
+    return [
+        f"{'password':15} {people.password}",
+        *(f"{what:15} {place:{width}}  {email}" for what, place, email in main),
+        f"{'who may less':15} {', '.join(f'{one.email} ({one.role})' for one in others)}",
+    ]
 
 
 def token_lines(tokens: dict[str, Tokens]) -> list[str]:

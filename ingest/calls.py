@@ -30,13 +30,13 @@ class Answer(msgspec.Struct, frozen=True):
     rejected: list[Reject]
 
 
-def retrying(take: Callable[P, Awaitable[Answer]]) -> Callable[P, Awaitable[Answer]]:
+def retrying(take: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     """Does a call again that PostgreSQL chose to end a deadlock. Locks are taken in order, so that is rare: of three
     catalogues at once, one makes a row that another has read as missing and the third has locked since.
     """
 
     @wraps(take)
-    async def again(*args: P.args, **kwargs: P.kwargs) -> Answer:
+    async def again(*args: P.args, **kwargs: P.kwargs) -> T:
         for _ in range(MOST_TRIES - 1):
             with suppress(DeadlockDetectedError):
                 return await take(*args, **kwargs)
@@ -46,10 +46,17 @@ def retrying(take: Callable[P, Awaitable[Answer]]) -> Callable[P, Awaitable[Answ
 
 
 @asynccontextmanager
-async def taking(db: Connection) -> AsyncIterator[None]:
-    """A call's transaction. It does not wait for ever behind a migration's lock: `database.pool.Unavailable`."""
+async def taking(db: Connection, token: int | None) -> AsyncIterator[None]:
+    """A call's transaction, in the name of its token (None: of files that the command line takes in).
+
+    It does not wait for ever behind a migration's lock: `database.pool.Unavailable`.
+    """
     async with db.transaction():
-        await db.execute(f"SET LOCAL lock_timeout = '{LONGEST_LOCK}s'")
+        await db.execute(
+            "SELECT set_config('lock_timeout', $1, true), set_config('gokart.actor', $2, true)",
+            f"{LONGEST_LOCK}s",
+            f"intake:{'files' if token is None else f'token {token}'}",
+        )
         yield
 
 

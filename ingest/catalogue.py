@@ -17,7 +17,7 @@ async def put_partners(tenant: Tenant, records: Sequence[Record], token: int | N
     """One transaction. Raises `database.pool.Unavailable`."""
     good, rejects = await parse_all(records, lambda record: parse_plain(record, PartnerRecord))
     wanted = {partner.id: partner.name for _, _, partner in good}
-    async with connection() as db, taking(db):
+    async with connection() as db, taking(db, token):
         accepted = len(await put_names(db, f"{tenant.schema}.partner", wanted))
         answer = Answer(accepted, len(good) - accepted, rejects)
         await write_log(db, tenant.schema, "partners", token, answer)
@@ -31,7 +31,7 @@ async def put_offers(tenant: Tenant, records: Sequence[Record], token: int | Non
     Raises `database.pool.Unavailable`.
     """
     good, rejects = await parse_all(records, lambda record: parse_plain(record, OfferRecord))
-    async with connection() as db, taking(db):
+    async with connection() as db, taking(db, token):
         renamed, known = await put_advertisers(db, tenant.schema, [offer for _, _, offer in good])
         nameless = [
             reject(

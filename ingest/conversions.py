@@ -10,7 +10,7 @@ import msgspec
 from database.pool import Connection, connection
 from ingest.calls import Answer, parse_all, reject, retrying, taking, write_log
 from ingest.keys import create_missing, create_offers, keys_of
-from ingest.records import Conversion, Record, RecordError, Reject, parse_conversion
+from ingest.records import Conversion, Record, RecordError, Reject, Status, parse_conversion
 from ingest.rollups import Figures, Pair, apply, columns
 from instants import quarter_of
 from tenants.current import Tenant
@@ -28,11 +28,12 @@ class State(msgspec.Struct, frozen=True):
     cost: int
     offer: int
     partner: int
-    status: str
+    status: Status
     rejection_reason: str | None
     click: UUID | None
 
 
+Change = tuple[State | None, State]  # a conversion's old state, if it was known, and its new one
 History = Mapping[UUID, list[State]]  # of each conversion, what the call's callbacks say, in order of arrival
 
 
@@ -40,11 +41,11 @@ History = Mapping[UUID, list[State]]  # of each conversion, what the call's call
 async def take_conversions(tenant: Tenant, records: Sequence[Record], now: datetime, token: int | None) -> Answer:
     """One transaction: durable, counted exactly once, in the next report. Raises `database.pool.Unavailable`."""
     good, rejects = await parse_all(records, lambda record: parse_conversion(record, now))
-    async with connection() as db, taking(db):
+    async with connection() as db, taking(db, token):
         history, homeless = await resolve(db, tenant, good)
         known = await insert_new(db, tenant.schema, history)
         accepted, deltas = await settle(db, tenant.schema, history, known)
-        await apply(db, tenant.schema, deltas)
+        await apply(db, tenant.schema, deltas, now)
         duplicates = len(good) - len(homeless) - accepted
         answer = Answer(accepted, duplicates, sorted(rejects + homeless, key=lambda r: r.index))
         await write_log(db, tenant.schema, "conversions", token, answer)
@@ -114,8 +115,7 @@ async def settle(db: Connection, schema: str, history: History, known: set[UUID]
     """
     before = await lock(db, schema, known)
     accepted = 0
-    deltas: Deltas = defaultdict(Figures)
-    changed = []
+    changes: list[Change] = []
     for id_, sent in history.items():
         old = before.get(id_)
         latest = old
@@ -123,12 +123,23 @@ async def settle(db: Connection, schema: str, history: History, known: set[UUID]
             if latest is None or state.rank > latest.rank:
                 accepted += 1
                 latest = state
-        if old is not None and latest is not None and latest is not old:
-            count(deltas, old, -1)
-            changed.append(latest)
         if latest is not None and latest is not old:
-            count(deltas, latest, +1)
-    if changed:
+            changes.append((old, latest))
+    return accepted, await change(db, schema, changes)
+
+
+async def change(db: Connection, schema: str, changes: Iterable[Change]) -> Deltas:
+    """Writes the new states of known conversions, whose rows are locked. Returns what all of it adds to the roll-ups,
+    new conversions included, whose old state is None and whose rows are written already.
+    """
+    deltas: Deltas = defaultdict(Figures)
+    rows = []
+    for old, new in changes:
+        if old is not None:
+            count(deltas, old, -1)
+            rows.append(ledger_row(new))
+        count(deltas, new, +1)
+    if rows:
         await db.execute(
             f"""
             UPDATE {schema}.conversion c SET (sent_ticks, callback, occurred_at, cost, offer, partner, status,
@@ -136,17 +147,21 @@ async def settle(db: Connection, schema: str, history: History, known: set[UUID]
                 t.partner, t.status, t.rejection_reason, t.click, now())
             FROM {LEDGER_ROWS} WHERE c.id = t.id
             """,
-            *columns(map(ledger_row, changed)),
+            *columns(rows),
         )
-    return accepted, deltas
+    return deltas
 
 
-async def lock(db: Connection, schema: str, ids: set[UUID]) -> dict[UUID, State]:
+async def lock(db: Connection, schema: str, ids: Iterable[UUID]) -> dict[UUID, State]:
     """These conversions as they are; nobody else changes them before this transaction ends."""
+    return await states(db, schema, ids, "FOR UPDATE")
+
+
+async def states(db: Connection, schema: str, ids: Iterable[UUID], locking: str = "") -> dict[UUID, State]:
     rows = await db.fetch(
         f"""
         SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
-        FROM {schema}.conversion WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+        FROM {schema}.conversion WHERE id = ANY($1::uuid[]) ORDER BY id {locking}
         """,
         list(ids),
     )

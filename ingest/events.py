@@ -27,9 +27,9 @@ async def take_events(tenant: Tenant, records: Sequence[Record], now: datetime, 
     good, rejects = await parse_all(records, parse)
     async with connection() as db:
         await ensure_months(db, tenant, {at.date() for _, _, (_, at) in good})
-        async with taking(db):
+        async with taking(db, token):
             rows, unknown = await resolve(db, tenant, good)
-            accepted = await insert(db, tenant.schema, rows)
+            accepted = await insert(db, tenant.schema, rows, now)
             answer = Answer(accepted, len(rows) - accepted, sorted(rejects + unknown, key=lambda r: r.index))
             await write_log(db, tenant.schema, "events", token, answer)
     return answer
@@ -55,7 +55,7 @@ async def resolve(db: Connection, tenant: Tenant, good: Good) -> tuple[list[tupl
     return rows, unknown
 
 
-async def insert(db: Connection, schema: str, rows: list[tuple[object, ...]]) -> int:
+async def insert(db: Connection, schema: str, rows: list[tuple[object, ...]], now: datetime) -> int:
     """Returns how many events were new. In order of id, so that overlapping calls wait for each other in one order."""
     if not rows:
         return 0
@@ -78,5 +78,5 @@ async def insert(db: Connection, schema: str, rows: list[tuple[object, ...]]) ->
         ((row["offer"], row["partner"]), row["quarter"]): Figures(clicks=row["clicks"], views=row["views"])
         for row in buckets
     }
-    await apply(db, schema, deltas)
+    await apply(db, schema, deltas, now)
     return sum(figures.clicks + figures.views for figures in deltas.values())

@@ -25,7 +25,7 @@ async def ensure_months(db: Connection, tenant: Tenant, days: Iterable[date]) ->
 
 async def make_month(db: Connection, schema: str, month: date) -> None:
     name = f"event_{month:%Y_%m}"
-    async with taking(db):
+    async with taking(db, None):
         await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{schema}.{name}")
         if await db.fetchval("SELECT to_regclass($1)", f"{schema}.{name}"):
             return

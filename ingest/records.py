@@ -21,6 +21,7 @@ DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$")]
+Status = Literal["Pending", "Success", "Rejected"]
 Record = bytes  # a JSON text
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last of what is nested too deeply
 
@@ -78,7 +79,7 @@ class ConversionRecord(msgspec.Struct, rename="camel"):
     """The part of a callback that is read here."""
 
     conversion_id: UUID
-    status: Literal["Pending", "Success", "Rejected"]
+    status: Status
     offer_id: UUID
     offer_name: Name | None = None
     offer_advertiser_id: UUID | None = None
@@ -107,7 +108,7 @@ class Conversion(msgspec.Struct):
 
     id: UUID
     rank: tuple[int, UUID]
-    status: Literal["Pending", "Success", "Rejected"]
+    status: Status
     occurred_at: datetime
     cost: int
     offer: UUID

@@ -35,8 +35,8 @@ NOTHING = Figures()
 LARGEST = 2**63 - 1
 
 
-async def apply(db: Connection, schema: str, deltas: Deltas) -> None:
-    """Adds the deltas to quarters, days and months, and marks the days and months that changed.
+async def apply(db: Connection, schema: str, deltas: Deltas, now: datetime) -> None:
+    """Adds the deltas to quarters, days and months, and marks the days and months that changed, as of `now`.
 
     Every transaction takes its row locks in the order of these tables and, within one, of its key: so two that touch
     the same rows wait for each other but never in a circle.
@@ -51,8 +51,8 @@ async def apply(db: Connection, schema: str, deltas: Deltas) -> None:
     await add_to(db, f"{schema}.by_quarter", "timestamptz", quarters)
     await add_to(db, f"{schema}.by_day", "date", days)
     await add_to(db, f"{schema}.by_month", "date", months)
-    await mark_changed(db, f"{schema}.changed_day", {(offer, day) for (offer, _), day in days})
-    await mark_changed(db, f"{schema}.changed_month", {(offer, month) for (offer, _), month in months})
+    await mark_changed(db, f"{schema}.changed_day", {(offer, day) for (offer, _), day in days}, now)
+    await mark_changed(db, f"{schema}.changed_month", {(offer, month) for (offer, _), month in months}, now)
 
 
 class TooMuchError(GokartError):
@@ -93,17 +93,22 @@ async def upsert(db: Connection, table: str, bucket: str, rows: Mapping[tuple[Pa
     )
 
 
-async def mark_changed(db: Connection, table: str, buckets: Iterable[tuple[int, date]]) -> None:
-    """Versions only rise, in the transaction that changes a figure: the same sum of them means the same figures."""
+async def mark_changed(db: Connection, table: str, buckets: Iterable[tuple[int, date]], now: datetime) -> None:
+    """Versions only rise, in the transaction that changes a figure: the same sum of them means the same figures.
+
+    Of two calls at once, the one that was made earlier may be the last to get here.
+    """
     rows = sorted(buckets)
     if rows:
         await db.execute(
             f"""
             INSERT INTO {table} AS c (offer, bucket, version, changed_at)
-            SELECT *, 1, clock_timestamp() FROM unnest($1::int[], $2::date[])
-            ON CONFLICT (offer, bucket) DO UPDATE SET version = c.version + 1, changed_at = excluded.changed_at
+            SELECT *, 1, $3::timestamptz FROM unnest($1::int[], $2::date[])
+            ON CONFLICT (offer, bucket)
+                DO UPDATE SET version = c.version + 1, changed_at = greatest(c.changed_at, excluded.changed_at)
             """,
             *columns(rows),
+            now,
         )
 
 

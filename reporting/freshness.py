@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from database.pool import connection
+from database.pool import Connection, connection
 from instants import iso
 from reporting.filters import Filter
 from reporting.queries import validators
@@ -43,9 +43,13 @@ class Freshness(msgspec.Struct, frozen=True):
 
 async def freshness(tenant: Tenant, advertiser: UUID, report: str, filter_: Filter) -> Freshness:
     """Of one report of one advertiser. Raises `database.pool.Unavailable`."""
-    query = validators(tenant.schema, advertiser, filter_)
     async with connection() as db:
-        row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
+        return await read_freshness(db, tenant, advertiser, report, filter_)
+
+
+async def read_freshness(db: Connection, tenant: Tenant, advertiser: UUID, report: str, filter_: Filter) -> Freshness:
+    query = validators(tenant.schema, advertiser, filter_)
+    row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     assert row is not None
     told = f"{report} {advertiser} {filter_.range} {filter_.offer} {row['state']} {row['names']}"
     # Weak: compressed or not, it is the same report in other bytes.

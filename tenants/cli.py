@@ -7,16 +7,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from errors import GokartError
-from settings import settings
 from tenants import lifecycle
 from tenants.migrations import Outcome, latest_version, migrate_platform, migrate_tenants
 from tenants.tables import TenantRow
-from terminal import console, limit_options, limits_told, print_table, run
+from terminal import console, limit_options, limits_told, origin, print_table, run
 
 
 @click.group()
 def tenants() -> None:
-    """Create, list, suspend, resume, delete tenants."""
+    """Create, list, rename, suspend, resume, limit, delete tenants."""
 
 
 @tenants.command()
@@ -30,9 +29,7 @@ def create(tenant: str, name: str) -> None:
         await lifecycle.create(tenant, name)
 
     run(work)
-    local = settings.base_host == "localhost"
-    origin = f"http://api.{tenant}.localhost:{settings.port}" if local else f"https://api.{tenant}.{settings.base_host}"
-    console.print(f"Created {tenant}: {origin}/docs")
+    console.print(f"Created {tenant}: {origin(f'api.{tenant}')}/docs")
 
 
 @tenants.command("list")
@@ -59,6 +56,15 @@ def list_() -> None:
         ],
         "There is no tenant yet: gokart tenants create NAME --name 'Display Name'",
     )
+
+
+@tenants.command()
+@click.argument("tenant")
+@click.option("--name", required=True, help="The new display name.")
+def rename(tenant: str, name: str) -> None:
+    """Give TENANT another display name; its hosts stay as they are."""
+    run(lambda: lifecycle.rename(tenant, name))
+    console.print("Changed.")
 
 
 @tenants.command()

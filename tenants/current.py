@@ -64,6 +64,11 @@ def current_tenant() -> Tenant:
     return tenant
 
 
+def bound_tenant() -> Tenant | None:
+    """The same; None where there is none, as on the platform's own host."""
+    return _current.get()
+
+
 @contextmanager
 def bound_to(tenant: Tenant) -> Iterator[None]:
     token = _current.set(tenant)

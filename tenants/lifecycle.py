@@ -32,9 +32,7 @@ async def create(slug: str, name: str) -> Tenant:
         schema = schema_of(slug)
     except ValueError as error:
         raise GokartError(str(error)) from error
-    name = name.strip()
-    if not 1 <= len(name) <= LONGEST_NAME:
-        raise GokartError(f"A tenant's display name has 1 to {LONGEST_NAME} characters.")
+    name = checked_name(name)
     tenant = Tenant(uuid4(), slug, name, suspended=False, created_at=datetime.now(UTC))
     try:
         async with transaction():
@@ -51,6 +49,14 @@ async def create(slug: str, name: str) -> Tenant:
     return tenant
 
 
+def checked_name(name: str) -> str:
+    """Raises GokartError."""
+    name = name.strip()
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise GokartError(f"name: A tenant's display name has 1 to {LONGEST_NAME} characters.")
+    return name
+
+
 async def find(slug: str) -> Tenant:
     """Straight from the database. Raises GokartError where there is no such tenant."""
     tenant = await load_tenant(slug)
@@ -64,6 +70,17 @@ async def set_status(slug: str, status: str) -> None:
     await update(slug, {TenantRow.status: status})
 
 
+async def rename(slug: str, name: str) -> None:
+    """Another display name, in reports too, unless the tenant goes by a name of its own there. Raises GokartError."""
+    name = checked_name(name)
+    tenant = await find(slug)
+    async with transaction() as db:
+        await update(slug, {TenantRow.name: name})
+        await db.execute(
+            f"UPDATE {tenant.schema}.partner SET name = $3 WHERE id = $1 AND name = $2", tenant.id, tenant.name, name
+        )
+
+
 async def set_limits(slug: str, rate: float | None, burst: int | None, concurrency: int | None) -> None:
     """What each of the tenant's tokens may ask for, unless it has limits of its own; None: what the platform's may.
 
@@ -75,8 +92,9 @@ async def set_limits(slug: str, rate: float | None, burst: int | None, concurren
 
 
 async def update(slug: str, values: dict[Column | str, Any]) -> None:
-    if not await TenantRow.update(values).where(TenantRow.slug == slug).returning(TenantRow.id):
-        raise GokartError(f"There is no tenant {slug!r}.")
+    async with transaction():
+        if not await TenantRow.update(values).where(TenantRow.slug == slug).returning(TenantRow.id):
+            raise GokartError(f"There is no tenant {slug!r}.")
 
 
 async def delete(slug: str, *, keep_dump: bool) -> Path | None:

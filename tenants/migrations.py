@@ -82,8 +82,9 @@ async def run_pending(tenant: Tenant) -> int:
     pending = [name for name in sorted(migration_modules()) if name not in seen]
     for name in pending:
         manager = await migration_modules()[name].forwards()
-        with bound_to(tenant), contextlib.redirect_stdout(io.StringIO()):
-            await manager.run()
+        with bound_to(tenant):
+            for step in manager.raw:  # all that these consist of; the manager's own run() would also print
+                await step()
         await TenantMigration.raw("INSERT INTO tenant_migration (tenant, migration) VALUES ({}, {})", tenant.id, name)
     if pending:
         await TenantRow.update({TenantRow.version: max([*seen, *pending]), TenantRow.migration_error: None}).where(

@@ -25,8 +25,11 @@ class ByHost:
             return
         hosts = header(scope, b"host")
         host = parse_host(hosts[0]) if len(hosts) == 1 else None
-        if host is None or host.slug is None or host.kind not in self.apps:
+        if host is None or host.kind not in self.apps:
             raise Problem(404, "There is nothing at this host.")
+        if host.slug is None:
+            await self.apps[host.kind](scope, receive, send)
+            return
         tenant = await find_tenant(host.slug)
         if tenant is None:
             raise Problem(404, "There is nothing at this host.")

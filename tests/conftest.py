@@ -67,3 +67,18 @@ def other_place(http: httpx.Client) -> "Place":
     from tests.places import make_place
 
     return make_place(http)
+
+
+@pytest.fixture(scope="module")
+def module_place(http: httpx.Client) -> "Place":
+    """A tenant that the tests of a module share, for those that change nothing."""
+    from tests.places import make_place
+
+    return make_place(http)
+
+
+@pytest.fixture(scope="module")
+def module_other_place(http: httpx.Client) -> "Place":
+    from tests.places import make_place
+
+    return make_place(http)

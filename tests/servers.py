@@ -32,6 +32,9 @@ class Server(msgspec.Struct):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30)
+
     def log_lines(self) -> list[dict[str, Any]]:
         """The log so far."""
         return [msgspec.json.decode(line) for line in self.log.read_bytes().splitlines() if line.startswith(b"{")]

@@ -62,6 +62,15 @@ def test_the_environment_is_read() -> None:
         ("GOKART_BASE_HOST", "Get GoKart!"),
         ("GOKART_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("GOKART_DATABASE_URL", "mysql://localhost/gokart"),
+        ("GOKART_SMTP_URL", "mail.example.com:587"),
+        ("GOKART_SMTP_URL", "smtp://mail.example.com:many"),
+        ("GOKART_SMTP_URL", "smtp://gokart@mail.example.com"),
+        ("GOKART_SMTP_URL", "smtp://mail.example.com/inbox"),
+        ("GOKART_SMTP_URL", "smtp:///"),
+        ("GOKART_MAIL_FROM", "GoKart"),
+        ("GOKART_MAIL_FROM", "noreply@"),
+        ("GOKART_MAIL_FROM", "noreply@example.com, other@example.com"),
+        ("GOKART_MAIL_FROM", "GoKart <noreply@example.com"),
         ("GOKART_REPORT_TIMEOUT", "-1"),
         ("GOKART_TOKEN_RATE", "nan"),
         ("GOKART_LOG_LEVEL", "loud"),
@@ -81,8 +90,23 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert all(name in errors for name in ("GOKART_PORT", "GOKART_WORKERS", "GOKART_PROT"))
 
 
-def test_a_refusal_does_not_tell_a_secret() -> None:
-    assert "hunter2" not in load("import settings", GOKART_DATABASE_URL="mysql://gokart:hunter2@localhost/x").stderr
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GOKART_DATABASE_URL", "mysql://gokart:hunter2@localhost/x"),
+        ("GOKART_SMTP_URL", "smtp://gokart:hunter2/9@localhost"),
+        ("GOKART_SMTP_URL", "smtp://gokart:[hunter2]@localhost"),
+    ],
+)
+def test_a_refusal_does_not_tell_a_secret(name: str, value: str) -> None:
+    result = load("import settings", **{name: value})
+    assert result.returncode == 1
+    assert "hunter2" not in result.stderr
+
+
+def test_whoever_sends_mail_says_from_whom() -> None:
+    result = load("import settings", GOKART_SMTP_URL="smtp://mail.example.com")
+    assert result.stderr == "Refusing to start:\n  GOKART_MAIL_FROM: Value error, is needed with GOKART_SMTP_URL\n"
 
 
 READ_URL = "from settings import settings; print(settings.database_url.get_secret_value(), settings.database_url)"

@@ -1,7 +1,7 @@
 """Believing X-Forwarded-* from the configured proxies, and from nobody else."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,6 +11,7 @@ from settings import settings
 from web.requests import header
 
 Address = IPv4Address | IPv6Address
+IPV6_SITE = 64  # bits: one customer has all the addresses of such a network
 
 
 class Proxies:
@@ -50,3 +51,8 @@ def address_of(scope: Mapping[str, Any]) -> Address | None:
     except ValueError:
         return None
     return (address.version == 6 and address.ipv4_mapped) or address
+
+
+def site_of(address: Address | None) -> str:
+    """Whose requests these are taken to be, where nothing else tells."""
+    return str(ip_network((address, IPV6_SITE), strict=False) if isinstance(address, IPv6Address) else address)

@@ -5,8 +5,11 @@ State of a request, in scope["state"]:
   log          fields for the request's one log line (tenant, advertiser, rows …); never a token
   headers      response headers that are known before the response is (rate limits)
   at_end       called when the response is over, however it ends
+  status       of the response, once it has begun, else None
+  complete     whether the response has been sent to its end
   error        the exception behind a 5xx
-  caller       whose token it is, once the guard has let it in (`auth.callers`)
+  caller       whose token it is, once the guard knows it (`auth.callers`)
+  range        what a report was asked for (`reporting.filters`), once that has made sense
 """
 
 import re
@@ -66,26 +69,24 @@ class Requests:
         request_id = given[0] if len(given) == 1 and SANE_ID.fullmatch(given[0]) else uuid4().hex
         at_end: list[Callable[[], None]] = []
         state: dict[str, Any] = {"request_id": request_id, "log": {}, "headers": {}, "at_end": at_end}
+        state |= {"status": None, "complete": False}
         scope["state"] = (scope.get("state") or {}) | state
         state = state_of(scope)
-        status: int | None = None
-        complete = False
 
         async def send_on(message: Message) -> None:
-            nonlocal status, complete
             if message["type"] == "http.response.start":
-                status = message["status"]
+                state["status"] = message["status"]
                 extra = {"X-Request-Id": request_id, **state["headers"]}
                 headers = [*message["headers"], *((k.lower().encode(), v.encode()) for k, v in extra.items())]
                 message = {**message, "headers": headers}
             await send(message)
-            complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+            state["complete"] = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         started = perf_counter()
         try:
             await self.app(scope, receive, send_on)
         except Exception as error:  # noqa: BLE001  # of whatever kind: it ends here, as a 500 or a broken connection
-            if status is not None:
+            if state["status"] is not None:
                 state["error"] = error
                 raise BrokenResponseError(request_id) from None
             with suppress(OSError):
@@ -93,11 +94,11 @@ class Requests:
         finally:
             for call in at_end:
                 call()
-            write_log_line(scope, state, status, complete, (perf_counter() - started) * 1000)
+            write_log_line(scope, state, (perf_counter() - started) * 1000)
 
 
-def write_log_line(scope: Scope, state: dict[str, Any], status: int | None, complete: bool, ms: float) -> None:
-    error = state.get("error")
+def write_log_line(scope: Scope, state: dict[str, Any], ms: float) -> None:
+    status, complete, error = state["status"], state["complete"], state.get("error")
     fields = {
         **state["log"],
         "method": scope["method"],

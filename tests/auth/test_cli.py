@@ -89,7 +89,7 @@ def test_what_is_piped_on_is_never_cut(place: Place) -> None:
         (["create", "{}", "--name", "X", "--ingest", "--scope", "singular"], "Give either --advertiser ID"),
         (["create", "{}", "--name", "X", "--advertiser", "Owner"], "'Owner' is not a valid UUID"),
         (["create", "{}", "--name", "X", "--advertiser", "00000000-0000-0000-0000-000000000001"], "There is no 0000"),
-        (["create", "{}", "--name", "", "--ingest"], "name: A token needs one"),
+        (["create", "{}", "--name", "", "--ingest"], "name: 1 to 200 characters"),
         (["create", "{}", "--name", "X", "--ingest", "--network", "10.0.0.1/8"], "is no network such as 203.0.113"),
         (["create", "{}", "--name", "X", "--ingest", "--days", "0"], "0 is not in the range"),
         (["rotate", "{}", "999999"], "There is no live token 999999 at {}."),

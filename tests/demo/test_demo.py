@@ -11,22 +11,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import httpx
 import msgspec
 import pytest
 
+from catalog.singular import flawed_offers
 from catalog.tables import Offer
 from demo import filling, history
 from demo.cast import ACME, DEMO, Cast
 from demo.history import day_of
 from errors import GokartError
+from reporting.periods import Period
+from reporting.summary import summary
 from settings import PROJECT
+from tenants.current import current_tenant
 from terminal import run, run_at
 from tests.places import Place
 from tests.servers import free_port
+from tests.tenants.database import execute
 
 CLI = [sys.executable, str(PROJECT / "cli.py"), "demo"]
 MONDAY = date(2026, 3, 2)
@@ -182,6 +189,68 @@ def test_interrupted_and_run_again_everything_is_there_once(place: Place, cast: 
     assert figures(complete) == expected(place, cast, now)
     fill(cast, now)
     assert report(place, cast).headers["etag"] == complete.headers["etag"]
+
+
+def restatements(cast: Cast, days: list[date], now: datetime) -> set[date]:
+    """The days of the first advertiser's of which something that counts was told when the next day was over, too."""
+    mine = {str(offer.id) for offer in cast.offers if offer.advertiser == cast.advertisers[0]}
+    found = set()
+    for story in callbacks_of({day: day_of(cast, day) for day in days}).values():
+        counted = None
+        for callback in story:
+            conversion = callback["conversion"]
+            day = datetime.fromisoformat(conversion["userCompletedAt"]).date()
+            counts = conversion["revenue"] if conversion["status"] == "Success" else None
+            if counts != counted and callback["at"] <= now and conversion["offerId"] in mine:
+                counted = counts
+                if callback["at"].date() - day >= 2 * A_DAY:
+                    found.add(day)
+    return found
+
+
+def test_the_days_that_were_corrected_later_are_restated_and_no_others(place: Place, cast: Cast) -> None:
+    now = datetime.now(UTC)
+    fill(cast, now - timedelta(days=3))
+    fill(cast, now)
+    days = [(place.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
+    period = Period("custom", days[0], days[-1])
+    seen = run_at(place.tenant.slug, lambda: summary(current_tenant(), cast.advertisers[0].id, period.filter))
+    assert {day.day for day in seen.days if day.restated} == restatements(cast, days, now)
+    assert 0.02 < seen.restated / len(days) < 0.5
+    assert seen.days[-1].provisional(now)
+    assert not seen.days[-1].restated
+
+
+def test_advertisers_have_contacts_and_bills(place: Place, cast: Cast) -> None:
+    run(lambda: filling.make_tenant(cast))
+    rows = execute(
+        "SELECT * FROM {s}.advertiser WHERE id = ANY($1)",
+        [advertiser.id for advertiser in cast.advertisers],
+        schema=place.tenant.schema,
+    )
+    assert len(rows) == len(cast.advertisers)
+    for row in rows:
+        assert row["contact_email"].endswith(".example")
+        assert all(row[name] for name in ("contact_name", "contact_phone", "billing_name", "billing_address", "tax_id"))
+    demos = {advertiser.name: advertiser.company for advertiser in DEMO.advertisers}
+    assert {company.currency for company in demos.values()} == {"USD", "EUR", "GBP"}
+    assert [name for name, company in demos.items() if company.asks] == ["Northwind Surveys"]
+
+
+def test_some_offers_lack_what_singular_reads(place: Place) -> None:
+    run(lambda: filling.make_tenant(msgspec.structs.replace(DEMO, slug=place.tenant.slug, name=place.tenant.name)))
+
+    async def flaws(advertiser: UUID) -> list[str]:
+        return [flaw.field for offer in await flawed_offers(current_tenant(), advertiser) for flaw in offer.flaws]
+
+    found = {a.name: run_at(place.tenant.slug, partial(flaws, a.id)) for a in DEMO.advertisers}
+    assert found == {
+        "Brown Boots": ["store_id"],
+        "Spin Royale": ["store_id"],
+        "Fernhill Bank": ["campaign_name"],
+        "Paper Lantern": [],
+        "Northwind Surveys": [],
+    }
 
 
 def test_a_tenant_of_that_name_that_is_not_the_demos_is_left_alone(place: Place, cast: Cast) -> None:

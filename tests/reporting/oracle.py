@@ -73,6 +73,13 @@ class Oracle:
             row for row in rows if any(row[k] for k in ("totalConversions", "totalClicks", "totalViews", "revenue"))
         ]
 
+    def by_day(self, offer: str | None) -> dict[date, Sums]:
+        sums: dict[date, Sums] = defaultdict(Sums)
+        for offer_id, _, at, one in self.contributions():
+            if offer in {None, offer_id}:
+                add(sums[at.date()], one)
+        return sums
+
     def order(self, offer: str, partner: str) -> tuple[str, str, str, str]:
         return self.offers[offer], self.partners[partner], offer, partner
 

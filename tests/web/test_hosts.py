@@ -50,7 +50,7 @@ def test_case_port_and_a_trailing_dot_do_not_matter(server: Server, place: Place
     "form",
     [
         "", " ", ".", "localhost", "127.0.0.1", "127.0.0.1:8000", "[::1]", "[::1]:8000", "api", "api.localhost",
-        "app.{}.localhost", "admin.localhost", "api.nobody.localhost", "{}.localhost", "api.{}", "x.api.{}.localhost",
+        "app.nobody.localhost", "api.nobody.localhost", "{}.localhost", "api.{}", "x.api.{}.localhost",
         "api.api.{}.localhost", "api..{}.localhost", ".api.{}.localhost", "api.{}.localhost..", "api.{}.localhost.x",
         "api.{}.notlocalhost", "api.{}xlocalhost", "api.{}.localhost:", "api.{}.localhost:x", "api.{}.localhost:123456",
         "api.{}.localhost:80:80", "api.{}.localhost/", "api.{}.localhost@evil.example", "evil@api.{}.localhost",
@@ -67,6 +67,11 @@ def test_what_is_no_tenants_host_is_404(server: Server, place: Place, form: str)
     assert answer.status == 404
     assert answer.json()["title"] == "Not found"
     assert answer.headers["WWW-Authenticate"] is None
+
+
+@pytest.mark.parametrize("host", ["app.{}.localhost", "admin.localhost"])
+def test_the_hosts_of_pages_have_no_api(server: Server, place: Place, host: str) -> None:
+    assert report(server, ("Host", host.format(place.tenant.slug)), token=place.owner_token).status == 404
 
 
 def test_neither_no_host_nor_two_are_a_tenants(server: Server, place: Place, other_place: Place) -> None:

@@ -1,0 +1,135 @@
+"""/staff/corrections: a CSV of conversions with their new status, looked at before it is done.
+
+Between the two the file travels in the page, so that nothing is kept here of what is not done.
+"""
+
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency
+
+from accounts.guards import at_least, signed_in
+from ingest.correction_files import COLUMNS, LARGEST_FILE, MOST_ROWS, CorrectionsError
+from ingest.corrections import ChangedSince, Preview, apply, preview
+from ingest.rollups import TooMuchError
+from pages.forms import form_of
+from pages.rendering import Frame, Notice, page, templates
+from reporting.formats import count, money, signed
+from tenants.current import current_tenant
+from web.problems import Problem
+from web.requests import Call
+
+ROOT = "/staff/corrections"
+REJECTS = "rejected-corrections.csv"
+SHOWN = 200
+MOST_BODY = LARGEST_FILE * 4 // 3 + 2**16  # a file that does not compress, in base64, with what is around it
+
+
+def change(value: int | Decimal, currency: str = "") -> str:
+    """Of an advertiser's figures, with its sign."""
+    return signed(money(value, currency) if isinstance(value, Decimal) else count(value))
+
+
+templates.filters.update(change=change, money=money)
+
+
+class CorrectionsController(Controller):
+    path = "/corrections"
+    guards = [signed_in]
+    request_max_body_size = MOST_BODY
+
+    @get()
+    async def form(self, frame: NamedDependency[Frame]) -> Response[Any]:
+        return upload_page(frame)
+
+    @post(guards=[at_least("manager")])
+    async def look(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        upload = (await request.form()).get("file")
+        content = await upload.read(LARGEST_FILE + 1) if isinstance(upload, UploadFile) else b""
+        if not content:
+            return upload_page(frame, error="Choose a file.")
+        try:
+            return preview_page(frame, content, await preview(current_tenant(), content))
+        except CorrectionsError as error:
+            return upload_page(frame, error=str(error))
+
+    @post("/apply", guards=[at_least("manager")])
+    async def apply(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        """What has been done once is no change any longer: sent again, it does nothing."""
+        form = await form_of(request)
+        content = unpacked(form["content"])
+        try:
+            done = await apply(current_tenant(), content, form["digest"], datetime.now(UTC))
+        except ChangedSince as error:
+            try:
+                now = await preview(current_tenant(), content)
+            except CorrectionsError as other:
+                return upload_page(frame, error=str(other))
+            return preview_page(frame, content, now, Notice("warning", str(error)), status=409)
+        except (CorrectionsError, TooMuchError) as error:
+            return upload_page(frame, error=str(error))
+        return page("admin/corrections_done.html", frame, root=ROOT, preview=done, packed=packed(content))
+
+    @post("/rejects", guards=[at_least("manager")])
+    async def rejects(self, request: Call) -> Response[bytes]:
+        content = unpacked((await form_of(request))["content"])
+        try:
+            found = await preview(current_tenant(), content)
+        except CorrectionsError as error:
+            raise Problem(400, str(error), title="Bad Request") from error
+        return Response(
+            found.rejects_csv(),
+            status_code=200,
+            media_type="text/csv",
+            headers={"Content-Disposition": f'attachment; filename="{REJECTS}"'},
+        )
+
+
+def packed(content: bytes) -> str:
+    return urlsafe_b64encode(zlib.compress(content)).decode()
+
+
+def unpacked(text: str) -> bytes:
+    """Raises Problem 400 for what no page of ours has sent."""
+    damaged = Problem(400, "The file is damaged: choose it again.", title="Bad Request")
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(urlsafe_b64decode(text), LARGEST_FILE + 1)
+    except (ValueError, zlib.error) as error:
+        raise damaged from error
+    if not inflater.eof or len(content) > LARGEST_FILE:
+        raise damaged
+    return content
+
+
+def upload_page(frame: Frame, error: str = "") -> Response[Any]:
+    return page(
+        "admin/corrections.html",
+        frame,
+        status=400 if error else 200,
+        root=ROOT,
+        columns=COLUMNS,
+        rows=MOST_ROWS,
+        megabytes=LARGEST_FILE // 2**20,
+        error=error,
+    )
+
+
+def preview_page(
+    frame: Frame, content: bytes, found: Preview, notice: Notice | None = None, *, status: int = 200
+) -> Response[Any]:
+    return page(
+        "admin/corrections_preview.html",
+        frame,
+        status=status,
+        root=ROOT,
+        preview=found,
+        packed=packed(content),
+        shown=SHOWN,
+        notice=notice,
+    )

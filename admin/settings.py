@@ -1,0 +1,52 @@
+"""/staff/settings: what the tenant's owners decide for all of its staff."""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+
+from accounts.guards import at_least, person_of, signed_in
+from accounts.realms import STAFF
+from accounts.roster import members
+from database.pool import connection, transaction
+from pages.forms import form_of
+from pages.rendering import Frame, page
+from pages.responses import lead
+from tenants.current import current_tenant
+from web.requests import Call
+
+ROOT = "/staff/settings"
+
+
+class SettingsController(Controller):
+    path = "/settings"
+    guards = [signed_in, at_least("owner")]
+
+    @get()
+    async def settings(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        return await settings_page(request, frame, done="done" in request.query_params)
+
+    @post()
+    async def save(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        required = (await form_of(request)).has("staff_totp_required")
+        if required and not person_of(request).totp:
+            return await settings_page(request, frame, error="Set up two-step sign-in for yourself first.")
+        async with transaction() as db:
+            await db.execute(f"UPDATE {current_tenant().schema}.setting SET staff_totp_required = $1", required)
+        return lead(request, f"{ROOT}?done")
+
+
+async def settings_page(request: Call, frame: Frame, *, error: str = "", done: bool = False) -> Response[Any]:
+    async with connection() as db:
+        required = await db.fetchval(f"SELECT staff_totp_required FROM {current_tenant().schema}.setting")
+    return page(
+        "admin/settings.html",
+        frame,
+        status=400 if error else 200,
+        required=required,
+        totp=person_of(request).totp,
+        without=[member.email for member in await members(STAFF, "p.active AND p.totp_secret IS NULL")],
+        account=STAFF.path("/account/two-step"),
+        error=error,
+        done=done,
+    )

@@ -1,0 +1,63 @@
+"""/staff/singular…: which advertisers Singular may pull the costs of, and what is still missing for it."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from accounts.guards import at_least, signed_in
+from admin.advertisers import MOST, find_advertiser, list_advertisers, switch_singular
+from catalog.singular import flawed_offers
+from pages.forms import form_of
+from pages.rendering import Frame, page
+from pages.responses import lead
+from portal.singular import shown
+from reporting.pulls import recent_pulls
+from tenants.current import current_tenant
+from web.requests import Call
+
+ROOT = "/staff/singular"
+DONE = {
+    "on": "Singular is on: it may pull this advertiser's costs.",
+    "off": "Singular is off: its pulls are refused from now on.",
+}
+MOST_OFFERS = 100
+PULLS = 5
+
+
+class StaffSingularController(Controller):
+    path = "/singular"
+    guards = [signed_in]
+
+    @get()
+    async def advertisers(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        name = request.query_params.get("name", "").replace("\0", "").strip()[:200]
+        found = await list_advertisers(current_tenant(), name)
+        return page("admin/singular.html", frame, root=ROOT, advertisers=found, name=name, most=MOST)
+
+    @get("/{advertiser:uuid}")
+    async def advertiser(
+        self, request: Call, frame: NamedDependency[Frame], advertiser: FromPath[UUID]
+    ) -> Response[Any]:
+        tenant = current_tenant()
+        found = await find_advertiser(tenant, advertiser)
+        offers = await flawed_offers(tenant, advertiser)
+        return page(
+            "admin/singular_advertiser.html",
+            frame,
+            root=ROOT,
+            advertiser=found,
+            offers=offers[:MOST_OFFERS],
+            flawed=len(offers),
+            pulls=[shown(pull) for pull in await recent_pulls(tenant, advertiser, PULLS)],
+            done=DONE.get(request.query_params.get("done", "")),
+        )
+
+    @post("/{advertiser:uuid}", guards=[at_least("manager")])
+    async def switch(self, request: Call, advertiser: FromPath[UUID]) -> Response[Any]:
+        """What is missing does not stand in the way: the staff may know better, or mend it afterwards."""
+        on = (await form_of(request))["singular"] == "on"
+        await switch_singular(current_tenant(), advertiser, on)
+        return lead(request, f"{ROOT}/{advertiser}?done={'on' if on else 'off'}")

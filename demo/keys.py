@@ -1,0 +1,139 @@
+"""Keys of the demo's advertisers in the states that keys come in, and how Singular has pulled with them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+from typing import NamedTuple
+from uuid import UUID
+
+from accounts.realms import STAFF
+from auth import issuing
+from auth.tables import ApiToken
+from database.pool import Connection, transaction
+from demo.cast import BROWN_BOOTS, FERNHILL_BANK, Cast
+from demo.people import ANNA, STAFF_OF
+from tenants.current import Tenant, bound_to
+
+BY_ANNA = f"advertiser:{ANNA.email}"
+SINGULARS_ADDRESS = "203.0.113.40"
+THEIR_OFFICE = "198.51.100.7"
+PULLED_SINCE = timedelta(days=7)
+A_DAY = timedelta(days=1)
+
+
+async def make_keys(tenant: Tenant, cast: Cast, now: datetime) -> None:
+    """Those that are missing, and the pulls since the last that is there. Nobody is told the tokens."""
+    advertisers = {advertiser.name: advertiser for advertiser in cast.advertisers}
+    with bound_to(tenant):
+        async with transaction() as db:
+            await make_keys_of_all_kinds(db, tenant, advertisers[BROWN_BOOTS.name].id, now)
+            for advertiser in cast.advertisers:
+                if advertiser.company.singular and advertiser.company is not FERNHILL_BANK:
+                    owner = f"{STAFF.name}:{STAFF_OF[cast.slug][0].email}"
+                    token = await make_key(
+                        "Singular", advertiser.id, owner, now - timedelta(days=60), scopes=["singular"]
+                    )
+                    await make_pulls(db, tenant, advertiser.id, token, now)
+
+
+async def make_keys_of_all_kinds(db: Connection, tenant: Tenant, advertiser: UUID, now: datetime) -> None:
+    await make_key("Warehouse", advertiser, BY_ANNA, now - timedelta(days=2))  # never used
+    ends = now + timedelta(days=10)
+    finance = await make_key("Finance spreadsheet", advertiser, BY_ANNA, now - timedelta(days=80), expires_at=ends)
+    await set_used(db, tenant, finance, now - timedelta(hours=5), THEIR_OFFICE)
+    if not await ApiToken.exists().where((ApiToken.name == "Looker Studio") & (ApiToken.advertiser == advertiser)):
+        old = await make_key("Looker Studio", advertiser, BY_ANNA, now - timedelta(days=200))
+        await issuing.rotate_token(old, created_by=BY_ANNA, grace=timedelta(days=4))
+        await db.execute(
+            f"UPDATE {tenant.schema}.api_token SET created_at = $2 WHERE replaces = $1", old, now - timedelta(days=3)
+        )
+        await set_used(db, tenant, old, now - timedelta(hours=2), THEIR_OFFICE)
+
+
+async def make_key(
+    name: str,
+    advertiser: UUID,
+    created_by: str,
+    created_at: datetime,
+    *,
+    scopes: Sequence[str] = ("cost-report",),
+    expires_at: datetime | None = None,
+) -> int:
+    """The id of the one that works, a new one where there is none."""
+    works = ApiToken.revoked_at.is_null() & (ApiToken.expires_at.is_null() | (ApiToken.expires_at > datetime.now(UTC)))
+    mine = (ApiToken.name == name) & (ApiToken.advertiser == advertiser) & works
+    there: ApiToken | None = await ApiToken.objects().where(mine).order_by(ApiToken.id).first()
+    if there is None:
+        minted = await issuing.create_token(
+            name=name, scopes=scopes, advertiser=advertiser, created_by=created_by, expires_at=expires_at
+        )
+        await ApiToken.update({ApiToken.created_at: created_at}).where(ApiToken.digest == minted.digest)
+        there = await ApiToken.objects().where(mine).first()
+        assert there is not None
+    key: int = there.id
+    return key
+
+
+async def set_used(db: Connection, tenant: Tenant, token: int, at: datetime, address: str) -> None:
+    """Where it has not been since."""
+    await db.execute(
+        f"""
+        UPDATE {tenant.schema}.api_token SET last_used_at = date_trunc('minute', $2::timestamptz), last_used_from = $3
+        WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)
+        """,
+        token,
+        at,
+        address,
+    )
+
+
+class Pull(NamedTuple):
+    at: datetime
+    starts_at: datetime
+    ends_at: datetime
+    status: int
+    milliseconds: int
+
+
+async def make_pulls(db: Connection, tenant: Tenant, advertiser: UUID, token: int, now: datetime) -> None:
+    """As Singular pulls: twice a day, yesterday and then the last seven days."""
+    s = tenant.schema
+    last = await db.fetchval(f"SELECT max(at) FROM {s}.singular_pull WHERE token = $1", token)
+    since = max(last or now - PULLED_SINCE, now - PULLED_SINCE)
+    pulls = [pull for pull in pulls_of(advertiser, since.date(), now.date()) if since < pull.at <= now]
+    for pull in pulls:
+        await db.execute(
+            f"""
+            INSERT INTO {s}.singular_pull
+                (at, advertiser, token, format, starts_at, ends_at, status, rows, milliseconds)
+            SELECT $1, $2, $3, 'json', $4::timestamptz, $5::timestamptz, $6::smallint,
+                CASE WHEN $6::smallint = 200 THEN count(*) END, $7
+            FROM {s}.by_day d JOIN {s}.offer o ON o.key = d.offer
+            WHERE o.advertiser = $2 AND (d.cost <> 0 OR d.clicks <> 0)
+                AND d.bucket >= ($4 AT TIME ZONE 'UTC')::date AND d.bucket < ($5 AT TIME ZONE 'UTC')::date
+            """,
+            pull.at,
+            advertiser,
+            token,
+            pull.starts_at,
+            pull.ends_at,
+            pull.status,
+            pull.milliseconds,
+        )
+    if pulls:
+        await set_used(db, tenant, token, pulls[-1].at, SINGULARS_ADDRESS)
+
+
+def pulls_of(advertiser: UUID, first: date, last: date) -> Iterator[Pull]:
+    """The same whenever they are asked for. Now and then one fails, and is tried again."""
+    for n in range((last - first).days + 1):
+        day = datetime.combine(first + n * A_DAY, time(), UTC)
+        dice = Random(f"pulls/{advertiser}/{day.date()}")  # noqa: S311 (it decides nothing but made-up data)
+        for hour in 4, 16:
+            at = day + timedelta(hours=hour, seconds=dice.randrange(3600))
+            for days in 1, 7:
+                if dice.random() < 0.04:
+                    yield Pull(at, day - days * A_DAY, day, 503, 5_000 + dice.randrange(200))
+                    at += timedelta(minutes=15)
+                yield Pull(at, day - days * A_DAY, day, 200, dice.randrange(9, 60) * days)
+                at += timedelta(seconds=dice.randrange(3, 20))

@@ -1,0 +1,63 @@
+"""What goes around every page: no request from another site's page changes anything, and no response may be framed,
+sniffed, kept by a cache, or load anything from elsewhere.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.problems import Problem
+from web.requests import header
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",  # not no-referrer, which makes browsers send forms with the origin «null»
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
+
+
+class Protected:
+    """Around an app of pages. Raises Problem 403 for what another origin's page sends."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in SAFE and not is_same_origin(scope):
+            raise Problem(403, "This was sent by a page of another site. Open the page here and try again.")
+        wanted = HEADERS | (HTTPS_HEADERS if scope["scheme"] == "https" else {})
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name.lower() for name, _ in message["headers"]}
+                missing = [
+                    (k.lower().encode(), v.encode()) for k, v in wanted.items() if k.lower().encode() not in there
+                ]
+                message = {**message, "headers": [*message["headers"], *missing]}
+            await send(message)
+
+        await self.app(scope, receive, send_on)
+
+
+def is_same_origin(scope: Mapping[str, Any]) -> bool:
+    """By what browsers say of every request that can change something; scripts of pages cannot set either header.
+
+    A sibling tenant's page is same-site, which is why SameSite cookies alone do not do.
+    """
+    site = header(scope, b"sec-fetch-site")
+    if site:
+        return site in (["same-origin"], ["none"])
+    origin, host = header(scope, b"origin"), header(scope, b"host")
+    return len(origin) == 1 and len(host) == 1 and urlsplit(origin[0]).netloc == host[0].lower()

@@ -1,0 +1,210 @@
+"""The dashboard: what the advertiser's offers cost by day, offer and publisher; and the same as CSV."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get, route
+from litestar.di import NamedDependency
+
+from accounts.guards import has_scope, signed_in
+from database.pool import connection
+from pages.origins import api_origin
+from pages.rendering import Frame, page
+from portal.frame import closed
+from portal.standing import advertiser_of, read_standing
+from portal.words import span
+from reporting.downloads import cost_report_csv
+from reporting.formats import count, money, percent, signed
+from reporting.periods import CUSTOM, LABELS, Period, read_period
+from reporting.summary import Figures, Summary, Top, summary
+from tenants.current import Tenant, current_tenant
+from web.problems import FieldError, Problem
+from web.requests import READ, Call
+
+MEASURES = {"cost": "Cost", "conversions": "Conversions", "clicks": "Clicks", "views": "Views"}
+FIELDS = ("date_from", "date_to", "offerId")  # where an error can be shown
+
+
+class DashboardController(Controller):
+    guards = [signed_in]
+
+    @get("/")
+    async def dashboard(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        refused = closed(request, frame)
+        if refused:
+            return refused
+        now = datetime.now(UTC)
+        try:
+            period = read_period(request, now)
+        except Problem as problem:
+            return await filters_page(request, frame, problem.errors or [])
+        return await figures_page(request, frame, period, now)
+
+    @route("/report.csv", http_method=READ, guards=[has_scope("cost-report")])
+    async def download(self, request: Call) -> Response[Any]:
+        """The very bytes of the API's CSV, names of offers included, whatever a spreadsheet may make of them."""
+        period = read_period(request, datetime.now(UTC))
+        return await cost_report_csv(request, advertiser_of(request), period.filter)
+
+
+class Offer(msgspec.Struct, frozen=True):
+    id: UUID
+    name: str
+    os: str | None
+    campaign: str | None
+
+
+class Total(msgspec.Struct, frozen=True):
+    """A figure of the whole period, and how it compares with the period before."""
+
+    label: str
+    value: str
+    change: str
+    trend: str
+    note: str
+
+
+class Share(msgspec.Struct, frozen=True):
+    """An offer or a partner, with its share of the cost in percent (of the clicks, where nothing cost anything)."""
+
+    top: Top
+    percent: float
+
+
+async def filters_page(request: Call, frame: Frame, errors: Sequence[FieldError]) -> Response[Any]:
+    """The filters as they were given, with what is wrong at each."""
+    tenant, advertiser = current_tenant(), advertiser_of(request)
+    given = {name: request.query_params.get(name, "") for name in FIELDS}
+    at_fields = {error.field: sentence(error.message) for error in errors if error.field in FIELDS}
+    return page(
+        "portal/dashboard.html",
+        frame,
+        status=400,
+        standing=await read_standing(tenant, advertiser),
+        title="Which days?",
+        preset="",
+        presets=presets(None, None),
+        offers=await read_offers(tenant, advertiser),
+        given=given,
+        errors=at_fields,
+        other_errors=[f"{e.field}: {e.message}" for e in errors if e.field not in FIELDS],
+        summary=None,
+    )
+
+
+async def figures_page(request: Call, frame: Frame, period: Period, now: datetime) -> Response[Any]:
+    tenant, advertiser = current_tenant(), advertiser_of(request)
+    standing = await read_standing(tenant, advertiser)
+    offers = await read_offers(tenant, advertiser)
+    shown = await summary(tenant, advertiser, period.filter)
+    return page(
+        "portal/dashboard.html",
+        frame,
+        standing=standing,
+        title=span(period.first, period.last),
+        preset="" if period.name == CUSTOM else period.name,
+        presets=presets(period.name, period.offer),
+        offers=with_stranger(offers, period.offer),
+        given={
+            "date_from": str(period.first),
+            "date_to": str(period.last),
+            "offerId": str(period.offer or ""),
+        },
+        errors={},
+        other_errors=[],
+        summary=shown,
+        ever=bool(shown.row_count) or await has_figures(tenant, advertiser),
+        now=now,
+        measures=MEASURES,
+        totals=[total(shown, name, standing.currency, shown_days(shown)) for name in MEASURES],
+        top_offers=shares(shown.offers, shown.totals),
+        top_partners=shares(shown.partners, shown.totals),
+        offer_of={offer.id: offer for offer in offers},
+        query_of=lambda offer: msgspec.structs.replace(period, offer=offer).query,
+        download=urlencode(dated(period)),
+        api=api_origin(request),
+        money=lambda amount: money(amount, standing.currency),
+        count=count,
+    )
+
+
+def sentence(message: str) -> str:
+    """The API's message, which follows the field's name, to stand by itself in the form."""
+    text = message.replace("date_from", "the first day").replace("date_to", "the last day")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def presets(name: str | None, offer: UUID | None) -> list[tuple[str, str, str, bool]]:
+    """Name, label, query and whether it is the one shown."""
+    more = {"offerId": str(offer)} if offer else {}
+    return [(each, label, urlencode({"period": each} | more), each == name) for each, label in LABELS.items()]
+
+
+def dated(period: Period) -> dict[str, str]:
+    """Asks for these very days, tomorrow too."""
+    asked = {"date_from": str(period.first), "date_to": str(period.last)}
+    return asked | ({"offerId": str(period.offer)} if period.offer else {})
+
+
+def with_stranger(offers: list[Offer], chosen: UUID | None) -> list[Offer]:
+    """With the offer asked for, where it is none of the advertiser's: what is shown is not all of them."""
+    if chosen is None or any(offer.id == chosen for offer in offers):
+        return offers
+    return [Offer(chosen, f"No offer of yours ({chosen})", None, None), *offers]
+
+
+def shown_days(shown: Summary) -> str:
+    return "day" if len(shown.days) == 1 else f"{len(shown.days)} days"
+
+
+def total(shown: Summary, name: str, currency: str, days: str) -> Total:
+    def text(value: Decimal | int) -> str:
+        return money(Decimal(value), currency) if name == "cost" else count(int(value))
+
+    change = shown.changes[name]
+    share = f" ({percent(change.percent)})" if change.percent is not None else ""
+    return Total(
+        label=f"{MEASURES[name]}, {currency}" if name == "cost" else MEASURES[name],
+        value=text(getattr(shown.totals, name)),
+        change=f"{signed(text(change.difference))}{share}" if change.difference else "No change",
+        trend="up" if change.difference > 0 else "down" if change.difference < 0 else "",
+        note=f"{days} before: {text(getattr(shown.previous, name))}".capitalize(),
+    )
+
+
+def shares(tops: list[Top], totals: Figures) -> list[Share]:
+    measure = "cost" if totals.cost else "clicks"
+    whole = getattr(totals, measure)
+    return [Share(top, round(float(getattr(top.figures, measure) / whole * 100), 1) if whole else 0.0) for top in tops]
+
+
+async def read_offers(tenant: Tenant, advertiser: UUID) -> list[Offer]:
+    async with connection() as db:
+        rows = await db.fetch(
+            f"""
+            SELECT id, name, os, campaign_name FROM {tenant.schema}.offer WHERE advertiser = $1
+            ORDER BY name, os, campaign_name, id
+            """,
+            advertiser,
+        )
+    return [Offer(*row) for row in rows]
+
+
+async def has_figures(tenant: Tenant, advertiser: UUID) -> bool:
+    """Of any day."""
+    async with connection() as db:
+        found: bool = await db.fetchval(
+            f"""
+            SELECT EXISTS (
+                SELECT FROM {tenant.schema}.by_month
+                WHERE offer IN (SELECT key FROM {tenant.schema}.offer WHERE advertiser = $1)
+            )
+            """,
+            advertiser,
+        )
+    return found

@@ -1,0 +1,105 @@
+"""Programs to paste: each pulls a report of the last 30 days, with today. All of them work as they are printed, once
+the token is put in.
+"""
+
+from datetime import date, timedelta
+
+import msgspec
+
+PLACE = "{your-token}"
+DAYS = 30
+
+
+class Report(msgspec.Struct, frozen=True):
+    """`rows` are the keys under which the answer has the list of them, `columns` those that the programs show."""
+
+    path: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+COST_REPORT = Report(
+    "/api/v1/integrations/cost-report/json",
+    ("data",),
+    ("offerName", "publisherName", "totalConversions", "totalClicks", "totalViews", "revenue"),
+)
+SINGULAR = Report(
+    "/api/v1/integrations/cost-report/singular/json",
+    ("data", "items"),
+    ("date", "offer_name", "os", "partner_id", "clicks", "cost"),
+)
+
+
+def curl(origin: str, report: Report, today: date) -> str:
+    first = today - timedelta(days=DAYS - 1)
+    return f'curl -H "Authorization: ApiToken {PLACE}" \\\n  "{origin}{report.path}?date_from={first}&date_to={today}"'
+
+
+def python(origin: str, report: Report) -> str:
+    """With the standard library alone."""
+    rows = "".join(f'["{key}"]' for key in report.rows)
+    shown = ", ".join(f'row["{column}"]' for column in (report.columns[0], report.columns[1], report.columns[-1]))
+    return f"""\
+import json
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from urllib.request import Request, urlopen
+
+TOKEN = "{PLACE}"
+URL = "{origin}{report.path}"
+
+today = datetime.now(timezone.utc).date()
+first = today - timedelta(days={DAYS - 1})
+request = Request(
+    f"{{URL}}?date_from={{first}}&date_to={{today}}",
+    headers={{"Authorization": f"ApiToken {{TOKEN}}"}},
+)
+with urlopen(request, timeout=60) as response:
+    report = json.load(response, parse_float=Decimal)  # amounts are exact
+
+for row in report{rows}:
+    print({shown})
+"""
+
+
+def apps_script(origin: str, report: Report) -> str:
+    """For Google Sheets. A text is written behind an apostrophe, or one that begins with «=» would be a formula."""
+    rows = "".join(f".{key}" for key in report.rows)
+    names = ", ".join(f'"{column}"' for column in report.columns)
+    return f"""\
+const TOKEN = "{PLACE}";
+const URL = "{origin}{report.path}";
+
+function pullReport() {{
+  const day = (ago) => new Date(Date.now() - ago * 86400000).toISOString().slice(0, 10);
+  const answer = UrlFetchApp.fetch(`${{URL}}?date_from=${{day({DAYS - 1})}}&date_to=${{day(0)}}`, {{
+    headers: {{ Authorization: `ApiToken ${{TOKEN}}` }},
+  }});
+  const columns = [{names}];
+  const cell = (value) => (typeof value === "string" ? `'${{value}}` : value);
+  const rows = JSON.parse(answer.getContentText()){rows}.map((row) => columns.map((name) => cell(row[name])));
+  const sheet = SpreadsheetApp.getActiveSheet();
+  sheet.clearContents();
+  sheet.getRange(1, 1, rows.length + 1, columns.length).setValues([columns, ...rows]);
+}}
+"""
+
+
+def power_query(origin: str, report: Report) -> str:
+    """For Excel and Power BI. An empty report has its columns, too."""
+    rows = "".join(f"[{key}]" for key in report.rows)
+    names = ", ".join(f'"{column}"' for column in report.columns)
+    return f"""\
+let
+    Token = "{PLACE}",
+    Today = DateTimeZone.RemoveZone(DateTimeZone.UtcNow()),
+    Day = (date) => DateTime.ToText(date, "yyyy-MM-dd", "en-US"),
+    Answer = Json.Document(Web.Contents("{origin}", [
+        RelativePath = "{report.path.removeprefix("/")}",
+        Query = [date_from = Day(Date.AddDays(Today, -{DAYS - 1})), date_to = Day(Today)],
+        Headers = [Authorization = "ApiToken " & Token]
+    ])),
+    Report = Table.FromRecords(Answer{rows}, {{{names}}})
+in
+    Report
+"""

@@ -1,0 +1,21 @@
+"""The API's CSV for a person who is signed in."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Response
+
+from reporting.filters import Filter
+from reporting.responses import COST_REPORT, csv_response, fresh_response
+from web.clients import read_body, while_connected
+from web.requests import Call
+
+
+async def cost_report_csv(request: Call, advertiser: UUID, filter_: Filter) -> Response[Any]:
+    """For GET and HEAD: the same bytes, headers and 304 as the API's, of the current tenant; and, like the API's, given
+    up when the client goes away. The caller has made sure that the person may see this advertiser's figures.
+    """
+    await read_body(request)
+    response = await while_connected(request, fresh_response(request, COST_REPORT, advertiser, filter_, csv_response))
+    response.headers["Vary"] = response.headers["Vary"].replace("Authorization", "Cookie")
+    return response

@@ -1,0 +1,91 @@
+"""Guessing passwords: stopped across all workers, and nobody is shut out by another's guesses."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.people import PASSWORD, make_login, make_staff
+from tests.places import Place
+from tests.servers import Server, serving
+from tests.tenants.database import execute
+
+GUESSES = 10
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Server]:  # noqa: ARG001  # makes the database
+    """Two workers, which believe the tests' word on where a request comes from."""
+    folder = tmp_path_factory.mktemp("attempts")
+    with serving(folder, workers=2, GOKART_TRUSTED_PROXIES="127.0.0.0/8") as running:
+        yield running
+
+
+def attempt(server: Server, place: Place, email: str, password: str, address: str, *, root: str = "") -> httpx.Response:
+    """On a connection of its own, so that either worker may get it."""
+    host = f"app.{place.tenant.slug}.localhost"
+    headers = {"Host": host, "Origin": f"http://{host}", "X-Forwarded-For": address}
+    data = {"email": email, "password": password}
+    return httpx.post(f"{server.url}{root}/sign-in", headers=headers, data=data, timeout=60)
+
+
+@pytest.mark.parametrize("root", ["", "/staff"])
+def test_guessing_is_stopped_whichever_worker_is_asked(behind_proxy: Server, place: Place, root: str) -> None:
+    email = make_staff(place) if root else make_login(place)
+    statuses = [
+        attempt(behind_proxy, place, email, f"guess {n}", "192.0.2.1", root=root).status_code
+        for n in range(GUESSES + 3)
+    ]
+    assert statuses == [403] * GUESSES + [429] * 3
+    stopped = attempt(behind_proxy, place, email, PASSWORD, "192.0.2.1", root=root)
+    assert stopped.status_code == 429, "not even the right one, or guessing would go on"
+    assert 1 <= int(stopped.headers["retry-after"]) <= 15 * 60
+    elsewhere = attempt(behind_proxy, place, email, PASSWORD, "198.51.100.7", root=root)
+    assert elsewhere.status_code == 303, "its owner gets in from anywhere else"
+
+
+def test_addresses_of_one_ipv6_network_are_one(behind_proxy: Server, place: Place) -> None:
+    email = make_login(place)
+    for n in range(GUESSES):
+        attempt(behind_proxy, place, email, "a guess", f"2001:db8::{n}")
+    assert attempt(behind_proxy, place, email, PASSWORD, "2001:db8::ffff").status_code == 429
+    assert attempt(behind_proxy, place, email, PASSWORD, "2001:db8:0:1::1").status_code == 303
+
+
+def test_guesses_at_an_address_without_an_account_count_alike(behind_proxy: Server, place: Place) -> None:
+    statuses = [
+        attempt(behind_proxy, place, "nobody@example.com", "a guess", "192.0.2.2").status_code
+        for _ in range(GUESSES + 1)
+    ]
+    assert statuses == [403] * GUESSES + [429]
+
+
+def test_another_spelling_of_the_address_is_the_same_account(behind_proxy: Server, place: Place) -> None:
+    email = make_login(place)
+    for n in range(GUESSES):
+        attempt(behind_proxy, place, f" {email.upper() if n % 2 else email} ", "a guess", "192.0.2.3")
+    assert attempt(behind_proxy, place, email, PASSWORD, "192.0.2.3").status_code == 429
+
+
+def test_whoever_gets_in_starts_afresh(behind_proxy: Server, place: Place) -> None:
+    email = make_login(place)
+    for _ in range(2):
+        for _ in range(GUESSES - 1):
+            assert attempt(behind_proxy, place, email, "a guess", "192.0.2.4").status_code == 403
+        assert attempt(behind_proxy, place, email, PASSWORD, "192.0.2.4").status_code == 303
+
+
+def test_what_is_counted_runs_out(behind_proxy: Server, place: Place) -> None:
+    email = make_login(place)
+    for _ in range(GUESSES + 1):
+        attempt(behind_proxy, place, email, "a guess", "192.0.2.5")
+    execute("UPDATE {s}.sign_in_attempt SET since = since - interval '15 minutes'", schema=place.tenant.schema)
+    assert attempt(behind_proxy, place, email, PASSWORD, "192.0.2.5").status_code == 303
+
+
+def test_one_tenants_guesses_do_not_count_at_another(behind_proxy: Server, place: Place, other_place: Place) -> None:
+    email = make_login(place)
+    make_login(other_place, email=email)
+    for _ in range(GUESSES + 1):
+        attempt(behind_proxy, place, email, "a guess", "192.0.2.6")
+    assert attempt(behind_proxy, other_place, email, PASSWORD, "192.0.2.6").status_code == 303

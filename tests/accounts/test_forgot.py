@@ -1,0 +1,77 @@
+"""Asking for a new password by e-mail, with a real SMTP server."""
+
+import re
+from collections.abc import Iterator
+from queue import Queue
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.people import Browser, make_login, make_staff
+from tests.places import Place
+from tests.servers import Server, free_port, serving
+
+NEW = "an entirely new one"
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.letters: Queue[tuple[list[str], str]] = Queue()
+
+    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 (the server's name)
+        assert isinstance(envelope.content, bytes)
+        self.letters.put((envelope.rcpt_tos, envelope.content.decode()))
+        return "250 OK"
+
+
+@pytest.fixture(scope="module")
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture(scope="module")
+def mailing(tmp_path_factory: pytest.TempPathFactory, server: Server, inbox: Inbox) -> Iterator[Server]:  # noqa: ARG001
+    """A server that sends mail. (The tests' common one, which does not, makes the database.)"""
+    port = free_port()
+    controller = Controller(inbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        with serving(
+            tmp_path_factory.mktemp("mailing"),
+            GOKART_SMTP_URL=f"smtp://127.0.0.1:{port}",
+            GOKART_MAIL_FROM="gokart@example.com",
+        ) as running:
+            yield running
+    finally:
+        controller.stop()
+
+
+@pytest.mark.parametrize("root", ["", "/staff"])
+def test_the_letter_has_a_link_that_works_once(mailing: Server, inbox: Inbox, place: Place, root: str) -> None:
+    email = make_staff(place) if root else make_login(place)
+    with mailing.client() as http:
+        client = Browser(http, f"app.{place.tenant.slug}.localhost")
+        assert "Send the link" in client.get(f"{root}/forgot").text
+        asked = client.post(f"{root}/forgot", data={"email": email.upper()})
+        unknown = client.post(f"{root}/forgot", data={"email": "nobody@example.com"})
+        assert asked.status_code == unknown.status_code == 200
+        assert asked.text == unknown.text, "nobody learns who has an account"
+        recipients, letter = inbox.letters.get(timeout=30)
+        assert recipients == [email]
+        letter = letter.replace("=\r\n", "").replace("=3D", "=")
+        (link,) = re.findall(rf"http://{client.host}({root}/link/[\w-]+)", letter)
+        assert client.post(link, data={"password": NEW, "again": NEW}).status_code == 303
+        assert client.get(link).status_code == 404
+        assert client.sign_in(email, NEW, root).status_code == 303
+    assert inbox.letters.empty()
+
+
+def test_nobody_is_written_to_without_end(mailing: Server, inbox: Inbox, place: Place) -> None:
+    email = make_login(place)
+    with mailing.client() as http:
+        client = Browser(http, f"app.{place.tenant.slug}.localhost")
+        statuses = [client.post("/forgot", data={"email": email}).status_code for _ in range(7)]
+    assert statuses == [200] * 5 + [429] * 2
+    for _ in range(5):
+        inbox.letters.get(timeout=30)

@@ -1,0 +1,74 @@
+"""Piccolo Admin's page, as far as the server notices: what it sends, and the forms that it sends it in."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from tests.people import Browser, make_login, staff_browser
+from tests.places import MAY, SINGULAR, Place, a_callback, an_event, an_offer
+from tests.tenants.database import execute
+
+TABLES = "/admin/api/tables"
+TOKEN = "X-CSRFToken"
+
+
+def opened(client: Browser) -> Browser:
+    """With the page open: from now on what it sends has the token that the page was given."""
+    assert client.get("/admin/").status_code == 200
+    client.headers[TOKEN] = client.cookies["csrftoken"]
+    return client
+
+
+def an_admin(place: Place, role: str = "owner", **columns: Any) -> Browser:
+    """A new member of staff, signed in, with the page open."""
+    return opened(staff_browser(place, role, **columns))
+
+
+def fill(place: Place) -> Place:
+    """So that there is at least one row in every table."""
+    offer = an_offer(place, name="Velvet Kettle", os="IOS", storeId="1234")
+    place.send("offers", [offer])
+    place.send("conversions", [a_callback(place, offer["id"], revenue="60.5")])
+    place.send("events", [an_event(offer["id"]), {"id": "nonsense"}])
+    make_login(place)
+    assert place.get(SINGULAR, **MAY).status_code == 200
+    return place
+
+
+def path_of(table: str, row: UUID | int | str | None = None) -> str:
+    return f"{TABLES}/{table}/" + ("" if row is None else f"{row}/")
+
+
+def row_of(client: Browser, table: str, row: UUID | int | str) -> dict[str, Any]:
+    response = client.get(path_of(table, row))
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def rows_of(client: Browser, table: str, **params: Any) -> list[dict[str, Any]]:
+    response = client.get(path_of(table), params=params)
+    assert response.status_code == 200, response.text
+    rows: list[dict[str, Any]] = response.json()["rows"]
+    return rows
+
+
+def change(client: Browser, table: str, row: UUID | int | str, **columns: Any) -> httpx.Response:
+    return client.patch(path_of(table, row), json=columns)
+
+
+def create(client: Browser, table: str, **columns: Any) -> httpx.Response:
+    return client.post(path_of(table), json=columns)
+
+
+def kept(place: Place, table: str, row: UUID | int) -> dict[str, Any]:
+    """The row as the database has it, secrets and all."""
+    (found,) = execute(f"SELECT * FROM {{s}}.{table} WHERE id = $1", row, schema=place.tenant.schema)
+    return found
+
+
+def person_id(place: Place, table: str, email: str) -> int:
+    (found,) = execute(f"SELECT id FROM {{s}}.{table} WHERE email = $1", email, schema=place.tenant.schema)
+    id_: int = found["id"]
+    return id_

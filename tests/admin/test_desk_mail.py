@@ -1,0 +1,83 @@
+"""One-time links by e-mail, from a server that is told of one that takes mail."""
+
+from collections.abc import Iterator
+from email import message_from_bytes
+
+import httpx
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.people import Browser, make_staff
+from tests.places import Place, make_place
+from tests.portal.reading import Page
+from tests.servers import Server, free_port, serving
+
+
+class Inbox:
+    """Whose address begins with «nobody» has none."""
+
+    def __init__(self) -> None:
+        self.letters: list[str] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (its name)
+        if envelope.rcpt_tos[0].startswith("nobody"):
+            return "552 mailbox full"
+        assert isinstance(envelope.content, bytes)
+        letter = message_from_bytes(envelope.content).get_payload(decode=True)
+        assert isinstance(letter, bytes)
+        self.letters.append(letter.decode())
+        return "250 OK"
+
+
+@pytest.fixture(scope="module")
+def inbox() -> Iterator[tuple[Inbox, int]]:
+    inbox = Inbox()
+    controller = Controller(inbox, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield inbox, controller.port
+    controller.stop()
+
+
+@pytest.fixture(scope="module")
+def mailing(
+    server: Server, inbox: tuple[Inbox, int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """Of a server beside the tests' own, on the same database."""
+    assert server.port
+    url = f"smtp://127.0.0.1:{inbox[1]}"
+    folder = tmp_path_factory.mktemp("mailing")
+    with (
+        serving(folder, GOKART_SMTP_URL=url, GOKART_MAIL_FROM="noreply@example.com") as beside,
+        httpx.Client(base_url=beside.url, timeout=30) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def owner(mailing: httpx.Client) -> tuple[Place, Browser]:
+    place = make_place(mailing)
+    client = Browser(mailing, f"app.{place.tenant.slug}.localhost")
+    client.sign_in(make_staff(place), root="/staff")
+    return place, client
+
+
+def test_the_link_is_sent_and_shown_too(owner: tuple[Place, Browser], inbox: tuple[Inbox, int]) -> None:
+    place, client = owner
+    data = {"email": "anna@example.com", "name": "Anna", "advertiser": str(place.owner), "scopes": ["singular"]}
+    page = Page(client.post("/staff/people/logins/new", data=data).text)
+    assert "on its way by e-mail to anna@example.com" in page.text
+    assert page.one("code", id="link").text in inbox[0].letters[-1]
+    assert "Hello Anna" in inbox[0].letters[-1]
+
+
+def test_a_link_whose_letter_fails_is_not_lost(owner: tuple[Place, Browser]) -> None:
+    _, client = owner
+    data = {"email": "nobody@example.com", "name": "Nobody", "role": "viewer"}
+    answer = client.post("/staff/people/staff/new", data=data)
+    page = Page(answer.text)
+    assert answer.status_code == 201
+    assert "could not be e-mailed" in page.text
+    assert "mailbox full" in page.text
+    path = page.one("code", id="link").text.partition("localhost")[2]
+    assert client.get(path).status_code == 200

@@ -1,0 +1,117 @@
+"""Who of the staff may do what on the desk: every form there is, tried by each role."""
+
+import re
+
+import pytest
+from litestar.routes import HTTPRoute
+
+from admin.app import DESK
+from tests.people import Browser, audit, make_login, make_staff, staff_browser
+from tests.places import Place
+from tests.tenants.database import execute
+
+THEIR_OWN = ("/staff/sign-in", "/staff/sign-out", "/staff/forgot", "/staff/link", "/staff/account")
+PATHS = sorted(
+    (str(route.path), method)
+    for route in DESK.routes
+    if isinstance(route, HTTPRoute) and not str(route.path).startswith(THEIR_OWN)
+    for method in route.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}
+)
+FORMS = [path for path, method in PATHS if method != "GET"]
+OWNERS = [path for path in FORMS if path.startswith(("/staff/people/staff", "/staff/settings"))] + [
+    "/staff/people/logins/{person:int}/two-step"
+]
+MANAGERS = [path for path in FORMS if path not in OWNERS]
+SEEN_BY_ALL = ["/staff", "/staff/keys", "/staff/people", "/staff/singular", "/staff/corrections"]
+
+
+@pytest.fixture(scope="module")
+def people(module_place: Place) -> dict[str, Browser]:
+    make_staff(module_place, "owner")  # so that there is one whatever happens to the others
+    return {role: staff_browser(module_place, role) for role in ("owner", "manager", "viewer")}
+
+
+@pytest.fixture(scope="module")
+def url_of(module_place: Place) -> dict[str, str]:
+    """Of each path, for something that is there."""
+    login, staff = make_login(module_place), make_staff(module_place, "viewer")
+    tables = {"key_id": ("api_token", ""), "advertiser": ("advertiser", "")}
+
+    def url(path: str) -> str:
+        table, where = tables.get(next(iter(re.findall(r"\{(\w+):", path)), ""), ("", ""))
+        if "{person" in path:
+            table, email = ("staff", staff) if path.startswith("/staff/people/staff") else ("advertiser_login", login)
+            where = f"WHERE email = '{email}'"
+        if not table:
+            return path
+        row = execute(f"SELECT id FROM {{s}}.{table} {where} ORDER BY id LIMIT 1", schema=module_place.tenant.schema)[0]
+        return re.sub(r"\{\w+:\w+\}", str(row["id"]), path)
+
+    return {path: url(path) for path, _ in PATHS}
+
+
+def test_there_are_forms_to_try() -> None:
+    assert len(OWNERS) >= 8
+    assert len(MANAGERS) >= 12
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_a_viewer_may_send_none(
+    module_place: Place, people: dict[str, Browser], url_of: dict[str, str], path: str
+) -> None:
+    before = audit(module_place)
+    answer = people["viewer"].post(url_of[path])
+    assert answer.status_code == 403
+    assert "Ask an owner" in answer.text
+    assert audit(module_place) == before
+
+
+@pytest.mark.parametrize("path", OWNERS)
+def test_a_manager_may_send_none_about_staff(
+    module_place: Place, people: dict[str, Browser], url_of: dict[str, str], path: str
+) -> None:
+    before = audit(module_place)
+    assert people["manager"].post(url_of[path]).status_code == 403
+    assert audit(module_place) == before
+
+
+@pytest.mark.parametrize("path", MANAGERS)
+def test_a_manager_may_send_the_others(people: dict[str, Browser], url_of: dict[str, str], path: str) -> None:
+    """Empty, as it is here, a form does something or is answered with what is wrong."""
+    assert people["manager"].post(url_of[path]).status_code in {201, 303, 400, 409}
+
+
+@pytest.mark.parametrize("path", OWNERS)
+def test_an_owner_may_send_those_too(people: dict[str, Browser], url_of: dict[str, str], path: str) -> None:
+    assert people["owner"].post(url_of[path]).status_code in {201, 303, 400, 409}
+
+
+@pytest.mark.parametrize("path", [path for path, method in PATHS if method == "GET"])
+def test_a_viewer_sees_pages_and_no_form_that_changes_anything(
+    people: dict[str, Browser], url_of: dict[str, str], path: str
+) -> None:
+    answer = people["viewer"].get(url_of[path])
+    assert answer.status_code == (200 if path in [*SEEN_BY_ALL, "/staff/singular/{advertiser:uuid}"] else 403)
+    forms = re.findall(r'<form[^>]*method="post"[^>]*>', answer.text)
+    assert [form for form in forms if "/staff/sign-out" not in form] == []
+    assert not re.search(r'href="[^"]*/(new|new-ingest|rotate|revoke|staff/\d+|logins/\d+|settings)"', answer.text)
+
+
+@pytest.mark.parametrize("path", [path for path, method in PATHS if method == "GET"])
+def test_an_owner_sees_every_page(people: dict[str, Browser], url_of: dict[str, str], path: str) -> None:
+    assert people["owner"].get(url_of[path]).status_code in {200, 409}  # 409: a key that cannot be rotated any longer
+
+
+def test_settings_are_offered_to_owners_alone(people: dict[str, Browser]) -> None:
+    assert 'href="/staff/settings"' in people["owner"].get("/staff").text
+    assert 'href="/staff/settings"' not in people["manager"].get("/staff").text
+
+
+def test_who_is_deactivated_or_demoted_is_so_at_the_next_click(place: Place) -> None:
+    owner, manager = staff_browser(place), staff_browser(place, "manager", email="m@example.com")
+    (row,) = execute("SELECT id FROM {s}.staff WHERE email = 'm@example.com'", schema=place.tenant.schema)
+    assert manager.get("/staff/keys/new").status_code == 200
+    owner.post(f"/staff/people/staff/{row['id']}/role", data={"role": "viewer"})
+    assert manager.get("/staff/keys/new").status_code == 403
+    owner.post(f"/staff/people/staff/{row['id']}/active", data={"active": "off"})
+    assert manager.get("/staff").status_code == 303

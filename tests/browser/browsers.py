@@ -1,0 +1,94 @@
+"""Real browsers, watched: what a page does that none of ours may do is trouble, and fails the test that opened it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from pages.assets import PACKAGES
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost",
+)
+PHONE, WIDE = 360, 1280
+TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) => console.error(
+    `Content Security Policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`))"""
+
+
+def executable() -> str:
+    """The browser of the variable CHROMIUM, else the first that is there."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    assert found, "there is no Chromium or Chrome; type: make test, which installs one or says how to"
+    return found
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """Opens pages, each in a browser of its own: no cookie, no cache, no storage is shared between two."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.trouble: list[str] = []
+
+    def __call__(self, *, width: int = WIDE, dark: bool = False, javascript: bool = True) -> Page:
+        """A page; `page.context` opens further ones beside it. Its clock is far from UTC: a local time would show."""
+        context = self.browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=javascript,
+            locale="en-GB",
+            timezone_id="Pacific/Auckland",
+            reduced_motion="reduce",
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        context.add_init_script(TELL_VIOLATIONS)
+        context.on("request", self.watch_request)
+        context.on("console", self.watch_console)
+        context.on("weberror", lambda error: self.trouble.append(f"uncaught: {error.error}"))
+        return context.new_page()
+
+    def watch_request(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme not in {"data", "blob"} and not (url.hostname or "").endswith(".localhost"):
+            self.trouble.append(f"request to elsewhere: {request.url}")
+
+    def watch_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and "Content Security Policy" in message.text:
+            self.trouble.append(f"{message.page.url if message.page else 'a worker'}: {message.text}")
+
+    def close(self) -> None:
+        for context in self.browser.contexts:
+            context.close()
+
+
+AXE = (PACKAGES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe-core finds on the page that keeps people out, an entry for each place."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run()")["violations"]
+    return [
+        f"{rule['id']}: {rule['help']}: {' '.join(node['target'])}: {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]

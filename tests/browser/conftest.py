@@ -1,0 +1,41 @@
+"""A real Chromium for the tests of this package, one in each test process."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.browsers import Watched, launched
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Ends with the package: while it is there, this thread counts as one in which an event loop runs.
+
+    So asyncio.run, with which places are made and the database is asked, would refuse: meanwhile it works in a thread
+    beside this one.
+    """
+    run = asyncio.run
+
+    def run_beside(main: Coroutine[Any, Any, T]) -> T:
+        with ThreadPoolExecutor(1) as beside:
+            return beside.submit(copy_context().run, run, main).result()
+
+    with launched() as browser, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "run", run_beside)
+        yield browser
+
+
+@pytest.fixture
+def a_browser(chromium: Browser) -> Iterator[Watched]:
+    """Opens watched pages: `a_browser(width=PHONE, dark=True)`. Fails the test when one of them was in trouble."""
+    watched = Watched(chromium)
+    yield watched
+    watched.close()
+    assert watched.trouble == []

@@ -1,0 +1,57 @@
+"""make screenshots: pictures of the pages, on the demo's data, light and dark, wide and of a phone."""
+
+import re
+from base64 import b64decode
+from itertools import product
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.browsers import Watched, launched
+from tests.browser.tours import Tour, tours
+from tests.servers import ROOT, run_cli, serving
+
+WIDTHS = {"wide": 1280, "phone": 390}
+TALLEST = 2400  # pixels; a longer page is cut there
+QUALITY = 75  # a third of the size of a PNG, and letters are still sharp
+
+
+def take(tours: list[Tour], browser: Browser, port: int, folder: Path) -> None:
+    """A picture called NAME-WIDTH-SCHEME.webp of each shot in each manner. Fails where a page was in trouble."""
+    folder.mkdir(parents=True, exist_ok=True)
+    watched = Watched(browser)
+    for tour, (manner, width), dark in product(tours, WIDTHS.items(), [False, True]):
+        page = watched(width=width, dark=dark)
+        page.goto(f"http://{tour.host}:{port}{tour.door}")
+        tour.enter(page)
+        for shot in tour.shots:
+            page.goto(f"http://{tour.host}:{port}{shot.path}")
+            shot.act(page)
+            page.wait_for_load_state("networkidle")
+            (folder / f"{shot.name}-{manner}-{'dark' if dark else 'light'}.webp").write_bytes(picture(page))
+        watched.close()
+    assert watched.trouble == []
+
+
+def picture(page: Page) -> bytes:
+    """WebP, which only the browser's own protocol makes."""
+    protocol = page.context.new_cdp_session(page)
+    size = protocol.send("Page.getLayoutMetrics")["cssContentSize"]
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], TALLEST), "scale": 1}
+    answer = protocol.send(
+        "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "captureBeyondViewport": True, "clip": clip}
+    )
+    return b64decode(answer["data"])
+
+
+def main() -> None:
+    data = ROOT / ".data" / "screenshots"
+    data.mkdir(parents=True, exist_ok=True)
+    password = re.search(r"(?m)^ +password +(\S+)", run_cli("demo", "--no-serve", GOKART_DATA_DIR=str(data)))
+    assert password, "the demo prints it"
+    with serving(data, GOKART_DATA_DIR=str(data)) as server, launched() as browser:
+        take(tours(password[1]), browser, server.port, ROOT / "docs" / "screenshots")
+
+
+if __name__ == "__main__":
+    main()

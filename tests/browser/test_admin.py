@@ -1,0 +1,249 @@
+"""Piccolo Admin in a real browser: its own script under our policy, and what it offers to whom."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.admin.calls import fill
+from tests.auth.cast import id_of
+from tests.browser.browsers import Watched
+from tests.people import PASSWORD, audit, make_staff
+from tests.places import MAY, SINGULAR, Place
+from tests.servers import Server
+from tests.tenants.database import execute
+from tests.tenants.workers import seconds_until
+
+SCRIPT = '<img src=x onerror="document.title = 1"><script>document.title = 2</script>'
+
+
+class Admin:
+    """A browser with somebody signed in."""
+
+    def __init__(self, browser: Watched, place: Place, server: Server, role: str = "owner", **options: Any) -> None:
+        self.url = f"http://app.{place.tenant.slug}.localhost:{server.port}/admin/"
+        self.email = make_staff(place, role)
+        self.page: Page = browser(**options)
+        self.page.on("dialog", lambda dialog: dialog.accept())
+        self.page.goto(self.url)
+        self.page.get_by_label("E-mail").fill(self.email)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.keyboard.press("Enter")
+        self.shows("Welcome to")
+
+    def go(self, *parts: object) -> None:
+        self.page.goto(self.url + "#/" + "".join(f"{part}/" for part in parts))
+
+    def shows(self, heading: str) -> None:
+        expect(self.page.get_by_role("heading", name=heading)).to_be_visible()
+
+    def field(self, name: str) -> Locator:
+        return self.page.locator(f"form [name={name}]")
+
+    def button(self, name: str) -> Locator:
+        """By its name in Piccolo's own tests."""
+        return self.page.locator(f"[data-uitest={name}_button]")
+
+    def save(self, name: str = "save") -> None:
+        self.button(name).click()
+        expect(self.page.get_by_text("Successfully")).to_be_visible()
+
+    def told(self, text: str) -> None:
+        expect(self.page.get_by_text(text)).to_be_visible()
+
+
+@pytest.fixture
+def full(place: Place) -> Place:
+    return fill(place)
+
+
+def test_singular_is_switched_on(a_browser: Watched, place: Place, server: Server) -> None:
+    place.set_advertiser(place.owner, singular_enabled=False)
+    seconds_until(lambda: place.get(SINGULAR, **MAY).status_code == 403)
+    admin = Admin(a_browser, place, server, "manager")
+    expect(admin.page).to_have_title(f"{place.tenant.name} — GoKart admin")
+    admin.page.get_by_role("link", name="advertiser", exact=True).click()
+    admin.page.get_by_role("link", name="Owner").click()
+    admin.shows("Edit advertiser")
+    admin.field("singular_enabled").select_option("true")
+    admin.field("contact_email").fill("Anna@Example.com")
+    admin.save()
+    assert seconds_until(lambda: place.get(SINGULAR, **MAY).status_code == 200) < 1
+    entry = audit(place)[-1]
+    assert (entry["actor"], entry["subject"], entry["label"]) == (f"staff:{admin.email}", "advertiser", "Owner")
+    assert msgspec.json.decode(entry["after"]) == {"singular_enabled": True, "contact_email": "anna@example.com"}
+
+
+def test_every_table_is_listed_sorted_filtered_and_exported(a_browser: Watched, full: Place, server: Server) -> None:
+    admin = Admin(a_browser, full, server)
+    links = admin.page.locator(".sidebar_wrapper a[href^='#/']")
+    expect(links).to_have_count(13)  # and Home
+    for path in [link.get_attribute("href") for link in links.all()][1:]:
+        admin.page.goto(f"{admin.url}{path}")
+        expect(admin.page.get_by_text("Showing")).to_be_visible()
+        admin.button("sort").click()
+        admin.button("sort_form").click()
+        admin.button("filter").click()
+        admin.button("submit_filter").click()
+        expect(admin.page.get_by_text("Showing")).to_be_visible()
+        admin.button("filter").click()
+        admin.button("csv").click()
+        with admin.page.expect_download() as download:
+            admin.button("download_csv").click()
+        assert download.value.path().read_text().count("\n") >= 1
+
+
+def test_a_row_is_made_found_and_deleted(a_browser: Watched, place: Place, server: Server) -> None:
+    admin = Admin(a_browser, place, server, "manager")
+    admin.go("offer")
+    admin.page.get_by_role("link", name="Add Row").click()
+    admin.field("name").fill(SCRIPT)
+    admin.page.locator(".key_search input[type=text]").click()
+    admin.page.get_by_placeholder("Type here to filter").fill("Riv")
+    admin.page.locator(".results_list").get_by_text("Rival").click()
+    admin.field("os").select_option("IOS")
+    expect(admin.page.locator("form [name=created_at]")).to_be_disabled()
+    admin.save("create")
+    title = admin.page.title()
+    admin.go("offer")
+    admin.page.get_by_role("link", name=SCRIPT).click()
+    expect(admin.field("name")).to_have_value(SCRIPT)
+    assert admin.page.title() == title
+    (offer,) = execute("SELECT * FROM {s}.offer", schema=place.tenant.schema)
+    assert (offer["name"], offer["advertiser"], offer["os"]) == (SCRIPT, place.rival, "IOS")
+    admin.button("drop_down").click()
+    admin.button("delete_row").click()
+    admin.told("No results found")
+
+
+def test_the_database_says_in_words_why_not(a_browser: Watched, full: Place, server: Server) -> None:
+    admin = Admin(a_browser, full, server)
+    admin.go("advertiser", full.owner)
+    admin.button("drop_down").click()
+    admin.button("delete_row").click()
+    admin.told("belong to it, so it cannot be deleted")
+    admin.field("currency").fill("EURO")
+    admin.button("save").click()
+    admin.told("currency field - ")
+
+
+def test_several_rows_are_changed_at_once(a_browser: Watched, place: Place, server: Server) -> None:
+    admin = Admin(a_browser, place, server, "manager")
+    admin.go("advertiser")
+    admin.page.locator("th input[type=checkbox]").check()
+    admin.page.get_by_role("link", name="Update 2 rows").click()
+    choice = admin.page.locator("select[name=property]")
+    assert "created_at" not in [
+        option.get_attribute("value") for option in choice.locator("option:not([hidden])").all()
+    ]
+    choice.select_option("status")
+    admin.field("status").select_option("paused")
+    admin.page.get_by_role("button", name="Update").click()
+    admin.told("Successfully updated rows")
+    rows = execute("SELECT status FROM {s}.advertiser", schema=place.tenant.schema)
+    assert [row["status"] for row in rows] == ["paused", "paused"]
+
+
+def test_what_may_not_be_done_is_not_offered(a_browser: Watched, full: Place, server: Server) -> None:
+    for role, table, row, may_change in [
+        ("viewer", "advertiser", full.owner, []),
+        ("owner", "audit_log", 1, []),
+        ("manager", "staff", 1, []),
+        (
+            "manager",
+            "api_token",
+            id_of(full, full.owner_token),
+            ["name", "networks", "rate", "burst", "concurrency", "expires_at"],
+        ),
+    ]:
+        admin = Admin(a_browser, full, server, role)
+        admin.go(table)
+        expect(admin.page.get_by_text("Showing")).to_be_visible()
+        expect(admin.page.get_by_role("link", name="Add Row")).to_be_hidden()
+        admin.page.locator("th input[type=checkbox]").check()
+        expect(admin.page.get_by_role("link", name="Delete")).to_be_hidden()
+        expect(admin.page.get_by_role("link", name="Update")).to_be_visible(visible=bool(may_change))
+        admin.go(table, row)
+        admin.shows("Edit")
+        expect(admin.button("save")).to_be_visible(visible=bool(may_change))
+        expect(admin.button("drop_down")).to_be_hidden()
+        for name in may_change:
+            expect(admin.page.locator(f"form [name={name}]:enabled")).to_have_count(1)
+        expect(admin.page.locator("form [name]:enabled:not([name=''])")).to_have_count(len(may_change))
+        if may_change:
+            admin.field("name").fill("Reporting")
+            admin.save()
+
+
+def test_a_viewer_s_own_requests_are_refused(a_browser: Watched, place: Place, server: Server) -> None:
+    admin = Admin(a_browser, place, server, "viewer")
+    status = admin.page.evaluate(
+        """async (row) => {
+            const token = document.cookie.match(/csrftoken=([^;]+)/)[1];
+            const headers = { "X-CSRFToken": token, "Content-Type": "application/json" };
+            const change = { method: "PATCH", headers, body: '{"name": "Mine"}' };
+            return (await fetch(`./api/tables/advertiser/${row}/`, change)).status;
+        }""",
+        str(place.owner),
+    )
+    assert status == 403
+
+
+def test_a_session_that_ends_in_mid_work_is_taken_up_again(a_browser: Watched, place: Place, server: Server) -> None:
+    admin = Admin(a_browser, place, server)
+    admin.go("advertiser", place.owner)
+    admin.shows("Edit advertiser")
+    execute("UPDATE {s}.session SET expires_at = now()", schema=place.tenant.schema)
+    admin.field("currency").fill("GBP")
+    admin.button("save").click()
+    admin.page.locator("input[name=username]").fill(admin.email)
+    admin.page.locator("input[name=password]").fill("not this one")
+    admin.button("login").click()
+    admin.told("Problem logging in")
+    admin.page.locator("input[name=password]").fill(PASSWORD)
+    admin.button("login").click()
+    admin.shows("Edit advertiser")
+    admin.field("currency").fill("GBP")
+    admin.save()
+    expect(admin.page.locator("form [name=created_at]")).to_be_disabled()
+
+
+def test_who_has_signed_out_sees_nothing_going_back(a_browser: Watched, place: Place, server: Server) -> None:
+    admin = Admin(a_browser, place, server)
+    admin.go("advertiser")
+    expect(admin.page.get_by_text("Rival")).to_be_visible()
+    admin.button("nav_dropdown").click()
+    expect(admin.page.get_by_text("Change Password")).to_be_hidden()
+    admin.button("logout").click()
+    admin.page.wait_for_url("**/staff/sign-in?next=/admin/")
+    admin.page.go_back()
+    admin.page.wait_for_load_state("networkidle")
+    expect(admin.page.get_by_text("Rival")).to_be_hidden()
+    admin.page.goto(admin.url)
+    assert "/staff/sign-in" in admin.page.url
+
+
+def test_two_tenants_in_one_browser(a_browser: Watched, place: Place, other_place: Place, server: Server) -> None:
+    here = Admin(a_browser, place, server)
+    email = make_staff(other_place, "viewer")
+    there = here.page.context.new_page()
+    there.goto(f"http://app.{other_place.tenant.slug}.localhost:{server.port}/admin/")
+    there.get_by_label("E-mail").fill(email)
+    there.get_by_label("Password").fill(PASSWORD)
+    there.keyboard.press("Enter")
+    expect(there.get_by_role("heading", name=f"Welcome to {other_place.tenant.name}")).to_be_visible()
+    here.go("partner")
+    expect(here.page.get_by_role("link", name=place.tenant.name)).to_be_visible()
+    expect(here.page.get_by_role("link", name="Add Row")).to_be_visible()
+    there.goto(there.url + "partner/")
+    expect(there.get_by_role("link", name=other_place.tenant.name)).to_be_visible()
+    expect(there.get_by_role("link", name="Add Row")).to_be_hidden()
+
+
+def test_its_links_lead_to_the_desk(a_browser: Watched, place: Place, server: Server) -> None:
+    admin = Admin(a_browser, place, server)
+    for name, path in [("API keys", "/staff/keys"), ("People", "/staff/people"), ("My account", "/staff/account")]:
+        admin.go()
+        admin.page.get_by_role("link", name=name).click()
+        admin.page.wait_for_url(f"**{path}")

@@ -1,0 +1,235 @@
+"""The dashboard as people use it: its chart, other days without a new page, no JavaScript, a phone, the dark."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.browsers import PHONE, WIDE, Watched, barriers
+from tests.browser.entering import enter_portal
+from tests.places import Place, a_callback, an_event, an_offer
+from tests.servers import Server
+from tests.tenants.database import execute
+from tests.tenants.workers import seconds_until
+
+DRAWN = "Chart.getChart(document.querySelector('canvas'))"
+SHIFTS = """new Promise((told) => new PerformanceObserver((list, me) => {
+    me.disconnect(); told(list.getEntries().reduce((sum, entry) => sum + entry.value, 0));
+}).observe({type: 'layout-shift', buffered: true}) ?? setTimeout(() => told(0), 300))"""
+
+
+@pytest.fixture
+def full(place: Place) -> Place:
+    """With two offers and figures on each of the last 40 days, today included."""
+    first, second = an_offer(place, name="First", os="IOS", campaignName="ONE"), an_offer(place, name="Second")
+    partner = {"id": str(uuid4()), "name": "Playdeck"}
+    place.send("offers", [first, second])
+    place.send("partners", [partner])
+    now = datetime.now(UTC)
+    days = [now - timedelta(days=n) for n in range(40)]
+    place.send(
+        "conversions",
+        [
+            a_callback(
+                place, first["id"], revenue=str(10 + n), userCompletedAt=day.isoformat(), sent_at=now.isoformat()
+            )
+            for n, day in enumerate(days)
+        ],
+    )
+    place.send("events", [an_event(second["id"], occurredAt=day.isoformat()) for day in days])
+    return place
+
+
+def test_the_chart_has_the_figures_of_the_table(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    drawn = figures(page)
+    costs = page.locator("#days tr td:nth-child(2)").all_text_contents()
+    assert drawn == [float(cost) for cost in reversed(costs)]
+    assert len(drawn) == 30
+    assert ink(page) > 1000
+    name = page.locator("canvas").get_attribute("aria-label") or ""
+    assert f" Cost, USD: highest {max(drawn):.2f} on " in name
+
+
+def test_another_figure_can_be_shown_and_is_kept(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    page.get_by_text("Clicks", exact=True).nth(1).click()
+    assert set(figures(page)) == {1}
+    assert " Clicks: highest 1 on " in (page.locator("canvas").get_attribute("aria-label") or "")
+    page.reload()
+    expect(page.get_by_label("Clicks", exact=True)).to_be_checked()
+    assert set(figures(page)) == {1}
+
+
+def test_a_figure_is_chosen_by_keyboard(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    page.locator("#measure-cost").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_label("Conversions", exact=True)).to_be_checked()
+    assert set(figures(page)) == {1}
+
+
+def test_a_day_s_figures_are_told_where_one_points(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    box = page.locator("canvas").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + box["height"] / 2)
+    seconds_until(lambda: page.evaluate(f"{DRAWN}.tooltip.opacity > 0"))
+    told = page.evaluate(f"(({{title, body, footer}}) => [title, body[0].lines, footer])({DRAWN}.tooltip)")
+    day, cost, conversions, clicks, views, _ = page.locator("#days tr").first.locator("th, td").all_text_contents()
+    assert told == [
+        [day],
+        [f"Cost, USD: {cost}", f"Conversions: {conversions}", f"Clicks: {clicks}", f"Views: {views}"],
+        ["Not over yet: provisional"],
+    ]
+
+
+def test_many_days_are_a_line(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server, "/?period=last-90-days")
+    assert page.evaluate(f"{DRAWN}.getDatasetMeta(0).type") == "line"
+    assert len(figures(page)) == 90
+    assert ink(page) > 1000
+
+
+def test_other_days_come_without_a_new_page(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    page.evaluate("window.stayed = true")
+    page.get_by_role("link", name="Last 7 days").click()
+    page.wait_for_url("**/?period=last-7-days")
+    expect(page.get_by_role("link", name="Last 7 days")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("link", name="Last 7 days")).to_be_focused()
+    seconds_until(lambda: len(figures(page)) == 7)
+    expect(page.locator("#shown")).to_contain_text("Shown: ")
+    page.get_by_label("Offer", exact=True).focus()
+    page.get_by_label("Offer", exact=True).select_option(label="Second")
+    page.wait_for_url("**/?period=last-7-days&offerId=*")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page.get_by_label("Offer", exact=True)).to_be_focused()
+    assert page.evaluate("window.stayed")
+    page.go_back()
+    expect(page.locator("#rows tr")).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"/\?period=last-7-days$"))
+    assert len(figures(page)) == 7
+    page.go_back()
+    expect(page.locator("#days tr")).to_have_count(30)
+    assert len(figures(page)) == 30
+
+
+def test_a_top_offer_leads_to_its_own_figures(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    page.locator(".tops").first.get_by_role("link", name="First").click()
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page.locator("#offerId option:checked")).to_have_text("First · iOS · ONE")
+
+
+def test_dates_that_make_no_sense_are_said_in_place(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    page.evaluate("window.stayed = true")
+    page.get_by_label("First day").fill("2026-03-02")
+    page.get_by_label("Last day").fill("2026-03-01")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#date_from-error")).to_contain_text("Is after the last day")
+    expect(page.get_by_label("First day")).to_have_value("2026-03-02")
+    assert barriers(page) == []
+    page.get_by_role("link", name="Last 7 days").click()
+    seconds_until(lambda: len(figures(page)) == 7)
+    assert page.evaluate("window.stayed")
+
+
+def test_it_works_without_javascript(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(javascript=False), full, server)
+    expect(page.locator("canvas")).to_be_hidden()
+    page.locator("summary").click()
+    expect(page.locator("#days tr")).to_have_count(30)
+    page.get_by_role("link", name="Last 7 days").click()
+    expect(page.locator("#days tr")).to_have_count(7)
+    page.get_by_label("Offer", exact=True).select_option(label="Second")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page.locator("#days tr")).to_have_count(7)
+    page.get_by_label("First day").fill("2026-03-02")
+    page.get_by_label("Last day").fill("2026-03-01")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#date_from-error")).to_be_visible()
+
+
+def test_what_is_seen_can_be_downloaded(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server, "/?period=last-7-days")
+    with page.expect_download() as begun:
+        page.get_by_role("link", name="Download CSV").click()
+    assert begun.value.suggested_filename.startswith("gokart-cost-report_")
+    lines = begun.value.path().read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3
+    assert sum(float(line.split(",")[5]) for line in lines[1:]) == sum(figures(page))
+
+
+def test_whose_session_has_ended_signs_in_and_comes_back(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    execute("DELETE FROM {s}.session", schema=full.tenant.schema)
+    page.get_by_role("link", name="Last 7 days").click()
+    page.wait_for_url(re.compile(r"/sign-in\?next=/%3Fperiod%3Dlast-7-days$"))
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, WIDE])
+@pytest.mark.parametrize("path", ["/", "/?date_from=2020-01-01&date_to=2020-01-31", "/?period=last-90-days"])
+def test_everybody_can_read_it(
+    a_browser: Watched, full: Place, server: Server, path: str, width: int, *, dark: bool
+) -> None:
+    page = enter_portal(a_browser(width=width, dark=dark), full, server, path)
+    for details in page.locator("details").all():
+        details.evaluate("each => each.open = true")
+    assert barriers(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_nothing_shifts_while_it_comes(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    figures(page)
+    assert page.evaluate(SHIFTS) < 0.01
+
+
+def test_the_chart_is_drawn_anew_in_the_dark(a_browser: Watched, full: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), full, server)
+    light = colors(page)
+    page.emulate_media(color_scheme="dark")
+    seconds_until(lambda: colors(page) != light)
+    assert colors(page) == page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--chart-1')")
+
+
+@pytest.mark.parametrize("state", ["no offers", "no figures", "closed"])
+def test_everybody_can_read_that_there_is_nothing(a_browser: Watched, place: Place, server: Server, state: str) -> None:
+    if state == "no figures":
+        place.send("offers", [an_offer(place)])
+    columns: dict[str, Any] = {"scopes": ["singular"]} if state == "closed" else {}
+    page = enter_portal(a_browser(width=PHONE), place, server, **columns)
+    expect(page.locator(".empty-title")).to_be_visible()
+    assert barriers(page) == []
+
+
+def figures(page: Page) -> list[float]:
+    """Those in the chart, once it is drawn. (Playwright's own waiting for a function breaks the pages' policy.)"""
+    seconds_until(lambda: page.evaluate(f"!!{DRAWN}"))
+    drawn: list[float] = page.evaluate(f"{DRAWN}.data.datasets[0].data")
+    return drawn
+
+
+def ink(page: Page) -> int:
+    """How many of the chart's pixels there is anything on."""
+    drawn: int = page.evaluate(
+        """() => {
+            const canvas = document.querySelector("canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return data.filter((value, n) => n % 4 === 3 && value).length;
+        }"""
+    )
+    return drawn
+
+
+def colors(page: Page) -> str:
+    figures(page)
+    color: str = page.evaluate(f"{DRAWN}.data.datasets[0].backgroundColor[0]")
+    return color

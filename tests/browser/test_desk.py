@@ -1,0 +1,178 @@
+"""The staff's desk as people use it."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.browser.browsers import PHONE, WIDE, Watched, barriers
+from tests.browser.entering import enter_desk, enter_portal
+from tests.people import PASSWORD, make_login, make_staff
+from tests.places import MAY, SINGULAR, Place, a_callback, an_offer
+from tests.servers import Server
+from tests.waiting import becomes
+
+PAGES = [
+    "/staff",
+    "/staff/keys",
+    "/staff/keys/new",
+    "/staff/keys/new-ingest",
+    "/staff/people",
+    "/staff/people/staff/new",
+    "/staff/people/logins/new",
+    "/staff/singular",
+    "/staff/corrections",
+    "/staff/settings",
+]
+
+
+def a_sheet(*rows: str) -> FilePayload:
+    text = "\n".join(["ConversionId,Status,RejectionReason", *rows])
+    return {"name": "corrections.csv", "mimeType": "text/csv", "buffer": text.encode()}
+
+
+def a_conversion(place: Place) -> str:
+    """A Success of 60; its id."""
+    offer = an_offer(place, name="Chess")
+    place.send("offers", [offer])
+    callback = a_callback(place, offer["id"])
+    place.send("conversions", [callback])
+    id_: str = callback["conversion"]["conversionId"]
+    return id_
+
+
+def choose_password(page: Page) -> None:
+    for field in page.locator("main input[type=password]").all():
+        field.fill(PASSWORD)
+    page.locator("main").get_by_role("button").first.click()
+    page.wait_for_url(lambda url: "/link/" not in url)
+
+
+def downloaded(page: Page, button: str) -> str:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    return Path(download.value.path()).read_text(encoding="utf-8-sig")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_an_advertisers_person_is_invited_and_makes_a_key(
+    a_browser: Watched, place: Place, server: Server, *, javascript: bool
+) -> None:
+    page = enter_desk(a_browser(javascript=javascript), place, server, "/staff/people", "manager")
+    page.get_by_role("link", name="Invite an advertiser's person").first.click()
+    page.get_by_label("Advertiser").select_option("Owner")
+    page.get_by_label("E-mail").fill("dana@example.com")
+    page.get_by_label("Name").fill("Dana Gray")
+    page.get_by_role("button", name="Make the link").click()
+    link = page.locator("#link").inner_text()
+    theirs = a_browser(javascript=javascript)
+    theirs.goto(link)
+    choose_password(theirs)
+    theirs.get_by_role("link", name="API keys").click()
+    theirs.get_by_role("link", name="Make a key").first.click()
+    theirs.get_by_label("Name").fill("Mine")
+    theirs.get_by_label("Cost report", exact=True).check()
+    theirs.get_by_role("button", name="Make the key").click()
+    assert place.get(token=theirs.locator("#key").inner_text(), **MAY).status_code == 200
+    page.goto(f"http://app.{place.tenant.slug}.localhost:{server.port}/staff/keys")
+    expect(page.get_by_role("row", name="Mine")).to_contain_text("by dana@example.com")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_somebody_is_shut_out_and_let_in_again(
+    a_browser: Watched, place: Place, server: Server, *, javascript: bool
+) -> None:
+    theirs = enter_portal(a_browser(), place, server, "/keys", email="dana@example.com")
+    page = enter_desk(a_browser(javascript=javascript), place, server, "/staff/people", "manager")
+    page.get_by_role("link", name="Manage dana@example.com").click()
+    page.get_by_role("button", name="Deactivate").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
+    expect(page.get_by_role("status")).to_contain_text("deactivated")
+    theirs.reload()
+    theirs.wait_for_url("**/sign-in**")
+    page.get_by_role("button", name="Activate again").click()
+    expect(page.get_by_role("status")).to_contain_text("active again")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_singular_is_switched_off_and_on(a_browser: Watched, place: Place, server: Server, *, javascript: bool) -> None:
+    page = enter_desk(a_browser(javascript=javascript), place, server, "/staff/singular", "manager")
+    page.get_by_role("link", name="Open Owner").click()
+    page.get_by_role("button", name="Switch Singular off").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Switch Singular off").click()
+    expect(page.get_by_role("status")).to_contain_text("Singular is off")
+    assert becomes(lambda: place.get(SINGULAR, **MAY).status_code, 403)
+    page.get_by_role("button", name="Switch Singular on").click()
+    expect(page.get_by_role("status")).to_contain_text("Singular is on")
+    assert becomes(lambda: place.get(SINGULAR, **MAY).status_code, 200)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_conversions_are_corrected(a_browser: Watched, place: Place, server: Server, *, javascript: bool) -> None:
+    id_, unknown = a_conversion(place), str(uuid4())
+    page = enter_desk(a_browser(javascript=javascript), place, server, "/staff/corrections", "manager")
+    page.get_by_label("CSV file").set_input_files(a_sheet(f"{id_},Rejected,Twice", f"{unknown},Rejected,"))
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_role("heading", name="1 conversion to correct")).to_be_visible()
+    assert len(place.report()) == 1
+    assert unknown in downloaded(page, "Download these rows")
+    assert unknown in downloaded(page, "Download these rows"), "a file that comes does not end the page"
+    page.get_by_role("button", name="Correct 1 conversion").click()
+    expect(page.get_by_role("status")).to_contain_text("1 conversion is corrected")
+    assert place.report() == []
+    page.reload()
+    expect(page.get_by_text("1 is as the file says already")).to_be_visible()
+
+
+def test_a_key_is_found_by_its_advertiser(a_browser: Watched, place: Place, server: Server) -> None:
+    page = enter_desk(a_browser(), place, server, "/staff/keys", "viewer")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.get_by_label("Advertiser").select_option("Rival")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text("Rival")
+    page.get_by_role("link", name="All keys").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, WIDE])
+def test_everybody_can_use_the_pages(
+    a_browser: Watched, place: Place, server: Server, width: int, *, dark: bool
+) -> None:
+    place.set_advertiser(place.owner, name="An advertiser with a name of some length GmbH & Co. KG")
+    id_ = a_conversion(place)
+    make_login(place, email="dana@example.com")
+    make_staff(place, "viewer", email="somebody.with.a.long.address@subsidiary.example.com", totp_secret="x")
+    page = enter_desk(a_browser(width=width, dark=dark), place, server)
+    origin = f"http://app.{place.tenant.slug}.localhost:{server.port}"
+
+    def check() -> None:
+        assert barriers(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    for path in [*PAGES, f"/staff/singular/{place.owner}"]:
+        page.goto(origin + path)
+        check()
+    page.goto(f"{origin}/staff/people")
+    page.get_by_role("link", name="Manage somebody").click()
+    check()
+    page.get_by_role("button", name="Make a new link").click()
+    check()
+    page.get_by_role("dialog").get_by_role("button", name="Make a new link").click()
+    expect(page.get_by_role("heading", name="A one-time link")).to_be_visible()
+    check()
+    page.goto(f"{origin}/staff/people/staff/new")
+    page.get_by_label("E-mail").fill("dana@example")
+    page.get_by_label("Name").fill(" ")
+    page.get_by_role("button", name="Make the link").click()
+    check()
+    page.goto(f"{origin}/staff/corrections")
+    page.get_by_label("CSV file").set_input_files(a_sheet(f"{id_},Rejected,Twice", "x,Rejected,"))
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_role("heading", name="1 conversion to correct")).to_be_visible()
+    check()
+    page.get_by_role("button", name="Correct 1 conversion").click()
+    expect(page.get_by_role("status")).to_contain_text("1 conversion is corrected")
+    check()

@@ -1,0 +1,173 @@
+"""An advertiser's API keys as people make, rotate and revoke them."""
+
+import json
+import re
+import shlex
+import subprocess
+
+import pytest
+from playwright.sync_api import Error, Page, expect
+
+from tests.browser.browsers import PHONE, WIDE, Watched, barriers
+from tests.browser.entering import enter_portal
+from tests.places import MAY, Place, a_callback, an_offer
+from tests.servers import Server
+from tests.tenants.database import execute
+from tests.waiting import becomes
+
+TOKEN = re.compile(r"gokart_[0-9A-Za-z]{39}")
+
+
+def tab_to(page: Page, name: str) -> None:
+    """With the keyboard, from where it is."""
+    focused = "document.activeElement.labels?.[0]?.innerText ?? document.activeElement.innerText"
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if (page.evaluate(focused) or "").strip() == name:
+            return
+    raise AssertionError(f"{name} is not reached")
+
+
+def make(page: Page, name: str = "Nightly import", *scopes: str) -> str:
+    """By the form; the key that is shown then."""
+    page.get_by_role("link", name="Make a key").first.click()
+    page.get_by_label("Name").fill(name)
+    for scope in scopes or ("Cost report", "Singular"):
+        page.get_by_label(scope, exact=True).check()
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("heading", name="Your new key")).to_be_visible()
+    return page.locator("#key").inner_text()
+
+
+def test_from_signing_in_to_a_report_by_keyboard_alone(a_browser: Watched, place: Place, server: Server) -> None:
+    offer = an_offer(place, name="Chess")
+    place.send("offers", [offer])
+    place.send("conversions", [a_callback(place, offer["id"])])
+    page = enter_portal(a_browser(), place, server)
+    tab_to(page, "API keys")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/keys")
+    tab_to(page, "Make a key")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/keys/new")
+    tab_to(page, "Name")
+    page.keyboard.type("Nightly import")
+    tab_to(page, "Cost report")
+    page.keyboard.press("Space")
+    tab_to(page, "Make the key")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your new key")).to_be_visible()
+    tab_to(page, "Copy")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-copy=key]")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert TOKEN.fullmatch(copied)
+    assert place.get(token=copied, **MAY).json()["data"][0]["offerName"] == "Chess"
+
+
+def test_the_line_for_the_terminal_is_copied_and_works(a_browser: Watched, place: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), place, server, "/keys")
+    make(page)
+    page.locator("[data-copy=curl]").click()
+    expect(page.locator("[data-copy=curl]")).to_have_text("Copied")
+    line = page.evaluate("navigator.clipboard.readText()")
+    done = subprocess.run([*shlex.split(line), "-sS"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"data": []}
+
+
+def test_reloading_the_page_shows_the_key_no_more_and_makes_no_other(
+    a_browser: Watched, place: Place, server: Server
+) -> None:
+    page = enter_portal(a_browser(), place, server, "/keys")
+    make(page)
+    page.reload()
+    expect(page.get_by_text("no second one has been made")).to_be_visible()
+    assert not TOKEN.search(page.content())
+    assert len(execute("SELECT FROM {s}.api_token WHERE name = 'Nightly import'", schema=place.tenant.schema)) == 1
+
+
+def test_after_signing_out_the_back_button_does_not_show_it(a_browser: Watched, place: Place, server: Server) -> None:
+    page = enter_portal(a_browser(), place, server, "/keys")
+    make(page)
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    with pytest.raises(Error, match="ERR_CACHE_MISS"):  # the browser has not kept it, and asks to send the form again
+        page.go_back()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_key_is_rotated_and_the_old_one_revoked(
+    a_browser: Watched, place: Place, server: Server, *, javascript: bool
+) -> None:
+    page = enter_portal(a_browser(javascript=javascript), place, server, "/keys")
+    old = make(page)
+    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Rotate Nightly import").click()
+    page.get_by_label("24 hours").check()
+    page.get_by_role("button", name="Rotate the key").click()
+    expect(page.get_by_text("The old key works until")).to_be_visible()
+    new = page.locator("#key").inner_text()
+    assert new != old
+    assert {place.get(token=token, **MAY).status_code for token in (old, new)} == {200}
+    page.get_by_role("link", name="I have copied it").click()
+    row = page.get_by_role("row", name=f"{old[:11]}…{old[-4:]} ").filter(has_text="Replaced")
+    row.get_by_role("link", name="Revoke").click()
+    page.get_by_role("button", name="Revoke the key").click()
+    expect(page.get_by_role("status")).to_contain_text("The key is revoked")
+    assert becomes(lambda: place.get(token=old, **MAY).status_code, 401)
+    assert place.get(token=new, **MAY).status_code == 200
+
+
+def test_without_javascript_an_error_is_told_at_its_field(a_browser: Watched, place: Place, server: Server) -> None:
+    page = enter_portal(a_browser(javascript=False), place, server, "/keys/new")
+    page.get_by_label("Name").fill("Nightly import")
+    page.get_by_label("Networks").fill("10.0.0.1/8")
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_label("Networks")).to_have_accessible_description(re.compile(r"10\.0\.0\.0/8 is\."))
+    expect(page.get_by_label("Name")).to_have_value("Nightly import")
+
+
+def test_the_last_day_is_asked_for_where_it_is_to_be_chosen(a_browser: Watched, place: Place, server: Server) -> None:
+    page = enter_portal(a_browser(javascript=False), place, server, "/keys/new")
+    expect(page.get_by_label("Last day")).to_be_hidden()
+    page.get_by_label("Works for").select_option("A day of your choice")
+    page.get_by_label("Last day").fill("2020-01-01")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, WIDE])
+def test_everybody_can_use_the_pages(
+    a_browser: Watched, place: Place, server: Server, width: int, *, dark: bool
+) -> None:
+    page = enter_portal(a_browser(width=width, dark=dark), place, server, "/keys")
+
+    def check() -> None:
+        assert barriers(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    check()
+    page.get_by_role("link", name="Make a key").first.click()
+    check()
+    page.get_by_label("Name").fill("x" * 200)
+    page.get_by_label("Networks").fill("everywhere")
+    page.get_by_label("Works for").select_option("A day of your choice")
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.locator(".alert.danger")).to_contain_text("No key has been made")
+    check()
+    page.get_by_label("Networks").fill("2001:db8::/32")
+    page.get_by_label("Works for").select_option("Never")
+    page.get_by_label("Singular", exact=True).check()
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("heading", name="Your new key")).to_be_visible()
+    check()
+    execute("UPDATE {s}.api_token SET expires_at = now() + interval '1 day'", schema=place.tenant.schema)
+    page.goto(page.url.replace("/new", ""))
+    check()
+    page.get_by_role("link", name="Rotate x").click()
+    check()
+    page.get_by_role("button", name="Rotate the key").click()
+    check()
+    page.get_by_role("link", name="I have copied it").click()
+    check()
+    page.get_by_role("link", name="Revoke x").last.click()
+    check()

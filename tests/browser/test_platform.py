@@ -1,0 +1,114 @@
+"""The platform's admin in a browser: from the command line's first owner to a tenant that its own owner looks after."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from settings import settings
+from tests.browser.browsers import PHONE, WIDE, Watched, barriers
+from tests.people import PASSWORD, make_platform_staff
+from tests.places import Place
+from tests.servers import Server
+from tests.tenants.command import gokart
+
+
+def enter(page: Page, server: Server, role: str) -> Page:
+    page.goto(f"http://admin.localhost:{server.port}/")
+    page.get_by_label("E-mail").fill(make_platform_staff(role))
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Tenants")).to_be_visible()
+    return page
+
+
+def choose_password(page: Page) -> None:
+    for field in page.locator("main input[type=password]").all():
+        field.fill(PASSWORD)
+    page.locator("main").get_by_role("button").first.click()
+    page.wait_for_url(lambda url: "/link/" not in url)
+
+
+@pytest.mark.usefixtures("place")
+def test_from_the_first_owner_of_all_to_a_tenants_own(a_browser: Watched, server: Server) -> None:
+    slug, email = f"t{uuid4().hex[:12]}", f"{uuid4().hex[:12]}@gokart.example"
+    printed = gokart("staff", "invite", "--platform", "--email", email, "--name", "Kim Lund", "--role", "owner")
+    page = a_browser()
+    page.goto(printed.stdout.strip().replace(f":{settings.port}/", f":{server.port}/"))
+    choose_password(page)
+
+    page.get_by_role("link", name="New tenant").first.click()
+    page.get_by_label("Display name").fill("Gravel Digital")
+    page.get_by_label("Label").fill("No label")
+    page.get_by_label("Owner's name").fill("Nora Berg")
+    page.get_by_label("Owner's e-mail").fill("nora@gravel.example")
+    page.get_by_role("button", name="Create the tenant").click()
+    assert page.get_by_label("Label").evaluate("field => field.validity.patternMismatch")
+    page.get_by_label("Label").fill(slug)
+    page.get_by_role("button", name="Create the tenant").click()
+    expect(page.get_by_text("The tenant Gravel Digital is created.")).to_be_visible()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert re.fullmatch(rf"http://app\.{slug}\.localhost:{server.port}/staff/link/[\w-]+", link)
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_role("row", name="Nora Berg")).to_contain_text("invited")
+
+    owner = a_browser()
+    owner.goto(link)
+    choose_password(owner)
+    assert owner.url == f"http://app.{slug}.localhost:{server.port}/staff"
+    expect(owner.get_by_role("banner")).to_contain_text("Gravel Digital")
+    expect(owner.get_by_role("banner")).to_contain_text("Nora Berg")
+    owner.get_by_role("button", name="Sign out").click()
+    owner.get_by_label("E-mail").fill("nora@gravel.example")
+    owner.get_by_label("Password").fill(PASSWORD)
+    owner.get_by_role("button", name="Sign in").click()
+    owner.wait_for_url(lambda url: url.endswith("/staff"))
+
+    page.reload()
+    expect(page.get_by_role("row", name="Nora Berg")).to_contain_text("active")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_suspending_asks_first(a_browser: Watched, place: Place, server: Server, javascript: bool) -> None:
+    page = enter(a_browser(javascript=javascript), server, "manager")
+    page.goto(f"http://admin.localhost:{server.port}/tenants/{place.tenant.slug}")
+    page.get_by_role("button", name="Suspend").click()
+    asked = page.get_by_role("dialog")
+    expect(asked).to_contain_text(f"Suspend {place.tenant.name}?")
+    asked.get_by_role("button", name="Cancel").click()
+    expect(asked).to_be_hidden()
+    page.get_by_role("button", name="Suspend").click()
+    asked.get_by_role("button", name="Suspend").click()
+    expect(page.get_by_role("status")).to_contain_text("The tenant is suspended")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+
+
+def test_a_viewer_sees_no_button_that_would_refuse(a_browser: Watched, place: Place, server: Server) -> None:
+    page = enter(a_browser(), server, "viewer")
+    expect(page.get_by_role("link", name="New tenant")).to_have_count(0)
+    expect(page.get_by_role("link", name="Staff", exact=True)).to_have_count(0)
+    page.goto(f"http://admin.localhost:{server.port}/tenants/{place.tenant.slug}")
+    expect(page.get_by_role("heading", name=place.tenant.name)).to_be_visible()
+    expect(page.locator("main").get_by_role("button")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (PHONE, True)])
+def test_nobody_is_kept_out_of_any_page(
+    a_browser: Watched, place: Place, server: Server, width: int, dark: bool
+) -> None:
+    page = enter(a_browser(width=width, dark=dark), server, "owner")
+    paths = ["/", "/?text=nothing-like-this", "/new", f"/tenants/{place.tenant.slug}", "/staff", "/audit", "/account"]
+    for path in paths:
+        page.goto(f"http://admin.localhost:{server.port}{path}")
+        assert barriers(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    page.goto(f"http://admin.localhost:{server.port}/staff")
+    page.locator("tbody a").first.click()
+    expect(page.get_by_role("heading", name="Getting in")).to_be_visible()
+    assert barriers(page) == []
+    page.get_by_role("button", name="New link").or_(page.get_by_role("button", name="Activate")).first.click()
+    page.wait_for_load_state()
+    assert barriers(page) == []

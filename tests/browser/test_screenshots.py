@@ -1,0 +1,21 @@
+"""make screenshots takes each page in every manner."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests.browser.screenshots import take
+from tests.browser.tours import Shot, Tour
+from tests.places import Place
+from tests.servers import Server
+
+
+def test_each_page_is_taken_light_and_dark_wide_and_of_a_phone(
+    chromium: Browser, place: Place, server: Server, tmp_path: Path
+) -> None:
+    shot = Shot("errors", "/docs/singular", lambda page: page.get_by_role("link", name="Errors").click())
+    take([Tour(place.host, [shot])], chromium, server.port, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        f"errors-{manner}-{scheme}.webp" for manner in ("wide", "phone") for scheme in ("light", "dark")
+    }
+    assert all(file.read_bytes().startswith(b"RIFF") for file in tmp_path.iterdir())

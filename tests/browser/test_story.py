@@ -1,0 +1,93 @@
+"""The whole story: from the command line's first staff account to an advertiser's own key and Singular's first pull."""
+
+import re
+from uuid import uuid4
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.browser.browsers import Watched
+from tests.places import MAY, Place, a_callback, an_offer
+from tests.servers import Server, run_cli
+from tests.waiting import becomes
+
+CHOSEN = "a password of my own"
+
+
+def set_password(page: Page, link: str) -> None:
+    page.goto(link)
+    page.get_by_label("New password").fill(CHOSEN)
+    page.get_by_label("The same again").fill(CHOSEN)
+    page.get_by_role("button", name="Set the password and sign in").click()
+    page.wait_for_url(lambda url: "/link/" not in url)
+
+
+def test_a_tenants_first_day(a_browser: Watched, server: Server, place: Place) -> None:
+    """`place` lends its records' shapes; the tenant is a new one."""
+    slug = f"s{uuid4().hex[:10]}"
+    port = str(server.port)
+    run_cli("tenants", "create", slug, "--name", "Acorn Media", GOKART_PORT=port)
+    said = run_cli(
+        "staff", "invite", slug, "--email", "olga@acorn.example", "--name", "Olga", "--role", "owner", GOKART_PORT=port
+    )
+    (link,) = re.findall(r"http://\S+/staff/link/\S+", said)
+    app, api = f"http://app.{slug}.localhost:{port}", f"api.{slug}.localhost"
+
+    olga = a_browser()
+    set_password(olga, link)
+    expect(olga).to_have_url(f"{app}/staff")
+    olga.goto(f"{app}/staff/keys/new-ingest")
+    olga.get_by_label("Name").fill("Tracker")
+    olga.get_by_role("button", name="Make the key").click()
+    ingest = olga.locator("#key").inner_text()
+
+    def send(method: str, kind: str, record: dict[str, object]) -> None:
+        headers = {"Host": api, "Authorization": f"ApiToken {ingest}"}
+        answer = httpx.request(method, f"{server.url}/api/v1/ingest/{kind}", headers=headers, json=[record])
+        assert answer.json()["accepted"] == 1
+
+    offer = an_offer(place, name="Grow an oak", advertiserName="Brown Boots", storeId="com.oak", os="ANDROID")
+    send("PUT", "offers", offer | {"campaignName": "OAK_2026"})
+    send("POST", "conversions", a_callback(place, offer["id"], revenue="12.34"))
+
+    olga.goto(f"{app}/staff/people/logins/new")
+    olga.get_by_label("Advertiser").select_option("Brown Boots")
+    olga.get_by_label("E-mail address").fill("anna@boots.example")
+    olga.get_by_label("Name").fill("Anna")
+    olga.get_by_role("button", name="Make the link").click()
+
+    anna = a_browser()
+    set_password(anna, olga.locator("#link").inner_text())
+    anna.goto(f"{app}/?date_from=2025-05-01&date_to=2025-05-31")
+    expect(anna.locator("main")).to_contain_text("12.34")
+    anna.get_by_role("link", name="API keys").click()
+    anna.get_by_role("link", name="Make a key").first.click()
+    anna.get_by_label("Name").fill("Reports and Singular")
+    anna.get_by_label("Cost report", exact=True).check()
+    anna.get_by_label("Singular", exact=True).check()
+    anna.get_by_role("button", name="Make the key").click()
+    key = anna.locator("#key").inner_text()
+
+    def pull(path: str) -> httpx.Response:
+        headers = {"Host": api, "Authorization": f"ApiToken {key}"}
+        return httpx.get(f"{server.url}/api/v1/integrations/cost-report/{path}", headers=headers, params=MAY)
+
+    assert [row["revenue"] for row in pull("json").json()["data"]] == [12.34]
+    assert pull("singular/json").status_code == 403, "nobody has switched it on"
+
+    anna.get_by_role("link", name="Singular", exact=True).click()
+    anna.get_by_role("button", name="Ask for Singular to be enabled").click()
+    olga.goto(f"{app}/staff")
+    olga.get_by_role("link", name="Brown Boots").first.click()
+    olga.get_by_role("button", name="Switch Singular on").click()
+    becomes(lambda: pull("singular/json").status_code, 200)
+    (item,) = pull("singular/json").json()["data"]["items"]
+    assert (item["campaign_name"], item["cost"]) == ("OAK_2026", 12.34)
+
+    def pulls() -> str:
+        anna.goto(f"{app}/singular")
+        return "told" if anna.get_by_role("cell", name="Figures sent").count() else "not told yet"
+
+    becomes(pulls, "told", within=15)
+    olga.goto(f"{app}/admin/#/audit_log")
+    expect(olga.get_by_text("advertiser:anna@boots.example").first).to_be_visible()

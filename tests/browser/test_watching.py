@@ -1,0 +1,48 @@
+"""What no page may do is noticed, so that a browser test that passes has proved that it did not happen."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.browsers import Watched
+from tests.places import Place
+from tests.servers import Server
+
+
+@pytest.fixture
+def watched(chromium: Browser) -> Iterator[Watched]:
+    """Without the check at the end."""
+    watched = Watched(chromium)
+    yield watched
+    watched.close()
+
+
+@pytest.fixture
+def url(place: Place, server: Server) -> str:
+    return f"http://{place.host}:{server.port}"
+
+
+def test_a_request_to_elsewhere(watched: Watched, url: str) -> None:
+    page = watched()
+    page.goto(f"{url}/healthz")
+    page.evaluate("fetch('https://getgokart.ai/').catch(() => {})")
+    assert watched.trouble == ["request to elsewhere: https://getgokart.ai/"]
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_what_the_policy_forbids(watched: Watched, url: str, *, javascript: bool) -> None:
+    page = watched(javascript=javascript)
+    page.goto(f"{url}/docs/errors")
+    assert watched.trouble == []
+    with page.expect_console_message():
+        page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">')")
+    assert "Content Security Policy" in watched.trouble[0]
+
+
+def test_an_uncaught_error(watched: Watched, url: str) -> None:
+    page = watched()
+    page.goto(f"{url}/healthz")
+    with page.expect_event("pageerror"):
+        page.evaluate("setTimeout(() => { throw new Error('lost') })")
+    assert watched.trouble == ["uncaught: lost"]

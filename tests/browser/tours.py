@@ -1,0 +1,100 @@
+"""What `make screenshots` takes pictures of: who goes where in the demo."""
+
+from collections.abc import Callable
+from secrets import token_hex
+
+import msgspec
+from playwright.sync_api import Page
+
+
+def nothing(page: Page) -> None:
+    """There is nothing to be done."""
+
+
+class Shot(msgspec.Struct, frozen=True):
+    """A page. `act` does what has to be done there before it is worth a picture, and may lead on to another."""
+
+    name: str
+    path: str
+    act: Callable[[Page], object] = nothing
+
+
+class Tour(msgspec.Struct, frozen=True):
+    """Of one person at one host. `enter` signs in, on the page at `door`."""
+
+    host: str
+    shots: list[Shot]
+    enter: Callable[[Page], object] = nothing
+    door: str = "/"
+
+
+ADVERTISER, STAFF, PLATFORM = "anna@brownboots.example", "nora@limestone.example", "kim@gokart.example"
+
+
+def signing_in(email: str, password: str) -> Callable[[Page], object]:
+    """On whichever page asks for it."""
+
+    def enter(page: Page) -> None:
+        page.get_by_label("E-mail").fill(email)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/sign-in" not in url)
+
+    return enter
+
+
+def make_key(page: Page) -> None:
+    page.get_by_label("Name").fill(f"Finance export {token_hex(2)}")  # no two live keys have one name
+    for scope in page.locator("[name=scopes]").all():
+        scope.check()
+    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Copy").first.wait_for()
+
+
+def preview_corrections(page: Page) -> None:
+    unknown = "00000000-0000-4000-8000-000000000000"
+    file = f"ConversionId,Status,RejectionReason\n{unknown},Rejected,Duplicate account\n{unknown},Sucess,\n"
+    page.locator("input[type=file]").set_input_files(
+        {"name": "corrections.csv", "mimeType": "text/csv", "buffer": file.encode()}
+    )
+    page.locator("main form button").first.click()
+
+
+def tours(password: str) -> list[Tour]:
+    """With the password that the demo prints."""
+    portal = [
+        Shot("dashboard", "/"),
+        Shot("keys", "/keys"),
+        Shot("key-new", "/keys/new"),
+        Shot("key-shown", "/keys/new", make_key),
+        Shot("singular", "/singular"),
+        Shot("api", "/api"),
+        Shot("account", "/account"),
+        Shot("two-step", "/account/two-step"),
+    ]
+    desk = [
+        Shot("staff-overview", "/staff"),
+        Shot("staff-keys", "/staff/keys"),
+        Shot("staff-key-new", "/staff/keys/new"),
+        Shot("staff-people", "/staff/people"),
+        Shot("staff-singular", "/staff/singular"),
+        Shot("staff-singular-advertiser", "/staff/singular", lambda page: page.locator("main td a").first.click()),
+        Shot("staff-corrections", "/staff/corrections"),
+        Shot("staff-corrections-preview", "/staff/corrections", preview_corrections),
+        Shot("staff-settings", "/staff/settings"),
+        Shot("admin-advertisers", "/admin/#/advertiser"),
+        Shot("admin-audit-log", "/admin/#/audit_log"),
+    ]
+    platform = [
+        Shot("platform-tenants", "/"),
+        Shot("platform-tenant", "/tenants/demo"),
+        Shot("platform-tenant-new", "/new"),
+        Shot("platform-staff", "/staff"),
+        Shot("platform-audit", "/audit"),
+    ]
+    return [
+        Tour("app.demo.localhost", [Shot("sign-in", "/")]),
+        Tour("app.demo.localhost", portal, signing_in(ADVERTISER, password)),
+        Tour("app.demo.localhost", desk, signing_in(STAFF, password), "/staff"),
+        Tour("admin.localhost", platform, signing_in(PLATFORM, password)),
+    ]

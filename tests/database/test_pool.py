@@ -1,0 +1,72 @@
+"""Transactions within transactions."""
+
+from uuid import uuid4
+
+import pytest
+
+from database.actors import Actor, acting_as
+from database.pool import transaction
+from errors import GokartError
+from tenants.migrations import migrate_platform
+from tenants.tables import TenantRow
+from terminal import run
+from tests.tenants.database import execute
+
+
+@pytest.fixture
+def mark() -> str:
+    run(migrate_platform)
+    return f"t{uuid4().hex[:12]}"
+
+
+async def add(slug: str) -> None:
+    async with transaction():
+        await TenantRow.raw(
+            "INSERT INTO tenant (id, slug, schema, name) VALUES (gen_random_uuid(), {}, {}, 'x')", slug, f"t_{slug}"
+        )
+
+
+def there(mark: str) -> list[str]:
+    rows = execute("DELETE FROM tenant WHERE slug LIKE $1 RETURNING slug", f"{mark}%")
+    return sorted(row["slug"].removeprefix(mark) for row in rows)
+
+
+def test_both_are_done_as_the_same_actor(mark: str) -> None:
+    async def work() -> None:
+        with acting_as(Actor("staff:nora@example.com")):
+            async with transaction():
+                await add(f"{mark}a")
+                await add(f"{mark}b")
+
+    run(work)
+    assert there(mark) == ["a", "b"]
+    rows = execute("SELECT actor FROM audit_log WHERE after ->> 'slug' LIKE $1", f"{mark}%")
+    assert [row["actor"] for row in rows] == ["staff:nora@example.com"] * 2
+
+
+def test_neither_is_done_where_the_outer_one_fails(mark: str) -> None:
+    async def work() -> None:
+        async with transaction():
+            await add(f"{mark}a")
+            raise GokartError("no")
+
+    with pytest.raises(GokartError):
+        run(work)
+    assert there(mark) == []
+
+
+def test_an_inner_one_that_fails_is_undone_alone(mark: str) -> None:
+    async def work() -> None:
+        async with transaction():
+            await add(f"{mark}a")
+            with pytest.raises(GokartError):
+                await add_in_vain()
+            await add(f"{mark}c")
+
+    async def add_in_vain() -> None:
+        async with transaction():
+            await add(f"{mark}b")
+            raise GokartError("no")
+
+    run(work)
+    assert there(mark) == ["a", "c"]

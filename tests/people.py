@@ -1,0 +1,109 @@
+"""People who sign in, and browsers without a browser: clients that keep cookies and say where a form was sent from."""
+
+from ipaddress import ip_address
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from accounts import sessions
+from accounts.people import find, read_email
+from accounts.realms import ADVERTISER, PLATFORM, STAFF, Realm
+from database.pool import transaction
+from terminal import run, run_at
+from tests.places import Place
+from tests.tenants.database import execute
+
+PASSWORD = "correct horse battery"
+_hashed: dict[str, str] = {}  # by realm: it is slow on purpose
+
+
+def add_person(place: Place | None, realm: Realm, **columns: Any) -> str:
+    """Somebody with PASSWORD; of the platform where there is no place. Returns the e-mail address."""
+    email = read_email(columns.pop("email", f"{realm.name}-{uuid4().hex[:8]}@example.com"))
+    values = {"email": email, "name": email.partition("@")[0].title(), **columns}
+
+    async def work() -> None:
+        names = ", ".join([*values, "password"])
+        marks = ", ".join(f"${n}" for n in range(1, len(values) + 2))
+        hashed = _hashed[realm.name] = _hashed.get(realm.name) or await realm.hasher.hash(PASSWORD)
+        async with transaction() as db:
+            await db.execute(
+                f"INSERT INTO {realm.schema}.{realm.people} ({names}) VALUES ({marks})", *values.values(), hashed
+            )
+
+    if place is None:
+        run(work)
+    else:
+        run_at(place.tenant.slug, work)
+    return email
+
+
+def make_staff(place: Place, role: str = "owner", **columns: Any) -> str:
+    return add_person(place, STAFF, role=role, **columns)
+
+
+def make_login(place: Place, advertiser: UUID | None = None, **columns: Any) -> str:
+    """Of the place's owner unless another advertiser is given."""
+    return add_person(place, ADVERTISER, advertiser=advertiser or place.owner, **columns)
+
+
+def make_platform_staff(role: str = "owner", **columns: Any) -> str:
+    return add_person(None, PLATFORM, role=role, **columns)
+
+
+class Browser(httpx.Client):
+    """At one host, which all its requests name, and its forms as their origin. Follows no redirect.
+
+    It has cookies of its own; the connections are those of the tests' one client, which closes them.
+    """
+
+    def __init__(self, http: httpx.Client, host: str, **options: Any) -> None:
+        self.host = host
+        headers = {"Host": host, "Origin": f"http://{host}", **options.pop("headers", {})}
+        super().__init__(base_url=http.base_url, transport=http._transport, headers=headers, timeout=30, **options)
+
+    def sign_in(self, email: str, password: str = PASSWORD, root: str = "") -> httpx.Response:
+        return self.post(f"{root}/sign-in", data={"email": email, "password": password})
+
+
+def browser(place: Place, **options: Any) -> Browser:
+    """At the place's app host, with nobody signed in."""
+    return Browser(place.http, f"app.{place.tenant.slug}.localhost", **options)
+
+
+def platform_browser(place: Place, **options: Any) -> Browser:
+    return Browser(place.http, "admin.localhost", **options)
+
+
+def session_cookie(place: Place | None, realm: Realm, email: str) -> dict[str, str]:
+    """Of a session made past the form, which takes its time with a password; for tests of other matters."""
+
+    async def work() -> str:
+        person = await find(realm, email)
+        assert person, f"there is no {email}"
+        return await sessions.create(realm, person.id, address=ip_address("127.0.0.1"), user_agent="tests")
+
+    token = run(work) if place is None else run_at(place.tenant.slug, work)
+    return {realm.cookie(secure=False): token}
+
+
+def staff_browser(place: Place, role: str = "owner", **columns: Any) -> Browser:
+    """A new member of staff, signed in."""
+    return browser(place, cookies=session_cookie(place, STAFF, make_staff(place, role, **columns)))
+
+
+def advertiser_browser(place: Place, advertiser: UUID | None = None, **columns: Any) -> Browser:
+    """A new person of the advertiser's, signed in."""
+    return browser(place, cookies=session_cookie(place, ADVERTISER, make_login(place, advertiser, **columns)))
+
+
+def platform_staff_browser(place: Place, role: str = "owner", **columns: Any) -> Browser:
+    """A new member of the platform's staff, signed in."""
+    return platform_browser(place, cookies=session_cookie(None, PLATFORM, make_platform_staff(role, **columns)))
+
+
+def audit(place: Place | None = None) -> list[dict[str, Any]]:
+    """The audit log, oldest first: the place's, or the platform's."""
+    schema = place.tenant.schema if place else "public"
+    return execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=schema)

@@ -1,0 +1,49 @@
+"""The platform's staff at their browsers."""
+
+import re
+from html import unescape
+from uuid import uuid4
+
+import httpx
+
+from tenants import lifecycle, migrations
+from terminal import run
+from tests.people import Browser, platform_staff_browser
+from tests.places import Place
+
+
+def signed_in(place: Place, role: str = "manager", **columns: str) -> Browser:
+    """A new one, at admin.<base>. The place lends its connections, and is a tenant like others."""
+    return platform_staff_browser(place, role, **columns)
+
+
+def seen(response: httpx.Response) -> str:
+    """What a page says, without what says how."""
+    assert response.status_code in {200, 400}, response.text
+    main = response.text.partition("<main")[2].partition("</main>")[0]
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", main)).split())
+
+
+def link_in(response: httpx.Response) -> str:
+    """The one-time link that the page shows."""
+    assert response.status_code == 200, response.text
+    found = re.search(r'<code id="link">(.*?)</code>', response.text)
+    assert found
+    return unescape(found[1])
+
+
+def a_slug() -> str:
+    return f"t{uuid4().hex[:12]}"
+
+
+def outdated_tenant() -> str:
+    """Of the first version ever."""
+    slug = a_slug()
+    modules = migrations.migration_modules
+    first = min(modules())
+    migrations.migration_modules = lambda: {first: modules()[first]}  # type: ignore[assignment]
+    try:
+        run(lambda: lifecycle.create(slug, f"{slug} Media"))
+    finally:
+        migrations.migration_modules = modules
+    return slug

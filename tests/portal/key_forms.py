@@ -1,0 +1,57 @@
+"""Making and rotating keys on the portal, by its forms, and what stands in the answers."""
+
+import re
+from typing import Any
+
+from tests.people import Browser
+from tests.places import Place
+from tests.portal.reading import Page
+from tests.tenants.database import execute
+
+TOKEN = re.compile(r"gokart_[0-9A-Za-z]{39}")
+BOTH = ["cost-report", "singular"]
+
+
+def keys(place: Place, name: str) -> list[dict[str, Any]]:
+    return execute("SELECT * FROM {s}.api_token WHERE name = $1 ORDER BY id", name, schema=place.tenant.schema)
+
+
+def set_key(place: Place, name: str, assignment: str) -> None:
+    execute(f"UPDATE {{s}}.api_token SET {assignment} WHERE name = $1", name, schema=place.tenant.schema)
+
+
+def make(client: Browser, name: str = "Nightly", scopes: list[str] | None = None, **fields: str) -> Any:
+    data = {"name": name, "scopes": BOTH if scopes is None else scopes, "expiry": "365", **fields}
+    return client.post("/keys/new", data=data)
+
+
+def make_one(client: Browser, place: Place, name: str = "Nightly", **fields: Any) -> tuple[int, str]:
+    """Its id and its token."""
+    answer = make(client, name, **fields)
+    assert answer.status_code == 201, answer.text
+    return keys(place, name)[-1]["id"], shown(answer.text)
+
+
+def shown(html: str) -> str:
+    (token,) = set(TOKEN.findall(html))
+    return str(token)
+
+
+def errors(html: str) -> dict[str, str]:
+    """What the form says is wrong, by field."""
+    found = [e for e in Page(html).all("small") if e.attributes.get("id", "").endswith("-error")]
+    return {e.attributes["id"].removesuffix("-error"): e.text for e in found}
+
+
+def rotation(grace: str = "168", expiry: str = "365", **fields: str) -> dict[str, str]:
+    return {"grace": grace, "expiry": expiry, **fields}
+
+
+def table_rows(html: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    for element in Page(html).elements:
+        if element.tag == "tr":
+            rows.append([])
+        elif element.tag in {"td", "th"}:
+            rows[-1].append(element.text)
+    return rows

@@ -1,0 +1,267 @@
+"""GET /singular and POST /singular/request on the app host."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from auth import issuing
+from terminal import run_at
+from tests.people import advertiser_browser, audit, browser
+from tests.places import MAY, SINGULAR, Place, an_event, an_offer
+from tests.portal.reading import Page
+from tests.tenants.database import execute
+from tests.tenants.workers import seconds_until
+
+WHOLE: dict[str, Any] = {"os": "ANDROID", "storeId": "com.test", "campaignName": "AOS_TEST_2025"}
+SCRIPT = "<script>alert('x')</script>\"'"
+
+
+def test_all_is_done_where_singular_pulls(place: Place) -> None:
+    place.send("offers", [an_offer(place, **WHOLE)])
+    log_pull(place)
+    assert standing(shown(place)) == {
+        "Singular is enabled": True,
+        "A key for Singular works": True,
+        "Your offers are complete": True,
+        "Singular pulls your costs": True,
+    }
+
+
+def test_nothing_is_done_at_first(place: Place) -> None:
+    place.set_advertiser(place.owner, singular_enabled=False)
+    execute("DELETE FROM {s}.api_token WHERE advertiser = $1", place.owner, schema=place.tenant.schema)
+    assert standing(shown(place)) == {
+        "Singular is not enabled yet": False,
+        "Singular needs a key": False,
+        "You have no offers yet": False,
+        "Singular has not pulled yet": False,
+    }
+
+
+@pytest.mark.parametrize("change", ["revoked_at = now()", "expires_at = now()", "scopes = '{cost-report}'"])
+def test_only_a_key_that_works_for_singular_counts(place: Place, change: str) -> None:
+    execute(f"UPDATE {{s}}.api_token SET {change} WHERE advertiser = $1", place.owner, schema=place.tenant.schema)
+    assert standing(shown(place))["Singular needs a key"] is False
+
+
+def test_it_says_when_the_key_was_last_used(place: Place) -> None:
+    page = shown(place)
+    assert "not used yet" in page.text
+    execute("UPDATE {s}.api_token SET last_used_at = '2025-05-28 03:06Z'", schema=place.tenant.schema)
+    assert "last used 2025-05-28 03:06 UTC" in shown(place).text
+
+
+def test_a_connector_that_has_stopped_is_noticed(place: Place) -> None:
+    log_pull(place, at=datetime.now(UTC) - timedelta(days=3))
+    assert standing(shown(place))["Singular has stopped pulling"] is False
+
+
+def test_pulls_that_were_refused_are_no_success(place: Place) -> None:
+    log_pull(place, status=403, rows=None)
+    assert standing(shown(place))["Singular has not pulled yet"] is False
+
+
+def test_asking_is_noted_once_with_who_and_when(place: Place) -> None:
+    place.set_advertiser(place.owner, singular_enabled=False)
+    first = advertiser_browser(place, email="first@example.com")
+    assert "Ask for Singular to be enabled" in Page(first.get("/singular").text).text
+    answer = first.post("/singular/request")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/singular?done=requested")
+    assert "The staff have been told." in Page(first.get("/singular?done=requested").text).text
+    (asked,) = request_of(place)
+    assert asked["singular_requested_by"] == "first@example.com"
+    entry = audit(place)[-1]
+    assert (entry["actor"], entry["subject"]) == ("advertiser:first@example.com", "advertiser")
+    assert "singular_requested_at" in entry["after"]
+
+    second = advertiser_browser(place)
+    page = Page(second.get("/singular").text)
+    assert "first@example.com asked for it on" in page.text
+    assert page.all("form", action="/singular/request") == []
+    assert second.post("/singular/request").status_code == 303
+    assert request_of(place) == [asked]
+
+
+def test_what_is_enabled_cannot_be_asked_for(place: Place) -> None:
+    client = advertiser_browser(place)
+    assert client.post("/singular/request").status_code == 303
+    assert request_of(place)[0]["singular_requested_at"] is None
+
+
+def test_only_the_asking_advertiser_is_noted(place: Place) -> None:
+    place.set_advertiser(place.owner, singular_enabled=False)
+    place.set_advertiser(place.rival, singular_enabled=False)
+    advertiser_browser(place, place.rival).post("/singular/request")
+    assert request_of(place)[0]["singular_requested_at"] is None
+
+
+def test_without_the_scope_it_is_closed(place: Place) -> None:
+    place.set_advertiser(place.owner, singular_enabled=False)
+    client = advertiser_browser(place, scopes=["cost-report"])
+    for path in "/singular", "/singular/":
+        page = client.get(path)
+        assert page.status_code == 403
+        assert "is not part of your account" in Page(page.text).text
+    assert client.post("/singular/request").status_code == 403
+    assert request_of(place)[0]["singular_requested_at"] is None
+
+
+@pytest.mark.parametrize("path", ["/singular", "/api"])
+def test_nobody_gets_in_without_signing_in(place: Place, other_place: Place, path: str) -> None:
+    assert browser(place).get(path).status_code == 303
+    there = browser(other_place)
+    there.cookies.update(advertiser_browser(place).cookies)
+    assert there.get(path).status_code == 303
+
+
+def test_the_values_to_enter_work(place: Place) -> None:
+    offer = an_offer(place, **WHOLE)
+    place.send("offers", [offer])
+    place.send("events", [an_event(offer["id"])])
+    page = shown(place)
+    url, header, value = [page.one("code", id=name).text for name in ("url", "header", "value")]
+    host, _, path = url.removeprefix("http://").partition("/")
+    answer = place.http.get(
+        f"/{path}", params=MAY, headers={"Host": host, header: value.replace("{your-token}", place.owner_token)}
+    )
+    assert answer.status_code == 200
+    (item,) = answer.json()["data"]["items"]
+    columns = [row[0] for row in page.rows("mapping")]
+    assert set(columns) == item.keys() - {"app", "campaign_name"}
+
+
+def test_offers_that_singular_would_refuse_are_named_with_the_field(place: Place) -> None:
+    bad = an_offer(place, name="Half done", os="IOS", storeId="com.test", campaignName="IOS_1")
+    good = an_offer(place, name="All done", **WHOLE)
+    rivals = an_offer(place, place.rival, name="Not mine")
+    place.send("offers", [bad, good, rivals])
+    page = shown(place)
+    assert standing(page)["One offer is incomplete"] is False
+    ((offer, flaws, _),) = page.rows("flawed")
+    assert offer == "Half done iOS · com.test · IOS_1"
+    assert flaws.startswith("store_id is 'com.test'; an iOS app's is its App Store number")
+    assert f"Half done ({bad['id']})\n  store_id is 'com.test'" in page.one("code", id="flaws").raw
+    assert "Not mine" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("status", "rows", "meaning"),
+    [
+        (200, 40, "40 200 Figures sent"),
+        (200, 0, "0 200 No cost and no clicks on these days"),
+        (304, None, "\u2013 304 Nothing had changed"),
+        (400, None, "\u2013 400 The range asked for made no sense"),
+        (403, None, "\u2013 403 Refused: Singular was not enabled"),
+        (429, None, "\u2013 429 Too many requests"),
+        (499, 12, "12 499 Singular hung up"),
+        (500, None, "\u2013 500 Something went wrong on our side"),
+        (503, None, "\u2013 503 We could not answer"),
+    ],
+)
+def test_each_pull_is_told_in_words(place: Place, status: int, rows: int | None, meaning: str) -> None:
+    log_pull(place, status=status, rows=rows)
+    ((when, days, *answer, key, took),) = shown(place).rows("pulled")
+    assert " ".join(answer).startswith(meaning)
+    assert when.endswith("UTC")
+    assert days == "13 \u2013 19 May 2025"
+    assert key.startswith("test gokart_")
+    assert took == "12 ms"
+
+
+def test_a_pull_whose_range_made_no_sense_has_none(place: Place) -> None:
+    log_pull(place, status=400, starts_at=None, ends_at=None, rows=None)
+    assert shown(place).rows("pulled")[0][1] == "\u2013"
+
+
+def test_a_pull_through_the_api_is_there(place: Place) -> None:
+    """What is noted is written every few seconds."""
+    client = advertiser_browser(place)
+    place.get(SINGULAR, **MAY)
+    seconds_until(lambda: bool(Page(client.get("/singular").text).all("tbody", id="pulled")))
+    assert shown(place).rows("pulled")[0][1:3] == ["1 \u2013 31 May 2025", "0"]
+
+
+def test_another_advertisers_pulls_are_not_there(place: Place) -> None:
+    log_pull(place, advertiser=place.rival)
+    assert "Singular has not asked yet" in shown(place).text
+
+
+def test_pulls_are_paged(place: Place) -> None:
+    now = datetime.now(UTC)
+    for n in range(30):
+        log_pull(place, at=now - timedelta(hours=n), rows=n)
+    client = advertiser_browser(place)
+    first = Page(client.get("/singular").text)
+    assert [row[2] for row in first.rows("pulled")] == [str(n) for n in range(25)]
+    second = Page(client.get(first.one("a", rel="next").attributes["href"]).text)
+    assert [row[2] for row in second.rows("pulled")] == [str(n) for n in range(25, 30)]
+    assert second.all("a", rel="next") == []
+    assert second.one("a", rel="prev").attributes["href"].startswith("/singular")
+
+
+@pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "٣", SCRIPT])
+def test_a_page_that_is_none_is_the_first_or_empty(place: Place, before: str) -> None:
+    log_pull(place)
+    answer = advertiser_browser(place).get("/singular", params={"before": before})
+    assert answer.status_code == 200
+    assert SCRIPT not in answer.text
+
+
+def test_what_is_stored_stays_text(place: Place) -> None:
+    place.send("offers", [an_offer(place, name=SCRIPT, storeId=SCRIPT, campaignName=SCRIPT, os="IOS")])
+    run_at(
+        place.tenant.slug,
+        lambda: issuing.create_token(name=SCRIPT, scopes=["singular"], advertiser=place.owner, created_by="test"),
+    )
+    log_pull(place)
+    answer = advertiser_browser(place).get("/singular")
+    assert SCRIPT not in answer.text
+    page = Page(answer.text)
+    assert all(script.attributes.get("src", "").startswith("/static/") for script in page.all("script"))
+    assert page.rows("flawed")[0][0] == f"{SCRIPT} iOS · {SCRIPT} · {SCRIPT}"
+
+
+def shown(place: Place) -> Page:
+    answer = advertiser_browser(place).get("/singular")
+    assert answer.status_code == 200, answer.text
+    return Page(answer.text)
+
+
+def standing(page: Page) -> dict[str, bool]:
+    """What is done, by the heading of each step."""
+    start = page.elements.index(page.one("ol", **{"class": "steps"}))
+    steps = [element for element in page.elements[start:] if element.tag == "li"]
+    headings = [element.text for element in page.elements[start:] if element.tag == "strong"][: len(steps)]
+    return {heading: step.attributes["class"] == "done" for heading, step in zip(headings, steps, strict=True)}
+
+
+def request_of(place: Place) -> list[dict[str, Any]]:
+    return execute(
+        "SELECT singular_requested_at, singular_requested_by FROM {s}.advertiser WHERE id = $1",
+        place.owner,
+        schema=place.tenant.schema,
+    )
+
+
+def log_pull(place: Place, *, advertiser: UUID | None = None, **values: Any) -> None:
+    """Of the owner's key unless of another's: the week to 19 May 2025, now, and 40 rows."""
+    pull: dict[str, Any] = {
+        "at": datetime.now(UTC),
+        "starts_at": datetime(2025, 5, 13, tzinfo=UTC),
+        "ends_at": datetime(2025, 5, 20, tzinfo=UTC),
+        "status": 200,
+        "rows": 40,
+        "milliseconds": 12,
+    } | values
+    execute(
+        f"""
+        INSERT INTO {{s}}.singular_pull (advertiser, token, format, {", ".join(pull)})
+        SELECT $1, min(id), 'json', {", ".join(f"${n}" for n in range(2, len(pull) + 2))}
+        FROM {{s}}.api_token WHERE advertiser = $1
+        """,
+        advertiser or place.owner,
+        *pull.values(),
+        schema=place.tenant.schema,
+    )

@@ -1,0 +1,16 @@
+"""What is true within a moment: workers hear of changes, within a second, by the database's notice."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+PATIENCE = 2.0  # of a machine that is busy with other tests too
+
+
+def becomes(look: Callable[[], T], wanted: T, *, within: float = PATIENCE) -> bool:
+    deadline = time.monotonic() + within
+    while (seen := look()) != wanted:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still {seen!r}, not {wanted!r}")
+    return True
