@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from piccolo.columns import Column
@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from accounts import people
 from accounts.inviting import read_role, read_scopes
 from accounts.people import Person
+from accounts.realms import ADVERTISER, STAFF, Realm
 from admin import tables
 from auth import issuing
 from errors import GokartError
@@ -49,7 +50,7 @@ class Rule(msgspec.Struct, frozen=True, dict=True):
     """Of a table that something may be done to. `edit` are its columns that may be changed, each with what reads its
     new value: it gets the row as it is (empty for a new one), returns what is kept, and raises GokartError.
 
-    `signs_in_as` is the column of the tables session and one_time_link that leads to those of its rows who sign in.
+    `people` is the realm of those of whom it has a row each: whoever is no longer active is shut out.
     """
 
     table: type[Table]
@@ -57,7 +58,7 @@ class Rule(msgspec.Struct, frozen=True, dict=True):
     role: str = "manager"
     create: bool = False
     delete: bool = False
-    signs_in_as: Literal["staff", "login"] | None = None
+    people: Realm | None = None
 
     @cached_property
     def model(self) -> type[BaseModel]:
@@ -249,7 +250,7 @@ RULES = {
                 "active": as_it_is,
             },
             delete=True,
-            signs_in_as="login",
+            people=ADVERTISER,
         ),
         Rule(
             tables.Staff,
@@ -260,7 +261,7 @@ RULES = {
             },
             role="owner",
             delete=True,
-            signs_in_as="staff",
+            people=STAFF,
         ),
         Rule(tables.Setting, {"staff_totp_required": as_it_is}, role="owner"),
     ]

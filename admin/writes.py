@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from accounts.people import Person
+from accounts.roster import shut_out
 from admin.answers import Answer, Refused, body_of, json_answer, pass_on, refused, refused_field
 from admin.piccolo import piccolo
 from admin.rules import LARGEST, RULES, FieldRefused, Rule, UnknownColumns
@@ -72,8 +73,8 @@ async def write_row(
     answer = await pass_on(piccolo, request, path, msgspec.json.encode(values, enc_hook=str))
     if answer.status >= 400:
         raise Refused(in_words(answer))
-    if rule.signs_in_as and values.get("active") is False:
-        await sign_out(db, rule.signs_in_as, id_)
+    if rule.people and values.get("active") is False and isinstance(id_, int):
+        await shut_out(db, rule.people, id_)
     return answer
 
 
@@ -101,13 +102,6 @@ async def locked(rule: Rule, id_: UUID | int) -> dict[str, Any]:
     if found is None:
         raise refused(404, "There is no such row.")
     return found
-
-
-async def sign_out(db: Connection, column: str, person: UUID | int | None) -> None:
-    """Whoever is no longer active has no session and no link left, should they be active again."""
-    schema = current_tenant().schema
-    await db.execute(f"DELETE FROM {schema}.session WHERE {column} = $1", person)
-    await db.execute(f"DELETE FROM {schema}.one_time_link WHERE {column} = $1 AND used_at IS NULL", person)
 
 
 def in_words(answer: Answer) -> Answer:

@@ -1,13 +1,11 @@
 """When and from where a token was last used: written at most once a minute for each, off the hot path."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from background import beside
+from background import regularly
 from database.pool import connection
 from tenants.current import Tenant
 from web.proxies import Address
@@ -24,20 +22,9 @@ def note_use(tenant: Tenant, token: int, address: Address | None) -> None:
     _uses.setdefault(tenant.schema, {})[token] = (datetime.now(UTC), address)
 
 
-@asynccontextmanager
-async def writing_uses() -> AsyncIterator[None]:
+def writing_uses() -> AbstractAsyncContextManager[None]:
     """Writes what is noted every few seconds, and at the end of the block."""
-    try:
-        async with beside(write_for_ever()):
-            yield
-    finally:
-        await write_uses()
-
-
-async def write_for_ever() -> None:
-    while True:
-        await asyncio.sleep(WRITE_EVERY)
-        await write_uses()
+    return regularly(write_uses, WRITE_EVERY)
 
 
 async def write_uses() -> None:

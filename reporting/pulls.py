@@ -4,10 +4,9 @@ Noted in memory as each request ends, and written every few seconds, off the hot
 asks beyond that until the next writing is counted in the process's log only.
 """
 
-import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime, timedelta
 from time import perf_counter
 from typing import Any, Literal
@@ -18,7 +17,7 @@ import structlog
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from background import beside
+from background import regularly
 from database.pool import Connection, Unavailable, connection
 from settings import settings
 from tenants.current import Tenant, current_tenant
@@ -149,20 +148,9 @@ def outcome(state: dict[str, Any]) -> int:
     return problem_of(error).status if error else CLIENT_GONE
 
 
-@asynccontextmanager
-async def writing_pulls() -> AsyncIterator[None]:
+def writing_pulls() -> AbstractAsyncContextManager[None]:
     """Writes what is noted every few seconds, and at the end of the block."""
-    try:
-        async with beside(write_for_ever()):
-            yield
-    finally:
-        await write_pulls()
-
-
-async def write_for_ever() -> None:
-    while True:
-        await asyncio.sleep(WRITE_EVERY)
-        await write_pulls()
+    return regularly(write_pulls, WRITE_EVERY)
 
 
 async def write_pulls() -> None:
