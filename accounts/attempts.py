@@ -15,6 +15,8 @@ from web.proxies import Address, site_of
 
 
 class Limit(NamedTuple):
+    """Of `key`. What a stranger has typed stands at its end, after a colon: so no text makes it another one's."""
+
     key: str
     most: int
     within: timedelta
@@ -29,13 +31,13 @@ async def count_sign_in(realm: Realm, email: str, address: Address | None) -> No
     """Counts a try with a password, before it is looked at. Raises Problem 429."""
     who, site = f"{realm.name}:{email.strip().lower()[:320]}", site_of(address)
     await count(
-        realm, Limit(f"{who} {site}", 10, QUARTER), Limit(site, 100, QUARTER), Limit(who, 100, HOUR)
+        realm, Limit(f"{site} {who}", 10, QUARTER), Limit(site, 100, QUARTER), Limit(who, 100, HOUR)
     )  # the narrowest first: what it refuses does not count for the others
 
 
 async def count_code(realm: Realm, person: int) -> None:
     """The same for a code of the second factor."""
-    await count(realm, Limit(f"{realm.name}:code {person}", 10, QUARTER))
+    await count(realm, Limit(f"code {realm.name}:{person}", 10, QUARTER))
 
 
 async def count_request(realm: Realm, email: str, address: Address | None) -> None:
@@ -44,7 +46,8 @@ async def count_request(realm: Realm, email: str, address: Address | None) -> No
 
 
 async def count(realm: Realm, *limits: Limit) -> None:
-    async with connection() as db:
+    """In one transaction: what is refused leaves nothing behind, or strangers could fill the table."""
+    async with connection() as db, db.transaction():
         for limit in limits:
             row = await db.fetchrow(
                 f"""
@@ -72,7 +75,12 @@ async def forgive(realm: Realm, email: str, person: int, address: Address | None
     who = f"{realm.name}:{email}"
     async with connection() as db:
         await db.execute(
-            f"DELETE FROM {realm.schema}.sign_in_attempt WHERE key = ANY($1::text[]) OR since < now() - $2::interval",
-            [f"{who} {site_of(address)}", who, f"{realm.name}:code {person}"],
+            f"""
+            DELETE FROM {realm.schema}.sign_in_attempt WHERE key IN (
+                SELECT key FROM {realm.schema}.sign_in_attempt
+                WHERE key = ANY($1::text[]) OR since < now() - $2::interval FOR UPDATE SKIP LOCKED
+            )
+            """,  # what is being counted now stays: two that wait for each other would be a deadlock
+            [f"{site_of(address)} {who}", who, f"code {realm.name}:{person}"],
             OLD,
         )

@@ -119,7 +119,7 @@ async def sessions_of(person: Person) -> list[Listed]:
 
 async def end(person: Person, session: int) -> bool:
     """False where this person has no such session."""
-    if session >= 2**63:
+    if not 0 < session < 2**63:
         return False
     realm = person.realm
     async with connection() as db:

@@ -22,6 +22,7 @@ from admin.rules import rights_of
 from admin.sign_in import sign_in, sign_out
 from admin.writes import write
 from database.pool import Share, transaction
+from pages.forms import number_of
 from settings import settings
 from web.problems import Problem, send_problem
 from web.requests import Call, state_of
@@ -136,8 +137,8 @@ async def api_answer(request: Call, session: Session, path: str) -> Answer:
 def bounded(request: Call) -> bytes:
     """The query for ids of rows with a bound, which Piccolo's own has not."""
     query = dict(parse_qsl(request.scope["query_string"].decode("latin-1")))
-    limit = query.get("limit", "")
-    return urlencode(query | {"limit": limit if limit.isdecimal() and int(limit) < MOST_IDS else MOST_IDS}).encode()
+    limit = number_of(query.get("limit", ""), MOST_IDS)
+    return urlencode(query | {"limit": MOST_IDS if limit is None else limit}).encode()
 
 
 async def read(request: Call, path: str, query: bytes | None) -> Answer:

@@ -14,7 +14,7 @@ from accounts.people import Person
 from admin.advertisers import names_of_advertisers
 from auth import issuing
 from auth.keys import LARGEST_ID, PAGE, STATES, Key, State, expiring_keys, find_key, list_keys
-from pages.forms import form_of
+from pages.forms import form_of, number_of
 from pages.rendering import Frame, Notice, page
 from pages.responses import lead
 from portal.key_pages import (
@@ -51,7 +51,7 @@ class StaffKeyController(Controller):
             advertiser=UUID(owner) if owner in names else None,
             ingest=owner == INGEST,
             state=cast(State, state) if state in STATES else None,
-            before=int(before) if before.isdecimal() and int(before) <= LARGEST_ID else None,
+            before=number_of(before, LARGEST_ID),
         )
         older = {"advertiser": owner, "state": state, "before": keys[-1].id} if len(keys) == PAGE else None
         return page(

@@ -60,6 +60,7 @@ class OverviewController(Controller):
             logins=await members(ADVERTISER, awaited),
             keys=await expiring_keys(tenant),
             intake=await read_intake(tenant),
+            **await read_beginnings(tenant),
             pulls=await failed_pulls(tenant),
             most=MOST,
         )
@@ -90,6 +91,20 @@ async def read_intake(tenant: Tenant) -> Intake:
         )
     assert row is not None
     return Intake(**row)
+
+
+async def read_beginnings(tenant: Tenant) -> dict[str, bool]:
+    """What a new tenant has yet to have: any advertiser, and a key that brings data in."""
+    async with connection() as db:
+        row = await db.fetchrow(
+            f"""
+            SELECT EXISTS (SELECT FROM {tenant.schema}.advertiser) AS advertised, EXISTS (
+                SELECT FROM {tenant.schema}.api_token WHERE advertiser IS NULL AND revoked_at IS NULL
+            ) AS ingest_key
+            """
+        )
+    assert row is not None
+    return dict(row)
 
 
 async def failed_pulls(tenant: Tenant) -> list[FailedPull]:

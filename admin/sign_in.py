@@ -3,6 +3,7 @@
 It is the session of the staff's desk that begins and ends here: with the same password, second factor, and limits.
 """
 
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -17,7 +18,7 @@ from web.requests import Call
 class Credentials(msgspec.Struct):
     """In Piccolo's words. `mfa_code` comes once it has been asked for."""
 
-    username: str
+    username: Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]  # the database has no NUL
     password: str
     mfa_code: str | None = None
 

@@ -50,6 +50,11 @@ async def form_of(request: Request[Any, Any, Any]) -> Form:
     return Form(pairs)
 
 
+def number_of(text: str, most: int) -> int | None:
+    """The number, from 0 on, that a text is; None for what is none, or more than `most`, however long it is."""
+    return int(text) if text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most else None
+
+
 def field_and_text(error: GokartError) -> tuple[str, str]:
     """The field that an error's text names at its beginning, as in «email: …», and the rest; else no field."""
     field, colon, text = str(error).partition(": ")

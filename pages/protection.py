@@ -4,7 +4,6 @@ sniffed, kept by a cache, or load anything from elsewhere.
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,4 +59,4 @@ def is_same_origin(scope: Mapping[str, Any]) -> bool:
     if site:
         return site in (["same-origin"], ["none"])
     origin, host = header(scope, b"origin"), header(scope, b"host")
-    return len(origin) == 1 and len(host) == 1 and urlsplit(origin[0]).netloc == host[0].lower()
+    return len(origin) == 1 and len(host) == 1 and origin[0].partition("://")[2] == host[0].lower()

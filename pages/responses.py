@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from litestar import Request, Response
 from litestar.response import Redirect
@@ -12,11 +12,13 @@ from tenants.current import bound_tenant
 from web.problems import problem_of
 from web.requests import state_of
 
+SAFE = "/#%[]=:;$&()+,!?*@'~"  # what Litestar's own redirects leave as it is
+
 
 def lead(request: Request[Any, Any, Any], path: str) -> Response[Any]:
     """To another page, after a form too. htmx is told so in its own way, or it would put that page into this one."""
     if "hx-request" in request.headers and "hx-boosted" not in request.headers:
-        return Response(None, status_code=204, headers={"HX-Redirect": path})
+        return Response(None, status_code=204, headers={"HX-Redirect": quote(path, safe=SAFE)})
     return Redirect(path, status_code=303)
 
 

@@ -10,10 +10,12 @@ from litestar.di import NamedDependency
 
 from accounts.guards import signed_in
 from database.pool import connection
+from pages.forms import number_of
 from pages.rendering import Frame, page
 from web.requests import Call
 
 PAGE = 50
+LARGEST_ID = 2**63 - 1
 SUBJECTS = {"": "Everything", "tenant": "Tenants", "staff": "The platform's staff"}
 
 
@@ -77,8 +79,7 @@ def read_search(request: Call) -> Search:
     asked = {name: value.replace("\0", "").strip() for name, value in request.query_params.items()}
 
     def number(name: str) -> int:
-        text = asked.get(name, "")
-        return int(text) if text.isdecimal() and len(text) < 18 else 0
+        return number_of(asked.get(name, ""), LARGEST_ID) or 0
 
     subject = asked.get("subject", "")
     return Search(
@@ -98,7 +99,7 @@ async def entries_of(search: Search) -> tuple[list[Entry], bool, bool]:
             f"""
             SELECT id, at, actor, address, action, subject, key, label, before, after FROM audit_log
             WHERE strpos(lower(actor), lower($1)) > 0 AND ($2 = '' OR subject = $2) AND ($3 = '' OR key = $3)
-                AND ($4 = 0 OR id < $4) AND id > $5
+                AND ($4::bigint = 0 OR id < $4) AND id > $5
             ORDER BY id {direction} LIMIT $6
             """,
             search.actor,

@@ -13,6 +13,7 @@ from accounts.inviting import invite_staff, new_link
 from accounts.people import ROLES
 from accounts.realms import PLATFORM
 from accounts.roster import Member, change_staff, members
+from auth.keys import LARGEST_ID
 from errors import GokartError
 from pages.forms import Form, field_and_text, form_of
 from pages.rendering import Frame, Notice, page
@@ -22,7 +23,6 @@ from platform_admin.tenants import actor_name
 from web.problems import Problem
 from web.requests import Call
 
-LARGEST_ID = 2**31 - 1
 DONE = {
     "role": "The role is changed.",
     "deactivated": "Deactivated: signed out everywhere, and no link works.",
@@ -107,7 +107,7 @@ def person_may_stay(request: Call, person: int, role: str) -> bool:
 
 async def somebody(person: int) -> Member:
     """Raises Problem 404."""
-    found = await members(PLATFORM, "p.id = $1", person) if person <= LARGEST_ID else []
+    found = await members(PLATFORM, "p.id = $1", person) if 0 < person <= LARGEST_ID else []
     if not found:
         raise Problem(404, "There is nobody of this number.")
     return found[0]

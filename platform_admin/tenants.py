@@ -11,6 +11,7 @@ from accounts.guards import at_least, person_of, signed_in
 from accounts.inviting import Invited, invite_staff, new_link
 from accounts.realms import STAFF
 from accounts.roster import Member, members
+from auth.keys import LARGEST_ID
 from database.actors import current_actor
 from database.pool import OUTDATED, Unavailable, transaction
 from errors import GokartError
@@ -142,10 +143,12 @@ class TenantsController(Controller):
         self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str], person: FromPath[int]
     ) -> Response[Any]:
         """Of owners alone: they look after everybody else."""
-        tenant = await tenant_at(slug)
+        tenant, told = await tenant_at(slug), Problem(404, "This tenant has no such owner.")
+        if not 0 < person <= LARGEST_ID:
+            raise told
         with bound_to(tenant):
             if not await members(STAFF, "p.id = $1 AND p.role = 'owner' AND p.active", person):
-                raise Problem(404, "This tenant has no such owner.")
+                raise told
             invited = await new_link(STAFF, person, actor_name())
         return await owner_link_page(request, frame, tenant, invited)
 

@@ -12,6 +12,7 @@ from accounts.guards import has_scope, person_of, signed_in
 from auth.keys import Key, keys_of
 from catalog.singular import FlawedOffer, flawed_offers
 from database.pool import connection
+from pages.forms import number_of
 from pages.origins import api_origin
 from pages.rendering import Frame, Notice, page
 from pages.responses import lead
@@ -113,7 +114,7 @@ class SingularController(Controller):
 
 def page_of(text: str) -> int | None:
     """The last entry shown on the page before; None for what is no number, which shows the first page."""
-    return int(text) if text.isdecimal() and int(text) <= LARGEST_ID else None
+    return number_of(text, LARGEST_ID)
 
 
 def last_use(keys: list[Key]) -> datetime | None:

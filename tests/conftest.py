@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DATABASES = Databases(Path(__file__).parents[1] / ".data" / "test" / "postgres")
 os.environ["GOKART_DATABASE_URL"] = DATABASES.url
+# Where it is set, each server and command that the tests start compiles the whole project anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import httpx
+import pyotp
 import pytest
 
 from tests.people import PASSWORD, make_login, make_staff
@@ -89,3 +90,33 @@ def test_one_tenants_guesses_do_not_count_at_another(behind_proxy: Server, place
     for _ in range(GUESSES + 1):
         attempt(behind_proxy, place, email, "a guess", "192.0.2.6")
     assert attempt(behind_proxy, other_place, email, PASSWORD, "192.0.2.6").status_code == 303
+
+
+@pytest.mark.parametrize("root", ["", "/staff"])
+def test_nobody_is_shut_out_by_an_address_that_reads_like_a_key(behind_proxy: Server, place: Place, root: str) -> None:
+    """Of the second factor, or of one account from one place."""
+    secret = pyotp.random_base32()
+    email = (make_staff if root else make_login)(place, totp_secret=secret)
+    people = "staff" if root else "advertiser_login"
+    (row,) = execute(f"SELECT id FROM {{s}}.{people} WHERE email = $1", email, schema=place.tenant.schema)
+    for typed in f"code {row['id']}", f"{email} 198.51.100.8":
+        for _ in range(GUESSES):
+            assert attempt(behind_proxy, place, typed, "a guess", "192.0.2.7", root=root).status_code == 403
+    half = attempt(behind_proxy, place, email, PASSWORD, "198.51.100.8", root=root)
+    assert half.status_code == 303
+    host = f"app.{place.tenant.slug}.localhost"
+    whole = httpx.post(
+        f"{behind_proxy.url}{root}/sign-in/code",
+        headers={"Host": host, "Origin": f"http://{host}", "Cookie": half.headers["set-cookie"].partition(";")[0]},
+        data={"code": pyotp.TOTP(secret).now()},
+    )
+    assert whole.status_code == 303
+
+
+def test_what_is_refused_leaves_nothing_behind(behind_proxy: Server, place: Place) -> None:
+    """However many addresses somebody makes up."""
+    execute("INSERT INTO {s}.sign_in_attempt VALUES ('192.0.2.8', 100, now())", schema=place.tenant.schema)
+    for n in range(5):
+        assert attempt(behind_proxy, place, f"{n}@example.com", "a guess", "192.0.2.8").status_code == 429
+    kept = execute("SELECT key, attempts FROM {s}.sign_in_attempt", schema=place.tenant.schema)
+    assert [tuple(row.values()) for row in kept] == [("192.0.2.8", 100)]

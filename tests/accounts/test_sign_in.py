@@ -1,6 +1,7 @@
 """Signing in and out: of all three kinds of people, by the pages that they share."""
 
 import re
+from urllib.parse import quote
 
 import pyotp
 import pytest
@@ -102,6 +103,13 @@ class TestEachRealm:
     def test_nobody_is_led_to_another_site(self, place: Place, realm: Realm, away: str) -> None:
         data = {"email": person_at(place, realm), "password": PASSWORD, "next": away}
         assert browser(place).post(f"{realm.root}/sign-in", data=data).headers["location"] == HOMES[realm.name]
+
+    @pytest.mark.parametrize("after", ["/\u20ac", "/\x7f", "/a b"])
+    def test_where_htmx_is_led_is_fit_for_a_header(self, place: Place, realm: Realm, after: str) -> None:
+        client = browser(place, headers={"HX-Request": "true"})
+        data = {"email": person_at(place, realm), "password": PASSWORD, "next": after}
+        answer = client.post(f"{realm.root}/sign-in", data=data)
+        assert (answer.status_code, answer.headers["hx-redirect"]) == (204, quote(after))
 
     def test_only_digests_of_sessions_are_stored(self, place: Place, realm: Realm) -> None:
         client = browser(place)
@@ -251,7 +259,7 @@ class TestAccount:
         assert clients[0].post("/account/sessions/end-others").status_code == 303
         assert [client.get("/account").status_code for client in clients] == [200, 303, 303]
 
-    @pytest.mark.parametrize("number", ["0", "9" * 18, "9" * 30])
+    @pytest.mark.parametrize("number", ["0", "-1", "9" * 18, "9" * 30, "-" + "9" * 30])
     def test_a_session_that_is_not_there_cannot_be_ended(self, place: Place, number: str) -> None:
         assert advertiser_browser(place).post(f"/account/sessions/{number}/end").status_code == 404
 

@@ -22,6 +22,25 @@ def test_with_nothing_to_do_it_says_so(client: Browser) -> None:
     assert "Last data taken in never" in overview(client)
 
 
+@pytest.mark.parametrize("role", ["manager", "viewer"])
+def test_a_new_tenant_is_told_what_to_begin_with(place: Place, role: str) -> None:
+    client = staff_browser(place, role)
+    for table in "api_token", "advertiser":
+        execute(f"DELETE FROM {{s}}.{table}", schema=place.tenant.schema)
+    new = client.get("/staff").text
+    manager = role == "manager"
+    for path in "/staff/keys/new-ingest", "/admin/#/advertiser/add/", "/staff/people/logins/new":
+        assert (f'href="{path}"' in new) is manager
+    assert ("Nothing waits for you" in new) is not manager
+    for path in ["/staff/keys/new", "/staff/people/logins/new", "/staff/singular"] if manager else []:
+        assert 'href="/admin/#/advertiser/add/"' in client.get(path).text
+
+
+def test_where_there_are_advertisers_nobody_is_told_how_to_make_one(client: Browser) -> None:
+    for path in "/staff", "/staff/keys/new", "/staff/people/logins/new", "/staff/singular":
+        assert "/admin/#/advertiser/add/" not in client.get(path).text
+
+
 def test_a_request_for_singular(place: Place, client: Browser) -> None:
     place.set_advertiser(place.owner, singular_enabled=False)
     advertiser_browser(place, email="anna@example.com").post("/singular/request")

@@ -314,7 +314,9 @@ def test_its_form_asks_for_the_second_factor(place: Place) -> None:
     assert browser(place).post(LOGIN, json=given | {"mfa_code": code}).status_code == 401
 
 
-@pytest.mark.parametrize("given", [{}, {"username": "x"}, {"username": [], "password": {}}, [], "x"])
+@pytest.mark.parametrize(
+    "given", [{}, {"username": "x"}, {"username": [], "password": {}}, {"username": "a\0", "password": "x"}, [], "x"]
+)
 def test_its_form_wants_a_name_and_a_password(place: Place, given: object) -> None:
     assert browser(place).post(LOGIN, json=given).status_code == 422
 

@@ -20,6 +20,7 @@ def senders(place: Place, other_place: Place) -> dict[str, dict[str, str]]:
         "another tenant": {"Origin": f"http://app.{other_place.tenant.slug}.localhost"},
         "the tenant's API host": {"Origin": f"http://api.{place.tenant.slug}.localhost"},
         "another port": {"Origin": f"http://{own}:81"},
+        "no URL": {"Origin": "http://["},
         "a sandbox": {"Origin": "null"},
         "nobody": {"Origin": ""},
         "a suffix": {"Origin": f"http://{own}.evil.example"},

@@ -98,3 +98,42 @@ def test_nobody_who_is_not_signed_in_here_gets_anything(
 ) -> None:
     assert led_to_sign_in(at(module_place, call.realm), call)
     assert all(led_to_sign_in(stranger, call) for stranger in strangers[call.realm])
+
+
+@pytest.fixture(scope="module")
+def owners(module_place: Place) -> dict[str, Browser]:
+    """Of each realm: whoever may do everything there."""
+    return {
+        ADVERTISER.name: advertiser_browser(module_place),
+        STAFF.name: staff_browser(module_place),
+        PLATFORM.name: platform_staff_browser(module_place),
+    }
+
+
+NUMBERS = ["-1", "0", str(2**31), str(2**63), str(-(2**70)), "9" * 5_000]
+
+
+@pytest.mark.parametrize("call", [call for call in GUARDED if ":int}" in call.path], ids=ids)
+def test_a_number_that_nothing_has_is_not_found(module_place: Place, owners: dict[str, Browser], call: Call) -> None:
+    path = call.path.replace("{slug:str}", module_place.tenant.slug)
+    for number in NUMBERS:
+        answer = owners[call.realm].request(call.method, re.sub(r"\{\w+:int\}", number, path))
+        assert answer.status_code == 404, number[:20]
+
+
+@pytest.mark.parametrize(
+    ("realm", "page"),
+    [
+        (ADVERTISER.name, "/singular?before="),
+        (STAFF.name, "/staff/keys?before="),
+        (STAFF.name, "/admin/api/tables/staff/ids/?limit="),
+        (PLATFORM.name, "/audit?before="),
+        (PLATFORM.name, "/audit?after="),
+        (PLATFORM.name, "/?page="),
+    ],
+)
+def test_a_number_too_large_for_a_page_is_as_if_it_were_not_there(
+    owners: dict[str, Browser], realm: str, page: str
+) -> None:
+    for number in NUMBERS:
+        assert owners[realm].get(page + number).status_code == 200, number[:20]
