@@ -85,7 +85,7 @@ def main() -> None:
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.  [GOKART_PORT]")
 @click.option("--workers", type=click.IntRange(1, 64), help="Server processes.  [GOKART_WORKERS]")
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
-    """Serve the API."""
+    """Serve the API and the pages."""
     from settings import settings
 
     run_server(host or settings.host, port or settings.port, workers or settings.workers)

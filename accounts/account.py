@@ -9,6 +9,7 @@ from litestar.params import FromPath
 
 from accounts import sessions, totp
 from accounts.guards import person_of, session_of, signed_in
+from accounts.links import end_links
 from accounts.passwords import SHORTEST, check_new
 from accounts.people import Person
 from accounts.signing_in import check_password
@@ -38,7 +39,7 @@ class AccountController(Controller):
 
     @post("/password")
     async def password(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        """Ends the person's other sessions."""
+        """Ends the person's other sessions, and links."""
         person, form = person_of(request), await form_of(request)
         try:
             await check_current(person, form["current"], request)
@@ -52,6 +53,7 @@ class AccountController(Controller):
                 person.id,
                 hashed,
             )
+            await end_links(db, person.realm, person.id)
         await sessions.end_all(person.realm, person.id, but=session_of(request).id)
         return lead(request, person.realm.path("/account?done=password"))
 

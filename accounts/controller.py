@@ -17,12 +17,13 @@ from accounts.people import Person, find
 from accounts.realms import Realm
 from accounts.signing_in import begin, check_code, check_password, finish
 from accounts.writing import send_link
+from database.actors import acting_as
 from errors import GokartError
 from pages.forms import form_of
 from pages.rendering import Frame, page
 from pages.responses import lead, local_path
 from web.problems import Problem
-from web.proxies import address_of
+from web.proxies import Address, address_of
 from web.requests import Call
 
 log = structlog.get_logger()
@@ -99,9 +100,10 @@ class SignInController(Controller):
         if not mail_is_on():
             raise Problem(404, "This server sends no e-mail. Ask the staff for a link.")
         email = form["email"].strip().lower()
-        await attempts.count_request(realm, email, address_of(request.scope))
+        address = address_of(request.scope)
+        await attempts.count_request(realm, email, address)
         response = forgot_page(realm, frame, sent=True)
-        response.background = BackgroundTask(remind, realm, email, origin_of(request))
+        response.background = BackgroundTask(remind, realm, email, address, origin_of(request))
         return response
 
     @get("/link/{token:str}")
@@ -136,10 +138,12 @@ async def waiting(realm: Realm, request: Call) -> Person | None:
     return session.person if session and session.awaits_code else None
 
 
-async def remind(realm: Realm, email: str, origin: str) -> None:
+async def remind(realm: Realm, email: str, address: Address | None, origin: str) -> None:
     person = await find(realm, email)
     if person:
-        token = await links.make_link(realm, person.id, "reset", f"{realm.name}:{email}")
+        actor = person.actor(address)
+        with acting_as(actor):
+            token = await links.make_link(realm, person.id, "reset", actor.name)
         try:
             await send_link(person, "reset", link_url(origin, realm, token))
         except MailError as error:

@@ -77,7 +77,7 @@ def has_scope(scope: str) -> Guard:
 
     def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
         if scope not in person_of(connection).scopes:
-            raise Problem(403, f"Your account does not include '{scope}'. Ask the staff of this network.")
+            raise Problem(403, f"Your account does not include '{scope}'. Ask the staff.")
 
     return guard
 

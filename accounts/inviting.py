@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from asyncpg import ForeignKeyViolationError, UniqueViolationError
+from asyncpg import CheckViolationError, ForeignKeyViolationError, UniqueViolationError
 
 from accounts.links import Purpose, make_link
 from accounts.people import ROLES, Person, columns_of, person_of, read_email, read_name
@@ -51,6 +51,8 @@ async def invite(realm: Realm, email: str, name: str, created_by: str, **columns
             return Invited(person, "invitation", await make_link(realm, person.id, "invitation", created_by))
     except UniqueViolationError as error:
         raise GokartError("email: Somebody with this address is there already.") from error
+    except CheckViolationError as error:  # the database knows lower case of letters that Python does not
+        raise GokartError("email: Write this address in lower case.") from error
     except ForeignKeyViolationError as error:
         raise GokartError("advertiser: There is no such advertiser.") from error
 

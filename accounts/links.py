@@ -10,7 +10,7 @@ from accounts.people import Person, columns_of, person_of
 from accounts.realms import Realm
 from accounts.sessions import digest_of
 from database.actors import acting_as
-from database.pool import connection, transaction
+from database.pool import Connection, connection, transaction
 from errors import GokartError
 from web.proxies import Address
 
@@ -27,9 +27,8 @@ async def make_link(realm: Realm, person: int, purpose: Purpose, created_by: str
     """The new link's token. Those that this person had before are dead."""
     token = secrets.token_urlsafe(32)
     async with transaction() as db:
-        await db.execute(
-            f"DELETE FROM {realm.schema}.one_time_link WHERE {realm.owner} = $1 AND used_at IS NULL", person
-        )
+        await db.execute(f"SELECT FROM {realm.schema}.{realm.people} WHERE id = $1 FOR NO KEY UPDATE", person)
+        await end_links(db, realm, person)
         await db.execute(
             f"""
             INSERT INTO {realm.schema}.one_time_link (digest, {realm.owner}, purpose, created_by, expires_at)
@@ -42,6 +41,11 @@ async def make_link(realm: Realm, person: int, purpose: Purpose, created_by: str
             LIVES[purpose],
         )
     return token
+
+
+async def end_links(db: Connection, realm: Realm, person: int) -> None:
+    """None that this person has works any longer. The person's row is locked before, or one is made meanwhile."""
+    await db.execute(f"DELETE FROM {realm.schema}.one_time_link WHERE {realm.owner} = $1 AND used_at IS NULL", person)
 
 
 async def find_link(realm: Realm, token: str) -> Link | None:
@@ -59,10 +63,14 @@ async def find_link(realm: Realm, token: str) -> Link | None:
 
 
 async def use_link(realm: Realm, token: str, person: Person, password: str, address: Address | None) -> None:
-    """Sets the password and ends the person's sessions. Of two who use it at once the second gets a GokartError."""
+    """Sets the password, and ends the person's sessions and other links.
+
+    Of two who use it at once the second gets a GokartError.
+    """
     hashed = await realm.hasher.hash(password)
     with acting_as(person.actor(address)):
         async with transaction() as db:
+            await db.execute(f"UPDATE {realm.schema}.{realm.people} SET password = $2 WHERE id = $1", person.id, hashed)
             used = await db.fetchval(
                 f"""
                 UPDATE {realm.schema}.one_time_link SET used_at = now()
@@ -72,5 +80,5 @@ async def use_link(realm: Realm, token: str, person: Person, password: str, addr
             )
             if used is None:
                 raise GokartError("This link has been used, or is too old. Ask for a new one.")
-            await db.execute(f"UPDATE {realm.schema}.{realm.people} SET password = $2 WHERE id = $1", person.id, hashed)
+            await end_links(db, realm, person.id)
             await db.execute(f"DELETE FROM {realm.schema}.session WHERE {realm.owner} = $1", person.id)

@@ -9,6 +9,7 @@ import msgspec
 from asyncpg import CheckViolationError
 
 from accounts.inviting import read_role, read_scopes
+from accounts.links import end_links
 from accounts.realms import ADVERTISER, Realm
 from database.pool import Connection, transaction
 from errors import GokartError
@@ -110,4 +111,4 @@ async def change_login(person: int, *, scopes: Iterable[str] | None = None, acti
 
 async def shut_out(db: Connection, realm: Realm, person: int) -> None:
     await db.execute(f"DELETE FROM {realm.schema}.session WHERE {realm.owner} = $1", person)
-    await db.execute(f"DELETE FROM {realm.schema}.one_time_link WHERE {realm.owner} = $1 AND used_at IS NULL", person)
+    await end_links(db, realm, person)

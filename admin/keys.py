@@ -59,7 +59,7 @@ class StaffKeyController(Controller):
             frame,
             root=ROOT,
             keys=keys,
-            owners=[("", "All"), (INGEST, "The network itself (ingest)"), *names.items()],
+            owners=[("", "All"), (INGEST, f"{current_tenant().name} itself (ingest)"), *names.items()],
             owner=owner,
             states=[("", "All"), *STATES.items()],
             state=state,

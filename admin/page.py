@@ -39,12 +39,13 @@ def with_ours(page: str) -> str:
     """Piccolo's page with the names that we give to its files, and what is ours in it."""
     for name, asset in FILES.items():
         page = page.replace(f"./assets/{asset.name}", f"./assets/{name}")
-    ours = (
-        f'<link rel="icon" href="{asset_url("mark.svg")}" type="image/svg+xml">\n'
+    # First, since Piccolo's own script asks at its start whether it is to be dark.
+    first = f'  <script type="module" src="{asset_url("admin.js")}"></script>\n'
+    last = (
+        f'  <link rel="icon" href="{asset_url("mark.svg")}" type="image/svg+xml">\n'
         f'  <link rel="stylesheet" href="{asset_url("admin.css")}">\n'
-        f'  <script type="module" src="{asset_url("admin.js")}"></script>\n'
     )
-    return page.replace("</head>", f"  {ours}</head>")
+    return page.replace("<head>\n", f"<head>\n{first}").replace("</head>", f"{last}</head>")
 
 
 PAGE = with_ours((DIST / "index.html").read_text(encoding="utf-8"))

@@ -111,7 +111,7 @@ class Instant(Timestamptz):
 class Advertiser(
     TenantTable,
     tablename="advertiser",
-    help_text="Companies that pay for results on this network, and pull their cost reports.",
+    help_text="Companies that pay for results on your offers, and pull their cost reports.",
 ):
     id = UUID(primary_key=True)
     name = Varchar(500, help_text="As its own people see it.")
@@ -152,7 +152,7 @@ class Offer(TenantTable, tablename="offer", help_text="The campaigns of advertis
 class Partner(
     TenantTable,
     tablename="partner",
-    help_text="Publishers: who shows the offers. The network itself is one, for conversions without another.",
+    help_text="Publishers: who shows the offers. You are one yourself, for conversions without another.",
 ):
     id = UUID(primary_key=True)
     name = Varchar(500, help_text="The publisher's name in cost reports.")
@@ -176,9 +176,9 @@ class ApiToken(
     networks = Array(
         Varchar(50), help_text="Networks that it may be used from, such as 203.0.113.0/24. None: from anywhere."
     )
-    rate = Real(null=True, default=None, help_text="Requests a second that it may sustain. Empty: the network's limit.")
-    burst = Integer(null=True, default=None, help_text="Requests at once when rested. Empty: the network's limit.")
-    concurrency = Integer(null=True, default=None, help_text="Requests at a time. Empty: the network's limit.")
+    rate = Real(null=True, default=None, help_text="Requests a second that it may sustain. Empty: the tenant's limit.")
+    burst = Integer(null=True, default=None, help_text="Requests at once when rested. Empty: the tenant's limit.")
+    concurrency = Integer(null=True, default=None, help_text="Requests at a time. Empty: the tenant's limit.")
     replaces: ForeignKey["ApiToken"] = ForeignKey(
         "self", null=True, help_text="The key that was rotated to make this one."
     )
@@ -218,7 +218,7 @@ class AdvertiserLogin(
 class Staff(
     TenantTable,
     tablename="staff",
-    help_text="The people of this network, who sign in here. They are invited at the desk, under People.",
+    help_text="Your colleagues, who sign in here. They are invited at the desk, under People.",
 ):
     id = Serial(primary_key=True)
     email = Varchar(320, help_text="What they sign in with.")
@@ -237,7 +237,7 @@ class Staff(
         return Readable("%s", [cls.email])
 
 
-class Setting(TenantTable, tablename="setting", help_text="What holds for the whole network."):
+class Setting(TenantTable, tablename="setting", help_text="What holds for the whole tenant."):
     id = Serial(primary_key=True)
     name = Varchar(10)
     staff_totp_required = Boolean(

@@ -39,6 +39,8 @@ async def write(request: Call, person: Person, table: str, row: str | None) -> A
                 return await write_row(request, db, rule, row, sent)
         except FieldRefused as error:
             raise refused_field(error.field, error.message) from error
+        except OverflowError as error:
+            raise refused(400, "A time is before the year 1, or after 9999.") from error
         except UnknownColumns as error:
             raise refused(400, str(error)) from error
 
@@ -92,7 +94,7 @@ def id_of(rule: Rule, row: str) -> UUID | int:
 def check_may_go(rule: Rule, id_: UUID | int | None) -> None:
     """Raises Refused."""
     if rule.table is Partner and id_ == current_tenant().id:
-        raise refused_field(None, "This is the network itself: conversions without another publisher are its own.")
+        raise refused_field(None, "This is you yourselves: conversions without another publisher are yours.")
 
 
 async def locked(rule: Rule, id_: UUID | int) -> dict[str, Any]:

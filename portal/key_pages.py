@@ -27,7 +27,7 @@ EVENTS = "/api/v1/ingest/events"
 SCOPES = {  # value → label, help
     "cost-report": ("Cost report", "Pull the cost report as JSON or CSV."),
     "singular": ("Singular", "Let Singular pull the cost of each day."),
-    "ingest": ("Ingest", "Send in conversions, views, clicks, offers and partners, for the whole network."),
+    "ingest": ("Ingest", "Send in conversions, views, clicks, offers and partners, of all advertisers."),
 }
 ON_A_DAY, NEVER = "date", "never"
 EXPIRIES = {

@@ -1,3 +1,26 @@
+// Light or dark as the system is and every other page with it, unless somebody has chosen otherwise in Piccolo's menu.
+const dark = String(matchMedia("(prefers-color-scheme: dark)").matches);
+if ((localStorage.getItem("darkMode") ?? "false") === (localStorage.getItem("system") ?? "false")) {
+  localStorage.setItem("darkMode", dark);
+}
+localStorage.setItem("system", dark);
+
+// Piccolo names a table as the database does. Here it is called as on the desk.
+const NAMES = {
+  "api token": "API key",
+  "conversion list": "conversion",
+  "intake reject list": "intake reject",
+  "singular pull list": "Singular pull",
+};
+
+function name() {
+  for (const place of document.querySelectorAll("h1, .sidebar_wrapper li a > span")) {
+    for (const [theirs, ours] of Object.entries(NAMES)) {
+      if (place.textContent.endsWith(theirs)) place.firstChild.data = place.firstChild.data.replace(theirs, ours);
+    }
+  }
+}
+
 // Piccolo Admin's page offers everything to everybody. What this person may not do, the server refuses; here it is not
 // offered either: by what /admin/api/rights/ says, {table: {create, delete, edit: [column, …]}}.
 
@@ -17,6 +40,7 @@ async function learn() {
 }
 
 function tidy() {
+  name();
   const [table] = location.hash.slice(2).split(/[/?]/);
   if (table === "login") {
     rights = null; // somebody else may be the next

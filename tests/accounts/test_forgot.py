@@ -8,7 +8,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.people import Browser, make_login, make_staff
+from tests.people import Browser, audit, make_login, make_staff
 from tests.places import Place
 from tests.servers import Server, free_port, serving
 
@@ -65,6 +65,16 @@ def test_the_letter_has_a_link_that_works_once(mailing: Server, inbox: Inbox, pl
         assert client.get(link).status_code == 404
         assert client.sign_in(email, NEW, root).status_code == 303
     assert inbox.letters.empty()
+
+
+def test_who_asked_and_from_where_is_noted(mailing: Server, inbox: Inbox, place: Place) -> None:
+    email = make_login(place)
+    with mailing.client() as http:
+        Browser(http, f"app.{place.tenant.slug}.localhost").post("/forgot", data={"email": email})
+    inbox.letters.get(timeout=30)
+    last = audit(place)[-1]
+    assert (last["actor"], last["subject"], last["action"]) == (f"advertiser:{email}", "one_time_link", "created")
+    assert str(last["address"]) == "127.0.0.1"
 
 
 def test_nobody_is_written_to_without_end(mailing: Server, inbox: Inbox, place: Place) -> None:

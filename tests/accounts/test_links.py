@@ -1,11 +1,13 @@
 """One-time links: invitations and new passwords."""
 
+import asyncio
+
 import pytest
 
 from accounts.links import make_link
 from accounts.realms import ADVERTISER, STAFF, Realm
 from terminal import run_at
-from tests.people import PASSWORD, audit, browser, make_login, make_staff
+from tests.people import PASSWORD, advertiser_browser, audit, browser, make_login, make_staff, staff_browser
 from tests.places import Place
 from tests.tenants.database import execute
 
@@ -58,6 +60,28 @@ def test_a_newer_link_ends_the_older_one(place: Place) -> None:
     older, newer = link_for(place, ADVERTISER, email), link_for(place, ADVERTISER, email)
     assert browser(place).get(older).status_code == 404
     assert browser(place).get(newer).status_code == 200
+
+
+def test_of_links_made_at_once_one_works(place: Place) -> None:
+    email = make_login(place)
+    (row,) = execute("SELECT id FROM {s}.advertiser_login WHERE email = $1", email, schema=place.tenant.schema)
+
+    async def work() -> list[str]:
+        return await asyncio.gather(*(make_link(ADVERTISER, row["id"], "reset", "test") for _ in range(8)))
+
+    tokens = run_at(place.tenant.slug, work)
+    assert sorted(browser(place).get(f"/link/{token}").status_code for token in tokens) == [200, *[404] * 7]
+
+
+@pytest.mark.parametrize("realm", [STAFF, ADVERTISER], ids=["staff", "advertiser"])
+def test_a_new_password_ends_a_link_that_was_asked_for(place: Place, realm: Realm) -> None:
+    """Somebody else may have asked for it, or read it."""
+    client = staff_browser(place) if realm is STAFF else advertiser_browser(place)
+    (row,) = execute(f"SELECT email FROM {{s}}.{realm.people}", schema=place.tenant.schema)
+    path = link_for(place, realm, row["email"])
+    answer = client.post(f"{realm.root}/account/password", data=CHOSEN | {"current": PASSWORD})
+    assert answer.status_code == 303
+    assert browser(place).get(path).status_code == 404
 
 
 def test_a_link_runs_out(place: Place) -> None:

@@ -1,4 +1,4 @@
-"""The desk's API keys: of every advertiser, and the network's own that bring data in."""
+"""The desk's API keys: of every advertiser, and the tenant's own that bring data in."""
 
 import re
 import shlex
@@ -167,7 +167,7 @@ class TestList:
     def test_of_an_advertiser(self, module_place: Place, shared: Browser) -> None:
         assert names(shared.get(f"/staff/keys?advertiser={module_place.rival}").text) == ["Rival's", "test"]
 
-    def test_the_networks_own(self, shared: Browser) -> None:
+    def test_the_tenants_own(self, shared: Browser) -> None:
         assert names(shared.get("/staff/keys?advertiser=ingest").text) == ["Tracker", "test"]
 
     def test_in_a_state(self, shared: Browser) -> None:

@@ -120,6 +120,10 @@ class TestInviting:
         assert answer.status_code == 400
         assert list(errors(answer.text)) == [field]
 
+    def test_a_letter_newer_than_we_know_is_no_error_of_ours(self, place: Place, owner: Browser, kind: str) -> None:
+        """Whether it is in lower case the database may know better, or may not."""
+        assert invite(owner, kind, place, email="\ua7cb@example.com").status_code in {201, 400}
+
     def test_it_is_noted_who_did_it(self, place: Place, kind: str) -> None:
         email = make_staff(place)
         client = browser(place)

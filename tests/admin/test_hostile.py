@@ -202,6 +202,12 @@ def test_secrets_are_not_asked_for_by_filter_order_or_field(place: Place) -> Non
         assert admin.get(path_of("api_token") + f"?__order={column}").status_code == 400
 
 
+@pytest.mark.parametrize("name", ["Transfer-Encoding", "Location", "%00", "X%0d%0aSet-Cookie:%20a=b"])
+def test_no_header_is_chosen_by_the_caller(place: Place, name: str) -> None:
+    answer = an_admin(place).get(path_of("staff") + f"?__range_header=true&__range_header_name={name}")
+    assert answer.status_code == 400
+
+
 # --- stored scripts ---
 
 

@@ -318,3 +318,10 @@ def test_staff_that_goes_is_gone_at_once(place: Place) -> None:
     other.sign_in(email, root="/staff")
     assert admin.delete(path_of("staff", person_id(place, "staff", email))).status_code == 204
     assert other.get(path_of("advertiser")).status_code == 401
+
+
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+@pytest.mark.parametrize("column", ["expires_at", "created_at"])
+def test_an_instant_that_no_calendar_has_is_refused(place: Place, column: str, instant: str) -> None:
+    token = id_of(place, place.owner_token)
+    assert change(an_admin(place), "api_token", token, **{column: instant}).status_code == 400

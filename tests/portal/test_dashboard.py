@@ -66,6 +66,7 @@ def test_the_best_offers_and_partners_come_first(place: Place) -> None:
     fill(place)
     offers, partners = opened(advertiser_browser(place), **MAY).all("ol", **{"class": "tops"})
     assert offers.text.startswith("Second iOS 1,234,567.25 100.0% of the cost")
+    assert "1 conversion · 0 clicks" in offers.text
     assert partners.text.startswith(f"{place.tenant.name} 1,234,567.250001")
 
 

@@ -37,6 +37,13 @@ class TestRotating:
         assert second["replaces"] == first["id"]
         assert first["expires_at"] - second["created_at"] == pytest.approx(timedelta(days=7), abs=timedelta(seconds=5))
 
+    @pytest.mark.parametrize("scope", ["cost-report", "singular"])
+    def test_singular_is_spoken_of_where_the_key_is_for_it(self, place: Place, client: Browser, scope: str) -> None:
+        key, _ = make_one(client, place, scopes=[scope])
+        told = Page(client.post(f"/keys/{key}/rotate", data=rotation()).text).text
+        assert "The old key works until" in told
+        assert ("In Singular: open the data connector" in told) is (scope == "singular")
+
     def test_with_no_grace_the_old_one_stops_at_once(self, place: Place, client: Browser) -> None:
         key, old = make_one(client, place)
         answer = client.post(f"/keys/{key}/rotate", data=rotation("0"))
