@@ -134,6 +134,20 @@ def test_the_last_day_is_asked_for_where_it_is_to_be_chosen(a_browser: Watched, 
     page.get_by_label("Last day").fill("2020-01-01")
 
 
+def test_on_a_phone_nothing_of_a_key_is_out_of_sight(a_browser: Watched, place: Place, server: Server) -> None:
+    page = enter_portal(a_browser(width=PHONE), place, server, "/keys")
+    row = page.locator("tbody tr").first
+    for part in [
+        *row.locator("td").all(),
+        row.get_by_role("link", name="Rotate"),
+        row.get_by_role("link", name="Revoke"),
+    ]:
+        box = part.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE
+    assert row.get_by_role("cell").count() == 6, "still a table for whoever hears it"
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, WIDE])
 def test_everybody_can_use_the_pages(
