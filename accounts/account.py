@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from accounts import sessions, totp
+from accounts.attempts import forgive
 from accounts.guards import person_of, session_of, signed_in
 from accounts.links import end_links
 from accounts.passwords import SHORTEST, check_new
@@ -19,6 +20,7 @@ from pages.forms import form_of
 from pages.rendering import Frame, Notice, page
 from pages.responses import lead
 from web.problems import Problem
+from web.proxies import address_of
 from web.requests import Call
 
 DONE = {
@@ -70,6 +72,7 @@ class AccountController(Controller):
         if person.totp:
             return lead(request, person.realm.path("/account"))
         try:
+            await check_current(person, form["current"], request)
             codes = await totp.turn_on(person, form["secret"], form["code"])
         except GokartError as error:
             secret = form["secret"] if totp.is_secret(form["secret"]) else totp.new_secret()
@@ -114,6 +117,7 @@ async def check_current(person: Person, password: str, request: Call) -> None:
     """Raises GokartError, or Problem 429 for too many tries."""
     if await check_password(person.realm, person.email, password, request) is None:
         raise GokartError("The current password is wrong.")
+    await forgive(person.realm, person.email, person.id, address_of(request.scope))
 
 
 async def account_page(

@@ -76,10 +76,13 @@ def read_name(text: str) -> str:
 
 
 async def find(realm: Realm, email: str) -> Person | None:
-    """Who is active under this address."""
+    """Who may sign in under this address: is active, and has set a password."""
     async with connection() as db:
         row = await db.fetchrow(
-            f"SELECT {columns_of(realm)} FROM {realm.schema}.{realm.people} p WHERE email = $1 AND active",
+            f"""
+            SELECT {columns_of(realm)} FROM {realm.schema}.{realm.people} p
+            WHERE email = $1 AND active AND password IS NOT NULL
+            """,
             email.strip().lower(),
         )
     return person_of(realm, dict(row)) if row else None

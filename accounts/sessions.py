@@ -10,7 +10,7 @@ from ua_parser import parse
 
 from accounts.people import Person, columns_of, person_of
 from accounts.realms import Realm
-from database.pool import connection
+from database.pool import connection, transaction
 from web.proxies import Address
 
 IDLE = timedelta(hours=8)
@@ -122,7 +122,7 @@ async def end(person: Person, session: int) -> bool:
     if not 0 < session < 2**63:
         return False
     realm = person.realm
-    async with connection() as db:
+    async with transaction() as db:
         ended = await db.fetchval(
             f"DELETE FROM {realm.schema}.session WHERE {realm.owner} = $1 AND id = $2 RETURNING id", person.id, session
         )
@@ -130,7 +130,7 @@ async def end(person: Person, session: int) -> bool:
 
 
 async def end_all(realm: Realm, person: int, *, but: int | None = None) -> None:
-    async with connection() as db:
+    async with transaction() as db:
         await db.execute(
             f"DELETE FROM {realm.schema}.session WHERE {realm.owner} = $1 AND id IS DISTINCT FROM $2", person, but
         )

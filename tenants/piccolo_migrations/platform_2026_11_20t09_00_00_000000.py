@@ -57,6 +57,9 @@ CREATE TRIGGER audit_version AFTER UPDATE OF version ON tenant
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE
     OF email, name, active, password, totp_secret, recovery_codes, role ON staff
     FOR EACH ROW EXECUTE FUNCTION gokart_audit('password', 'totp_secret', 'recovery_codes');
+CREATE TRIGGER audit AFTER DELETE ON session
+    FOR EACH ROW WHEN (current_setting('gokart.actor', true) <> '' AND OLD.expires_at > now())
+    EXECUTE FUNCTION gokart_audit('digest');
 CREATE TRIGGER audit AFTER INSERT ON one_time_link FOR EACH ROW EXECUTE FUNCTION gokart_audit('digest');
 """
 

@@ -11,6 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from tests.people import Browser, audit, make_login, make_staff
 from tests.places import Place
 from tests.servers import Server, free_port, serving
+from tests.tenants.database import execute
 
 NEW = "an entirely new one"
 
@@ -75,6 +76,18 @@ def test_who_asked_and_from_where_is_noted(mailing: Server, inbox: Inbox, place:
     last = audit(place)[-1]
     assert (last["actor"], last["subject"], last["action"]) == (f"advertiser:{email}", "one_time_link", "created")
     assert str(last["address"]) == "127.0.0.1"
+
+
+def test_an_invitation_is_not_replaced_by_whoever_knows_the_address(
+    mailing: Server, inbox: Inbox, place: Place
+) -> None:
+    email = make_login(place)
+    execute("UPDATE {s}.advertiser_login SET password = NULL", schema=place.tenant.schema)
+    with mailing.client() as http:
+        answer = Browser(http, f"app.{place.tenant.slug}.localhost").post("/forgot", data={"email": email})
+    assert answer.status_code == 200
+    assert execute("SELECT FROM {s}.one_time_link", schema=place.tenant.schema) == []
+    assert inbox.letters.empty()
 
 
 def test_nobody_is_written_to_without_end(mailing: Server, inbox: Inbox, place: Place) -> None:

@@ -12,11 +12,13 @@ from tests.people import (
     Browser,
     add_person,
     advertiser_browser,
+    audit,
     browser,
     make_login,
     make_platform_staff,
     make_staff,
     platform_browser,
+    session_cookie,
     staff_browser,
 )
 from tests.places import Place
@@ -208,7 +210,9 @@ def turn_on(client: Browser, root: str = "") -> tuple[str, list[str]]:
     """The secret and the recovery codes."""
     page = client.get(f"{root}/account/two-step").text
     secret = re.findall(r'name="secret" value="([A-Z2-7]{32})"', page)[0]
-    shown = client.post(f"{root}/account/two-step", data={"secret": secret, "code": pyotp.TOTP(secret).now()})
+    form = {"secret": secret, "code": pyotp.TOTP(secret).now()}
+    assert client.post(f"{root}/account/two-step", data=form | {"current": "wrong password"}).status_code == 400
+    shown = client.post(f"{root}/account/two-step", data=form | {"current": PASSWORD})
     assert shown.status_code == 200
     assert shown.headers["cache-control"] == "no-store"
     return secret, re.findall(r"[2-9a-z]{5}-[2-9a-z]{5}-[2-9a-z]{5}", shown.text)
@@ -262,6 +266,22 @@ class TestAccount:
     @pytest.mark.parametrize("number", ["0", "-1", "9" * 18, "9" * 30, "-" + "9" * 30])
     def test_a_session_that_is_not_there_cannot_be_ended(self, place: Place, number: str) -> None:
         assert advertiser_browser(place).post(f"/account/sessions/{number}/end").status_code == 404
+
+    def test_whose_session_somebody_ended_is_noted(self, place: Place) -> None:
+        email = make_login(place)
+        clients = [browser(place, cookies=session_cookie(place, ADVERTISER, email)) for _ in range(2)]
+        clients[0].post("/account/sessions/end-others")
+        last = audit(place)[-1]
+        assert (last["actor"], last["action"], last["subject"]) == (f"advertiser:{email}", "deleted", "session")
+        before = len(audit(place))
+        clients[0].post("/sign-out")
+        assert len(audit(place)) == before, "signing out is no change"
+
+    def test_the_right_password_however_often_shuts_nobody_out(self, place: Place) -> None:
+        email = make_login(place)
+        client = browser(place, cookies=session_cookie(place, ADVERTISER, email))
+        for _ in range(11):
+            assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303
 
     def test_nobody_ends_somebody_elses_session(self, place: Place) -> None:
         mine, other = advertiser_browser(place), advertiser_browser(place, place.rival)

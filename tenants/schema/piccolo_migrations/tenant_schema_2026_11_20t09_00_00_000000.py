@@ -66,7 +66,8 @@ CREATE INDEX ON {s}.conversion (click) WHERE click IS NOT NULL; -- corrections n
 CREATE INDEX ON {s}.conversion (occurred_at); -- the staff's list of them is in this order
 """
 
-# What intake does to offers, partners and conversions is in its own log; it is too much for this one.
+# Of sessions, those that somebody ends: signing out is no change. What intake does to offers, partners and conversions
+# is in its own log; it is too much for this one.
 AUDITED = """
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON {s}.advertiser
     FOR EACH ROW EXECUTE FUNCTION public.gokart_audit();
@@ -82,6 +83,9 @@ CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE
     OF email, name, active, password, totp_secret, recovery_codes, advertiser, scopes ON {s}.advertiser_login
     FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('password', 'totp_secret', 'recovery_codes');
 CREATE TRIGGER audit AFTER INSERT ON {s}.one_time_link FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('digest');
+CREATE TRIGGER audit AFTER DELETE ON {s}.session
+    FOR EACH ROW WHEN (current_setting('gokart.actor', true) <> '' AND OLD.expires_at > now())
+    EXECUTE FUNCTION public.gokart_audit('digest');
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON {s}.offer
     FOR EACH ROW WHEN (coalesce(current_setting('gokart.actor', true), '') NOT LIKE 'intake:%')
     EXECUTE FUNCTION public.gokart_audit();
