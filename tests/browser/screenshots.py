@@ -26,6 +26,8 @@ def take(tours: list[Tour], browser: Browser, port: int, folder: Path) -> None:
         tour.enter(page)
         for shot in tour.shots:
             page.goto(f"http://{tour.host}:{port}{shot.path}")
+            if "#" in shot.path:
+                page.reload()  # from one # to another nothing is loaded that could be waited for
             shot.act(page)
             page.wait_for_load_state("networkidle")
             (folder / f"{shot.name}-{manner}-{'dark' if dark else 'light'}.webp").write_bytes(picture(page))

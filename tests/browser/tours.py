@@ -51,6 +51,11 @@ def make_key(page: Page) -> None:
     page.get_by_role("button", name="Copy").first.wait_for()
 
 
+def follow(name: str) -> Callable[[Page], object]:
+    """The first link of the page's own that is called so."""
+    return lambda page: page.locator("main").get_by_role("link", name=name).first.click()
+
+
 def preview_corrections(page: Page) -> None:
     unknown = "00000000-0000-4000-8000-000000000000"
     file = f"ConversionId,Status,RejectionReason\n{unknown},Rejected,Duplicate account\n{unknown},Sucess,\n"
@@ -67,6 +72,8 @@ def tours(password: str) -> list[Tour]:
         Shot("keys", "/keys"),
         Shot("key-new", "/keys/new"),
         Shot("key-shown", "/keys/new", make_key),
+        Shot("key-rotate", "/keys", follow("Rotate")),
+        Shot("key-revoke", "/keys", follow("Revoke")),
         Shot("singular", "/singular"),
         Shot("api", "/api"),
         Shot("account", "/account"),
@@ -76,24 +83,44 @@ def tours(password: str) -> list[Tour]:
         Shot("staff-overview", "/staff"),
         Shot("staff-keys", "/staff/keys"),
         Shot("staff-key-new", "/staff/keys/new"),
+        Shot("staff-ingest-key-new", "/staff/keys/new-ingest"),
         Shot("staff-people", "/staff/people"),
+        Shot("staff-colleague-new", "/staff/people/staff/new"),
+        Shot("staff-colleague", "/staff/people", follow("Manage marco@limestone.example")),
+        Shot("staff-login-new", "/staff/people/logins/new"),
+        Shot("staff-login", "/staff/people", follow("Manage maya.okafor@brownboots.example")),
         Shot("staff-singular", "/staff/singular"),
         Shot("staff-singular-advertiser", "/staff/singular", lambda page: page.locator("main td a").first.click()),
         Shot("staff-corrections", "/staff/corrections"),
         Shot("staff-corrections-preview", "/staff/corrections", preview_corrections),
         Shot("staff-settings", "/staff/settings"),
         Shot("admin-advertisers", "/admin/#/advertiser"),
+        Shot("admin-advertiser-new", "/admin/#/advertiser/add/"),
+        Shot("admin-offers", "/admin/#/offer"),
+        Shot("admin-keys", "/admin/#/api_token"),
+        Shot("admin-conversions", "/admin/#/conversion_list"),
+        Shot("admin-singular-pulls", "/admin/#/singular_pull_list"),
         Shot("admin-audit-log", "/admin/#/audit_log"),
+        Shot("staff-account", "/staff/account"),
     ]
     platform = [
         Shot("platform-tenants", "/"),
         Shot("platform-tenant", "/tenants/demo"),
         Shot("platform-tenant-new", "/new"),
         Shot("platform-staff", "/staff"),
+        Shot("platform-colleague", "/staff", follow("Lee Tran")),
         Shot("platform-audit", "/audit"),
     ]
     return [
-        Tour("app.demo.localhost", [Shot("sign-in", "/")]),
+        Tour(
+            "app.demo.localhost",
+            [
+                Shot("sign-in", "/"),
+                Shot("forgot", "/forgot"),
+                Shot("link-used", "/link/used"),
+                Shot("not-found", "/nowhere"),
+            ],
+        ),
         Tour("app.demo.localhost", portal, signing_in(ADVERTISER, password)),
         Tour("app.demo.localhost", desk, signing_in(STAFF, password), "/staff"),
         Tour("admin.localhost", platform, signing_in(PLATFORM, password)),
