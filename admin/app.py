@@ -4,6 +4,7 @@ from litestar import Router
 from litestar.di import Provide
 
 from accounts.account import AccountController
+from accounts.audit import AuditController
 from accounts.controller import SignInController
 from accounts.realms import STAFF
 from admin.corrections import CorrectionsController
@@ -28,6 +29,7 @@ PAGES = Router(
         StaffSingularController,
         CorrectionsController,
         SettingsController,
+        AuditController,
     ],
     opt={"realm": STAFF},
     dependencies={"frame": Provide(staff_frame)},

@@ -13,6 +13,7 @@ PAGES = {
     "/staff/people": "People",
     "/staff/singular": "Singular",
     "/staff/corrections": "Corrections",
+    "/staff/audit": "Audit log",
     "/staff/settings": "Settings",
     "/admin/": "All tables",
 }

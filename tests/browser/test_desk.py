@@ -23,6 +23,7 @@ PAGES = [
     "/staff/people/logins/new",
     "/staff/singular",
     "/staff/corrections",
+    "/staff/audit",
     "/staff/settings",
 ]
 

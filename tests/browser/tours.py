@@ -93,6 +93,7 @@ def tours(password: str) -> list[Tour]:
         Shot("staff-singular-advertiser", "/staff/singular", lambda page: page.locator("main td a").first.click()),
         Shot("staff-corrections", "/staff/corrections"),
         Shot("staff-corrections-preview", "/staff/corrections", preview_corrections),
+        Shot("staff-audit", "/staff/audit"),
         Shot("staff-settings", "/staff/settings"),
         Shot("admin-advertisers", "/admin/#/advertiser"),
         Shot("admin-advertiser-new", "/admin/#/advertiser/add/"),

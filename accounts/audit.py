@@ -1,4 +1,4 @@
-"""The platform's audit log: to be read. The database writes it, and refuses to change it."""
+"""The audit log of the platform, or of a tenant, for its staff to read. The database writes it, and changes none of it."""
 
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,8 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from accounts.guards import signed_in
+from accounts.guards import realm_of, signed_in
+from accounts.realms import PLATFORM, STAFF, Realm
 from database.pool import connection
 from pages.forms import number_of
 from pages.rendering import Frame, page
@@ -16,14 +17,30 @@ from web.requests import Call
 
 PAGE = 50
 LARGEST_ID = 2**63 - 1
-SUBJECTS = {"": "Everything", "tenant": "Tenants", "staff": "The platform's staff"}
+SUBJECTS = {
+    PLATFORM.name: {"": "Everything", "tenant": "Tenants", "staff": "The platform's staff"},
+    STAFF.name: {
+        "": "Everything",
+        "advertiser": "Advertisers",
+        "api_token": "API keys",
+        "advertiser_login": "Advertisers' people",
+        "staff": "Staff",
+        "one_time_link": "One-time links",
+        "session": "Sessions",
+        "setting": "Settings",
+        "offer": "Offers",
+        "partner": "Partners",
+        "conversion": "Conversions",
+    },
+}
 
 
 class Search(msgspec.Struct, frozen=True):
-    """`actor` is part of the actor's name; `key` is of one tenant or person, and empty for all. At most one of `before`
-    and `after`, the number of an entry, where it is not the newest page.
+    """`path` is the page's own; `actor` part of the actor's name; `key` of one tenant, person or other row, and empty
+    for all. At most one of `before` and `after`, the number of an entry, where it is not the newest page.
     """
 
+    path: str
     actor: str
     subject: str
     key: str
@@ -32,7 +49,7 @@ class Search(msgspec.Struct, frozen=True):
 
     def url(self, **others: int) -> str:
         asked = {"actor": self.actor, "subject": self.subject, "key": self.key} | others
-        return "/audit?" + urlencode({name: value for name, value in asked.items() if value})
+        return f"{self.path}?" + urlencode({name: value for name, value in asked.items() if value})
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -61,20 +78,21 @@ class AuditController(Controller):
 
     @get()
     async def log(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        search = read_search(request)
-        entries, newer, older = await entries_of(search)
+        realm = realm_of(request.route_handler)
+        search = read_search(realm, request)
+        entries, newer, older = await entries_of(realm, search)
         return page(
-            "platform_admin/audit.html",
+            "accounts/audit.html",
             frame,
             search=search,
-            subjects=list(SUBJECTS.items()),
+            subjects=list(SUBJECTS[realm.name].items()),
             entries=entries,
             newer=search.url(after=entries[0].id) if newer else None,
             older=search.url(before=entries[-1].id) if older else None,
         )
 
 
-def read_search(request: Call) -> Search:
+def read_search(realm: Realm, request: Call) -> Search:
     """What makes no sense is as if it were not there."""
     asked = {name: value.replace("\0", "").strip() for name, value in request.query_params.items()}
 
@@ -83,21 +101,23 @@ def read_search(request: Call) -> Search:
 
     subject = asked.get("subject", "")
     return Search(
+        path=realm.path("/audit"),
         actor=asked.get("actor", "")[:400],
-        subject=subject if subject in SUBJECTS else "",
+        subject=subject if subject in SUBJECTS[realm.name] else "",
         key=asked.get("key", "")[:100],
         before=number("before"),
         after=0 if number("before") else number("after"),
     )
 
 
-async def entries_of(search: Search) -> tuple[list[Entry], bool, bool]:
+async def entries_of(realm: Realm, search: Search) -> tuple[list[Entry], bool, bool]:
     """A page of them, the newest first, and whether there are newer and older ones."""
     direction = "ASC" if search.after else "DESC"
     async with connection() as db:
         rows = await db.fetch(
             f"""
-            SELECT id, at, actor, address, action, subject, key, label, before, after FROM audit_log
+            SELECT id, at, actor, address, action, subject, key, label, before, after
+            FROM {realm.schema}.audit_log
             WHERE strpos(lower(actor), lower($1)) > 0 AND ($2 = '' OR subject = $2) AND ($3 = '' OR key = $3)
                 AND ($4::bigint = 0 OR id < $4) AND id > $5
             ORDER BY id {direction} LIMIT $6
