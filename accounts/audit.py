@@ -1,4 +1,4 @@
-"""The audit log of the platform, or of a tenant, for its staff to read. The database writes it, and changes none of it."""
+"""The audit log of the platform or of a tenant, for its staff to read. The database writes it, nobody changes it."""
 
 from datetime import datetime
 from typing import Any
