@@ -6,10 +6,11 @@ Each test process gets a fresh database of its own, named in GOKART_DATABASE_URL
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.postgres import Databases
 
@@ -32,6 +33,15 @@ def pytest_unconfigure() -> None:
     DATABASES.drop()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """A file's tests stay together, so that what they share is made once. The files come in their own order, not by
+    how many tests they have: the slowest have few.
+    """
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -51,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Server]":
 
 @pytest.fixture(scope="session")
 def http(server: "Server") -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with server.client() as client:
         yield client
 
 

@@ -5,17 +5,24 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from argon2 import PasswordHasher
+from piccolo.apps.user.tables import BaseUser
 
 from accounts import sessions
+from accounts.passwords import ARGON2, PBKDF2
 from accounts.people import find, read_email
 from accounts.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from database.pool import transaction
-from terminal import run, run_at
 from tests.places import Place
+from tests.running import run, run_at
 from tests.tenants.database import execute
 
 PASSWORD = "correct horse battery"
-_hashed: dict[str, str] = {}  # by realm: it is slow on purpose
+# As the app keeps it, but quick to check: how much work that is stands in the hash.
+HASHED = {
+    ARGON2: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD),
+    PBKDF2: BaseUser.hash_password(PASSWORD, iterations=1),
+}
 
 
 def add_person(place: Place | None, realm: Realm, **columns: Any) -> str:
@@ -26,10 +33,11 @@ def add_person(place: Place | None, realm: Realm, **columns: Any) -> str:
     async def work() -> None:
         names = ", ".join([*values, "password"])
         marks = ", ".join(f"${n}" for n in range(1, len(values) + 2))
-        hashed = _hashed[realm.name] = _hashed.get(realm.name) or await realm.hasher.hash(PASSWORD)
         async with transaction() as db:
             await db.execute(
-                f"INSERT INTO {realm.schema}.{realm.people} ({names}) VALUES ({marks})", *values.values(), hashed
+                f"INSERT INTO {realm.schema}.{realm.people} ({names}) VALUES ({marks})",
+                *values.values(),
+                HASHED[realm.hasher],
             )
 
     if place is None:
@@ -77,7 +85,7 @@ def platform_browser(place: Place, **options: Any) -> Browser:
 
 
 def session_cookie(place: Place | None, realm: Realm, email: str) -> dict[str, str]:
-    """Of a session made past the form, which takes its time with a password; for tests of other matters."""
+    """Of a session made past the form, for tests of other matters."""
 
     async def work() -> str:
         person = await find(realm, email)

@@ -14,7 +14,7 @@ from auth import issuing
 from catalog.tables import Advertiser
 from tenants import lifecycle
 from tenants.current import Tenant, bound_to
-from terminal import run, run_at
+from tests.running import run, run_at
 
 JSON = "/api/v1/integrations/cost-report/json"
 CSV = "/api/v1/integrations/cost-report/csv"

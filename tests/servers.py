@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import msgspec
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 30.0
+NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # is trusted: there is no TLS, and certificates take time to load
 GENEROUS = {  # tests ask a lot from one address
     "GOKART_FAILED_TOKEN_BURST": "1000000",
     "GOKART_TOKEN_BURST": "1000000",
@@ -33,11 +35,12 @@ class Server(msgspec.Struct):
         return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30)
+        return httpx.Client(base_url=self.url, timeout=30, verify=NOBODY)
 
-    def log_lines(self) -> list[dict[str, Any]]:
+    def log_lines(self, containing: str = "") -> list[dict[str, Any]]:
         """The log so far."""
-        return [msgspec.json.decode(line) for line in self.log.read_bytes().splitlines() if line.startswith(b"{")]
+        lines = self.log.read_bytes().splitlines()
+        return [msgspec.json.decode(line) for line in lines if line.startswith(b"{") and containing.encode() in line]
 
 
 @contextmanager
@@ -65,15 +68,16 @@ def serving(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Serv
 
 def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            if httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise AssertionError(f"the server did not start:\n{server.log.read_text()}")
-        time.sleep(0.02)
+    with server.client() as client:
+        while True:
+            try:
+                if client.get("/healthz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{server.log.read_text()}")
+            time.sleep(0.02)
 
 
 def free_port() -> int:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 PATIENCE = 2.0  # of a machine that is busy with other tests too
+PAUSE = 0.01  # between two looks, which what is waited for needs a processor too
 
 
 def becomes(look: Callable[[], T], wanted: T, *, within: float = PATIENCE) -> bool:
@@ -13,4 +14,5 @@ def becomes(look: Callable[[], T], wanted: T, *, within: float = PATIENCE) -> bo
     while (seen := look()) != wanted:
         if time.monotonic() > deadline:
             raise AssertionError(f"still {seen!r}, not {wanted!r}")
+        time.sleep(PAUSE)
     return True

@@ -156,9 +156,11 @@ def test_each_list_is_of_one_tenant(place: Place, other_place: Place) -> None:
         (["logins", "link", "{}", "--email", "{there}"], "There is nobody with the address"),
     ],
 )
-def test_what_makes_no_sense_is_told_in_a_line(place: Place, arguments: list[str], says: str) -> None:
-    there = make_staff(place)
-    assert says in complaint(*(text.replace("{}", place.tenant.slug).replace("{there}", there) for text in arguments))
+def test_what_makes_no_sense_is_told_in_a_line(module_place: Place, arguments: list[str], says: str) -> None:
+    there = make_staff(module_place)
+    assert says in complaint(
+        *(text.replace("{}", module_place.tenant.slug).replace("{there}", there) for text in arguments)
+    )
 
 
 def test_an_advertiser_of_another_tenant_is_none(place: Place, other_place: Place) -> None:

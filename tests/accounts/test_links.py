@@ -6,9 +6,9 @@ import pytest
 
 from accounts.links import make_link
 from accounts.realms import ADVERTISER, STAFF, Realm
-from terminal import run_at
 from tests.people import PASSWORD, advertiser_browser, audit, browser, make_login, make_staff, staff_browser
 from tests.places import Place
+from tests.running import run_at
 from tests.tenants.database import execute
 
 NEW = "an entirely new one"

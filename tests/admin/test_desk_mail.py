@@ -49,7 +49,7 @@ def mailing(
     folder = tmp_path_factory.mktemp("mailing")
     with (
         serving(folder, GOKART_SMTP_URL=url, GOKART_MAIL_FROM="noreply@example.com") as beside,
-        httpx.Client(base_url=beside.url, timeout=30) as client,
+        beside.client() as client,
     ):
         yield client
 

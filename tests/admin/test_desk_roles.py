@@ -22,7 +22,7 @@ OWNERS = [path for path in FORMS if path.startswith(("/staff/people/staff", "/st
     "/staff/people/logins/{person:int}/two-step"
 ]
 MANAGERS = [path for path in FORMS if path not in OWNERS]
-SEEN_BY_ALL = ["/staff", "/staff/keys", "/staff/people", "/staff/singular", "/staff/corrections"]
+SEEN_BY_ALL = ["/staff", "/staff/keys", "/staff/people", "/staff/singular", "/staff/corrections", "/staff/audit"]
 
 
 @pytest.fixture(scope="module")

@@ -227,8 +227,8 @@ def test_the_page_is_the_tenants(place: Place) -> None:
         ("id=x", 422),
     ],
 )
-def test_queries_that_make_no_sense_are_no_error_of_ours(place: Place, query: str, status: int) -> None:
-    response = an_admin(place).get(path_of("offer") + f"?{query}")
+def test_queries_that_make_no_sense_are_no_error_of_ours(module_place: Place, query: str, status: int) -> None:
+    response = an_admin(module_place).get(path_of("offer") + f"?{query}")
     assert response.status_code == status, response.text
     assert "Traceback" not in response.text
 
@@ -240,7 +240,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         serving(
             tmp_path_factory.mktemp("hurried"), GOKART_REPORT_TIMEOUT="0.3", GOKART_TRUSTED_PROXIES="127.0.0.0/8"
         ) as server,
-        httpx.Client(base_url=server.url) as client,
+        server.client() as client,
     ):
         yield client
 
@@ -317,8 +317,8 @@ def test_its_form_asks_for_the_second_factor(place: Place) -> None:
 @pytest.mark.parametrize(
     "given", [{}, {"username": "x"}, {"username": [], "password": {}}, {"username": "a\0", "password": "x"}, [], "x"]
 )
-def test_its_form_wants_a_name_and_a_password(place: Place, given: object) -> None:
-    assert browser(place).post(LOGIN, json=given).status_code == 422
+def test_its_form_wants_a_name_and_a_password(module_place: Place, given: object) -> None:
+    assert browser(module_place).post(LOGIN, json=given).status_code == 422
 
 
 def test_guessing_is_stopped_as_at_the_desk(place: Place) -> None:

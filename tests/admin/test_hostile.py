@@ -203,8 +203,8 @@ def test_secrets_are_not_asked_for_by_filter_order_or_field(place: Place) -> Non
 
 
 @pytest.mark.parametrize("name", ["Transfer-Encoding", "Location", "%00", "X%0d%0aSet-Cookie:%20a=b"])
-def test_no_header_is_chosen_by_the_caller(place: Place, name: str) -> None:
-    answer = an_admin(place).get(path_of("staff") + f"?__range_header=true&__range_header_name={name}")
+def test_no_header_is_chosen_by_the_caller(module_place: Place, name: str) -> None:
+    answer = an_admin(module_place).get(path_of("staff") + f"?__range_header=true&__range_header_name={name}")
     assert answer.status_code == 400
 
 
@@ -257,8 +257,8 @@ def test_a_script_in_a_name_stays_text(place: Place) -> None:
         ("/admin/public/docs/", {404}),
     ],
 )
-def test_no_path_leads_around_the_session(place: Place, server: Server, target: str, statuses: set[int]) -> None:
-    answer = raw(server, target, [("Host", f"app.{place.tenant.slug}.localhost")])
+def test_no_path_leads_around_the_session(module_place: Place, server: Server, target: str, statuses: set[int]) -> None:
+    answer = raw(server, target, [("Host", f"app.{module_place.tenant.slug}.localhost")])
     assert answer.status in statuses
     assert b"advertiser" not in answer.body.replace(b"/advertiser", b"")
 

@@ -12,6 +12,11 @@ from tests.places import JSON, Place
 PAGES = ["/docs", "/docs/cost-report", "/docs/singular", "/docs/errors"]
 
 
+@pytest.fixture(scope="module")
+def place(module_place: Place) -> Place:
+    return module_place
+
+
 class Page(HTMLParser):
     """What a page loads, where it leads, the ids of its elements, and what it has of scripts and styles in itself."""
 

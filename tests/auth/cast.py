@@ -12,8 +12,8 @@ from auth.tables import ApiToken
 from auth.tokens import digest, mint
 from catalog.tables import Advertiser
 from tenants import lifecycle
-from terminal import run, run_at
 from tests.places import Place, a_callback, an_event, an_offer, make_place
+from tests.running import run, run_at
 
 NOWHERE = "192.0.2.0/24"
 OWNERS, RIVALS, OUTSIDERS, SUSPENDED = "Velvet Kettle", "Copper Lantern", "Marble Anchor", "Silent Orchard"

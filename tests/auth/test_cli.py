@@ -99,8 +99,8 @@ def test_what_is_piped_on_is_never_cut(place: Place) -> None:
         (["revoke", "nobody", "1"], "There is no tenant 'nobody'."),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_told_in_a_line(place: Place, arguments: list[str], says: str) -> None:
+def test_what_makes_no_sense_is_told_in_a_line(module_place: Place, arguments: list[str], says: str) -> None:
     def fill(text: str) -> str:
-        return text.replace("{}", place.tenant.slug).replace("{owner}", str(place.owner))
+        return text.replace("{}", module_place.tenant.slug).replace("{owner}", str(module_place.owner))
 
     assert fill(says) in complaint("tokens", *map(fill, arguments))

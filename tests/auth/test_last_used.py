@@ -4,8 +4,6 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-import httpx
-
 from tests.auth.cast import change, id_of
 from tests.places import JSON, MAY, Place
 from tests.servers import serving
@@ -18,7 +16,7 @@ def test_it_is_written_at_most_once_a_minute(place: Place, tmp_path: Path) -> No
     refused = place.make_key("singular")
     change(place, just_used, last_used_at=now - timedelta(seconds=30))
     change(place, used_before, last_used_at=now - timedelta(seconds=61))
-    with serving(tmp_path) as stopping, httpx.Client(base_url=stopping.url) as client:  # it writes when it ends, too
+    with serving(tmp_path) as stopping, stopping.client() as client:  # it writes when it ends, too
         there = Place(place.tenant, client, place.owner, *[""] * 4)  # type: ignore[arg-type]
         for token in (fresh, fresh, just_used, used_before):
             assert there.get(JSON, token=token, **MAY).status_code == 200

@@ -37,7 +37,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def place(limited: Server) -> Iterator[Place]:
-    with httpx.Client(base_url=limited.url, timeout=30) as client:
+    with limited.client() as client:
         yield make_place(client)
 
 

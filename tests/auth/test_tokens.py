@@ -11,9 +11,9 @@ import pytest
 from auth import issuing
 from auth.tokens import BASE62, Minted, hint, is_well_formed, mint
 from errors import GokartError
-from terminal import run_at
 from tests.auth.cast import change, id_of, revoke
 from tests.places import JSON, MAY, SINGULAR, Place, make_place
+from tests.running import run_at
 from tests.servers import Server
 from tests.tenants.database import execute
 from tests.web.raw import raw

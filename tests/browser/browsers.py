@@ -23,6 +23,7 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost",
 )
 PHONE, WIDE = 360, 1280
+MANNERS = [(WIDE, False), (PHONE, True)]  # width, dark: each of both once
 TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) => console.error(
     `Content Security Policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`))"""
 
@@ -85,10 +86,34 @@ AXE = (PACKAGES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 def barriers(page: Page) -> list[str]:
     """What axe-core finds on the page that keeps people out, an entry for each place."""
-    page.evaluate(AXE)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
     found = page.evaluate("axe.run()")["violations"]
     return [
         f"{rule['id']}: {rule['help']}: {' '.join(node['target'])}: {node['failureSummary']}"
         for rule in found
         for node in rule["nodes"]
     ]
+
+
+def obstacles(page: Page) -> list[str]:
+    """The same in each manner, and what sticks out of the screen."""
+    return [obstacle for width in in_each_manner(page) for obstacle in [*barriers(page), *sticking_out(page, width)]]
+
+
+def in_each_manner(page: Page) -> Iterator[int]:
+    """Its width, once the page is in it."""
+    for width, dark in MANNERS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        yield width
+
+
+def sticking_out(page: Page, width: int) -> list[str]:
+    needed = page.evaluate("document.documentElement.scrollWidth")
+    return [f"{needed} pixels on a screen of {width}"] if needed > width else []
+
+
+def open_details(page: Page) -> None:
+    for details in page.locator("details").all():
+        details.evaluate("each => each.open = true")

@@ -18,8 +18,7 @@ T = TypeVar("T")
 def chromium() -> Iterator[Browser]:
     """Ends with the package: while it is there, this thread counts as one in which an event loop runs.
 
-    So asyncio.run, with which places are made and the database is asked, would refuse: meanwhile it works in a thread
-    beside this one.
+    So asyncio.run, with which commands do their work, would refuse: meanwhile it works in a thread beside this one.
     """
     run = asyncio.run
 

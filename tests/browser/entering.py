@@ -1,28 +1,48 @@
-"""Signing in with a browser."""
+"""A browser with somebody signed in."""
 
 from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.people import PASSWORD, make_login, make_staff
+from accounts.realms import ADVERTISER, PLATFORM, STAFF
+from tests.people import PASSWORD, make_login, make_platform_staff, make_staff, session_cookie
 from tests.places import Place
 from tests.servers import Server
 
 
+def app_of(place: Place, server: Server) -> str:
+    """Its origin."""
+    return f"http://app.{place.tenant.slug}.localhost:{server.port}"
+
+
 def enter_portal(page: Page, place: Place, server: Server, path: str = "/", **columns: Any) -> Page:
-    """As a new person of the owner's (or of `advertiser`), by the sign-in page; then on to the path."""
-    return enter(page, f"http://app.{place.tenant.slug}.localhost:{server.port}{path}", make_login(place, **columns))
+    """As a new person of the owner's (or of `advertiser`)."""
+    return enter(page, app_of(place, server), session_cookie(place, ADVERTISER, make_login(place, **columns)), path)
 
 
 def enter_desk(
     page: Page, place: Place, server: Server, path: str = "/staff", role: str = "owner", **columns: Any
 ) -> Page:
     """As a new member of the staff."""
-    email = make_staff(place, role, **columns)
-    return enter(page, f"http://app.{place.tenant.slug}.localhost:{server.port}{path}", email)
+    return enter(page, app_of(place, server), session_cookie(place, STAFF, make_staff(place, role, **columns)), path)
 
 
-def enter(page: Page, url: str, email: str) -> Page:
+def enter_platform(page: Page, server: Server, role: str) -> Page:
+    """As a new member of the platform's staff."""
+    cookie = session_cookie(None, PLATFORM, make_platform_staff(role))
+    return enter(page, f"http://admin.localhost:{server.port}", cookie)
+
+
+def enter(page: Page, origin: str, cookie: dict[str, str], path: str = "/") -> Page:
+    """Past the form, with the session's cookie."""
+    for name, value in cookie.items():
+        page.context.add_cookies([{"name": name, "value": value, "url": origin, "httpOnly": True, "sameSite": "Lax"}])
+    page.goto(origin + path)
+    return page
+
+
+def sign_in(page: Page, url: str, email: str) -> Page:
+    """By the form that the URL leads to."""
     page.goto(url)
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)

@@ -6,10 +6,12 @@ import msgspec
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from accounts.realms import STAFF
 from tests.admin.calls import fill
 from tests.auth.cast import id_of
 from tests.browser.browsers import Watched
-from tests.people import PASSWORD, audit, make_staff
+from tests.browser.entering import app_of, enter, sign_in
+from tests.people import PASSWORD, audit, make_staff, session_cookie
 from tests.places import MAY, SINGULAR, Place
 from tests.servers import Server
 from tests.tenants.database import execute
@@ -22,14 +24,11 @@ class Admin:
     """A browser with somebody signed in."""
 
     def __init__(self, browser: Watched, place: Place, server: Server, role: str = "owner", **options: Any) -> None:
-        self.url = f"http://app.{place.tenant.slug}.localhost:{server.port}/admin/"
+        self.url = f"{app_of(place, server)}/admin/"
         self.email = make_staff(place, role)
         self.page: Page = browser(**options)
         self.page.on("dialog", lambda dialog: dialog.accept())
-        self.page.goto(self.url)
-        self.page.get_by_label("E-mail").fill(self.email)
-        self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.keyboard.press("Enter")
+        enter(self.page, app_of(place, server), session_cookie(place, STAFF, self.email), "/admin/")
         self.shows("Welcome to")
 
     def go(self, *parts: object) -> None:
@@ -253,10 +252,7 @@ def test_two_tenants_in_one_browser(a_browser: Watched, place: Place, other_plac
     here = Admin(a_browser, place, server)
     email = make_staff(other_place, "viewer")
     there = here.page.context.new_page()
-    there.goto(f"http://app.{other_place.tenant.slug}.localhost:{server.port}/admin/")
-    there.get_by_label("E-mail").fill(email)
-    there.get_by_label("Password").fill(PASSWORD)
-    there.keyboard.press("Enter")
+    sign_in(there, f"{app_of(other_place, server)}/admin/", email)
     expect(there.get_by_role("heading", name=f"Welcome to {other_place.tenant.name}")).to_be_visible()
     here.go("partner")
     expect(here.page.get_by_role("link", name=place.tenant.name)).to_be_visible()

@@ -68,6 +68,8 @@ def test_no_name_breaks_the_list_or_commands_the_terminal(place: Place) -> None:
         (["set", "{}", "00000000-0000-0000-0000-000000000001", "--paused"], "There is no advertiser 0000"),
     ],
 )
-def test_what_makes_no_sense_is_told_in_a_line(place: Place, arguments: list[str], says: str) -> None:
-    filled = [text.replace("{}", place.tenant.slug).replace("{owner}", str(place.owner)) for text in arguments]
+def test_what_makes_no_sense_is_told_in_a_line(module_place: Place, arguments: list[str], says: str) -> None:
+    filled = [
+        text.replace("{}", module_place.tenant.slug).replace("{owner}", str(module_place.owner)) for text in arguments
+    ]
     assert says in complaint("advertisers", *filled)

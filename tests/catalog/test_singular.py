@@ -7,8 +7,8 @@ import pytest
 
 from catalog.singular import FlawedOffer, flawed_offers
 from tenants.current import current_tenant
-from terminal import run_at
 from tests.places import Place, an_event, an_offer
+from tests.running import run_at
 
 GOOD = {"name": "Good", "os": "ANDROID", "storeId": "com.test", "campaignName": "AOS_TEST_2025"}
 

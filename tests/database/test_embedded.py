@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
 from database.embedded import DatabaseUnavailable, Server, binary
@@ -146,7 +146,9 @@ def test_a_killed_server_starts_again(directory: Path) -> None:
         assert killed.stdout
         assert killed.stdout.readline() == "started\n"
         killed.kill()
-        os.kill(int((directory / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        postgres = psutil.Process(int((directory / "postmaster.pid").read_text().split()[0]))
+        postgres.kill()
+        until(lambda: not postgres.is_running() or postgres.status() == psutil.STATUS_ZOMBIE)
     server = Server(directory, **FAST)
     assert figure(server.start()) == 7
     server.stop()

@@ -59,9 +59,11 @@ def test_the_last_of_a_call_holds(place: Place) -> None:
         ("partners", {"id": None}, "id"),
     ],
 )
-def test_a_bad_record_is_rejected_by_its_field(place: Place, kind: str, changes: dict[str, Any], field: str) -> None:
-    good = an_offer(place) if kind == "offers" else {"id": str(uuid4()), "name": "P"}
-    answer = place.send(kind, [good, good | {"id": str(uuid4())} | changes])
+def test_a_bad_record_is_rejected_by_its_field(
+    module_place: Place, kind: str, changes: dict[str, Any], field: str
+) -> None:
+    good = an_offer(module_place) if kind == "offers" else {"id": str(uuid4()), "name": "P"}
+    answer = module_place.send(kind, [good, good | {"id": str(uuid4())} | changes])
     assert answer["accepted"] == 1
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
 

@@ -128,10 +128,11 @@ def test_it_counts_on_completion_else_on_creation(place: Place) -> None:
         ("1e-999999", "0"),
     ],
 )
-def test_revenue_is_read_exactly(place: Place, written: str, counted: str) -> None:
-    callback = msgspec.json.encode(a_callback(place, an_offer(place)["id"], revenue="REVENUE"))
-    post(place, callback.replace(b'"REVENUE"', written.encode()))
-    row = place.get(JSON, date_from="2025-05-01", date_to="2025-05-31").text
+def test_revenue_is_read_exactly(module_place: Place, written: str, counted: str) -> None:
+    offer = an_offer(module_place)["id"]
+    callback = msgspec.json.encode(a_callback(module_place, offer, revenue="REVENUE"))
+    post(module_place, callback.replace(b'"REVENUE"', written.encode()))
+    row = module_place.get(JSON, date_from="2025-05-01", date_to="2025-05-31", offerId=offer).text
     assert f'"revenue":{counted},' in row
 
 
@@ -172,11 +173,11 @@ def test_the_sum_of_many_is_exact(place: Place) -> None:
     ],
 )
 def test_a_bad_record_is_rejected_by_its_field_and_does_not_sink_the_batch(
-    place: Place, changes: dict[str, Any], field: str
+    module_place: Place, changes: dict[str, Any], field: str
 ) -> None:
-    bad = a_callback(place, an_offer(place)["id"], **changes)
-    good = [a_callback(place, an_offer(place)["id"]) for _ in range(2)]
-    answer = place.send("conversions", [good[0], bad, good[1]])
+    bad = a_callback(module_place, an_offer(module_place)["id"], **changes)
+    good = [a_callback(module_place, an_offer(module_place)["id"]) for _ in range(2)]
+    answer = module_place.send("conversions", [good[0], bad, good[1]])
     assert (answer["accepted"], answer["duplicates"]) == (2, 0)
     (reject,) = answer["rejected"]
     assert (reject["index"], reject["id"], reject["field"]) == (1, bad["id"], field)
@@ -186,8 +187,8 @@ def test_a_bad_record_is_rejected_by_its_field_and_does_not_sink_the_batch(
 @pytest.mark.parametrize(
     "record", [{}, {"id": 7}, {"sentAt": "2025-05-19T16:00:00Z"}, {"conversion": {}}, [], 7, None, "x"]
 )
-def test_anything_else_is_a_reject_too(place: Place, record: Any) -> None:
-    answer = place.send("conversions", [record])
+def test_anything_else_is_a_reject_too(module_place: Place, record: Any) -> None:
+    answer = module_place.send("conversions", [record])
     assert len(answer["rejected"]) == 1
 
 

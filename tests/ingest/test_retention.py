@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import msgspec
 
 from tests.places import Place, an_event, an_offer
@@ -41,7 +40,7 @@ def test_an_event_that_may_have_been_pruned_is_not_taken_again(place: Place, tmp
     place.send("offers", [offer])
     with (
         serving(tmp_path, GOKART_EVENT_RETENTION_DAYS="50") as server,
-        httpx.Client(base_url=server.url, timeout=30) as http,
+        server.client() as http,
     ):
         forgetful = msgspec.structs.replace(place, http=http)
         answer = forgetful.send("events", [an_event(offer["id"], occurredAt=ago(days)) for days in (49, 51)])

@@ -19,9 +19,9 @@ def app(place: Place) -> str:
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_it_is_there_for_anybody_and_for_ever(place: Place, name: str) -> None:
-    for host in (app(place), "admin.localhost"):
-        response = place.request("GET", asset_url(name), host=host)
+def test_it_is_there_for_anybody_and_for_ever(module_place: Place, name: str) -> None:
+    for host in (app(module_place), "admin.localhost"):
+        response = module_place.request("GET", asset_url(name), host=host)
         assert response.status_code == 200
         assert response.content == ASSETS[name].content
         assert response.headers["content-type"].partition(";")[0] == ASSETS[name].media_type
@@ -34,15 +34,15 @@ def test_its_url_changes_with_its_content() -> None:
     assert Asset("a.css", b"1", "text/css").digest != Asset("a.css", b"2", "text/css").digest
 
 
-def test_the_url_of_another_version_is_not_kept(place: Place) -> None:
-    response = place.request("GET", "/static/0123456789ab/app.css", host=app(place))
+def test_the_url_of_another_version_is_not_kept(module_place: Place) -> None:
+    response = module_place.request("GET", "/static/0123456789ab/app.css", host=app(module_place))
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/static", "/static/x/none.css", "/static/x/..%2fassets.py", "/static/x/base.html"])
-def test_there_is_nothing_else(place: Place, path: str) -> None:
-    assert place.request("GET", path, host=app(place)).status_code == 404
+def test_there_is_nothing_else(module_place: Place, path: str) -> None:
+    assert module_place.request("GET", path, host=app(module_place)).status_code == 404
 
 
 @pytest.mark.parametrize("name", [name for name in ASSETS if name.endswith(".css")])

@@ -31,9 +31,9 @@ def senders(place: Place, other_place: Place) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_form_of_another_origins_page_is_refused(place: Place, other_place: Place, path: str) -> None:
-    client = advertiser_browser(place)
-    for sender, headers in senders(place, other_place).items():
+def test_a_form_of_another_origins_page_is_refused(module_place: Place, module_other_place: Place, path: str) -> None:
+    client = advertiser_browser(module_place)
+    for sender, headers in senders(module_place, module_other_place).items():
         assert client.post(path, data={"email": "x"}, headers=headers).status_code == 403, sender
     assert client.get("/account").status_code == 200, "and has not signed anybody out"
 
@@ -46,8 +46,8 @@ def test_a_form_of_the_own_page_is_taken(place: Place) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/staff/sign-in", "/account", "/nothing/there"])
-def test_every_page_says_what_a_browser_must_not_do(place: Place, path: str) -> None:
-    headers = advertiser_browser(place).get(path).headers
+def test_every_page_says_what_a_browser_must_not_do(module_place: Place, path: str) -> None:
+    headers = advertiser_browser(module_place).get(path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy

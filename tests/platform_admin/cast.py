@@ -7,9 +7,9 @@ from uuid import uuid4
 import httpx
 
 from tenants import lifecycle, migrations
-from terminal import run
 from tests.people import Browser, platform_staff_browser
 from tests.places import Place
+from tests.running import run
 
 
 def signed_in(place: Place, role: str = "manager", **columns: str) -> Browser:

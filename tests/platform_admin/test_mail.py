@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import default
 
-import httpx
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -44,7 +43,7 @@ def owner(server: Server, inbox: Inbox, tmp_path_factory: pytest.TempPathFactory
     try:
         with (
             serving(folder, GOKART_SMTP_URL=url, GOKART_MAIL_FROM="noreply@example.com") as beside,
-            httpx.Client(base_url=beside.url) as http,
+            beside.client() as http,
         ):
             browser = Browser(http, "admin.localhost")
             browser.sign_in(make_platform_staff("owner"))

@@ -111,8 +111,8 @@ def test_a_colleague_is_invited_and_signs_in(place: Place) -> None:
         ({"role": ""}, "owner, manager, viewer"),
     ],
 )
-def test_a_mistake_is_told_and_invites_nobody(place: Place, change: dict[str, str], says: str) -> None:
-    owner = signed_in(place, "owner")
+def test_a_mistake_is_told_and_invites_nobody(module_place: Place, change: dict[str, str], says: str) -> None:
+    owner = signed_in(module_place, "owner")
     before = execute("SELECT count(*) FROM staff")
     answer = owner.post("/staff", data={"email": "x@example.com", "name": "X", "role": "viewer"} | change)
     assert answer.status_code == 400

@@ -157,10 +157,12 @@ def test_the_links_host_is_that_of_the_request(place: Place) -> None:
         ("owner", "x" * 201, "A person's name has 1 to 200 characters."),
     ],
 )
-def test_a_mistake_is_told_at_its_field_and_leaves_nothing(place: Place, field: str, value: str, says: str) -> None:
+def test_a_mistake_is_told_at_its_field_and_leaves_nothing(
+    module_place: Place, field: str, value: str, says: str
+) -> None:
     slug = a_slug()
     before, noted = execute("SELECT count(*) FROM tenant"), len(audit())
-    staff = signed_in(place)
+    staff = signed_in(module_place)
     answer = staff.post("/new", data=new_tenant(slug, {field: value}))
     assert answer.status_code == 400
     error = re.search(rf'<small id="{field}-error" class="error">(.*?)</small>', answer.text)
@@ -192,8 +194,8 @@ def test_its_page_counts_what_is_there(place: Place) -> None:
 
 
 @pytest.mark.parametrize("slug", ["nobody", "No-Label", "x" * 61, "a.b", "%00"])
-def test_there_is_no_page_of_none(place: Place, slug: str) -> None:
-    assert signed_in(place).get(f"/tenants/{slug}").status_code == 404
+def test_there_is_no_page_of_none(module_place: Place, slug: str) -> None:
+    assert signed_in(module_place).get(f"/tenants/{slug}").status_code == 404
 
 
 def test_suspending_closes_its_hosts_and_resuming_opens_them(place: Place) -> None:
@@ -228,8 +230,8 @@ def test_its_limits_are_set_and_unset(place: Place) -> None:
     [("rate", "0"), ("rate", "nan"), ("rate", "inf"), ("rate", "1e99"), ("burst", "2.5"), ("burst", "-1"),
      ("concurrency", "many"), ("concurrency", "9" * 20), ("concurrency", "9" * 5000)],
 )  # fmt: skip
-def test_a_limit_that_makes_no_sense_changes_none(place: Place, field: str, value: str) -> None:
-    staff, slug = signed_in(place), place.tenant.slug
+def test_a_limit_that_makes_no_sense_changes_none(module_place: Place, field: str, value: str) -> None:
+    staff, slug = signed_in(module_place), module_place.tenant.slug
     answer = staff.post(f"/tenants/{slug}/limits", data={"burst": "7", field: value})
     assert answer.status_code == 400
     assert f'id="{field}-error"' in answer.text

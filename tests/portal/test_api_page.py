@@ -13,10 +13,10 @@ import pytest
 
 from auth import issuing
 from tenants import lifecycle
-from terminal import run, run_at
 from tests.people import PASSWORD, Browser, make_login
 from tests.places import JSON, SINGULAR, Place, a_callback, an_offer
 from tests.portal.reading import Page
+from tests.running import run, run_at
 from tests.servers import Server
 from tests.tenants.database import execute
 

@@ -107,9 +107,9 @@ def test_a_cookie_is_worth_nothing_at_another_tenant(place: Place, other_place: 
 
 
 @pytest.mark.parametrize("name", LABELS)
-def test_each_usual_period_is_a_link(place: Place, name: str) -> None:
-    fill(place)
-    client = advertiser_browser(place)
+def test_each_usual_period_is_a_link(module_place: Place, name: str) -> None:
+    fill(module_place)
+    client = advertiser_browser(module_place)
     link = opened(client).one("a", id=f"period-{name}")
     assert link.text == LABELS[name]
     there = Page(client.get(link.attributes["href"]).text)
@@ -132,9 +132,11 @@ def test_a_usual_period_keeps_the_offer(place: Place) -> None:
         ({"period": "today", "offerId": "no-uuid"}, "offerId", "'no-uuid' is not a UUID."),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(place: Place, given: dict[str, str], field: str, message: str) -> None:
-    fill(place)
-    answer = advertiser_browser(place).get("/", params=given)
+def test_what_is_wrong_is_said_at_its_field(
+    module_place: Place, given: dict[str, str], field: str, message: str
+) -> None:
+    fill(module_place)
+    answer = advertiser_browser(module_place).get("/", params=given)
     page = Page(answer.text)
     assert answer.status_code == 400
     assert message in page.one("small", id=f"{field}-error").text
@@ -147,8 +149,8 @@ def test_what_is_wrong_is_said_at_its_field(place: Place, given: dict[str, str],
 
 
 @pytest.mark.parametrize("given", [{"period": "for ever"}, {"offerid ": "x"}, {"perid": SCRIPT}])
-def test_what_is_wrong_elsewhere_is_said_above(place: Place, given: dict[str, str]) -> None:
-    answer = advertiser_browser(place).get("/", params=given)
+def test_what_is_wrong_elsewhere_is_said_above(module_place: Place, given: dict[str, str]) -> None:
+    answer = advertiser_browser(module_place).get("/", params=given)
     assert answer.status_code == 400
     assert "That cannot be shown." in Page(answer.text).text
     assert SCRIPT not in answer.text

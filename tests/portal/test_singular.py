@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from auth import issuing
-from terminal import run_at
 from tests.people import advertiser_browser, audit, browser
 from tests.places import MAY, SINGULAR, Place, an_event, an_offer
 from tests.portal.reading import Page
+from tests.running import run_at
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
 
@@ -109,10 +109,10 @@ def test_without_the_scope_it_is_closed(place: Place) -> None:
 
 
 @pytest.mark.parametrize("path", ["/singular", "/api"])
-def test_nobody_gets_in_without_signing_in(place: Place, other_place: Place, path: str) -> None:
-    assert browser(place).get(path).status_code == 303
-    there = browser(other_place)
-    there.cookies.update(advertiser_browser(place).cookies)
+def test_nobody_gets_in_without_signing_in(module_place: Place, module_other_place: Place, path: str) -> None:
+    assert browser(module_place).get(path).status_code == 303
+    there = browser(module_other_place)
+    there.cookies.update(advertiser_browser(module_place).cookies)
     assert there.get(path).status_code == 303
 
 
@@ -202,9 +202,9 @@ def test_pulls_are_paged(place: Place) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "٣", SCRIPT])
-def test_a_page_that_is_none_is_the_first_or_empty(place: Place, before: str) -> None:
-    log_pull(place)
-    answer = advertiser_browser(place).get("/singular", params={"before": before})
+def test_a_page_that_is_none_is_the_first_or_empty(module_place: Place, before: str) -> None:
+    log_pull(module_place)
+    answer = advertiser_browser(module_place).get("/singular", params={"before": before})
     assert answer.status_code == 200
     assert SCRIPT not in answer.text
 

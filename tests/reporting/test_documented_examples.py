@@ -15,21 +15,26 @@ ADVERTISED, SPIN = "7df30136-ff83-4551-b877-fa0f0d8b8f72", "4bbd29ab-c88e-432f-9
 PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 
-@pytest.fixture
-def documented(place: Place) -> Place:
+@pytest.fixture(scope="module")
+def documented(module_place: Place) -> Place:
     """A tenant with the figures of the documented success body."""
-    place.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
-    place.send(
+    module_place.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
+    module_place.send(
         "offers",
-        [an_offer(place, id=ADVERTISED, name="Advertised Test"), an_offer(place, id=SPIN, name="Spin Royale")],
+        [
+            an_offer(module_place, id=ADVERTISED, name="Advertised Test"),
+            an_offer(module_place, id=SPIN, name="Spin Royale"),
+        ],
     )
-    place.send("conversions", [a_callback(place, ADVERTISED, revenue=23, partnerId=PARTNER) for _ in range(3)])
+    module_place.send(
+        "conversions", [a_callback(module_place, ADVERTISED, revenue=23, partnerId=PARTNER) for _ in range(3)]
+    )
     events = [(ADVERTISED, "click", 5), (ADVERTISED, "view", 5), (SPIN, "click", 3), (SPIN, "view", 27)]
-    place.send(
+    module_place.send(
         "events",
         [an_event(offer, kind, partnerId=PARTNER) for offer, kind, count in events for _ in range(count)],
     )
-    return place
+    return module_place
 
 
 DOCUMENTED = (
@@ -103,9 +108,11 @@ def test_a_missing_app_or_store_id_is_null(place: Place) -> None:
         ("sender", MAY, 403, "Access denied"),
     ],
 )
-def test_the_documented_errors(place: Place, token: str, params: dict[str, str], status: int, title: str) -> None:
-    tokens = {"owner": place.owner_token, "sender": place.ingest_token, "nobody": "gokart_nobody"}
-    response = place.get(JSON, token=tokens[token], **params)
+def test_the_documented_errors(
+    module_place: Place, token: str, params: dict[str, str], status: int, title: str
+) -> None:
+    tokens = {"owner": module_place.owner_token, "sender": module_place.ingest_token, "nobody": "gokart_nobody"}
+    response = module_place.get(JSON, token=tokens[token], **params)
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["title"] == title

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +26,13 @@ def postgres(tmp_path: Path) -> Iterator[Postgres]:
 
 def answer(server: Server, token: str) -> httpx.Response:
     headers = {**HOST, "Authorization": f"ApiToken {token}"}
-    return httpx.get(f"{server.url}{JSON}", params=MAY, headers=headers, timeout=30)
+    return get(server, JSON, params=MAY, headers=headers)
+
+
+def get(server: Server, path: str, **rest: Any) -> httpx.Response:
+    """On a new connection."""
+    with server.client() as client:
+        return client.get(path, **rest)
 
 
 def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(postgres: Postgres, tmp_path: Path) -> None:
@@ -42,8 +49,8 @@ def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(postg
         assert down.status_code == 503
         assert down.json()["title"] == "Service unavailable"
         assert int(down.headers["retry-after"]) > 0
-        assert httpx.get(f"{server.url}/healthz").status_code == 200
-        assert httpx.get(f"{server.url}/readyz").status_code == 503
+        assert get(server, "/healthz").status_code == 200
+        assert get(server, "/readyz").status_code == 503
 
         postgres.start()
         deadline = time.monotonic() + 10
@@ -63,5 +70,5 @@ def test_the_server_starts_while_the_database_is_down(tmp_path: Path) -> None:
 def test_a_database_that_was_never_migrated_is_503(postgres: Postgres, tmp_path: Path) -> None:
     with serving(tmp_path, GOKART_DATABASE_URL=postgres.start()) as server:
         assert answer(server, "gokart_x").status_code == 503
-        assert httpx.get(f"{server.url}/readyz").status_code == 503
+        assert get(server, "/readyz").status_code == 503
         assert "gokart migrate" in server.log.read_text()

@@ -9,6 +9,11 @@ from tests.places import CSV, JSON, MAY, SINGULAR, Place
 DAY = "2024-01-22T00:00:00Z"
 
 
+@pytest.fixture(scope="module")
+def place(module_place: Place) -> Place:
+    return module_place
+
+
 @pytest.mark.parametrize(
     ("date_from", "date_to", "range_"),
     [

@@ -83,10 +83,12 @@ def test_data_through_is_the_last_intake(place: Place) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_head_is_get_without_the_body(place: Place, path: str) -> None:
-    place.send("conversions", [a_callback(place, an_offer(place)["id"])])
+def test_head_is_get_without_the_body(module_place: Place, path: str) -> None:
+    module_place.send("conversions", [a_callback(module_place, an_offer(module_place)["id"])])
     got, headed = (
-        place.request(method, path, token=place.owner_token, params=MAY, headers={"Accept-Encoding": "identity"})
+        module_place.request(
+            method, path, token=module_place.owner_token, params=MAY, headers={"Accept-Encoding": "identity"}
+        )
         for method in ("GET", "HEAD")
     )
     assert headed.status_code == 200

@@ -9,8 +9,8 @@ import pytest
 from reporting.periods import CUSTOM, LABELS, Period, before, period_of
 from reporting.summary import summary
 from tenants.current import current_tenant
-from terminal import run_at
 from tests.places import Place
+from tests.running import run_at
 from web.problems import Problem
 
 TODAY = date(2024, 3, 1)  # after a leap day

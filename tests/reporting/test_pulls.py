@@ -16,9 +16,9 @@ import settings
 from reporting import pulls
 from reporting.pulls import Entry, Noted, Pull, recent_pulls, write_pulls
 from tenants.current import current_tenant
-from terminal import run, run_at
 from tests.auth.cast import NOWHERE, an_advertiser, change, id_of
 from tests.places import JSON, SINGULAR, SINGULAR_CSV, Place, a_callback, an_event, an_offer
+from tests.running import run, run_at
 from tests.servers import serving
 from tests.tenants.database import execute, locked
 from tests.tenants.workers import seconds_until
@@ -37,7 +37,7 @@ def log_of(place: Place, advertiser: UUID | None = None, **options: Any) -> list
 @contextmanager
 def server_of(place: Place, folder: Path, **environment: str) -> Iterator[Place]:
     """The place at a server of the test's own, which writes when it ends."""
-    with serving(folder, workers=1, **environment) as running, httpx.Client(base_url=running.url, timeout=30) as client:
+    with serving(folder, workers=1, **environment) as running, running.client() as client:
         yield msgspec.structs.replace(place, http=client)
 
 

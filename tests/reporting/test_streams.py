@@ -72,7 +72,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client
     """A server that gives a report a second."""
     with (
         serving(tmp_path_factory.mktemp("impatient"), GOKART_REPORT_TIMEOUT="1") as running,
-        httpx.Client(base_url=running.url, timeout=30) as client,
+        running.client() as client,
     ):
         yield client
 

@@ -25,10 +25,10 @@ from reporting.filters import Filter
 from reporting.periods import Period
 from reporting.summary import Change, Figures, Summary, summary
 from tenants.current import current_tenant
-from terminal import run, run_at
 from tests.places import JSON, Place, a_callback, an_event, an_offer, make_place
 from tests.reporting.histories import History, histories, send_history
 from tests.reporting.oracle import Oracle
+from tests.running import run, run_at
 from tests.tenants.database import execute, locked
 
 A_DAY = timedelta(days=1)

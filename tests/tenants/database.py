@@ -8,19 +8,13 @@ from typing import Any
 import asyncpg
 
 import database
+from tests.running import pool, portal
 
 
 def execute(sql: str, *args: Any, schema: str = "") -> list[dict[str, Any]]:
     """The statement's rows. `{s}` stands for the schema."""
 
-    async def work() -> list[dict[str, Any]]:
-        connection = await asyncpg.connect(database.url())
-        try:
-            return [dict(row) for row in await connection.fetch(sql.replace("{s}", schema), *args)]
-        finally:
-            await connection.close()
-
-    return asyncio.run(work())
+    return [dict(row) for row in portal().call(pool().fetch, sql.replace("{s}", schema), *args)]
 
 
 @contextmanager

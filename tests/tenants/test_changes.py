@@ -13,9 +13,9 @@ from auth import issuing
 from auth.tokens import mint
 from tenants import lifecycle
 from tenants.changes import Memory
-from terminal import run, run_at
 from tests.auth.cast import change, id_of, revoke
 from tests.places import JSON, Place
+from tests.running import run, run_at
 from tests.servers import Server, serving
 from tests.tenants.database import execute, locked
 from tests.tenants.wire import Wire, a_wire

@@ -19,7 +19,7 @@ from database.pool import transaction
 from settings import PROJECT
 from tenants import lifecycle
 from tenants.current import NoTenantError, Tenant, TenantTable, bound_to, current_tenant, schema_of
-from terminal import run
+from tests.running import run
 
 pytestmark = pytest.mark.usefixtures("platform")
 

@@ -23,8 +23,8 @@ from errors import GokartError
 from settings import settings
 from tenants import lifecycle
 from tenants.migrations import latest_version
-from terminal import run
 from tests.places import JSON, MAY, Place, a_callback, an_event, an_offer
+from tests.running import run
 from tests.tenants.command import COMMAND, complaint, gokart, spawn
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until

@@ -10,6 +10,7 @@ import msgspec
 import psutil
 
 from tests.servers import Server
+from tests.waiting import PAUSE
 
 PATIENCE = 30.0
 
@@ -67,4 +68,5 @@ def seconds_until(all_are_so: Callable[[], bool]) -> float:
     started = time.monotonic()
     while not all_are_so():
         assert time.monotonic() < started + PATIENCE, "it never came"
+        time.sleep(PAUSE)
     return time.monotonic() - started

@@ -18,7 +18,7 @@ def line_named(server: Server, request_id: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
 
     def written() -> bool:
-        found[:] = [line for line in server.log_lines() if line.get("request_id") == request_id]
+        found[:] = [line for line in server.log_lines(containing=request_id) if line.get("request_id") == request_id]
         return bool(found)
 
     seconds_until(written)

@@ -48,7 +48,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def at_small(small: Server, place: Place) -> Iterator[Place]:
-    with httpx.Client(base_url=small.url, timeout=30) as client:
+    with small.client() as client:
         place.http = client
         yield place
 
@@ -73,8 +73,8 @@ def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
     "path", ["/", "/api", "/api/v1/integrations/cost-report", "/nope", "/%00", "/é", "/.env", "/admin/"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PURGE"])
-def test_a_url_that_is_not_there_is_404(place: Place, method: str, path: str) -> None:
-    assert_problem(place.request(method, path, token=place.owner_token), 404)
+def test_a_url_that_is_not_there_is_404(module_place: Place, method: str, path: str) -> None:
+    assert_problem(module_place.request(method, path, token=module_place.owner_token), 404)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_a_url_that_is_not_there_is_404(place: Place, method: str, path: str) ->
     ],
 )
 def test_a_method_that_is_not_there_is_405_and_tells_which_are(
-    place: Place, method: str, path: str, allowed: set[str]
+    module_place: Place, method: str, path: str, allowed: set[str]
 ) -> None:
-    response = place.request(method, path, token=place.owner_token)
+    response = module_place.request(method, path, token=module_place.owner_token)
     assert_problem(response, 405)
     assert set(response.headers["allow"].split(", ")) == allowed
 
@@ -98,8 +98,10 @@ def test_a_method_that_is_not_there_is_405_and_tells_which_are(
 @pytest.mark.parametrize(
     "type_", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/html"]
 )
-def test_a_body_of_another_type_is_415(place: Place, type_: str) -> None:
-    response = place.request("POST", EVENTS, token=place.ingest_token, headers={"Content-Type": type_}, content=b"[]")
+def test_a_body_of_another_type_is_415(module_place: Place, type_: str) -> None:
+    response = module_place.request(
+        "POST", EVENTS, token=module_place.ingest_token, headers={"Content-Type": type_}, content=b"[]"
+    )
     assert_problem(response, 415)
 
 
@@ -113,9 +115,9 @@ def test_a_body_too_large_is_413(at_small: Place, chunked: bool) -> None:
     assert at_small.send("events", []) == {"accepted": 0, "duplicates": 0, "rejected": []}
 
 
-def test_a_body_that_is_no_json_is_a_400_that_is_no_filters(place: Place) -> None:
+def test_a_body_that_is_no_json_is_a_400_that_is_no_filters(module_place: Place) -> None:
     json = {"Content-Type": "application/json"}
-    response = place.request("POST", EVENTS, token=place.ingest_token, headers=json, content=b"{")
+    response = module_place.request("POST", EVENTS, token=module_place.ingest_token, headers=json, content=b"{")
     problem = assert_problem(response, 400)
     assert [error["field"] for error in problem["errors"]] == ["body"]
 
@@ -179,7 +181,7 @@ def test_a_table_of_the_platform_that_is_locked_is_503_and_not_a_hanging_request
 
 def test_a_server_starts_and_answers_503_while_there_is_no_database(tmp_path: Path) -> None:
     url = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
-    with serving(tmp_path, GOKART_DATABASE_URL=url) as lonely, httpx.Client(base_url=lonely.url) as client:
+    with serving(tmp_path, GOKART_DATABASE_URL=url) as lonely, lonely.client() as client:
         assert client.get("/healthz").status_code == 200
         for path, host in ("/readyz", "localhost"), (JSON, "api.demo.localhost"), ("/docs", "api.demo.localhost"):
             response = client.get(path, headers={"Host": host, "Authorization": "ApiToken x"})
@@ -224,9 +226,9 @@ def test_every_response_has_a_request_id_and_sets_no_cookie_and_opens_nothing_to
 
 
 @pytest.mark.parametrize("given", ["a", "7df30136-ff83-4551-b877-fa0f0d8b8f72", "A.b_c-1", "x" * 100])
-def test_a_sane_request_id_is_kept(place: Place, given: str) -> None:
+def test_a_sane_request_id_is_kept(module_place: Place, given: str) -> None:
     for path in JSON, "/nope":
-        response = place.request("GET", path, headers={"X-Request-Id": given})
+        response = module_place.request("GET", path, headers={"X-Request-Id": given})
         assert response.headers["x-request-id"] == given == response.json()["requestId"]
 
 
@@ -246,10 +248,10 @@ def test_of_two_request_ids_none_is_kept(server: Server) -> None:
 
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, "/nope", "/docs", "/openapi.json"])
 @pytest.mark.parametrize("token", ["good", "bad"])
-def test_head_answers_like_get_without_the_body(place: Place, path: str, token: str) -> None:
-    known = place.owner_token if token == "good" else "bad"
-    got = place.request("GET", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
-    head = place.request("HEAD", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
+def test_head_answers_like_get_without_the_body(module_place: Place, path: str, token: str) -> None:
+    known = module_place.owner_token if token == "good" else "bad"
+    got = module_place.request("GET", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
+    head = module_place.request("HEAD", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
     assert head.status_code == got.status_code
     assert head.content == b""
     # What depends on the body that is not there: whether it is compressed.

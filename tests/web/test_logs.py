@@ -62,19 +62,25 @@ def test_an_intake_call_is_one_line_with_what_became_of_the_records(place: Place
     ],
 )
 def test_a_refused_request_is_a_line_with_what_is_known(  # noqa: PLR0917  # pytest passes by name
-    place: Place, server: Server, method: str, path: str, token: str | None, host: str | None, known: dict[str, Any]
+    module_place: Place,
+    server: Server,
+    method: str,
+    path: str,
+    token: str | None,
+    host: str | None,
+    known: dict[str, Any],
 ) -> None:
-    tokens = {"owner": place.owner_token, "ingest": place.ingest_token, None: None}
-    line = line_of(server, place.request(method, path, token=tokens[token], host=host))
+    tokens = {"owner": module_place.owner_token, "ingest": module_place.ingest_token, None: None}
+    line = line_of(server, module_place.request(method, path, token=tokens[token], host=host))
     assert {name: line[name] for name in known} == known
-    assert line.get("tenant") == (None if host else place.tenant.slug)
+    assert line.get("tenant") == (None if host else module_place.tenant.slug)
     assert ("token" in line) == ("token" in known)
     assert line["level"] == "info"
 
 
 def test_the_log_of_a_server_is_json_alone_and_has_no_token(place: Place, tmp_path: Path) -> None:
     tokens = [place.owner_token, place.rival_token, place.ingest_token, mint().token, "gokart_" + "x" * 39]
-    with serving(tmp_path, GOKART_LOG_LEVEL="debug") as server, httpx.Client(base_url=server.url) as client:
+    with serving(tmp_path, GOKART_LOG_LEVEL="debug") as server, server.client() as client:
         place.http = client
         for token in tokens:
             for path in JSON, CSV, SINGULAR, f"/{token}", f"/docs/{token}":
@@ -117,6 +123,9 @@ def test_the_log_is_readable_on_a_terminal(place: Place) -> None:
 
 
 def test_the_format_may_be_chosen(tmp_path: Path) -> None:
-    with serving(tmp_path, GOKART_LOG_FORMAT="console", GOKART_LOG_LEVEL="warning") as quiet:
-        httpx.get(f"{quiet.url}/healthz")
+    with (
+        serving(tmp_path, GOKART_LOG_FORMAT="console", GOKART_LOG_LEVEL="warning") as quiet,
+        quiet.client() as client,
+    ):
+        client.get("/healthz")
     assert quiet.log.read_text() == ""
