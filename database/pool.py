@@ -79,6 +79,10 @@ async def connection(work: Literal["call", "stream"] = "call") -> AsyncIterator[
                 if taken.is_closed():
                     raise ConnectionResetError(str(error)) from error
                 raise  # a mistake of ours
+            except asyncpg.InternalClientError as error:
+                # It was ended while nobody used it, and asyncpg read of that when it was about to ask something.
+                taken.terminate()
+                raise ConnectionResetError(str(error)) from error
     except CANNOT_SERVE as error:
         raise Unavailable(f"{type(error).__name__}: {error}") from error
 

@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.browsers import Watched
 from tests.places import MAY, Place, a_callback, an_offer
 from tests.servers import Server, run_cli
+from tests.tenants.database import execute
+from tests.tenants.workers import seconds_until
 from tests.waiting import becomes
 
 CHOSEN = "a password of my own"
@@ -84,10 +86,8 @@ def test_a_tenants_first_day(a_browser: Watched, server: Server, place: Place) -
     (item,) = pull("singular/json").json()["data"]["items"]
     assert (item["campaign_name"], item["cost"]) == ("OAK_2026", 12.34)
 
-    def pulls() -> str:
-        anna.goto(f"{app}/singular")
-        return "told" if anna.get_by_role("cell", name="Figures sent").count() else "not told yet"
-
-    becomes(pulls, "told", within=15)
+    seconds_until(lambda: bool(execute("SELECT FROM {s}.singular_pull WHERE status = 200", schema=f"t_{slug}")))
+    anna.goto(f"{app}/singular")
+    expect(anna.get_by_role("cell", name="Figures sent").first).to_be_visible()
     olga.goto(f"{app}/admin/#/audit_log")
     expect(olga.get_by_text("advertiser:anna@boots.example").first).to_be_visible()

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from database.embedded import Server as Postgres
-from tests.places import JSON, MAY
+from tests.places import JSON, MAY, Place
 from tests.servers import ROOT, Server, run_cli, serving
+from tests.tenants.database import execute
 
 HOST = {"Host": "api.acme.localhost"}
 
@@ -72,3 +73,17 @@ def test_a_database_that_was_never_migrated_is_503(postgres: Postgres, tmp_path:
         assert answer(server, "gokart_x").status_code == 503
         assert get(server, "/readyz").status_code == 503
         assert "gokart migrate" in server.log.read_text()
+
+
+def test_connections_that_were_ended_while_nobody_used_them_are_503_at_worst(place: Place) -> None:
+    """At the very moment at which the server hears of it too."""
+    ended = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND strpos(query, $1) > 0
+    """
+    statuses = set()
+    for _ in range(30):
+        assert place.get(JSON, **MAY).status_code in {200, 503}
+        execute(ended, place.tenant.schema)
+        statuses.add(place.get(JSON, **MAY).status_code)
+    assert statuses <= {200, 503}
