@@ -1,6 +1,5 @@
 """The app: routes, what goes around them, and what runs beside them. Nothing else."""
 
-import gc
 from typing import cast
 
 from litestar import Litestar, Router, route
@@ -79,4 +78,3 @@ def pages(*routers: Router) -> ASGIApp:
 api_app = cast("ASGIApp", api)  # Litestar's types of ASGI are its own
 by_host = {"api": api_app, "app": pages(PORTAL, DESK), "admin": pages(PLATFORM_ADMIN)}
 app = Requests(Proxies(CompressMiddleware(ProblemPages(ByHost(by_host, any_host=api_app)))))
-gc.freeze()  # what is made by now stays until the process ends: the collector need not look at it again, nor then
