@@ -27,6 +27,11 @@ from tests.tenants.database import execute
 HOMES = {"staff": "/staff", "advertiser": "/"}
 
 
+@pytest.fixture(scope="module")
+def place(module_place: Place) -> Place:
+    return module_place
+
+
 def person_at(place: Place, realm: Realm) -> str:
     return make_staff(place) if realm is STAFF else make_login(place)
 
@@ -102,14 +107,14 @@ class TestEachRealm:
         "away",
         ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\t/evil.example"],
     )
-    def test_nobody_is_led_to_another_site(self, module_place: Place, realm: Realm, away: str) -> None:
-        data = {"email": person_at(module_place, realm), "password": PASSWORD, "next": away}
-        assert browser(module_place).post(f"{realm.root}/sign-in", data=data).headers["location"] == HOMES[realm.name]
+    def test_nobody_is_led_to_another_site(self, place: Place, realm: Realm, away: str) -> None:
+        data = {"email": person_at(place, realm), "password": PASSWORD, "next": away}
+        assert browser(place).post(f"{realm.root}/sign-in", data=data).headers["location"] == HOMES[realm.name]
 
     @pytest.mark.parametrize("after", ["/\u20ac", "/\x7f", "/a b"])
-    def test_where_htmx_is_led_is_fit_for_a_header(self, module_place: Place, realm: Realm, after: str) -> None:
-        client = browser(module_place, headers={"HX-Request": "true"})
-        data = {"email": person_at(module_place, realm), "password": PASSWORD, "next": after}
+    def test_where_htmx_is_led_is_fit_for_a_header(self, place: Place, realm: Realm, after: str) -> None:
+        client = browser(place, headers={"HX-Request": "true"})
+        data = {"email": person_at(place, realm), "password": PASSWORD, "next": after}
         answer = client.post(f"{realm.root}/sign-in", data=data)
         assert (answer.status_code, answer.headers["hx-redirect"]) == (204, quote(after))
 
@@ -198,9 +203,9 @@ class TestSecondFactor:
         assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303
         assert client.get("/account/two-step").status_code == 200
 
-    def test_a_tenant_can_make_it_obligatory_for_its_staff(self, place: Place) -> None:
-        client = staff_browser(place)
-        execute("UPDATE {s}.setting SET staff_totp_required = true", schema=place.tenant.schema)
+    def test_a_tenant_can_make_it_obligatory_for_its_staff(self, other_place: Place) -> None:
+        client = staff_browser(other_place)
+        execute("UPDATE {s}.setting SET staff_totp_required = true", schema=other_place.tenant.schema)
         assert client.get("/staff/account").headers["location"] == "/staff/account/two-step"
         turn_on(client, "/staff")
         assert client.get("/staff/account").status_code == 200
@@ -243,9 +248,9 @@ class TestAccount:
         ],
     )
     def test_what_is_wrong_with_a_new_password_is_said(
-        self, module_place: Place, current: str, password: str, again: str, told: str
+        self, place: Place, current: str, password: str, again: str, told: str
     ) -> None:
-        client = advertiser_browser(module_place)
+        client = advertiser_browser(place)
         answer = client.post("/account/password", data={"current": current, "password": password, "again": again})
         assert answer.status_code == 400
         assert told in answer.text
@@ -264,8 +269,8 @@ class TestAccount:
         assert [client.get("/account").status_code for client in clients] == [200, 303, 303]
 
     @pytest.mark.parametrize("number", ["0", "-1", "9" * 18, "9" * 30, "-" + "9" * 30])
-    def test_a_session_that_is_not_there_cannot_be_ended(self, module_place: Place, number: str) -> None:
-        assert advertiser_browser(module_place).post(f"/account/sessions/{number}/end").status_code == 404
+    def test_a_session_that_is_not_there_cannot_be_ended(self, place: Place, number: str) -> None:
+        assert advertiser_browser(place).post(f"/account/sessions/{number}/end").status_code == 404
 
     def test_whose_session_somebody_ended_is_noted(self, place: Place) -> None:
         email = make_login(place)
@@ -283,9 +288,9 @@ class TestAccount:
         for _ in range(11):
             assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303
 
-    def test_nobody_ends_somebody_elses_session(self, place: Place) -> None:
-        mine, other = advertiser_browser(place), advertiser_browser(place, place.rival)
-        ids = execute("SELECT id FROM {s}.session", schema=place.tenant.schema)
+    def test_nobody_ends_somebody_elses_session(self, other_place: Place) -> None:
+        mine, other = advertiser_browser(other_place), advertiser_browser(other_place, other_place.rival)
+        ids = execute("SELECT id FROM {s}.session", schema=other_place.tenant.schema)
         answers = {other.post(f"/account/sessions/{row['id']}/end").status_code for row in ids}
         assert answers == {303, 404}
         assert mine.get("/account").status_code == 200

@@ -93,9 +93,9 @@ def test_it_is_known_what_piccolo_admin_answers() -> None:
     assert found == OF_A_TABLE | WRITES | ABOUT | PUBLIC | OURS | CLOSED
 
 
-def test_nobody_gets_through_without_a_session(place: Place) -> None:
-    nobody, advertiser, half = browser(place), advertiser_browser(place), browser(place)
-    email = make_staff(place, totp_secret=pyotp.random_base32())
+def test_nobody_gets_through_without_a_session(module_place: Place) -> None:
+    nobody, advertiser, half = browser(module_place), advertiser_browser(module_place), browser(module_place)
+    email = make_staff(module_place, totp_secret=pyotp.random_base32())
     assert half.sign_in(email, root="/staff").headers["location"].startswith("/staff/sign-in/code")
     for client in (nobody, advertiser, half):
         client.headers["X-CSRFToken"] = client.cookies["csrftoken"] = "x"
@@ -111,12 +111,12 @@ def test_nobody_gets_through_without_a_session(place: Place) -> None:
         assert client.get("/admin/api/rights/").status_code == 401
 
 
-def test_what_the_form_to_sign_in_needs_is_open(place: Place) -> None:
-    nobody = browser(place)
+def test_what_the_form_to_sign_in_needs_is_open(module_place: Place) -> None:
+    nobody = browser(module_place)
     for _, path in PUBLIC - {("GET", "/public/translations/{language_code:str}/")}:
         assert nobody.get(filled(path)).status_code == 200
     assert nobody.get("/admin/public/translations/en/").status_code == 200
-    assert nobody.get("/admin/public/meta/").json()["site_name"] == f"{place.tenant.name} — GoKart admin"
+    assert nobody.get("/admin/public/meta/").json()["site_name"] == f"{module_place.tenant.name} — GoKart admin"
     for name in FILES:
         response = nobody.get(f"/admin/assets/{name}")
         assert (response.status_code, response.headers["cache-control"]) == (
@@ -125,8 +125,8 @@ def test_what_the_form_to_sign_in_needs_is_open(place: Place) -> None:
         )
 
 
-def test_what_is_closed_is_closed_to_owners_too(place: Place) -> None:
-    admin = an_admin(place)
+def test_what_is_closed_is_closed_to_owners_too(module_place: Place) -> None:
+    admin = an_admin(module_place)
     for method, path in CLOSED:
         for tried in [method] if method != "*" else ["GET", "POST"]:
             response = admin.request(tried, filled(path))
@@ -134,8 +134,8 @@ def test_what_is_closed_is_closed_to_owners_too(place: Place) -> None:
             assert "cdn" not in response.text
 
 
-def test_viewers_look_and_do_nothing_else(place: Place) -> None:
-    viewer = an_admin(place, "viewer")
+def test_viewers_look_and_do_nothing_else(module_place: Place) -> None:
+    viewer = an_admin(module_place, "viewer")
     for _, path in OF_A_TABLE:
         for table in piccolo.table_config_map:
             assert viewer.get(filled(path, table)).status_code in {200, 404, 400}, path
@@ -175,30 +175,30 @@ def test_the_role_counts_that_one_has_now(place: Place) -> None:
     assert change(manager, "advertiser", place.owner, currency="CHF").status_code == 403
 
 
-def test_head_answers_like_get_without_the_body(place: Place) -> None:
-    admin = an_admin(place)
+def test_head_answers_like_get_without_the_body(module_place: Place) -> None:
+    admin = an_admin(module_place)
     for path in ["/admin/", "/admin/public/meta/", "/admin/api/user/", path_of("advertiser"), path_of("staff", 1)]:
         got, asked = admin.get(path), admin.head(path)
         assert (asked.status_code, asked.content) == (200, b"")
         assert asked.headers["content-type"] == got.headers["content-type"]
 
 
-def test_without_its_last_slash_the_page_leads_to_itself(place: Place) -> None:
-    admin = an_admin(place)
+def test_without_its_last_slash_the_page_leads_to_itself(module_place: Place) -> None:
+    admin = an_admin(module_place)
     for path in ("/admin", "//admin", "/admin//"):
         response = admin.get("/", extensions={"target": path.encode()})
         assert (response.status_code, response.headers["location"]) == (303, "/admin/"), path
 
 
-def test_what_is_not_there_is_told_as_a_page(place: Place) -> None:
-    response = an_admin(place).get("/admin/nonsense")
+def test_what_is_not_there_is_told_as_a_page(module_place: Place) -> None:
+    response = an_admin(module_place).get("/admin/nonsense")
     assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-def test_the_page_is_the_tenants(place: Place) -> None:
-    admin = an_admin(place)
+def test_the_page_is_the_tenants(module_place: Place) -> None:
+    admin = an_admin(module_place)
     page = admin.get("/admin/")
-    assert f"<title>{place.tenant.name} — GoKart admin</title>" in page.text
+    assert f"<title>{module_place.tenant.name} — GoKart admin</title>" in page.text
     assert "unsafe" not in page.headers["content-security-policy"]
     assert page.headers["cache-control"] == "no-store"
     for source in re.findall(r'(?:src|href)="(.+?)"', page.text):
@@ -278,8 +278,8 @@ def test_ids_are_never_asked_for_without_end(place: Place) -> None:
 # --- signing in and out by the page's own form ---
 
 
-def test_its_form_signs_in(place: Place) -> None:
-    email, client = make_staff(place, "manager"), browser(place)
+def test_its_form_signs_in(module_place: Place) -> None:
+    email, client = make_staff(module_place, "manager"), browser(module_place)
     response = client.post(LOGIN, json={"username": email.upper(), "password": PASSWORD})
     assert (response.status_code, response.json()) == (200, {"message": "logged in"})
     cookie = response.headers["set-cookie"]
@@ -290,11 +290,11 @@ def test_its_form_signs_in(place: Place) -> None:
     assert client.post(LOGIN, data={"username": email, "password": PASSWORD}).status_code == 200
 
 
-def test_each_sign_in_is_another_session(place: Place) -> None:
-    client, given = browser(place), {"username": make_staff(place), "password": PASSWORD}
+def test_each_sign_in_is_another_session(module_place: Place) -> None:
+    client, given = browser(module_place), {"username": make_staff(module_place), "password": PASSWORD}
     client.post(LOGIN, json=given)
     earlier = client.cookies["gokart_staff"]
-    client.post(LOGIN, json={"username": make_staff(place), "password": PASSWORD})
+    client.post(LOGIN, json={"username": make_staff(module_place), "password": PASSWORD})
     assert client.cookies["gokart_staff"] != earlier
     client.cookies["gokart_staff"] = earlier
     assert client.get("/admin/api/user/").status_code == 401

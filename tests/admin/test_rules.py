@@ -245,20 +245,20 @@ def test_a_column_that_there_is_not_is_refused(full: Place) -> None:
                 assert create(admin, table, name="x", **({} if name == "name" else {name: 1})).status_code == 400
 
 
-def test_a_body_that_is_no_object_is_refused(place: Place) -> None:
-    admin = an_admin(place)
+def test_a_body_that_is_no_object_is_refused(module_place: Place) -> None:
+    admin = an_admin(module_place)
     for body in (b"", b"nonsense", b"[]", b"1", b"null", b'"x"', b'[{"name": "x"}]', b"\xff", b"{"):
-        for method, row in [("PUT", place.owner), ("PATCH", place.owner), ("POST", None)]:
+        for method, row in [("PUT", module_place.owner), ("PATCH", module_place.owner), ("POST", None)]:
             assert admin.request(method, path_of("advertiser", row), content=body).status_code == 400, body
 
 
-def test_a_body_without_end_is_refused(place: Place) -> None:
-    response = change(an_admin(place), "advertiser", place.owner, billing_address="x" * 70_000)
+def test_a_body_without_end_is_refused(module_place: Place) -> None:
+    response = change(an_admin(module_place), "advertiser", module_place.owner, billing_address="x" * 70_000)
     assert response.status_code == 413
 
 
-def test_a_row_that_there_is_not(place: Place) -> None:
-    admin = an_admin(place)
+def test_a_row_that_there_is_not(module_place: Place) -> None:
+    admin = an_admin(module_place)
     gone = {"advertiser": [str(uuid4()), "1"], "staff": ["4711", "9" * 30, "-1"]}
     for table, row in [(table, row) for table, rows in gone.items() for row in rows]:
         for method in ("PUT", "PATCH", "DELETE"):
@@ -266,8 +266,8 @@ def test_a_row_that_there_is_not(place: Place) -> None:
         assert admin.get(path_of(table, row)).status_code in {400, 404}
 
 
-def test_an_offer_of_an_advertiser_that_there_is_not(place: Place) -> None:
-    response = create(an_admin(place), "offer", name="Kettle", advertiser=str(uuid4()))
+def test_an_offer_of_an_advertiser_that_there_is_not(module_place: Place) -> None:
+    response = create(an_admin(module_place), "offer", name="Kettle", advertiser=str(uuid4()))
     assert (response.status_code, response.json()) == (422, {"custom_form_error": "There is no row that it refers to."})
 
 
@@ -322,6 +322,6 @@ def test_staff_that_goes_is_gone_at_once(place: Place) -> None:
 
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
 @pytest.mark.parametrize("column", ["expires_at", "created_at"])
-def test_an_instant_that_no_calendar_has_is_refused(place: Place, column: str, instant: str) -> None:
-    token = id_of(place, place.owner_token)
-    assert change(an_admin(place), "api_token", token, **{column: instant}).status_code == 400
+def test_an_instant_that_no_calendar_has_is_refused(module_place: Place, column: str, instant: str) -> None:
+    token = id_of(module_place, module_place.owner_token)
+    assert change(an_admin(module_place), "api_token", token, **{column: instant}).status_code == 400

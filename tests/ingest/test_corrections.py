@@ -104,17 +104,17 @@ def test_a_file_is_read_as_spreadsheets_write_it(module_place: Place, content: s
     assert state(module_place, id_) == ("Rejected", "fraud")
 
 
-def test_a_quoted_cell_may_hold_anything(place: Place) -> None:
-    id_ = a_conversion(place)
+def test_a_quoted_cell_may_hold_anything(module_place: Place) -> None:
+    id_ = a_conversion(module_place)
     reason = 'a "chargeback", 60; then\r\nnothing <script>alert(1)</script> =1+1 ✓'
-    apply(place, sheet((id_, "Rejected", reason)))
-    assert state(place, id_) == ("Rejected", reason)
+    apply(module_place, sheet((id_, "Rejected", reason)))
+    assert state(module_place, id_) == ("Rejected", reason)
 
 
-def test_a_row_may_leave_out_its_last_cells(place: Place) -> None:
-    id_ = a_conversion(place)
-    apply(place, f"ConversionId,Status,RejectionReason\n{id_},Rejected\n")
-    assert state(place, id_) == ("Rejected", None)
+def test_a_row_may_leave_out_its_last_cells(module_place: Place) -> None:
+    id_ = a_conversion(module_place)
+    apply(module_place, f"ConversionId,Status,RejectionReason\n{id_},Rejected\n")
+    assert state(module_place, id_) == ("Rejected", None)
 
 
 SOME = "7e0b0b1c-5c5c-4d6f-9d0a-0f6d5b1c2a11"
@@ -179,18 +179,18 @@ def test_a_bad_row_says_where_and_what_would_be_right(
     assert [one.row for one in shown.changes] == [2]
 
 
-def test_all_that_is_wrong_with_a_row_is_told_at_once(place: Place) -> None:
-    (bad,) = preview(place, sheet(("7", "Done", "x\x00"))).bad
+def test_all_that_is_wrong_with_a_row_is_told_at_once(module_place: Place) -> None:
+    (bad,) = preview(module_place, sheet(("7", "Done", "x\x00"))).bad
     assert bad.told == (
         "ConversionId: “7” should be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6; "
         "Status: “Done” should be Pending, Success or Rejected; RejectionReason: has a NUL character in it"
     )
 
 
-def test_rows_are_numbered_as_in_a_spreadsheet(place: Place) -> None:
-    id_ = a_conversion(place)
+def test_rows_are_numbered_as_in_a_spreadsheet(module_place: Place) -> None:
+    id_ = a_conversion(module_place)
     content = f'ConversionId,Status,RejectionReason\n\n{id_},Rejected,"two\nlines"\n,,\n7,Success,\n'
-    shown = preview(place, content)
+    shown = preview(module_place, content)
     assert ([one.row for one in shown.changes], [one.row for one in shown.bad]) == ([3], [5])
 
 
@@ -202,23 +202,23 @@ def test_as_many_rows_as_are_allowed_are_taken(place: Place) -> None:
 # Which conversion is meant
 
 
-def test_a_conversion_is_found_by_its_click(place: Place) -> None:
+def test_a_conversion_is_found_by_its_click(module_place: Place) -> None:
     click = str(uuid4())
-    id_ = a_conversion(place, clickId=click)
-    a_conversion(place)
-    (change,) = apply(place, sheet((click, "Rejected"), header=("ClickId", "Status"))).changes
+    id_ = a_conversion(module_place, clickId=click)
+    a_conversion(module_place)
+    (change,) = apply(module_place, sheet((click, "Rejected"), header=("ClickId", "Status"))).changes
     assert (str(change.id), str(change.click)) == (id_, click)
-    assert state(place, id_) == ("Rejected", None)
+    assert state(module_place, id_) == ("Rejected", None)
 
 
-def test_a_click_with_several_conversions_does_not_say_which(place: Place) -> None:
+def test_a_click_with_several_conversions_does_not_say_which(module_place: Place) -> None:
     click = str(uuid4())
-    ids = sorted(a_conversion(place, clickId=click) for _ in range(6))
+    ids = sorted(a_conversion(module_place, clickId=click) for _ in range(6))
     content = sheet((click, "", "Rejected"), ("", ids[5], "Rejected"), header=("ClickId", "ConversionId", "Status"))
-    done = apply(place, content)
+    done = apply(module_place, content)
     told = f"6 conversions have this click: give the ConversionId of the one meant ({', '.join(ids[:5])}, …)"
     assert faults(done.bad) == [(2, "ClickId", told)]
-    assert [state(place, id_)[0] for id_ in ids] == ["Success"] * 5 + ["Rejected"]
+    assert [state(module_place, id_)[0] for id_ in ids] == ["Success"] * 5 + ["Rejected"]
 
 
 def test_another_tenants_conversion_is_not_there(place: Place, other_place: Place) -> None:
@@ -229,20 +229,20 @@ def test_another_tenants_conversion_is_not_there(place: Place, other_place: Plac
     assert state(other_place, id_) == ("Success", None)
 
 
-def test_a_conversion_given_twice_is_changed_once(place: Place) -> None:
+def test_a_conversion_given_twice_is_changed_once(module_place: Place) -> None:
     click = str(uuid4())
-    id_ = a_conversion(place, clickId=click)
+    id_ = a_conversion(module_place, clickId=click)
     header = ("ClickId", "ConversionId", "Status", "RejectionReason")
-    done = apply(place, sheet(("", id_, "Rejected", "x"), (click, "", "rejected", "x"), header=header))
+    done = apply(module_place, sheet(("", id_, "Rejected", "x"), (click, "", "rejected", "x"), header=header))
     assert [(one.row, one.repeats) for one in done.changes + done.unchanged] == [(2, None), (3, 2)]
     assert done.bad == []
 
 
-def test_rows_that_contradict_each_other_are_all_bad(place: Place) -> None:
+def test_rows_that_contradict_each_other_are_all_bad(module_place: Place) -> None:
     click = str(uuid4())
-    first, second = a_conversion(place, clickId=click), a_conversion(place)
+    first, second = a_conversion(module_place, clickId=click), a_conversion(module_place)
     done = apply(
-        place,
+        module_place,
         sheet(
             ("", first, "Rejected", ""),
             (click, "", "Pending", ""),
@@ -259,7 +259,7 @@ def test_rows_that_contradict_each_other_are_all_bad(place: Place) -> None:
         (5, "RejectionReason", "row 6 gives the same conversion another reason"),
         (6, "RejectionReason", "row 5 gives the same conversion another reason"),
     ]
-    assert state(place, first)[0] == state(place, second)[0] == "Success"
+    assert state(module_place, first)[0] == state(module_place, second)[0] == "Success"
 
 
 # What the preview shows

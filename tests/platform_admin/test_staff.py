@@ -47,6 +47,12 @@ def test_there_are_routes() -> None:
     }
 
 
+@pytest.fixture(scope="module")
+def place(module_place: Place) -> Place:
+    """Lends its connections."""
+    return module_place
+
+
 @pytest.mark.parametrize("role", RANKS)
 def test_each_role_may_do_its_own_and_no_more(place: Place, role: str) -> None:
     staff = signed_in(place, role)
@@ -111,8 +117,8 @@ def test_a_colleague_is_invited_and_signs_in(place: Place) -> None:
         ({"role": ""}, "owner, manager, viewer"),
     ],
 )
-def test_a_mistake_is_told_and_invites_nobody(module_place: Place, change: dict[str, str], says: str) -> None:
-    owner = signed_in(module_place, "owner")
+def test_a_mistake_is_told_and_invites_nobody(place: Place, change: dict[str, str], says: str) -> None:
+    owner = signed_in(place, "owner")
     before = execute("SELECT count(*) FROM staff")
     answer = owner.post("/staff", data={"email": "x@example.com", "name": "X", "role": "viewer"} | change)
     assert answer.status_code == 400
