@@ -21,7 +21,8 @@ COPY --from=assets /assets/node_modules assets/node_modules
 RUN .venv/bin/python -m compileall -q -x '\.venv' .
 
 FROM base
-RUN useradd --system --no-create-home --uid 10001 gokart
+RUN useradd --system --no-create-home --uid 10001 gokart \
+    && install --directory --owner=gokart --mode=700 /var/lib/gokart
 WORKDIR /app
 COPY --from=build /app /app
 ENV PATH=/app/.venv/bin:$PATH \

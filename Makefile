@@ -7,10 +7,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 NPM = PATH="$(CURDIR)/$(BIN):$$PATH" && { command -v npm >/dev/null || $(PIP) -r requirements-node.txt; } && cd assets && npm
 QUIETLY = --ignore-scripts --no-audit --no-fund --loglevel=error
+APT_INSTALL = if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
+	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null && $$as_root apt-get update -qq \
+		&& $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 BROWSERS = $(CHROMIUM) chromium chromium-browser google-chrome google-chrome-stable
 
 .DEFAULT_GOAL = help
-.PHONY: help demo serve test curl browser screenshots bench lint format lock env
+.PHONY: help demo serve test curl pgbouncer redis wrk browser screenshots bench lint format lock env
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,14 +24,14 @@ demo: env ## Fill a demo with a year of data, print its URLs, tokens and curl li
 serve: env ## Serve what is there
 	@./gokart serve
 
-test: curl browser lint env ## Lint, check types, and run all tests on a real PostgreSQL and in a real browser
-	$(BIN)/python -m pytest -n 2
+test: curl pgbouncer redis browser lint env ## Lint, check types, run all tests, with a real PostgreSQL and browser; THROUGH=pgbouncer puts that between
+	THROUGH=$(THROUGH) $(BIN)/python -m pytest -n 2
 
 screenshots: browser env .venv/development ## Take pictures of the pages into docs/screenshots
 	$(BIN)/python -m tests.browser.screenshots
 
-bench: env .venv/development ## Measure reports, CSV and intake; PEERS=folder adds the peers
-	$(BIN)/python -m bench.figures $(if $(PEERS),--peers $(PEERS))
+bench: curl wrk env .venv/development ## Measure everything, or PART=name; PEERS=folder adds the peers
+	$(BIN)/python -m bench $(if $(PART),--part $(PART)) $(if $(PEERS),--peers $(PEERS)) $(if $(TENANTS),--tenants $(TENANTS))
 
 lint: .venv/development ## Check style, types and the Dockerfile
 	$(BIN)/ruff check
@@ -40,16 +43,30 @@ curl: # the tests pull reports with it, as people do
 	@command -v curl >/dev/null || { echo "The tests need curl. On Debian and Ubuntu, type:" >&2; \
 		echo "  sudo apt install curl" >&2; exit 1; }
 
+pgbouncer: # some tests reach the database through it
+	@if PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then exit 0; fi; \
+	$(APT_INSTALL) pgbouncer; then exit 0; fi; \
+	echo "The tests need PgBouncer. On Debian and Ubuntu, type:" >&2; \
+	echo "  sudo apt install pgbouncer" >&2; exit 1
+
+redis: # some tests count limits in it
+	@if command -v redis-server >/dev/null || command -v valkey-server >/dev/null; then exit 0; fi; \
+	$(APT_INSTALL) redis-server; then exit 0; fi; \
+	echo "The tests need a Redis or Valkey server. On Debian and Ubuntu, type:" >&2; \
+	echo "  sudo apt install redis-server" >&2; exit 1
+
+wrk: # the measured servers get their load from it
+	@if command -v wrk >/dev/null; then exit 0; fi; \
+	$(APT_INSTALL) wrk; then exit 0; fi; \
+	echo "The measurements need wrk. On Debian and Ubuntu, type:" >&2; \
+	echo "  sudo apt install wrk" >&2; exit 1
+
 # A browser can be chosen: make CHROMIUM=/path/to/chromium
 export CHROMIUM
 
 browser: # the tests look at the pages with it, as people do
 	@for name in $(BROWSERS); do if command -v "$$name" >/dev/null; then exit 0; fi; done; \
-	if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
-	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null \
-		&& $$as_root apt-get update -qq \
-		&& $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
-	then exit 0; fi; \
+	$(APT_INSTALL) chromium; then exit 0; fi; \
 	echo "The tests need Chromium, or Chrome. On Debian, type:" >&2; \
 	echo "  sudo apt install chromium" >&2; \
 	echo "Elsewhere, install either and name it: make test CHROMIUM=/path/to/it" >&2; exit 1

@@ -103,6 +103,7 @@ def run_server(host: str, port: int, workers: int) -> None:
     url = database.url()
     if settings.database_url is None:
         os.environ["GOKART_DATABASE_URL"] = url  # worker processes use the server that this one started
+    os.environ["GOKART_WORKERS"] = str(workers)  # which decides where they count limits
     uvicorn.run(
         "main:app",
         host=host,
@@ -137,7 +138,8 @@ def check_free(host: str, port: int) -> None:
         raise GokartError(text) from error
 
 
-main.add_elsewhere("tenants", "tenants.cli:tenants", "Create, list, rename, suspend, resume, delete tenants.")
+main.add_elsewhere("tenants", "tenants.cli:tenants", "Create, list, rename, suspend, resume, move, delete tenants.")
+main.add_elsewhere("nodes", "tenants.cli:nodes_", "List the nodes of a Citus cluster and what is on them.")
 main.add_elsewhere("migrate", "tenants.cli:migrate", "Bring the platform and every tenant to the latest schema.")
 main.add_elsewhere("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")
 main.add_elsewhere("tokens", "auth.cli:tokens", "Create, list, rotate, revoke API tokens.")
@@ -145,6 +147,7 @@ main.add_elsewhere("staff", "accounts.cli:staff", "Invite, list, change the staf
 main.add_elsewhere("logins", "accounts.cli:logins", "Invite and list the people of advertisers.")
 main.add_elsewhere("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
 main.add_elsewhere("prune", "ingest.cli:prune", "Drop what is old from the ledger; no report changes.")
+main.add_elsewhere("tasks", "upkeep.cli:tasks", "Show the periodic tasks, their last runs and failures.")
 main.add_elsewhere("import", "ingest.cli:import_", "Take files of conversions, events, offers or partners in.")
 
 

@@ -11,8 +11,9 @@ from admin.app import DESK
 from apidocs.controller import DocsController
 from auth.last_used import writing_uses
 from background import beside
-from database.pool import open_pool
+from database.pool import open_pool, open_replica
 from ingest.controller import IngestController
+from limits.choice import sharing
 from pages.controller import static
 from pages.forms import MOST_FORM
 from pages.problems import ProblemPages
@@ -26,6 +27,7 @@ from settings import settings
 from tenants.changes import listen_for_ever, memory
 from tenants.hosts import load_tenant
 from tenants.routing import ByHost
+from upkeep.working import doing_tasks
 from web.logs import configure_logs
 from web.problems import handle
 from web.proxies import Proxies
@@ -53,9 +55,12 @@ api = Litestar(
     exception_handlers={Exception: handle},
     lifespan=[
         lambda _: open_pool(),
+        lambda _: open_replica(),
         lambda _: beside(listen_for_ever(memory)),
+        lambda _: sharing(),
         lambda _: writing_uses(),
         lambda _: writing_pulls(),
+        lambda _: beside(doing_tasks()),
     ],
     request_max_body_size=settings.intake_body,
     openapi_config=None,  # `apidocs` has the document

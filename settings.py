@@ -4,6 +4,7 @@ Nonsense is refused at start with the variable's name. `docs/settings.md` is the
 """
 
 import os
+import re
 from email.headerregistry import Address
 from email.policy import SMTP
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -42,12 +43,26 @@ class Settings(BaseSettings):
     listen_url: SecretStr | None = Field(
         None, description="A direct URL for LISTEN, where database_url goes through PgBouncer."
     )
+    replica_url: SecretStr | None = Field(
+        None, description="A replica of the database, which reports are read from where it is not behind."
+    )
+    pgbouncer: bool = Field(
+        default=False,
+        description="database_url (and replica_url) goes through PgBouncer: no statement is kept prepared.",
+    )
     data_dir: Path = Field(PROJECT / ".data", description="Where the embedded PostgreSQL and dumps live.")
     database_pool: int = Field(10, ge=1, le=500, description="Connections of each server process.")
     database_wait: Seconds = Field(5, description="Longest wait for a free connection before 503.")
+    connection_tenants: int = Field(
+        1_000, ge=1, description="A connection that has met this many tenants is closed before it meets another."
+    )
 
     report_timeout: Seconds = Field(30, description="A report's query that takes longer is cancelled: 503.")
     stream_rows: int = Field(2_000, ge=1, description="A JSON report of more rows is streamed.")
+
+    answers_remembered: int = Field(
+        32, ge=0, le=100_000, description="MiB of answers in each process, given again where nothing has changed."
+    )
 
     streams: int = Field(16, ge=1, le=500, description="Further connections of each process, for streamed reports.")
     streams_per_advertiser: int = Field(2, ge=1, description="Of these, how many one advertiser may hold.")
@@ -57,6 +72,9 @@ class Settings(BaseSettings):
     token_concurrency: int = Field(8, ge=1, description="Requests of a token under way at a time.")
     failed_token_rate: float = Field(1, gt=0, description="Refused tokens a second that an address may sustain.")
     failed_token_burst: int = Field(60, ge=1, description="Refused tokens that a rested address may send at once.")
+    limits: SecretStr | None = Field(
+        None, description="Where that is counted: memory, database, or redis://… (valkey://…); by default, see below."
+    )
 
     intake_body: int = Field(8 * 2**20, ge=1024, description="Largest body of an intake call as sent.")
     intake_inflated: int = Field(8 * 2**20, ge=1024, description="Largest body of an intake call inflated.")
@@ -64,6 +82,10 @@ class Settings(BaseSettings):
     event_retention_days: int | None = Field(
         None, ge=32, description="Views and clicks older than this are refused and may be pruned from the ledger."
     )
+    quarter_retention_days: int | None = Field(
+        400, ge=32, description="Days for which quarters of an hour are kept, after which days are; or forever."
+    )
+    tasks_every: Seconds = Field(86_400, description="How often each periodic task is done, by one of all processes.")
 
     smtp_url: SecretStr | None = Field(
         None, description="smtp://user:password@host:587 (with STARTTLS) or smtps://…:465; without it no mail is sent."
@@ -84,11 +106,30 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("database_url", "listen_url")
+    @field_validator("quarter_retention_days", mode="before")
+    @classmethod
+    def is_days(cls, value: object) -> object:
+        return None if value == "forever" else value
+
+    @field_validator("database_url", "listen_url", "replica_url")
     @classmethod
     def is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("should be a postgresql:// URL")
+        return value
+
+    @field_validator("pgbouncer")
+    @classmethod
+    def has_a_way_around(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and not info.data.get("listen_url"):
+            raise ValueError(f"needs {PREFIX}LISTEN_URL, which does not go through it")
+        return value
+
+    @field_validator("limits")
+    @classmethod
+    def is_place(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not names_place(value.get_secret_value()):
+            raise ValueError("should be memory, database, redis://user:password@host:6379/0 or rediss://… (or valkey)")
         return value
 
     @field_validator("smtp_url")
@@ -127,6 +168,19 @@ class Settings(BaseSettings):
         if unknown:
             refuse(unknown)
         return loaded
+
+
+def names_place(text: str) -> bool:
+    if text in {"memory", "database"}:
+        return True
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    schemes = {"redis", "rediss", "valkey", "valkeys"}
+    known = parts.scheme in schemes and parts.hostname and re.fullmatch("/?[0-9]*", parts.path)
+    return bool(known and not parts.query and not parts.fragment)
 
 
 def names_mail_server(url: str) -> bool:

@@ -1,15 +1,18 @@
-"""How often one may try to sign in: counted in the database, so across all workers.
+"""How often one may try to sign in: counted in the database, or in Redis where that was chosen, so across all workers.
 
 An address that guesses at one account is stopped first. Guessing at it from many addresses, or at many accounts from
 one, is stopped later, so that nobody is easily shut out by somebody else's attempts.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from math import ceil
 from typing import NamedTuple
 
 from accounts.realms import Realm
 from database.pool import connection
+from limits.choice import windows
+from limits.stores import Away
 from web.problems import Problem
 from web.proxies import Address, site_of
 
@@ -46,7 +49,18 @@ async def count_request(realm: Realm, email: str, address: Address | None) -> No
 
 
 async def count(realm: Realm, *limits: Limit) -> None:
-    """In one transaction: what is refused leaves nothing behind, or strangers could fill the table."""
+    """All or none: what is refused leaves nothing behind, or strangers could fill the store."""
+    if windows is not None:
+        full = [(f"{realm.schema} {limit.key}", limit.most, limit.within) for limit in limits]
+        with suppress(Away):
+            wait = await windows.count(full)
+            if wait is not None:
+                raise too_many(wait.total_seconds())
+            return
+    await count_in_database(realm, *limits)
+
+
+async def count_in_database(realm: Realm, *limits: Limit) -> None:
     async with connection() as db, db.transaction():
         for limit in limits:
             row = await db.fetchrow(
@@ -62,17 +76,26 @@ async def count(realm: Realm, *limits: Limit) -> None:
             )
             assert row is not None
             if row["attempts"] > limit.most:
-                wait = ceil(row["wait"])
-                raise Problem(
-                    429,
-                    f"Too many attempts. Try again in {ceil(wait / 60)} minutes.",
-                    headers={"Retry-After": str(wait)},
-                )
+                raise too_many(row["wait"])
+
+
+def too_many(wait: float) -> Problem:
+    """For so many seconds."""
+    return Problem(
+        429,
+        f"Too many attempts. Try again in {ceil(wait / 60)} minutes.",
+        headers={"Retry-After": str(ceil(wait))},
+    )
 
 
 async def forgive(realm: Realm, email: str, person: int, address: Address | None) -> None:
     """After a sign-in: this one's tries do not count any longer. What is old goes with them."""
     who = f"{realm.name}:{email}"
+    keys = [f"{site_of(address)} {who}", who, f"code {realm.name}:{person}"]
+    if windows is not None:
+        with suppress(Away):
+            await windows.forget([f"{realm.schema} {key}" for key in keys])
+            return
     async with connection() as db:
         await db.execute(
             f"""
@@ -81,6 +104,6 @@ async def forgive(realm: Realm, email: str, person: int, address: Address | None
                 WHERE key = ANY($1::text[]) OR since < now() - $2::interval FOR UPDATE SKIP LOCKED
             )
             """,  # what is being counted now stays: two that wait for each other would be a deadlock
-            [f"{site_of(address)} {who}", who, f"code {realm.name}:{person}"],
+            keys,
             OLD,
         )

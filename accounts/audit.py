@@ -111,7 +111,10 @@ def read_search(realm: Realm, request: Call) -> Search:
 
 
 async def entries_of(realm: Realm, search: Search) -> tuple[list[Entry], bool, bool]:
-    """A page of them, the newest first, and whether there are newer and older ones."""
+    """A page of them, the newest first, and whether there are newer and older ones.
+
+    By time, and those of one transaction by number: each node of a Citus cluster has numbers of its own.
+    """
     direction = "ASC" if search.after else "DESC"
     async with connection() as db:
         rows = await db.fetch(
@@ -119,8 +122,9 @@ async def entries_of(realm: Realm, search: Search) -> tuple[list[Entry], bool, b
             SELECT id, at, actor, address, action, subject, key, label, before, after
             FROM {realm.schema}.audit_log
             WHERE strpos(lower(actor), lower($1)) > 0 AND ($2 = '' OR subject = $2) AND ($3 = '' OR key = $3)
-                AND ($4::bigint = 0 OR id < $4) AND id > $5
-            ORDER BY id {direction} LIMIT $6
+                AND ($4::bigint = 0 OR (at, id) < (SELECT at, id FROM {realm.schema}.audit_log WHERE id = $4))
+                AND ($5::bigint = 0 OR (at, id) > (SELECT at, id FROM {realm.schema}.audit_log WHERE id = $5))
+            ORDER BY at {direction}, id {direction} LIMIT $6
             """,
             search.actor,
             search.subject,

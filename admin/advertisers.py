@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from database.pool import connection, transaction
+from tenants.changes import tell
 from tenants.current import Tenant
 from web.problems import Problem
 
@@ -82,5 +83,6 @@ async def switch_singular(tenant: Tenant, advertiser: UUID, on: bool) -> None:
             advertiser,
             on,
         )
+        await tell(db)
     if found is None:
         raise Problem(404, "There is no such advertiser.")

@@ -14,10 +14,11 @@ from accounts.roster import shut_out
 from admin.answers import Answer, Refused, body_of, json_answer, pass_on, refused, refused_field
 from admin.piccolo import piccolo
 from admin.rules import LARGEST, RULES, FieldRefused, Rule, UnknownColumns
-from admin.tables import Partner
+from admin.tables import Advertiser, ApiToken, Partner
 from database.actors import acting_as
 from database.pool import Connection, transaction
 from settings import settings
+from tenants.changes import tell
 from tenants.current import current_tenant
 from web.proxies import address_of
 from web.requests import Call
@@ -75,6 +76,8 @@ async def write_row(
     answer = await pass_on(piccolo, request, path, msgspec.json.encode(values, enc_hook=str))
     if answer.status >= 400:
         raise Refused(in_words(answer))
+    if rule.table in {Advertiser, ApiToken}:
+        await tell(db)
     if rule.people and values.get("active") is False and isinstance(id_, int):
         await shut_out(db, rule.people, id_)
     return answer
@@ -111,7 +114,7 @@ def in_words(answer: Answer) -> Answer:
     if answer.status != 422:
         return answer
     said = msgspec.json.decode(answer.body).get("db_error", "")
-    if match := re.search(r'^update or delete .* on table "(\w+)"$', said):
+    if match := re.search(r'^update or delete .* on table "(\w+?)(?:_\d{6,})?"$', said):
         said = f"There are rows of the table '{match[1]}' that belong to it, so it cannot be deleted."
     elif said.startswith("insert or update"):
         said = "There is no row that it refers to."

@@ -72,6 +72,14 @@ HEADERS: Json = {
         text(f"^{INSTANT}/{INSTANT}$"),
         "2024-01-22T00:00:00Z/2025-01-23T00:00:00Z",
     ),
+    "GoKart-Notice": {
+        "description": "Why the report is not of the range that was asked for: figures by the quarter of an hour are "
+        "kept for a time, and by the day for ever, so an end of the range within an older day was moved to take in "
+        "the whole of it. Left out where the range is the one asked for.",
+        "schema": {"type": "string"},
+        "example": "Before 2024-10-16 figures are kept by the day: the range was widened to whole days there, as "
+        "GoKart-Range says.",
+    },
     "GoKart-Data-Through": always(
         "The instant (UTC) up to which data had been taken in when the report was made.",
         {"type": "string", "format": "date-time"},

@@ -8,7 +8,8 @@ from reporting.controller import OLD_ROOT, ROOT
 
 DATE_FROM = (
     "First day or instant of the report. A date is a whole UTC day. A date-time (without an offset it is UTC) means "
-    "that instant, to the quarter of an hour that contains it. Up to 9999-12-30."
+    "that instant, to the quarter of an hour that contains it, or to the day where that is long ago (`GoKart-Notice`). "
+    "Up to 9999-12-30."
 )
 DATE_TO = (
     "Last day or instant of the report, **inclusive**, not before `date_from`. A date, and a date-time at exactly "
@@ -23,7 +24,10 @@ UUID = {"type": "string", "format": "uuid"}
 FILTER_EXAMPLE = {"date_from": "2024-01-22", "date_to": "2025-01-22"}
 OFFER_EXAMPLE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
-ON_EVERY_REPORT = ("GoKart-Range", "GoKart-Data-Through", "ETag", "Cache-Control", "Vary", "X-Request-Id", *RATE_LIMITS)
+ON_EVERY_REPORT = (
+    *("GoKart-Range", "GoKart-Notice", "GoKart-Data-Through", "ETag", "Cache-Control", "Vary", "X-Request-Id"),
+    *RATE_LIMITS,
+)
 
 
 def query(name: str, description: str, schema: Json, **more: object) -> Json:

@@ -23,8 +23,8 @@ from web.requests import header, state_of
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
-per_token: Limiter[tuple[UUID, int]] = Limiter("token")
-failures: Limiter[str] = Limiter("failures")
+per_token: Limiter[tuple[UUID, int]] = Limiter("token", lambda key: f"token {key[0]} {key[1]}")
+failures: Limiter[str] = Limiter("failures", lambda site: f"failures {site}")
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ def requires(scope: str) -> Guard:
         state = state_of(request.scope)
         state["caller"] = caller
         state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), token=caller.token)
-        admit(tenant, caller, state)
+        await admit(tenant, caller, state)
         authorize(caller, scope, address)
         note_use(tenant, caller.token, address)
 
@@ -69,16 +69,16 @@ async def authenticate(tenant: Tenant, authorization: list[str], address: Addres
     scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
     token = token.strip(" \t")
     if scheme.lower() != "apitoken" or not is_well_formed(token):
-        refuse(address)
+        await refuse(address)
     key = digest(token)
     caller = await memory.recall(tenant.schema, key, lambda: load(tenant, key))
     if caller is None or (caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)):
-        refuse(address)
+        await refuse(address)
     return caller
 
 
-def refuse(address: Address | None) -> NoReturn:
-    failures.take(site_of(address), Limit(settings.failed_token_rate, settings.failed_token_burst))
+async def refuse(address: Address | None) -> NoReturn:
+    await failures.take(site_of(address), Limit(settings.failed_token_rate, settings.failed_token_burst))
     raise Problem(
         401,
         "Send one header «Authorization: ApiToken {token}» with a live token of this tenant.",
@@ -86,14 +86,14 @@ def refuse(address: Address | None) -> NoReturn:
     )
 
 
-def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
+async def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
     key = (tenant.id, caller.token)
     limit = Limit(
         rate=caller.rate or tenant.token_rate or settings.token_rate,
         burst=caller.burst or tenant.token_burst or settings.token_burst,
         concurrency=caller.concurrency or tenant.token_concurrency or settings.token_concurrency,
     )
-    state["headers"].update(per_token.take(key, limit))
+    state["headers"].update(await per_token.take(key, limit))
     state["at_end"].append(per_token.hold(key))
 
 

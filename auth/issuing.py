@@ -14,6 +14,7 @@ from auth.tables import ApiToken
 from auth.tokens import Minted, mint
 from database.pool import Connection, transaction
 from errors import GokartError
+from tenants.changes import tell
 from tenants.current import current_tenant
 
 ADVERTISER_SCOPES = ("cost-report", "singular")
@@ -113,7 +114,7 @@ async def rotate_token(
     already: it expires because of that, and so would a second successor.
     """
     now = datetime.now(UTC)
-    async with transaction():
+    async with transaction() as db:
         old: ApiToken | None = await ApiToken.objects().lock_rows("UPDATE").where(ApiToken.id == token).first()
         if old is None or (owner and old.advertiser != owner):
             raise NoSuchTokenError(f"There is no live token {token} at {current_tenant().slug}.")
@@ -141,6 +142,7 @@ async def rotate_token(
         )
         until = min(filter(None, [ends_at, now + grace]))
         await ApiToken.update({ApiToken.expires_at: until}).where(ApiToken.id == token)
+        await tell(db)
     return minted
 
 
@@ -149,21 +151,23 @@ async def revoke_token(token: int, *, owner: UUID | None = None) -> None:
 
     With `owner`, a token of anybody but this advertiser is unknown.
     """
-    async with transaction():
+    async with transaction() as db:
         mine = (ApiToken.id == token) & (ApiToken.advertiser == owner) if owner else ApiToken.id == token
         if not await ApiToken.exists().where(mine):
             raise unknown(token)
         await ApiToken.update({ApiToken.revoked_at: datetime.now(UTC)}).where(
             (ApiToken.id == token) & ApiToken.revoked_at.is_null()
         )
+        await tell(db)
 
 
 async def limit_token(token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
     """What this token may ask for (see `auth.limits.Limit`); None: what the tenant's may. Raises GokartError."""
     limits: dict[Column | str, Any] = {ApiToken.rate: rate, ApiToken.burst: burst, ApiToken.concurrency: concurrency}
-    async with transaction():
+    async with transaction() as db:
         if not await ApiToken.update(limits).where(ApiToken.id == token).returning(ApiToken.id):
             raise unknown(token)
+        await tell(db)
 
 
 def unknown(token: int) -> NoSuchTokenError:

@@ -1,63 +1,205 @@
-"""The data that speed is measured on: 50 advertisers, 1,000 offers, 20 partners each, a row a day of 2024.
+"""The data that speed is measured on, made straight in the roll-up tables, in the shape that the peers load.
 
-7.3 million daily rows, made straight in the roll-up tables, in the shape that the peers load.
+50 advertisers, 1,000 offers, 20 partners each, and a row a day of 2024: 7.3 million daily rows. They come in the order
+in which time brings them, day by day, as intake writes them. The days that ragged ranges cut have their quarters of an
+hour, too, every one of each pair. Two further tenants have one advertiser only: one a year, one ten years.
 """
 
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from uuid import UUID
 
+import asyncpg
+import msgspec
+from rich.console import Console
+
+import database
 from auth import issuing
 from database.pool import connection
 from errors import GokartError
 from tenants import lifecycle
 from tenants.current import Tenant, bound_to
-from tenants.migrations import migrate_platform
+from tenants.migrations import latest_version, migrate_platform
+from tenants.tables import TenantRow
+from terminal import run
 
-SLUG = "bench"
-ADVERTISER = UUID(int=3)
+ADVERTISER = UUID(int=3)  # whose reports are pulled
+CUT = [date(2024, 1, 1), date(2024, 1, 16), date(2024, 12, 16), date(2024, 12, 31)]
+FILLERS = 2  # at once
 
-FILL = """
+CATALOGUE = """
 INSERT INTO {s}.advertiser (id, name, singular_enabled)
-SELECT lpad(to_hex(n), 32, '0')::uuid, 'Advertiser ' || n, true FROM generate_series(0, 49) n;
-INSERT INTO {s}.offer (id, advertiser, name)
-SELECT md5('o' || n)::uuid, lpad(to_hex((n - 1) / 20), 32, '0')::uuid, 'Offer ' || n FROM generate_series(1, 1000) n;
+SELECT lpad(to_hex(n), 32, '0')::uuid, 'Advertiser ' || n, true FROM generate_series({first}, {last}) n;
+INSERT INTO {s}.offer (id, advertiser, name, campaign_name, app_name, store_id, os)
+SELECT md5('o' || n)::uuid, lpad(to_hex((n - 1) / 20), 32, '0')::uuid, 'Offer ' || n, 'CAMPAIGN_' || n, 'App ' || n,
+    'com.example.app' || n, (ARRAY['IOS', 'ANDROID', 'WEB'])[n % 3 + 1]
+FROM generate_series({first} * 20 + 1, {last} * 20 + 20) n;
 INSERT INTO {s}.partner (id, name) SELECT md5('p' || n)::uuid, 'Publisher ' || n FROM generate_series(1, 200) n;
-SELECT setseed(0.42);
-INSERT INTO {s}.by_day (offer, bucket, partner, cost, conversions, clicks, views)
-SELECT o.key, d::date, p.key, (random() * 1e8)::bigint, (random() * 5)::int, (random() * 100)::int,
-    (random() * 1000)::int
-FROM generate_series('2024-01-01'::date, '2024-12-31', '1 day') d, {s}.offer o,
-    LATERAL (SELECT key FROM {s}.partner ORDER BY md5(o.id::text || id::text) LIMIT 20) p;
-INSERT INTO {s}.by_month (offer, bucket, partner, cost, conversions, clicks, views)
-SELECT offer, date_trunc('month', bucket), partner, sum(cost), sum(conversions), sum(clicks), sum(views)
-FROM {s}.by_day GROUP BY 1, 2, 3;
-INSERT INTO {s}.changed_day SELECT DISTINCT offer, bucket, 1, now() FROM {s}.by_day;
-INSERT INTO {s}.changed_month SELECT DISTINCT offer, bucket, 1, now() FROM {s}.by_month;
 """
+PAIRS = """
+SELECT setseed(0.42);
+CREATE TEMPORARY TABLE pair AS
+SELECT o.key AS offer, p.key AS partner
+FROM {s}.offer o, LATERAL (SELECT key FROM {s}.partner ORDER BY md5(o.id::text || id::text) LIMIT 20) p
+WHERE o.key % {of} = {part}
+ORDER BY 1, 2;
+"""
+DAY = """
+INSERT INTO {s}.by_day (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT offer, $1, partner, (random() * 1e8)::bigint, (random() * 5)::int, (random() * 100)::int, (random() * 1000)::int
+FROM pair
+"""
+QUARTER = """
+INSERT INTO {s}.by_quarter (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT offer, $1, partner, (random() * 1e6)::bigint, (random() < 0.026)::int, round(random())::int, (random() * 10)::int
+FROM pair
+"""
+DAY_OF_QUARTERS = """
+INSERT INTO {s}.by_day (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT offer, $1, partner, sum(cost), sum(conversions), sum(clicks), sum(views)
+FROM {s}.by_quarter JOIN pair USING (offer, partner)
+WHERE bucket >= $1::date::timestamptz AND bucket < ($1::date + 1)::timestamptz
+GROUP BY offer, partner
+ORDER BY offer, partner
+"""
+SUMS = """
+INSERT INTO {s}.by_month (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT offer, date_trunc('month', bucket)::date AS month, partner, sum(cost), sum(conversions), sum(clicks), sum(views)
+FROM {s}.by_day GROUP BY offer, month, partner ORDER BY month, offer, partner;
+INSERT INTO {s}.changed_day (offer, bucket, version, changed_at)
+SELECT DISTINCT offer, bucket, 1, now() FROM {s}.by_day ORDER BY bucket, offer;
+INSERT INTO {s}.changed_month (offer, bucket, version, changed_at)
+SELECT DISTINCT offer, bucket, 1, now() FROM {s}.by_month ORDER BY bucket, offer;
+"""
+TABLES = "by_quarter", "by_day", "by_month", "changed_day", "changed_month", "offer", "partner"
 
 
-async def prepare() -> tuple[Tenant, str, str]:
-    """The tenant, filled where it is not yet, with a new token of one advertiser and one for intake."""
+class Shape(msgspec.Struct, frozen=True):
+    """`last_advertiser` is the number of the last of them; days are inclusive."""
+
+    slug: str
+    first_advertiser: int
+    last_advertiser: int
+    first_day: date
+    last_day: date = date(2024, 12, 31)
+    cut: tuple[date, ...] = ()
+
+
+WHOLE = Shape("bench", 0, 49, date(2024, 1, 1), cut=tuple(CUT))
+YEAR = Shape("bench-year", 3, 3, date(2024, 1, 1))
+DECADE = Shape("bench-decade", 3, 3, date(2015, 1, 1))
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """A tenant with its data, a new token of `ADVERTISER` and one for intake."""
+
+    tenant: Tenant
+    reader: str
+    sender: str
+
+    @property
+    def host(self) -> str:
+        return f"api.{self.tenant.slug}.localhost"
+
+    @property
+    def reading(self) -> dict[str, str]:
+        """Headers."""
+        return {"Host": self.host, "Authorization": f"ApiToken {self.reader}"}
+
+    @property
+    def sending(self) -> dict[str, str]:
+        """Headers."""
+        return {
+            "Host": self.host,
+            "Authorization": f"ApiToken {self.sender}",
+            "Content-Type": "application/x-ndjson",
+        }
+
+
+@cache
+def filled(shape: Shape) -> Filled:
+    """Fills it where it is not yet; what an earlier run may have left undone is put right."""
+    return run(lambda: prepare(shape))
+
+
+async def prepare(shape: Shape) -> Filled:
     await migrate_platform()
-    try:
-        tenant = await lifecycle.find(SLUG)
-    except GokartError:
-        tenant = await fill()
+    tenant = await kept(shape) or await fill(shape)
+    await restore(tenant.schema)
     with bound_to(tenant):
         reader = await issuing.create_token(
             name="bench", scopes=issuing.ADVERTISER_SCOPES, advertiser=ADVERTISER, created_by="bench"
         )
         sender = await issuing.create_token(name="bench", scopes=[issuing.INGEST], advertiser=None, created_by="bench")
-    return tenant, reader.token, sender.token
+    return Filled(tenant, reader.token, sender.token)
 
 
-async def fill() -> Tenant:
-    tenant = await lifecycle.create(SLUG, "Bench")
+async def restore(schema: str) -> None:
+    """Offers at the advertisers that they were made for, and nothing of what the measurements took in."""
+    db = await asyncpg.connect(database.url())
     try:
+        await db.execute(
+            f"""
+            UPDATE {schema}.offer SET advertiser = made.advertiser
+            FROM (SELECT md5('o' || n)::uuid AS id, lpad(to_hex((n - 1) / 20), 32, '0')::uuid AS advertiser
+                FROM generate_series(1, 1000) n) AS made
+            WHERE made.id = offer.id AND made.advertiser <> offer.advertiser
+            """
+        )
+        if await db.fetchval(f"SELECT EXISTS (SELECT FROM {schema}.event)"):
+            for table in TABLES[:5]:
+                await db.execute(f"DELETE FROM {schema}.{table} WHERE bucket >= '2025-01-01'", timeout=600)
+                await db.execute(f"VACUUM {schema}.{table}", timeout=600)
+            await db.execute(f"TRUNCATE {schema}.event")
+    finally:
+        await db.close()
+
+
+async def kept(shape: Shape) -> Tenant | None:
+    """The tenant of an earlier run, if that filled it to the end, and in a schema as it is now."""
+    try:
+        tenant = await lifecycle.find(shape.slug)
+    except GokartError:
+        return None
+    version = await TenantRow.select(TenantRow.version).where(TenantRow.slug == shape.slug).output(as_list=True)
+    if version == [latest_version()]:
         async with connection() as db:
-            await db.execute(FILL.format(s=tenant.schema), timeout=600)
-            for table in "by_day", "by_month", "changed_day", "changed_month", "offer", "partner":
+            if await db.fetchval(f"SELECT EXISTS (SELECT FROM {tenant.schema}.changed_month)"):  # filled last
+                return tenant
+    await lifecycle.delete(shape.slug, keep_dump=False)
+    return None
+
+
+async def fill(shape: Shape) -> Tenant:
+    tenant = await lifecycle.create(shape.slug, shape.slug)
+    days = (shape.last_day - shape.first_day).days + 1
+    with Console(stderr=True).status(f"Filling {shape.slug} with {days:,} days, once ..."):
+        async with connection() as db:
+            await db.execute(
+                CATALOGUE.format(s=tenant.schema, first=shape.first_advertiser, last=shape.last_advertiser)
+            )
+        await asyncio.gather(*(fill_part(tenant.schema, shape, days, part) for part in range(FILLERS)))
+        async with connection() as db:
+            for table in TABLES[:2]:
                 await db.execute(f"VACUUM ANALYZE {tenant.schema}.{table}", timeout=600)
-    except BaseException:
-        await lifecycle.delete(SLUG, keep_dump=False)
-        raise
+            await db.execute(SUMS.format(s=tenant.schema), timeout=600)
+            for table in TABLES[2:]:
+                await db.execute(f"VACUUM ANALYZE {tenant.schema}.{table}", timeout=600)
     return tenant
+
+
+async def fill_part(schema: str, shape: Shape, days: int, part: int) -> None:
+    """The days of one part of the pairs, in the order of time."""
+    async with connection() as db:
+        await db.execute(PAIRS.format(s=schema, of=FILLERS, part=part))
+        for day in (shape.first_day + timedelta(n) for n in range(days)):
+            if day in shape.cut:
+                midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+                for quarter in range(96):
+                    at = midnight + quarter * timedelta(minutes=15)
+                    await db.execute(QUARTER.format(s=schema), at, timeout=60)
+                await db.execute(DAY_OF_QUARTERS.format(s=schema), day, timeout=60)
+            else:
+                await db.execute(DAY.format(s=schema), day, timeout=60)
+        await db.execute("DROP TABLE pair")

@@ -10,6 +10,7 @@ from piccolo.columns import Column
 from catalog.tables import Advertiser
 from database.pool import transaction
 from errors import GokartError
+from tenants.changes import tell
 from terminal import console, print_table, run_at
 
 LONGEST_NAME = 500
@@ -68,10 +69,11 @@ def set_(tenant: str, advertiser: UUID, singular: bool | None, paused: bool | No
         raise click.UsageError("Say what to change: --singular, --no-singular, --paused or --active.")
 
     async def work() -> None:
-        async with transaction():
+        async with transaction() as db:
             changed = await Advertiser.update(values).where(Advertiser.id == advertiser).returning(Advertiser.id)
             if not changed:
                 raise GokartError(f"There is no advertiser {advertiser} at {tenant}.")
+            await tell(db)
 
     run_at(tenant, work)
     console.print("Changed.")

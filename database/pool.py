@@ -1,30 +1,43 @@
-"""Connections of this process: Piccolo's pool for calls, and one beside it for streams. What says that the database
-cannot serve is `Unavailable`.
-"""
+"""The pools of this process: Piccolo's, for calls, one beside it for streams, and the same for the replica."""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Final, Literal
 from weakref import WeakValueDictionary
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 from piccolo.engine.postgres import PostgresTransaction
 
+from background import beside
 from database.actors import current_actor
-from errors import GokartError
+from database.connections import Pool, Unavailable, Use, connect_options
+from database.local import set_local
+from database.replica import Replica
 from piccolo_conf import DB
 from settings import settings
 
-Connection = PoolConnectionProxy | asyncpg.Connection
+__all__ = [
+    "OUTDATED",
+    "Connection",
+    "Outdated",
+    "Share",
+    "Unavailable",
+    "connection",
+    "has_replica",
+    "open_pool",
+    "open_replica",
+    "transaction",
+]
 
-_pools: dict[Literal["stream"], "asyncpg.Pool[asyncpg.Record]"] = {}
+Connection = asyncpg.Connection
+Work = Literal["call", "stream", "replica", "replica stream"]
 
+CALLS: Final = {"most": settings.database_pool, "most_owners": settings.connection_tenants, "idle_for": 300}
+STREAMS: Final = {**CALLS, "most": settings.streams, "idle_for": 60}
 
-class Unavailable(GokartError):
-    """The database is unreachable, overloaded, or cancelled a query that took too long: try again later."""
-
+_pools: dict[Work, Pool] = {}
+_replicas: list[Replica] = []  # one, where the settings name it
 
 OUTDATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
@@ -36,55 +49,53 @@ class Outdated(Unavailable):
         super().__init__(f"The database is not at this version ({error}): run  gokart migrate  first.")
 
 
-CANNOT_SERVE = (
-    OSError,  # refused, no such socket, and TimeoutError
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # shut down, starting up, query cancelled
-    asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
-    asyncpg.LockNotAvailableError,  # a lock_timeout
-)
-
-
 @asynccontextmanager
 async def open_pool() -> AsyncIterator[None]:
     """Opens no connection yet, so that a process starts, and answers 503, while the database is down."""
-    await DB.start_connection_pool(min_size=0, max_size=settings.database_pool, reset=leave_as_it_is)
+    _pools["call"] = DB.pool = Pool(DB.config, **CALLS, wait=settings.database_wait)
+    _pools["stream"] = Pool(DB.config, **STREAMS, wait=settings.database_wait)
     try:
-        async with asyncpg.create_pool(
-            **DB.config,
-            min_size=0,
-            max_size=settings.streams,
-            reset=leave_as_it_is,
-            max_inactive_connection_lifetime=60,
-        ) as _pools["stream"]:
-            yield
+        yield
     finally:
-        await DB.close_connection_pool()
-
-
-async def leave_as_it_is(_: asyncpg.Connection) -> None:
-    """asyncpg would run a query after each use to undo what was done to the session; nothing is done to it here."""
+        await close("call", "stream")
+        DB.pool = None
 
 
 @asynccontextmanager
-async def connection(work: Literal["call", "stream"] = "call") -> AsyncIterator[Connection]:
+async def open_replica() -> AsyncIterator[None]:
+    """The same for the replica, where the settings name one, which is watched from then on."""
+    if settings.replica_url is None:
+        yield
+        return
+    replica = Replica(connect_options(settings.replica_url.get_secret_value()))
+    _pools["replica"] = replica.pool(**CALLS)
+    _pools["replica stream"] = replica.pool(**STREAMS)
+    _replicas.append(replica)
+    try:
+        async with beside(replica.watch()):
+            yield
+    finally:
+        _replicas.remove(replica)
+        await close("replica", "replica stream")
+
+
+async def close(*works: Work) -> None:
+    for work in works:
+        await _pools.pop(work).close()
+
+
+def has_replica() -> bool:
+    """Whether there is one that serves, as far as is known. So `connection("replica")` may raise `Unavailable` yet, and
+    what it reads may be older than what the caller knows.
+    """
+    return any(replica.serves for replica in _replicas)
+
+
+def connection(work: Work = "call") -> Use:
     """A connection for the duration of the block, from the pool for that kind of work. Raises `Unavailable`."""
     pool = DB.pool if work == "call" else _pools[work]
     assert pool is not None, "open_pool() comes first"
-    try:
-        async with pool.acquire(timeout=settings.database_wait) as taken:
-            try:
-                yield taken
-            except asyncpg.InterfaceError as error:
-                if taken.is_closed():
-                    raise ConnectionResetError(str(error)) from error
-                raise  # a mistake of ours
-            except asyncpg.InternalClientError as error:
-                # It was ended while nobody used it, and asyncpg read of that when it was about to ask something.
-                taken.terminate()
-                raise ConnectionResetError(str(error)) from error
-    except CANNOT_SERVE as error:
-        raise Unavailable(f"{type(error).__name__}: {error}") from error
+    return pool.acquire()
 
 
 @asynccontextmanager
@@ -108,11 +119,7 @@ async def transaction() -> AsyncIterator[Connection]:
         actor = current_actor()
         try:
             if actor:
-                await taken.execute(
-                    "SELECT set_config('gokart.actor', $1, true), set_config('gokart.address', $2, true)",
-                    actor.name,
-                    str(actor.address or ""),
-                )
+                await taken.execute(set_local({"gokart.actor": actor.name, "gokart.address": str(actor.address or "")}))
             yield taken
         finally:
             DB.current_transaction.reset(token)

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 from asyncpg import DeadlockDetectedError
 
+from database.local import set_local
 from database.pool import Connection
 from ingest.records import Record, RecordError, Reject, id_of
 from ingest.rollups import columns
@@ -52,11 +53,8 @@ async def taking(db: Connection, token: int | None) -> AsyncIterator[None]:
     It does not wait for ever behind a migration's lock: `database.pool.Unavailable`.
     """
     async with db.transaction():
-        await db.execute(
-            "SELECT set_config('lock_timeout', $1, true), set_config('gokart.actor', $2, true)",
-            f"{LONGEST_LOCK}s",
-            f"intake:{'files' if token is None else f'token {token}'}",
-        )
+        actor = f"intake:{'files' if token is None else f'token {token}'}"
+        await db.execute(set_local({"lock_timeout": f"{LONGEST_LOCK}s", "gokart.actor": actor}))
         yield
 
 

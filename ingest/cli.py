@@ -65,7 +65,7 @@ def prune(tenants: tuple[str, ...]) -> None:
     """Drop what is beyond GOKART_EVENT_RETENTION_DAYS from the ledger of every tenant, or those named.
 
     No report changes: the figures stay. Views and clicks go in whole months, once all of a month is older; so does the
-    log of intake calls and of what they rejected. Conversions stay.
+    log of intake calls and of what they rejected. Conversions stay. The servers do the same by themselves once a day.
     """
     if settings.event_retention_days is None:
         raise GokartError("GOKART_EVENT_RETENTION_DAYS is not set: views and clicks are kept for ever.")

@@ -19,7 +19,7 @@ Good = list[tuple[int, Record, Conversion]]
 Deltas = defaultdict[tuple[Pair, datetime], Figures]
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """A conversion as the ledger has it. `rank` is that of the callback that made it so."""
 
     id: UUID

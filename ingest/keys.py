@@ -1,6 +1,6 @@
 """The catalogue's integer keys for the ids that records name, making what callbacks may make."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from database.pool import Connection
@@ -11,6 +11,12 @@ async def keys_of(db: Connection, schema: str, table: str, ids: Iterable[UUID]) 
     """Keys of the offers or partners that exist."""
     rows = await db.fetch(f"SELECT id, key FROM {schema}.{table} WHERE id = ANY($1::uuid[])", list(set(ids)))
     return {row["id"]: row["key"] for row in rows}
+
+
+async def keys_by_text(db: Connection, schema: str, table: str, ids: Collection[str]) -> dict[str, int]:
+    """The same of ids that are texts, in lower case."""
+    rows = await db.fetch(f"SELECT id::text, key FROM {schema}.{table} WHERE id = ANY($1::uuid[])", list(ids))
+    return dict(map(tuple, rows))
 
 
 async def create_missing(db: Connection, schema: str, table: str, names: Mapping[UUID, str | None]) -> None:

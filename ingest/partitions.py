@@ -1,4 +1,6 @@
-"""The event ledger's months. Each is unique by event id; one is made when its first event comes."""
+"""The event ledger's months. Each is unique by event id. Where events come regularly the next one is made ahead
+(`upkeep.tasks`), else it is made when its first event comes.
+"""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,38 +8,67 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from database.pool import Connection, connection
+from errors import GokartError
 from ingest.calls import taking
 from instants import EPOCH
 from settings import settings
 from tenants.changes import TRUSTED_FOR
 from tenants.current import Tenant
 
-_made: set[tuple[UUID, date]] = set()  # never dropped while events of that month are still taken
+AHEAD_FROM = 20  # day of the month: leaves ten days for what may fail
+LONGEST_LOCK = "2s"  # of waiting to drop a month, during which no event of any month can be taken in
+
+_made: set[tuple[UUID, date]] = set()
+
+
+class MonthDroppedError(GokartError):
+    """An event's month was dropped after its tenant was looked up, which may be long before its call is read."""
 
 
 async def ensure_months(db: Connection, tenant: Tenant, days: Iterable[date]) -> None:
-    """Outside of the transaction that takes the events in: waits for nobody who does."""
+    """Outside of the transaction that takes the events in: waits for nobody who does. Raises MonthDroppedError."""
     for month in sorted({day.replace(day=1) for day in days}):
         if (tenant.id, month) not in _made:
             await make_month(db, tenant.schema, month)
             _made.add((tenant.id, month))
 
 
-async def make_month(db: Connection, schema: str, month: date) -> None:
+def forget_months(tenant: Tenant) -> None:
+    """That they were made: one of them is missing."""
+    _made.difference_update([one for one in _made if one[0] == tenant.id])
+
+
+async def make_ahead(tenant: Tenant, now: datetime) -> bool:
+    """Late in a month, the next one for a tenant that has had events in this one. Whether there is one that was not."""
+    this = now.date().replace(day=1)
+    if now.day < AHEAD_FROM:
+        return False
+    async with connection() as db:
+        if await db.fetchval("SELECT to_regclass($1)", f"{tenant.schema}.event_{this:%Y_%m}") is None:
+            return False
+        return await make_month(db, tenant.schema, next_month(this))
+
+
+async def make_month(db: Connection, schema: str, month: date) -> bool:
+    """False where it is there already. Raises MonthDroppedError: made again, it would count events twice."""
     name = f"event_{month:%Y_%m}"
     async with taking(db, None):
         await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{schema}.{name}")
         if await db.fetchval("SELECT to_regclass($1)", f"{schema}.{name}"):
-            return
+            return False
+        if await db.fetchval("SELECT pruned_before > $1 FROM tenant WHERE schema = $2", midnight(month), schema):
+            raise MonthDroppedError
         # ATTACH, unlike CREATE … PARTITION OF, lets other transactions go on writing events meanwhile.
+        # One by one: Citus takes no two such statements at once.
+        await db.execute(f"CREATE TABLE {schema}.{name} (LIKE {schema}.event)")
+        await db.execute(f"CREATE UNIQUE INDEX ON {schema}.{name} (id)")
         await db.execute(
             f"""
-            CREATE TABLE {schema}.{name} (LIKE {schema}.event);
-            CREATE UNIQUE INDEX ON {schema}.{name} (id);
             ALTER TABLE {schema}.event ATTACH PARTITION {schema}.{name}
-                FOR VALUES FROM ('{midnight(month)}') TO ('{midnight(next_month(month))}');
+                FOR VALUES FROM ('{midnight(month)}') TO ('{midnight(next_month(month))}')
             """
         )
+    return True
 
 
 def oldest_taken(tenant: Tenant, now: datetime) -> datetime:
@@ -63,7 +94,9 @@ async def prune_tenant(tenant: Tenant, now: datetime) -> list[str]:
             await db.execute("UPDATE tenant SET pruned_before = $1 WHERE id = $2", midnight(oldest), tenant.id)
             await asyncio.sleep(TRUSTED_FOR)
         for name in names:
-            await db.execute(f"DROP TABLE {name}")
+            async with db.transaction():
+                await db.execute(f"SET LOCAL lock_timeout = '{LONGEST_LOCK}'")
+                await db.execute(f"DROP TABLE IF EXISTS {name}")
         # All but the last call, whose time every report tells.
         await db.execute(
             f"""

@@ -22,6 +22,7 @@ DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$")]
 Status = Literal["Pending", "Success", "Rejected"]
+EventKind = Literal["view", "click"]
 Record = bytes  # a JSON text
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last of what is nested too deeply
 
@@ -47,11 +48,11 @@ class RecordError(Exception):
         self.message = storable(message)
 
 
-class Event(msgspec.Struct, rename="camel"):
+class Event(msgspec.Struct, rename="camel", gc=False):
     """A view or a click, as sent."""
 
     id: UUID
-    type: Literal["view", "click"]
+    type: EventKind
     offer_id: UUID
     occurred_at: str
     partner_id: UUID | None = None
@@ -75,7 +76,7 @@ class PartnerRecord(msgspec.Struct):
     name: Name
 
 
-class ConversionRecord(msgspec.Struct, rename="camel"):
+class ConversionRecord(msgspec.Struct, rename="camel", gc=False):
     """The part of a callback that is read here."""
 
     conversion_id: UUID
@@ -93,7 +94,7 @@ class ConversionRecord(msgspec.Struct, rename="camel"):
     click_id: UUID | None = None
 
 
-class Callback(msgspec.Struct, rename="camel"):
+class Callback(msgspec.Struct, rename="camel", gc=False):
     """A conversion callback, schema v1, as sent."""
 
     sent_at: str
@@ -101,7 +102,7 @@ class Callback(msgspec.Struct, rename="camel"):
     id: UUID | None = None
 
 
-class Conversion(msgspec.Struct):
+class Conversion(msgspec.Struct, gc=False):
     """A callback that makes sense. Of two for one conversion the greater `rank` holds: the later sent, and for two sent
     in the same tick the one with the greater id, so that the order of arrival never matters.
     """
@@ -133,6 +134,16 @@ def parse_plain(record: Record, kind: type[T]) -> T:
     return decoded
 
 
+def parse_event(record: Record) -> Event:
+    """Of a key that a record gives twice the last holds, whatever comes before it. Raises RecordError."""
+    try:
+        return parse_plain(record, Event)
+    except RecordError:
+        with suppress(*NO_JSON):
+            return msgspec.convert(anything.decode(record), Event)
+        raise
+
+
 @cache
 def decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
@@ -152,14 +163,28 @@ anything = msgspec.json.Decoder(float_hook=exact)
 def parse_callback(record: Record) -> Callback:
     """Keys in camelCase or, from older senders, PascalCase. Raises RecordError."""
     try:
-        return msgspec.convert(camel_keys(anything.decode(record)), Callback)
+        sent = camel_keys(anything.decode(record), CALLBACK_KEYS)
+        if isinstance(sent, dict) and "conversion" in sent:
+            sent["conversion"] = camel_keys(sent["conversion"], CONVERSION_KEYS)
+        return msgspec.convert(sent, Callback)
     except NO_JSON as error:
         raise explained(error) from error
 
 
-def camel_keys(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key[:1].lower() + key[1:]: camel_keys(inner) for key, inner in value.items()}
+def spellings(kind: type[msgspec.Struct]) -> dict[str, str]:
+    """Its keys in camelCase, by each way that they may come."""
+    names = kind.__struct_encode_fields__
+    return {spelled: name for name in names for spelled in (name, name[0].upper() + name[1:])}
+
+
+CALLBACK_KEYS = spellings(Callback)
+CONVERSION_KEYS = spellings(ConversionRecord)
+
+
+def camel_keys(value: Any, keys: Mapping[str, str]) -> Any:
+    """Only those: a callback has many more."""
+    if isinstance(value, dict):
+        return {keys[key]: inner for key, inner in value.items() if key in keys}
     return value
 
 

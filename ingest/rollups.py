@@ -1,9 +1,8 @@
 """The counters that every report reads, changed by signed deltas in the transaction that takes the data in."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -12,7 +11,7 @@ from database.pool import Connection
 from errors import GokartError
 
 
-class Figures(msgspec.Struct):
+class Figures(msgspec.Struct, gc=False):
     """What is added to (or, negative, taken from) a bucket. `cost` in millionths."""
 
     conversions: int = 0
@@ -28,7 +27,6 @@ class Figures(msgspec.Struct):
 
 
 Pair = tuple[int, int]  # offer, partner
-Start = TypeVar("Start", date, datetime)
 Deltas = Mapping[tuple[Pair, datetime], Figures]  # by the start of a quarter of an hour, UTC
 
 NOTHING = Figures()
@@ -36,23 +34,92 @@ LARGEST = 2**63 - 1
 
 
 async def apply(db: Connection, schema: str, deltas: Deltas, now: datetime) -> None:
-    """Adds the deltas to quarters, days and months, and marks the days and months that changed, as of `now`.
+    """Adds the deltas to quarters, days and months, and marks the days and months that changed, as of `now`."""
+    rows = [
+        (offer, quarter, partner, f.conversions, f.clicks, f.views, f.cost)
+        for ((offer, partner), quarter), f in deltas.items()
+        if f != NOTHING
+    ]
+    if not rows:
+        return
+    if any(abs(cost) > LARGEST for *_, cost in rows):
+        raise TooMuchError
+    with too_much():
+        await db.execute(apply_sql(schema), now, *columns(rows))
+
+
+def apply_sql(schema: str) -> str:
+    return adding(
+        schema,
+        """
+        quarter AS (
+            SELECT * FROM unnest($2::int[], $3::timestamptz[], $4::int[], $5::int[], $6::int[], $7::int[], $8::bigint[])
+                AS u (offer, bucket, partner, conversions, clicks, views, cost)
+        )
+        """,
+        "SELECT count(*) FROM quarter",
+    )
+
+
+def adding(schema: str, quarter: str, result: str) -> str:
+    """A statement that adds the rows of the common table expression `quarter` (each offer, bucket and partner once) to
+    quarters, days and months, and marks the days and months that changed, as of $1. It answers with `result`.
 
     Every transaction takes its row locks in the order of these tables and, within one, of its key: so two that touch
-    the same rows wait for each other but never in a circle.
+    the same rows wait for each other but never in a circle. PostgreSQL promises no order among the changes of one
+    statement, except that each is complete before anything that reads what it returned: so each reads that of the one
+    before.
+
+    Versions only rise, in the transaction that changes a figure: the same sum of them means the same figures. Of two
+    calls at once, the one that was made earlier may be the last to get here.
     """
-    quarters = {key: figures for key, figures in deltas.items() if figures != NOTHING}
-    days: dict[tuple[Pair, date], Figures] = defaultdict(Figures)
-    months: dict[tuple[Pair, date], Figures] = defaultdict(Figures)
-    for (pair, quarter), figures in quarters.items():
-        days[pair, quarter.date()].add(figures)
-    for (pair, day), figures in days.items():
-        months[pair, day.replace(day=1)].add(figures)
-    await add_to(db, f"{schema}.by_quarter", "timestamptz", quarters)
-    await add_to(db, f"{schema}.by_day", "date", days)
-    await add_to(db, f"{schema}.by_month", "date", months)
-    await mark_changed(db, f"{schema}.changed_day", {(offer, day) for (offer, _), day in days}, now)
-    await mark_changed(db, f"{schema}.changed_month", {(offer, month) for (offer, _), month in months}, now)
+    return f"""
+        WITH {quarter},
+        day AS MATERIALIZED (
+            SELECT offer, (bucket AT TIME ZONE 'UTC')::date AS bucket, partner, {SUMS} FROM quarter GROUP BY 1, 2, 3
+        ),
+        month AS MATERIALIZED (
+            SELECT offer, date_trunc('month', bucket::timestamp)::date AS bucket, partner, {SUMS}
+            FROM day GROUP BY 1, 2, 3
+        ),
+        to_quarters AS ({upsert(schema, "quarter", "true")}),
+        to_days AS ({upsert(schema, "day", done("to_quarters"))}),
+        to_months AS ({upsert(schema, "month", done("to_days"))}),
+        marked_days AS ({mark(schema, "day", done("to_months"))}),
+        marked_months AS ({mark(schema, "month", done("marked_days"))})
+        {result} WHERE {done("marked_months")}
+    """
+
+
+SUMS = "sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost"
+
+
+def done(before: str) -> str:
+    return f"(SELECT count(*) FROM {before}) >= 0"
+
+
+def upsert(schema: str, unit: str, condition: str) -> str:
+    return f"""
+        INSERT INTO {schema}.by_{unit} AS t (offer, bucket, partner, conversions, clicks, views, cost)
+        SELECT offer, bucket, partner, conversions, clicks, views, cost FROM {unit} WHERE {condition}
+        ORDER BY offer, bucket, partner
+        ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+            conversions = t.conversions + excluded.conversions,
+            clicks = t.clicks + excluded.clicks,
+            views = t.views + excluded.views,
+            cost = t.cost + excluded.cost
+        RETURNING true
+    """
+
+
+def mark(schema: str, unit: str, condition: str) -> str:
+    return f"""
+        INSERT INTO {schema}.changed_{unit} AS t (offer, bucket, version, changed_at)
+        SELECT DISTINCT offer, bucket, 1, $1::timestamptz FROM {unit} WHERE {condition} ORDER BY offer, bucket
+        ON CONFLICT (offer, bucket)
+            DO UPDATE SET version = t.version + 1, changed_at = greatest(t.changed_at, excluded.changed_at)
+        RETURNING true
+    """
 
 
 class TooMuchError(GokartError):
@@ -62,54 +129,13 @@ class TooMuchError(GokartError):
         super().__init__("The revenue of one offer and partner in a month would pass 9,223,372,036,854.775807.")
 
 
-async def add_to(db: Connection, table: str, bucket: str, rows: Mapping[tuple[Pair, Start], Figures]) -> None:
-    if not rows:
-        return
-    if any(abs(figures.cost) > LARGEST for figures in rows.values()):
-        raise TooMuchError
+@contextmanager
+def too_much() -> Iterator[None]:
+    """Raises TooMuchError where what is added within does."""
     try:
-        await upsert(db, table, bucket, rows)
+        yield
     except asyncpg.NumericValueOutOfRangeError as error:
         raise TooMuchError from error
-
-
-async def upsert(db: Connection, table: str, bucket: str, rows: Mapping[tuple[Pair, Start], Figures]) -> None:
-    await db.execute(
-        f"""
-        INSERT INTO {table} AS t (offer, bucket, partner, conversions, clicks, views, cost)
-        SELECT * FROM unnest($1::int[], $2::{bucket}[], $3::int[], $4::int[], $5::int[], $6::int[], $7::bigint[])
-        ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-            conversions = t.conversions + excluded.conversions,
-            clicks = t.clicks + excluded.clicks,
-            views = t.views + excluded.views,
-            cost = t.cost + excluded.cost
-        """,
-        *columns(
-            sorted(
-                (offer, bucket_start, partner, f.conversions, f.clicks, f.views, f.cost)
-                for ((offer, partner), bucket_start), f in rows.items()
-            )
-        ),
-    )
-
-
-async def mark_changed(db: Connection, table: str, buckets: Iterable[tuple[int, date]], now: datetime) -> None:
-    """Versions only rise, in the transaction that changes a figure: the same sum of them means the same figures.
-
-    Of two calls at once, the one that was made earlier may be the last to get here.
-    """
-    rows = sorted(buckets)
-    if rows:
-        await db.execute(
-            f"""
-            INSERT INTO {table} AS c (offer, bucket, version, changed_at)
-            SELECT *, 1, $3::timestamptz FROM unnest($1::int[], $2::date[])
-            ON CONFLICT (offer, bucket)
-                DO UPDATE SET version = c.version + 1, changed_at = greatest(c.changed_at, excluded.changed_at)
-            """,
-            *columns(rows),
-            now,
-        )
 
 
 def columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:

@@ -10,6 +10,7 @@ import msgspec
 
 from database.pool import OUTDATED, Connection, connection
 from tenants.current import Tenant, schema_of
+from tenants.nodes import sizes_on_nodes
 
 LONGEST_LOCK = "500ms"
 NOT_KNOWN = (*OUTDATED, asyncpg.LockNotAvailableError)
@@ -37,11 +38,15 @@ async def figures_of(slugs: Sequence[str]) -> dict[str, Figures]:
     schemas = {slug: schema_of(slug) for slug in slugs}
     async with connection() as db:
         tables = await tables_of(db, list(schemas.values()))
-        return {slug: await one(db, schema, tables.get(schema, [])) for slug, schema in schemas.items()}
+        elsewhere = await sizes_on_nodes(db, list(schemas.values()))
+        return {
+            slug: await one(db, schema, tables.get(schema, []), elsewhere.get(schema, 0))
+            for slug, schema in schemas.items()
+        }
 
 
 async def tables_of(db: Connection, schemas: list[str]) -> dict[str, list[int]]:
-    """The OIDs of each schema's tables, partitions among them."""
+    """The OIDs of each schema's tables on this server, partitions among them."""
     rows = await db.fetch(
         """
         SELECT n.nspname AS schema, array_agg(c.oid) AS tables
@@ -53,20 +58,24 @@ async def tables_of(db: Connection, schemas: list[str]) -> dict[str, list[int]]:
     return {row["schema"]: row["tables"] for row in rows}
 
 
-async def one(db: Connection, schema: str, tables: list[int]) -> Figures:
+async def one(db: Connection, schema: str, tables: list[int], elsewhere: int) -> Figures:
+    """`elsewhere` are the bytes that it has on other servers."""
     try:
-        row = await ask(
+        size = await ask(
+            db,
+            "SELECT sum(pg_total_relation_size(oid))::bigint AS bytes FROM unnest($1::oid[]) AS oid",
+            tables,
+        )
+        times = await ask(
             db,
             f"""
-            SELECT (SELECT sum(pg_total_relation_size(oid))::bigint FROM unnest($1::oid[]) AS oid) AS size,
-                (SELECT max(received_at) FROM {schema}.intake) AS last_intake,
+            SELECT (SELECT max(received_at) FROM {schema}.intake) AS last_intake,
                 (SELECT max(last_used_at) FROM {schema}.api_token WHERE advertiser IS NOT NULL) AS last_report
             """,
-            tables,
         )
     except NOT_KNOWN:
         return Figures(known=False)
-    return Figures(**row)
+    return Figures(size=(size["bytes"] or 0) + elsewhere, **times)
 
 
 async def counts_of(tenant: Tenant) -> Counts | None:

@@ -13,7 +13,7 @@ from accounts.realms import STAFF
 from accounts.roster import Member, members
 from auth.keys import LARGEST_ID
 from database.actors import current_actor
-from database.pool import OUTDATED, Unavailable, transaction
+from database.pool import OUTDATED, Unavailable
 from errors import GokartError
 from pages.forms import Form, field_and_text, form_of
 from pages.origins import api_origin, app_origin
@@ -24,8 +24,9 @@ from platform_admin.links import link_page
 from platform_admin.listing import STATES, list_tenants, read_search
 from settings import settings
 from tenants import lifecycle
-from tenants.current import SLUG, Tenant, bound_to
+from tenants.current import SLUG, Tenant, bound_to, schema_of
 from tenants.migrations import latest_version, migrate_tenants
+from tenants.nodes import places_of
 from tenants.tables import TenantMigration, TenantRow
 from web.problems import Problem
 from web.requests import Call
@@ -60,6 +61,7 @@ class TenantsController(Controller):
                 for state, label in STATES.items()
             ],
             figures=await figures_of([tenant.slug for tenant in found.tenants]),
+            nodes=await places_of((tenant.slug, schema_of(tenant.slug)) for tenant in found.tenants),
             may_create=person_of(request).is_at_least("manager"),
         )
 
@@ -71,15 +73,17 @@ class TenantsController(Controller):
     async def create(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         """The tenant and its first owner's invitation, or neither."""
         form = await form_of(request)
-        slug = form["slug"].strip().lower()
+        invited: list[Invited] = []
+
+        async def invite(tenant: Tenant) -> None:
+            with bound_to(tenant):
+                invited.append(await invite_owner(form))
+
         try:
-            async with transaction():
-                tenant = await lifecycle.create(slug, form["name"])
-                with bound_to(tenant):
-                    invited = await invite_owner(form)
+            tenant = await lifecycle.create(form["slug"].strip().lower(), form["name"], invite)
         except GokartError as error:
             return new_page(frame, form, error=error)
-        return await owner_link_page(request, frame, tenant, invited, made=f"The tenant {tenant.name} is created.")
+        return await owner_link_page(request, frame, tenant, invited[0], made=f"The tenant {tenant.name} is created.")
 
     @get("/tenants/{slug:str}")
     async def tenant(self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str]) -> Response[Any]:
@@ -240,6 +244,7 @@ async def tenant_page(
         this=tenant,
         hosts=hosts,
         figures=(await figures_of([slug]))[slug],
+        nodes=await places_of([(slug, tenant.schema)]),
         counts=await counts_of(tenant),
         owners=await owners_of(tenant),
         version=row["version"] if row else None,

@@ -7,7 +7,10 @@ from litestar import Controller, Response, route
 from auth.callers import caller_of, requires
 from reporting.filters import read_filter
 from reporting.pulls import noted
-from reporting.responses import COST_REPORT, SINGULAR, Report, Writer, csv_response, fresh_response, json_response
+from reporting.reports import COST_REPORT, SINGULAR, Asked, Report
+from reporting.responses import Writer, csv_response, fresh_response, json_response
+from reporting.thinning import as_kept
+from tenants.current import current_tenant
 from web.clients import while_connected
 from web.requests import READ, Call, state_of
 
@@ -54,4 +57,5 @@ async def respond(request: Call, report: Report, write: Writer) -> Response[Any]
     state_of(request.scope)["range"] = filter_.range
     advertiser = caller_of(request).advertiser
     assert advertiser is not None, "the guard's scope belongs to advertisers' tokens"
-    return await while_connected(request, fresh_response(request, report, advertiser, filter_, write))
+    asked = Asked(report, current_tenant(), advertiser, as_kept(request, filter_))
+    return await while_connected(request, fresh_response(request, asked, write))

@@ -6,7 +6,9 @@ from uuid import UUID
 from litestar import Response
 
 from reporting.filters import Filter
-from reporting.responses import COST_REPORT, csv_response, fresh_response
+from reporting.reports import COST_REPORT, Asked
+from reporting.responses import csv_response, fresh_response
+from tenants.current import current_tenant
 from web.clients import read_body, while_connected
 from web.requests import Call
 
@@ -16,6 +18,7 @@ async def cost_report_csv(request: Call, advertiser: UUID, filter_: Filter) -> R
     up when the client goes away. The caller has made sure that the person may see this advertiser's figures.
     """
     await read_body(request)
-    response = await while_connected(request, fresh_response(request, COST_REPORT, advertiser, filter_, csv_response))
+    asked = Asked(COST_REPORT, current_tenant(), advertiser, filter_)
+    response = await while_connected(request, fresh_response(request, asked, csv_response))
     response.headers["Vary"] = response.headers["Vary"].replace("Authorization", "Cookie")
     return response

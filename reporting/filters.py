@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from instants import iso, parse_instant, quarter_of
-from web.clients import read_body
+from web.clients import has_body, read_body
 from web.problems import FieldError, Problem, invalid
 from web.requests import Call, header
 
@@ -21,6 +22,7 @@ LAST_DAY = date(9999, 12, 30)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 MOST_ERRORS = 10
 LONGEST_NAME = 100
+LONGEST_REMEMBERED = 200
 LOST_PLUS = re.compile(r" (\d{2}:?\d{2})$")
 
 COST_REPORT = ("date_from", "date_to", "offerId")
@@ -44,7 +46,10 @@ class Filter(msgspec.Struct, frozen=True):
 
 async def read_filter(request: Call, names: tuple[str, ...]) -> Filter:
     """Of parameters called `names`, matched without case. Raises Problem 400, naming each field that is wrong."""
-    given = collect(query_pairs(request), names)
+    query: bytes = request.scope["query_string"]
+    if not has_body(request.scope):
+        return (filter_of if len(query) <= LONGEST_REMEMBERED else filter_of.__wrapped__)(query, names)
+    given = collect(query_pairs(query), names)
     in_body = collect(await body_pairs(request), names)
     errors = [
         FieldError(name, f"is {value!r} in the query and {in_body[name]!r} in the body")
@@ -56,9 +61,14 @@ async def read_filter(request: Call, names: tuple[str, ...]) -> Filter:
     return make_filter(in_body | given)
 
 
-def query_pairs(request: Call) -> list[tuple[str, Any]]:
+@lru_cache(4_096)
+def filter_of(query: bytes, names: tuple[str, ...]) -> Filter:
+    return make_filter(collect(query_pairs(query), names))
+
+
+def query_pairs(query: bytes) -> list[tuple[str, Any]]:
     try:
-        return parse_qsl(request.scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
     except (UnicodeError, ValueError) as error:
         raise invalid(FieldError("query", "is not a URL-encoded query string in UTF-8")) from error
 

@@ -2,23 +2,22 @@
 
 from datetime import datetime
 from hashlib import blake2b
-from uuid import UUID
+from typing import Any
 
 import msgspec
 
-from database.pool import Connection, connection
+from database.pool import Connection
 from instants import iso
-from reporting.filters import Filter
 from reporting.queries import validators
+from reporting.reports import Asked
 from settings import settings
-from tenants.current import Tenant
 from web.requests import Call, header
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """Read before the report itself. So the report may contain more than `through` says, and lacks of what came before
-    only calls that were still committing. If it contains a change that the ETag does not know, the next conditional
-    request is answered in full, never wrongly 304.
+    """Read in the report's own snapshot, or before it. Then the report may contain more than `through` says, and lacks
+    of what came before only calls that were still committing. If it contains a change that the ETag does not know, the
+    next conditional request is answered in full, never wrongly 304.
     """
 
     range: str
@@ -41,17 +40,18 @@ class Freshness(msgspec.Struct, frozen=True):
         return "*" in known or self.etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in known]
 
 
-async def freshness(tenant: Tenant, advertiser: UUID, report: str, filter_: Filter) -> Freshness:
-    """Of one report of one advertiser. Raises `database.pool.Unavailable`."""
-    async with connection() as db:
-        return await read_freshness(db, tenant, advertiser, report, filter_)
-
-
-async def read_freshness(db: Connection, tenant: Tenant, advertiser: UUID, report: str, filter_: Filter) -> Freshness:
-    query = validators(tenant.schema, advertiser, filter_)
+async def read_freshness(db: Connection, asked: Asked) -> Freshness:
+    query = validators(asked.tenant.schema, asked.advertiser, asked.filter)
     row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     assert row is not None
-    told = f"{report} {advertiser} {filter_.range} {filter_.offer} {row['state']} {row['names']}"
+    return freshness_of(row, asked)
+
+
+def freshness_of(row: Any, asked: Asked) -> Freshness:
+    """From a row of `queries.validators`."""
+    range_ = str(asked.filter.range)
+    whose = f"{asked.report.name} {asked.tenant.id} {asked.advertiser} {range_} {asked.filter.offer}"
+    told = f"{whose} {row['state']} {row['names']}"
     # Weak: compressed or not, it is the same report in other bytes.
     etag = f'W/"{blake2b(told.encode(), digest_size=16).hexdigest()}"'
-    return Freshness(str(filter_.range), row["through"] or tenant.created_at, etag)
+    return Freshness(range_, row["through"] or asked.tenant.created_at, etag)

@@ -72,7 +72,7 @@ def read_period(request: Call, now: datetime) -> Period:
 
     Raises Problem 400 like the API, naming each field that is wrong.
     """
-    return period_of(query_pairs(request), now.date())
+    return period_of(query_pairs(request.scope["query_string"]), now.date())
 
 
 def period_of(pairs: Iterable[tuple[str, Any]], today: date) -> Period:

@@ -1,88 +1,83 @@
 """A report as a response: whole or streamed, or 304. Whoever asks has been let in already, and for which advertiser."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
-import msgspec
 from litestar import HttpMethod, Response
 from litestar.response import Stream
 
-from database.pool import Share, connection
-from instants import iso
-from reporting import filters
-from reporting.filters import Filter
-from reporting.freshness import Freshness, freshness
-from reporting.queries import Query, cost_report, singular
-from reporting.rows import CostRow, Row, SingularItem
-from reporting.streams import begun, csv_stream, items, json_stream
+from database.pool import Share, connection, has_replica
+from reporting.answers import Answer, answers
+from reporting.filters import DAY
+from reporting.freshness import Freshness, read_freshness
+from reporting.replicas import read_at_once
+from reporting.reports import Asked
+from reporting.streams import begun, csv_stream, json_stream
 from settings import settings
-from tenants.current import current_tenant
-from web.requests import Call, state_of
+from web.requests import Call, header, state_of
 
 VARY = {"Vary": "Authorization, Accept-Encoding"}  # said by the compressor, where there is a body
+FEW_DAYS = 7  # of a daily report that may well be small
 
 reports = Share("reporting", max(1, settings.database_pool // 3))  # for each advertiser
 
-Writer = Callable[[Call, Hashable, "Report", Query, Freshness], Awaitable[Response[Any]]]
+Writer = Callable[[Call, Asked], Awaitable[Response[Any]]]
 
 
-class Report(msgspec.Struct, frozen=True):
-    """`document` gives what stands before and after the rows in JSON."""
-
-    name: str
-    parameters: tuple[str, ...]
-    query: Callable[[str, UUID, Filter], Query]
-    row: Row
-    document: Callable[[], tuple[bytes, bytes]]
+async def fresh_response(request: Call, asked: Asked, write: Writer) -> Response[Any]:
+    """The report as `write` writes it, or 304."""
+    async with reports.turn(asked.owner):
+        return await write(request, asked)
 
 
-COST_REPORT = Report("cost-report", filters.COST_REPORT, cost_report, CostRow, lambda: (b'{"data":[', b"]}"))
-SINGULAR = Report("singular", filters.SINGULAR, singular, SingularItem, lambda: singular_document(datetime.now(UTC)))
-
-
-def singular_document(now: datetime) -> tuple[bytes, bytes]:
-    return f'{{"data":{{"generatedAt":"{iso(now, "milliseconds")}","items":['.encode(), b"]}}"
-
-
-async def fresh_response(
-    request: Call, report: Report, advertiser: UUID, filter_: Filter, write: Writer
-) -> Response[Any]:
-    """The report as `write` writes it, or 304. One advertiser's requests share its turns and streams, whoever asks."""
-    tenant = current_tenant()
-    owner = tenant.id, advertiser
-    async with reports.turn(owner):
-        fresh = await freshness(tenant, advertiser, report.name, filter_)
+async def json_response(request: Call, asked: Asked) -> Response[Any]:
+    """Whole where it is small, else streamed. One question to the database where nothing is known yet."""
+    answer, fresh = answers.recall(asked.key), None
+    whole = not asked.report.daily or asked.filter.range.end - asked.filter.range.start <= FEW_DAYS * DAY
+    if answer or not whole or has_replica() or header(request.scope, b"if-none-match"):
+        fresh = await freshness(asked)
         if fresh.is_known_to(request):
-            return Response(None, status_code=304, headers={**fresh.headers, **VARY})
-        return await write(request, owner, report, report.query(tenant.schema, advertiser, filter_), fresh)
+            return not_modified(fresh)
+        if answer and answer.etag == fresh.etag:
+            return whole_response(request, asked, fresh, answer)
+    if whole:
+        fresh, answer = await read_at_once(asked, fresh)
+        if answer:
+            answers.remember(asked.key, answer)
+            return whole_response(request, asked, fresh, answer)
+    assert fresh is not None
+    stream = json_stream(asked, fresh, note_rows(request))
+    return await streamed(request, stream, "application/json", fresh.headers)
 
 
-async def json_response(
-    request: Call, owner: Hashable, report: Report, query: Query, fresh: Freshness
-) -> Response[Any]:
-    """Whole where it is small, else streamed."""
-    most = settings.stream_rows
-    async with connection() as db:
-        rows = await db.fetch(f"{query.sql} LIMIT {most + 1}", *query.args, timeout=settings.report_timeout)
-    document = report.document()
-    if len(rows) > most:
-        stream = json_stream(query, owner, report.row, document, note_rows(request))
-        return await streamed(request, stream, "application/json", fresh.headers)
-    note_rows(request)(len(rows))
-    return Response(
-        document[0] + items(rows, report.row) + document[1],
-        media_type="application/json",
-        headers={**fresh.headers, "GoKart-Rows": str(len(rows))},
-    )
-
-
-async def csv_response(request: Call, owner: Hashable, report: Report, query: Query, fresh: Freshness) -> Response[Any]:
+async def csv_response(request: Call, asked: Asked) -> Response[Any]:
+    fresh = await freshness(asked)
+    if fresh.is_known_to(request):
+        return not_modified(fresh)
     days = fresh.range.replace("/", "_").replace(":", "")
-    name = {"Content-Disposition": f'attachment; filename="gokart-{report.name}_{days}.csv"'}
-    stream = csv_stream(query, owner, note_rows(request))
+    name = {"Content-Disposition": f'attachment; filename="gokart-{asked.report.name}_{days}.csv"'}
+    stream = csv_stream(asked, fresh, note_rows(request))
     return await streamed(request, stream, "text/csv", {**fresh.headers, **name})
+
+
+async def freshness(asked: Asked) -> Freshness:
+    """What the primary says. Raises `database.pool.Unavailable`."""
+    async with connection() as db:
+        return await read_freshness(db, asked)
+
+
+def not_modified(fresh: Freshness) -> Response[Any]:
+    return Response(None, status_code=304, headers={**fresh.headers, **VARY})
+
+
+def whole_response(request: Call, asked: Asked, fresh: Freshness, answer: Answer) -> Response[Any]:
+    note_rows(request)(answer.rows)
+    before, closing = asked.report.document()
+    return Response(
+        before + answer.items + closing,
+        media_type="application/json",
+        headers={**fresh.headers, "GoKart-Rows": str(answer.rows)},
+    )
 
 
 async def streamed(
@@ -91,7 +86,7 @@ async def streamed(
     """HEAD learns whether the report can be had, and is not sent it."""
     whole = await begun(stream)
     if request.method == HttpMethod.HEAD:
-        await whole.aclose()
+        await stream.aclose()  # of `whole` nothing has run, so that closing that would close nothing
         return Stream((), media_type=media_type, headers={**headers, **VARY})
     return Stream(whole, media_type=media_type, headers=headers)
 

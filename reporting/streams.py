@@ -1,62 +1,131 @@
 """Reports of any size in constant memory, out of PostgreSQL as it makes them.
 
-Every stream owns its connection, has its first chunk before the response starts (so that a query that fails or takes
-too long is answered 503), and ends with an exception where the query does, which breaks the HTTP connection: a report
-cut in the middle never looks like a whole one. Streams have a pool of connections, and an advertiser its share
-of that, so that one who reads slowly keeps nobody else from a report.
+Every stream owns its connection and reads one snapshot, has its first chunk before the response starts (so that a query
+that fails or takes too long is answered 503), and ends with an exception where the query does, which breaks the HTTP
+connection: a report cut in the middle never looks like a whole one. Streams have a pool of connections, and an
+advertiser its share of that, so that one who reads slowly keeps nobody else from a report.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
+from datetime import UTC, datetime, time
+from math import ceil
 from typing import Any
 
 import anyio
 import msgspec
 
-from database.pool import Connection, Share, Unavailable, connection
-from reporting.queries import Query
-from reporting.rows import Row
+from database.pool import Connection, Share, Unavailable
+from reporting.filters import DAY, Range
+from reporting.freshness import Freshness
+from reporting.queries import first_day
+from reporting.replicas import snapshot
+from reporting.reports import Asked
+from reporting.tiles import floor_day
 from settings import settings
 
 NoteRows = Callable[[int], None]
 HandOn = Callable[[bytes], Coroutine[Any, Any, None]]
 
+ROWS_OF_A_PART = 20_000  # which PostgreSQL sorts in memory
+MOST_DAYS = 31  # of a part; those that come may have many more rows than those before
+
 _streams = Share("streaming", settings.streams_per_advertiser)
 
 
-def csv_stream(query: Query, owner: Hashable, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
+def csv_stream(asked: Asked, fresh: Freshness, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
     """CSV with a header row, by COPY."""
 
     async def produce(db: Connection, hand_on: HandOn) -> None:
-        status = await db.copy_from_query(query.sql, *query.args, output=hand_on, format="csv", header=True)
-        note_rows(int(status.removeprefix("COPY ")))
+        part, total = first_part(asked), 0
+        header = True
+        while part:
+            rows = await copy_out(db, asked.rows(part).table().spelled_out(), hand_on, header=header)
+            header = False
+            total += rows
+            part = await next_part(db, asked, part, rows)
+        note_rows(total)
 
-    return stream(owner, produce)
+    return stream(asked, fresh, produce)
 
 
-def json_stream(
-    query: Query, owner: Hashable, row: Row, document: tuple[bytes, bytes], note_rows: NoteRows
-) -> AsyncGenerator[bytes, None]:
-    """A JSON document whose one array has the query's rows."""
+async def copy_out(db: Connection, query: str, hand_on: HandOn, *, header: bool) -> int:
+    """How many rows there were. Given up while it hands on, it ends the connection: asyncpg would cancel the COPY and
+    wait, for ever where that had ended already.
+    """
+    handing_on = False
+
+    async def output(chunk: bytes) -> None:
+        nonlocal handing_on
+        handing_on = True
+        await hand_on(chunk)
+        handing_on = False
+
+    try:
+        status = await db.copy_from_query(query, output=output, format="csv", header=header)
+    except BaseException:
+        if handing_on:
+            db.terminate()
+        raise
+    return int(status.removeprefix("COPY "))
+
+
+def json_stream(asked: Asked, fresh: Freshness, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
+    """A JSON document whose one array has the report's rows."""
 
     async def produce(db: Connection, hand_on: HandOn) -> None:
-        before, closing = document
-        rows = 0
-        async with db.transaction(readonly=True):
-            cursor = await db.cursor(query.sql, *query.args)
+        before, closing = asked.report.document()
+        part, total = first_part(asked), 0
+        while part:
+            query, rows = asked.rows(part).items(), 0
+            # Without a name, which would outlive the transaction on a backend of PgBouncer's.
+            unnamed = await db.prepare(query.sql, name="")
+            cursor = await unnamed.cursor(*query.args)
             while chunk := await cursor.fetch(settings.stream_rows):
-                await hand_on(before + items(chunk, row))
+                await hand_on(before + ",".join([item for (item,) in chunk]).encode())
                 before = b","
                 rows += len(chunk)
-        note_rows(rows)
-        await hand_on(closing)
+            total += rows
+            part = await next_part(db, asked, part, rows)
+        note_rows(total)
+        await hand_on(closing if total else before + closing)
 
-    return stream(owner, produce)
+    return stream(asked, fresh, produce)
+
+
+def first_part(asked: Asked) -> Range | None:
+    """Of a daily report its first day, so that it begins at once; of another one all."""
+    return part_from(asked, asked.filter.range.start, 1) if asked.report.daily else asked.filter.range
+
+
+async def next_part(db: Connection, asked: Asked, last: Range, rows: int) -> Range | None:
+    """As many days more as should have ROWS_OF_A_PART rows, if the last part's rows are anything to go by: so they are
+    not many more than the last ones, and begin where there is something.
+    """
+    start, days = last.end, ceil((last.end - last.start) / DAY)
+    if rows:
+        return part_from(asked, start, max(1, min(4 * days, MOST_DAYS, days * ROWS_OF_A_PART // rows)))
+    if start >= asked.filter.range.end:
+        return None
+    rest = msgspec.structs.replace(asked.filter, range=Range(start, asked.filter.range.end))
+    query = first_day(asked.tenant.schema, asked.advertiser, rest)
+    day = await db.fetchval(query.sql, *query.args)
+    if day is None:
+        return None
+    # Where there was something, but nothing that the report shows (views only), it goes on with larger parts.
+    return part_from(asked, datetime.combine(day, time(), UTC), min(4 * days, MOST_DAYS) if day == start.date() else 1)
+
+
+def part_from(asked: Asked, start: datetime, days: int) -> Range | None:
+    end = asked.filter.range.end
+    if start >= end:
+        return None
+    return Range(start, end if end - start <= days * DAY else floor_day(start) + days * DAY)
 
 
 async def stream(
-    owner: Hashable, produce: Callable[[Connection, HandOn], Awaitable[None]]
+    asked: Asked, fresh: Freshness, produce: Callable[[Connection, HandOn], Awaitable[None]]
 ) -> AsyncGenerator[bytes, None]:
     """What `produce` hands on, which waits until it is taken. Raises `Unavailable` where nothing comes in time."""
     send, receive = anyio.create_memory_object_stream[bytes](0)
@@ -66,7 +135,7 @@ async def stream(
             await send.send(bytes(chunk))  # asyncpg gives a bytearray
 
     async def work() -> None:
-        async with send, _streams.turn(owner), connection("stream") as db:
+        async with send, _streams.turn(asked.owner), snapshot(asked, fresh) as db:
             await produce(db, hand_on)
 
     task = asyncio.create_task(work())
@@ -84,11 +153,6 @@ async def stream(
         task.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await task
-
-
-def items(records: list[Any], row: Row) -> bytes:
-    """The rows as the inside of a JSON array."""
-    return msgspec.json.encode([row.of(record) for record in records])[1:-1]
 
 
 async def begun(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -14,8 +14,9 @@ from reporting.filters import Filter, Range
 from reporting.formats import exact
 from reporting.freshness import Freshness, read_freshness
 from reporting.periods import before
-from reporting.queries import breakdown, cost_report, totals
-from reporting.responses import COST_REPORT, reports
+from reporting.queries import breakdown, totals
+from reporting.reports import COST_REPORT, Asked
+from reporting.responses import reports
 from settings import settings
 from tenants.current import Tenant
 
@@ -48,7 +49,7 @@ class Line(msgspec.Struct, frozen=True):
     def of(cls, record: Sequence[Any]) -> Self:
         """From a row of `queries.cost_report`."""
         offer, name, conversions, clicks, views, revenue, publisher = record
-        return cls(offer, name, conversions, clicks, views, Decimal(revenue), publisher)
+        return cls(offer, name, conversions, clicks, views, revenue, publisher)
 
 
 class Top(msgspec.Struct, frozen=True):
@@ -110,8 +111,9 @@ async def summary(tenant: Tenant, advertiser: UUID, filter_: Filter) -> Summary:
 
 
 async def read_summary(db: Connection, tenant: Tenant, advertiser: UUID, filter_: Filter) -> Summary:
-    fresh = await read_freshness(db, tenant, advertiser, COST_REPORT.name, filter_)
-    report = cost_report(tenant.schema, advertiser, filter_)
+    asked = Asked(COST_REPORT, tenant, advertiser, filter_)
+    fresh = await read_freshness(db, asked)
+    report = asked.rows().table()
     rows = await db.fetch(f"{report.sql} LIMIT {MOST_ROWS}", *report.args)
     tops = breakdown(tenant.schema, advertiser, filter_, TOP)
     groups = await db.fetch(tops.sql, *tops.args)

@@ -1,10 +1,11 @@
 """What a worker may remember of tenants and tokens, and how it hears that it must forget.
 
 Triggers in the database NOTIFY the schema of a tenant that changed (or whose tokens did), in the transaction that
-changes it. Each worker listens on a connection of its own and pings over it: PostgreSQL delivers notifications before
-it answers, so an answered ping proves that the worker has heard of everything committed before it was asked. What is
-remembered counts only for a second after such a ping; without it (database down, half-dead network) each request asks
-the database. So a revoked token is dead within a second on every worker, whatever breaks.
+changes it; on a Citus cluster, whose nodes nobody listens to, `tell` alone does, for what is on a node. Each worker
+listens on a connection of its own and pings over it: PostgreSQL delivers notifications before it answers, so an
+answered ping proves that the worker has heard of everything committed before it was asked. What is remembered counts
+only for a second after such a ping; without it (database down, half-dead network) each request asks the database. So a
+revoked token is dead within a second on every worker, whatever breaks.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import structlog
 from cachetools import LRUCache
 
 from database.urls import listen_url
+from tenants.current import current_tenant
 
 CHANNEL = "gokart_changed"
 TRUSTED_FOR = 1.0
@@ -27,6 +29,11 @@ MOST_PER_TENANT = 10_000
 
 log = structlog.get_logger()
 T = TypeVar("T")
+
+
+async def tell(db: asyncpg.Connection) -> None:
+    """That tokens or advertisers of the bound tenant change in the running transaction: heard when it commits."""
+    await db.execute("SELECT pg_notify($1, $2)", CHANNEL, current_tenant().schema)
 
 
 class Memory:

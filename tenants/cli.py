@@ -1,13 +1,14 @@
-"""gokart tenants …, gokart migrate"""
+"""gokart tenants …, gokart nodes, gokart migrate"""
 
 import sys
 
 import click
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from errors import GokartError
-from tenants import lifecycle
+from tenants import lifecycle, nodes
 from tenants.migrations import Outcome, latest_version, migrate_platform, migrate_tenants
 from tenants.tables import TenantRow
 from terminal import console, limit_options, limits_told, origin, print_table, run
@@ -15,7 +16,7 @@ from terminal import console, limit_options, limits_told, origin, print_table, r
 
 @click.group()
 def tenants() -> None:
-    """Create, list, rename, suspend, resume, limit, delete tenants."""
+    """Create, list, rename, suspend, resume, limit, move, delete tenants."""
 
 
 @tenants.command()
@@ -36,14 +37,15 @@ def create(tenant: str, name: str) -> None:
 def list_() -> None:
     """List the tenants."""
 
-    async def work() -> list[TenantRow]:
+    async def work() -> tuple[list[TenantRow], dict[str, str] | None]:
         await migrate_platform()
-        return await TenantRow.objects().order_by(TenantRow.slug)
+        rows = await TenantRow.objects().order_by(TenantRow.slug)
+        return rows, await nodes.places_of((row.slug, row.schema) for row in rows)
 
-    rows = run(work)
+    rows, places = run(work)
     latest = latest_version()
     print_table(
-        ["tenant", "name", "status", "created", "schema version"],
+        ["tenant", "name", "status", "created", "schema version"] + (["node"] if places else []),
         [
             [
                 r.slug,
@@ -51,6 +53,7 @@ def list_() -> None:
                 r.status,
                 f"{r.created_at:%Y-%m-%d}",
                 str(r.version) + (" (old)" if r.version != latest else ""),
+                *([places[r.slug]] if places else []),
             ]
             for r in rows
         ],
@@ -90,6 +93,36 @@ def limit(tenant: str, rate: float | None, burst: int | None, concurrency: int |
     """Set what each token of TENANT may ask for. What is not given is the platform's again."""
     run(lambda: lifecycle.set_limits(tenant, rate, burst, concurrency))
     console.print(limits_told(rate, burst, concurrency, "the platform's"))
+
+
+@tenants.command()
+@click.argument("tenant")
+@click.argument("node")
+def move(tenant: str, node: str) -> None:
+    """Take TENANT to another NODE of a Citus cluster (see: gokart nodes), while it is read."""
+
+    async def work() -> bool:
+        return await nodes.move(await lifecycle.find(tenant), node)
+
+    console.print(f"Moved {tenant} to {node}." if run(work) else f"{tenant} is on {node} already.")
+
+
+@click.command("nodes")
+def nodes_() -> None:
+    """List the nodes of a Citus cluster, with what each has of tenants."""
+    print_table(
+        ["node", "state", "tenants", "size"],
+        [
+            [
+                node.name,
+                "not active" if not node.active else "ready" if node.takes_tenants else "takes no tenants",
+                f"{node.tenants:,}",
+                "?" if node.size is None else decimal(node.size),
+            ]
+            for node in run(nodes.list_nodes)
+        ],
+        "The cluster has no nodes yet: SELECT citus_add_node('HOST', PORT)",
+    )
 
 
 @tenants.command()

@@ -17,6 +17,8 @@ from uuid import UUID
 import msgspec
 from piccolo.table import Table, TableMeta
 
+from database import nearby
+
 SLUG = re.compile(r"[a-z](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
@@ -36,6 +38,7 @@ class Tenant(msgspec.Struct, frozen=True):
     token_burst: int | None = None
     token_concurrency: int | None = None
     pruned_before: datetime | None = None
+    thinned_before: datetime | None = None
 
     @property
     def schema(self) -> str:
@@ -71,10 +74,11 @@ def bound_tenant() -> Tenant | None:
 
 @contextmanager
 def bound_to(tenant: Tenant) -> Iterator[None]:
-    token = _current.set(tenant)
+    token, owner = _current.set(tenant), nearby.owner.set(tenant.slug)
     try:
         yield
     finally:
+        nearby.owner.reset(owner)
         _current.reset(token)
 
 

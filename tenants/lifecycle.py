@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,21 @@ from database.embedded import binary
 from database.pool import transaction
 from database.urls import for_command_line
 from errors import GokartError
-from piccolo_conf import DB
 from settings import settings
 from tenants.changes import TRUSTED_FOR
 from tenants.current import Tenant, schema_of
 from tenants.hosts import load_tenant
 from tenants.migrations import run_pending
+from tenants.nodes import distribute, has_citus
 from tenants.tables import TenantRow
 
 LONGEST_NAME = 200
 
 
-async def create(slug: str, name: str) -> Tenant:
-    """A new tenant: an empty schema at the latest version, with itself as its first publisher. Raises GokartError."""
+async def create(slug: str, name: str, fill: Callable[[Tenant], Awaitable[None]] | None = None) -> Tenant:
+    """A new tenant: an empty schema at the latest version, with itself as its first publisher. `fill` adds to it in the
+    same transaction. On a Citus cluster all of that goes to one of the nodes. Raises GokartError.
+    """
     try:
         schema = schema_of(slug)
     except ValueError as error:
@@ -35,13 +38,18 @@ async def create(slug: str, name: str) -> Tenant:
     name = checked_name(name)
     tenant = Tenant(uuid4(), slug, name, suspended=False, created_at=datetime.now(UTC))
     try:
-        async with transaction():
+        async with transaction() as db:
             await TenantRow.insert(
                 TenantRow(id=tenant.id, slug=slug, schema=schema, name=name, created_at=tenant.created_at)
             )
-            await DB.run_ddl(f"CREATE SCHEMA {schema}")
+            await db.execute("SET LOCAL citus.enable_schema_based_sharding TO off")  # Citus gets it whole, below
+            await db.execute(f"CREATE SCHEMA {schema}")
             await run_pending(tenant)
-            await TenantRow.raw(f"INSERT INTO {schema}.partner (id, name) VALUES ({{}}, {{}})", tenant.id, name)
+            await db.execute(f"INSERT INTO {schema}.partner (id, name) VALUES ($1, $2)", tenant.id, name)
+            if fill:
+                await fill(tenant)
+            if await has_citus(db):
+                await distribute(db, schema)
     except UniqueViolationError as error:
         raise GokartError(f"There is a tenant {slug!r} already.") from error
     except DuplicateSchemaError as error:

@@ -7,6 +7,7 @@ finds each tenant's work done.
 
 import contextlib
 import io
+import re
 from collections.abc import AsyncIterator
 from functools import cache
 
@@ -22,10 +23,14 @@ from database.urls import listen_url
 from errors import GokartError
 from piccolo_conf import DB
 from tenants.current import Tenant, bound_to, current_tenant
+from tenants.nodes import is_distributed
 from tenants.schema.piccolo_app import APP_CONFIG
 from tenants.tables import TENANT_COLUMNS, TenantMigration, TenantRow, tenant_of
 
 PLATFORM_LOCK = 0x676F6B61  # pg_advisory_lock of the platform's migrations
+PIECE = re.compile(
+    r"--[^\n]*|'[^']*'|\$\$.*?\$\$|[^-'$;]+|.", re.DOTALL
+)  # of SQL: comments, strings, functions, the rest
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -107,4 +112,22 @@ async def execute_in_schema(script: str) -> None:
     """Runs statements of a tenant's migration, with `{s}` for the schema of the bound tenant."""
     transaction = DB.current_transaction.get()
     assert isinstance(transaction, PostgresTransaction), "migrations run in the transaction of migrate_tenant"
-    await transaction.connection.execute(script.format(s=current_tenant().schema))
+    db, schema = transaction.connection, current_tenant().schema
+    script = script.format(s=schema)
+    if not await is_distributed(db, schema):
+        await db.execute(script)
+        return
+    await db.execute("SET LOCAL citus.enable_unsafe_triggers TO on")
+    for statement in statements_of(script):
+        await db.execute(statement)
+
+
+def statements_of(script: str) -> list[str]:
+    """One by one, as Citus wants them: it sends a node the text that it was sent."""
+    statements = [""]
+    for piece in PIECE.findall(script):
+        if piece == ";":
+            statements.append("")
+        elif not piece.startswith("--"):
+            statements[-1] += piece
+    return [statement.strip() for statement in statements if statement.strip()]

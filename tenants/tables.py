@@ -17,6 +17,8 @@ class TenantRow(Table, tablename="tenant"):
     token_burst = Integer(null=True, default=None)
     token_concurrency = Integer(null=True, default=None)
     pruned_before = Timestamptz(null=True, default=None, help_text="Events before this are gone from the ledger.")
+    thinned_before = Timestamptz(null=True, default=None, help_text="Quarters of an hour before this are not kept.")
+    thinned_since = Timestamptz(null=True, default=None, help_text="When thinned_before became what it is.")
     version = Varchar(100, null=True, default=None, help_text="The last migration that its schema has seen.")
     migration_error = Text(null=True, default=None, help_text="Why its last migration failed; null when it did not.")
 
@@ -32,7 +34,7 @@ class TenantMigration(Table, tablename="tenant_migration"):
 
 TENANT_COLUMNS = (
     "id, slug, name, status = 'suspended' AS suspended, created_at, token_rate, token_burst, token_concurrency, "
-    "pruned_before"
+    "pruned_before, thinned_before"
 )
 
 

@@ -1,10 +1,12 @@
 """A real PostgreSQL for all tests: an embedded server shared by the workers, or the one of GOKART_DATABASE_URL.
 
 Each test process gets a fresh database of its own, named in GOKART_DATABASE_URL before any module reads the settings.
+With THROUGH=pgbouncer the app reaches it through a PgBouncer.
 """
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,24 +14,36 @@ import httpx
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from tests.database.bouncers import bouncing
 from tests.postgres import Databases
 
 if TYPE_CHECKING:
+    from tests.database.replicas import Replica
     from tests.places import Place
     from tests.servers import Server
 
 DATABASES = Databases(Path(__file__).parents[1] / ".data" / "test" / "postgres")
+THROUGH = os.environ.get("THROUGH", "")
+BETWEEN = ExitStack()
 os.environ["GOKART_DATABASE_URL"] = DATABASES.url
 # Where it is set, each server and command that the tests start compiles the whole project anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not getattr(config.option, "numprocesses", None):  # the workers run the tests, not the process that starts them
-        DATABASES.create()
+    if getattr(config.option, "numprocesses", None):  # the workers run the tests, not the process that starts them
+        os.environ["GOKART_DATABASE_URL"] = DATABASES.given
+        return
+    DATABASES.create()
+    if THROUGH:
+        assert THROUGH == "pgbouncer", f"THROUGH={THROUGH} is unknown; THROUGH=pgbouncer is known"
+        os.environ["GOKART_DATABASE_URL"] = BETWEEN.enter_context(bouncing(DATABASES.url, size=20))
+        os.environ["GOKART_LISTEN_URL"] = DATABASES.url
+        os.environ["GOKART_PGBOUNCER"] = "true"
 
 
 def pytest_unconfigure() -> None:
+    BETWEEN.close()
     DATABASES.drop()
 
 
@@ -63,6 +77,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Server]":
 def http(server: "Server") -> Iterator[httpx.Client]:
     with server.client() as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def replica() -> "Iterator[Replica]":
+    """A streaming replica of the tests' server."""
+    from tests.database.replicas import replicating
+
+    if not DATABASES.embedded:
+        pytest.skip("a server of one's own is not copied")
+    with replicating(DATABASES.url) as running:
+        yield running
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ import msgspec
 
 from auth import issuing
 from catalog.tables import Advertiser
+from database.pool import transaction
 from tenants import lifecycle
+from tenants.changes import tell
 from tenants.current import Tenant, bound_to
 from tests.running import run, run_at
 
@@ -80,9 +82,11 @@ class Place(msgspec.Struct):
 
     def set_advertiser(self, advertiser: UUID, **values: Any) -> None:
         async def work() -> None:
-            await Advertiser.update({getattr(Advertiser, name): value for name, value in values.items()}).where(
-                Advertiser.id == advertiser
-            )
+            async with transaction() as db:
+                await Advertiser.update({getattr(Advertiser, name): value for name, value in values.items()}).where(
+                    Advertiser.id == advertiser
+                )
+                await tell(db)
 
         run_at(self.tenant.slug, work)
 

@@ -11,21 +11,27 @@ import asyncpg
 import psutil
 
 from database.embedded import Server
+from tests import citus
 
 PREFIX = "gokart_test_"
+EMBEDDED = "TESTS_ON_EMBEDDED_SERVER"  # in the environment of the workers where that is so
 
 
 class Databases:
-    """One database of this process, `url`, on a server that the process which starts the workers has started."""
+    """One database of this process, `url`, on the server at `given`, which may be one that the process which starts the
+    workers has started.
+    """
 
     def __init__(self, directory: Path) -> None:
         outside = os.environ.get("GOKART_DATABASE_URL")
-        self.embedded = outside is None
         if outside is None:
+            os.environ[EMBEDDED] = "yes"
             server = Server(directory, fsync="off", full_page_writes="off", synchronous_commit="off")
             outside = server.start()
             atexit.register(server.stop)
+        self.embedded = EMBEDDED in os.environ
         self.name = f"{PREFIX}{os.getpid()}_{token_hex(4)}"
+        self.given = outside
         self.url = urlsplit(outside)._replace(path=f"/{self.name}").geturl()
         self.server_url = urlsplit(outside)._replace(path="/postgres").geturl()
         self.created = False
@@ -37,11 +43,15 @@ class Databases:
     def drop(self) -> None:
         if self.created:
             asyncio.run(self._execute(f"DROP DATABASE {self.name} WITH (FORCE)"))
+            if not self.embedded:
+                asyncio.run(citus.leave_nodes(self.given, self.name))
 
     async def _create(self) -> None:
         if self.embedded:
             await self._drop_remains()
         await self._execute(f"CREATE DATABASE {self.name}")
+        if not self.embedded:
+            await citus.join_nodes(self.given, self.url)
 
     async def _drop_remains(self) -> None:
         """Databases of test processes that were killed."""

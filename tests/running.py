@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from functools import cache
 from typing import Any, TypeVar
 
-import asyncpg
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from database.actors import Actor, acting_as
-from database.pool import leave_as_it_is
+from database.connections import Pool
 from piccolo_conf import DB
 from settings import settings
 from tenants.current import bound_to
@@ -18,7 +17,6 @@ from tenants.lifecycle import find
 from terminal import operator
 
 T = TypeVar("T")
-MOST_QUERIES = 150  # of a connection; each tenant that it meets stays in its memory
 
 
 @cache
@@ -30,20 +28,25 @@ def portal() -> BlockingPortal:
 
 
 @cache
-def pool() -> "asyncpg.Pool[asyncpg.Record]":
+def pool() -> Pool:
     """No statement is prepared, since tests change tables."""
 
-    async def connect() -> Any:
-        return await asyncpg.create_pool(
-            **DB.config,
-            min_size=0,
-            max_size=settings.database_pool,
-            max_queries=MOST_QUERIES,
-            statement_cache_size=0,
-            reset=leave_as_it_is,
-        )
+    async def opened() -> Pool:
+        options = {**DB.config, "statement_cache_size": 0}
+        return Pool(options, most=settings.database_pool, wait=settings.database_wait, most_owners=20, idle_for=300)
 
-    return portal().call(connect)
+    return portal().call(opened)
+
+
+def fetch(sql: str, *args: Any) -> list[Any]:
+    """Past Piccolo."""
+    there = pool()
+
+    async def work() -> list[Any]:
+        async with there.acquire() as db:
+            return await db.fetch(sql, *args)
+
+    return portal().call(work)
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:

@@ -51,7 +51,7 @@ def serving(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Serv
     command = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", str(port), "--workers", str(workers)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **GENEROUS, **settings}, stdout=output, stderr=output
+            command, cwd=ROOT, env=environment(GENEROUS | settings), stdout=output, stderr=output
         )
     server = Server(port, log, process.pid)
     try:
@@ -64,6 +64,15 @@ def serving(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Serv
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def environment(settings: dict[str, str]) -> dict[str, str]:
+    """Of a process with these settings. Another database has nothing between, unless they say so."""
+    inherited = dict(os.environ)
+    if "GOKART_DATABASE_URL" in settings:
+        for name in "GOKART_LISTEN_URL", "GOKART_PGBOUNCER":
+            inherited.pop(name, None)
+    return inherited | settings
 
 
 def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
@@ -90,8 +99,6 @@ def free_port() -> int:
 def run_cli(*arguments: str, **settings: str) -> str:
     """What a command of the command line prints on standard output."""
     command = [sys.executable, str(ROOT / "cli.py"), *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -44,6 +44,13 @@ def written(default: object) -> str:
     return f"`{default}`"
 
 
+def test_quarters_may_be_kept_for_ever() -> None:
+    result = load(
+        "from settings import settings; print(settings.quarter_retention_days)", GOKART_QUARTER_RETENTION_DAYS="forever"
+    )
+    assert result.stdout == "None\n"
+
+
 def test_the_environment_is_read() -> None:
     result = load(
         "from settings import settings; print(settings.port, settings.trusted_proxies[1])",
@@ -62,6 +69,8 @@ def test_the_environment_is_read() -> None:
         ("GOKART_BASE_HOST", "Get GoKart!"),
         ("GOKART_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("GOKART_DATABASE_URL", "mysql://localhost/gokart"),
+        ("GOKART_REPLICA_URL", "mysql://localhost/gokart"),
+        ("GOKART_PGBOUNCER", "true"),  # with nothing to listen to
         ("GOKART_SMTP_URL", "mail.example.com:587"),
         ("GOKART_SMTP_URL", "smtp://mail.example.com:many"),
         ("GOKART_SMTP_URL", "smtp://gokart@mail.example.com"),
@@ -72,6 +81,8 @@ def test_the_environment_is_read() -> None:
         ("GOKART_MAIL_FROM", "noreply@example.com, other@example.com"),
         ("GOKART_MAIL_FROM", "GoKart <noreply@example.com"),
         ("GOKART_REPORT_TIMEOUT", "-1"),
+        ("GOKART_QUARTER_RETENTION_DAYS", "31"),
+        ("GOKART_QUARTER_RETENTION_DAYS", "never"),
         ("GOKART_TOKEN_RATE", "nan"),
         ("GOKART_LOG_LEVEL", "loud"),
         ("GOKART_PROT", "8000"),

@@ -3,9 +3,14 @@
 import logging
 import sys
 
+import msgspec
 import structlog
 
 from settings import settings
+
+
+def to_json(fields: object, **_: object) -> str:
+    return msgspec.json.encode(fields, enc_hook=str).decode()
 
 
 def configure_logs() -> None:
@@ -21,7 +26,7 @@ def configure_logs() -> None:
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         ]
     else:
-        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(to_json)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -1,6 +1,7 @@
 """Believing X-Forwarded-* from the configured proxies, and from nobody else."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -46,8 +47,13 @@ def address_of(scope: Mapping[str, Any]) -> Address | None:
 
     An IPv4 client of an IPv6 socket (::ffff:192.0.2.1) has the address that it has everywhere else.
     """
+    return read_address(scope["client"][0]) if scope["client"] else None
+
+
+@lru_cache(4_096)
+def read_address(text: str) -> Address | None:
     try:
-        address = ip_address(scope["client"][0].partition("%")[0] if scope["client"] else "")
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
     return (address.version == 6 and address.ipv4_mapped) or address

@@ -173,6 +173,7 @@ def test_an_advertiser_of_another_tenant_is_none(place: Place, other_place: Plac
 
 READING = {
     "serve", "staff list", "logins list", "tokens list", "advertisers list", "tenants list", "prune", "migrate", "demo",
+    "nodes", "tasks", "tenants move",
 }  # fmt: skip
 
 

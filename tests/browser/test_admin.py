@@ -255,10 +255,10 @@ def test_two_tenants_in_one_browser(a_browser: Watched, place: Place, other_plac
     sign_in(there, f"{app_of(other_place, server)}/admin/", email)
     expect(there.get_by_role("heading", name=f"Welcome to {other_place.tenant.name}")).to_be_visible()
     here.go("partner")
-    expect(here.page.get_by_role("link", name=place.tenant.name)).to_be_visible()
+    expect(here.page.get_by_role("link", name=place.tenant.name, exact=True)).to_be_visible()
     expect(here.page.get_by_role("link", name="Add Row")).to_be_visible()
     there.goto(there.url + "partner/")
-    expect(there.get_by_role("link", name=other_place.tenant.name)).to_be_visible()
+    expect(there.get_by_role("link", name=other_place.tenant.name, exact=True)).to_be_visible()
     expect(there.get_by_role("link", name="Add Row")).to_be_hidden()
 
 

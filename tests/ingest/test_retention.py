@@ -1,12 +1,16 @@
 """GOKART_EVENT_RETENTION_DAYS"""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
 
 from tests.places import Place, an_event, an_offer
 from tests.servers import run_cli, serving
+from tests.tenants.database import execute
 
 
 def ago(days: int) -> str:
@@ -46,3 +50,42 @@ def test_an_event_that_may_have_been_pruned_is_not_taken_again(place: Place, tmp
         answer = forgetful.send("events", [an_event(offer["id"], occurredAt=ago(days)) for days in (49, 51)])
     assert answer["accepted"] == 1
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, "occurredAt")]
+
+
+@pytest.mark.parametrize("met", [True, False], ids=["by a process that made its month", "by another one"])
+def test_what_was_pruned_while_a_call_came_in_never_counts_again(place: Place, tmp_path: Path, met: bool) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    event = an_event(offer["id"], occurredAt=ago(400))
+    place.send("events", [event])
+
+    def slowly() -> Iterator[bytes]:
+        body = msgspec.json.encode([event])
+        yield body[:5]
+        run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
+        yield body[5:]
+
+    def sent_slowly(place: Place) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        response = place.request(
+            "POST", "/api/v1/ingest/events", token=place.ingest_token, headers=headers, content=slowly()
+        )
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    if met:
+        answer = sent_slowly(place)
+    else:
+        with serving(tmp_path) as server, server.client() as http:
+            answer = sent_slowly(msgspec.structs.replace(place, http=http))
+    assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
+    assert sum(row["totalClicks"] for row in place.report(date_from="1970-01-01", date_to="2100-01-01")) == 1
+
+
+def test_a_month_that_somebody_dropped_by_hand_is_made_again(place: Place) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    place.send("events", [an_event(offer["id"])])
+    execute("DROP TABLE {s}.event_2025_05", schema=place.tenant.schema)
+    assert place.send("events", [an_event(offer["id"])])["accepted"] == 1

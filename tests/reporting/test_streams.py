@@ -21,11 +21,15 @@ import psutil
 import pytest
 
 from database import url
+from database.connections import Pool, Unavailable, connect_options
+from reporting.replicas import reading
+from reporting.streams import copy_out
 from tests.places import CSV, JSON, SINGULAR, SINGULAR_CSV, Place, an_event, an_offer, make_place
 from tests.servers import Server, serving
 from tests.tenants.database import locked
 
 YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
+NEVER_ASKED = {"date_from": "2024-01-01", "date_to": "2024-11-30"}  # so that no answer is remembered
 DAYS, OFFERS, PARTNERS = 366, 20, 20
 PATIENCE = 20.0
 exactly = msgspec.json.Decoder(float_hook=Decimal)
@@ -119,6 +123,21 @@ def test_csv_and_json_say_the_same(big: Place) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
+def test_a_report_begins_at_once_however_long_before_its_data_its_range_does(big: Place, path: str) -> None:
+    started = time.monotonic()
+    with stream(big, path, date_from="2000-01-01", date_to="2024-12-31") as response:
+        # In pieces larger than what stands before the rows.
+        chunks = [(time.monotonic() - started, chunk) for chunk in response.iter_raw(65_536)]
+    assert chunks[0][0] < chunks[-1][0] / 3
+    assert items_of(b"".join(chunk for _, chunk in chunks)) == items_of(big.get(path, **YEAR).content)
+
+
+def items_of(content: bytes) -> bytes:
+    """Without the time at which it was made."""
+    return content.partition(b"items")[2] or content
+
+
 def test_the_server_s_memory_does_not_grow_with_the_report(big: Place, server: Server) -> None:
     process = worker(server)
     big.get(SINGULAR, date_from="2024-01-01", date_to="2024-01-31")
@@ -139,9 +158,9 @@ def worker(server: Server) -> psutil.Process:
     return children[0] if children else process
 
 
-def stream(place: Place, path: str) -> AbstractContextManager[httpx.Response]:
+def stream(place: Place, path: str, **days: str) -> AbstractContextManager[httpx.Response]:
     headers = {"Host": place.host, "Authorization": f"ApiToken {place.owner_token}", "Accept-Encoding": "identity"}
-    return place.http.stream("GET", path, params=YEAR, headers=headers)
+    return place.http.stream("GET", path, params=days or YEAR, headers=headers)
 
 
 @pytest.fixture
@@ -197,10 +216,19 @@ def test_a_client_that_goes_away_stops_its_query(big: Place, path: str) -> None:
     assert big.get(JSON, **YEAR).status_code == 200
 
 
+@pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
+def test_one_who_wants_the_head_only_leaves_nothing_behind(big: Place, path: str) -> None:
+    """Of a report that the database has sent whole, too, before the server gives it up."""
+    for _ in range(20):
+        response = big.request("HEAD", path, token=big.owner_token, params={**YEAR, "date_to": "2024-01-31"}, timeout=3)
+        assert response.status_code == 200
+    until(lambda: not held(big))
+
+
 def test_a_client_that_goes_away_before_the_answer_stops_its_query(big: Place) -> None:
     with blocked(big):
         with pytest.raises(httpx.ReadTimeout):
-            big.request("GET", JSON, token=big.owner_token, params=YEAR, timeout=0.3)
+            big.request("GET", JSON, token=big.owner_token, params=NEVER_ASKED, timeout=0.3)
         until(lambda: not backends(big))
 
 
@@ -301,6 +329,20 @@ def request_of(place: Place, path: str) -> bytes:
     headers = {"Host": place.host, "Authorization": f"ApiToken {place.owner_token}", "Accept-Encoding": "identity"}
     lines = [f"GET {path}?date_from=2024-01-01&date_to=2024-12-31 HTTP/1.1"]
     return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
+
+
+async def test_who_stops_at_the_last_chunk_leaves_no_transaction_open() -> None:
+    async def gone(_: bytes) -> None:
+        raise TimeoutError
+
+    pool = Pool(connect_options(url()), most=1, wait=5, most_owners=1, idle_for=60)
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(Unavailable):
+            async with pool.acquire() as db, reading(db):
+                await copy_out(db, "SELECT 1", gone, header=True)
+        async with pool.acquire() as db:
+            assert await db.fetchval("SELECT 1") == 1
+        await pool.close()
 
 
 def test_pandas_and_duckdb_read_the_csv(big: Place, tmp_path: Path) -> None:

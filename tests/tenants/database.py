@@ -8,13 +8,13 @@ from typing import Any
 import asyncpg
 
 import database
-from tests.running import pool, portal
+from tests.running import fetch
 
 
 def execute(sql: str, *args: Any, schema: str = "") -> list[dict[str, Any]]:
     """The statement's rows. `{s}` stands for the schema."""
 
-    return [dict(row) for row in portal().call(pool().fetch, sql.replace("{s}", schema), *args)]
+    return [dict(row) for row in fetch(sql.replace("{s}", schema), *args)]
 
 
 @contextmanager

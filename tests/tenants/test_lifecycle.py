@@ -19,6 +19,7 @@ import pytest
 
 import database
 from database.embedded import binary
+from database.urls import listen_url
 from errors import GokartError
 from settings import settings
 from tenants import lifecycle
@@ -196,7 +197,7 @@ def test_a_dump_brings_everything_back(filled: Place, tmp_path: Path) -> None:
     assert not exists(tenant.slug)
     assert filled.get(JSON, **MAY).status_code == 404
 
-    subprocess.run([binary("pg_restore"), "--exit-on-error", f"--dbname={database.url()}", dump], check=True)
+    subprocess.run([binary("pg_restore"), "--exit-on-error", f"--dbname={listen_url()}", dump], check=True)
     assert contents(filled) == tables
     names = ", ".join(row)
     places = ", ".join(f"${n + 1}" for n in range(len(row)))

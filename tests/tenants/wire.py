@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-import database
+from database.urls import listen_url
 
 
 class Wire:
@@ -21,8 +21,8 @@ class Wire:
 
     @property
     def url(self) -> str:
-        """The database's, by way of this wire."""
-        parts = urlsplit(database.url())
+        """Where one listens, by way of this wire."""
+        parts = urlsplit(listen_url())
         user = parts.netloc.rpartition("@")[0]
         port = self._listening.getsockname()[1]
         return urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{port}", query="sslmode=disable"))
@@ -82,7 +82,7 @@ class Wire:
 
 def connect() -> socket.socket:
     """To the database, which may be at a Unix socket."""
-    parts = urlsplit(database.url())
+    parts = urlsplit(listen_url())
     query = parse_qs(parts.query)
     host = query.get("host", [parts.hostname or "localhost"])[0]
     port = int(query.get("port", [parts.port or 5432])[0])

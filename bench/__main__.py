@@ -1,0 +1,82 @@
+"""make bench: how fast it is, beside references measured alternately in the same run; see RESULTS.md.
+
+    make bench                               every part
+    make bench PART="reports streams"        some
+    make bench PEERS=folder                  with the peers, other implementations of the same report
+    make bench PART=tenants TENANTS="1000 10000"
+
+The data are kept in .data/bench, as long as the schema stays the same: making them takes a minute or two.
+"""
+
+import argparse
+import os
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from bench import DATA
+from errors import GokartError
+
+TITLES = {
+    "reports": "Reports",
+    "streams": "Streams",
+    "overhead": "Around a request",
+    "limits": "Limits",
+    "intake": "Intake",
+    "disk": "Disk",
+    "history": "History",
+    "tenants": "Tenants",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--part", nargs="+", choices=TITLES, default=list(TITLES))
+    parser.add_argument("--peers", type=Path, help="folder of the peers; without it they are left out")
+    parser.add_argument("--tenants", type=int, nargs="+", default=[300], help="how many, in stages")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    set_up()
+    measure(options)
+
+
+def set_up() -> None:
+    """The settings' own values, on a database of the bench's own, for this process and those that it starts."""
+    for name in [name for name in os.environ if name.startswith("GOKART_")]:
+        del os.environ[name]
+    os.environ["GOKART_DATA_DIR"] = str(DATA)
+    import database
+
+    os.environ["GOKART_DATABASE_URL"] = database.url()
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Part by part, each written as soon as it is measured."""
+    from bench.machine import machine
+    from bench.results import Section, show, write
+    from terminal import console
+
+    started = time.monotonic()
+    for part, title in TITLES.items():
+        if part in options.part:
+            began = time.monotonic()
+            module = import_module(f"bench.{part}")
+            with console.status(f"Measuring {part} ..."):
+                rows = module.measure(options)
+            section = Section(title, module.METHOD, machine(options.rounds), rows)
+            show(section, console)
+            write(section, list(TITLES.values()))
+            console.print(f"(PART={part} took {time.monotonic() - began:.0f} s.)\n")
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    console.print(f"Took {minutes} min {seconds} s; written to bench/RESULTS.md")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except GokartError as error:
+        click.secho(f"Error: {error}", fg="red", err=True)
+        sys.exit(1)

@@ -1,0 +1,53 @@
+"""What a request costs that does nothing: a handler without anything around it, and one that has all that ours have.
+
+    python -m bench.apps bare|guarded PORT
+
+Both are served with the very options of `gokart serve`.
+"""
+
+import sys
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import uvicorn
+from litestar import Litestar, get
+from starlette.types import ASGIApp
+
+import cli
+
+EMPTY = "/empty"
+
+
+def bare() -> Any:
+    @get(EMPTY)
+    async def empty() -> dict[str, str]:
+        return {}
+
+    return Litestar([empty], openapi_config=None, logging_config=None)
+
+
+def guarded() -> ASGIApp:
+    """Behind host, token, limits, compression and log."""
+    import main
+    from auth.callers import requires
+
+    @get(EMPTY, guards=[requires("cost-report")])
+    async def empty() -> dict[str, str]:
+        return {}
+
+    main.api.register(empty)
+    return main.app
+
+
+def serve(app: Any, port: int) -> None:
+    with patch("uvicorn.run", partial(run_instead, app)):
+        cli.run_server("127.0.0.1", port, 1)
+
+
+def run_instead(app: Any, _: object, **options: Any) -> None:
+    uvicorn.Server(uvicorn.Config(app, **options)).run()
+
+
+if __name__ == "__main__":
+    serve({"bare": bare, "guarded": guarded}[sys.argv[1]](), int(sys.argv[2]))

@@ -1,0 +1,64 @@
+"""Makes tenants with a little data each, in a process of its own, so that two can at once.
+
+    python -m bench.creating FIRST COUNT full|behind
+
+`behind`: as by the version before the last migration. Says in JSON how long each took, and who may read its report.
+"""
+
+import asyncio
+import sys
+import time
+from uuid import uuid4
+
+import msgspec
+
+from auth.tokens import mint
+from database.actors import Actor, acting_as
+from database.pool import connection, open_pool
+from tenants import lifecycle
+from tenants.migrations import migrate_platform, migration_modules
+
+DATA = """
+INSERT INTO {s}.advertiser (id, name, singular_enabled) VALUES ('{advertiser}', 'Advertiser', true);
+INSERT INTO {s}.offer (id, advertiser, name) SELECT gen_random_uuid(), '{advertiser}', 'Offer ' || n
+FROM generate_series(1, 5) n;
+INSERT INTO {s}.by_month (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT o.key, '2024-01-01', p.key, 69000000, 3, 5, 50 FROM {s}.offer o, {s}.partner p;
+INSERT INTO {s}.changed_month (offer, bucket, version, changed_at) SELECT key, '2024-01-01', 1, now() FROM {s}.offer;
+INSERT INTO {s}.api_token (advertiser, name, digest, hint, scopes, created_by)
+VALUES ('{advertiser}', 'bench', '\\x{digest}', '{hint}', '{{cost-report,singular}}', 'bench');
+"""
+
+
+class Made(msgspec.Struct):
+    """`milliseconds` that creating it took, its data not counted; `caller`: "HOST TOKEN"."""
+
+    milliseconds: float
+    caller: str
+
+
+async def make(number: int) -> Made:
+    started = time.perf_counter()
+    tenant = await lifecycle.create(f"n{number}", f"Tenant {number}")
+    milliseconds = (time.perf_counter() - started) * 1000
+    token, advertiser = mint(), uuid4()
+    async with connection() as db:
+        await db.execute(
+            DATA.format(s=tenant.schema, advertiser=advertiser, digest=token.digest.hex(), hint=token.hint)
+        )
+    return Made(milliseconds, f"api.{tenant.slug}.localhost {token.token}")
+
+
+async def make_all(first: int, count: int, version: str) -> list[Made]:
+    if version == "behind":
+        modules = migration_modules()
+        del modules[max(modules)]
+    with acting_as(Actor("bench")):
+        async with open_pool():
+            await migrate_platform()
+            return [await make(number) for number in range(first, first + count)]
+
+
+if __name__ == "__main__":
+    made = asyncio.run(make_all(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
+    sys.stdout.buffer.write(msgspec.json.encode(made))

@@ -1,0 +1,98 @@
+"""Views and clicks to send in, as a sender has them: batch after batch of what happened in a few minutes."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
+from threading import Event as Stop
+from uuid import UUID
+
+import httpx
+import msgspec
+
+import database
+from bench.clients import ask
+from bench.data import Filled
+from bench.serving import Server
+from errors import GokartError
+
+BATCH = 5_000
+FIRST = datetime(2025, 3, 1, tzinfo=UTC)
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """How long it took a batch to happen, and to how many pairs of an offer and a partner."""
+
+    span: timedelta
+    pairs: int
+
+
+LIVE = Shape(timedelta(seconds=1), 500)
+LATE = Shape(timedelta(minutes=10), 20_000)
+
+PAIRS = """
+SELECT o.id::text, o.key, p.id::text, p.key
+FROM (SELECT DISTINCT offer, partner FROM {s}.by_month) AS m
+JOIN {s}.offer o ON o.key = m.offer JOIN {s}.partner p ON p.key = m.partner
+ORDER BY md5(o.id::text || p.id::text)
+"""
+
+
+Event = tuple[bytes, datetime, tuple[str, int, str, int], bool]
+
+
+class Events:
+    """Each new, at one of the pairs, of which some are far more popular than others."""
+
+    def __init__(self, schema: str) -> None:
+        self.pairs = [(o, offer, p, partner) for o, offer, p, partner in ask(database.url(), PAIRS.format(s=schema))]
+        self.random = Random(42)  # noqa: S311  # made-up data
+        self.now = FIRST
+
+    def batch(self, shape: Shape = LATE, size: int = BATCH) -> list[Event]:
+        """What happens next."""
+        random, pairs, first, step = self.random, self.pairs[: shape.pairs], self.now, shape.span / size
+        self.now += shape.span
+        return [
+            (random.randbytes(16), first + step * n, pairs[int(len(pairs) * random.random() ** 3)], n % 10 == 0)
+            for n in range(size)
+        ]
+
+
+def body(events: Iterable[Event]) -> bytes:
+    """As NDJSON."""
+    return "\n".join(
+        f'{{"id":"{id_.hex()}","type":"{"click" if click else "view"}","offerId":"{offer}","partnerId":"{partner}",'
+        f'"occurredAt":"{at.isoformat()}"}}'
+        for id_, at, (offer, _, partner, _), click in events
+    ).encode()
+
+
+def row(event: Event) -> tuple[object, ...]:
+    """As the ledger has it."""
+    id_, at, (_, offer, _, partner), click = event
+    return UUID(bytes=id_), at, offer, partner, click
+
+
+class Answer(msgspec.Struct):
+    accepted: int
+    duplicates: int
+    rejected: list[object]
+
+
+def send(server: Server, tenant: Filled, bodies: Sequence[bytes], stop: Stop | None = None) -> int:
+    """One after the other, until told to stop. Returns how many were new. Raises GokartError."""
+    accepted = 0
+    with httpx.Client(base_url=server.address(""), headers=tenant.sending, timeout=60) as client:
+        for each in bodies:
+            if stop and stop.is_set():
+                return accepted
+            response = client.post("/api/v1/ingest/events", content=each)
+            if response.status_code != 200:
+                raise GokartError(f"Intake answered {response.status_code}: {response.text[:500]}")
+            answer = msgspec.json.decode(response.content, type=Answer)
+            if answer.rejected:
+                raise GokartError(f"Intake rejected {answer.rejected[0]}")
+            accepted += answer.accepted
+    if stop:
+        raise GokartError("There were not enough events to send")
+    return accepted

@@ -1,0 +1,186 @@
+"""Views and clicks over HTTP, exactly once and visible at once."""
+
+import asyncio
+import time
+from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event as Stop
+
+import asyncpg
+import msgspec
+import psutil
+
+import database
+from bench.clients import Load, ask, wrk
+from bench.data import WHOLE, Filled, filled, restore
+from bench.events import BATCH, LATE, LIVE, Events, Shape, body, row, send
+from bench.reports import MONTH, PATH
+from bench.results import Row, Side, at_least, at_most, plain, ratio
+from bench.rounds import alternate
+from bench.serving import Server, serving
+from errors import GokartError
+
+METHOD = """NDJSON, 5,000 events a call, into the tenant of 7.3 million daily rows, one call after the other. *As it
+happens*: those of one second, at 500 pairs of an offer and a partner. *Late*, as in all other rows: those of ten
+minutes, at 20,000 pairs; a few pairs have most events. Bare COPY: the same rows, decoded already, in one statement of
+asyncpg's into an empty table with the ledger's columns and key. A CPU-second is one of the server process or of
+PostgreSQL. Reports are made anew for each request. Of the four senders' events a fifth is sent by two of them; only
+what is new counts, and all is counted in the end."""
+
+CALLS = 20  # of a round
+SENDERS, CALLS_EACH, SHARED = 4, 5, BATCH // 5
+READERS_SECONDS = 2
+ENOUGH = 60  # calls while reports are read
+
+
+class Sent(msgspec.Struct, frozen=True):
+    events: int
+    seconds: float
+    cpu: float = 0
+
+    @property
+    def rate(self) -> float:
+        return self.events / self.seconds
+
+
+def measure(options: Namespace) -> list[Row]:
+    tenant = filled(WHOLE)
+    intake = Intake(tenant)
+    try:
+        with serving(answers_remembered="0") as server:
+            intake.server = server
+            sent = alternate(
+                {
+                    "live": lambda: intake.one_sender(LIVE),
+                    "late": lambda: intake.one_sender(LATE),
+                    "copy": intake.bare_copy,
+                },
+                options.rounds,
+            )
+            senders = alternate({"four": intake.four_senders, "one": intake.one_sender_as_many}, options.rounds)
+            reports = alternate({"busy": intake.read_while_sending, "quiet": intake.read}, options.rounds)
+        intake.check()
+    finally:
+        asyncio.run(restore(tenant.tenant.schema))
+
+    def rates(name: str, of: dict[str, list[Sent]], said: str = "") -> Side:
+        return Side([each.rate for each in of[name]], "/s", said)
+
+    def p99(name: str, said: str = "") -> Side:
+        return Side([load.p99 for load in reports[name]], "ms", said)
+
+    return [
+        *(
+            measured
+            for name, said in (("live", "one sender, as it happens"), ("late", "one sender, late"))
+            for measured in (
+                ratio(said, at_least(0.25), rates(name, sent), rates("copy", sent, "bare COPY")),
+                plain(
+                    "the same, for each CPU-second",
+                    at_least(50_000, "/s"),
+                    [each.events / each.cpu for each in sent[name]],
+                    "/s",
+                ),
+            )
+        ),
+        ratio("p99 of 8 clients' reports beside one sender", at_most(3), p99("busy"), p99("quiet", "without")),
+        ratio("four senders at once", at_least(1.2), rates("four", senders), rates("one", senders, "one sender")),
+    ]
+
+
+class Intake:
+    """What is sent, and how many events there must be in the end."""
+
+    server: Server
+
+    def __init__(self, tenant: Filled) -> None:
+        self.tenant = tenant
+        self.events = Events(tenant.tenant.schema)
+        self.accepted = 0
+
+    def one_sender(self, shape: Shape) -> Sent:
+        return self.timed([[body(self.events.batch(shape)) for _ in range(CALLS)]])
+
+    def one_sender_as_many(self) -> Sent:
+        """Of as many new events as four senders have."""
+        return self.timed([[body(self.events.batch(size=BATCH - SHARED)) for _ in range(SENDERS * CALLS_EACH)]])
+
+    def four_senders(self) -> Sent:
+        """Each call's last events are the next sender's, too."""
+        own = [[self.events.batch(size=BATCH - SHARED) for _ in range(CALLS_EACH)] for _ in range(SENDERS)]
+        following = own[1:] + own[:1]
+        return self.timed(
+            [
+                [body(lines + more[:SHARED]) for lines, more in zip(mine, others, strict=True)]
+                for mine, others in zip(own, following, strict=True)
+            ],
+            SENDERS * CALLS_EACH * (BATCH - SHARED),
+        )
+
+    def timed(self, of_senders: list[list[bytes]], new: int | None = None) -> Sent:
+        started, cpu = time.perf_counter(), self.cpu()
+        with ThreadPoolExecutor(len(of_senders)) as pool:
+            accepted = sum(pool.map(lambda bodies: send(self.server, self.tenant, bodies), of_senders))
+        seconds = time.perf_counter() - started
+        if new is not None and accepted != new:
+            raise GokartError(f"{accepted} of {new} events were taken")
+        self.accepted += accepted
+        return Sent(accepted, seconds, self.cpu() - cpu)
+
+    def cpu(self) -> float:
+        """Seconds of the server process and of PostgreSQL, those included that have ended."""
+        (pid,) = ask(database.url(), "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int")[0]
+        postmaster = psutil.Process(pid)
+        seconds = 0.0
+        for process in [self.server.process, postmaster, *postmaster.children()]:
+            with suppress(psutil.NoSuchProcess):
+                seconds += sum(process.cpu_times()[:2])
+        return seconds + sum(postmaster.cpu_times()[2:4])
+
+    def bare_copy(self) -> Sent:
+        rows = [row(event) for _ in range(CALLS) for event in self.events.batch()]
+
+        async def work() -> Sent:
+            db = await asyncpg.connect(database.url())
+            try:
+                await db.execute(
+                    f"""
+                    DROP TABLE IF EXISTS bench_copy;
+                    CREATE TABLE bench_copy (LIKE {self.tenant.tenant.schema}.event);
+                    CREATE UNIQUE INDEX ON bench_copy (id);
+                    """
+                )
+                started = time.perf_counter()
+                await db.copy_records_to_table("bench_copy", records=rows)
+                return Sent(len(rows), time.perf_counter() - started)
+            finally:
+                await db.execute("DROP TABLE IF EXISTS bench_copy")
+                await db.close()
+
+        return asyncio.run(work())
+
+    def read(self) -> Load:
+        return wrk(self.server.address(PATH + MONTH), self.tenant.reading, seconds=READERS_SECONDS)
+
+    def read_while_sending(self) -> Load:
+        bodies, stop = [body(self.events.batch()) for _ in range(ENOUGH)], Stop()
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(send, self.server, self.tenant, bodies, stop)
+            try:
+                return self.read()
+            finally:
+                stop.set()
+                self.accepted += sending.result()
+
+    def check(self) -> None:
+        """Each event that was taken is in the ledger once, and in the roll-ups. Raises GokartError."""
+        schema = self.tenant.tenant.schema
+        counted = {"the ledger has": f"SELECT count(*) FROM {schema}.event"} | {
+            f"{table} counts": f"SELECT sum(clicks + views) FROM {schema}.{table} WHERE bucket >= '2025-01-01'"
+            for table in ("by_quarter", "by_day", "by_month")
+        }
+        for what, sql in counted.items():
+            (number,) = ask(database.url(), sql)[0]
+            if number != self.accepted:
+                raise GokartError(f"{self.accepted} events were taken, and {what} {number}")

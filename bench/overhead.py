@@ -1,0 +1,44 @@
+"""What stands around a request: host, token, limits, compression, log."""
+
+from argparse import Namespace
+from contextlib import ExitStack
+from functools import partial
+from statistics import median
+
+from bench.apps import EMPTY
+from bench.clients import Load, wrk
+from bench.data import WHOLE, filled
+from bench.results import Row, at_most, plain
+from bench.rounds import alternate, short
+from bench.serving import serving_app
+
+METHOD = """An empty handler behind all that stands before a report, less the same handler by itself: the difference
+of the time that a request takes, served with the same options, its log in a file."""
+
+
+def measure(options: Namespace) -> list[Row]:
+    tenant = filled(WHOLE)
+    with ExitStack() as stack:
+        bare, guarded = stack.enter_context(serving_app("bare")), stack.enter_context(serving_app("guarded"))
+        results = alternate(
+            {
+                (name, connections): partial(wrk, server.address(EMPTY), headers, connections)
+                for connections in (8, 1)
+                for name, server, headers in (("bare", bare, {}), ("guarded", guarded, tenant.reading))
+            },
+            options.rounds,
+        )
+    return [row(results["guarded", n], results["bare", n], n) for n in (8, 1)]
+
+
+def row(guarded: list[Load], bare: list[Load], connections: int) -> Row:
+    added = [1000 / ours.rate - 1000 / theirs.rate for ours, theirs in zip(guarded, bare, strict=True)]
+    rates = [f"{short(median(load.rate for load in loads))} /s" for loads in (guarded, bare)]
+    return Row(
+        f"host, token, limits and log together, {connections} connection{'s' if connections > 1 else ''}",
+        str(at_most(0.15, "ms")),
+        plain("", None, added, "ms").measured,
+        rates[0],
+        f"by itself {rates[1]}",
+        at_most(0.15, "ms").met(median(added)),
+    )

@@ -1,0 +1,137 @@
+"""The JSON report over HTTP, beside the peers, the database by itself, and a handler that does nothing."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import httpx
+
+import database
+from bench.apps import EMPTY
+from bench.clients import Load, fetches, pgbench, wrk
+from bench.data import ADVERTISER, WHOLE, Filled, filled
+from bench.peers import DJANGO, FASTAPI, start_peers
+from bench.results import Row, Side, Target, at_least, at_most, left_out, ratio
+from bench.rounds import alternate
+from bench.serving import Server, serving, serving_app
+from errors import GokartError
+
+METHOD = """One advertiser of 50, whose month has 400 rows, out of 7.3 million daily rows; one server process, 8
+connections of wrk where nothing else is said, rounds of a second. *Remembered* is what a server keeps between
+requests: it is off but where it is measured."""
+
+PATH = "/api/v1/integrations/cost-report/json?"
+MONTH = "date_from=2024-01-01&date_to=2024-01-31"
+YEAR = "date_from=2024-01-01&date_to=2024-12-31"
+RAGGED = {
+    "New York's year": "date_from=2024-01-01T05:00Z&date_to=2024-12-31T04:59Z",
+    "from the middle of a month to that of another": "date_from=2024-01-16T12:00Z&date_to=2024-12-16T11:59Z",
+    "a year but for its first and last quarter": "date_from=2024-01-01T00:15Z&date_to=2024-12-31T23:44Z",
+}
+PLAIN = """
+SELECT o.id AS "offerId", o.name AS "offerName", m.conversions AS "totalConversions", m.clicks AS "totalClicks",
+    m.views AS "totalViews", trim_scale(m.cost * 0.000001)::text AS revenue, p.name AS "publisherName"
+FROM {s}.by_month m JOIN {s}.offer o ON o.key = m.offer JOIN {s}.partner p ON p.key = m.partner
+WHERE o.advertiser = '{advertiser}' AND m.bucket = '2024-01-01'
+    AND (m.conversions <> 0 OR m.clicks <> 0 OR m.views <> 0 OR m.cost <> 0)
+ORDER BY o.name COLLATE "C", p.name COLLATE "C", o.id, p.id
+"""
+MOST_304 = 1_500  # bytes
+
+A_MONTH = "a month"
+AGAIN = "a month again"
+NOT_MODIFIED = "If-None-Match"
+A_YEAR = "a year"
+MONTH_ALONE, YEAR_ALONE = "a month, 1 connection", "a year, 1 connection"
+NOTHING, HEALTHZ = "empty handler", "/healthz"
+
+
+def measure(options: Namespace) -> list[Row]:
+    tenant = filled(WHOLE)
+    sql = PLAIN.format(s=tenant.tenant.schema, advertiser=ADVERTISER)
+    with ExitStack() as stack:
+        off = stack.enter_context(serving(answers_remembered="0"))
+        on = stack.enter_context(serving())
+        bare = stack.enter_context(serving_app("bare"))
+        loads: dict[str, Callable[[], Load]] = {
+            A_MONTH: asking(off, tenant, MONTH),
+            AGAIN: asking(on, tenant, MONTH),
+            NOT_MODIFIED: asking_conditionally(off, tenant),
+            A_YEAR: asking(off, tenant, YEAR),
+            **{name: asking(off, tenant, params) for name, params in RAGGED.items()},
+            MONTH_ALONE: asking(off, tenant, MONTH, connections=1),
+            YEAR_ALONE: asking(off, tenant, YEAR, connections=1),
+            NOTHING: lambda: wrk(bare.address(EMPTY), {}),
+            HEALTHZ: lambda: wrk(off.address("/healthz"), {"Host": tenant.host}),
+        }
+        if options.peers:
+            loads |= start_peers(stack, options.peers, MONTH)
+        measured: dict[str, Callable[[], Load | float]] = {
+            **loads,
+            "asyncpg": lambda: fetches(database.url(), sql),
+            "pgbench": lambda: pgbench(database.url(), sql),
+        }
+        results = alternate(measured, options.rounds)
+    return rows(results)
+
+
+def asking(server: Server, tenant: Filled, params: str, connections: int = 8) -> Callable[[], Load]:
+    whole = httpx.get(server.address(PATH + params), headers=tenant.reading, timeout=60).raise_for_status()
+    if len(whole.json()["data"]) != 400:
+        raise GokartError(f"{params} has not the 400 rows that it should have")
+
+    def ask() -> Load:
+        load = wrk(server.address(PATH + params), tenant.reading, connections)
+        if load.bytes_each < len(whole.content):
+            raise GokartError(f"{params} was not always answered in full")
+        return load
+
+    return ask
+
+
+def asking_conditionally(server: Server, tenant: Filled) -> Callable[[], Load]:
+    whole = httpx.get(server.address(PATH + MONTH), headers=tenant.reading, timeout=60)
+    headers = {**tenant.reading, "If-None-Match": whole.headers["etag"]}
+
+    def ask() -> Load:
+        load = wrk(server.address(PATH + MONTH), headers)
+        if load.bytes_each > MOST_304:
+            raise GokartError("If-None-Match was not always answered 304")
+        return load
+
+    return ask
+
+
+def rows(results: dict[str, list[Load | float]]) -> list[Row]:
+    def rate(name: str, said: str = "") -> Side:
+        values = [value.rate if isinstance(value, Load) else value for value in results[name]]
+        return Side(values, "/s", said)
+
+    def time(name: str, said: str = "") -> Side:
+        """Milliseconds that a request takes: one at a time the median's, else out of how many there were."""
+        values = [value for value in results[name] if isinstance(value, Load)]
+        alone = name in {MONTH_ALONE, YEAR_ALONE}
+        return Side([load.p50 if alone else 1000 / load.rate for load in values], "ms", said)
+
+    def beside(figure: str, target: Target, name: str, peer: str) -> Row:
+        if peer not in results:
+            return left_out(f"{figure}, against the {peer}", target, "left out: no PEERS")
+        return ratio(f"{figure}, against the {peer}", target, rate(name), rate(peer, peer))
+
+    full, asked = "a month's report, nothing remembered", "the same unchanged, asked again in full"
+    return [
+        beside(full, at_least(10), A_MONTH, DJANGO),
+        beside(full, at_least(6), A_MONTH, FASTAPI),
+        ratio(f"{full}, against a plain statement by asyncpg alone", None, rate(A_MONTH), rate("asyncpg", "asyncpg")),
+        ratio(f"{full}, against that statement by pgbench", None, rate(A_MONTH), rate("pgbench", "pgbench")),
+        beside(asked, at_least(25), AGAIN, DJANGO),
+        ratio(f"{asked}, against the first time", None, rate(AGAIN), rate(A_MONTH, "nothing remembered")),
+        ratio("the same with If-None-Match", at_least(0.2), rate(NOT_MODIFIED), rate(NOTHING, NOTHING)),
+        ratio("this server's /healthz", None, rate(HEALTHZ), rate(NOTHING, NOTHING)),
+        ratio("a year's report, time against a month's", at_most(2), time(A_YEAR), time(A_MONTH, A_MONTH)),
+        ratio("the same, one at a time", at_most(2), time(YEAR_ALONE), time(MONTH_ALONE, A_MONTH)),
+        *(
+            ratio(f"in quarters of an hour: {name}; time", at_most(3), time(name), time(A_MONTH, A_MONTH))
+            for name in RAGGED
+        ),
+    ]

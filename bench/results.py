@@ -1,0 +1,126 @@
+"""What was measured: rows with their targets, as a table on the terminal and in RESULTS.md."""
+
+from pathlib import Path
+from statistics import median
+
+import msgspec
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+from bench.rounds import TIMES, ratios, short, spread
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+NARROWEST = 100  # of a table that can be read
+COLUMNS = ("figure", "target", "measured", "here", "reference", "met")
+HEAD = """# What `make bench` measured
+
+Each figure is a ratio against a reference measured alternately in the same run, where it has one: the median of the
+rounds, and in brackets the lowest and the highest. *Met* says by how much a target is passed or missed. `make bench
+PART=name` measures one part again and replaces its section.
+"""
+
+
+class Target(msgspec.Struct, frozen=True):
+    bound: float
+    unit: str
+    at_most: bool
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.at_most else '≥'} {self.bound:,g} {self.unit}"
+
+    def met(self, value: float) -> str:
+        """How many times better than asked for, where that says something."""
+        if value <= 0:
+            return "yes" if self.at_most else "no"
+        by = self.bound / value if self.at_most else value / self.bound
+        return f"{'yes' if by >= 1 else 'no'}, {short(by)} {TIMES}"
+
+
+def at_least(bound: float, unit: str = TIMES) -> Target:
+    return Target(bound, unit, at_most=False)
+
+
+def at_most(bound: float, unit: str = TIMES) -> Target:
+    return Target(bound, unit, at_most=True)
+
+
+class Side(msgspec.Struct, frozen=True):
+    """What one side measured, by round. `name` is empty for this project's own."""
+
+    values: list[float]
+    unit: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} {short(median(self.values))} {self.unit}".strip()
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A figure that has no target has no `met`, one that was not measured says in `measured` why."""
+
+    figure: str
+    target: str
+    measured: str
+    here: str = ""
+    reference: str = ""
+    met: str = ""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return self.figure, self.target, self.measured, self.here, self.reference, self.met
+
+
+def ratio(figure: str, target: Target | None, here: Side, reference: Side) -> Row:
+    """Of what was measured here to the reference, round by round."""
+    values = ratios(here.values, reference.values)
+    return Row(
+        figure,
+        str(target or ""),
+        spread(values, TIMES),
+        str(here),
+        str(reference),
+        target.met(median(values)) if target else "",
+    )
+
+
+def plain(figure: str, target: Target | None, values: list[float], unit: str, reference: str = "") -> Row:
+    """A figure that is compared with nothing but its target."""
+    met = target.met(median(values)) if target else ""
+    return Row(figure, str(target or ""), spread(values, unit), "", reference, met)
+
+
+def left_out(figure: str, target: Target, why: str) -> Row:
+    return Row(figure, str(target), why)
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A part's rows; `method` says how they were measured, `machine` on what."""
+
+    title: str
+    method: str
+    machine: str
+    rows: list[Row]
+
+    def __str__(self) -> str:
+        lines = [COLUMNS, ["---"] * len(COLUMNS), *(row.cells for row in self.rows)]
+        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        return f"## {self.title}\n\n{self.method}\n\n{table}\n\n{self.machine}\n"
+
+
+def show(section: Section, console: Console) -> None:
+    table = Table(*COLUMNS, title=section.title, title_justify="left", title_style="bold")
+    for row in section.rows:
+        table.add_row(*row.cells, style="red" if row.met.startswith("no") else None)
+    natural = Measurement.get(console, console.options.update(max_width=1_000_000), table).maximum
+    width = console.width if console.is_terminal else natural
+    Console(width=max(width, NARROWEST)).print(table)
+
+
+def write(section: Section, order: list[str], path: Path = RESULTS) -> None:
+    """In the place of the section of the same title; the others stay. `order` is that of all titles."""
+    old = path.read_text().split("\n## ")[1:] if path.exists() else []
+    sections = {text.partition("\n")[0]: f"## {text.rstrip()}\n" for text in old}
+    sections[section.title] = str(section)
+    kept = sorted((title for title in sections if title in order), key=order.index)
+    path.write_text("\n".join([HEAD, *(sections[title] for title in kept)]))

@@ -1,0 +1,209 @@
+"""Which server of a Citus cluster a tenant is on, and taking it to another. `docs/citus.md` explains the cluster.
+
+Without Citus there is one server, and nothing here is ever needed: what asks where a tenant is gets None.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+import msgspec
+
+from database.pool import connection
+from database.urls import listen_url
+from errors import GokartError
+from tenants.current import Tenant
+
+NO_CITUS = "This database has no Citus: it is one server, and every tenant is on it (docs/citus.md)."
+UNDISTRIBUTED = "coordinator"  # of a tenant that was there before Citus, and has not been moved to a node yet
+
+# Every tenant has a table of this name, and all of its tables are on one node.
+PLACES = """
+SELECT s.nspname AS schema, d.nodename || ':' || d.nodeport AS node
+FROM pg_class t JOIN pg_namespace s ON s.oid = t.relnamespace JOIN pg_dist_shard h ON h.logicalrelid = t.oid
+    JOIN pg_dist_placement p ON p.shardid = h.shardid JOIN pg_dist_node d ON d.groupid = p.groupid
+WHERE t.relname = 'advertiser' AND d.noderole = 'primary'
+"""
+
+# What takes a foreign key or a trigger away from its table, and gives it back; partitions have theirs of their table.
+ATTACHED = """
+SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS taking,
+    format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS giving
+FROM pg_constraint WHERE connamespace = $1::text::regnamespace AND contype = 'f' AND conparentid = 0
+UNION ALL
+SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass), pg_get_triggerdef(t.oid)
+FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+WHERE c.relnamespace = $1::text::regnamespace AND NOT tgisinternal AND tgparentid = 0
+"""
+
+
+class Node(msgspec.Struct, frozen=True):
+    """`tenants` and `size`, in bytes, are of what it has of tenants; the size is None where it cannot be asked."""
+
+    host: str
+    port: int
+    active: bool
+    takes_tenants: bool
+    tenants: int
+    size: int | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+async def has_citus(db: asyncpg.Connection) -> bool:
+    found: bool = await db.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')")
+    return found
+
+
+async def is_distributed(db: asyncpg.Connection, schema: str) -> bool:
+    return await has_citus(db) and await place_of(db, schema) is not None
+
+
+async def place_of(db: asyncpg.Connection, schema: str) -> str | None:
+    """The node's name. Only where there is Citus; None for a schema that is on no node of its own."""
+    node: str | None = await db.fetchval(f"SELECT node FROM ({PLACES}) AS places WHERE schema = $1", schema)
+    return node
+
+
+async def places_of(tenants: Iterable[tuple[str, str]]) -> dict[str, str] | None:
+    """The name of each one's node, from pairs of label and schema, by label. None where there is no Citus."""
+    async with connection() as db:
+        if not await has_citus(db):
+            return None
+        by_label = dict(tenants)
+        rows = await db.fetch(f"{PLACES} AND s.nspname = ANY($1)", list(by_label.values()))
+    places = {row["schema"]: row["node"] for row in rows}
+    return {label: places.get(schema, UNDISTRIBUTED) for label, schema in by_label.items()}
+
+
+async def list_nodes() -> list[Node]:
+    """Raises GokartError where there is no Citus."""
+    async with connection() as db:
+        await need_citus(db)
+        return await nodes(db)
+
+
+async def nodes(db: asyncpg.Connection) -> list[Node]:
+    rows = await db.fetch(
+        f"""
+        SELECT nodename AS host, nodeport AS port, isactive AS active, shouldhaveshards AS takes_tenants,
+            coalesce(tenants, 0) AS tenants
+        FROM pg_dist_node
+        LEFT JOIN (SELECT node, count(*) AS tenants FROM ({PLACES}) AS places GROUP BY 1) AS counts
+            ON node = nodename || ':' || nodeport
+        WHERE noderole = 'primary' ORDER BY groupid
+        """
+    )
+    sizes = await sizes_by_node(db)
+    return [Node(**row, size=None if sizes is None else sizes[row["host"], row["port"]]) for row in rows]
+
+
+async def sizes_by_node(db: asyncpg.Connection) -> Mapping[tuple[str, int], int] | None:
+    """By host and port; None where a node does not answer."""
+    try:
+        rows = await db.fetch(
+            "SELECT nodename, nodeport, sum(shard_size)::bigint AS size FROM citus_shards GROUP BY 1, 2"
+        )
+    except asyncpg.PostgresError:
+        return None
+    return Counter({(row["nodename"], row["nodeport"]): row["size"] for row in rows})
+
+
+async def sizes_on_nodes(db: asyncpg.Connection, schemas: Sequence[str]) -> dict[str, int]:
+    """Bytes of each schema on the workers; empty without Citus. Of a worker that does not answer nothing is counted.
+
+    One question for each worker: Citus's own views ask for every table that there is.
+    """
+    if not schemas or not await has_citus(db):
+        return {}
+    names = ", ".join(f"'{schema}'" for schema in schemas)
+    answers = await db.fetch(
+        "SELECT result FROM run_command_on_workers($1) WHERE success",
+        f"""
+        SELECT coalesce(json_object_agg(schema, size), '{{}}') FROM (
+            SELECT n.nspname AS schema, sum(pg_total_relation_size(c.oid))::bigint AS size
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname IN ({names}) AND c.relkind = 'r' GROUP BY 1
+        ) AS sizes
+        """,
+    )
+    total = dict.fromkeys(schemas, 0)
+    for answer in answers:
+        for schema, size in msgspec.json.decode(answer["result"], type=dict[str, int]).items():
+            total[schema] += size
+    return total
+
+
+async def distribute(db: asyncpg.Connection, schema: str) -> None:
+    """Gives the schema, with all that is in it, to a node that Citus chooses, in the running transaction.
+
+    Its tables are made as on any PostgreSQL first: what Citus lets one do to a table on a node at a time is less.
+    """
+    async with detached(db, schema):
+        await db.execute("SELECT citus_schema_distribute($1::text::regnamespace)", schema)
+
+
+@asynccontextmanager
+async def detached(db: asyncpg.Connection, schema: str) -> AsyncIterator[None]:
+    """Takes the schema's foreign keys and triggers away for the block: Citus distributes one table after the other in
+    the order of their names, whichever refers to which, and triggers would note each row that comes to the node.
+    """
+    await db.execute("SET LOCAL citus.enable_unsafe_triggers TO on")
+    await db.execute("SET LOCAL search_path TO ''")  # so that definitions name the schemas of what they use
+    attached = await db.fetch(ATTACHED, schema)
+    await db.execute("SET LOCAL search_path TO DEFAULT")
+    for one in attached:
+        await db.execute(one["taking"])
+    yield
+    for one in attached:
+        await db.execute(one["giving"])
+
+
+async def move(tenant: Tenant, name: str) -> bool:
+    """Takes the tenant to the node of that name, host or host:port; False where it is there already.
+
+    It is read and written meanwhile, but for the last moments, when what writes waits. A tenant that no node has yet
+    answers nobody until all of its data has gone there. Raises GokartError.
+    """
+    # Not through PgBouncer: this may take hours.
+    db = await asyncpg.connect(listen_url(), server_settings={"application_name": "gokart moving"})
+    try:
+        await need_citus(db)
+        node = choose(await nodes(db), name)
+        if await place_of(db, tenant.schema) is None:
+            async with db.transaction():
+                await db.execute("SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id)  # as a migration does
+                await distribute(db, tenant.schema)
+        elif await place_of(db, tenant.schema) == node.name:
+            return False
+        if await place_of(db, tenant.schema) != node.name:
+            # By logical replication, though the events' tables have no replica identity: these are only added to.
+            await db.execute(
+                "SELECT citus_schema_move($1::text::regnamespace, $2::text, $3::int, 'force_logical')",
+                *(tenant.schema, node.host, node.port),
+            )
+        return True
+    finally:
+        await db.close()
+
+
+def choose(among: Sequence[Node], name: str) -> Node:
+    """Raises GokartError."""
+    found = [node for node in among if name in {node.name, node.host}]
+    if len(found) != 1:
+        known = ", ".join(node.name for node in among if node.takes_tenants)
+        raise GokartError(
+            f"{name}: {'Say which port' if found else 'There is no such node'}. Nodes: {known or 'none'}."
+        )
+    if not (found[0].active and found[0].takes_tenants):
+        raise GokartError(f"{found[0].name}: This node {'takes no tenants' if found[0].active else 'is not active'}.")
+    return found[0]
+
+
+async def need_citus(db: asyncpg.Connection) -> None:
+    """Raises GokartError."""
+    if not await has_citus(db):
+        raise GokartError(NO_CITUS)

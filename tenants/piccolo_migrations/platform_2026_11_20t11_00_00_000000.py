@@ -1,0 +1,44 @@
+"""Periodic tasks; from when on a tenant keeps quarters of an hour."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from piccolo.engine.postgres import PostgresTransaction
+
+from piccolo_conf import DB
+
+ID = "2026-11-20T11:00:00:000000"
+VERSION = "1.38.0"
+DESCRIPTION = "tasks"
+
+FORWARDS = """
+ALTER TABLE tenant ADD thinned_before timestamptz, ADD thinned_since timestamptz,
+    ADD CHECK ((thinned_before IS NULL) = (thinned_since IS NULL)),
+    ADD CHECK (date_trunc('day', thinned_before AT TIME ZONE 'UTC') = thinned_before AT TIME ZONE 'UTC');
+
+-- `run` is the one who works at it, null where nobody does; `reached` the tenant last done in a run that is not over.
+CREATE TABLE task (
+    name varchar(40) PRIMARY KEY,
+    run uuid,
+    alive_until timestamptz,
+    started_at timestamptz,
+    ended_at timestamptz,
+    reached varchar(60),
+    runs bigint NOT NULL DEFAULT 0,
+    tenants int NOT NULL DEFAULT 0,
+    failures int NOT NULL DEFAULT 0,
+    failed_at timestamptz,
+    error text,
+    CHECK ((run IS NULL) = (alive_until IS NULL))
+);
+"""
+
+
+async def create() -> None:
+    transaction = DB.current_transaction.get()
+    assert isinstance(transaction, PostgresTransaction)
+    await transaction.connection.execute(FORWARDS)
+
+
+async def forwards() -> MigrationManager:
+    manager = MigrationManager(migration_id=ID, app_name="platform", description=DESCRIPTION)
+    manager.add_raw(create)
+    return manager

@@ -1,0 +1,82 @@
+"""The app through a PgBouncer that gives each transaction whichever of its few backends is free."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from accounts.realms import STAFF
+from database.urls import listen_url
+from tests.database.bouncers import bouncing
+from tests.people import browser, make_staff
+from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_event, an_offer, make_place
+from tests.servers import Server, serving
+
+BACKENDS = 3
+CLIENTS = 6  # a token may be used by eight at a time
+
+
+@pytest.fixture(scope="module")
+def through(
+    server: Server,  # noqa: ARG001  # it has migrated the database
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[httpx.Client]:
+    folder, direct = tmp_path_factory.mktemp("through"), listen_url()
+    with (
+        bouncing(direct, size=BACKENDS) as url,
+        serving(
+            folder,
+            workers=2,
+            GOKART_DATABASE_URL=url,
+            GOKART_LISTEN_URL=direct,
+            GOKART_PGBOUNCER="true",
+            GOKART_STREAM_ROWS="3",
+        ) as served,
+        served.client() as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def place(through: httpx.Client) -> Place:
+    return make_place(through)
+
+
+def test_what_is_taken_in_is_reported(place: Place) -> None:
+    offers = [an_offer(place, name=f"Offer {n}") for n in range(5)]
+    assert place.send("offers", offers)["accepted"] == 5
+    assert place.send("events", [an_event(each["id"]) for each in offers])["accepted"] == 5
+    assert place.send("conversions", [a_callback(place, each["id"]) for each in offers])["accepted"] == 5
+
+    rows = place.report()
+    assert [(row["offerName"], row["totalClicks"], row["revenue"]) for row in rows] == [
+        (f"Offer {n}", 1, 60) for n in range(5)
+    ]
+    assert len(place.get(CSV, **MAY).text.splitlines()) == 1 + 5
+    items = place.get(SINGULAR, **MAY).json()["data"]["items"]
+    assert [(item["cost"], item["clicks"]) for item in items] == [(60, 1)] * 5
+
+
+def test_many_at_once_each_get_what_they_asked_for(place: Place) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+
+    def work(_: int) -> None:
+        assert place.send("events", [an_event(offer["id"])] * 2)["accepted"] == 1
+        assert place.send("conversions", [a_callback(place, offer["id"])])["accepted"] == 1
+        for path in JSON, CSV, SINGULAR:
+            assert place.get(path, **MAY).status_code == 200
+        assert place.get(SINGULAR, token=place.rival_token, **MAY).json()["data"]["items"] == []
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(work, range(48)))
+    (row,) = place.report()
+    assert (row["totalClicks"], row["totalConversions"], row["revenue"]) == (48, 48, 48 * 60)
+
+
+def test_staff_sign_in_and_open_the_desk(place: Place) -> None:
+    there = browser(place)
+    assert there.sign_in(make_staff(place), root=STAFF.root).status_code == 303
+    assert there.get(STAFF.home).status_code == 200
+    assert there.get("/admin/api/tables/offer/").status_code == 200

@@ -1,0 +1,117 @@
+"""Whether there is a replica to read from, and that nobody waits for one that does not serve."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from time import monotonic
+
+import pytest
+from pydantic import SecretStr
+
+from database import pool
+from database.pool import Unavailable, connection, has_replica, open_pool, open_replica
+from settings import settings
+from tests.database.replicas import Replica
+from tests.tenants.database import execute
+
+pytestmark = pytest.mark.anyio
+SOON = 5.0
+
+
+@pytest.fixture
+async def pools(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Those of a process that is told of the replica."""
+    told = settings.model_copy(update={"replica_url": SecretStr(replica.url)})
+    monkeypatch.setattr(pool, "settings", told)
+    async with open_pool(), open_replica():
+        await becomes_known(serves=True)
+        yield
+
+
+async def becomes_known(*, serves: bool) -> None:
+    async with asyncio.timeout(SOON):
+        while has_replica() != serves:  # noqa: ASYNC110  # it is asked for, and does not tell
+            await asyncio.sleep(0.01)
+
+
+async def read(sql: str) -> object:
+    async with connection("replica") as db:
+        return await db.fetchval(sql)
+
+
+async def test_there_is_none_where_none_is_set() -> None:
+    async with open_pool(), open_replica():
+        assert not has_replica()
+
+
+@pytest.mark.usefixtures("pools")
+async def test_what_is_read_is_the_replicas(replica: Replica) -> None:
+    execute("CREATE TABLE told AS SELECT 42 AS answer")
+    await asyncio.to_thread(replica.catch_up)
+    assert await read("SELECT pg_is_in_recovery()")
+    assert await read("SELECT answer FROM told") == 42
+    async with connection("replica stream") as db:
+        assert await db.fetchval("SELECT pg_is_in_recovery()")
+    async with connection() as db:
+        assert not await db.fetchval("SELECT pg_is_in_recovery()")
+
+
+@pytest.mark.usefixtures("pools")
+async def test_what_it_has_not_heard_of_yet_cannot_be_read_there(replica: Replica) -> None:
+    replica.pause()
+    try:
+        execute("CREATE TABLE untold AS SELECT 42 AS answer")
+        with pytest.raises(Unavailable):
+            await read("SELECT answer FROM untold")
+        assert has_replica()
+    finally:
+        replica.resume()
+
+
+@pytest.mark.usefixtures("pools")
+async def test_one_that_is_stopped_is_not_asked_until_it_is_started(replica: Replica) -> None:
+    await read("SELECT 1")
+    await asyncio.to_thread(replica.stop)
+    try:
+        await becomes_known(serves=False)
+        with pytest.raises(Unavailable):
+            await read("SELECT 1")
+    finally:
+        await asyncio.to_thread(replica.start)
+    await becomes_known(serves=True)
+    assert await read("SELECT 1") == 1
+
+
+@pytest.mark.usefixtures("pools")
+async def test_one_that_hangs_keeps_nobody_waiting(replica: Replica) -> None:
+    waiting = [asyncio.create_task(read("SELECT pg_sleep(60)")) for _ in range(3)]
+    await asyncio.to_thread(replica.ask, "SELECT 1")
+    replica.hang()
+    try:
+        began = monotonic()
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(each) for each in ended] == [Unavailable] * 3
+        assert monotonic() - began < SOON
+        assert not has_replica()
+    finally:
+        replica.go_on()
+    await becomes_known(serves=True)
+    assert await read("SELECT 1") == 1
+
+
+@pytest.mark.usefixtures("pools")
+async def test_one_that_cancels_a_query_is_left_alone_for_a_moment(replica: Replica) -> None:
+    execute("CREATE TABLE contested AS SELECT 42 AS answer")
+    replica.ask("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+    replica.ask("SELECT pg_reload_conf()")
+    await asyncio.to_thread(replica.catch_up)
+    with pytest.raises(Unavailable):
+        await read_what_is_dropped()
+    assert not has_replica()
+    await becomes_known(serves=True)
+
+
+async def read_what_is_dropped() -> None:
+    async with connection("replica") as db, db.transaction():
+        await db.fetchval("SELECT answer FROM contested")
+        execute("DROP TABLE contested")
+        await db.fetchval("SELECT pg_sleep(60)")

@@ -1,0 +1,82 @@
+"""The places to count in, each of which a test can take away and bring back."""
+
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Protocol
+
+from tests.servers import free_port
+from tests.tenants.database import execute
+from tests.waiting import becomes
+
+
+class Store(Protocol):
+    """`setting` is what chooses it."""
+
+    setting: str
+
+    def stop(self) -> None:
+        """It answers nobody."""
+
+    def start(self) -> None:
+        """It answers again."""
+
+    def close(self) -> None:
+        """It is needed no longer."""
+
+
+class Database:
+    """What goes away is the table, so that all else goes on."""
+
+    def __init__(self, _: Path) -> None:
+        self.setting = "database"
+
+    def stop(self) -> None:
+        execute("ALTER TABLE request_limit RENAME TO request_limit_away")
+
+    def start(self) -> None:
+        execute("ALTER TABLE request_limit_away RENAME TO request_limit")
+
+    def close(self) -> None:
+        pass
+
+
+class Redis:
+    """Debian's redis-server, or a valkey-server."""
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("redis-server") or shutil.which("valkey-server")
+        assert program, "the tests need redis-server"
+        self.port = free_port()
+        self.setting = f"redis://127.0.0.1:{self.port}"
+        self._command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        becomes(lambda: self.ask("PING"), "+PONG", within=10)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    close = stop
+
+    def hang(self) -> None:
+        """Nobody is refused, and nobody gets an answer."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def ask(self, command: str) -> str:
+        """The first line of its answer; nothing where it does not answer."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection, connection.makefile("rw") as file:
+                file.write(f"{command}\r\n")
+                file.flush()
+                return file.readline().strip()
+        except OSError:
+            return ""

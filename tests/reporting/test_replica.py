@@ -1,0 +1,127 @@
+"""Reports are read from the replica, but never an old one, and never where it is down."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from tests.database.replicas import Replica
+from tests.places import CSV, JSON, SINGULAR, SINGULAR_CSV, Place, an_event, an_offer
+from tests.servers import Server, serving
+from tests.waiting import becomes
+
+A_MONTH = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
+CLICKS: dict[str, Callable[[httpx.Response], int]] = {
+    JSON: lambda response: sum(row["totalClicks"] for row in response.json()["data"]),
+    CSV: lambda response: sum(int(line.split(",")[3]) for line in response.text.splitlines()[1:]),
+    SINGULAR: lambda response: sum(item["clicks"] for item in response.json()["data"]["items"]),
+    SINGULAR_CSV: lambda response: sum(int(line.rsplit(",", 1)[1]) for line in response.text.splitlines()[1:]),
+}
+
+
+@pytest.fixture(scope="module")
+def running(
+    http: httpx.Client,  # noqa: ARG001  # whose server has made the platform's tables
+    replica: Replica,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Server]:
+    """A server that knows of the replica, and remembers no answers."""
+    folder: Path = tmp_path_factory.mktemp("running")
+    with serving(
+        folder, GOKART_REPLICA_URL=replica.url, GOKART_ANSWERS_REMEMBERED="0", GOKART_LOG_LEVEL="debug"
+    ) as server:
+        assert becomes(lambda: bool(server.log_lines("the replica serves")), wanted=True, within=10)
+        yield server
+
+
+@pytest.fixture
+def offer(place: Place) -> str:
+    record = an_offer(place)
+    place.send("offers", [record])
+    place.send("events", [an_event(record["id"])])
+    return str(record["id"])
+
+
+@pytest.fixture
+def there(place: Place, running: Server) -> Iterator[Place]:
+    with running.client() as client:
+        yield msgspec.structs.replace(place, http=client)
+
+
+def clicks(place: Place, path: str) -> int:
+    response = place.get(path, **A_MONTH)
+    assert response.status_code == 200, response.text
+    return CLICKS[path](response)
+
+
+def times_read(running: Server, place: Place) -> int:
+    """How many reports of this tenant came from the replica."""
+    lines = running.log_lines("read from the replica")
+    return sum(line["tenant"] == place.tenant.slug for line in lines)
+
+
+@pytest.mark.parametrize("path", CLICKS)
+@pytest.mark.usefixtures("offer")
+def test_a_report_is_read_from_it(there: Place, running: Server, replica: Replica, path: str) -> None:
+    replica.catch_up()
+    assert clicks(there, path) == 1
+    assert times_read(running, there) == 1
+
+
+@pytest.mark.parametrize("path", CLICKS)
+def test_one_that_lags_is_not_believed(there: Place, running: Server, replica: Replica, offer: str, path: str) -> None:
+    replica.catch_up()
+    replica.pause()
+    try:
+        there.send("events", [an_event(offer)])
+        assert clicks(there, path) == 2
+        there.send("partners", [{"id": str(there.tenant.id), "name": "Renamed"}])
+        if path in {JSON, CSV}:
+            assert "Renamed" in there.get(path, **A_MONTH).text
+        assert times_read(running, there) == 0
+    finally:
+        replica.resume()
+    replica.catch_up()
+    assert clicks(there, path) == 2
+    assert times_read(running, there) == 1
+
+
+@pytest.mark.usefixtures("offer")
+def test_one_that_lags_behind_others_only_is_believed(
+    there: Place, other_place: Place, running: Server, replica: Replica
+) -> None:
+    replica.catch_up()
+    replica.pause()
+    try:
+        record = an_offer(other_place)
+        other_place.send("offers", [record])
+        other_place.send("events", [an_event(record["id"])])
+        assert clicks(there, JSON) == 1
+        assert times_read(running, there) == 1
+    finally:
+        replica.resume()
+
+
+@pytest.mark.parametrize("path", CLICKS)
+def test_where_it_is_down_the_primary_is_read(there: Place, replica: Replica, offer: str, path: str) -> None:
+    replica.stop()
+    try:
+        for count in range(2, 5):
+            there.send("events", [an_event(offer)])
+            assert clicks(there, path) == count
+    finally:
+        replica.start()
+
+
+@pytest.mark.usefixtures("offer")
+def test_where_it_freezes_nobody_waits_for_long(there: Place, replica: Replica) -> None:
+    replica.hang()
+    try:
+        for path in CLICKS:
+            response = there.get(path, **A_MONTH)
+            assert response.status_code == 200
+            assert response.elapsed.total_seconds() < 3
+    finally:
+        replica.go_on()

@@ -1,0 +1,115 @@
+"""Tenants on the nodes of a Citus cluster, and the same commands and pages where there is no Citus."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tenants.nodes import NO_CITUS
+from tests.places import Place, an_event, an_offer
+from tests.platform_admin.cast import seen, signed_in
+from tests.tenants.command import complaint, gokart
+from tests.tenants.database import execute
+
+pytestmark = pytest.mark.usefixtures("platform")
+
+NODES = "SELECT nodename || ':' || nodeport AS node FROM pg_dist_node WHERE shouldhaveshards AND noderole = 'primary'"
+
+
+def server_has_citus() -> bool:
+    return bool(execute("SELECT FROM pg_extension WHERE extname = 'citus'"))
+
+
+@pytest.fixture
+def one_server() -> None:
+    if server_has_citus():
+        pytest.skip("the tests' database has Citus")
+
+
+@pytest.fixture
+def cluster() -> list[str]:
+    """The names of the nodes that take tenants."""
+    if not server_has_citus():
+        pytest.skip("the tests' database has no Citus: docs/citus.md says how the tests get one that has")
+    return [row["node"] for row in execute(f"{NODES} ORDER BY groupid")]
+
+
+def node_of(place: Place) -> str:
+    """As the command line tells it."""
+    (line,) = [
+        line for line in gokart("tenants", "list").stdout.splitlines() if line.startswith(f"{place.tenant.slug} ")
+    ]
+    return line.split()[-1]
+
+
+# One server
+
+
+@pytest.mark.usefixtures("one_server")
+def test_without_citus_there_are_no_nodes_and_it_is_said() -> None:
+    assert complaint("nodes") == f"Error: {NO_CITUS}"
+
+
+@pytest.mark.usefixtures("one_server")
+def test_without_citus_nothing_can_be_moved(place: Place) -> None:
+    assert complaint("tenants", "move", place.tenant.slug, "worker-1") == f"Error: {NO_CITUS}"
+
+
+def test_who_is_unknown_is_not_moved() -> None:
+    assert complaint("tenants", "move", "nobody", "worker-1") == "Error: There is no tenant 'nobody'."
+
+
+@pytest.mark.usefixtures("one_server")
+def test_without_citus_no_list_has_an_empty_column_for_it(place: Place) -> None:
+    heading, *_ = gokart("tenants", "list").stdout.splitlines()
+    assert heading.split() == ["tenant", "name", "status", "created", "schema", "version"]
+    browser = signed_in(place, "viewer")
+    assert "Schema On disk" in seen(browser.get("/", params={"text": place.tenant.slug}))
+    assert "Node" not in seen(browser.get(f"/tenants/{place.tenant.slug}"))
+
+
+# A cluster
+
+
+def test_a_new_tenant_is_on_a_node_and_counts_there(cluster: list[str], place: Place) -> None:
+    assert node_of(place) in cluster
+    (distributed,) = execute(
+        "SELECT count(*) AS tables FROM pg_class WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p')"
+        " AND NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = pg_class.oid)",
+        place.tenant.schema,
+    )
+    assert distributed["tables"] == 0
+    rows = [line.split() for line in gokart("nodes").stdout.splitlines()[1:]]
+    assert sum(int(row[-3].replace(",", "")) for row in rows) >= 1
+
+
+@pytest.mark.usefixtures("cluster")
+def test_where_a_tenant_is_shows_in_the_platform_admin(place: Place) -> None:
+    browser = signed_in(place, "viewer")
+    assert node_of(place) in seen(browser.get("/", params={"text": place.tenant.slug}))
+    assert f"Node {node_of(place)}" in seen(browser.get(f"/tenants/{place.tenant.slug}"))
+
+
+def test_a_tenant_is_moved_while_it_is_read_and_sent_data(cluster: list[str], place: Place) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    place.send("events", [an_event(offer["id"])])
+    here = node_of(place)
+    target = next(node for node in cluster if node != here)
+    with ThreadPoolExecutor(1) as beside:
+        moving = beside.submit(gokart, "tenants", "move", place.tenant.slug, target)
+        sent = 1
+        while not moving.done():
+            assert place.send("events", [an_event(offer["id"])])["accepted"] == 1
+            sent += 1
+            (row,) = place.report()
+            assert row["totalClicks"] == sent
+    assert moving.result().stdout == f"Moved {place.tenant.slug} to {target}.\n"
+    assert node_of(place) == target
+    assert place.report()[0]["totalClicks"] == sent
+
+
+@pytest.mark.usefixtures("cluster")
+def test_who_is_there_already_stays(place: Place) -> None:
+    here = node_of(place)
+    assert gokart("tenants", "move", place.tenant.slug, here).stdout == f"{place.tenant.slug} is on {here} already.\n"
+    assert "There is no such node" in complaint("tenants", "move", place.tenant.slug, "nowhere:1")

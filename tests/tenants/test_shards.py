@@ -1,0 +1,175 @@
+"""What a Citus cluster asks of the schema: its tables are called otherwise on the nodes, their triggers run there, and
+what they NOTIFY nobody hears. Shown on one server, with tables that are called as a node would call them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+import database
+from database.actors import Actor, acting_as
+from database.pool import transaction
+from tenants.changes import CHANNEL
+from tenants.migrations import statements_of
+from tenants.nodes import detached
+from tests.admin.calls import an_admin, change
+from tests.auth.cast import id_of
+from tests.people import audit, staff_browser
+from tests.places import MAY, SINGULAR, Place, an_event, an_offer
+from tests.running import run
+from tests.tenants.command import gokart
+from tests.tenants.database import execute
+from tests.waiting import becomes
+
+
+def as_on_a_node(place: Place, *tables: str) -> None:
+    for table in tables:
+        execute(f"ALTER TABLE {{s}}.{table} RENAME TO {table}_102008", schema=place.tenant.schema)
+
+
+def without_triggers(place: Place) -> None:
+    """As on a cluster: what they would tell is not heard."""
+    for table in ("api_token", "advertiser"):
+        execute(f"DROP TRIGGER changed ON {{s}}.{table}", schema=place.tenant.schema)
+
+
+def test_the_audit_log_calls_a_table_by_its_name(place: Place) -> None:
+    as_on_a_node(place, "advertiser")
+    execute("UPDATE {s}.advertiser_102008 SET name = 'Renamed' WHERE name = 'Owner'", schema=place.tenant.schema)
+    last = audit(place)[-1]
+    assert (last["subject"], last["action"], last["label"]) == ("advertiser", "changed", "Renamed")
+
+
+def test_a_node_notifies_nobody(place: Place) -> None:
+    """Where two nodes commit one transaction, PostgreSQL refuses what has notified."""
+    heard: list[object] = []
+    as_on_a_node(place, "api_token")
+
+    async def listen() -> None:
+        connection = await asyncpg.connect(database.url())
+        try:
+            await connection.add_listener(CHANNEL, lambda *message: heard.append(message[-1]))
+            await connection.execute(f"UPDATE {place.tenant.schema}.api_token_102008 SET revoked_at = now()")
+            await connection.execute(f"UPDATE {place.tenant.schema}.advertiser SET status = 'paused'")
+            await connection.execute("SELECT 1")  # what there is to hear comes before its answer
+        finally:
+            await connection.close()
+
+    asyncio.run(listen())
+    assert heard.count(place.tenant.schema) == 1
+
+
+def revoked(place: Place) -> None:
+    assert gokart("tokens", "revoke", place.tenant.slug, str(id_of(place, place.owner_token))).exit_code == 0
+
+
+def rotated_with_no_grace(place: Place) -> None:
+    token = str(id_of(place, place.owner_token))
+    assert gokart("tokens", "rotate", place.tenant.slug, token, "--grace-days", "0").exit_code == 0
+
+
+def paused(place: Place) -> None:
+    assert gokart("advertisers", "set", place.tenant.slug, str(place.owner), "--paused").exit_code == 0
+
+
+def paused_at_the_desk(place: Place) -> None:
+    assert change(an_admin(place), "advertiser", place.owner, status="paused").status_code == 200
+
+
+def key_for_elsewhere_at_the_desk(place: Place) -> None:
+    key = id_of(place, place.owner_token)
+    answer = change(an_admin(place), "api_token", key, networks=["192.0.2.0/24"])
+    assert answer.status_code == 200, answer.text
+
+
+def singular_off_at_the_desk(place: Place) -> None:
+    answer = staff_browser(place, "manager").post(f"/staff/singular/{place.owner}", data={"singular": "off"})
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("change_it", "status"),
+    [
+        (revoked, 401),
+        (rotated_with_no_grace, 401),
+        (paused, 403),
+        (paused_at_the_desk, 403),
+        (key_for_elsewhere_at_the_desk, 403),
+        (singular_off_at_the_desk, 403),
+    ],
+)
+def test_every_worker_hears_of_a_change_though_no_trigger_tells(
+    place: Place, change_it: Callable[[Place], None], status: int
+) -> None:
+    without_triggers(place)
+    assert place.get(SINGULAR, **MAY).status_code == 200
+    assert place.get(SINGULAR, **MAY).status_code == 200
+    change_it(place)
+    assert becomes(lambda: place.get(SINGULAR, **MAY).status_code, status)
+
+
+@pytest.mark.parametrize("name", ["staff:o'brien@example.com", "staff:back\\slash'@example.com", "staff:x'; SELECT 1"])
+def test_whoever_acts_is_noted_as_they_are_called(place: Place, name: str) -> None:
+    async def work() -> None:
+        with acting_as(Actor(name)):
+            async with transaction() as db:
+                await db.execute(f"UPDATE {place.tenant.schema}.advertiser SET name = 'Renamed' WHERE name = 'Owner'")
+
+    run(work)
+    assert audit(place)[-1]["actor"] == name
+
+
+DEFINITIONS = """
+SELECT conrelid::regclass::text AS of, conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
+    WHERE connamespace = $1::text::regnamespace
+UNION ALL
+SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid)
+    FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+    WHERE relnamespace = $1::text::regnamespace AND NOT tgisinternal
+ORDER BY 1, 2
+"""
+LEFT = (
+    "SELECT count(*) FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = $1::text::regnamespace"
+)
+
+
+def test_a_schema_has_no_keys_and_triggers_while_it_goes_to_a_node_and_all_of_them_there(place: Place) -> None:
+    """Foreign keys are triggers too."""
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    place.send("events", [an_event(offer["id"])])
+    schema = place.tenant.schema
+    before = execute(DEFINITIONS, schema)
+
+    async def work() -> int:
+        async with transaction() as db, detached(db, schema):
+            left: int = await db.fetchval(LEFT, schema)
+        return left
+
+    assert run(work) == 0
+    assert execute(DEFINITIONS, schema) == before
+    assert len([row for row in before if "TRIGGER" in row["definition"]]) > 10
+
+
+@pytest.mark.usefixtures("platform")
+def test_a_migration_can_be_run_statement_by_statement() -> None:
+    name = f"public.probe_{uuid4().hex[:8]}"
+    script = f"""
+        -- A comment; with a semicolon, and somebody's quote.
+        CREATE TABLE {name} (word text DEFAULT 'a;b''c' CHECK (word <> '--;')); -- after it
+        CREATE FUNCTION {name}_said() RETURNS text LANGUAGE plpgsql AS $$
+        BEGIN
+            RETURN 'one; two'; -- nobody's
+        END $$;
+        INSERT INTO {name} VALUES ({name}_said() || '-' || 1 - 2);
+        INSERT INTO {name} DEFAULT VALUES"""
+    statements = statements_of(script)
+    assert len(statements) == 4
+    for statement in statements:
+        execute(statement)
+    assert [row["word"] for row in execute(f"SELECT word FROM {name}")] == ["one; two--1", "a;b'c"]
+    execute(f"DROP TABLE {name}")
+    execute(f"DROP FUNCTION {name}_said")

@@ -1,0 +1,96 @@
+"""A database of a test's own with some tenants, where tasks find nobody else's; and servers on it."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import msgspec
+import psutil
+
+from tests.postgres import PREFIX
+from tests.servers import Server, run_cli, serving
+from tests.waiting import becomes
+
+URLS = ("GOKART_DATABASE_URL", "GOKART_LISTEN_URL")
+TENANTS = ["ash", "birch", "cedar"]
+PATIENCE = 20.0
+A_DAY = "86400"
+
+
+class Platform(msgspec.Struct):
+    environment: dict[str, str]
+
+    @property
+    def direct_url(self) -> str:
+        """Past PgBouncer."""
+        return self.environment.get("GOKART_LISTEN_URL") or self.environment["GOKART_DATABASE_URL"]
+
+    def execute(self, sql: str, *args: Any) -> list[dict[str, Any]]:
+        async def work() -> list[dict[str, Any]]:
+            connection = await asyncpg.connect(self.direct_url)
+            try:
+                return [dict(row) for row in await connection.fetch(sql, *args)]
+            finally:
+                await connection.close()
+
+        return asyncio.run(work())
+
+    def serving(
+        self, folder: Path, *, workers: int = 1, every: str = A_DAY, **settings: str
+    ) -> AbstractContextManager[Server]:
+        settings = {"GOKART_TASKS_EVERY": every, **self.environment, **settings}
+        return serving(folder, workers=workers, **settings)
+
+    def command(self, *arguments: str) -> str:
+        return run_cli(*arguments, **self.environment)
+
+    def runs(self, *, ended: bool = True) -> dict[str, int]:
+        """How often each task has been begun, of those that nobody is at (or any)."""
+        rows = self.execute("SELECT name, runs FROM task WHERE $1 <= (run IS NULL)::int", int(ended))
+        return {row["name"]: row["runs"] for row in rows}
+
+    def wait_for(self, runs: dict[str, int]) -> None:
+        becomes(lambda: {name: count for name, count in self.runs().items() if name in runs}, runs, within=PATIENCE)
+
+    @contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Nobody can read it within the block."""
+        loop = asyncio.new_event_loop()
+        connection = loop.run_until_complete(asyncpg.connect(self.direct_url))
+        try:
+            loop.run_until_complete(connection.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+            yield
+        finally:
+            loop.run_until_complete(connection.close())
+            loop.close()
+
+
+@contextmanager
+def a_platform() -> Iterator[Platform]:
+    """Removed at the end."""
+    name = f"{PREFIX}{os.getpid()}_{token_hex(4)}"
+    here = {name: os.environ[name] for name in (*URLS, "GOKART_PGBOUNCER") if name in os.environ}
+    outside = Platform(here)
+    urls = {each: urlsplit(here[each])._replace(path=f"/{name}").geturl() for each in URLS if each in here}
+    environment = here | urls
+    outside.execute(f"CREATE DATABASE {name}")
+    try:
+        platform = Platform(environment)
+        for tenant in TENANTS:
+            platform.command("tenants", "create", tenant, "--name", tenant.title())
+        yield platform
+    finally:
+        outside.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def kill(server: Server) -> None:
+    """As when the machine goes: nothing can be tidied up."""
+    process = psutil.Process(server.process)
+    for each in [*process.children(recursive=True), process]:
+        each.kill()
