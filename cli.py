@@ -1,6 +1,7 @@
 """The command line. `gokart COMMAND --help` tells each command's options."""
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -11,6 +12,11 @@ from typing import Any, NoReturn
 import click
 
 from errors import GokartError
+
+if __name__ in {"__main__", "__mp_main__"}:  # this process, or one of its workers
+    # What is imported stays. Looking for garbage among it again and again would be a third of the time that starting
+    # takes; `main` and `terminal.run` turn that on when all is there.
+    gc.disable()
 
 
 class Commands(click.Group):

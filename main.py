@@ -1,5 +1,6 @@
 """The app: routes, what goes around them, and what runs beside them. Nothing else."""
 
+import gc
 from typing import cast
 
 from litestar import Litestar, Router, route
@@ -83,3 +84,6 @@ def pages(*routers: Router) -> ASGIApp:
 api_app = cast("ASGIApp", api)  # Litestar's types of ASGI are its own
 by_host = {"api": api_app, "app": pages(PORTAL, DESK), "admin": pages(PLATFORM_ADMIN)}
 app = Requests(Proxies(CompressMiddleware(ProblemPages(ByHost(by_host, any_host=api_app)))))
+
+gc.freeze()  # all of this stays until the process ends: the collector need not look at it again
+gc.enable()

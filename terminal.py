@@ -1,6 +1,7 @@
 """What the commands of the command line share."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from getpass import getuser
 from typing import TypeVar
@@ -32,6 +33,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
             async with open_pool():
                 return await work()
 
+    gc.enable()
     try:
         return asyncio.run(whole())
     except OUTDATED as error:

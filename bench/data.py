@@ -39,7 +39,7 @@ INSERT INTO {s}.partner (id, name) SELECT md5('p' || n)::uuid, 'Publisher ' || n
 """
 PAIRS = """
 SELECT setseed(0.42);
-CREATE TEMPORARY TABLE pair AS
+CREATE TEMPORARY TABLE pair ON COMMIT DROP AS
 SELECT o.key AS offer, p.key AS partner
 FROM {s}.offer o, LATERAL (SELECT key FROM {s}.partner ORDER BY md5(o.id::text || id::text) LIMIT 20) p
 WHERE o.key % {of} = {part}
@@ -191,7 +191,7 @@ async def fill(shape: Shape) -> Tenant:
 
 async def fill_part(schema: str, shape: Shape, days: int, part: int) -> None:
     """The days of one part of the pairs, in the order of time."""
-    async with connection() as db:
+    async with connection() as db, db.transaction():
         await db.execute(PAIRS.format(s=schema, of=FILLERS, part=part))
         for day in (shape.first_day + timedelta(n) for n in range(days)):
             if day in shape.cut:
@@ -202,4 +202,3 @@ async def fill_part(schema: str, shape: Shape, days: int, part: int) -> None:
                 await db.execute(DAY_OF_QUARTERS.format(s=schema), day, timeout=60)
             else:
                 await db.execute(DAY.format(s=schema), day, timeout=60)
-        await db.execute("DROP TABLE pair")

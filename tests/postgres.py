@@ -26,7 +26,7 @@ class Databases:
         outside = os.environ.get("GOKART_DATABASE_URL")
         if outside is None:
             os.environ[EMBEDDED] = "yes"
-            server = Server(directory, fsync="off", full_page_writes="off", synchronous_commit="off")
+            server = Server(directory, fsync="off", full_page_writes="off", synchronous_commit="off", autovacuum="off")
             outside = server.start()
             atexit.register(server.stop)
         self.embedded = EMBEDDED in os.environ

@@ -88,6 +88,12 @@ def let_in(place: Place, token: str) -> httpx.Response:
     return response
 
 
+def waiting(place: Place) -> int:
+    """So many reports of the tenant wait for a lock."""
+    sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '.offer%'"
+    return len(execute(sql, place.tenant.schema))
+
+
 def times_away(server: Server) -> int:
     """So often the store was away for the server, which has it back now."""
     away = len(server.log_lines("counts limits for itself"))
@@ -130,6 +136,7 @@ def test_requests_at_a_time_over_both(there: list[Place]) -> None:
     with ThreadPoolExecutor(5) as threads:
         with locked(f"{there[0].tenant.schema}.offer"):
             under_way = [threads.submit(let_in, there[n % 2], token) for n in range(5)]
+            becomes(partial(waiting, there[0]), 5, within=10)
             for each in there:
                 becomes(partial(passes, each, token), wanted=False)
                 refused = each.get(token=token, **WRONG)
