@@ -51,9 +51,11 @@ class PooledConnection(asyncpg.Connection):
 
 def connect_options(url: str) -> dict[str, Any]:
     """Of asyncpg.connect. PgBouncer may give each transaction another backend, so that none knows a statement by name;
-    without names asyncpg parses, binds and executes in one go.
+    without names asyncpg parses, binds and executes in one go. Dates become text as ISO 8601, whatever the server's
+    own settings say: reports are made of that.
     """
-    return {"dsn": url, "statement_cache_size": 0} if settings.pgbouncer else {"dsn": url}
+    options = {"dsn": url, "server_settings": {"DateStyle": "ISO"}}
+    return {**options, "statement_cache_size": 0} if settings.pgbouncer else options
 
 
 class Pool:

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from piccolo.table import Table, TableMeta
 
-from database import nearby
+from database.nearby import near
 
 SLUG = re.compile(r"[a-z](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
@@ -74,11 +74,11 @@ def bound_tenant() -> Tenant | None:
 
 @contextmanager
 def bound_to(tenant: Tenant) -> Iterator[None]:
-    token, owner = _current.set(tenant), nearby.owner.set(tenant.slug)
+    token = _current.set(tenant)
     try:
-        yield
+        with near(tenant.slug):
+            yield
     finally:
-        nearby.owner.reset(owner)
         _current.reset(token)
 
 

@@ -13,6 +13,7 @@ from asyncpg import DeadlockDetectedError, DuplicateSchemaError, UniqueViolation
 from piccolo.columns import Column
 
 from database.embedded import binary
+from database.nearby import near
 from database.pool import transaction
 from database.urls import for_command_line
 from errors import GokartError
@@ -38,23 +39,29 @@ async def create(slug: str, name: str, fill: Callable[[Tenant], Awaitable[None]]
     name = checked_name(name)
     tenant = Tenant(uuid4(), slug, name, suspended=False, created_at=datetime.now(UTC))
     try:
-        async with transaction() as db:
-            await TenantRow.insert(
-                TenantRow(id=tenant.id, slug=slug, schema=schema, name=name, created_at=tenant.created_at)
-            )
-            await db.execute("SET LOCAL citus.enable_schema_based_sharding TO off")  # Citus gets it whole, below
-            await db.execute(f"CREATE SCHEMA {schema}")
-            await run_pending(tenant)
-            await db.execute(f"INSERT INTO {schema}.partner (id, name) VALUES ($1, $2)", tenant.id, name)
-            if fill:
-                await fill(tenant)
-            if await has_citus(db):
-                await distribute(db, schema)
+        with near(slug):
+            await make(tenant, fill)
     except UniqueViolationError as error:
         raise GokartError(f"There is a tenant {slug!r} already.") from error
     except DuplicateSchemaError as error:
         raise GokartError(f"The database has a schema {schema} already, of no tenant.") from error
     return tenant
+
+
+async def make(tenant: Tenant, fill: Callable[[Tenant], Awaitable[None]] | None) -> None:
+    schema = tenant.schema
+    async with transaction() as db:
+        await TenantRow.insert(
+            TenantRow(id=tenant.id, slug=tenant.slug, schema=schema, name=tenant.name, created_at=tenant.created_at)
+        )
+        await db.execute("SET LOCAL citus.enable_schema_based_sharding TO off")  # Citus gets it whole, below
+        await db.execute(f"CREATE SCHEMA {schema}")
+        await run_pending(tenant)
+        await db.execute(f"INSERT INTO {schema}.partner (id, name) VALUES ($1, $2)", tenant.id, tenant.name)
+        if fill:
+            await fill(tenant)
+        if await has_citus(db):
+            await distribute(db, schema)
 
 
 def checked_name(name: str) -> str:

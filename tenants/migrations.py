@@ -18,6 +18,7 @@ from piccolo.apps.migrations.commands.forwards import run_forwards
 from piccolo.conf.apps import MigrationModule
 from piccolo.engine.postgres import PostgresTransaction
 
+from database.nearby import near
 from database.pool import transaction
 from database.urls import listen_url
 from errors import GokartError
@@ -70,11 +71,12 @@ async def migrate_tenants(slugs: list[str]) -> AsyncIterator[Outcome]:
 
 async def migrate_tenant(slug: str) -> int:
     """Runs what this tenant has not seen, all or nothing. Returns how many migrations that were."""
-    async with transaction():
-        rows = await TenantRow.raw(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = {{}} FOR UPDATE", slug)
-        if not rows:
-            raise GokartError(f"There is no tenant {slug!r}.")
-        return await run_pending(tenant_of(rows[0]))
+    with near(slug):
+        async with transaction():
+            rows = await TenantRow.raw(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = {{}} FOR UPDATE", slug)
+            if not rows:
+                raise GokartError(f"There is no tenant {slug!r}.")
+            return await run_pending(tenant_of(rows[0]))
 
 
 async def run_pending(tenant: Tenant) -> int:

@@ -321,7 +321,7 @@ def held(place: Place) -> list[asyncpg.Record]:
         SELECT pid FROM pg_stat_activity
         WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1 AND query NOT LIKE '%LIMIT 2001%'
     """
-    return database(sql, f"%{place.tenant.schema}%ORDER BY f.day%")
+    return database(sql, f"%AS place%{place.tenant.schema}.by_day%")
 
 
 def request_of(place: Place, path: str) -> bytes:
