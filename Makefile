@@ -25,7 +25,7 @@ serve: env ## Serve what is there
 	@./gokart serve
 
 test: curl pgbouncer redis browser lint env ## Lint, check types, run all tests, with a real PostgreSQL and browser; THROUGH=pgbouncer puts that between
-	THROUGH=$(THROUGH) $(BIN)/python -m pytest -n 2
+	THROUGH=$(THROUGH) $(BIN)/python -m pytest -n 3
 
 screenshots: browser env .venv/development ## Take pictures of the pages into docs/screenshots
 	$(BIN)/python -m tests.browser.screenshots

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     database_pool: int = Field(10, ge=1, le=500, description="Connections of each server process.")
     database_wait: Seconds = Field(5, description="Longest wait for a free connection before 503.")
     connection_tenants: int = Field(
-        1_000, ge=1, description="A connection that has met this many tenants is closed before it meets another."
+        700, ge=1, description="A connection that has met this many tenants is closed before it meets another."
     )
 
     report_timeout: Seconds = Field(30, description="A report's query that takes longer is cancelled: 503.")
