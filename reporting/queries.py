@@ -141,7 +141,7 @@ SINGULAR = (
 
 
 def cost_report(schema: str, advertiser: UUID, filter_: Filter) -> Rows:
-    """A row for each (offer, publisher) with a figure that is not zerf."""
+    """A row for each (offer, publisher) with a figure that is not zero."""
     args = Arguments(advertiser, filter_.offer)
     return Rows(
         schema,
