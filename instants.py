@@ -1,7 +1,7 @@
 """Reading date-times as the field's systems send them: ISO 8601, any offset, up to seven decimals (.NET's ticks)."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHAPE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
@@ -33,3 +33,8 @@ def ticks(text: str, instant: datetime) -> int:
 def quarter_of(instant: datetime) -> datetime:
     """The start of the quarter of an hour that contains it; both UTC."""
     return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
+
+
+def midnight(day: date) -> datetime:
+    """The start of a UTC day."""
+    return datetime.combine(day, time(), UTC)

@@ -4,13 +4,13 @@
 
 import asyncio
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from database.pool import Connection, connection
 from errors import GokartError
 from ingest.calls import taking
-from instants import EPOCH
+from instants import EPOCH, midnight
 from settings import settings
 from tenants.changes import TRUSTED_FOR
 from tenants.current import Tenant
@@ -115,7 +115,3 @@ def month_of(table: str) -> date:
 
 def next_month(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

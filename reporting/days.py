@@ -1,12 +1,13 @@
 """Figures by UTC day, and whether a day's are final, as far as anybody can know."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 
 from database.pool import Connection
+from instants import midnight
 from reporting.filters import Filter
 from reporting.queries import by_day
 
@@ -28,7 +29,7 @@ class Day(msgspec.Struct, frozen=True):
 
     @property
     def over_at(self) -> datetime:
-        return datetime.combine(self.day, time(), UTC) + A_DAY
+        return midnight(self.day) + A_DAY
 
     @property
     def restated(self) -> bool:

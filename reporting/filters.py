@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from instants import iso, parse_instant, quarter_of
+from instants import iso, midnight, parse_instant, quarter_of
 from web.clients import has_body, read_body
 from web.problems import FieldError, Problem, invalid
 from web.requests import Call, header
@@ -159,7 +159,7 @@ def read_to(text: str) -> tuple[datetime, datetime]:
 def read_instant(text: str) -> datetime:
     try:
         if DATE.fullmatch(text):
-            instant = datetime.combine(date.fromisoformat(text), time(), UTC)
+            instant = midnight(date.fromisoformat(text))
         else:
             instant = parse_instant(LOST_PLUS.sub(r"+\1", text))  # a + that was not written as %2B in the URL
     except ValueError as error:

@@ -1,13 +1,14 @@
 """Which days a page shows: a named period or two dates, and maybe one offer. Whole UTC days, both ends inclusive."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
 
+from instants import midnight
 from reporting.filters import DATE, DAY, Filter, Range, collect, make_filter, query_pairs
 from web.problems import FieldError, invalid
 from web.requests import Call
@@ -53,8 +54,8 @@ class Period(msgspec.Struct, frozen=True):
 
     @property
     def filter(self) -> Filter:
-        start = datetime.combine(self.first, time(), UTC)
-        return Filter(Range(start, datetime.combine(self.last, time(), UTC) + DAY), self.offer)
+        start = midnight(self.first)
+        return Filter(Range(start, midnight(self.last) + DAY), self.offer)
 
     @property
     def query(self) -> str:

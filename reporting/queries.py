@@ -17,6 +17,7 @@ UNITS = "trim_scale({} * 0.000001)"
 AMOUNT = UNITS.format("sum(cost)")
 
 # One number, which sorts faster than a day and the offer's id.
+WITH_PLACE = "*, row_number() OVER (ORDER BY id) AS place"
 BY_DAY_AND_OFFER = "(f.day - date '2000-01-01') * 4294967296 + f.place, p.id"
 
 SUM = {
@@ -83,16 +84,15 @@ class Rows(msgspec.Struct, frozen=True):
     def table(self) -> Query:
         """A row for each, its columns as the wire has them, so that CSV is the query's own output."""
         columns = ", ".join(f'{column.value} AS "{column.name}"' for column in self.columns)
-        return Query(
-            f"WITH {self.mine} SELECT {columns} FROM {self.joined('OFFSET 0')} ORDER BY {self.order}", self.args
-        )
+        return self.select(columns)
 
     def items(self) -> Query:
         """A row for each: its JSON."""
-        return Query(
-            f"WITH {self.mine} SELECT {self.json} FROM {self.joined('OFFSET 0')} ORDER BY {self.order}",
-            self.args,
-        )
+        return self.select(self.json)
+
+    def select(self, columns: str) -> Query:
+        rows = f"SELECT {columns} FROM {self.joined('OFFSET 0')} ORDER BY {self.order}"
+        return Query(f"WITH {self.mine} {rows}", self.args)
 
     def at_once(self, most: int) -> str:
         """One row: how many there are, and the inside of a JSON array of them in UTF-8. Where there are more than
@@ -158,7 +158,7 @@ def singular(schema: str, advertiser: UUID, filter_: Filter) -> Rows:
     args = Arguments(advertiser, None)
     tiles = tile(filter_.range, "by_day")
     rows = figures(schema, tiles, args, ("cost", "clicks"), day=True)
-    return Rows(schema, SINGULAR, mine(schema), rows, BY_DAY_AND_OFFER, tuple(args))
+    return Rows(schema, SINGULAR, mine(schema, WITH_PLACE), rows, BY_DAY_AND_OFFER, tuple(args))
 
 
 def with_validators(rows: Rows, filter_: Filter, most: int) -> Query:
@@ -291,11 +291,10 @@ class Arguments(list[object]):
         return f"${len(self)}"
 
 
-def mine(schema: str) -> str:
-    """The offers to report on, with their place in the order of their ids."""
+def mine(schema: str, columns: str = "*") -> str:
+    """The offers to report on."""
     return f"""mine AS MATERIALIZED (
-            SELECT *, row_number() OVER (ORDER BY id) AS place
-            FROM {schema}.offer WHERE advertiser = $1 AND ($2::uuid IS NULL OR id = $2)
+            SELECT {columns} FROM {schema}.offer WHERE advertiser = $1 AND ($2::uuid IS NULL OR id = $2)
         )"""
 
 

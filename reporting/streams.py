@@ -9,7 +9,7 @@ advertiser its share of that, so that one who reads slowly keeps nobody else fro
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime, time
+from datetime import datetime
 from math import ceil
 from typing import Any
 
@@ -17,6 +17,7 @@ import anyio
 import msgspec
 
 from database.pool import Connection, Share, Unavailable
+from instants import midnight
 from reporting.filters import DAY, Range
 from reporting.freshness import Freshness
 from reporting.queries import first_day
@@ -114,7 +115,7 @@ async def next_part(db: Connection, asked: Asked, last: Range, rows: int) -> Ran
     if day is None:
         return None
     # Where there was something, but nothing that the report shows (views only), it goes on with larger parts.
-    return part_from(asked, datetime.combine(day, time(), UTC), min(4 * days, MOST_DAYS) if day == start.date() else 1)
+    return part_from(asked, midnight(day), min(4 * days, MOST_DAYS) if day == start.date() else 1)
 
 
 def part_from(asked: Asked, start: datetime, days: int) -> Range | None:

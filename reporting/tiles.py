@@ -1,11 +1,12 @@
 """Tiling a range with few buckets: whole months, whole days and quarters of an hour, added or taken away."""
 
-from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Literal
 
 import msgspec
 
+from instants import midnight
 from reporting.filters import DAY, QUARTER, Range
 
 Unit = Literal["by_month", "by_day", "by_quarter"]
@@ -81,7 +82,7 @@ def nearest(instant: datetime, unit: Unit) -> datetime:
 
 
 def floor_day(instant: datetime) -> datetime:
-    return datetime.combine(instant.date(), time(), UTC)
+    return midnight(instant.date())
 
 
 def ceil_day(instant: datetime) -> datetime:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from database.pool import connection
-from ingest.partitions import midnight
+from instants import midnight
 from settings import settings
 from tenants.current import Tenant
 from upkeep.chunks import delete_in_chunks
