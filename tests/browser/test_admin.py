@@ -218,6 +218,8 @@ def test_a_session_that_ends_in_mid_work_is_taken_up_again(a_browser: Watched, p
     admin = Admin(a_browser, place, server)
     admin.go("advertiser", place.owner)
     admin.shows("Edit advertiser")
+    expect(admin.field("currency")).to_have_value("USD")
+    admin.page.wait_for_load_state("networkidle")  # what the form asks for has all come
     execute("UPDATE {s}.session SET expires_at = now()", schema=place.tenant.schema)
     admin.field("currency").fill("GBP")
     admin.button("save").click()
