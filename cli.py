@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from errors import GokartError
+from core.errors import GokartError
 
 if __name__ in {"__main__", "__mp_main__"}:  # this process, or one of its workers
     # What is imported stays. Looking for garbage among it again and again would be a third of the time that starting
@@ -105,7 +105,7 @@ def run_server(host: str, port: int, workers: int) -> None:
     from settings import settings
 
     check_free(host, port)
-    import_module("pages.assets")  # says what is missing once, and not from each worker for ever
+    import_module("web.pages.assets")  # says what is missing once, and not from each worker for ever
     url = database.url()
     if settings.database_url is None:
         os.environ["GOKART_DATABASE_URL"] = url  # worker processes use the server that this one started
@@ -148,12 +148,12 @@ main.add_elsewhere("tenants", "tenants.cli:tenants", "Create, list, rename, susp
 main.add_elsewhere("nodes", "tenants.cli:nodes_", "List the nodes of a Citus cluster and what is on them.")
 main.add_elsewhere("migrate", "tenants.cli:migrate", "Bring the platform and every tenant to the latest schema.")
 main.add_elsewhere("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")
-main.add_elsewhere("tokens", "auth.cli:tokens", "Create, list, rotate, revoke API tokens.")
-main.add_elsewhere("staff", "accounts.cli:staff", "Invite, list, change the staff of a tenant or of the platform.")
-main.add_elsewhere("logins", "accounts.cli:logins", "Invite and list the people of advertisers.")
+main.add_elsewhere("tokens", "auth.api_keys.cli:tokens", "Create, list, rotate, revoke API tokens.")
+main.add_elsewhere("staff", "auth.users.cli:staff", "Invite, list, change the staff of a tenant or of the platform.")
+main.add_elsewhere("logins", "auth.users.cli:logins", "Invite and list the people of advertisers.")
 main.add_elsewhere("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
 main.add_elsewhere("prune", "ingest.cli:prune", "Drop what is old from the ledger; no report changes.")
-main.add_elsewhere("tasks", "upkeep.cli:tasks", "Show the periodic tasks, their last runs and failures.")
+main.add_elsewhere("tasks", "jobs.cli:tasks", "Show the periodic tasks, their last runs and failures.")
 main.add_elsewhere("import", "ingest.cli:import_", "Take files of conversions, events, offers or partners in.")
 
 

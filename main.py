@@ -7,29 +7,29 @@ from litestar import Litestar, Router, route
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware, add_compress_type
 
-from accounts.guards import SignInNeeded, to_sign_in
 from admin.app import DESK
+from admin.platform.app import PLATFORM_ADMIN
 from apidocs.controller import DocsController
-from auth.last_used import writing_uses
-from background import beside
+from auth.api_keys.last_used import writing_uses
+from auth.users.guards import SignInNeeded, to_sign_in
+from core.background import beside
+from core.logging import configure_logs
 from database.pool import open_pool, open_replica
-from ingest.controller import IngestController
-from limits.choice import sharing
-from pages.controller import static
-from pages.forms import MOST_FORM
-from pages.problems import ProblemPages
-from pages.protection import Protected
-from pages.responses import handle as handle_page
-from platform_admin.app import PLATFORM_ADMIN
+from ingest.api import IngestController
+from jobs.worker import doing_tasks
 from portal.app import PORTAL
-from reporting.controller import CostReportController, SingularController
-from reporting.pulls import writing_pulls
+from reporting.api import CostReportController, SingularController
 from settings import settings
-from tenants.changes import listen_for_ever, memory
+from singular.request_log import writing_pulls
+from tenants.cache import listen_for_ever, memory
 from tenants.hosts import load_tenant
-from tenants.routing import ByHost
-from upkeep.working import doing_tasks
-from web.logs import configure_logs
+from tenants.middleware import ByHost
+from web.limits.choice import sharing
+from web.pages.controller import static
+from web.pages.forms import MOST_FORM
+from web.pages.problems import ProblemPages
+from web.pages.protection import Protected
+from web.pages.responses import handle as handle_page
 from web.problems import handle
 from web.proxies import Proxies
 from web.requests import READ, Requests

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from database.pool import connection, transaction
-from tenants.changes import tell
-from tenants.current import Tenant
+from tenants.cache import tell
+from tenants.tenant import Tenant
 from web.problems import Problem
 
 MOST = 200

@@ -3,18 +3,18 @@
 from litestar import Router
 from litestar.di import Provide
 
-from accounts.account import AccountController
-from accounts.audit import AuditController
-from accounts.controller import SignInController
-from accounts.realms import STAFF
+from admin.api_keys import StaffKeyController
 from admin.corrections import CorrectionsController
-from admin.frame import staff_frame
-from admin.gate import gate
-from admin.keys import StaffKeyController
+from admin.layout import staff_frame
 from admin.overview import OverviewController
-from admin.people import LoginController, PeopleController, StaffController
+from admin.piccolo.proxy import gate
 from admin.settings import SettingsController
 from admin.singular import StaffSingularController
+from admin.users import LoginController, PeopleController, StaffController
+from auth.users.account_pages import AccountController
+from auth.users.audit import AuditController
+from auth.users.login_pages import SignInController
+from auth.users.realms import STAFF
 
 PAGES = Router(
     path="/staff",

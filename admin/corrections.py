@@ -13,14 +13,14 @@ from litestar import Controller, Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
-from accounts.guards import at_least, signed_in
+from auth.users.guards import at_least, signed_in
 from ingest.correction_files import COLUMNS, LARGEST_FILE, MOST_ROWS, CorrectionsError
 from ingest.corrections import ChangedSince, Preview, apply, preview
 from ingest.rollups import TooMuchError
-from pages.forms import form_of
-from pages.rendering import Frame, Notice, page, templates
-from reporting.formats import count, money, signed
-from tenants.current import current_tenant
+from reporting.dashboard.formats import count, money, signed
+from tenants.tenant import current_tenant
+from web.pages.forms import form_of
+from web.pages.rendering import Frame, Notice, page, templates
 from web.problems import Problem
 from web.requests import Call
 

@@ -8,13 +8,13 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from accounts.guards import signed_in
-from accounts.realms import ADVERTISER, STAFF
-from accounts.roster import members
-from auth.keys import expiring_keys
+from auth.api_keys.listing import expiring_keys
+from auth.users.directory import members
+from auth.users.guards import signed_in
+from auth.users.realms import ADVERTISER, STAFF
 from database.pool import connection
-from pages.rendering import Frame, page
-from tenants.current import Tenant, current_tenant
+from tenants.tenant import Tenant, current_tenant
+from web.pages.rendering import Frame, page
 
 LATELY = timedelta(days=1)
 PULLS_SINCE = timedelta(days=7)

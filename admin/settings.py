@@ -5,14 +5,14 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 
-from accounts.guards import at_least, person_of, signed_in
-from accounts.realms import STAFF
-from accounts.roster import members
+from auth.users.directory import members
+from auth.users.guards import at_least, person_of, signed_in
+from auth.users.realms import STAFF
 from database.pool import connection, transaction
-from pages.forms import form_of
-from pages.rendering import Frame, page
-from pages.responses import lead
-from tenants.current import current_tenant
+from tenants.tenant import current_tenant
+from web.pages.forms import form_of
+from web.pages.rendering import Frame, page
+from web.pages.responses import lead
 from web.requests import Call
 
 ROOT = "/staff/settings"

@@ -7,15 +7,15 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from accounts.guards import at_least, signed_in
 from admin.advertisers import MOST, find_advertiser, list_advertisers, switch_singular
-from catalog.singular import flawed_offers
-from pages.forms import form_of
-from pages.rendering import Frame, page
-from pages.responses import lead
+from auth.users.guards import at_least, signed_in
 from portal.singular import shown
-from reporting.pulls import recent_pulls
-from tenants.current import current_tenant
+from singular.request_log import recent_pulls
+from singular.requirements import flawed_offers
+from tenants.tenant import current_tenant
+from web.pages.forms import form_of
+from web.pages.rendering import Frame, page
+from web.pages.responses import lead
 from web.requests import Call
 
 ROOT = "/staff/singular"

@@ -4,7 +4,7 @@ import msgspec
 
 from apidocs.errors import RESPONSES, failures
 from apidocs.parts import RATE_LIMITS, Json, exactly, headers, ref, schema
-from reporting.controller import OLD_ROOT, ROOT
+from reporting.api import OLD_ROOT, ROOT
 
 DATE_FROM = (
     "First day or instant of the report. A date is a whole UTC day. A date-time (without an offset it is UTC) means "

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 from bench import DATA
-from errors import GokartError
+from core.errors import GokartError
 
 TITLES = {
     "reports": "Reports",
@@ -57,7 +57,7 @@ def measure(options: argparse.Namespace) -> None:
     """Part by part, each written as soon as it is measured."""
     from bench.machine import machine
     from bench.results import Section, show, write
-    from terminal import console
+    from core.cli_support import console
 
     started = time.monotonic()
     for part, title in TITLES.items():

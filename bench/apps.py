@@ -30,7 +30,7 @@ def bare() -> Any:
 def guarded() -> ASGIApp:
     """Behind host, token, limits, compression and log."""
     import main
-    from auth.callers import requires
+    from auth.api_keys.authenticate import requires
 
     @get(EMPTY, guards=[requires("cost-report")])
     async def empty() -> dict[str, str]:

@@ -14,8 +14,8 @@ import msgspec
 import psutil
 import uvloop
 
+from core.errors import GokartError
 from database.embedded import binary
-from errors import GokartError
 
 SCRIPT = Path(__file__).with_name("load.lua")
 CONNECTIONS = 8

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import msgspec
 
-from auth.tokens import mint
-from database.actors import Actor, acting_as
+from auth.api_keys.format import mint
+from database.audit_context import Actor, acting_as
 from database.pool import connection, open_pool
 from tenants import lifecycle
 from tenants.migrations import migrate_platform, migration_modules

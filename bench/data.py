@@ -15,14 +15,14 @@ import msgspec
 from rich.console import Console
 
 import database
-from auth import issuing
+from auth.api_keys import service as api_keys
+from core.cli_support import run
+from core.errors import GokartError
 from database.pool import connection
-from errors import GokartError
 from tenants import lifecycle
-from tenants.current import Tenant, bound_to
 from tenants.migrations import latest_version, migrate_platform
 from tenants.tables import TenantRow
-from terminal import run
+from tenants.tenant import Tenant, bound_to
 
 ADVERTISER = UUID(int=3)  # whose reports are pulled
 CUT = [date(2024, 1, 1), date(2024, 1, 16), date(2024, 12, 16), date(2024, 12, 31)]
@@ -128,10 +128,12 @@ async def prepare(shape: Shape) -> Filled:
     tenant = await kept(shape) or await fill(shape)
     await restore(tenant.schema)
     with bound_to(tenant):
-        reader = await issuing.create_token(
-            name="bench", scopes=issuing.ADVERTISER_SCOPES, advertiser=ADVERTISER, created_by="bench"
+        reader = await api_keys.create_token(
+            name="bench", scopes=api_keys.ADVERTISER_SCOPES, advertiser=ADVERTISER, created_by="bench"
         )
-        sender = await issuing.create_token(name="bench", scopes=[issuing.INGEST], advertiser=None, created_by="bench")
+        sender = await api_keys.create_token(
+            name="bench", scopes=[api_keys.INGEST], advertiser=None, created_by="bench"
+        )
     return Filled(tenant, reader.token, sender.token)
 
 

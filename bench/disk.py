@@ -8,12 +8,12 @@ import database
 from bench.clients import ask
 from bench.data import WHOLE, filled
 from bench.results import Row, Target, at_most, plain
+from core.cli_support import run
+from core.errors import GokartError
 from database.pool import connection
-from errors import GokartError
 from ingest.partitions import ensure_months
 from tenants import lifecycle
-from tenants.current import Tenant
-from terminal import run
+from tenants.tenant import Tenant
 
 METHOD = """`pg_total_relation_size` of the daily roll-up by its rows, after VACUUM. *Grown*: 2,000 pairs over 120
 days, whose rows come and are added to as intake does it, day after day, each about two and a half times. *Events* and

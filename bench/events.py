@@ -13,7 +13,7 @@ import database
 from bench.clients import ask
 from bench.data import Filled
 from bench.serving import Server
-from errors import GokartError
+from core.errors import GokartError
 
 BATCH = 5_000
 FIRST = datetime(2025, 3, 1, tzinfo=UTC)

@@ -19,7 +19,7 @@ from bench.reports import MONTH, PATH
 from bench.results import Row, Side, at_least, at_most, plain, ratio
 from bench.rounds import alternate
 from bench.serving import Server, serving
-from errors import GokartError
+from core.errors import GokartError
 
 METHOD = """NDJSON, 5,000 events a call, into the tenant of 7.3 million daily rows, one call after the other. *As it
 happens*: those of one second, at 500 pairs of an offer and a partner. *Late*, as in all other rows: those of ten

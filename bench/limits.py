@@ -11,17 +11,17 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 from uuid import uuid4
 
-from auth.limits import Limit, Limiter
+from auth.api_keys.rate_limits import Limit, Limiter
 from bench.results import Row, Side, plain, ratio
 from bench.rounds import alternate
 from bench.serving import free_port
-from limits.in_database import DatabaseStore
-from limits.in_redis import RedisStore
-from limits.rounds import Rounds
-from limits.stores import SHARE, Store
+from core.cli_support import run
 from settings import settings
 from tenants.migrations import migrate_platform
-from terminal import run
+from web.limits.in_database import DatabaseStore
+from web.limits.in_redis import RedisStore
+from web.limits.rounds import Rounds
+from web.limits.stores import SHARE, Store
 
 METHOD = """Without HTTP, one request after the other: the requests that a rested token may make at once, and as many of
 one with 10,000 a second. Beside each place over all processes, the same asked for each request instead of borrowed."""

@@ -17,7 +17,7 @@ import database
 from bench import ROOT
 from bench.clients import Load, psql, wrk
 from bench.serving import Command, Server, free_port, running
-from errors import GokartError
+from core.errors import GokartError
 
 PLACE = ROOT / ".data" / "peers"
 PACKAGES = ["django", "django-tenants", "djangorestframework", "psycopg[binary]", "gunicorn", "fastapi",

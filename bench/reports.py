@@ -14,7 +14,7 @@ from bench.peers import DJANGO, FASTAPI, start_peers
 from bench.results import Row, Side, Target, at_least, at_most, left_out, ratio
 from bench.rounds import alternate
 from bench.serving import Server, serving, serving_app
-from errors import GokartError
+from core.errors import GokartError
 
 METHOD = """One advertiser of 50, whose month has 400 rows, out of 7.3 million daily rows; one server process, 8
 connections of wrk where nothing else is said, rounds of a second. *Remembered* is what a server keeps between

@@ -14,7 +14,7 @@ import msgspec
 import psutil
 
 from bench import DATA, ROOT
-from errors import GokartError
+from core.errors import GokartError
 from settings import PREFIX, Settings
 
 PATIENCE = 60.0

@@ -15,7 +15,7 @@ from bench.reports import MONTH, PATH, YEAR
 from bench.results import Row, Side, at_least, at_most, plain, ratio
 from bench.rounds import alternate, short
 from bench.serving import Server, serving
-from errors import GokartError
+from core.errors import GokartError
 
 METHOD = r"""Uncompressed, one pull at a time. For the CSV a tenth of the offers, then all of them, are one
 advertiser's while it is measured. psql's `\copy` is of a plain statement that yields the same bytes, which is checked.

@@ -22,8 +22,8 @@ from bench.reports import MONTH, PATH
 from bench.results import Row, Side, at_most, plain, ratio
 from bench.rounds import alternate, short
 from bench.serving import Command, Server, serving
+from core.errors import GokartError
 from database.embedded import Server as Postgres
-from errors import GokartError
 
 METHOD = """On a database of its own, removed afterwards; two processes at once create the tenants, by the version
 before the last migration, which `gokart migrate` then brings to all; the last twenty are created in full. A new server

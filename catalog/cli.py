@@ -8,10 +8,10 @@ import click
 from piccolo.columns import Column
 
 from catalog.tables import Advertiser
+from core.cli_support import console, print_table, run_at
+from core.errors import GokartError
 from database.pool import transaction
-from errors import GokartError
-from tenants.changes import tell
-from terminal import console, print_table, run_at
+from tenants.cache import tell
 
 LONGEST_NAME = 500
 

@@ -2,7 +2,7 @@
 
 from piccolo.columns import UUID, BigInt, Boolean, ForeignKey, Integer, Timestamptz, Varchar
 
-from tenants.current import TenantTable
+from tenants.tenant import TenantTable
 
 
 class Advertiser(TenantTable):

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from database import nearby
-from errors import GokartError
+from core.errors import GokartError
+from database import pool_affinity
 from settings import settings
 
 CANNOT_SERVE = (
@@ -134,7 +134,7 @@ class Pool:
 
     def _choose(self) -> PooledConnection | None:
         """An idle one, now in use, or None where one is to be opened."""
-        owner = nearby.owner.get()
+        owner = pool_affinity.owner.get()
         chosen = None
         for connection in reversed(self._idle):
             if connection.is_closed():
@@ -170,7 +170,7 @@ class Pool:
 
     def _use(self, connection: PooledConnection) -> None:
         self._in_use.add(connection)
-        if owner := nearby.owner.get():
+        if owner := pool_affinity.owner.get():
             connection.owners.add(owner)
 
     def _make_idle(self, connection: PooledConnection) -> None:

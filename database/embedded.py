@@ -24,8 +24,8 @@ from urllib.parse import quote
 
 import psutil
 
+from core.errors import GokartError
 from database import superuser
-from errors import GokartError
 
 VERSION: Final = "18"
 PATIENCE: Final = 120.0  # seconds; a killed server replays its log before it is ready

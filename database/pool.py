@@ -9,11 +9,11 @@ from weakref import WeakValueDictionary
 import asyncpg
 from piccolo.engine.postgres import PostgresTransaction
 
-from background import beside
-from database.actors import current_actor
+from core.background import beside
+from database.audit_context import current_actor
 from database.connections import Pool, Unavailable, Use, connect_options
-from database.local import set_local
 from database.replica import Replica
+from database.transaction_settings import set_local
 from piccolo_conf import DB
 from settings import settings
 

@@ -6,15 +6,15 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli import check_free, run_server
+from core.cli_support import console, run
+from core.errors import GokartError
 from demo.cast import CASTS
 from demo.filling import fill, make_tenant
 from demo.keys import make_keys
 from demo.people import make_people
 from demo.welcome import Opened, make_tokens, show
-from errors import GokartError
 from settings import settings
 from tenants.migrations import migrate_platform
-from terminal import console, run
 
 
 @click.command()

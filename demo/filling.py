@@ -12,20 +12,20 @@ from datetime import UTC, date, datetime, time, timedelta
 import msgspec
 
 from catalog.tables import Offer
+from core.errors import GokartError
 from database.pool import connection, transaction
 from demo.cast import Cast
 from demo.history import LONGEST_STORY, Sent, day_of, last_id
-from errors import GokartError
-from ingest.calls import Answer
+from ingest.batches import Answer
 from ingest.catalogue import put_offers, put_partners
 from ingest.conversions import take_conversions
 from ingest.events import take_events
 from ingest.imports import BATCH
 from ingest.partitions import oldest_taken
 from tenants import lifecycle
-from tenants.current import Tenant, bound_to
 from tenants.migrations import migrate_tenant
 from tenants.tables import TenantRow
+from tenants.tenant import Tenant, bound_to
 
 A_DAY = timedelta(days=1)
 

@@ -6,13 +6,13 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
-from accounts.realms import STAFF
-from auth import issuing
-from auth.tables import ApiToken
+from auth.api_keys import service as api_keys
+from auth.api_keys.tables import ApiToken
+from auth.users.realms import STAFF
 from database.pool import Connection, transaction
 from demo.cast import BROWN_BOOTS, FERNHILL_BANK, Cast
 from demo.people import ANNA, STAFF_OF
-from tenants.current import Tenant, bound_to
+from tenants.tenant import Tenant, bound_to
 
 BY_ANNA = f"advertiser:{ANNA.email}"
 SINGULARS_ADDRESS = "203.0.113.40"
@@ -43,7 +43,7 @@ async def make_keys_of_all_kinds(db: Connection, tenant: Tenant, advertiser: UUI
     await set_used(db, tenant, finance, now - timedelta(hours=5), THEIR_OFFICE)
     if not await ApiToken.exists().where((ApiToken.name == "Looker Studio") & (ApiToken.advertiser == advertiser)):
         old = await make_key("Looker Studio", advertiser, BY_ANNA, now - timedelta(days=200))
-        await issuing.rotate_token(old, created_by=BY_ANNA, grace=timedelta(days=4))
+        await api_keys.rotate_token(old, created_by=BY_ANNA, grace=timedelta(days=4))
         await db.execute(
             f"UPDATE {tenant.schema}.api_token SET created_at = $2 WHERE replaces = $1", old, now - timedelta(days=3)
         )
@@ -64,7 +64,7 @@ async def make_key(
     mine = (ApiToken.name == name) & (ApiToken.advertiser == advertiser) & works
     there: ApiToken | None = await ApiToken.objects().where(mine).order_by(ApiToken.id).first()
     if there is None:
-        minted = await issuing.create_token(
+        minted = await api_keys.create_token(
             name=name, scopes=scopes, advertiser=advertiser, created_by=created_by, expires_at=expires_at
         )
         await ApiToken.update({ApiToken.created_at: created_at}).where(ApiToken.digest == minted.digest)

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from accounts.links import make_link
-from accounts.realms import ADVERTISER, PLATFORM, STAFF, Realm
-from accounts.totp import ALPHABET
+from auth.users.one_time_links import make_link
+from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
+from auth.users.totp import ALPHABET
 from database.pool import transaction
 from demo.cast import ACME, BROWN_BOOTS, DEMO, NORTHWIND, Cast, Company
-from tenants.current import Tenant, bound_to
+from tenants.tenant import Tenant, bound_to
 
 BOTH = ("cost-report", "singular")
 

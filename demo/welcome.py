@@ -8,15 +8,15 @@ from uuid import UUID, uuid4
 import click
 import msgspec
 
-from auth import issuing
-from auth.tables import ApiToken
+from auth.api_keys import service as api_keys
+from auth.api_keys.tables import ApiToken
+from core.cli_support import operator
+from core.timestamps import iso
 from demo.cast import ACME, DEMO, Cast
 from demo.history import json
 from demo.people import ANNA, KIM, NORA, PLATFORM_STAFF, STAFF_OF, People
-from instants import iso
 from settings import settings
-from tenants.current import Tenant, bound_to
-from terminal import operator
+from tenants.tenant import Tenant, bound_to
 
 MADE_BY = "gokart demo"
 REPORT = "/api/v1/integrations/cost-report"
@@ -39,15 +39,15 @@ async def make_tokens(tenant: Tenant, cast: Cast) -> Tokens:
     with bound_to(tenant):
         earlier = ApiToken.select(ApiToken.id).where((ApiToken.name == MADE_BY) & ApiToken.revoked_at.is_null())
         for key in await earlier.output(as_list=True):
-            await issuing.revoke_token(key)
+            await api_keys.revoke_token(key)
         return Tokens(
-            advertiser=await make_token(issuing.ADVERTISER_SCOPES, cast.advertisers[0].id),
-            ingest=await make_token([issuing.INGEST], None),
+            advertiser=await make_token(api_keys.ADVERTISER_SCOPES, cast.advertisers[0].id),
+            ingest=await make_token([api_keys.INGEST], None),
         )
 
 
 async def make_token(scopes: tuple[str, ...] | list[str], advertiser: UUID | None) -> str:
-    minted = await issuing.create_token(name=MADE_BY, scopes=scopes, advertiser=advertiser, created_by=operator())
+    minted = await api_keys.create_token(name=MADE_BY, scopes=scopes, advertiser=advertiser, created_by=operator())
     return minted.token
 
 

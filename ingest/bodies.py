@@ -5,8 +5,8 @@ from io import BytesIO, StringIO
 
 import msgspec
 
+from ingest.decompress import DAMAGED, inflating
 from ingest.files import Broken, Scanner
-from ingest.inflating import DAMAGED, inflating
 from ingest.records import NO_JSON
 from settings import settings
 from web.clients import read_body

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from database.pool import Connection, connection
-from ingest.calls import Answer, parse_all, reject, retrying, taking, write_log
+from ingest.batches import Answer, parse_all, reject, retrying, taking, write_log
 from ingest.records import OfferRecord, PartnerRecord, Record, RecordError, Reject, parse_plain
 from ingest.rollups import columns
-from tenants.current import Tenant
+from tenants.tenant import Tenant
 
 Row = tuple[UUID, *tuple[object, ...]]
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from errors import GokartError
+from core.cli_support import console, run, run_at
+from core.errors import GokartError
 from ingest.files import Format, Kind, Source
 from ingest.imports import Rejects, import_file, told
 from ingest.partitions import prune_tenant
 from settings import settings
-from tenants.current import current_tenant
 from tenants.lifecycle import find
 from tenants.tables import TenantRow
-from terminal import console, run, run_at
+from tenants.tenant import current_tenant
 
 SOME_REJECTED = 3  # exit code
 

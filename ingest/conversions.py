@@ -7,13 +7,13 @@ from uuid import UUID
 
 import msgspec
 
+from core.timestamps import quarter_of
 from database.pool import Connection, connection
-from ingest.calls import Answer, parse_all, reject, retrying, taking, write_log
-from ingest.keys import create_missing, create_offers, keys_of
+from ingest.batches import Answer, parse_all, reject, retrying, taking, write_log
 from ingest.records import Conversion, Record, RecordError, Reject, Status, parse_conversion
 from ingest.rollups import Figures, Pair, apply, columns
-from instants import quarter_of
-from tenants.current import Tenant
+from ingest.surrogate_ids import create_missing, create_offers, keys_of
+from tenants.tenant import Tenant
 
 Good = list[tuple[int, Record, Conversion]]
 Deltas = defaultdict[tuple[Pair, datetime], Figures]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from errors import GokartError
+from core.errors import GokartError
 from ingest.records import Status
 
 LARGEST_FILE = 5 * 2**20  # bytes

@@ -13,10 +13,11 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from core.errors import GokartError
+from core.timestamps import ticks
 from database.pool import Connection, connection, transaction
-from errors import GokartError
 from ingest import rollups
-from ingest.calls import LONGEST_LOCK, Answer, retrying, write_log
+from ingest.batches import LONGEST_LOCK, Answer, retrying, write_log
 from ingest.conversions import State, change, lock, states
 from ingest.correction_files import (
     CLICK,
@@ -31,8 +32,7 @@ from ingest.correction_files import (
     rejects_csv,
 )
 from ingest.records import Reject, Status, storable
-from instants import ticks
-from tenants.current import Tenant
+from tenants.tenant import Tenant
 
 IDS_TOLD = 5  # of the conversions that share a click
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
-from ingest.calls import parse_each, reject
+from ingest.batches import parse_each, reject
 from ingest.records import LONGEST_AHEAD, NO_JSON, Event, EventKind, Record, RecordError, Reject, instant, parse_event
 
 

@@ -7,14 +7,14 @@ from datetime import datetime
 from asyncpg import CheckViolationError
 
 from database.pool import Connection, connection
-from ingest.calls import Answer, retrying, taking, write_log
+from ingest.batches import Answer, retrying, taking, write_log
 from ingest.event_batches import Batch, read_events, without_unknown
-from ingest.keys import keys_by_text
 from ingest.partitions import MonthDroppedError, ensure_months, forget_months, oldest_taken
 from ingest.records import Record, Reject
 from ingest.rollups import adding, too_much
-from tenants.current import Tenant
+from ingest.surrogate_ids import keys_by_text
 from tenants.hosts import load_tenant
+from tenants.tenant import Tenant
 
 
 @retrying

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, Literal, Self, TextIO
 import msgspec
 import zstandard
 
-from errors import GokartError
-from ingest.inflating import DAMAGED, inflating
+from core.errors import GokartError
+from ingest.decompress import DAMAGED, inflating
 from ingest.records import ConversionRecord, Event, OfferRecord, PartnerRecord, RecordError
 
 Kind = Literal["conversions", "events", "offers", "partners"]

@@ -8,15 +8,15 @@ from typing import BinaryIO, Self
 
 import msgspec
 
+from core.errors import GokartError
 from database.pool import Unavailable
-from errors import GokartError
-from ingest.calls import Answer, reject
+from ingest.batches import Answer, reject
 from ingest.catalogue import put_offers, put_partners
 from ingest.conversions import take_conversions
 from ingest.events import take_events
 from ingest.files import Broken, Found, Kind, Source
 from ingest.records import NO_JSON, Reject
-from tenants.current import Tenant
+from tenants.tenant import Tenant
 
 BATCH = 5_000  # records
 BATCH_BYTES = 16 * 2**20

@@ -1,5 +1,5 @@
 """The event ledger's months. Each is unique by event id. Where events come regularly the next one is made ahead
-(`upkeep.tasks`), else it is made when its first event comes.
+(`jobs.tasks`), else it is made when its first event comes.
 """
 
 import asyncio
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from core.errors import GokartError
+from core.timestamps import EPOCH, midnight
 from database.pool import Connection, connection
-from errors import GokartError
-from ingest.calls import taking
-from instants import EPOCH, midnight
+from ingest.batches import taking
 from settings import settings
-from tenants.changes import TRUSTED_FOR
-from tenants.current import Tenant
+from tenants.cache import TRUSTED_FOR
+from tenants.tenant import Tenant
 
 AHEAD_FROM = 20  # day of the month: leaves ten days for what may fail
 LONGEST_LOCK = "2s"  # of waiting to drop a month, during which no event of any month can be taken in

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from instants import EPOCH, parse_instant, ticks
+from core.timestamps import EPOCH, parse_instant, ticks
 
 MILLIONTH = Decimal("0.000001")
 COST_LIMIT = Decimal(10**9)

@@ -7,8 +7,8 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from core.errors import GokartError
 from database.pool import Connection
-from errors import GokartError
 
 
 class Figures(msgspec.Struct, gc=False):

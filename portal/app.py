@@ -3,13 +3,13 @@
 from litestar import Router
 from litestar.di import Provide
 
-from accounts.account import AccountController
-from accounts.controller import SignInController
-from accounts.realms import ADVERTISER
-from portal.api import ApiController
+from auth.users.account_pages import AccountController
+from auth.users.login_pages import SignInController
+from auth.users.realms import ADVERTISER
+from portal.api_keys import KeyController
+from portal.api_page import ApiController
 from portal.dashboard import DashboardController
-from portal.frame import portal_frame
-from portal.keys import KeyController
+from portal.layout import portal_frame
 from portal.singular import SingularController
 
 PORTAL = Router(

@@ -11,18 +11,18 @@ import msgspec
 from litestar import Controller, Response, get, route
 from litestar.di import NamedDependency
 
-from accounts.guards import has_scope, signed_in
+from auth.users.guards import has_scope, signed_in
 from database.pool import connection
-from pages.origins import api_origin
-from pages.rendering import Frame, page
-from portal.frame import closed
-from portal.standing import advertiser_of, read_standing
-from portal.words import span
-from reporting.downloads import cost_report_csv
-from reporting.formats import count, money, percent, signed
-from reporting.periods import CUSTOM, LABELS, Period, read_period
-from reporting.summary import Figures, Summary, Top, summary
-from tenants.current import Tenant, current_tenant
+from portal.advertiser_status import advertiser_of, read_standing
+from portal.formatting import span
+from portal.layout import closed
+from reporting.dashboard.downloads import cost_report_csv
+from reporting.dashboard.formats import count, money, percent, signed
+from reporting.dashboard.periods import CUSTOM, LABELS, Period, read_period
+from reporting.dashboard.summary import Figures, Summary, Top, summary
+from tenants.tenant import Tenant, current_tenant
+from web.pages.origins import api_origin
+from web.pages.rendering import Frame, page
 from web.problems import FieldError, Problem
 from web.requests import READ, Call
 

@@ -8,20 +8,20 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 
-from accounts.guards import has_scope, person_of, signed_in
-from auth.keys import Key, keys_of
-from catalog.singular import FlawedOffer, flawed_offers
+from auth.api_keys.listing import Key, keys_of
+from auth.users.guards import has_scope, person_of, signed_in
 from database.pool import connection
-from pages.forms import number_of
-from pages.origins import api_origin
-from pages.rendering import Frame, Notice, page
-from pages.responses import lead
-from portal.frame import closed
-from portal.standing import advertiser_of, read_standing, request_singular
-from portal.words import span
-from reporting.formats import count
-from reporting.pulls import CLIENT_GONE, Pull, recent_pulls
-from tenants.current import Tenant, current_tenant
+from portal.advertiser_status import advertiser_of, read_standing, request_singular
+from portal.formatting import span
+from portal.layout import closed
+from reporting.dashboard.formats import count
+from singular.request_log import CLIENT_GONE, Pull, recent_pulls
+from singular.requirements import FlawedOffer, flawed_offers
+from tenants.tenant import Tenant, current_tenant
+from web.pages.forms import number_of
+from web.pages.origins import api_origin
+from web.pages.rendering import Frame, Notice, page
+from web.pages.responses import lead
 from web.requests import Call
 
 ROOT = "/singular"

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from instants import iso, midnight, parse_instant, quarter_of
+from core.timestamps import iso, midnight, parse_instant, quarter_of
 from web.clients import has_body, read_body
 from web.problems import FieldError, Problem, invalid
 from web.requests import Call, header

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from core.timestamps import iso
 from database.pool import Connection
-from instants import iso
 from reporting.queries import validators
 from reporting.reports import Asked
 from settings import settings

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from reporting.filters import Filter, Range
-from reporting.tiles import Tile, ceil_day, floor_day, tile
+from reporting.ranges import Tile, ceil_day, floor_day, tile
 
 DAY_OF = {"by_day": "bucket", "by_quarter": "(bucket AT TIME ZONE 'UTC')::date"}
 CHANGED = {"by_month": "changed_month", "by_day": "changed_day"}

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import msgspec
 
-from instants import iso
+from core.timestamps import iso
 from reporting import filters, queries
 from reporting.filters import Filter, Range
 from reporting.queries import Rows
-from tenants.current import Tenant
+from tenants.tenant import Tenant
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -16,14 +16,14 @@ from typing import Any
 import anyio
 import msgspec
 
+from core.timestamps import midnight
 from database.pool import Connection, Share, Unavailable
-from instants import midnight
 from reporting.filters import DAY, Range
 from reporting.freshness import Freshness
 from reporting.queries import first_day
+from reporting.ranges import floor_day
 from reporting.replicas import snapshot
 from reporting.reports import Asked
-from reporting.tiles import floor_day
 from settings import settings
 
 NoteRows = Callable[[int], None]

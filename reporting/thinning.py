@@ -5,8 +5,8 @@ from datetime import datetime
 import msgspec
 
 from reporting.filters import Filter, Range
-from reporting.tiles import ceil_day, floor_day
-from tenants.current import current_tenant
+from reporting.ranges import ceil_day, floor_day
+from tenants.tenant import current_tenant
 from web.requests import Call, state_of
 
 

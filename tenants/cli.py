@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from errors import GokartError
+from core.cli_support import console, limit_options, limits_told, origin, print_table, run
+from core.errors import GokartError
 from tenants import lifecycle, nodes
 from tenants.migrations import Outcome, latest_version, migrate_platform, migrate_tenants
 from tenants.tables import TenantRow
-from terminal import console, limit_options, limits_told, origin, print_table, run
 
 
 @click.group()

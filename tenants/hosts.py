@@ -7,9 +7,9 @@ import msgspec
 
 from database.pool import OUTDATED, Outdated, connection
 from settings import settings
-from tenants.changes import memory
-from tenants.current import SLUG, Tenant, schema_of
+from tenants.cache import memory
 from tenants.tables import TENANT_COLUMNS, tenant_of
+from tenants.tenant import SLUG, Tenant, schema_of
 
 HOST = re.compile(r"([a-z0-9.-]{1,253}?)\.?(?::(?P<port>[0-9]{1,5}))?")
 

@@ -12,18 +12,18 @@ from uuid import uuid4
 from asyncpg import DeadlockDetectedError, DuplicateSchemaError, UniqueViolationError
 from piccolo.columns import Column
 
+from core.errors import GokartError
 from database.embedded import binary
-from database.nearby import near
 from database.pool import transaction
+from database.pool_affinity import near
 from database.urls import for_command_line
-from errors import GokartError
 from settings import settings
-from tenants.changes import TRUSTED_FOR
-from tenants.current import Tenant, schema_of
+from tenants.cache import TRUSTED_FOR
 from tenants.hosts import load_tenant
 from tenants.migrations import run_pending
 from tenants.nodes import distribute, has_citus
 from tenants.tables import TenantRow
+from tenants.tenant import Tenant, schema_of
 
 LONGEST_NAME = 200
 

@@ -18,15 +18,15 @@ from piccolo.apps.migrations.commands.forwards import run_forwards
 from piccolo.conf.apps import MigrationModule
 from piccolo.engine.postgres import PostgresTransaction
 
-from database.nearby import near
+from core.errors import GokartError
 from database.pool import transaction
+from database.pool_affinity import near
 from database.urls import listen_url
-from errors import GokartError
 from piccolo_conf import DB
-from tenants.current import Tenant, bound_to, current_tenant
 from tenants.nodes import is_distributed
 from tenants.schema.piccolo_app import APP_CONFIG
 from tenants.tables import TENANT_COLUMNS, TenantMigration, TenantRow, tenant_of
+from tenants.tenant import Tenant, bound_to, current_tenant
 
 PLATFORM_LOCK = 0x676F6B61  # pg_advisory_lock of the platform's migrations
 PIECE = re.compile(

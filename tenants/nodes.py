@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 import asyncpg
 import msgspec
 
+from core.errors import GokartError
 from database.pool import connection
 from database.urls import listen_url
-from errors import GokartError
-from tenants.current import Tenant
+from tenants.tenant import Tenant
 
 NO_CITUS = "This database has no Citus: it is one server, and every tenant is on it (docs/citus.md)."
 UNDISTRIBUTED = "coordinator"  # of a tenant that was there before Citus, and has not been moved to a node yet

@@ -3,7 +3,7 @@
 from piccolo.columns import UUID, ForeignKey, Integer, Real, Serial, Text, Timestamptz, Varchar
 from piccolo.table import Table
 
-from tenants.current import Tenant
+from tenants.tenant import Tenant
 
 
 class TenantRow(Table, tablename="tenant"):

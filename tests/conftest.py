@@ -64,8 +64,8 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Server]":
     """The app, served to all tests of this process."""
+    from core.cli_support import run
     from tenants.migrations import migrate_platform
-    from terminal import run
     from tests.servers import serving
 
     run(migrate_platform)

@@ -8,10 +8,10 @@ import httpx
 from argon2 import PasswordHasher
 from piccolo.apps.user.tables import BaseUser
 
-from accounts import sessions
-from accounts.passwords import ARGON2, PBKDF2
-from accounts.people import find, read_email
-from accounts.realms import ADVERTISER, PLATFORM, STAFF, Realm
+from auth.users import sessions
+from auth.users.passwords import ARGON2, PBKDF2
+from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
+from auth.users.users import find, read_email
 from database.pool import transaction
 from tests.places import Place
 from tests.running import run, run_at

@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 import httpx
 import msgspec
 
-from auth import issuing
+from auth.api_keys import service as api_keys
 from catalog.tables import Advertiser
 from database.pool import transaction
 from tenants import lifecycle
-from tenants.changes import tell
-from tenants.current import Tenant, bound_to
+from tenants.cache import tell
+from tenants.tenant import Tenant, bound_to
 from tests.running import run, run_at
 
 JSON = "/api/v1/integrations/cost-report/json"
@@ -77,7 +77,7 @@ class Place(msgspec.Struct):
         owner = None if scopes == ("ingest",) else advertiser or self.owner
         return run_at(
             self.tenant.slug,
-            lambda: issuing.create_token(name="test", scopes=scopes, advertiser=owner, created_by="test", **options),
+            lambda: api_keys.create_token(name="test", scopes=scopes, advertiser=owner, created_by="test", **options),
         ).token
 
     def set_advertiser(self, advertiser: UUID, **values: Any) -> None:
@@ -102,11 +102,11 @@ def make_place(http: httpx.Client) -> Place:
                     Advertiser(id=id_, name=name, singular_enabled=True, created_at=datetime.now(UTC))
                 )
             owner_key, rival_key, ingest_key = [
-                await issuing.create_token(name="test", scopes=scopes, advertiser=advertiser, created_by="test")
+                await api_keys.create_token(name="test", scopes=scopes, advertiser=advertiser, created_by="test")
                 for scopes, advertiser in [
-                    (issuing.ADVERTISER_SCOPES, owner),
-                    (issuing.ADVERTISER_SCOPES, rival),
-                    ([issuing.INGEST], None),
+                    (api_keys.ADVERTISER_SCOPES, owner),
+                    (api_keys.ADVERTISER_SCOPES, rival),
+                    ([api_keys.INGEST], None),
                 ]
             ]
         return Place(tenant, http, owner, owner_key.token, rival, rival_key.token, ingest_key.token)

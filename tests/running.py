@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from database.actors import Actor, acting_as
+from core.cli_support import operator
+from database.audit_context import Actor, acting_as
 from database.connections import Pool
 from piccolo_conf import DB
 from settings import settings
-from tenants.current import bound_to
 from tenants.lifecycle import find
-from terminal import operator
+from tenants.tenant import bound_to
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ State of a request, in scope["state"]:
   status       of the response, once it has begun, else None
   complete     whether the response has been sent to its end
   error        the exception behind a 5xx
-  caller       whose token it is, once the guard knows it (`auth.callers`)
+  caller       whose token it is, once the guard knows it (`auth.api_keys.authenticate`)
   range        what a report was asked for (`reporting.filters`), once that has made sense
 """
 

@@ -16,7 +16,7 @@ BEGIN
     RAISE EXCEPTION 'The audit log is not changed.';
 END $$;
 
--- Who acts, and from where, is in the transaction's settings gokart.actor and gokart.address (`database.actors`).
+-- The actor and the address are in the transaction settings gokart.actor and gokart.address (`database.audit_context`).
 -- Without them, somebody works on the database by hand. The arguments of the trigger name the secret columns.
 CREATE FUNCTION gokart_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

@@ -12,7 +12,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from apidocs.document import document
-from ingest.calls import Answer
+from ingest.batches import Answer
 from ingest.records import Callback, ConversionRecord, Event, OfferRecord, PartnerRecord, Reject
 from main import api
 from reporting.queries import COST_REPORT, SINGULAR, Column

@@ -4,7 +4,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from accounts.realms import ADVERTISER, PLATFORM, STAFF
+from auth.users.realms import ADVERTISER, PLATFORM, STAFF
 from tests.people import PASSWORD, make_login, make_platform_staff, make_staff, session_cookie
 from tests.places import Place
 from tests.servers import Server

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from accounts.realms import STAFF
-from tests.admin.calls import fill
-from tests.auth.cast import id_of
+from auth.users.realms import STAFF
+from tests.admin.piccolo.calls import fill
+from tests.auth.api_keys.cast import id_of
 from tests.browser.browsers import Watched
 from tests.browser.entering import app_of, enter, sign_in
 from tests.people import PASSWORD, audit, make_staff, session_cookie

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from database import nearby
+from database import pool_affinity
 from database.connections import Pool, Unavailable
 from database.urls import listen_url
 
@@ -22,11 +22,11 @@ def a_pool(**options: Any) -> Pool:
 
 @contextmanager
 def working_for(owner: str) -> Iterator[None]:
-    token = nearby.owner.set(owner)
+    token = pool_affinity.owner.set(owner)
     try:
         yield
     finally:
-        nearby.owner.reset(token)
+        pool_affinity.owner.reset(token)
 
 
 async def backend(pool: Pool, owner: str) -> int:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from accounts.realms import STAFF
+from auth.users.realms import STAFF
 from database.urls import listen_url
 from tests.database.bouncers import bouncing
 from tests.people import browser, make_staff

@@ -4,12 +4,12 @@ from uuid import uuid4
 
 import pytest
 
-from database.actors import Actor, acting_as
+from core.cli_support import run
+from core.errors import GokartError
+from database.audit_context import Actor, acting_as
 from database.pool import transaction
-from errors import GokartError
 from tenants.migrations import migrate_platform
 from tenants.tables import TenantRow
-from terminal import run
 from tests.tenants.database import execute
 
 

@@ -20,17 +20,17 @@ import httpx
 import msgspec
 import pytest
 
-from catalog.singular import flawed_offers
 from catalog.tables import Offer
+from core.cli_support import run, run_at
+from core.errors import GokartError
 from demo import filling, history
 from demo.cast import ACME, DEMO, Cast
 from demo.history import day_of
-from errors import GokartError
-from reporting.periods import Period
-from reporting.summary import summary
+from reporting.dashboard.periods import Period
+from reporting.dashboard.summary import summary
 from settings import PROJECT
-from tenants.current import current_tenant
-from terminal import run, run_at
+from singular.requirements import flawed_offers
+from tenants.tenant import current_tenant
 from tests.places import Place
 from tests.servers import free_port
 from tests.tenants.database import execute

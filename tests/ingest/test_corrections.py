@@ -15,12 +15,12 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from database.actors import Actor, acting_as
+from core.timestamps import iso
+from database.audit_context import Actor, acting_as
 from ingest import corrections
 from ingest.conversions import take_conversions
 from ingest.correction_files import BadRow, CorrectionsError
 from ingest.corrections import ChangedSince, Preview
-from instants import iso
 from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_offer
 from tests.running import run_at
 from tests.tenants.database import execute

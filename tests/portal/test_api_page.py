@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
-from auth import issuing
+from auth.api_keys import service as api_keys
 from tenants import lifecycle
 from tests.people import PASSWORD, Browser, make_login
 from tests.places import JSON, SINGULAR, Place, a_callback, an_offer
@@ -78,7 +78,7 @@ def test_it_tells_the_limits_in_force(place: Place, server: Server) -> None:
     assert "1,000,000 requests after a rest" in shown(place, server).text  # the tests' server is generous
     run(lambda: lifecycle.set_limits(place.tenant.slug, 2.5, 30, 4))
     (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser = $1", place.owner, schema=place.tenant.schema)
-    run_at(place.tenant.slug, lambda: issuing.limit_token(key["id"], None, 77, None))
+    run_at(place.tenant.slug, lambda: api_keys.limit_token(key["id"], None, 77, None))
     text = shown(place, server).text
     assert "30 requests after a rest" in text
     assert "2.5 a second" in text

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from reporting.formats import count, money
-from reporting.periods import LABELS
+from reporting.dashboard.formats import count, money
+from reporting.dashboard.periods import LABELS
 from tests.people import Browser, advertiser_browser, browser, make_login
 from tests.places import CSV, JSON, MAY, Place, a_callback, an_event, an_offer
 from tests.portal.reading import Page

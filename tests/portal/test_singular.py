@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from auth import issuing
+from auth.api_keys import service as api_keys
 from tests.people import advertiser_browser, audit, browser
 from tests.places import MAY, SINGULAR, Place, an_event, an_offer
 from tests.portal.reading import Page
@@ -213,7 +213,7 @@ def test_what_is_stored_stays_text(place: Place) -> None:
     place.send("offers", [an_offer(place, name=SCRIPT, storeId=SCRIPT, campaignName=SCRIPT, os="IOS")])
     run_at(
         place.tenant.slug,
-        lambda: issuing.create_token(name=SCRIPT, scopes=["singular"], advertiser=place.owner, created_by="test"),
+        lambda: api_keys.create_token(name=SCRIPT, scopes=["singular"], advertiser=place.owner, created_by="test"),
     )
     log_pull(place)
     answer = advertiser_browser(place).get("/singular")

@@ -1,7 +1,7 @@
 import pytest
 
+from core.cli_support import run
 from tenants.migrations import migrate_platform
-from terminal import run
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,9 @@ import asyncpg
 import pytest
 
 import database
+from core.errors import GokartError
 from database.embedded import binary
 from database.urls import listen_url
-from errors import GokartError
 from settings import settings
 from tenants import lifecycle
 from tenants.migrations import latest_version

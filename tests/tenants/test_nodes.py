@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tenants.nodes import NO_CITUS
+from tests.admin.platform.cast import seen, signed_in
 from tests.places import Place, an_event, an_offer
-from tests.platform_admin.cast import seen, signed_in
 from tests.tenants.command import complaint, gokart
 from tests.tenants.database import execute
 

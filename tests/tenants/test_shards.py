@@ -10,13 +10,13 @@ import asyncpg
 import pytest
 
 import database
-from database.actors import Actor, acting_as
+from database.audit_context import Actor, acting_as
 from database.pool import transaction
-from tenants.changes import CHANNEL
+from tenants.cache import CHANNEL
 from tenants.migrations import statements_of
 from tenants.nodes import detached
-from tests.admin.calls import an_admin, change
-from tests.auth.cast import id_of
+from tests.admin.piccolo.calls import an_admin, change
+from tests.auth.api_keys.cast import id_of
 from tests.people import audit, staff_browser
 from tests.places import MAY, SINGULAR, Place, an_event, an_offer
 from tests.running import run

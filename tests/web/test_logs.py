@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from auth.tokens import mint
+from auth.api_keys.format import mint
 from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_offer
 from tests.servers import Server, free_port, serving
 from tests.tenants.command import COMMAND

@@ -1,0 +1,40 @@
+"""Handing a one-time link over: it is shown once, and mailed where this server sends mail."""
+
+from typing import Any
+
+from litestar import Response
+
+from auth.users.emails import send_link
+from auth.users.invitations import Invited
+from auth.users.login_pages import link_url
+from auth.users.mail import MailError, mail_is_on
+from auth.users.one_time_links import LIVES
+from web.pages.rendering import Frame, page
+
+
+async def link_page(
+    frame: Frame, invited: Invited, origin: str, *, back: tuple[str, str], made: str = ""
+) -> Response[Any]:
+    """`origin` is that of the host where the person will sign in, `back` a page's path and title, `made` what else was
+    done. A letter that cannot be sent takes nothing back.
+    """
+    person = invited.person
+    url = link_url(origin, person.realm, invited.token)
+    mail_error = None
+    if mail_is_on():
+        try:
+            await send_link(person, invited.purpose, url)
+        except MailError as error:
+            mail_error = str(error)
+    return page(
+        "platform/link.html",
+        frame,
+        back=back,
+        made=made,
+        invited=invited.person,
+        purpose=invited.purpose,
+        days=LIVES[invited.purpose].days,
+        url=url,
+        mailed=mail_is_on() and mail_error is None,
+        mail_error=mail_error,
+    )

@@ -1,0 +1,142 @@
+"""The platform's own staff: for owners."""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from admin.platform.links import link_page
+from admin.platform.tenants import actor_name
+from auth.api_keys.listing import LARGEST_ID
+from auth.users import totp
+from auth.users.directory import Member, change_staff, members
+from auth.users.guards import at_least, person_of, signed_in
+from auth.users.invitations import invite_staff, new_link
+from auth.users.login_pages import origin_of
+from auth.users.realms import PLATFORM
+from auth.users.users import ROLES
+from core.errors import GokartError
+from web.pages.forms import Form, field_and_text, form_of
+from web.pages.rendering import Frame, Notice, page
+from web.pages.responses import lead
+from web.problems import Problem
+from web.requests import Call
+
+DONE = {
+    "role": "The role is changed.",
+    "deactivated": "Deactivated: signed out everywhere, and no link works.",
+    "activated": "May sign in again.",
+    "two-step-off": "Two-step sign-in is off.",
+}
+ABOUT_ROLES = {
+    "owner": "Everything, and the platform's staff.",
+    "manager": "Creates, suspends, limits and migrates tenants, and invites their owners.",
+    "viewer": "Sees everything, changes nothing.",
+}
+assert set(ABOUT_ROLES) == set(ROLES)
+
+
+class StaffController(Controller):
+    path = "/staff"
+    guards = [signed_in, at_least("owner")]
+
+    @get()
+    async def everybody(self, frame: NamedDependency[Frame]) -> Response[Any]:
+        return await staff_page(frame, Form([]))
+
+    @post()
+    async def invite(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        form = await form_of(request)
+        try:
+            invited = await invite_staff(PLATFORM, form["email"], form["name"], form["role"], actor_name())
+        except GokartError as error:
+            return await staff_page(frame, form, error=error)
+        return await link_page(frame, invited, origin_of(request), back=("/staff", "Staff"))
+
+    @get("/{person:int}")
+    async def person(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        done = DONE.get(request.query_params.get("done", ""))
+        return await person_page(request, frame, person, notice=Notice("success", done) if done else None)
+
+    @post("/{person:int}/link")
+    async def link(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        found = await somebody(person)
+        try:
+            invited = await new_link(PLATFORM, person, actor_name())
+        except GokartError as error:
+            return await person_page(request, frame, person, error=error)
+        return await link_page(frame, invited, origin_of(request), back=(f"/staff/{person}", found.name))
+
+    @post("/{person:int}/role")
+    async def role(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        form = await form_of(request)
+        await somebody(person)
+        try:
+            await change_staff(PLATFORM, person, role=form["role"])
+        except GokartError as error:
+            return await person_page(request, frame, person, error=error)
+        return lead(request, f"/staff/{person}?done=role" if person_may_stay(request, person, form["role"]) else "/")
+
+    @post("/{person:int}/deactivate")
+    async def deactivate(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        await somebody(person)
+        try:
+            await change_staff(PLATFORM, person, active=False)
+        except GokartError as error:
+            return await person_page(request, frame, person, error=error)
+        return lead(request, f"/staff/{person}?done=deactivated")
+
+    @post("/{person:int}/activate")
+    async def activate(self, request: Call, person: FromPath[int]) -> Response[Any]:
+        await somebody(person)
+        await change_staff(PLATFORM, person, active=True)
+        return lead(request, f"/staff/{person}?done=activated")
+
+    @post("/{person:int}/two-step-off")
+    async def two_step_off(self, request: Call, person: FromPath[int]) -> Response[Any]:
+        await somebody(person)
+        await totp.turn_off(PLATFORM, person)
+        return lead(request, f"/staff/{person}?done=two-step-off")
+
+
+def person_may_stay(request: Call, person: int, role: str) -> bool:
+    """Whether this page is still for whoever has just set that role."""
+    return person != person_of(request).id or role == "owner"
+
+
+async def somebody(person: int) -> Member:
+    """Raises Problem 404."""
+    found = await members(PLATFORM, "p.id = $1", person) if 0 < person <= LARGEST_ID else []
+    if not found:
+        raise Problem(404, "There is nobody of this number.")
+    return found[0]
+
+
+async def staff_page(frame: Frame, form: Form, *, error: GokartError | None = None) -> Response[Any]:
+    field, text = field_and_text(error) if error else ("", "")
+    return page(
+        "platform/staff.html",
+        frame,
+        status=400 if error else 200,
+        everybody=await members(PLATFORM),
+        roles=[(role, role.title(), about) for role, about in ABOUT_ROLES.items()],
+        given={"email": form["email"], "name": form["name"], "role": form["role"] or "viewer"},
+        errors={"email": "", "name": "", "role": ""} | {field or "email": text},
+    )
+
+
+async def person_page(
+    request: Call, frame: Frame, person: int, *, notice: Notice | None = None, error: GokartError | None = None
+) -> Response[Any]:
+    if error:
+        notice = Notice("danger", field_and_text(error)[1])
+    return page(
+        "platform/person.html",
+        frame,
+        status=400 if error else 200,
+        one=await somebody(person),
+        own=person == person_of(request).id,
+        roles=[(role, f"{role.title()}: {about}") for role, about in ABOUT_ROLES.items()],
+        notice=notice,
+    )

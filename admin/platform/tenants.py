@@ -1,0 +1,278 @@
+"""The tenants: who they are and how it stands with them, and what the platform's staff do for them."""
+
+from math import isfinite
+from typing import Any, TypeVar
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from admin.platform.figures import counts_of, figures_of
+from admin.platform.links import link_page
+from admin.platform.listing import STATES, list_tenants, read_search
+from auth.api_keys.listing import LARGEST_ID
+from auth.users.directory import Member, members
+from auth.users.guards import at_least, person_of, signed_in
+from auth.users.invitations import Invited, invite_staff, new_link
+from auth.users.realms import STAFF
+from core.errors import GokartError
+from database.audit_context import current_actor
+from database.pool import OUTDATED, Unavailable
+from settings import settings
+from tenants import lifecycle
+from tenants.migrations import latest_version, migrate_tenants
+from tenants.nodes import places_of
+from tenants.tables import TenantMigration, TenantRow
+from tenants.tenant import SLUG, Tenant, bound_to, schema_of
+from web.pages.forms import Form, field_and_text, form_of
+from web.pages.origins import api_origin, app_origin
+from web.pages.rendering import Frame, Notice, page
+from web.pages.responses import lead
+from web.problems import Problem
+from web.requests import Call
+
+MANAGER = [at_least("manager")]
+MOST_RATE = 100_000
+MOST = 1_000_000
+DONE = {
+    "suspended": "The tenant is suspended: its hosts answer 403. Nothing is lost.",
+    "resumed": "The tenant is active again.",
+    "renamed": "The name is changed.",
+    "limits": "The limits are changed.",
+    "migrated": "The schema is at the latest version.",
+}
+NEW_FIELDS = ("name", "slug", "owner", "email")
+N = TypeVar("N", int, float)
+
+
+class TenantsController(Controller):
+    guards = [signed_in]
+
+    @get()
+    async def tenants(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        search = read_search(request)
+        found = await list_tenants(search)
+        return page(
+            "platform/tenants.html",
+            frame,
+            found=found,
+            states=[
+                (f"{label} ({found.counts[state]:,})", search.url(state=state, page=1), state == search.state)
+                for state, label in STATES.items()
+            ],
+            figures=await figures_of([tenant.slug for tenant in found.tenants]),
+            nodes=await places_of((tenant.slug, schema_of(tenant.slug)) for tenant in found.tenants),
+            may_create=person_of(request).is_at_least("manager"),
+        )
+
+    @get("/new", guards=MANAGER)
+    async def new(self, frame: NamedDependency[Frame]) -> Response[Any]:
+        return new_page(frame, Form([]))
+
+    @post("/new", guards=MANAGER)
+    async def create(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        """The tenant and its first owner's invitation, or neither."""
+        form = await form_of(request)
+        invited: list[Invited] = []
+
+        async def invite(tenant: Tenant) -> None:
+            with bound_to(tenant):
+                invited.append(await invite_owner(form))
+
+        try:
+            tenant = await lifecycle.create(form["slug"].strip().lower(), form["name"], invite)
+        except GokartError as error:
+            return new_page(frame, form, error=error)
+        return await owner_link_page(request, frame, tenant, invited[0], made=f"The tenant {tenant.name} is created.")
+
+    @get("/tenants/{slug:str}")
+    async def tenant(self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str]) -> Response[Any]:
+        done = DONE.get(request.query_params.get("done", ""))
+        return await tenant_page(request, frame, slug, notice=Notice("success", done) if done else None)
+
+    @post("/tenants/{slug:str}/suspend", guards=MANAGER)
+    async def suspend(self, request: Call, slug: FromPath[str]) -> Response[Any]:
+        await lifecycle.set_status((await tenant_at(slug)).slug, "suspended")
+        return lead(request, f"/tenants/{slug}?done=suspended")
+
+    @post("/tenants/{slug:str}/resume", guards=MANAGER)
+    async def resume(self, request: Call, slug: FromPath[str]) -> Response[Any]:
+        await lifecycle.set_status((await tenant_at(slug)).slug, "active")
+        return lead(request, f"/tenants/{slug}?done=resumed")
+
+    @post("/tenants/{slug:str}/name", guards=MANAGER)
+    async def rename(self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str]) -> Response[Any]:
+        form = await form_of(request)
+        await tenant_at(slug)
+        try:
+            await lifecycle.rename(slug, form["name"])
+        except GokartError as error:
+            return await tenant_page(request, frame, slug, error=error, form=form)
+        return lead(request, f"/tenants/{slug}?done=renamed")
+
+    @post("/tenants/{slug:str}/limits", guards=MANAGER)
+    async def limit(self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str]) -> Response[Any]:
+        form = await form_of(request)
+        await tenant_at(slug)
+        try:
+            await lifecycle.set_limits(
+                slug,
+                read_limit(form, "rate", float, MOST_RATE),
+                read_limit(form, "burst", int, MOST),
+                read_limit(form, "concurrency", int, MOST),
+            )
+        except GokartError as error:
+            return await tenant_page(request, frame, slug, error=error, form=form)
+        return lead(request, f"/tenants/{slug}?done=limits")
+
+    @post("/tenants/{slug:str}/migrate", guards=MANAGER)
+    async def migrate(self, request: Call, slug: FromPath[str]) -> Response[Any]:
+        """What went wrong is kept with the tenant, and shown on its page."""
+        await tenant_at(slug)
+        outcomes = [outcome async for outcome in migrate_tenants([slug])]
+        return lead(request, f"/tenants/{slug}" + ("" if outcomes[0].error else "?done=migrated"))
+
+    @post("/tenants/{slug:str}/owners", guards=MANAGER)
+    async def invite(self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str]) -> Response[Any]:
+        form, tenant = await form_of(request), await tenant_at(slug)
+        try:
+            with bound_to(tenant):
+                invited = await invite_owner(form)
+        except GokartError as error:
+            return await tenant_page(request, frame, slug, error=error, form=form)
+        return await owner_link_page(request, frame, tenant, invited)
+
+    @post("/tenants/{slug:str}/owners/{person:int}/link", guards=MANAGER)
+    async def owner_link(
+        self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str], person: FromPath[int]
+    ) -> Response[Any]:
+        """Of owners alone: they look after everybody else."""
+        tenant, told = await tenant_at(slug), Problem(404, "This tenant has no such owner.")
+        if not 0 < person <= LARGEST_ID:
+            raise told
+        with bound_to(tenant):
+            if not await members(STAFF, "p.id = $1 AND p.role = 'owner' AND p.active", person):
+                raise told
+            invited = await new_link(STAFF, person, actor_name())
+        return await owner_link_page(request, frame, tenant, invited)
+
+
+def actor_name() -> str:
+    actor = current_actor()
+    assert actor is not None, "behind the guard `signed_in`"
+    return actor.name
+
+
+async def invite_owner(form: Form) -> Invited:
+    """Into the bound tenant. Raises GokartError, naming the form's field."""
+    try:
+        return await invite_staff(STAFF, form["email"], form["owner"], "owner", actor_name())
+    except OUTDATED as error:
+        raise GokartError("email: The tenant's schema is of an older version: migrate it first.") from error
+    except GokartError as error:
+        field, text = field_and_text(error)
+        raise GokartError(f"{'owner' if field == 'name' else 'email'}: {text}") from error
+
+
+async def tenant_at(slug: str) -> Tenant:
+    """Raises Problem 404."""
+    if not SLUG.fullmatch(slug):
+        raise Problem(404, "There is no such tenant.")
+    try:
+        return await lifecycle.find(slug)
+    except Unavailable:
+        raise
+    except GokartError as error:
+        raise Problem(404, str(error)) from error
+
+
+def read_limit(form: Form, name: str, kind: type[N], most: int) -> N | None:
+    """Raises GokartError, naming the field."""
+    text = form[name].strip()
+    if not text:
+        return None
+    try:
+        value = kind(text)
+    except ValueError:
+        value = kind(0)
+    if not isfinite(value) or not 0 < value <= most:
+        raise GokartError(
+            f"{name}: {'A' if name == 'rate' else 'A whole'} number above 0, at most {most:,}; or nothing."
+        )
+    return value
+
+
+def new_page(frame: Frame, form: Form, *, error: GokartError | None = None) -> Response[Any]:
+    field, text = field_and_text(error) if error else ("", "")
+    return page(
+        "platform/new_tenant.html",
+        frame,
+        status=400 if error else 200,
+        base=settings.base_host,
+        given={name: form[name] for name in NEW_FIELDS},
+        errors=dict.fromkeys(NEW_FIELDS, "") | {field or "slug": text},
+    )
+
+
+async def tenant_page(
+    request: Call,
+    frame: Frame,
+    slug: str,
+    *,
+    notice: Notice | None = None,
+    error: GokartError | None = None,
+    form: Form | None = None,
+) -> Response[Any]:
+    """With `error`, the form that was sent as it was filled in."""
+    tenant = await tenant_at(slug)
+    row = await TenantRow.select(TenantRow.version, TenantRow.migration_error).where(TenantRow.id == tenant.id).first()
+    field, text = field_and_text(error) if error else ("", "")
+    kept = {
+        "name": tenant.name,
+        "rate": f"{tenant.token_rate:g}" if tenant.token_rate else "",
+        "burst": str(tenant.token_burst or ""),
+        "concurrency": str(tenant.token_concurrency or ""),
+        "email": "",
+        "owner": "",
+    }
+    with bound_to(tenant):
+        hosts = {"api": api_origin(request), "app": app_origin(request)}
+    return page(
+        "platform/tenant.html",
+        frame,
+        status=400 if error else 200,
+        this=tenant,
+        hosts=hosts,
+        figures=(await figures_of([slug]))[slug],
+        nodes=await places_of([(slug, tenant.schema)]),
+        counts=await counts_of(tenant),
+        owners=await owners_of(tenant),
+        version=row["version"] if row else None,
+        latest=latest_version(),
+        migration_error=row["migration_error"] if row else None,
+        migrations=await TenantMigration.select(TenantMigration.migration, TenantMigration.ran_at)
+        .where(TenantMigration.tenant == tenant.id)
+        .order_by(TenantMigration.migration, ascending=False),
+        platform=settings,
+        given=kept | {name: form[name] for name in kept if form is not None and form.has(name)},
+        errors=dict.fromkeys(kept, "") | {field: text},
+        notice=notice,
+        may_act=person_of(request).is_at_least("manager"),
+    )
+
+
+async def owners_of(tenant: Tenant) -> list[Member] | None:
+    """None where the tenant's schema is too old to have any."""
+    try:
+        with bound_to(tenant):
+            return await members(STAFF, "p.role = 'owner'")
+    except OUTDATED:
+        return None
+
+
+async def owner_link_page(
+    request: Call, frame: Frame, tenant: Tenant, invited: Invited, *, made: str = ""
+) -> Response[Any]:
+    with bound_to(tenant):
+        origin = app_origin(request)
+    return await link_page(frame, invited, origin, back=(f"/tenants/{tenant.slug}", tenant.name), made=made)

@@ -1,0 +1,315 @@
+"""/staff/people…: who signs in, as staff or for an advertiser.
+
+Staff are the owners' to look after, all of it: whoever could make a link for an owner would be one.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from admin.advertisers import names_of_advertisers
+from auth.api_keys.listing import LARGEST_ID
+from auth.api_keys.pages import SCOPES
+from auth.users import totp
+from auth.users.directory import Member, change_login, change_staff, members
+from auth.users.emails import send_link
+from auth.users.guards import at_least, person_of, signed_in
+from auth.users.invitations import Invited, invite_login, invite_staff, new_link
+from auth.users.login_pages import link_url
+from auth.users.mail import MailError, mail_is_on
+from auth.users.one_time_links import LIVES
+from auth.users.realms import ADVERTISER, STAFF, Realm
+from auth.users.sessions import end_all
+from auth.users.users import ROLES
+from core.errors import GokartError
+from tenants.tenant import current_tenant
+from web.pages.forms import field_and_text, form_of
+from web.pages.origins import app_origin
+from web.pages.rendering import Frame, page
+from web.pages.responses import lead
+from web.problems import Problem
+from web.requests import Call
+
+ROOT = "/staff/people"
+DONE = {
+    "role": "The role is changed.",
+    "scopes": "What this person may see is changed. Keys made before keep what they have.",
+    "two-step": "Two-step sign-in is off. Ask for it to be set up again.",
+    "sessions": "All sessions of this person have ended.",
+    "off": "The account is deactivated, and its sessions have ended.",
+    "on": "The account is active again.",
+}
+ABOUT_ROLES = {
+    "owner": "Everything, staff and settings included.",
+    "manager": "Everything but staff and settings.",
+    "viewer": "Sees all pages and changes nothing.",
+}
+ABOUT_SCOPES = {
+    "cost-report": "The dashboard and the cost report; keys for it.",
+    "singular": "The Singular page; keys for Singular.",
+}
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """Of people: their `realm`, where their pages are, and what of theirs is chosen."""
+
+    realm: Realm
+    root: str
+    choice: str
+    options: list[tuple[str, str, str]]
+
+
+STAFF_KIND = Kind(STAFF, f"{ROOT}/staff", "role", [(role, role.capitalize(), ABOUT_ROLES[role]) for role in ROLES])
+LOGIN_KIND = Kind(
+    ADVERTISER, f"{ROOT}/logins", "scopes", [(scope, SCOPES[scope][0], text) for scope, text in ABOUT_SCOPES.items()]
+)
+
+
+class PeopleController(Controller):
+    path = "/people"
+    guards = [signed_in]
+
+    @get()
+    async def people(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        names = await names_of_advertisers(current_tenant())
+        logins = await members(ADVERTISER)
+        return page(
+            "admin/users.html",
+            frame,
+            staff=await members(STAFF),
+            logins=sorted(logins, key=lambda login: names[str(login.advertiser)]),
+            names=names,
+        )
+
+
+class StaffController(Controller):
+    path = "/people/staff"
+    guards = [signed_in, at_least("owner")]
+
+    @get("/new")
+    async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        return invite_page(frame, STAFF_KIND, chosen=["viewer"])
+
+    @post("/new")
+    async def invite(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        form = await form_of(request)
+        try:
+            invited = await invite_staff(STAFF, form["email"], form["name"], form["role"], actor_of(request))
+        except GokartError as error:
+            return invite_page(frame, STAFF_KIND, form["email"], form["name"], [form["role"]], error=error)
+        return await link_page(request, frame, STAFF_KIND, invited)
+
+    @get("/{person:int}")
+    async def person(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        return await person_page(request, frame, STAFF_KIND, person)
+
+    @post("/{person:int}/role")
+    async def role(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        form = await form_of(request)
+        await found(STAFF, person)
+        try:
+            await change_staff(STAFF, person, role=form["role"])
+        except GokartError as error:
+            return await person_page(request, frame, STAFF_KIND, person, error=error)
+        return done(request, STAFF_KIND, person, "role")
+
+    @post("/{person:int}/active")
+    async def active(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        active = (await form_of(request))["active"] == "on"
+        await found(STAFF, person)
+        try:
+            await change_staff(STAFF, person, active=active)
+        except GokartError as error:
+            return await person_page(request, frame, STAFF_KIND, person, error=error)
+        return done(request, STAFF_KIND, person, "on" if active else "off")
+
+    @post("/{person:int}/link")
+    async def link(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        return await make_link(request, frame, STAFF_KIND, person)
+
+    @post("/{person:int}/sessions")
+    async def sessions(self, request: Call, person: FromPath[int]) -> Response[Any]:
+        return await end_sessions(request, STAFF_KIND, person)
+
+    @post("/{person:int}/two-step")
+    async def two_step(self, request: Call, person: FromPath[int]) -> Response[Any]:
+        return await two_step_off(request, STAFF_KIND, person)
+
+
+class LoginController(Controller):
+    path = "/people/logins"
+    guards = [signed_in, at_least("manager")]
+
+    @get("/new")
+    async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        advertiser = request.query_params.get("advertiser", "")
+        return invite_page(frame, LOGIN_KIND, chosen=list(ABOUT_SCOPES), **await owners_of(advertiser))
+
+    @post("/new")
+    async def invite(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        form = await form_of(request)
+        email, name, scopes = form["email"], form["name"], form.all("scopes")
+        try:
+            advertiser = read_advertiser(form["advertiser"])
+            invited = await invite_login(email, name, advertiser, scopes, actor_of(request))
+        except GokartError as error:
+            return invite_page(
+                frame, LOGIN_KIND, email, name, scopes, error=error, **await owners_of(form["advertiser"])
+            )
+        return await link_page(request, frame, LOGIN_KIND, invited)
+
+    @get("/{person:int}")
+    async def person(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        return await person_page(request, frame, LOGIN_KIND, person)
+
+    @post("/{person:int}/scopes")
+    async def scopes(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        form = await form_of(request)
+        await found(ADVERTISER, person)
+        try:
+            await change_login(person, scopes=form.all("scopes"))
+        except GokartError as error:
+            return await person_page(request, frame, LOGIN_KIND, person, error=error)
+        return done(request, LOGIN_KIND, person, "scopes")
+
+    @post("/{person:int}/active")
+    async def active(self, request: Call, person: FromPath[int]) -> Response[Any]:
+        active = (await form_of(request))["active"] == "on"
+        await found(ADVERTISER, person)
+        await change_login(person, active=active)
+        return done(request, LOGIN_KIND, person, "on" if active else "off")
+
+    @post("/{person:int}/link")
+    async def link(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+        return await make_link(request, frame, LOGIN_KIND, person)
+
+    @post("/{person:int}/sessions")
+    async def sessions(self, request: Call, person: FromPath[int]) -> Response[Any]:
+        return await end_sessions(request, LOGIN_KIND, person)
+
+    @post("/{person:int}/two-step", guards=[at_least("owner")])
+    async def two_step(self, request: Call, person: FromPath[int]) -> Response[Any]:
+        return await two_step_off(request, LOGIN_KIND, person)
+
+
+def actor_of(request: Call) -> str:
+    return person_of(request).actor(None).name
+
+
+async def found(realm: Realm, person: int) -> Member:
+    """Raises Problem 404."""
+    people = await members(realm, "p.id = $1", person) if 0 < person <= LARGEST_ID else []
+    if not people:
+        raise Problem(404, "There is no such person.")
+    return people[0]
+
+
+def read_advertiser(text: str) -> UUID:
+    """Raises GokartError."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise GokartError("advertiser: Choose whose person this is.") from error
+
+
+async def owners_of(chosen: str) -> dict[str, Any]:
+    names = await names_of_advertisers(current_tenant())
+    return {"owners": [("", "Choose an advertiser"), *names.items()], "owner": chosen}
+
+
+def done(request: Call, kind: Kind, person: int, what: str) -> Response[Any]:
+    return lead(request, f"{kind.root}/{person}?done={what}")
+
+
+async def end_sessions(request: Call, kind: Kind, person: int) -> Response[Any]:
+    await end_all(kind.realm, (await found(kind.realm, person)).id)
+    return done(request, kind, person, "sessions")
+
+
+async def two_step_off(request: Call, kind: Kind, person: int) -> Response[Any]:
+    await totp.turn_off(kind.realm, (await found(kind.realm, person)).id)
+    return done(request, kind, person, "two-step")
+
+
+async def make_link(request: Call, frame: Frame, kind: Kind, person: int) -> Response[Any]:
+    await found(kind.realm, person)
+    try:
+        invited = await new_link(kind.realm, person, actor_of(request))
+    except GokartError as error:
+        return await person_page(request, frame, kind, person, error=error)
+    return await link_page(request, frame, kind, invited)
+
+
+def invite_page(
+    frame: Frame,
+    kind: Kind,
+    email: str = "",
+    name: str = "",
+    chosen: list[str] | None = None,
+    *,
+    error: GokartError | None = None,
+    **context: Any,
+) -> Response[Any]:
+    return page(
+        "admin/invite.html",
+        frame,
+        status=400 if error else 200,
+        root=ROOT,
+        kind=kind,
+        email=email[:400],
+        name=name[:400],
+        chosen=chosen or [],
+        errors=dict([field_and_text(error)]) if error else {},
+        mail=mail_is_on(),
+        days=LIVES["invitation"].days,
+        **{"owners": [], "owner": ""} | context,
+    )
+
+
+async def link_page(request: Call, frame: Frame, kind: Kind, invited: Invited) -> Response[Any]:
+    """The answer to the form itself, since it is the only one that ever has the link in it. The letter is sent first,
+    so that it can say whether that went well.
+    """
+    url = link_url(app_origin(request), kind.realm, invited.token)
+    trouble = ""
+    if mail_is_on():
+        try:
+            await send_link(invited.person, invited.purpose, url)
+        except MailError as error:
+            trouble = str(error)
+    return page(
+        "admin/link.html",
+        frame,
+        status=201,
+        root=ROOT,
+        invited=invited,
+        url=url,
+        hours=int(LIVES[invited.purpose].total_seconds() // 3600),
+        mailed=mail_is_on() and not trouble,
+        trouble=trouble,
+    )
+
+
+async def person_page(
+    request: Call, frame: Frame, kind: Kind, person: int, *, error: GokartError | None = None
+) -> Response[Any]:
+    """Raises Problem 404."""
+    member = await found(kind.realm, person)
+    names = await names_of_advertisers(current_tenant()) if member.advertiser else {}
+    return page(
+        "admin/user.html",
+        frame,
+        status=409 if error else 200,
+        root=ROOT,
+        kind=kind,
+        member=member,
+        myself=kind.realm is STAFF and member.id == person_of(request).id,
+        advertiser=names.get(str(member.advertiser), ""),
+        chosen=list(member.scopes) or [member.role],
+        error=field_and_text(error)[1] if error else "",
+        done=DONE.get(request.query_params.get("done", "")),
+    )

@@ -1,0 +1,137 @@
+"""Who is calling: Authorization header → token → advertiser. Guards for route handlers."""
+
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, NoReturn, cast
+from uuid import UUID
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+
+from auth.api_keys.format import digest, is_well_formed
+from auth.api_keys.last_used import note_use
+from auth.api_keys.rate_limits import Limit, Limiter
+from database.pool import connection
+from settings import settings
+from tenants.cache import memory
+from tenants.tenant import Tenant, current_tenant
+from web.problems import Problem
+from web.proxies import Address, address_of, site_of
+from web.requests import header, state_of
+
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+
+per_token: Limiter[tuple[UUID, int]] = Limiter("token", lambda key: f"token {key[0]} {key[1]}")
+failures: Limiter[str] = Limiter("failures", lambda site: f"failures {site}")
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A verified token. `advertiser` is None for an ingest token, a limit where the tenant's holds."""
+
+    token: int
+    advertiser: UUID | None
+    advertiser_active: bool
+    singular_enabled: bool
+    scopes: frozenset[str]
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    expires_at: datetime | None
+    rate: float | None
+    burst: int | None
+    concurrency: int | None
+
+
+def requires(scope: str) -> Guard:
+    """A guard: the caller's token is good (401), may do this (403), and has not asked too much (429)."""
+
+    async def guard(request: AnyConnection, _: BaseRouteHandler) -> None:
+        tenant = current_tenant()
+        address = address_of(request.scope)
+        caller = await authenticate(tenant, header(request.scope, b"authorization"), address)
+        state = state_of(request.scope)
+        state["caller"] = caller
+        state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), token=caller.token)
+        await admit(tenant, caller, state)
+        authorize(caller, scope, address)
+        note_use(tenant, caller.token, address)
+
+    return guard
+
+
+def caller_of(request: AnyConnection) -> Caller:
+    """The caller that the guard let in."""
+    return cast(Caller, state_of(request.scope)["caller"])
+
+
+async def authenticate(tenant: Tenant, authorization: list[str], address: Address | None) -> Caller:
+    """The owner of a token that is live at this tenant. Raises Problem 401, the same whatever is wrong, or 429."""
+    scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
+    token = token.strip(" \t")
+    if scheme.lower() != "apitoken" or not is_well_formed(token):
+        await refuse(address)
+    key = digest(token)
+    caller = await memory.recall(tenant.schema, key, lambda: load(tenant, key))
+    if caller is None or (caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)):
+        await refuse(address)
+    return caller
+
+
+async def refuse(address: Address | None) -> NoReturn:
+    await failures.take(site_of(address), Limit(settings.failed_token_rate, settings.failed_token_burst))
+    raise Problem(
+        401,
+        "Send one header «Authorization: ApiToken {token}» with a live token of this tenant.",
+        headers={"WWW-Authenticate": "ApiToken"},
+    )
+
+
+async def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
+    key = (tenant.id, caller.token)
+    limit = Limit(
+        rate=caller.rate or tenant.token_rate or settings.token_rate,
+        burst=caller.burst or tenant.token_burst or settings.token_burst,
+        concurrency=caller.concurrency or tenant.token_concurrency or settings.token_concurrency,
+    )
+    state["headers"].update(await per_token.take(key, limit))
+    state["at_end"].append(per_token.hold(key))
+
+
+def authorize(caller: Caller, scope: str, address: Address | None) -> None:
+    """Raises Problem 403, saying what is missing."""
+    if caller.networks and not (address and any(address in network for network in caller.networks)):
+        raise Problem(403, "This token may not be used from this network.")
+    if scope not in caller.scopes:
+        raise Problem(403, f"This token lacks the scope '{scope}'.")
+    if not caller.advertiser_active:
+        raise Problem(403, "This advertiser is paused.")
+    if scope == "singular" and not caller.singular_enabled:
+        raise Problem(403, "Singular cost reporting is not enabled for this advertiser.")
+
+
+async def load(tenant: Tenant, key: bytes) -> Caller | None:
+    async with connection() as db:
+        row = await db.fetchrow(
+            f"""
+            SELECT t.id, t.advertiser, t.scopes, t.networks, t.expires_at, t.rate, t.burst, t.concurrency,
+                coalesce(a.status = 'active', true) AS active, coalesce(a.singular_enabled, false) AS singular_enabled
+            FROM {tenant.schema}.api_token t LEFT JOIN {tenant.schema}.advertiser a ON a.id = t.advertiser
+            WHERE t.digest = $1 AND t.revoked_at IS NULL
+            """,
+            key,
+            timeout=settings.database_wait,
+        )
+    if row is None:
+        return None
+    return Caller(
+        token=row["id"],
+        advertiser=row["advertiser"],
+        advertiser_active=row["active"],
+        singular_enabled=row["singular_enabled"],
+        scopes=frozenset(row["scopes"]),
+        networks=tuple(ip_network(network) for network in row["networks"]),
+        expires_at=row["expires_at"],
+        rate=row["rate"],
+        burst=row["burst"],
+        concurrency=row["concurrency"],
+    )

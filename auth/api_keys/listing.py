@@ -1,0 +1,162 @@
+"""API tokens as pages show them, where they are called keys: what may be seen of one, and how it stands."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from auth.api_keys.format import Minted
+from database.pool import connection
+from tenants.tenant import Tenant
+
+SOON = timedelta(days=14)
+PAGE = 50
+LARGEST_ID = 2**31 - 1
+
+State = Literal["live", "expiring", "rotated", "expired", "revoked"]
+STATES: dict[State, str] = {
+    "live": "Live",
+    "expiring": "Expires soon",
+    "rotated": "Replaced",
+    "expired": "Expired",
+    "revoked": "Revoked",
+}
+
+
+class Key(msgspec.Struct, frozen=True):
+    """`rotated` is one that has a successor and still works; `expiring` one without that stops within `SOON`.
+
+    `advertiser` is None for an ingest key, which is the tenant's.
+    """
+
+    id: int
+    advertiser: UUID | None
+    advertiser_name: str | None
+    name: str
+    hint: str
+    scopes: list[str]
+    networks: list[str]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    last_used_from: Any  # an address of ipaddress
+    replaces: int | None
+    successor: int | None
+    successor_hint: str | None
+    successor_created_at: datetime | None
+    state: State
+
+    @property
+    def works(self) -> bool:
+        return self.state in {"live", "expiring", "rotated"}
+
+    @property
+    def can_rotate(self) -> bool:
+        return self.state in {"live", "expiring"}
+
+    @property
+    def still_used(self) -> bool:
+        """Somebody has not taken the successor up yet."""
+        return bool(self.last_used_at and self.successor_created_at and self.last_used_at > self.successor_created_at)
+
+
+KEYS = """
+SELECT t.id, t.advertiser, a.name AS advertiser_name, t.name, t.hint, t.scopes, t.networks, t.created_by, t.created_at,
+    t.expires_at, t.revoked_at, t.last_used_at, t.last_used_from, t.replaces,
+    s.id AS successor, s.hint AS successor_hint, s.created_at AS successor_created_at,
+    CASE
+        WHEN t.revoked_at IS NOT NULL THEN 'revoked'
+        WHEN t.expires_at <= now() THEN 'expired'
+        WHEN s.id IS NOT NULL THEN 'rotated'
+        WHEN t.expires_at <= now() + interval '{soon} days' THEN 'expiring'
+        ELSE 'live'
+    END AS state
+FROM {s}.api_token t LEFT JOIN {s}.advertiser a ON a.id = t.advertiser
+    LEFT JOIN {s}.api_token s ON s.replaces = t.id
+"""
+
+
+def keys_sql(tenant: Tenant) -> str:
+    return f"SELECT * FROM ({KEYS.format(s=tenant.schema, soon=SOON.days)}) AS key"
+
+
+async def keys_of(tenant: Tenant, advertiser: UUID) -> list[Key]:
+    """The advertiser's: those that work first, each newest first."""
+    async with connection() as db:
+        rows = await db.fetch(
+            f"""
+            {keys_sql(tenant)} WHERE advertiser = $1
+            ORDER BY state IN ('expired', 'revoked'), id DESC
+            """,
+            advertiser,
+        )
+    return [Key(**row) for row in rows]
+
+
+async def find_key(tenant: Tenant, key: int, owner: UUID | None = None) -> Key | None:
+    """With `owner`, a key of anybody but this advertiser is not found."""
+    if not 0 < key <= LARGEST_ID:
+        return None
+    return await fetch_key(tenant, "id = $1 AND ($2::uuid IS NULL OR advertiser = $2)", key, owner)
+
+
+async def key_of_token(tenant: Tenant, minted: Minted) -> Key:
+    """The key that has just been made."""
+    key = await fetch_key(tenant, f"id = (SELECT id FROM {tenant.schema}.api_token WHERE digest = $1)", minted.digest)
+    assert key is not None
+    return key
+
+
+async def fetch_key(tenant: Tenant, where: str, *args: object) -> Key | None:
+    async with connection() as db:
+        row = await db.fetchrow(f"{keys_sql(tenant)} WHERE {where}", *args)
+    return Key(**row) if row else None
+
+
+async def list_keys(
+    tenant: Tenant,
+    *,
+    advertiser: UUID | None = None,
+    ingest: bool = False,
+    state: State | None = None,
+    before: int | None = None,
+) -> list[Key]:
+    """All of the tenant, newest first, `PAGE` at a time; `before` is the id of the last one shown.
+
+    `ingest`: the tenant's own alone.
+    """
+    async with connection() as db:
+        rows = await db.fetch(
+            f"""
+            {keys_sql(tenant)}
+            WHERE ($1::uuid IS NULL OR advertiser = $1) AND (NOT $2 OR advertiser IS NULL)
+                AND ($3::text IS NULL OR state = $3) AND ($4::int IS NULL OR id < $4)
+            ORDER BY id DESC LIMIT {PAGE}
+            """,
+            advertiser,
+            ingest,
+            state,
+            before,
+        )
+    return [Key(**row) for row in rows]
+
+
+async def expiring_keys(tenant: Tenant, advertiser: UUID | None = None) -> list[Key]:
+    """Those that stop soon and have no successor, or one that is not used in their place; the first to stop first.
+
+    Of one advertiser, or of the whole tenant.
+    """
+    async with connection() as db:
+        rows = await db.fetch(
+            f"""
+            {keys_sql(tenant)}
+            WHERE ($1::uuid IS NULL OR advertiser = $1)
+                AND (state = 'expiring' OR state = 'rotated' AND last_used_at > successor_created_at)
+            ORDER BY expires_at, id
+            """,
+            advertiser,
+        )
+    return [Key(**row) for row in rows]

@@ -1,0 +1,204 @@
+"""Making, rotating and revoking API tokens of the bound tenant. Every worker hears of it, by the database's trigger."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_interface
+from typing import Any
+from uuid import UUID
+
+from asyncpg import ForeignKeyViolationError
+from msgspec import UNSET, UnsetType
+from piccolo.columns import Column
+
+from auth.api_keys.format import Minted, mint
+from auth.api_keys.tables import ApiToken
+from core.errors import GokartError
+from database.pool import Connection, transaction
+from tenants.cache import tell
+from tenants.tenant import current_tenant
+
+ADVERTISER_SCOPES = ("cost-report", "singular")
+INGEST = "ingest"
+DEFAULT_GRACE = timedelta(days=7)
+LONGEST_NAME = 200
+MOST_NETWORKS = 100
+
+
+class NoSuchTokenError(GokartError):
+    """There is none with this id, or it is somebody else's."""
+
+
+class LiveNameError(GokartError):
+    """A live token of the same owner has that name."""
+
+
+async def create_token(
+    *,
+    name: str,
+    scopes: Iterable[str],
+    advertiser: UUID | None,
+    created_by: str,
+    expires_at: datetime | None = None,
+    networks: Iterable[str] = (),
+    new_name: bool = False,
+) -> Minted:
+    """A new token: of an advertiser with its scopes, or of the tenant (advertiser None) with scope `ingest` alone.
+
+    `networks` are CIDR. `new_name`: raises LiveNameError where a live token of the same owner has it, so that a form
+    sent twice makes one token. Raises GokartError for what makes no sense.
+    """
+    wanted = sorted(set(scopes))
+    allowed = ADVERTISER_SCOPES if advertiser else (INGEST,)
+    if not wanted or not set(wanted) <= set(allowed):
+        owner = "An advertiser's token" if advertiser else "A token of the tenant"
+        raise GokartError(f"scopes: {owner} has one or more of: {', '.join(allowed)}.")
+    if expires_at and expires_at <= datetime.now(UTC):
+        raise GokartError("expires_at: That is in the past.")
+    minted = mint()
+    row = ApiToken(
+        advertiser=advertiser,
+        name=read_name(name),
+        digest=minted.digest,
+        hint=minted.hint,
+        scopes=wanted,
+        networks=read_networks(networks),
+        created_by=created_by,
+        created_at=datetime.now(UTC),
+        expires_at=expires_at,
+    )
+    try:
+        async with transaction() as db:
+            if new_name:
+                await check_new_name(db, advertiser, row.name)
+            await ApiToken.insert(row)
+    except ForeignKeyViolationError as error:
+        raise GokartError(f"advertiser: There is no {advertiser} at this tenant.") from error
+    return minted
+
+
+async def check_new_name(db: Connection, advertiser: UUID | None, name: str) -> None:
+    """Until the transaction ends, nobody else who asks may make a token of that name for this owner."""
+    schema = current_tenant().schema
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{schema} {advertiser} {name}")
+    taken = await db.fetchval(
+        f"""
+        SELECT EXISTS (
+            SELECT FROM {schema}.api_token WHERE advertiser IS NOT DISTINCT FROM $1 AND name = $2
+                AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+        )
+        """,
+        advertiser,
+        name,
+    )
+    if taken:
+        raise LiveNameError(f"name: A live token is called «{name}» already.")
+
+
+async def rotate_token(
+    token: int,
+    *,
+    created_by: str,
+    grace: timedelta = DEFAULT_GRACE,
+    expires_at: datetime | UnsetType | None = UNSET,
+    owner: UUID | None = None,
+    within: frozenset[str] | None = None,
+) -> Minted:
+    """A new token like an old one, which goes on working for `grace` (or until it would have expired, if sooner).
+
+    The new one expires when the old one would have, unless `expires_at` says otherwise.
+
+    With `owner`, a token of anybody but this advertiser is unknown. With `within`, the token may have no other scopes:
+    nobody gets by rotating what they may not make.
+
+    Raises NoSuchTokenError where it is unknown; GokartError where it is revoked or expired, or has been rotated
+    already: it expires because of that, and so would a second successor.
+    """
+    now = datetime.now(UTC)
+    async with transaction() as db:
+        old: ApiToken | None = await ApiToken.objects().lock_rows("UPDATE").where(ApiToken.id == token).first()
+        if old is None or (owner and old.advertiser != owner):
+            raise NoSuchTokenError(f"There is no live token {token} at {current_tenant().slug}.")
+        ends_at: datetime | None = old.expires_at
+        revoked_at: datetime | None = old.revoked_at
+        if revoked_at or (ends_at and ends_at <= now):
+            raise GokartError(f"There is no live token {token} at {current_tenant().slug}.")
+        successor: ApiToken | None = await ApiToken.objects().where(ApiToken.replaces == token).first()
+        if successor is not None:
+            raise GokartError(f"Token {token} has been rotated already: rotate its successor, {successor.id}.")
+        if within is not None and not set(old.scopes) <= within:
+            raise GokartError(f"scopes: You may only rotate a token with no more than: {', '.join(sorted(within))}.")
+        minted = mint()
+        copied = ("advertiser", "name", "scopes", "networks", "rate", "burst", "concurrency")
+        await ApiToken.insert(
+            ApiToken(
+                **{column: old[column] for column in copied},
+                replaces=token,
+                digest=minted.digest,
+                hint=minted.hint,
+                created_by=created_by,
+                created_at=now,
+                expires_at=ends_at if expires_at is UNSET else expires_at,
+            )
+        )
+        until = min(filter(None, [ends_at, now + grace]))
+        await ApiToken.update({ApiToken.expires_at: until}).where(ApiToken.id == token)
+        await tell(db)
+    return minted
+
+
+async def revoke_token(token: int, *, owner: UUID | None = None) -> None:
+    """From now on 401, for ever. Revoking twice is no error; an unknown token is (NoSuchTokenError).
+
+    With `owner`, a token of anybody but this advertiser is unknown.
+    """
+    async with transaction() as db:
+        mine = (ApiToken.id == token) & (ApiToken.advertiser == owner) if owner else ApiToken.id == token
+        if not await ApiToken.exists().where(mine):
+            raise unknown(token)
+        await ApiToken.update({ApiToken.revoked_at: datetime.now(UTC)}).where(
+            (ApiToken.id == token) & ApiToken.revoked_at.is_null()
+        )
+        await tell(db)
+
+
+async def limit_token(token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+    """Sets the token's limits (`auth.api_keys.rate_limits.Limit`); None takes the tenant's. Raises GokartError."""
+    limits: dict[Column | str, Any] = {ApiToken.rate: rate, ApiToken.burst: burst, ApiToken.concurrency: concurrency}
+    async with transaction() as db:
+        if not await ApiToken.update(limits).where(ApiToken.id == token).returning(ApiToken.id):
+            raise unknown(token)
+        await tell(db)
+
+
+def unknown(token: int) -> NoSuchTokenError:
+    return NoSuchTokenError(f"There is no token {token} at {current_tenant().slug}.")
+
+
+def read_name(text: str) -> str:
+    """Raises GokartError."""
+    name = text.strip()
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        raise GokartError(f"name: 1 to {LONGEST_NAME} characters are needed, to tell it from others.")
+    return name
+
+
+def read_networks(texts: Iterable[str]) -> list[str]:
+    """Each once, as it is kept. Raises GokartError."""
+    networks = list(dict.fromkeys(canonical_network(text) for text in texts))
+    if len(networks) > MOST_NETWORKS:
+        raise GokartError(f"networks: {len(networks)} are too many, {MOST_NETWORKS} the most.")
+    return networks
+
+
+def canonical_network(text: str) -> str:
+    told = f"networks: {text.strip()[:50]!r} is no network such as 203.0.113.0/24"
+    try:
+        interface = ip_interface(text.strip())
+    except ValueError as error:
+        raise GokartError(f"{told}.") from error
+    network = interface.network
+    if "%" in text:  # of one machine's own
+        raise GokartError(f"{told}.")
+    if interface.ip != network.network_address:
+        raise GokartError(f"{told}; {network} is.")
+    return str(network)

@@ -1,0 +1,153 @@
+"""The audit log of the platform or of a tenant, for its staff to read. The database writes it, nobody changes it."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+
+from auth.users.guards import realm_of, signed_in
+from auth.users.realms import PLATFORM, STAFF, Realm
+from database.pool import connection
+from web.pages.forms import number_of
+from web.pages.rendering import Frame, page
+from web.requests import Call
+
+PAGE = 50
+LARGEST_ID = 2**63 - 1
+SUBJECTS = {
+    PLATFORM.name: {"": "Everything", "tenant": "Tenants", "staff": "The platform's staff"},
+    STAFF.name: {
+        "": "Everything",
+        "advertiser": "Advertisers",
+        "api_token": "API keys",
+        "advertiser_login": "Advertisers' people",
+        "staff": "Staff",
+        "one_time_link": "One-time links",
+        "session": "Sessions",
+        "setting": "Settings",
+        "offer": "Offers",
+        "partner": "Partners",
+        "conversion": "Conversions",
+    },
+}
+
+
+class Search(msgspec.Struct, frozen=True):
+    """`path` is the page's own; `actor` part of the actor's name; `key` of one tenant, person or other row, and empty
+    for all. At most one of `before` and `after`, the number of an entry, where it is not the newest page.
+    """
+
+    path: str
+    actor: str
+    subject: str
+    key: str
+    before: int = 0
+    after: int = 0
+
+    def url(self, **others: int) -> str:
+        asked = {"actor": self.actor, "subject": self.subject, "key": self.key} | others
+        return f"{self.path}?" + urlencode({name: value for name, value in asked.items() if value})
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Of one column. As JSON has it; None: it was not there, or empty."""
+
+    column: str
+    before: str | None
+    after: str | None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    id: int
+    at: datetime
+    actor: str
+    address: Any
+    action: str
+    subject: str
+    key: str
+    label: str
+    changes: list[Change]
+
+
+class AuditController(Controller):
+    path = "/audit"
+    guards = [signed_in]
+
+    @get()
+    async def log(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        realm = realm_of(request.route_handler)
+        search = read_search(realm, request)
+        entries, newer, older = await entries_of(realm, search)
+        return page(
+            "users/audit.html",
+            frame,
+            search=search,
+            subjects=list(SUBJECTS[realm.name].items()),
+            entries=entries,
+            newer=search.url(after=entries[0].id) if newer else None,
+            older=search.url(before=entries[-1].id) if older else None,
+        )
+
+
+def read_search(realm: Realm, request: Call) -> Search:
+    """What makes no sense is as if it were not there."""
+    asked = {name: value.replace("\0", "").strip() for name, value in request.query_params.items()}
+
+    def number(name: str) -> int:
+        return number_of(asked.get(name, ""), LARGEST_ID) or 0
+
+    subject = asked.get("subject", "")
+    return Search(
+        path=realm.path("/audit"),
+        actor=asked.get("actor", "")[:400],
+        subject=subject if subject in SUBJECTS[realm.name] else "",
+        key=asked.get("key", "")[:100],
+        before=number("before"),
+        after=0 if number("before") else number("after"),
+    )
+
+
+async def entries_of(realm: Realm, search: Search) -> tuple[list[Entry], bool, bool]:
+    """A page of them, the newest first, and whether there are newer and older ones.
+
+    By time, and those of one transaction by number: each node of a Citus cluster has numbers of its own.
+    """
+    direction = "ASC" if search.after else "DESC"
+    async with connection() as db:
+        rows = await db.fetch(
+            f"""
+            SELECT id, at, actor, address, action, subject, key, label, before, after
+            FROM {realm.schema}.audit_log
+            WHERE strpos(lower(actor), lower($1)) > 0 AND ($2 = '' OR subject = $2) AND ($3 = '' OR key = $3)
+                AND ($4::bigint = 0 OR (at, id) < (SELECT at, id FROM {realm.schema}.audit_log WHERE id = $4))
+                AND ($5::bigint = 0 OR (at, id) > (SELECT at, id FROM {realm.schema}.audit_log WHERE id = $5))
+            ORDER BY at {direction}, id {direction} LIMIT $6
+            """,
+            search.actor,
+            search.subject,
+            search.key,
+            search.before,
+            search.after,
+            PAGE + 1,
+        )
+    more, entries = len(rows) > PAGE, [entry_of(dict(row)) for row in rows[:PAGE]]
+    if search.after:
+        return entries[::-1], more, bool(entries)
+    return entries, bool(search.before and entries), more
+
+
+def entry_of(row: dict[str, Any]) -> Entry:
+    before, after = (msgspec.json.decode(row[name]) if row[name] else {} for name in ("before", "after"))
+    changes = [Change(name, said(before.get(name)), said(after.get(name))) for name in sorted({*before, *after})]
+    told = {name: value for name, value in row.items() if name not in {"before", "after"}}
+    return Entry(**told, changes=[change for change in changes if (change.before, change.after) != (None, None)])
+
+
+def said(value: Any) -> str | None:
+    """Text as it is, anything else as JSON."""
+    if value is None or value in ("", [], {}):
+        return None
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,201 @@
+"""The pages by which somebody signs in and out, and sets a password by a one-time link. Each realm has them."""
+
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from litestar import Controller, Response, get, post
+from litestar.background_tasks import BackgroundTask
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from auth.users import login_throttle, one_time_links
+from auth.users.emails import send_link
+from auth.users.guards import current_session, realm_of
+from auth.users.login import begin, check_code, check_password, finish
+from auth.users.mail import MailError, mail_is_on
+from auth.users.passwords import SHORTEST, check_new
+from auth.users.realms import Realm
+from auth.users.users import Person, find
+from core.errors import GokartError
+from database.audit_context import acting_as
+from web.pages.forms import form_of
+from web.pages.rendering import Frame, page
+from web.pages.responses import lead, local_path
+from web.problems import Problem
+from web.proxies import Address, address_of
+from web.requests import Call
+
+log = structlog.get_logger()
+
+WRONG = "The e-mail address or the password is wrong."
+
+
+class SignInController(Controller):
+    opt = {"before_totp": True}
+
+    @get("/sign-in")
+    async def form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        realm = realm_of(request.route_handler)
+        after = local_path(request.query_params.get("next"), realm.home)
+        session = await current_session(realm, request)
+        if session and not session.awaits_code:
+            return lead(request, after)
+        return sign_in_page(realm, frame, after)
+
+    @post("/sign-in")
+    async def sign_in(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        realm, form = realm_of(request.route_handler), await form_of(request)
+        after = local_path(form["next"], realm.home)
+        person = await check_password(realm, form["email"], form["password"], request)
+        if person is None:
+            return sign_in_page(realm, frame, after, email=form["email"][:320], error=WRONG, status=403)
+        cookie = await begin(person, request, awaits_code=person.totp)
+        response = lead(request, code_path(realm, after) if person.totp else after)
+        response.set_cookie(cookie)
+        return response
+
+    @get("/sign-in/code")
+    async def code_form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        realm = realm_of(request.route_handler)
+        after = local_path(request.query_params.get("next"), realm.home)
+        if await waiting(realm, request) is None:
+            return lead(request, realm.path("/sign-in"))
+        return page("users/code.html", frame, action=realm.path("/sign-in/code"), after=after, error=None)
+
+    @post("/sign-in/code")
+    async def code(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        realm, form = realm_of(request.route_handler), await form_of(request)
+        after = local_path(form["next"], realm.home)
+        person = await waiting(realm, request)
+        if person is None:
+            return lead(request, realm.path("/sign-in"))
+        if not await check_code(person, form["code"], request):
+            error = "That code is wrong, or has been used."
+            return page(
+                "users/code.html",
+                frame,
+                status=403,
+                action=realm.path("/sign-in/code"),
+                after=after,
+                error=error,
+            )
+        response = lead(request, after)
+        response.set_cookie(await begin(person, request))
+        return response
+
+    @post("/sign-out")
+    async def sign_out(self, request: Call) -> Response[Any]:
+        realm = realm_of(request.route_handler)
+        return await finish(realm, request, lead(request, realm.path("/sign-in")))
+
+    @get("/forgot")
+    async def forgot_form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        return forgot_page(realm_of(request.route_handler), frame)
+
+    @post("/forgot")
+    async def forgot(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        """The same answer whether there is such a person or not; the letter is written after it."""
+        realm, form = realm_of(request.route_handler), await form_of(request)
+        if not mail_is_on():
+            raise Problem(404, "This server sends no e-mail. Ask the staff for a link.")
+        email = form["email"].strip().lower()
+        address = address_of(request.scope)
+        await login_throttle.count_request(realm, email, address)
+        response = forgot_page(realm, frame, sent=True)
+        response.background = BackgroundTask(remind, realm, email, address, origin_of(request))
+        return response
+
+    @get("/link/{token:str}")
+    async def link_form(self, request: Call, frame: NamedDependency[Frame], token: FromPath[str]) -> Response[Any]:
+        realm = realm_of(request.route_handler)
+        return link_page(realm, frame, token, await one_time_links.find_link(realm, token))
+
+    @post("/link/{token:str}")
+    async def use_link(self, request: Call, frame: NamedDependency[Frame], token: FromPath[str]) -> Response[Any]:
+        realm, form = realm_of(request.route_handler), await form_of(request)
+        link = await one_time_links.find_link(realm, token)
+        if link is None:
+            return link_page(realm, frame, token, None)
+        try:
+            check_new(form["password"], form["again"], link.person.email)
+            await one_time_links.use_link(realm, token, link.person, form["password"], address_of(request.scope))
+        except GokartError as error:
+            return link_page(realm, frame, token, link, error=str(error))
+        cookie = await begin(link.person, request, awaits_code=link.person.totp)
+        response = lead(request, code_path(realm, realm.home) if link.person.totp else realm.home)
+        response.set_cookie(cookie)
+        return response
+
+
+def code_path(realm: Realm, after: str) -> str:
+    return realm.path("/sign-in/code") + (f"?next={quote(after)}" if after != realm.home else "")
+
+
+async def waiting(realm: Realm, request: Call) -> Person | None:
+    """Whose password was right a moment ago, and whose code is still to come."""
+    session = await current_session(realm, request)
+    return session.person if session and session.awaits_code else None
+
+
+async def remind(realm: Realm, email: str, address: Address | None, origin: str) -> None:
+    person = await find(realm, email)
+    if person:
+        actor = person.actor(address)
+        with acting_as(actor):
+            token = await one_time_links.make_link(realm, person.id, "reset", actor.name)
+        try:
+            await send_link(person, "reset", link_url(origin, realm, token))
+        except MailError as error:
+            log.warning("a letter was not sent", error=str(error))
+
+
+def origin_of(request: Call) -> str:
+    """Where the caller found this. The Host header has been matched with a tenant, so it is a host name."""
+    return f"{request.scope['scheme']}://{request.headers['host'].lower()}"
+
+
+def link_url(origin: str, realm: Realm, token: str) -> str:
+    return origin + realm.path(f"/link/{token}")
+
+
+def sign_in_page(
+    realm: Realm, frame: Frame, after: str, *, email: str = "", error: str | None = None, status: int = 200
+) -> Response[Any]:
+    return page(
+        "users/sign_in.html",
+        frame,
+        status=status,
+        action=realm.path("/sign-in"),
+        forgot=realm.path("/forgot"),
+        after=after,
+        email=email,
+        error=error,
+    )
+
+
+def forgot_page(realm: Realm, frame: Frame, *, sent: bool = False) -> Response[Any]:
+    return page(
+        "users/forgot.html",
+        frame,
+        action=realm.path("/forgot"),
+        sign_in=realm.path("/sign-in"),
+        mail=mail_is_on(),
+        sent=sent,
+        hours=int(one_time_links.LIVES["reset"].total_seconds() // 3600),
+    )
+
+
+def link_page(
+    realm: Realm, frame: Frame, token: str, link: one_time_links.Link | None, *, error: str | None = None
+) -> Response[Any]:
+    return page(
+        "users/link.html",
+        frame,
+        status=404 if link is None else 400 if error else 200,
+        action=realm.path(f"/link/{token}"),
+        sign_in=realm.path("/sign-in"),
+        link=link,
+        shortest=SHORTEST,
+        error=error,
+    )

@@ -1,0 +1,115 @@
+"""The second factor: codes of an authenticator app (RFC 6238), and recovery codes for when it is lost."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+
+import pyotp
+
+from auth.users.realms import Realm
+from auth.users.users import Person
+from core.errors import GokartError
+from database.pool import transaction
+
+STEP = 30  # seconds
+RECOVERY_CODES = 10
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that reads like something else
+
+
+def new_secret() -> str:
+    return pyotp.random_base32()
+
+
+def is_secret(text: str) -> bool:
+    return re.fullmatch(r"[A-Z2-7]{32}", text) is not None
+
+
+def setup_uri(secret: str, person: Person, issuer: str) -> str:
+    """For the QR code that authenticator apps read."""
+    return pyotp.TOTP(secret).provisioning_uri(name=person.email, issuer_name=issuer)
+
+
+def step_of(secret: str, code: str) -> int | None:
+    """The time step that a code belongs to: the current one, or one to either side for clocks that differ."""
+    now = int(time.time()) // STEP
+    digits = code.strip().replace(" ", "")
+    for step in (now, now - 1, now + 1):
+        if hmac.compare_digest(pyotp.TOTP(secret).generate_otp(step).encode(), digits.encode()):
+            return step
+    return None
+
+
+def new_recovery_codes() -> list[str]:
+    return [
+        "-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(3)) for _ in range(RECOVERY_CODES)
+    ]
+
+
+def digest_of(recovery_code: str) -> bytes:
+    """Random enough (74 bits) for a fast digest."""
+    return hashlib.sha256(recovery_code.strip().lower().replace(" ", "").encode()).digest()
+
+
+async def turn_on(person: Person, secret: str, code: str) -> list[str]:
+    """Returns the recovery codes, which are shown once. Raises GokartError for a wrong code."""
+    step = step_of(secret, code) if is_secret(secret) else None
+    if step is None:
+        raise GokartError("That is not the code that the app shows now.")
+    codes = new_recovery_codes()
+    await set_totp(person.realm, person.id, secret, step, codes)
+    return codes
+
+
+async def renew_recovery_codes(person: Person) -> list[str]:
+    codes = new_recovery_codes()
+    realm = person.realm
+    async with transaction() as db:
+        await db.execute(
+            f"UPDATE {realm.schema}.{realm.people} SET recovery_codes = $2 WHERE id = $1 AND totp_secret IS NOT NULL",
+            person.id,
+            [digest_of(code) for code in codes],
+        )
+    return codes
+
+
+async def turn_off(realm: Realm, person: int) -> None:
+    await set_totp(realm, person, None, None, [])
+
+
+async def set_totp(realm: Realm, person: int, secret: str | None, step: int | None, codes: list[str]) -> None:
+    async with transaction() as db:
+        await db.execute(
+            f"""
+            UPDATE {realm.schema}.{realm.people} SET totp_secret = $2, totp_step = $3, recovery_codes = $4 WHERE id = $1
+            """,
+            person,
+            secret,
+            step,
+            [digest_of(code) for code in codes],
+        )
+
+
+async def take_code(realm: Realm, person: int, code: str) -> bool:
+    """Whether it is right: the app's, or a recovery code. Neither is taken twice."""
+    table = f"{realm.schema}.{realm.people}"
+    async with transaction() as db:
+        row = await db.fetchrow(
+            f"SELECT totp_secret, totp_step, recovery_codes FROM {table} WHERE id = $1 FOR UPDATE", person
+        )
+        if row is None or row["totp_secret"] is None:
+            return False
+        step = step_of(row["totp_secret"], code)
+        if step is not None:
+            if row["totp_step"] is not None and step <= row["totp_step"]:
+                return False
+            await db.execute(f"UPDATE {table} SET totp_step = $2 WHERE id = $1", person, step)
+            return True
+        digest = digest_of(code)
+        if digest not in row["recovery_codes"]:
+            return False
+        await db.execute(
+            f"UPDATE {table} SET recovery_codes = array_remove(recovery_codes, $2) WHERE id = $1", person, digest
+        )
+        return True

@@ -1,0 +1,88 @@
+"""People who sign in."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from auth.users.realms import Realm
+from core.errors import GokartError
+from database.audit_context import Actor
+from database.pool import connection
+from web.proxies import Address
+
+EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)*")
+LONGEST_EMAIL = 320
+LONGEST_NAME = 200
+ROLES = ("owner", "manager", "viewer")  # each may do what the next may, and more
+
+
+class Person(msgspec.Struct, frozen=True):
+    """`role` is that of staff. An advertiser's person has the advertiser, and `scopes`: no key it makes has more."""
+
+    realm: Realm
+    id: int
+    email: str
+    name: str
+    totp: bool
+    last_sign_in_at: datetime | None = None
+    role: str | None = None
+    advertiser: UUID | None = None
+    scopes: frozenset[str] = frozenset()
+
+    def actor(self, address: Address | None) -> Actor:
+        return Actor(f"{self.realm.name}:{self.email}", address)
+
+    def is_at_least(self, role: str) -> bool:
+        return self.role is not None and ROLES.index(self.role) <= ROLES.index(role)
+
+
+COLUMNS = "p.id, p.email, p.name, p.last_sign_in_at, p.totp_secret IS NOT NULL AS totp"
+
+
+def columns_of(realm: Realm) -> str:
+    """Of its people's table, called p."""
+    return f"{COLUMNS}, {realm.columns}"
+
+
+def person_of(realm: Realm, row: Mapping[str, Any]) -> Person:
+    """From a row with `columns_of(realm)`."""
+    return Person(
+        realm,
+        **{name: row[name] for name in ("id", "email", "name", "totp", "last_sign_in_at")},
+        role=row.get("role"),
+        advertiser=row.get("advertiser"),
+        scopes=frozenset(row.get("scopes") or ()),
+    )
+
+
+def read_email(text: str) -> str:
+    """As it is kept: in lower case. Raises GokartError."""
+    email = text.strip().lower()
+    if not EMAIL.fullmatch(email) or len(email) > LONGEST_EMAIL:
+        raise GokartError(f"email: {text.strip()[:100]!r} is no e-mail address such as anna@example.com.")
+    return email
+
+
+def read_name(text: str) -> str:
+    """Raises GokartError."""
+    name = text.strip()
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        raise GokartError(f"name: A person's name has 1 to {LONGEST_NAME} characters.")
+    return name
+
+
+async def find(realm: Realm, email: str) -> Person | None:
+    """Who may sign in under this address: is active, and has set a password."""
+    async with connection() as db:
+        row = await db.fetchrow(
+            f"""
+            SELECT {columns_of(realm)} FROM {realm.schema}.{realm.people} p
+            WHERE email = $1 AND active AND password IS NOT NULL
+            """,
+            email.strip().lower(),
+        )
+    return person_of(realm, dict(row)) if row else None

@@ -1,0 +1,83 @@
+"""The API page: where the API is, programs to paste, what may be asked of it, and when its figures are final."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+
+from auth.api_keys.rate_limits import Limit
+from auth.users.guards import person_of, signed_in
+from database.pool import connection
+from portal import snippets
+from portal.advertiser_status import advertiser_of
+from settings import settings
+from tenants.tenant import Tenant, current_tenant
+from web.pages.origins import api_origin
+from web.pages.rendering import Frame, page
+from web.requests import Call
+
+
+class LimitedKey(msgspec.Struct, frozen=True):
+    """A key with limits of its own."""
+
+    name: str
+    hint: str
+    limit: Limit
+
+
+class ApiController(Controller):
+    guards = [signed_in]
+
+    @get("/api")
+    async def api(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        """The examples pull the cost report or, for somebody who may not see that, Singular's."""
+        tenant, origin = current_tenant(), api_origin(request)
+        report = snippets.COST_REPORT if "cost-report" in person_of(request).scopes else snippets.SINGULAR
+        usual = usual_limit(tenant)
+        return page(
+            "portal/api.html",
+            frame,
+            origin=origin,
+            report=report,
+            curl=snippets.curl(origin, report, datetime.now(UTC).date()),
+            python=snippets.python(origin, report),
+            apps_script=snippets.apps_script(origin, report),
+            power_query=snippets.power_query(origin, report),
+            is_cost_report=report is snippets.COST_REPORT,
+            limit=usual,
+            limited_keys=await limited_keys(tenant, advertiser_of(request), usual),
+        )
+
+
+def usual_limit(tenant: Tenant) -> Limit:
+    """Of a key that has none of its own."""
+    return Limit(
+        tenant.token_rate or settings.token_rate,
+        tenant.token_burst or settings.token_burst,
+        tenant.token_concurrency or settings.token_concurrency,
+    )
+
+
+async def limited_keys(tenant: Tenant, advertiser: UUID, usual: Limit) -> list[LimitedKey]:
+    """Of those that work."""
+    async with connection() as db:
+        rows = await db.fetch(
+            f"""
+            SELECT name, hint, rate, burst, concurrency FROM {tenant.schema}.api_token
+            WHERE advertiser = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+                AND num_nonnulls(rate, burst, concurrency) > 0
+            ORDER BY id DESC
+            """,
+            advertiser,
+        )
+    return [
+        LimitedKey(
+            name,
+            hint,
+            Limit(rate or usual.rate, burst or usual.burst, concurrency or usual.concurrency),
+        )
+        for name, hint, rate, burst, concurrency in rows
+    ]

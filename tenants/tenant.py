@@ -1,0 +1,107 @@
+"""Which tenant the running task works for, and tables that live in that tenant's schema.
+
+A tenant table names no schema of its own: each time its SQL is built, the schema is that of the tenant bound to the
+running task, and without one there is no SQL. So a query cannot reach another tenant's rows by being forgotten, and
+nothing depends on a connection's state (PgBouncer and Citus are content).
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from piccolo.table import Table, TableMeta
+
+from database.pool_affinity import near
+
+SLUG = re.compile(r"[a-z](?:[a-z0-9-]{0,58}[a-z0-9])?")
+
+
+class NoTenantError(RuntimeError):
+    """A tenant's table was used where no tenant is bound."""
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """A tenant as requests see it. `slug` is its label in host names."""
+
+    id: UUID
+    slug: str
+    name: str
+    suspended: bool
+    created_at: datetime
+    token_rate: float | None = None
+    token_burst: int | None = None
+    token_concurrency: int | None = None
+    pruned_before: datetime | None = None
+    thinned_before: datetime | None = None
+
+    @property
+    def schema(self) -> str:
+        return schema_of(self.slug)
+
+
+def schema_of(slug: str) -> str:
+    """The schema of the tenant with this label. A label has no underscore, so no two share a schema; the result
+    is a safe identifier, which the SQL in this project relies on.
+    """
+    if not SLUG.fullmatch(slug):
+        raise ValueError(
+            f"{slug!r}: a tenant's name is 1 to 60 of a-z, 0-9 and '-', begins with a letter, not ending in '-'"
+        )
+    return "t_" + slug.replace("-", "_")
+
+
+_current: ContextVar[Tenant | None] = ContextVar("tenant", default=None)
+
+
+def current_tenant() -> Tenant:
+    """The tenant bound to the running task. Raises NoTenantError."""
+    tenant = _current.get()
+    if tenant is None:
+        raise NoTenantError("no tenant is bound to this task")
+    return tenant
+
+
+def bound_tenant() -> Tenant | None:
+    """The same; None where there is none, as on the platform's own host."""
+    return _current.get()
+
+
+@contextmanager
+def bound_to(tenant: Tenant) -> Iterator[None]:
+    token = _current.set(tenant)
+    try:
+        with near(tenant.slug):
+            yield
+    finally:
+        _current.reset(token)
+
+
+class TenantTableMeta(TableMeta):
+    @property
+    def schema(self) -> str | None:
+        tenant = _current.get()
+        return tenant.schema if tenant else None
+
+    @schema.setter
+    def schema(self, value: str | None) -> None:
+        if value is not None:
+            raise TypeError("a tenant table takes its schema from the bound tenant")
+
+    def get_formatted_tablename(self, include_schema: bool = True, quoted: bool = True) -> str:
+        current_tenant()
+        return super().get_formatted_tablename(include_schema, quoted)
+
+
+class TenantTable(Table):
+    """Base of every table in a tenant's schema. Never `.freeze()` a query on one: it would keep the tenant."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        values = {f.name: getattr(cls._meta, f.name) for f in fields(cls._meta)}
+        cls._meta = TenantTableMeta(**values)

@@ -1,0 +1,381 @@
+"""What is around Piccolo Admin: who gets through to which of its URLs, and how its page signs in and out."""
+
+import re
+from collections.abc import Iterator
+from uuid import uuid4
+
+import httpx
+import pyotp
+import pytest
+from starlette.routing import BaseRoute, Mount
+
+from admin.piccolo.app import piccolo
+from admin.piccolo.page import FILES
+from admin.piccolo.rules import RULES
+from tests.admin.piccolo.calls import an_admin, change, opened, path_of, person_id, rows_of
+from tests.people import PASSWORD, Browser, advertiser_browser, browser, make_staff
+from tests.places import Place
+from tests.servers import serving
+from tests.tenants.database import execute, locked
+
+LOGIN, LOGOUT = "/admin/public/login/", "/admin/public/logout/"
+
+OF_A_TABLE = {
+    ("GET", "/api/tables/TABLE/"),
+    ("GET", "/api/tables/TABLE/ids/"),
+    ("GET", "/api/tables/TABLE/new/"),
+    ("GET", "/api/tables/TABLE/count/"),
+    ("GET", "/api/tables/TABLE/schema/"),
+    ("GET", "/api/tables/TABLE/references/"),
+    ("GET", "/api/tables/TABLE/{row_id:str}/"),
+}
+WRITES = {
+    ("POST", "/api/tables/TABLE/"),
+    ("PUT", "/api/tables/TABLE/{row_id:str}/"),
+    ("PATCH", "/api/tables/TABLE/{row_id:str}/"),
+    ("DELETE", "/api/tables/TABLE/{row_id:str}/"),
+}
+ABOUT = {
+    ("GET", "/api/tables/"),
+    ("GET", "/api/tables/grouped/"),
+    ("GET", "/api/links/"),
+    ("GET", "/api/forms/"),
+    ("GET", "/api/forms/grouped/"),
+    ("GET", "/api/user/"),
+}
+PUBLIC = {
+    ("GET", "/public/meta/"),
+    ("GET", "/public/translations/"),
+    ("GET", "/public/translations/{language_code:str}/"),
+}
+OURS = {("*", "/public/login"), ("POST", "/public/logout/"), ("GET", "/"), ("*", "/assets")}  # in the place of its own
+CLOSED = {
+    ("GET", "/openapi.json"),
+    ("GET", "/api/openapi.json"),
+    ("GET", "/public/openapi.json"),
+    ("*", "/api/docs/"),
+    ("*", "/api/docs/oauth2-redirect/"),
+    ("*", "/public/docs/"),
+    ("*", "/public/docs/oauth2-redirect/"),
+    ("GET", "/api/forms/{form_slug:str}/"),
+    ("GET", "/api/forms/{form_slug:str}/schema/"),
+    ("POST", "/api/forms/{form_slug:str}/"),
+    ("POST", "/api/change-password/"),
+    ("POST", "/api/media/"),
+    ("POST", "/api/media/generate-file-url/"),
+}
+
+
+def routes(found: list[BaseRoute], root: str = "") -> Iterator[tuple[str, str]]:
+    """All that Piccolo Admin has, with HEAD counted as GET."""
+    for route in found:
+        path = root + route.path  # type: ignore[attr-defined]  # each kind has one
+        app = route.app if isinstance(route, Mount) else None
+        while app is not None and not hasattr(app, "routes"):
+            app = getattr(app, "app", None)
+        if app is not None:
+            yield from routes(app.routes, path)
+        else:
+            for method in (getattr(route, "methods", None) or {"*"}) - {"HEAD"}:
+                yield method, path
+
+
+def filled(path: str, table: str = "advertiser", row: str = "1") -> str:
+    return "/admin" + re.sub(r"\{.*?\}", row, path.replace("TABLE", table))
+
+
+def test_it_is_known_what_piccolo_admin_answers() -> None:
+    """Where it learns something new, somebody is to decide who may."""
+    names = "|".join(piccolo.table_config_map)
+    found = {
+        (method, re.sub(rf"/tables/({names})/", "/tables/TABLE/", path)) for method, path in routes(piccolo.routes)
+    }
+    assert found == OF_A_TABLE | WRITES | ABOUT | PUBLIC | OURS | CLOSED
+
+
+def test_nobody_gets_through_without_a_session(module_place: Place) -> None:
+    nobody, advertiser, half = browser(module_place), advertiser_browser(module_place), browser(module_place)
+    email = make_staff(module_place, totp_secret=pyotp.random_base32())
+    assert half.sign_in(email, root="/staff").headers["location"].startswith("/staff/sign-in/code")
+    for client in (nobody, advertiser, half):
+        client.headers["X-CSRFToken"] = client.cookies["csrftoken"] = "x"
+        response = client.get("/admin/")
+        assert (response.status_code, response.headers["location"]) == (303, "/staff/sign-in?next=/admin/")
+        for _, path in OF_A_TABLE | WRITES | ABOUT | CLOSED:
+            if not path.startswith("/api/"):
+                continue
+            for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+                response = client.request(method, filled(path))
+                assert response.status_code == 401, (method, path)
+                assert method == "HEAD" or response.json() == {"error": "Auth failed"}
+        assert client.get("/admin/api/rights/").status_code == 401
+
+
+def test_what_the_form_to_sign_in_needs_is_open(module_place: Place) -> None:
+    nobody = browser(module_place)
+    for _, path in PUBLIC - {("GET", "/public/translations/{language_code:str}/")}:
+        assert nobody.get(filled(path)).status_code == 200
+    assert nobody.get("/admin/public/translations/en/").status_code == 200
+    assert nobody.get("/admin/public/meta/").json()["site_name"] == f"{module_place.tenant.name} — GoKart admin"
+    for name in FILES:
+        response = nobody.get(f"/admin/assets/{name}")
+        assert (response.status_code, response.headers["cache-control"]) == (
+            200,
+            "public, max-age=31536000, immutable",
+        )
+
+
+def test_what_is_closed_is_closed_to_owners_too(module_place: Place) -> None:
+    admin = an_admin(module_place)
+    for method, path in CLOSED:
+        for tried in [method] if method != "*" else ["GET", "POST"]:
+            response = admin.request(tried, filled(path))
+            assert response.status_code == 404, (tried, path)
+            assert "cdn" not in response.text
+
+
+def test_viewers_look_and_do_nothing_else(module_place: Place) -> None:
+    viewer = an_admin(module_place, "viewer")
+    for _, path in OF_A_TABLE:
+        for table in piccolo.table_config_map:
+            assert viewer.get(filled(path, table)).status_code in {200, 404, 400}, path
+    for _, path in OF_A_TABLE | WRITES | ABOUT | CLOSED:
+        if not path.startswith("/api/"):
+            continue
+        for table in piccolo.table_config_map if "TABLE" in path else [""]:
+            for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+                assert viewer.request(method, filled(path, table), json={}).status_code == 403, (method, path, table)
+    assert viewer.get("/admin/api/rights/").json() == {}
+
+
+def test_managers_change_all_but_staff_and_settings(place: Place) -> None:
+    manager, owner = an_admin(place, "manager"), an_admin(place, "owner")
+    for table in piccolo.table_config_map:
+        rule = RULES.get(table)
+        for method, path in WRITES:
+            nobody = rule is None or (method == "POST" and not rule.create) or (method == "DELETE" and not rule.delete)
+            theirs = 405 if nobody else 403 if table in {"staff", "setting"} else None
+            for client, expected in [(manager, theirs), (owner, 405 if nobody else None)]:
+                status = client.request(method, filled(path, table, "4711"), json={"nonsense": 1}).status_code
+                assert status == expected if expected else status in {400, 404}, (table, method)
+    rights = owner.get("/admin/api/rights/").json()
+    assert set(rights) == {
+        "advertiser", "advertiser_login", "api_token", "offer", "partner", "setting", "staff",
+    }  # fmt: skip
+    assert set(rights) - set(manager.get("/admin/api/rights/").json()) == {"staff", "setting"}
+
+
+def test_the_role_counts_that_one_has_now(place: Place) -> None:
+    email = make_staff(place, "manager")
+    manager, owner = browser(place), an_admin(place)
+    manager.sign_in(email, root="/staff")
+    opened(manager)
+    assert change(manager, "advertiser", place.owner, currency="GBP").status_code == 200
+    change(owner, "staff", person_id(place, "staff", email), role="viewer")
+    assert change(manager, "advertiser", place.owner, currency="CHF").status_code == 403
+
+
+def test_head_answers_like_get_without_the_body(module_place: Place) -> None:
+    admin = an_admin(module_place)
+    for path in ["/admin/", "/admin/public/meta/", "/admin/api/user/", path_of("advertiser"), path_of("staff", 1)]:
+        got, asked = admin.get(path), admin.head(path)
+        assert (asked.status_code, asked.content) == (200, b"")
+        assert asked.headers["content-type"] == got.headers["content-type"]
+
+
+def test_without_its_last_slash_the_page_leads_to_itself(module_place: Place) -> None:
+    admin = an_admin(module_place)
+    for path in ("/admin", "//admin", "/admin//"):
+        response = admin.get("/", extensions={"target": path.encode()})
+        assert (response.status_code, response.headers["location"]) == (303, "/admin/"), path
+
+
+def test_what_is_not_there_is_told_as_a_page(module_place: Place) -> None:
+    response = an_admin(module_place).get("/admin/nonsense")
+    assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
+def test_the_page_is_the_tenants(module_place: Place) -> None:
+    admin = an_admin(module_place)
+    page = admin.get("/admin/")
+    assert f"<title>{module_place.tenant.name} — GoKart admin</title>" in page.text
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "no-store"
+    for source in re.findall(r'(?:src|href)="(.+?)"', page.text):
+        assert admin.get(source if source.startswith("/") else f"/admin/{source}").status_code == 200
+    assert admin.get("/admin/api/links/").json()["API keys"] == "/staff/keys"
+    assert admin.get("/admin/api/user/").json()["username"].startswith("staff-")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("__order=nonsense", 400),
+        ("__order=advertiser.name", 400),
+        ("__page=-1", 200),
+        ("__page=99999999999999999999", 400),
+        ("__page_size=-1", 400),
+        ("__page_size=2000", 403),
+        ("__page_size=x", 422),
+        ("nonsense=1", 400),
+        ("name__operator=nonsense", 400),
+        ("__visible_fields=digest", 400),
+        ("__visible_fields=advertiser.name", 400),
+        ("name=%00", 400),
+        ("name=%25%27%3B--", 200),
+        ("created_at=yesterday", 422),
+        ("id=x", 422),
+    ],
+)
+def test_queries_that_make_no_sense_are_no_error_of_ours(module_place: Place, query: str, status: int) -> None:
+    response = an_admin(module_place).get(path_of("offer") + f"?{query}")
+    assert response.status_code == status, response.text
+    assert "Traceback" not in response.text
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Of a server that gives a query up soon, and for which this machine is a trusted proxy."""
+    with (
+        serving(
+            tmp_path_factory.mktemp("hurried"), GOKART_REPORT_TIMEOUT="0.3", GOKART_TRUSTED_PROXIES="127.0.0.0/8"
+        ) as server,
+        server.client() as client,
+    ):
+        yield client
+
+
+def test_a_query_that_takes_too_long_is_given_up(place: Place, hurried: httpx.Client) -> None:
+    admin = Browser(hurried, f"app.{place.tenant.slug}.localhost")
+    assert admin.sign_in(make_staff(place), root="/staff").status_code == 303
+    opened(admin)
+    with locked(f"{place.tenant.schema}.advertiser"):
+        for response in (
+            admin.get(path_of("advertiser")),
+            admin.get(path_of("advertiser") + "count/"),
+            change(admin, "advertiser", place.owner, name="New"),
+        ):
+            assert (response.status_code, response.json()["title"]) == (503, "Service unavailable")
+            assert "Retry-After" in response.headers
+    assert rows_of(admin, "advertiser", name="Owner")
+
+
+def test_ids_are_never_asked_for_without_end(place: Place) -> None:
+    place.send("partners", [{"id": str(uuid4()), "name": f"Partner {n}"} for n in range(1_200)])
+    admin = an_admin(place, "viewer")
+    for query, length in [
+        ("", 1000),
+        ("limit=5000", 1000),
+        ("limit=-1", 1000),
+        ("limit=3", 3),
+        ("search=Partner 11", 111),
+    ]:
+        assert len(admin.get(path_of("partner") + f"ids/?{query}").json()) == length, query
+    first, second = (admin.get(path_of("partner") + f"ids/?limit=2&offset={n}").json() for n in (0, 2))
+    assert not set(first) & set(second)
+
+
+# --- signing in and out by the page's own form ---
+
+
+def test_its_form_signs_in(module_place: Place) -> None:
+    email, client = make_staff(module_place, "manager"), browser(module_place)
+    response = client.post(LOGIN, json={"username": email.upper(), "password": PASSWORD})
+    assert (response.status_code, response.json()) == (200, {"message": "logged in"})
+    cookie = response.headers["set-cookie"]
+    assert cookie.startswith("gokart_staff=")
+    assert "HttpOnly" in cookie
+    assert client.get("/admin/api/user/").json()["username"] == email
+    assert client.get("/staff/account").status_code == 200
+    assert client.post(LOGIN, data={"username": email, "password": PASSWORD}).status_code == 200
+
+
+def test_each_sign_in_is_another_session(module_place: Place) -> None:
+    client, given = browser(module_place), {"username": make_staff(module_place), "password": PASSWORD}
+    client.post(LOGIN, json=given)
+    earlier = client.cookies["gokart_staff"]
+    client.post(LOGIN, json={"username": make_staff(module_place), "password": PASSWORD})
+    assert client.cookies["gokart_staff"] != earlier
+    client.cookies["gokart_staff"] = earlier
+    assert client.get("/admin/api/user/").status_code == 401
+
+
+def test_its_form_asks_for_the_second_factor(place: Place) -> None:
+    secret = pyotp.random_base32()
+    email, client = make_staff(place, totp_secret=secret), browser(place)
+    given = {"username": email, "password": PASSWORD}
+    response = client.post(LOGIN, json=given)
+    assert (response.status_code, response.json()) == (401, {"detail": "MFA code required"})
+    assert client.post(LOGIN, json=given | {"mfa_code": "000000"}).json() == {"detail": "MFA failed"}
+    assert client.get("/admin/api/user/").status_code == 401
+    code = pyotp.TOTP(secret).now()
+    assert client.post(LOGIN, json=given | {"mfa_code": code}).status_code == 200
+    assert client.get("/admin/api/user/").status_code == 200
+    assert browser(place).post(LOGIN, json=given | {"mfa_code": code}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"username": "x"}, {"username": [], "password": {}}, {"username": "a\0", "password": "x"}, [], "x"]
+)
+def test_its_form_wants_a_name_and_a_password(module_place: Place, given: object) -> None:
+    assert browser(module_place).post(LOGIN, json=given).status_code == 422
+
+
+def test_guessing_is_stopped_as_at_the_desk(place: Place) -> None:
+    email, client = make_staff(place), browser(place)
+    for _ in range(10):
+        assert client.post(LOGIN, json={"username": email, "password": "a wrong guess"}).status_code == 401
+    response = client.post(LOGIN, json={"username": email, "password": PASSWORD})
+    assert (response.status_code, "Retry-After" in response.headers) == (429, True)
+    assert client.sign_in(email, root="/staff").status_code == 429
+
+
+def test_signing_out_ends_the_session(place: Place) -> None:
+    client = browser(place)
+    client.post(LOGIN, json={"username": make_staff(place), "password": PASSWORD})
+    token = client.cookies["gokart_staff"]
+    response = client.post(LOGOUT)
+    assert (response.status_code, client.cookies.get("gokart_staff")) == (200, None)
+    client.cookies["gokart_staff"] = token
+    assert client.get("/admin/api/user/").status_code == 401
+    assert execute("SELECT FROM {s}.session", schema=place.tenant.schema) == []
+
+
+def test_a_session_that_has_ended_is_told_as_the_page_expects(place: Place) -> None:
+    client = an_admin(place)
+    execute("UPDATE {s}.session SET expires_at = now()", schema=place.tenant.schema)
+    assert change(client, "advertiser", place.owner, name="New").json() == {"error": "Auth failed"}
+
+
+# --- behind a proxy that speaks HTTPS ---
+
+
+@pytest.fixture
+def secure(place: Place, hurried: httpx.Client) -> Browser:
+    host = f"app.{place.tenant.slug}.localhost"
+    return Browser(hurried, host, headers={"X-Forwarded-Proto": "https", "Origin": f"https://{host}"})
+
+
+def test_cookies_are_secure_behind_https(place: Place, secure: Browser) -> None:
+    signed_in = secure.post(LOGIN, json={"username": make_staff(place), "password": PASSWORD})
+    session = signed_in.headers["set-cookie"]
+    assert session.startswith("__Host-gokart_staff=")
+    assert "Secure" in session
+    page = secure.get("/admin/", headers={"Cookie": session.partition(";")[0]})
+    assert re.search(r"^csrftoken=.*; Secure$", page.headers["set-cookie"])
+    assert "SameSite" in page.headers["set-cookie"]
+
+
+def test_changes_are_made_behind_https_and_from_no_other_host(
+    place: Place, other_place: Place, secure: Browser
+) -> None:
+    signed_in = secure.post(LOGIN, json={"username": make_staff(place), "password": PASSWORD})
+    secure.headers["Cookie"] = signed_in.headers["set-cookie"].partition(";")[0] + "; csrftoken=x"
+    secure.headers["X-CSRFToken"] = "x"
+    assert change(secure, "advertiser", place.owner, currency="GBP").status_code == 200
+    for origin in (f"https://app.{other_place.tenant.slug}.localhost", "https://evil.example", "null"):
+        secure.headers["Origin"] = origin
+        assert change(secure, "advertiser", place.owner, currency="CHF").status_code == 403
+    del secure.headers["Origin"]
+    secure.headers["Sec-Fetch-Site"] = "same-origin"
+    assert change(secure, "advertiser", place.owner, currency="CHF").status_code == 403  # Piccolo's own check

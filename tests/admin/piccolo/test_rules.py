@@ -1,0 +1,327 @@
+"""What may be changed in the tables of the staff admin, and what is refused."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from admin.piccolo.rules import RULES
+from tests.admin.piccolo.calls import an_admin, change, create, fill, kept, path_of, person_id, row_of, rows_of
+from tests.auth.api_keys.cast import id_of
+from tests.people import audit, browser, make_login, make_staff
+from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_offer
+from tests.tenants.workers import seconds_until
+
+
+@pytest.fixture
+def full(place: Place) -> Place:
+    return fill(place)
+
+
+# --- what is changed ---
+
+
+def test_singular_is_switched_on_and_the_api_knows(place: Place) -> None:
+    place.set_advertiser(place.owner, singular_enabled=False)
+    seconds_until(lambda: place.get(SINGULAR, **MAY).status_code == 403)
+    assert change(an_admin(place, "manager"), "advertiser", place.owner, singular_enabled="true").status_code == 200
+    assert seconds_until(lambda: place.get(SINGULAR, **MAY).status_code == 200) < 1
+
+
+def test_a_paused_advertiser_is_refused_by_the_api(place: Place) -> None:
+    assert place.get(JSON, **MAY).status_code == 200
+    assert change(an_admin(place, "manager"), "advertiser", place.owner, status="paused").status_code == 200
+    assert seconds_until(lambda: place.get(JSON, **MAY).status_code == 403) < 1
+
+
+def test_what_the_page_sends_back_unchanged_changes_nothing(full: Place) -> None:
+    """Every column of every row: instants to the second, numbers and truths as text."""
+    admin = an_admin(full)
+    seconds_until(lambda: all(row["last_used_at"] for row in rows_of(admin, "api_token") if row["id"] != 2))
+    for table in RULES:
+        for row in rows_of(admin, table):
+            before, entries = kept(full, table, as_id(row["id"])), len(audit(full))
+            sent = {name: as_text(value) for name, value in row.items() if name != "id"}
+            assert change(admin, table, row["id"], **sent).status_code == 200
+            assert admin.put(path_of(table, row["id"]), json=sent).status_code in {200, 204}
+            assert kept(full, table, as_id(row["id"])) == before
+            assert len(audit(full)) == entries
+
+
+def as_id(text: str | int) -> UUID | int:
+    return text if isinstance(text, int) else UUID(text)
+
+
+def as_text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | float) else value
+
+
+def test_an_advertiser_is_made_with_what_the_page_sends(place: Place) -> None:
+    admin = an_admin(place, "manager")
+    sent = admin.get(path_of("advertiser") + "new/").json() | {"name": " Velvet Kettle ", "currency": "eur"}
+    sent |= {
+        "contact_email": "Anna@Example.com",
+        "billing_address": "1 Long Lane\r\nLeeds",
+        "singular_enabled": "false",
+    }
+    response = create(admin, "advertiser", **{name: value for name, value in sent.items() if name != "id"})
+    assert response.status_code == 201, response.text
+    row = kept(place, "advertiser", UUID(response.json()[0]["id"]))
+    assert (row["name"], row["currency"], row["status"]) == ("Velvet Kettle", "EUR", "active")
+    assert (row["contact_email"], row["billing_address"]) == ("anna@example.com", "1 Long Lane\nLeeds")
+    assert datetime.now(UTC) - row["created_at"] < timedelta(minutes=1)
+    assert not row["singular_enabled"]
+
+
+def test_an_offer_is_made_and_shows_in_the_report(place: Place) -> None:
+    admin = an_admin(place, "manager")
+    response = create(admin, "offer", name="Kettle", advertiser=str(place.owner), os="ANDROID")
+    assert response.status_code == 201, response.text
+    offer = response.json()[0]["id"]
+    place.send("conversions", [a_callback(place, offer)])
+    assert [row["offerName"] for row in place.report()] == ["Kettle"]
+    assert change(admin, "offer", offer, name="Teapot").status_code == 200
+    assert [row["offerName"] for row in place.report()] == ["Teapot"]
+
+
+def test_a_new_name_gives_reports_a_new_etag(place: Place) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    place.send("conversions", [a_callback(place, offer["id"])])
+    etag = place.get(CSV, **MAY).headers["etag"]
+    assert change(an_admin(place), "offer", offer["id"], name="Teapot").status_code == 200
+    assert place.get(CSV, **MAY).headers["etag"] != etag
+
+
+def test_a_key_is_kept_to_its_networks(place: Place) -> None:
+    admin, token = an_admin(place, "manager"), id_of(place, place.owner_token)
+    assert change(admin, "api_token", token, networks=["192.0.2.0/24", "192.0.2.0/24"]).status_code == 200
+    assert row_of(admin, "api_token", token)["networks"] == ["192.0.2.0/24"]
+    assert seconds_until(lambda: place.get(JSON, **MAY).status_code == 403) < 1
+    assert change(admin, "api_token", token, networks=[]).status_code == 200
+    assert seconds_until(lambda: place.get(JSON, **MAY).status_code == 200) < 1
+
+
+def test_a_key_may_expire_sooner_never_later(place: Place) -> None:
+    admin, token = an_admin(place, "manager"), id_of(place, place.owner_token)
+    soon, later = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) + timedelta(days=30)
+    assert change(admin, "api_token", token, expires_at=later.isoformat()).status_code == 200
+    assert change(admin, "api_token", token, expires_at=soon.isoformat()).status_code == 200
+    for refused in (later.isoformat(), None, (datetime.now(UTC) - timedelta(seconds=1)).isoformat()):
+        response = change(admin, "api_token", token, expires_at=refused)
+        assert (response.status_code, response.json()["detail"][0]["loc"]) == (422, ["body", "expires_at"])
+    assert kept(place, "api_token", token)["expires_at"] == soon
+
+
+def test_who_is_no_longer_active_is_signed_out_for_good(place: Place) -> None:
+    admin = an_admin(place)
+    email, other = make_login(place), make_staff(place, "viewer")
+    portal, desk = browser(place), browser(place)
+    assert portal.sign_in(email).status_code == 303
+    assert desk.sign_in(other, root="/staff").status_code == 303
+    for table, client, whose, page in [
+        ("advertiser_login", portal, email, "/account"),
+        ("staff", desk, other, "/staff/account"),
+    ]:
+        person = person_id(place, table, whose)
+        assert client.get(page).status_code == 200
+        assert change(admin, table, person, active="false").status_code == 200
+        assert client.get(page).status_code == 303
+        assert change(admin, table, person, active="true").status_code == 200
+        assert client.get(page).status_code == 303
+
+
+def test_two_step_sign_in_made_obligatory_binds_the_owner_too(place: Place) -> None:
+    admin = an_admin(place)
+    assert change(admin, "setting", 1, staff_totp_required="true").status_code == 200
+    assert admin.get("/admin/").headers["location"] == "/staff/account/two-step"
+    assert admin.get(path_of("setting", 1)).status_code == 403
+    assert change(admin, "setting", 1, staff_totp_required="false").status_code == 403
+
+
+# --- what is refused ---
+
+
+def test_what_the_system_keeps_is_refused_by_name_when_changed(full: Place) -> None:
+    admin = an_admin(full)
+    for table, rule in RULES.items():
+        row = rows_of(admin, table)[0]
+        id_ = row.pop("id")
+        for name in row:
+            if name in rule.edit:
+                continue
+            column = rule.column(name)
+            other = another(row[name], column.value_type)
+            for method in ("PUT", "PATCH"):
+                response = admin.request(method, path_of(table, id_), json={name: other})
+                assert response.status_code == 422, (table, name, response.text)
+                assert response.json()["detail"][0]["loc"] == ["body", name]
+        assert row_of(admin, table, id_) == {"id": id_, **row}
+
+
+def another(value: Any, type_: type) -> Any:
+    """Of the same type, and different."""
+    if type_ is datetime:
+        return "2020-01-01T00:00:00Z"
+    if type_ is UUID:
+        return str(uuid4())
+    return ["other"] if type_ is list else 4711 if type_ is int else f"{value}x"[-10:]
+
+
+def test_an_id_is_never_changed(full: Place) -> None:
+    admin = an_admin(full)
+    for table in RULES:
+        row = rows_of(admin, table)[0]["id"]
+        other = str(uuid4()) if isinstance(row, str) else 4711
+        for method in ("PUT", "PATCH"):
+            response = admin.request(method, path_of(table, row), json={"id": other})
+            assert (response.status_code, response.json()["detail"][0]["loc"]) == (422, ["body", "id"])
+
+
+NONSENSE: list[tuple[str, str, Any]] = [
+    ("advertiser", "name", ""),
+    ("advertiser", "name", "   "),
+    ("advertiser", "name", None),
+    ("advertiser", "name", "x" * 501),
+    ("advertiser", "name", "two\nlines"),
+    ("advertiser", "name", "a\0b"),
+    ("advertiser", "name", ["Owner"]),
+    ("advertiser", "name", {"a": 1}),
+    ("advertiser", "name", 5),
+    ("advertiser", "status", "deleted"),
+    ("advertiser", "singular_enabled", "perhaps"),
+    ("advertiser", "singular_enabled", None),
+    ("advertiser", "contact_email", "nobody"),
+    ("advertiser", "billing_email", "a@b@c"),
+    ("advertiser", "currency", "EURO"),
+    ("advertiser", "currency", "1€"),
+    ("offer", "os", "windows"),
+    ("offer", "advertiser", "nonsense"),
+    ("offer", "advertiser", None),
+    ("api_token", "networks", ["somewhere"]),
+    ("api_token", "networks", ["192.0.2.1/24"]),
+    ("api_token", "networks", "192.0.2.0/24"),
+    ("api_token", "networks", [["192.0.2.0/24"]]),
+    ("api_token", "networks", None),
+    ("api_token", "rate", "NaN"),
+    ("api_token", "rate", "Infinity"),
+    ("api_token", "rate", 0),
+    ("api_token", "rate", -1),
+    ("api_token", "burst", 0),
+    ("api_token", "burst", 1.5),
+    ("api_token", "burst", 10**12),
+    ("api_token", "concurrency", "many"),
+    ("api_token", "name", ""),
+    ("advertiser_login", "scopes", []),
+    ("advertiser_login", "scopes", ["ingest"]),
+    ("advertiser_login", "name", "\x1b[31m"),
+    ("staff", "role", "emperor"),
+    ("staff", "active", 2),
+    ("setting", "staff_totp_required", None),
+]
+
+
+def test_values_that_make_no_sense_are_refused_by_name(full: Place) -> None:
+    admin = an_admin(full)
+    for table, column, value in NONSENSE:
+        row = rows_of(admin, table)[0]["id"]
+        before = kept(full, table, as_id(row))
+        for method in ("PUT", "PATCH"):
+            response = admin.request(method, path_of(table, row), json={column: value})
+            assert response.status_code == 422, (table, column, value, response.text)
+            assert response.json()["detail"][0]["loc"] == ["body", column]
+        assert kept(full, table, as_id(row)) == before
+
+
+def test_a_column_that_there_is_not_is_refused(full: Place) -> None:
+    admin = an_admin(full)
+    for table, rule in RULES.items():
+        row = rows_of(admin, table)[0]["id"]
+        for name in ("nonsense", "_meta", "select", "digest", "password", "totp_secret", "recovery_codes", "key"):
+            for method in ("PUT", "PATCH"):
+                assert admin.request(method, path_of(table, row), json={name: 1}).status_code == 400
+            if rule.create:
+                assert create(admin, table, name="x", **({} if name == "name" else {name: 1})).status_code == 400
+
+
+def test_a_body_that_is_no_object_is_refused(module_place: Place) -> None:
+    admin = an_admin(module_place)
+    for body in (b"", b"nonsense", b"[]", b"1", b"null", b'"x"', b'[{"name": "x"}]', b"\xff", b"{"):
+        for method, row in [("PUT", module_place.owner), ("PATCH", module_place.owner), ("POST", None)]:
+            assert admin.request(method, path_of("advertiser", row), content=body).status_code == 400, body
+
+
+def test_a_body_without_end_is_refused(module_place: Place) -> None:
+    response = change(an_admin(module_place), "advertiser", module_place.owner, billing_address="x" * 70_000)
+    assert response.status_code == 413
+
+
+def test_a_row_that_there_is_not(module_place: Place) -> None:
+    admin = an_admin(module_place)
+    gone = {"advertiser": [str(uuid4()), "1"], "staff": ["4711", "9" * 30, "-1"]}
+    for table, row in [(table, row) for table, rows in gone.items() for row in rows]:
+        for method in ("PUT", "PATCH", "DELETE"):
+            assert admin.request(method, path_of(table, row), json={"name": "x"}).status_code == 404, (table, row)
+        assert admin.get(path_of(table, row)).status_code in {400, 404}
+
+
+def test_an_offer_of_an_advertiser_that_there_is_not(module_place: Place) -> None:
+    response = create(an_admin(module_place), "offer", name="Kettle", advertiser=str(uuid4()))
+    assert (response.status_code, response.json()) == (422, {"custom_form_error": "There is no row that it refers to."})
+
+
+def test_rows_that_others_belong_to_stay(full: Place) -> None:
+    admin = an_admin(full)
+    offer = rows_of(admin, "offer")[0]["id"]
+    for table, row, other in [("advertiser", full.owner, "offer"), ("offer", offer, "conversion")]:
+        response = admin.delete(path_of(table, row))
+        assert response.status_code == 422
+        assert "belong to it" in response.json()["custom_form_error"], other
+        assert row_of(admin, table, row)
+
+
+def test_what_nothing_belongs_to_is_deleted(place: Place) -> None:
+    admin = an_admin(place, "manager")
+    for table, columns in [("advertiser", {}), ("partner", {}), ("offer", {"advertiser": str(place.owner)})]:
+        row = create(admin, table, name="Mistake", **columns).json()[0]["id"]
+        assert admin.delete(path_of(table, row)).status_code == 204
+        assert admin.get(path_of(table, row)).status_code == 404
+        assert [entry["action"] for entry in audit(place)[-2:]] == ["created", "deleted"]
+
+
+def test_the_network_itself_is_not_deleted(place: Place) -> None:
+    admin, id_ = an_admin(place), place.tenant.id
+    for spelling in (str(id_), str(id_).upper(), id_.hex):
+        assert admin.delete(path_of("partner", spelling)).status_code == 422
+    assert row_of(admin, "partner", id_)["name"] == place.tenant.name
+
+
+def test_the_last_owner_stays_one(place: Place) -> None:
+    admin = an_admin(place)
+    me = person_id(place, "staff", admin.get("/admin/api/user/").json()["username"])
+    told = {"custom_form_error": "There would be no owner left: make somebody else an owner first."}
+    for response in (
+        change(admin, "staff", me, role="viewer"),
+        change(admin, "staff", me, active="false"),
+        admin.delete(path_of("staff", me)),
+    ):
+        assert (response.status_code, response.json()) == (422, told)
+    make_staff(place, "owner")
+    assert change(admin, "staff", me, role="viewer").status_code == 200
+    assert change(admin, "staff", me, role="owner").status_code == 403
+
+
+def test_staff_that_goes_is_gone_at_once(place: Place) -> None:
+    admin, email = an_admin(place), make_staff(place, "manager")
+    other = browser(place)
+    other.sign_in(email, root="/staff")
+    assert admin.delete(path_of("staff", person_id(place, "staff", email))).status_code == 204
+    assert other.get(path_of("advertiser")).status_code == 401
+
+
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+@pytest.mark.parametrize("column", ["expires_at", "created_at"])
+def test_an_instant_that_no_calendar_has_is_refused(module_place: Place, column: str, instant: str) -> None:
+    token = id_of(module_place, module_place.owner_token)
+    assert change(an_admin(module_place), "api_token", token, **{column: instant}).status_code == 400

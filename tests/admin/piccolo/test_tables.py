@@ -1,0 +1,130 @@
+"""The tables of the staff admin: what is listed of each; and what is noted of a change."""
+
+import pytest
+from piccolo.columns import Varchar
+
+from admin.piccolo.app import piccolo
+from tests.admin.piccolo.calls import an_admin, change, create, fill, kept, path_of, person_id, row_of, rows_of
+from tests.people import audit, browser, make_login, make_staff
+from tests.places import Place
+from tests.tenants.database import execute
+from tests.tenants.workers import seconds_until
+
+ALL = sorted(piccolo.table_config_map)
+
+
+@pytest.fixture
+def full(place: Place) -> Place:
+    return fill(place)
+
+
+def test_each_is_listed(full: Place) -> None:
+    admin = an_admin(full, "viewer")
+    seconds_until(lambda: bool(rows_of(admin, "singular_pull_list")))  # it is written after the answer
+    for table in ALL:
+        (row, *_) = rows_of(admin, table, __readable="true", __page=1, __page_size=15)
+        assert row_of(admin, table, row["id"]).items() <= row.items()
+        for about in ("ids", "new", "schema", "references"):
+            assert admin.get(path_of(table) + f"{about}/").status_code == 200
+        assert admin.get(path_of(table) + "count/").json()["count"] >= 1
+
+
+def test_each_can_be_ordered_and_filtered_by_each_column(full: Place) -> None:
+    admin = an_admin(full, "viewer")
+    for table, config in piccolo.table_config_map.items():
+        for column in config.table_class._meta.columns:
+            name = column._meta.name
+            assert admin.get(path_of(table), params={"__order": f"-{name}"}).status_code == 200, (table, name)
+            assert admin.get(path_of(table), params={f"{name}__operator": "not_null"}).status_code == 200
+            if isinstance(column, Varchar):
+                params = {name: "e", f"{name}__match": "contains"}
+                assert admin.get(path_of(table), params=params).status_code == 200, (table, name)
+
+
+def test_they_are_in_groups_and_explained(place: Place) -> None:
+    admin = an_admin(place, "viewer")
+    assert admin.get("/admin/api/tables/grouped/").json() == {
+        "grouped": {
+            "Access": ["advertiser_login", "api_token", "setting", "staff"],
+            "Catalogue": ["advertiser", "offer", "partner"],
+            "Data in": ["conversion_list", "intake", "intake_reject_list"],
+            "Logs": ["audit_log", "singular_pull_list"],
+        },
+        "ungrouped": [],
+    }
+    for table in ALL:
+        assert admin.get(path_of(table) + "schema/").json()["extra"]["help_text"]
+
+
+def test_money_instants_and_addresses_are_for_people(full: Place) -> None:
+    admin = an_admin(full)
+    change(admin, "advertiser", full.owner, singular_enabled=False)
+    (conversion,) = rows_of(admin, "conversion_list")
+    assert conversion["cost"] == "60.5"
+    assert conversion["occurred_at"] == "2025-05-19T15:36:19Z"
+    assert conversion["advertiser"] == "Owner"
+    entry = rows_of(admin, "audit_log")[0]
+    assert (entry["address"], entry["subject"], entry["label"]) == ("127.0.0.1", "advertiser", "Owner")
+    assert rows_of(admin, "audit_log", address="127.0.0.1")
+    token = rows_of(admin, "api_token", __readable="true", name="test", __order="id")[0]
+    assert (token["advertiser_readable"], token["scopes"]) == ("Owner", ["cost-report", "singular"])
+
+
+def test_logs_show_the_newest_first(full: Place) -> None:
+    admin = an_admin(full, "viewer")
+    for table in ("audit_log", "intake", "intake_reject_list", "singular_pull_list", "conversion_list"):
+        order = admin.get(path_of(table) + "schema/").json()["extra"]["order_by"]
+        assert [column["ascending"] for column in order] == [False], table
+
+
+# --- the audit log ---
+
+
+def test_each_change_is_noted_with_who_and_from_where(place: Place) -> None:
+    email = make_staff(place, "owner")
+    admin = browser(place)
+    admin.sign_in(email, root="/staff")
+    admin.get("/admin/")
+    admin.headers["X-CSRFToken"] = admin.cookies["csrftoken"]
+    start, login = len(audit(place)), person_id(place, "advertiser_login", make_login(place))
+    start += 1
+    made = create(admin, "advertiser", name="Kettle").json()[0]["id"]
+    change(admin, "advertiser", made, currency="GBP")
+    admin.put(path_of("advertiser", made), json={"currency": "CHF"})
+    admin.delete(path_of("advertiser", made))
+    change(admin, "advertiser_login", login, scopes=["singular"])
+    change(admin, "setting", 1, staff_totp_required=True)
+    entries = audit(place)[start:]
+    assert {(entry["actor"], str(entry["address"])) for entry in entries} == {(f"staff:{email}", "127.0.0.1")}
+    assert [(entry["action"], entry["subject"], entry["key"]) for entry in entries] == [
+        ("created", "advertiser", made),
+        ("changed", "advertiser", made),
+        ("changed", "advertiser", made),
+        ("deleted", "advertiser", made),
+        ("changed", "advertiser_login", str(login)),
+        ("changed", "setting", "1"),
+    ]
+    assert '"GBP"' in entries[1]["after"]
+    assert '"USD"' in entries[1]["before"]
+
+
+def test_what_is_refused_is_not_noted(place: Place) -> None:
+    admin = an_admin(place, "manager")
+    entries = len(audit(place))
+    change(admin, "advertiser", place.owner, name="New", currency="nonsense")
+    change(admin, "advertiser", place.owner, name="New", created_at="2020-01-01T00:00:00Z")
+    admin.delete(path_of("advertiser", place.owner))
+    del admin.headers["X-CSRFToken"]
+    assert change(admin, "advertiser", place.owner, name="New").status_code == 403
+    assert len(audit(place)) == entries
+    assert kept(place, "advertiser", place.owner)["name"] == "Owner"
+
+
+def test_the_log_itself_is_changed_by_nobody(place: Place) -> None:
+    admin = an_admin(place)
+    entry = rows_of(admin, "audit_log")[0]["id"]
+    before = execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=place.tenant.schema)
+    for method in ("PUT", "PATCH", "DELETE"):
+        assert admin.request(method, path_of("audit_log", entry), json={"actor": "nobody"}).status_code == 405
+    assert create(admin, "audit_log", actor="nobody").status_code == 405
+    assert execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=place.tenant.schema) == before

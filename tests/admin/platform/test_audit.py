@@ -1,0 +1,87 @@
+"""The platform's audit log, read."""
+
+import re
+
+import pytest
+from asyncpg import RaiseError
+
+from tests.admin.platform.cast import seen, signed_in
+from tests.people import audit
+from tests.places import Place
+from tests.tenants.command import gokart
+from tests.tenants.database import execute
+
+
+def test_it_tells_who_did_what_from_where(place: Place) -> None:
+    staff, slug = signed_in(place, name="Kim"), place.tenant.slug
+    staff.post(f"/tenants/{slug}/limits", data={"rate": "2.5", "burst": "", "concurrency": "3"})
+    gokart("tenants", "suspend", slug)
+    page = seen(staff.get("/audit", params={"subject": "tenant", "key": str(place.tenant.id)}))
+    suspended, limited = (page.index(told) for told in ("status: active → suspended", "token_rate: \N{EN DASH} → 2.5"))
+    assert suspended < limited < page.index("created tenant")
+    assert re.search(r"UTC cli:\w+ changed tenant", page)
+    assert re.search(r"UTC platform:platform-\w+@example.com 127.0.0.1 changed tenant", page)
+    assert "token_concurrency: \N{EN DASH} → 3" in page
+
+
+def test_it_tells_no_secret(place: Place) -> None:
+    page = signed_in(place, "viewer").get("/audit").text
+    assert "password: (secret)" in page
+    assert "pbkdf2" not in page
+
+
+def test_it_is_filtered(place: Place, other_place: Place) -> None:
+    staff = signed_in(place, "manager")
+    staff.post(f"/tenants/{place.tenant.slug}/suspend")
+    mine = seen(staff.get("/audit", params={"actor": "PLATFORM:platform-", "subject": "tenant"}))
+    assert "→ suspended" in mine
+    assert "cli:" not in mine.replace("or cli:", "")
+    key = {"key": str(other_place.tenant.id)}
+    assert "changed" not in seen(staff.get("/audit", params=key))
+    assert "created tenant" in seen(staff.get("/audit", params=key))
+    for nonsense in {"actor": "%"}, {"actor": "\0%"}, {"key": "' OR 1=1"}:
+        assert "There is nothing here." in seen(staff.get("/audit", params=nonsense))
+    for nonsense in {"subject": "pg_class"}, {"before": "x"}, {"before": "9" * 40}:
+        assert "There is nothing here." not in seen(staff.get("/audit", params=nonsense))
+
+
+def test_it_goes_back_and_forth_by_50(place: Place) -> None:
+    staff = signed_in(place, "viewer")
+    for n in range(120):
+        execute("UPDATE tenant SET name = $1 WHERE slug = $2", f"No. {n:03}", place.tenant.slug)
+    key = str(place.tenant.id)
+
+    def page(path: str) -> tuple[list[str], dict[str, str]]:
+        text = staff.get(path).text
+        links = re.findall(r'rel="(prev|next)" href="([^"]*)"', text)
+        return re.findall(r"→ No\. (\d\d\d)", text), {rel: href.replace("&amp;", "&") for rel, href in links}
+
+    newest, links = page(f"/audit?key={key}")
+    assert newest == [f"{n:03}" for n in range(119, 69, -1)]
+    assert set(links) == {"next"}
+    middle, links = page(links["next"])
+    assert middle == [f"{n:03}" for n in range(69, 19, -1)]
+    oldest, back = page(links["next"])
+    assert oldest == [f"{n:03}" for n in range(19, -1, -1)]
+    assert set(back) == {"prev"}
+    assert page(back["prev"])[0] == middle
+    first, links = page(page(back["prev"])[1]["prev"])
+    assert first == newest
+    assert "prev" not in links
+
+
+def test_what_people_call_themselves_is_only_text(place: Place) -> None:
+    execute("UPDATE tenant SET name = '<script>alert(1)</script>' WHERE slug = $1", place.tenant.slug)
+    staff = signed_in(place, "viewer")
+    for path in "/audit", "/?text=script", f"/tenants/{place.tenant.slug}":
+        text = staff.get(path).text
+        assert "&lt;script&gt;alert(1)" in text
+        assert "<script>alert" not in text
+
+
+@pytest.mark.usefixtures("place")
+def test_it_cannot_be_changed() -> None:
+    assert audit()
+    for sql in "UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log":
+        with pytest.raises(RaiseError, match="The audit log is not changed"):
+            execute(sql)

@@ -1,0 +1,191 @@
+"""The platform's own staff, looked after by its owners; and what each role may do."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pyotp
+import pytest
+from litestar.routes import HTTPRoute
+
+from admin.platform.app import PLATFORM_ADMIN
+from tests.admin.platform.cast import link_in, seen, signed_in
+from tests.people import PASSWORD, audit, browser, make_platform_staff, make_staff, platform_browser
+from tests.places import Place
+from tests.tenants.database import execute
+
+
+class Route(NamedTuple):
+    method: str
+    path: str
+    least: str
+
+
+def routes() -> Iterator[Route]:
+    """Of this package's pages, with ids that nothing has. Those not named here are for everybody of the staff."""
+    for route in PLATFORM_ADMIN.routes:
+        assert isinstance(route, HTTPRoute)
+        for handler in route.route_handlers:
+            if not handler.fn.__module__.startswith("admin.platform."):
+                continue
+            path = re.sub(r"\{\w+:int\}", "2000000000", re.sub(r"\{\w+:str\}", "nobody", route.path))
+            for method in sorted(handler.http_methods - {"OPTIONS"}):
+                least = "owner" if path.startswith("/staff") else "viewer" if method == "GET" else "manager"
+                yield Route(method, path, "manager" if path == "/new" else least)
+
+
+ROUTES = sorted(routes())
+RANKS = ["viewer", "manager", "owner"]
+
+
+def test_there_are_routes() -> None:
+    assert {route.path for route in ROUTES} >= {
+        "/",
+        "/new",
+        "/tenants/nobody/suspend",
+        "/staff/2000000000/role",
+    }
+
+
+@pytest.fixture(scope="module")
+def place(module_place: Place) -> Place:
+    """Lends its connections."""
+    return module_place
+
+
+@pytest.mark.parametrize("role", RANKS)
+def test_each_role_may_do_its_own_and_no_more(place: Place, role: str) -> None:
+    staff = signed_in(place, role)
+    noted = len(audit())
+    for method, path, least in ROUTES:
+        refused = staff.request(method, path).status_code == 403
+        assert refused == (RANKS.index(role) < RANKS.index(least)), (method, path)
+    assert len(audit()) == noted
+
+
+def test_nobody_gets_in_without_signing_in(place: Place, other_place: Place) -> None:
+    """Staff of a tenant neither: their cookie is of another name and another host."""
+    outsider = platform_browser(place)
+    staff = browser(other_place)
+    staff.sign_in(make_staff(other_place), root="/staff")
+    cookies = {name.replace("staff", "platform"): value for name, value in staff.cookies.items()}
+    for client in outsider, platform_browser(place, cookies=cookies):
+        for method, path, _ in ROUTES:
+            answer = client.request(method, path)
+            assert answer.status_code == 303, (method, path)
+            assert answer.headers["location"].startswith("/sign-in")
+
+
+def test_a_form_of_another_site_does_nothing(place: Place) -> None:
+    owner = signed_in(place, "owner")
+    for origin in f"http://app.{place.tenant.slug}.localhost", "http://localhost", "null":
+        for method, path, _ in ROUTES:
+            if method != "GET":
+                assert owner.request(method, path, headers={"Origin": origin}).status_code == 403
+
+
+def invite(place: Place, role: str, name: str = "Kim Lund") -> tuple[str, str, str]:
+    """By an owner: the e-mail address, the link's path, and the path of the person's page."""
+    owner, email = signed_in(place, "owner"), f"k{place.tenant.slug}@gokart.example"
+    made = owner.post("/staff", data={"email": f" {email.upper()}", "name": name, "role": role})
+    link = link_in(made)
+    assert link.startswith("http://admin.localhost/link/")
+    (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
+    return email, link.removeprefix("http://admin.localhost"), f"/staff/{row['id']}"
+
+
+def test_a_colleague_is_invited_and_signs_in(place: Place) -> None:
+    email, link, page = invite(place, "viewer")
+    owner = signed_in(place, "owner")
+    assert f"Kim Lund {email} invited" in seen(owner.get(page))
+    assert f"Kim Lund {email} viewer invited off never" in seen(owner.get("/staff"))
+    kim = platform_browser(place)
+    assert kim.post(link, data={"password": PASSWORD, "again": PASSWORD}).headers["location"] == "/"
+    assert "Tenants" in seen(kim.get("/"))
+    assert "active" in seen(owner.get(page))
+    row = next(row for row in audit() if row["label"] == email)
+    assert row["action"] == "created"
+    assert row["actor"].startswith("platform:")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"email": "kim"}, "is no e-mail address"),
+        ({"name": " "}, "A person's name has 1 to 200 characters."),
+        ({"role": "emperor"}, "owner, manager, viewer"),
+        ({"role": ""}, "owner, manager, viewer"),
+    ],
+)
+def test_a_mistake_is_told_and_invites_nobody(place: Place, change: dict[str, str], says: str) -> None:
+    owner = signed_in(place, "owner")
+    before = execute("SELECT count(*) FROM staff")
+    answer = owner.post("/staff", data={"email": "x@example.com", "name": "X", "role": "viewer"} | change)
+    assert answer.status_code == 400
+    assert says in seen(answer)
+    assert execute("SELECT count(*) FROM staff") == before
+
+
+def test_a_role_is_changed_at_once(place: Place) -> None:
+    owner, email = signed_in(place, "owner"), make_platform_staff("viewer")
+    client = platform_browser(place)
+    client.sign_in(email)
+    (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
+    assert client.get("/new").status_code == 403
+    assert owner.post(f"/staff/{row['id']}/role", data={"role": "manager"}).status_code == 303
+    assert client.get("/new").status_code == 200
+    assert client.post(f"/staff/{row['id']}/role", data={"role": "owner"}).status_code == 403
+
+
+def test_who_is_deactivated_is_out_at_once_and_for_good(place: Place) -> None:
+    owner, email = signed_in(place, "owner"), make_platform_staff("manager")
+    client = platform_browser(place)
+    client.sign_in(email)
+    (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
+    link = link_in(owner.post(f"/staff/{row['id']}/link"))
+    assert owner.post(f"/staff/{row['id']}/deactivate").status_code == 303
+    assert client.get("/").status_code == 303
+    assert client.sign_in(email).status_code == 403
+    assert client.get(link.removeprefix("http://admin.localhost")).status_code == 404
+    assert "Nobody active has this number" in seen(owner.post(f"/staff/{row['id']}/link"))
+    owner.post(f"/staff/{row['id']}/activate")
+    assert client.get("/").status_code == 303  # the session of before does not come back
+    assert client.sign_in(email).status_code == 303
+
+
+def test_the_second_factor_of_who_has_lost_it_is_turned_off(place: Place) -> None:
+    owner = signed_in(place, "owner")
+    email = make_platform_staff("viewer", totp_secret=pyotp.random_base32())
+    client = platform_browser(place)
+    assert client.sign_in(email).headers["location"].startswith("/sign-in/code")
+    (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
+    assert "Two-step sign-in on" in seen(owner.get(f"/staff/{row['id']}"))
+    owner.post(f"/staff/{row['id']}/two-step-off")
+    assert client.sign_in(email).headers["location"] == "/"
+
+
+@pytest.fixture
+def last_owner() -> Iterator[str]:
+    """All others are put aside meanwhile."""
+    email = make_platform_staff("owner")
+    others = execute(
+        "UPDATE staff SET active = false WHERE role = 'owner' AND active AND email <> $1 RETURNING id", email
+    )
+    yield email
+    execute("UPDATE staff SET active = true WHERE id = ANY($1::int[])", [row["id"] for row in others])
+
+
+def test_the_last_owner_is_not_lost(place: Place, last_owner: str) -> None:
+    owner = platform_browser(place)
+    owner.sign_in(last_owner)
+    (row,) = execute("SELECT id FROM staff WHERE email = $1", last_owner)
+    invited = make_platform_staff("owner")
+    execute("UPDATE staff SET password = NULL WHERE email = $1", invited)  # who has not come yet is no owner to rely on
+    for path, form in ("deactivate", {}), ("role", {"role": "viewer"}):
+        answer = owner.post(f"/staff/{row['id']}/{path}", data=form)
+        assert answer.status_code == 400
+        assert "There would be no owner left" in seen(answer)
+    execute("UPDATE staff SET password = 'x' WHERE email = $1", invited)
+    assert owner.post(f"/staff/{row['id']}/role", data={"role": "viewer"}).headers["location"] == "/"
+    assert owner.get("/").status_code == 200
+    assert owner.get("/staff").status_code == 403

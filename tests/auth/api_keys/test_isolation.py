@@ -1,0 +1,197 @@
+"""Whoever asks, whatever the route: the documented answer, and not one row or name of anybody else."""
+
+from typing import Any, NamedTuple
+
+import httpx
+import msgspec
+import pytest
+from litestar.routes import HTTPRoute
+
+from main import api
+from tests.auth.api_keys.cast import OWNERS, RIVALS, Cast, make_cast
+from tests.places import MAY, a_callback, an_event, an_offer
+from tests.servers import Server
+from tests.tenants.database import execute
+from tests.web.raw import raw
+
+# Every route of the app: the scope that it needs, or None where it says nothing of any tenant.
+ROUTES: dict[str, str | None] = {
+    "/api/v1/integrations/cost-report/json": "cost-report",
+    "/api/v1/integrations/cost-report/csv": "cost-report",
+    "/api/v1/costReporting/GoKart/json": "cost-report",
+    "/api/v1/costReporting/GoKart/csv": "cost-report",
+    "/api/v1/integrations/cost-report/singular/json": "singular",
+    "/api/v1/integrations/cost-report/singular/csv": "singular",
+    "/api/v1/ingest/conversions": "ingest",
+    "/api/v1/ingest/events": "ingest",
+    "/api/v1/ingest/offers": "ingest",
+    "/api/v1/ingest/partners": "ingest",
+    "/openapi.json": None,
+    "/docs": None,
+    "/docs/{name:str}": None,
+    "/docs/static/{name:str}": None,
+    "/healthz": None,
+    "/readyz": None,
+}
+ANY_HOST = {"/healthz", "/readyz"}
+
+UNAUTHENTICATED = ["no token", "garbage", "unknown", "other tenant", "expired", "revoked"]
+DENIED = ["wrong scope", "wrong network", "paused"]
+SITUATIONS = [*UNAUTHENTICATED, *DENIED, "Singular off", "suspended", "unknown tenant", "own", "rival"]
+TITLES = {401: "Advertiser not authenticated.", 403: "Access denied", 404: "Not found"}
+
+
+class Call(NamedTuple):
+    method: str
+    path: str
+    scope: str
+
+
+CALLS = [
+    Call(method, route.path, ROUTES.get(route.path) or "")
+    for route in sorted(api.routes, key=lambda route: route.path)  # Litestar keeps a handler's paths in a set
+    if isinstance(route, HTTPRoute)
+    for method in sorted(route.methods - {"OPTIONS"})
+]
+GUARDED = pytest.mark.parametrize("call", [call for call in CALLS if call.scope], ids=" ".join)
+READING = pytest.mark.parametrize("call", [call for call in CALLS if call.scope and call.method == "GET"], ids=" ".join)
+SENDING = pytest.mark.parametrize("call", [call for call in CALLS if call.scope == "ingest"], ids=" ".join)
+
+
+@pytest.fixture(scope="module")
+def cast(http: httpx.Client) -> Cast:
+    return make_cast(http)
+
+
+def rows(cast: Cast) -> dict[str, Any]:
+    """Of each tenant: how many there are, and what they are called."""
+    return {
+        place.tenant.slug: execute(
+            """
+            SELECT (SELECT count(*) FROM {s}.intake) AS calls, (SELECT count(*) FROM {s}.event) AS events,
+                (SELECT count(*) FROM {s}.conversion) AS conversions,
+                (SELECT string_agg(name, ',' ORDER BY id) FROM {s}.offer) AS offers,
+                (SELECT string_agg(name, ',' ORDER BY id) FROM {s}.partner) AS partners
+            """,
+            schema=place.tenant.schema,
+        )
+        for place in (cast.place, cast.outside, cast.suspended)
+    }
+
+
+def ask(cast: Cast, situation: str, call: Call) -> httpx.Response:
+    method, path, scope = call
+    host = {"suspended": cast.suspended.host, "unknown tenant": "api.nobody.localhost"}.get(situation, cast.place.host)
+    token = cast.tokens.get(("own" if situation == "unknown tenant" else situation, scope))
+    if scope != "ingest":
+        return cast.place.request(method, path, host=host, token=token, params=MAY)
+    records = {
+        "conversions": lambda: a_callback(cast.place, an_offer(cast.place)["id"]),
+        "events": lambda: an_event(an_offer(cast.place)["id"]),
+        "offers": lambda: an_offer(cast.place),
+        "partners": lambda: {"id": an_offer(cast.place)["id"], "name": "Sent"},
+    }[path.rpartition("/")[2]]()
+    json = {"Content-Type": "application/json"}
+    return cast.place.request(
+        method, path, host=host, token=token, headers=json, content=msgspec.json.encode([records])
+    )
+
+
+def documented(situation: str, scope: str) -> int:
+    match situation:
+        case "own":
+            return 200
+        case "rival":
+            return 403 if scope == "ingest" else 200
+        case "Singular off":
+            return 200 if scope == "cost-report" else 403
+        case "unknown tenant":
+            return 404
+    return 401 if situation in UNAUTHENTICATED else 403
+
+
+def test_every_route_is_in_the_matrix() -> None:
+    assert {call.path for call in CALLS} == set(ROUTES), "say in ROUTES which scope a route needs, or None"
+
+
+@pytest.mark.parametrize("situation", [s for s in SITUATIONS if s != "own"])
+@GUARDED
+def test_the_documented_answer_and_nobody_elses_data(cast: Cast, call: Call, situation: str) -> None:
+    before = rows(cast)
+    response = ask(cast, situation, call)
+    status = documented(situation, call.scope)
+    assert response.status_code == status, response.text
+    assert response.headers.get("www-authenticate") == ("ApiToken" if status == 401 else None)
+    if status != 200 and call.method != "HEAD":
+        problem = response.json()
+        assert problem["title"] == TITLES[status]
+        assert problem["status"] == status
+        assert problem["requestId"] == response.headers["x-request-id"]
+    told = response.text + str(response.headers)
+    secrets = [secret for who, known in cast.secrets.items() if who != situation for secret in known]
+    assert [secret for secret in secrets if secret in told] == []
+    assert rows(cast) == before
+
+
+@READING
+@pytest.mark.parametrize(("situation", "own", "foreign"), [("own", OWNERS, RIVALS), ("rival", RIVALS, OWNERS)])
+def test_a_report_has_its_own_rows_alone(cast: Cast, call: Call, situation: str, own: str, foreign: str) -> None:
+    text = ask(cast, situation, call).text
+    assert own in text
+    assert foreign not in text
+
+
+@SENDING
+def test_what_is_sent_in_arrives_at_its_own_tenant_alone(cast: Cast, call: Call) -> None:
+    before = rows(cast)
+    assert ask(cast, "own", call).status_code == 200
+    after = rows(cast)
+    changed = [slug for slug in before if before[slug] != after[slug]]
+    assert changed == [cast.place.tenant.slug]
+
+
+@GUARDED
+def test_another_tenants_token_cannot_be_told_from_garbage(cast: Cast, call: Call) -> None:
+    def told(situation: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        response = ask(cast, situation, call)
+        body = {**response.json(), "requestId": None} if response.content else {}
+        return body, [pair for pair in response.headers.multi_items() if pair[0] not in {"x-request-id", "date"}]
+
+    garbage = told("garbage")
+    assert [situation for situation in UNAUTHENTICATED if told(situation) != garbage] == []
+
+
+@pytest.mark.parametrize("path", sorted(path for path, scope in ROUTES.items() if scope is None))
+def test_what_needs_no_token_says_nothing_of_a_tenant(cast: Cast, path: str) -> None:
+    response = cast.place.request("GET", path.replace("{name:str}", "errors"))
+    assert response.status_code in ({200, 404} if "{" in path else {200})
+    told = response.text + str(response.headers)
+    assert [secret for known in cast.secrets.values() for secret in known if secret in told] == []
+
+
+@pytest.mark.parametrize("path", sorted(set(ROUTES) - ANY_HOST))
+def test_nothing_answers_at_a_host_that_is_no_tenants_or_suspended(cast: Cast, path: str) -> None:
+    assert cast.place.request("GET", path, host="api.nobody.localhost").status_code == 404
+    assert cast.place.request("GET", path, host=cast.suspended.host).status_code == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "get", "BREW"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/integrations/cost-report/json/",
+        "//api/v1/integrations/cost-report/json",
+        "/api//v1/integrations/cost-report/json",
+        "/./api/v1/integrations/cost-report/json",
+        "/healthz/../api/v1/integrations/cost-report/json",
+        "/API/v1/integrations/cost-report/json",
+        "/api/v1/integrations/cost-report%2Fjson",
+        "/api/v1/integrations/cost-report/json%00",
+        "/api/v1/integrations/cost-report/json;x=1",
+        "/api/v1/integrations/cost-report/json?date_from=2025-05-01&date_to=2025-05-31",
+    ],
+)
+def test_no_spelling_of_a_url_gets_around_the_token(cast: Cast, server: Server, path: str, method: str) -> None:
+    response = raw(server, path, [("Host", cast.place.host)], method)
+    assert response.status in {400, 401, 404, 405}
+    assert OWNERS.encode() not in response.body

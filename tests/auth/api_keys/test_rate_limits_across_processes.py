@@ -1,0 +1,241 @@
+"""Limits hold over all processes, wherever they are counted; and where that is away, over each."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from tests.places import JSON, MAY, Place, make_place
+from tests.servers import Server, serving
+from tests.tenants.database import execute, locked
+from tests.waiting import becomes
+from tests.web.limits.stores import Database, Redis, Store
+
+WRONG = {"date_from": "2025-05-01"}  # 400: past the limits, and quick
+FAILURES = 3
+SETTINGS = {
+    "GOKART_FAILED_TOKEN_RATE": "0.01",
+    "GOKART_FAILED_TOKEN_BURST": str(FAILURES),
+    "GOKART_TRUSTED_PROXIES": "127.0.0.1/32",
+}
+HELD_FOR = 3.0  # seconds, as `web.limits.stores` has it
+
+pytestmark = pytest.mark.usefixtures("server")
+
+
+class Machines(msgspec.Struct):
+    """Two servers that know of each other by the store alone, and what may be asked of them."""
+
+    store: Store
+    servers: list[Server]
+    clients: list[httpx.Client]
+
+
+@pytest.fixture(scope="module", params=[Database, Redis])
+def machines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    folder = tmp_path_factory.mktemp("machines")
+    store: Store = request.param(folder)
+    settings = {**SETTINGS, "GOKART_LIMITS": store.setting}
+    try:
+        with (
+            serving(folder, workers=1, **settings) as one,
+            serving(folder, workers=1, **settings) as other,
+            one.client() as first,
+            other.client() as second,
+        ):
+            yield Machines(store, [one, other], [first, second])
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def place(http: httpx.Client) -> Place:
+    return make_place(http)
+
+
+@pytest.fixture
+def there(machines: Machines, place: Place) -> list[Place]:
+    """The place, as each machine has it."""
+    return [msgspec.structs.replace(place, http=client) for client in machines.clients]
+
+
+def limited(place: Place, **limits: float) -> str:
+    """A token that may ask so much, and is given nothing new while a test lasts unless `rate` says so."""
+    token = place.make_key("cost-report")
+    values = ", ".join(f"{name} = {value}" for name, value in {"rate": 0.001, "burst": 1_000, **limits}.items())
+    execute(f"UPDATE {{s}}.api_token SET {values} WHERE hint LIKE $1", f"%{token[-4:]}", schema=place.tenant.schema)
+    return token
+
+
+def passes(place: Place, token: str) -> bool:
+    status = place.get(token=token, **WRONG).status_code
+    assert status in {400, 429}
+    return status == 400
+
+
+def let_in(place: Place, token: str) -> httpx.Response:
+    """A report, for which somebody who looks whether there is room may have to make it."""
+    while (response := place.get(token=token, **MAY)).status_code == 429:
+        pass
+    return response
+
+
+def waiting(place: Place) -> int:
+    """So many reports of the tenant wait for a lock."""
+    sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '.offer%'"
+    return len(execute(sql, place.tenant.schema))
+
+
+def times_away(server: Server) -> int:
+    """So often the store was away for the server, which has it back now."""
+    away = len(server.log_lines("counts limits for itself"))
+    becomes(lambda: len(server.log_lines("counted over all processes again")), away, within=5)
+    return away
+
+
+@pytest.mark.parametrize("burst", [5, 40])  # of one, nothing is lent; of the other, some is
+def test_the_burst_over_both_is_the_burst(there: list[Place], burst: int) -> None:
+    token = limited(there[0], burst=burst)
+    with ThreadPoolExecutor(6) as threads:
+        passed = threads.map(lambda n: passes(there[n % 2], token), range(burst + 30))
+        assert sum(passed) == burst
+
+
+def test_what_one_has_borrowed_and_does_not_need_the_other_gets(there: list[Place]) -> None:
+    token = limited(there[0], burst=60)
+    assert all(passes(there[0], token) for _ in range(3))
+    assert [passes(there[1], token) for _ in range(58)] == [True] * 57 + [False]
+
+
+def test_the_rate_over_both_is_the_rate(there: list[Place]) -> None:
+    rate = 20
+    token = limited(there[0], rate=rate, burst=1)
+    started, passed, turn = time.monotonic(), 0, 0
+    while (elapsed := time.monotonic() - started) < 1:
+        turn += 1
+        passed += passes(there[turn % 2], token)
+    assert elapsed * rate * 0.5 <= passed <= elapsed * rate + 1
+
+
+def test_every_response_tells_what_is_left_over_both(there: list[Place]) -> None:
+    token = limited(there[0], burst=5)
+    left = [there[n % 2].get(token=token, **WRONG).headers["ratelimit"] for n in range(4)]
+    assert [each.partition(";t=")[0] for each in left] == [f'"token";r={n}' for n in (4, 3, 2, 1)]
+
+
+def test_requests_at_a_time_over_both(there: list[Place]) -> None:
+    token = limited(there[0], concurrency=5)
+    with ThreadPoolExecutor(5) as threads:
+        with locked(f"{there[0].tenant.schema}.offer"):
+            under_way = [threads.submit(let_in, there[n % 2], token) for n in range(5)]
+            becomes(partial(waiting, there[0]), 5, within=10)
+            for each in there:
+                becomes(partial(passes, each, token), wanted=False)
+                refused = each.get(token=token, **WRONG)
+                assert refused.json()["detail"] == "5 requests of this token are under way."
+                assert refused.headers["retry-after"] == "1"
+        assert [each.result().status_code for each in under_way] == [200] * 5
+    assert passes(there[0], token)
+
+
+def test_one_at_a_time_may_go_from_one_to_the_other(there: list[Place]) -> None:
+    """A client that waits for each answer is never told that its own last request is still under way."""
+    token = limited(there[0], concurrency=1)
+    assert all(passes(there[n % 2], token) for n in range(20))
+
+
+def test_a_killed_process_gives_its_places_back_and_a_long_request_keeps_its_own(
+    machines: Machines, there: list[Place], tmp_path: Path
+) -> None:
+    token = limited(there[0], concurrency=2)
+    with (
+        ThreadPoolExecutor(2) as threads,
+        locked(f"{there[0].tenant.schema}.offer"),
+        serving(tmp_path, workers=1, **SETTINGS, GOKART_LIMITS=machines.store.setting) as doomed,
+        doomed.client() as client,
+    ):
+        doomed_place = msgspec.structs.replace(there[0], http=client)
+        lost = threads.submit(let_in, doomed_place, token)
+        kept = threads.submit(let_in, there[0], token)
+        becomes(partial(passes, there[1], token), wanted=False)
+        until = time.monotonic() + HELD_FOR * 1.2
+        while time.monotonic() < until:
+            assert not passes(there[1], token), "both are renewed"
+        os.kill(doomed.process, signal.SIGKILL)
+        becomes(partial(passes, there[1], token), wanted=True, within=HELD_FOR + 2)
+        with pytest.raises(httpx.TransportError):
+            lost.result()
+        one_more = threads.submit(let_in, there[1], token)
+        becomes(partial(passes, there[1], token), wanted=False)
+    assert [kept.result().status_code, one_more.result().status_code] == [200, 200]
+
+
+def test_failed_tokens_over_both(there: list[Place]) -> None:
+    address = {"X-Forwarded-For": f"192.0.2.{there[0].tenant.id.bytes[0]}"}
+    answers = [there[n % 2].request("GET", JSON, token="wrong", headers=address) for n in range(FAILURES + 2)]
+    assert Counter(each.status_code for each in answers) == {401: FAILURES, 429: 2}
+    assert answers[-1].headers["ratelimit-policy"] == f'"failures";q={FAILURES};w=300'
+
+
+def test_without_the_store_each_counts_for_itself_until_it_is_back(machines: Machines, there: list[Place]) -> None:
+    token = limited(there[0], burst=4)
+    assert passes(there[0], token)
+    machines.store.stop()
+    try:
+        for each in there:
+            assert each.report() == []
+        assert [passes(there[0], token) for _ in range(4)] == [True] * 3 + [False], "it goes on from what it knew"
+        other = limited(there[0], burst=4)
+        for each in there:
+            assert [passes(each, other) for _ in range(5)] == [True] * 4 + [False]
+    finally:
+        machines.store.start()
+    assert [times_away(server) for server in machines.servers] == [1, 1], "said once"
+    test_the_burst_over_both_is_the_burst(there, 5)
+
+
+@pytest.mark.parametrize("machines", [Redis], indirect=True)  # for the database, reports themselves wait
+def test_a_store_that_does_not_answer_makes_nobody_wait_for_long(machines: Machines, there: list[Place]) -> None:
+    assert isinstance(machines.store, Redis)
+    token = limited(there[0])
+    machines.store.hang()
+    try:
+        started = time.monotonic()
+        assert all(passes(there[0], token) for _ in range(50))
+        assert time.monotonic() - started < 5
+    finally:
+        machines.store.go_on()
+    for server in machines.servers:
+        times_away(server)
+    test_the_burst_over_both_is_the_burst(there, 5)
+
+
+def test_a_server_that_is_stopped_gives_its_places_back_at_once(
+    machines: Machines, there: list[Place], tmp_path: Path
+) -> None:
+    token = limited(there[0], burst=50)
+    with (
+        serving(tmp_path, workers=1, **SETTINGS, GOKART_LIMITS=machines.store.setting) as stopped,
+        stopped.client() as client,
+    ):
+        assert passes(msgspec.structs.replace(there[0], http=client), token)
+    assert [passes(there[0], token) for _ in range(50)] == [True] * 49 + [False]
+
+
+def test_the_workers_of_a_server_share_limits_unless_told_otherwise(place: Place, tmp_path: Path) -> None:
+    token = limited(place, burst=10)
+
+    def on_a_connection_of_its_own(_: int) -> bool:
+        with server.client() as client:
+            return passes(msgspec.structs.replace(place, http=client), token)
+
+    with serving(tmp_path, workers=2) as server, ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(on_a_connection_of_its_own, range(40))) == 10

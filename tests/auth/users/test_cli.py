@@ -1,0 +1,255 @@
+"""People at the command line, and whose name what is done there has in the audit log."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import click
+import pyotp
+import pytest
+
+from auth.api_keys.format import is_well_formed
+from auth.users.realms import PLATFORM
+from cli import Commands, main
+from core.cli_support import operator
+from settings import settings
+from tests.people import PASSWORD, add_person, audit, browser, make_login, make_staff, platform_browser
+from tests.places import Place, a_callback, an_offer
+from tests.tenants.command import complaint, gokart, spawn
+from tests.tenants.database import execute
+
+
+def lines(*command: str) -> dict[str, str]:
+    """The list's lines by e-mail address, with single spaces."""
+    found = [line.split() for line in gokart(*command).stdout.splitlines()[1:]]
+    return {line[0]: " ".join(line[1:]) for line in found}
+
+
+def link(*command: str) -> str:
+    """The path of the link that it prints."""
+    result = gokart(*command)
+    assert result.exit_code == 0, result.output
+    return "/" + result.stdout.strip().split("/", 3)[3]
+
+
+def an_email() -> str:
+    return f"{uuid4().hex[:12]}@example.com"
+
+
+# Staff
+
+
+def test_the_first_owner_of_a_tenant_signs_in_by_the_printed_link(place: Place) -> None:
+    slug = place.tenant.slug
+    made = spawn("staff", "invite", slug, "--email", "Nora@Example.com", "--name", " Nora Berg ", "--role", "owner")
+    assert made.stderr == "For nora@example.com: works once, for 7 days. It is not shown again.\n"
+    origin = f"http://app.{slug}.localhost:{settings.port}"
+    assert made.stdout.startswith(f"{origin}/staff/link/")
+    assert lines("staff", "list", slug) == {"nora@example.com": "Nora Berg owner invited off never"}
+
+    path = made.stdout.strip().removeprefix(origin)
+    nora = browser(place)
+    assert nora.post(path, data={"password": PASSWORD, "again": PASSWORD}).headers["location"] == "/staff"
+    assert "Nora Berg" in nora.get("/staff/account").text
+    assert lines("staff", "list", slug)["nora@example.com"].startswith("Nora Berg owner active off 20")
+
+
+def test_the_platforms_first_owner_does(place: Place) -> None:
+    email = an_email()
+    command = "staff", "invite", "--platform", "--email", email, "--name", "Kim", "--role", "owner"
+    printed = gokart(*command).stdout
+    origin = f"http://admin.localhost:{settings.port}"
+    kim = platform_browser(place)
+    answer = kim.post(printed.strip().removeprefix(origin), data={"password": PASSWORD, "again": PASSWORD})
+    assert answer.headers["location"] == "/"
+    assert kim.get("/staff").status_code == 200
+    assert lines("staff", "list", "--platform")[email].startswith("Kim owner active off 20")
+    assert email not in lines("staff", "list", place.tenant.slug)
+
+
+def test_who_is_locked_out_gets_another_link(place: Place) -> None:
+    slug, email = place.tenant.slug, make_staff(place, totp_secret=pyotp.random_base32())
+    first = link("staff", "link", slug, "--email", email)
+    second = link("staff", "link", slug, "--email", email.upper(), "--no-second-factor")
+    client = browser(place)
+    assert client.get(first).status_code == 404
+    assert client.post(second, data={"password": "another password", "again": "another password"}).status_code == 303
+    assert client.get("/staff/account").status_code == 200
+    assert " owner active off " in lines("staff", "list", slug)[email]
+
+
+def test_without_being_asked_for_it_the_second_factor_stays(place: Place) -> None:
+    slug, email = place.tenant.slug, make_staff(place, totp_secret=pyotp.random_base32())
+    path = link("staff", "link", slug, "--email", email)
+    answer = browser(place).post(path, data={"password": "another password", "again": "another password"})
+    assert answer.headers["location"] == "/staff/sign-in/code"
+
+
+def test_a_role_is_changed_and_somebody_is_put_out(place: Place) -> None:
+    slug, email = place.tenant.slug, make_staff(place, "viewer")
+    make_staff(place, "owner")
+    client = browser(place)
+    client.sign_in(email, root="/staff")
+    command = "staff", "set", slug, "--email", email
+    assert gokart(*command, "--role", "manager").stdout == "Changed.\n"
+    assert " manager active " in lines("staff", "list", slug)[email]
+    assert gokart(*command, "--inactive").stdout == "Changed.\n"
+    assert " manager deactivated " in lines("staff", "list", slug)[email]
+    assert client.get("/staff/account").status_code == 303
+    assert client.sign_in(email, root="/staff").status_code == 403
+    gokart(*command, "--active")
+    assert client.sign_in(email, root="/staff").status_code == 303
+
+
+def test_the_last_owner_stays(place: Place) -> None:
+    email = make_staff(place, "owner")
+    for change in ["--inactive"], ["--role", "viewer"]:
+        said = complaint("staff", "set", place.tenant.slug, "--email", email, *change)
+        assert "There would be no owner left" in said
+
+
+# Advertisers' people
+
+
+def test_an_advertisers_person_signs_in_by_the_printed_link(place: Place) -> None:
+    slug, owner = place.tenant.slug, str(place.owner)
+    command = "logins", "invite", slug, "--advertiser", owner, "--email", "anna@example.com", "--name", "Anna"
+    first = link(*command, "--scope", "cost-report")
+    assert lines("logins", "list", slug) == {"anna@example.com": "Anna Owner cost-report invited off never"}
+    second = link("logins", "link", slug, "--email", "anna@example.com")
+    anna = browser(place)
+    assert anna.get(first).status_code == 404
+    assert anna.post(second, data={"password": PASSWORD, "again": PASSWORD}).headers["location"] == "/"
+    assert "anna@example.com" in anna.get("/account").text
+
+
+def test_both_scopes_where_none_is_named(place: Place) -> None:
+    slug = place.tenant.slug
+    link("logins", "invite", slug, "--advertiser", str(place.rival), "--email", "r@example.com", "--name", "R")
+    assert lines("logins", "list", slug) == {"r@example.com": "R Rival cost-report, singular invited off never"}
+
+
+def test_each_list_is_of_one_tenant(place: Place, other_place: Place) -> None:
+    mine, theirs = make_login(place), make_login(other_place)
+    assert set(lines("logins", "list", place.tenant.slug)) == {mine}
+    assert set(lines("logins", "list", other_place.tenant.slug)) == {theirs}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["staff", "list"], "Give either TENANT or --platform."),
+        (["staff", "list", "{}", "--platform"], "Give either TENANT or --platform."),
+        (["staff", "list", "nobody"], "There is no tenant 'nobody'."),
+        (["staff", "invite", "{}", "--email", "x", "--name", "X", "--role", "owner"], "'x' is no e-mail address"),
+        (
+            ["staff", "invite", "{}", "--email", "x@y.z", "--name", " ", "--role", "owner"],
+            "A person's name has 1 to 200",
+        ),
+        (["staff", "invite", "{}", "--email", "x@y.z", "--name", "X", "--role", "king"], "'king' is not one of"),
+        (["staff", "invite", "{}", "--email", "{there}", "--name", "X", "--role", "owner"], "is there already."),
+        (["staff", "link", "{}", "--email", "x@y.z"], "There is nobody with the address 'x@y.z'."),
+        (["staff", "set", "{}", "--email", "{there}"], "Say what to change"),
+        (["staff", "set", "{}", "--email", "x@y.z", "--active"], "There is nobody with the address 'x@y.z'."),
+        (["logins", "invite", "{}", "--advertiser", "7", "--email", "x@y.z", "--name", "X"], "is not a valid UUID"),
+        (["logins", "link", "{}", "--email", "{there}"], "There is nobody with the address"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_a_line(module_place: Place, arguments: list[str], says: str) -> None:
+    there = make_staff(module_place)
+    assert says in complaint(
+        *(text.replace("{}", module_place.tenant.slug).replace("{there}", there) for text in arguments)
+    )
+
+
+def test_an_advertiser_of_another_tenant_is_none(place: Place, other_place: Place) -> None:
+    command = "logins", "invite", place.tenant.slug, "--advertiser", str(other_place.owner)
+    assert "There is no such advertiser." in complaint(*command, "--email", "x@y.z", "--name", "X")
+
+
+# Who did it
+
+
+READING = {
+    "serve", "staff list", "logins list", "tokens list", "advertisers list", "tenants list", "prune", "migrate", "demo",
+    "nodes", "tasks", "tenants move",
+}  # fmt: skip
+
+
+def leaves(command: click.Command, path: str = "") -> Iterator[str]:
+    if not isinstance(command, click.Group):
+        yield path
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        assert found
+        yield from leaves(found, f"{path} {name}".strip())
+
+
+def test_what_is_done_here_has_the_operators_name(place: Place, tmp_path: Path) -> None:
+    """Each command that changes what the audit logs are about; `demo` has a test of its own."""
+    assert isinstance(main, Commands)
+    slug, owner, someone, email = f"{place.tenant.slug}-x", str(uuid4()), an_email(), an_email()
+    file = tmp_path / "conversions.json"
+    offer = an_offer(place)
+    file.write_text(json.dumps(a_callback(place, offer["id"]) | {"conversion": {
+        **a_callback(place, offer["id"])["conversion"], "offerAdvertiserId": str(uuid4())}}))  # fmt: skip
+    noted = len(audit())
+    ran = set()
+
+    def do(command: str, *arguments: str) -> str:
+        result = gokart(*command.split(), *arguments)
+        assert result.exit_code == 0, result.output
+        ran.add(command)
+        return result.stdout.strip()
+
+    do("tenants create", slug, "--name", "X")
+    do("tenants rename", slug, "--name", "Y")
+    do("tenants limit", slug, "--rate", "5")
+    do("tenants suspend", slug)
+    do("tenants resume", slug)
+    do("advertisers create", slug, "--name", "X", "--id", owner)
+    do("advertisers set", slug, owner, "--singular")
+    assert is_well_formed(do("tokens create", slug, "--advertiser", owner, "--name", "X"))
+    do("tokens rotate", slug, "1")
+    do("tokens limit", slug, "1", "--rate", "5")
+    do("tokens revoke", slug, "1")
+    do("staff invite", slug, "--email", someone, "--name", "X", "--role", "owner")
+    do("staff link", slug, "--email", someone, "--no-second-factor")
+    do("staff set", slug, "--email", someone, "--role", "viewer")
+    do("staff invite", "--platform", "--email", email, "--name", "X", "--role", "viewer")
+    do("staff set", "--platform", "--email", email, "--inactive")
+    do("logins invite", slug, "--advertiser", owner, "--email", someone, "--name", "X")
+    do("logins link", slug, "--email", someone, "--no-second-factor")
+    do("import", slug, "conversions", str(file))
+    rows = execute("SELECT actor, subject FROM {s}.audit_log ORDER BY id", schema=f"t_{slug.replace('-', '_')}")
+    do("tenants delete", slug, "--yes", "--no-dump")
+
+    imported = {"actor": "intake:files", "subject": "advertiser"}
+    by_hand = [row for row in rows if row != imported]
+    assert imported in rows
+    people = {"staff", "advertiser_login", "one_time_link"}
+    assert {row["subject"] for row in by_hand} == {"partner", "advertiser", "api_token"} | people
+    assert {row["actor"] for row in by_hand} == {operator()}
+    public = audit()[noted:]
+    assert {row["actor"] for row in public} == {operator()}
+    assert [(row["subject"], row["action"]) for row in public if row["subject"] == "tenant"] == [
+        ("tenant", "created"), ("tenant", "changed"), ("tenant", "changed"), ("tenant", "changed"),
+        ("tenant", "changed"), ("tenant", "changed"), ("tenant", "deleted"),
+    ]  # fmt: skip
+    assert ran | READING == set(leaves(main))
+
+
+def test_links_are_of_who_made_them(place: Place) -> None:
+    email = make_staff(place)
+    gokart("staff", "link", place.tenant.slug, "--email", email)
+    (row,) = execute("SELECT purpose, created_by FROM {s}.one_time_link", schema=place.tenant.schema)
+    assert row == {"purpose": "reset", "created_by": operator()}
+
+
+def test_who_is_called_strangely_breaks_no_list(place: Place) -> None:
+    email = add_person(None, PLATFORM, role="viewer", name="[/x] [bold]A")
+    assert lines("staff", "list", "--platform")[email].startswith("[/x] [bold]A viewer active")
+    assert email not in lines("staff", "list", place.tenant.slug)

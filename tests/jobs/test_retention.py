@@ -1,0 +1,231 @@
+"""Old quarters of an hour are deleted: whole days never change, and what else is asked for is widened, and said so."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import msgspec
+import pytest
+
+from jobs.retention import SETTLED, thin
+from settings import settings
+from tests.places import CSV, JSON, SINGULAR, SINGULAR_CSV, Place, a_callback, an_event, an_offer
+from tests.reporting.oracle import Oracle
+from tests.running import run
+from tests.tenants.database import execute
+from tests.tenants.workers import seconds_until
+
+START = datetime(2025, 5, 1, tzinfo=UTC)
+DAYS = 40
+KEPT_FROM = datetime(2025, 5, 27, tzinfo=UTC)
+assert settings.quarter_retention_days is not None
+NOW = KEPT_FROM + timedelta(days=settings.quarter_retention_days, hours=7)
+LATER = NOW + SETTLED
+
+exactly = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def test_whole_days_are_the_same_before_and_after(place: Place) -> None:
+    fill(place)
+    ranges = [("2025-05-03", "2025-05-03"), ("2025-05-20", "2025-06-02"), ("2025-05-01", "2025-06-30")]
+    before = [answers(place, *days) for days in ranges]
+    thinned(place)
+    assert [answers(place, *days) for days in ranges] == before
+    assert quarters(place) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        (("2025-05-10T10:20:00Z", "2025-05-12T05:00:00Z"), "2025-05-10T00:00:00Z/2025-05-13T00:00:00Z"),
+        (("2025-05-10T10:20:00Z", "2025-05-10T11:00:00Z"), "2025-05-10T00:00:00Z/2025-05-11T00:00:00Z"),
+        (("2025-05-10T10:20:00Z", "2025-05-30T05:00:00Z"), "2025-05-10T00:00:00Z/2025-05-30T05:15:00Z"),
+        (("2025-05-26T23:50:00Z", "2025-05-30"), "2025-05-26T00:00:00Z/2025-05-31T00:00:00Z"),
+        (("2025-05-20", "2025-05-26T00:10:00Z"), "2025-05-20T00:00:00Z/2025-05-27T00:00:00Z"),
+    ],
+)
+@pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, SINGULAR_CSV])
+def test_an_end_within_a_thinned_day_is_widened_and_said(
+    thin_place: tuple[Place, Oracle], path: str, asked: tuple[str, str], answered: str
+) -> None:
+    place, oracle = thin_place
+    response = place.get(path, date_from=asked[0], date_to=asked[1])
+    assert response.headers["gokart-range"] == answered
+    assert response.headers["gokart-notice"].startswith("Before 2025-05-27 figures are kept by the day")
+    if path == JSON:
+        assert exactly.decode(response.content)["data"] == of_range(oracle, answered)
+    again = place.request(
+        "GET",
+        path,
+        token=place.owner_token,
+        params={"date_from": asked[0], "date_to": asked[1]},
+        headers={"If-None-Match": response.headers["etag"]},
+    )
+    assert (again.status_code, again.headers["gokart-notice"]) == (304, response.headers["gokart-notice"])
+
+
+@pytest.mark.parametrize(
+    ("date_from", "date_to", "answered"),
+    [
+        ("2025-05-27T00:20:00Z", "2025-05-30T05:00:00Z", "2025-05-27T00:15:00Z/2025-05-30T05:15:00Z"),
+        ("2025-05-10", "2025-05-27T00:01:00Z", "2025-05-10T00:00:00Z/2025-05-27T00:15:00Z"),
+        ("2025-05-10T00:00:00Z", "2025-05-26T23:59:59Z", "2025-05-10T00:00:00Z/2025-05-27T00:00:00Z"),
+    ],
+)
+def test_what_is_kept_is_exact_and_nothing_is_said(
+    thin_place: tuple[Place, Oracle], date_from: str, date_to: str, answered: str
+) -> None:
+    place, oracle = thin_place
+    response = place.get(JSON, date_from=date_from, date_to=date_to)
+    assert response.headers["gokart-range"] == answered
+    assert "gokart-notice" not in response.headers
+    assert exactly.decode(response.content)["data"] == of_range(oracle, answered)
+
+
+def test_what_comes_for_a_thinned_day_counts_on_that_day(place: Place) -> None:
+    oracle = fill(place)
+    thinned(place)
+    (late,) = [c for c in oracle.callbacks.values() if "2025-05-03" in c["conversion"]["userCompletedAt"]][:1]
+    late = late | {"id": str(uuid4()), "sentAt": "2026-01-01T00:00:00Z"}
+    late["conversion"] = late["conversion"] | {"status": "Rejected"}
+    oracle.send(late)
+    assert place.send("conversions", [late])["accepted"] == 1
+    check(place, oracle, "2025-05-03T10:00:00Z", "2025-05-03T11:00:00Z")
+    check(place, oracle, "2025-05-01", "2025-06-30")
+    assert quarters(place) == (1, True)
+    run(lambda: thin(place.tenant, LATER))
+    assert quarters(place) == (0, True)
+    check(place, oracle, "2025-05-03", "2025-05-03")
+
+
+def test_nothing_is_deleted_before_every_reader_has_heard(place: Place) -> None:
+    fill(place)
+    run(lambda: thin(place.tenant, NOW))
+    (count, _) = quarters(place)
+    run(lambda: thin(place.tenant, LATER - timedelta(seconds=1)))
+    assert quarters(place) == (count, True)
+
+
+def test_a_tenant_without_old_quarters_goes_on_exactly(place: Place) -> None:
+    fill(place)
+    run(lambda: thin(place.tenant, START + timedelta(days=settings.quarter_retention_days or 0)))
+    assert execute("SELECT thinned_before FROM tenant WHERE id = $1", place.tenant.id) == [{"thinned_before": None}]
+
+
+def test_whoever_reads_meanwhile_gets_right_figures(place: Place) -> None:
+    oracle = fill(place)
+    ranges = [("2025-05-02T10:20:00Z", "2025-05-29T05:00:00Z"), ("2025-05-26T23:50:00Z", "2025-05-27T00:01:00Z")]
+    with reading(place, oracle, ranges) as finish:
+        run(lambda: thin(place.tenant, NOW))
+        seconds_until(lambda: is_told(place))
+        finish()  # what began before
+    with reading(place, oracle, ranges):
+        run(lambda: thin(place.tenant, LATER))
+    assert quarters(place) == (0, True)
+
+
+@pytest.fixture(scope="module")
+def thin_place(module_place: Place) -> tuple[Place, Oracle]:
+    """For tests that change nothing."""
+    oracle = fill(module_place)
+    thinned(module_place)
+    return module_place, oracle
+
+
+def fill(place: Place) -> Oracle:
+    """Each day several views, clicks and conversions, at all times of the day."""
+    offers = [an_offer(place, name=name) for name in ("One", "Two")]
+    place.send("offers", offers)
+    oracle = Oracle(
+        {offer["id"]: offer["name"] for offer in offers},
+        {str(place.tenant.id): place.tenant.name},
+        str(place.tenant.id),
+    )
+    events, callbacks = [], []
+    for n in range(DAYS * 12):
+        at = START + timedelta(hours=2, minutes=7) * n
+        offer = offers[n % 2]["id"]
+        events.append(an_event(offer, "click" if n % 3 else "view", occurredAt=f"{at:%Y-%m-%dT%H:%M:%S.000000Z}"))
+        if n % 4 == 0:
+            completed = f"{at + timedelta(minutes=11):%Y-%m-%dT%H:%M:%S.000000Z}"
+            callbacks.append(a_callback(place, offer, userCompletedAt=completed, revenue=f"{n}.25"))
+    for event in events:
+        oracle.happen(event)
+    for callback in callbacks:
+        oracle.send(callback)
+    place.send("events", events)
+    place.send("conversions", callbacks)
+    return oracle
+
+
+def thinned(place: Place) -> None:
+    """As after two runs of the task; the server has heard."""
+    run(lambda: thin(place.tenant, NOW))
+    seconds_until(lambda: is_told(place))
+    run(lambda: thin(place.tenant, LATER))
+
+
+def is_told(place: Place) -> bool:
+    return "gokart-notice" in place.get(JSON, date_from="2025-05-01T01:00:00Z", date_to="2025-05-02").headers
+
+
+def quarters(place: Place) -> tuple[int, bool]:
+    """How many there are before KEPT_FROM, and whether there are any later."""
+    count = "SELECT count(*) FILTER (WHERE bucket < $1) AS old, count(*) AS all FROM {s}.by_quarter WHERE bucket < $2"
+    (row,) = execute(count, KEPT_FROM, KEPT_FROM + timedelta(days=30), schema=place.tenant.schema)
+    return row["old"], row["all"] > row["old"]
+
+
+def answers(place: Place, date_from: str, date_to: str) -> list[Any]:
+    """Every report but for when it was made."""
+    responses = [place.get(path, date_from=date_from, date_to=date_to) for path in (JSON, CSV, SINGULAR, SINGULAR_CSV)]
+    assert all("gokart-notice" not in response.headers for response in responses)
+    texts = [response.text for response in responses]
+    items = responses[2].json()["data"]["items"]
+    return [texts[0], texts[1], items, texts[3], [response.headers["etag"] for response in responses]]
+
+
+def check(place: Place, oracle: Oracle, date_from: str, date_to: str) -> None:
+    """The figures are those of the range that the report says it is of."""
+    response = place.get(JSON, date_from=date_from, date_to=date_to)
+    assert exactly.decode(response.content)["data"] == of_range(oracle, response.headers["gokart-range"])
+
+
+def of_range(oracle: Oracle, range_: str) -> list[dict[str, Any]]:
+    start, end = map(datetime.fromisoformat, range_.split("/"))
+    return oracle.cost_report(start, end, None)
+
+
+@contextmanager
+def reading(place: Place, oracle: Oracle, ranges: list[tuple[str, str]]) -> Iterator[Any]:
+    """Two readers, who check what they read again and again. What is yielded ends that, once each has read again."""
+    done = threading.Event()
+
+    def read() -> int:
+        count = 0
+        with httpx.Client(base_url=place.http.base_url, timeout=30) as http:
+            mine = msgspec.structs.replace(place, http=http)
+            while not done.is_set() or not count:
+                for range_ in ranges:
+                    check(mine, oracle, *range_)
+                count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+
+        def finish() -> None:
+            done.set()
+            for reader in readers:
+                assert reader.result() > 0
+
+        try:
+            yield finish
+        finally:
+            finish()

@@ -1,0 +1,123 @@
+"""Periodic tasks: by one process of all, whatever becomes of it; one tenant's trouble is its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jobs.tasks import TASKS
+from tests.jobs.platforms import TENANTS, Platform, a_platform, kill
+from tests.places import an_event
+from tests.tenants.workers import seconds_until
+
+ONCE = dict.fromkeys(TASKS, 1)
+
+
+@pytest.fixture(scope="module")
+def module_platform() -> Iterator[Platform]:
+    with a_platform() as platform:
+        yield platform
+
+
+@pytest.fixture
+def platform(module_platform: Platform) -> Platform:
+    """On which no task was ever run."""
+    module_platform.execute("TRUNCATE task")
+    return module_platform
+
+
+def test_each_run_is_one_process_s_however_many_there_are(platform: Platform, tmp_path: Path) -> None:
+    with platform.serving(tmp_path, workers=2) as one, platform.serving(tmp_path, workers=2) as other:
+        platform.wait_for(ONCE)
+        ended = [line for server in (one, other) for line in server.log_lines("task ends")]
+    assert sorted(line["task"] for line in ended) == sorted(TASKS)
+    assert {row["tenants"] for row in platform.execute("SELECT tenants FROM task")} == {len(TENANTS)}
+
+
+def test_a_task_is_run_again_when_its_time_has_come(platform: Platform, tmp_path: Path) -> None:
+    with platform.serving(tmp_path, every="0.2"):
+        seconds_until(lambda: min(platform.runs(ended=False).values(), default=0) >= 3)
+
+
+@pytest.mark.parametrize("died", [False, True], ids=["between runs", "during one that died"])
+def test_a_clock_that_was_set_back_stops_no_task(platform: Platform, tmp_path: Path, died: bool) -> None:
+    platform.execute(
+        """
+        INSERT INTO task (name, started_at, ended_at, run, alive_until)
+        SELECT 'clear', later, later, CASE WHEN $1 THEN gen_random_uuid() END, CASE WHEN $1 THEN later END
+        FROM (SELECT now() + interval '1 year' AS later)
+        """,
+        died,
+    )
+    with platform.serving(tmp_path):
+        platform.wait_for({"clear": 1})
+
+
+def test_a_run_whose_process_died_is_taken_over_where_it_was(platform: Platform, tmp_path: Path) -> None:
+    with platform.locked("t_birch.intake"):
+        with platform.serving(tmp_path) as first:
+            seconds_until(lambda: reached(platform, "clear") == "ash")
+            kill(first)
+        platform.execute("UPDATE task SET alive_until = now() WHERE run IS NOT NULL")  # as time would
+        assert "interrupted, 1 tenants so far" in platform.command("tasks")
+    with platform.serving(tmp_path) as second:
+        platform.wait_for(ONCE)
+        (begun,) = [line for line in second.log_lines("task begins") if line["task"] == "clear"]
+    assert begun["after"] == "ash"
+    assert platform.execute("SELECT tenants FROM task WHERE name = 'clear'") == [{"tenants": len(TENANTS)}]
+
+
+def test_a_process_that_seemed_dead_stops_where_another_has_taken_over(platform: Platform, tmp_path: Path) -> None:
+    with platform.serving(tmp_path) as server:
+        with platform.locked("t_birch.intake"):
+            seconds_until(lambda: reached(platform, "clear") == "ash")
+            platform.execute("UPDATE task SET run = gen_random_uuid() WHERE name = 'clear'")
+        seconds_until(lambda: bool(server.log_lines("taken over")))
+    assert reached(platform, "clear") == "ash"
+
+
+def test_a_tenant_that_fails_stops_no_other_and_is_told(platform: Platform, tmp_path: Path) -> None:
+    platform.execute("ALTER TABLE t_birch.sign_in_attempt RENAME TO elsewhere")
+    platform.execute("INSERT INTO t_cedar.sign_in_attempt VALUES ('who', 1, now() - interval '2 days')")
+    try:
+        with platform.serving(tmp_path) as server:
+            platform.wait_for(ONCE)
+            (failure,) = server.log_lines("task failed")
+    finally:
+        platform.execute("ALTER TABLE t_birch.elsewhere RENAME TO sign_in_attempt")
+    assert (failure["task"], failure["tenant"]) == ("clear", "birch")
+    assert platform.execute("SELECT FROM t_cedar.sign_in_attempt") == []
+    told = platform.command("tasks")
+    assert "3 tenants, 1 failed" in told
+    assert "birch: UndefinedTableError" in told
+    (soon,) = platform.execute("SELECT started_at + interval '1 hour' AS next FROM task WHERE name = 'clear'")
+    assert f"{soon['next']:%Y-%m-%d %H:%M:%S}" in told  # not a day later
+
+
+def test_the_command_line_tells_what_never_ran(platform: Platform) -> None:
+    lines = platform.command("tasks").splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(TASKS)
+    assert all("never" in line for line in lines[1:])
+
+
+def test_months_beyond_the_retention_are_dropped(platform: Platform, tmp_path: Path) -> None:
+    offer = {"id": "7df30136-ff83-4551-b877-fa0f0d8b8f72", "name": "Test", "advertiserName": "Owner"}
+    offers = tmp_path / "offers.json"
+    offers.write_bytes(msgspec.json.encode(offer | {"advertiserId": "ee70b574-1234-4b4e-8b99-46e050754d1c"}))
+    platform.command("import", "ash", "offers", str(offers))
+    events = tmp_path / "events.json"
+    events.write_bytes(msgspec.json.encode(an_event(offer["id"])))
+    platform.command("import", "ash", "events", str(events))
+    days = platform.execute("SELECT * FROM t_ash.by_day")
+    with platform.serving(tmp_path, GOKART_EVENT_RETENTION_DAYS="32") as server:
+        platform.wait_for(ONCE)
+        (did,) = [line for line in server.log_lines("task did") if line["task"] == "drop-months"]
+    assert (did["tenant"], did["months_dropped"]) == ("ash", 1)
+    assert platform.execute("SELECT to_regclass('t_ash.event_2025_05') AS it") == [{"it": None}]
+    assert platform.execute("SELECT * FROM t_ash.by_day") == days
+
+
+def reached(platform: Platform, task: str) -> str | None:
+    rows = platform.execute("SELECT reached FROM task WHERE name = $1", task)
+    return rows[0]["reached"] if rows else None

@@ -1,0 +1,68 @@
+"""What somebody who is signed in downloads is the API's CSV."""
+
+import httpx
+import pytest
+from litestar import Litestar, Response, route
+from litestar.types import ASGIApp
+
+from core.cli_support import run
+from reporting.dashboard.downloads import cost_report_csv
+from reporting.dashboard.periods import period_of
+from tenants.tenant import bound_to
+from tests.places import CSV, Place, a_callback, an_event, an_offer
+from web.requests import READ, Call, Requests
+
+DAYS = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
+THEIR_OWN = {"vary", "x-request-id", "date", "server", "content-encoding", "transfer-encoding"}
+
+
+def download(place: Place, method: str = "GET", **headers: str) -> httpx.Response:
+    """From a page of the owner's."""
+
+    @route("/download", http_method=READ)
+    async def page(request: Call) -> Response[bytes]:
+        period = period_of(request.query_params.items(), place.tenant.created_at.date())
+        with bound_to(place.tenant):
+            return await cost_report_csv(request, place.owner, period.filter)
+
+    async def work() -> httpx.Response:
+        app: ASGIApp = Requests(Litestar([page]))  # type: ignore[arg-type, assignment]
+        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            return await client.request(method, "/download", params=DAYS, headers=headers)
+
+    return run(work)
+
+
+@pytest.fixture
+def filled(place: Place) -> Place:
+    offer = an_offer(place, name='=1+1, "quoted"')
+    place.send("offers", [offer])
+    place.send("conversions", [a_callback(place, offer["id"], revenue="69.50")])
+    place.send("events", [an_event(offer["id"])])
+    return place
+
+
+def test_it_is_the_apis_to_the_byte(filled: Place) -> None:
+    by_token, by_person = filled.get(CSV, **DAYS), download(filled)
+    assert by_person.status_code == 200
+    assert by_person.content == by_token.content
+    assert by_person.headers["vary"] == "Cookie"
+    own = {name: value for name, value in by_person.headers.items() if name not in THEIR_OWN}
+    assert own.items() <= by_token.headers.items()
+    assert {"content-disposition", "gokart-range", "gokart-data-through", "etag", "cache-control"} <= own.keys()
+
+
+def test_it_is_304_until_something_changes(filled: Place) -> None:
+    etag = download(filled).headers["etag"]
+    unchanged = download(filled, **{"If-None-Match": etag})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert "Cookie" in unchanged.headers["vary"]
+    filled.send("conversions", [a_callback(filled, an_offer(filled)["id"])])
+    assert download(filled, **{"If-None-Match": etag}).status_code == 200
+
+
+def test_head_has_no_body(filled: Place) -> None:
+    headed = download(filled, "HEAD")
+    assert (headed.status_code, headed.content) == (200, b"")
+    assert headed.headers["etag"] == download(filled).headers["etag"]

@@ -1,0 +1,103 @@
+"""The days that a page is asked for."""
+
+from datetime import UTC, date, datetime
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import pytest
+
+from reporting.dashboard.periods import CUSTOM, LABELS, Period, before, period_of
+from reporting.dashboard.summary import summary
+from tenants.tenant import current_tenant
+from tests.places import Place
+from tests.running import run_at
+from web.problems import Problem
+
+TODAY = date(2024, 3, 1)  # after a leap day
+OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
+
+
+def asked(query: str, today: date = TODAY) -> Period:
+    return period_of(parse_qsl(query, keep_blank_values=True), today)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("today", "2024-03-01", "2024-03-01"),
+        ("yesterday", "2024-02-29", "2024-02-29"),
+        ("last-7-days", "2024-02-24", "2024-03-01"),
+        ("last-30-days", "2024-02-01", "2024-03-01"),
+        ("last-90-days", "2023-12-03", "2024-03-01"),
+        ("this-month", "2024-03-01", "2024-03-01"),
+        ("last-month", "2024-02-01", "2024-02-29"),
+        ("year-to-date", "2024-01-01", "2024-03-01"),
+    ],
+)
+def test_a_preset_is_counted_from_today(name: str, first: str, last: str) -> None:
+    period = asked(f"period={name}")
+    assert (str(period.first), str(period.last), period.name) == (first, last, name)
+    assert name in LABELS
+
+
+def test_without_anything_it_is_the_last_30_days() -> None:
+    assert asked("") == asked("period=last-30-days")
+    assert asked(f"offerId={OFFER}").offer == UUID(OFFER)
+
+
+def test_two_dates_are_both_inclusive() -> None:
+    period = asked(f"date_from=2024-01-31&date_to=2024-02-29&offerId={OFFER}")
+    assert period == Period(CUSTOM, date(2024, 1, 31), date(2024, 2, 29), UUID(OFFER))
+    assert str(period.filter.range) == "2024-01-31T00:00:00Z/2024-03-01T00:00:00Z"
+    assert asked("period=custom&date_from=2024-01-31&date_to=2024-02-29&offerId=").offer is None
+
+
+@pytest.mark.parametrize(
+    "query", ["period=last-7-days", "", f"offerId={OFFER}", f"date_from=2024-01-31&date_to=2024-02-29&offerId={OFFER}"]
+)
+def test_a_period_can_be_asked_for_again(query: str) -> None:
+    assert asked(asked(query).query) == asked(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "says"),
+    [
+        ("period=fortnight", "period", "'fortnight' is none of today, yesterday, last-7-days"),
+        ("period=today&date_from=2024-01-01&date_to=2024-01-02", "period", "goes without date_from and date_to"),
+        ("period=today&period=today", "period", "is given twice"),
+        ("period=custom", "date_from", "is required, such as 2024-01-22"),
+        ("date_from=2024-01-01", "date_to", "is required, such as 2024-01-22"),
+        ("date_from=2024-01-01&date_to=", "date_to", "is empty"),
+        ("date_from=2024-01-01T10:00Z&date_to=2024-01-02", "date_from", "is not a date such as 2024-01-22"),
+        ("date_from=2024-01-01&date_to=2024-02-30", "date_to", "is not an ISO 8601 date"),
+        ("date_from=2024-01-02&date_to=2024-01-01", "date_from", "is after date_to"),
+        ("date_from=2022-01-01&date_to=2024-01-02", "date_from", "is the first of 732 days; a page shows 731 at most"),
+        ("period=today&offerId=7", "offerId", "'7' is not a UUID"),
+        ("from=2024-01-01", "from", "is no parameter of this report"),
+    ],
+)
+def test_what_makes_no_sense_is_named(query: str, field: str, says: str) -> None:
+    with pytest.raises(Problem) as raised:
+        asked(query)
+    assert raised.value.status == 400
+    (error,) = [error for error in raised.value.errors or () if error.field == field]
+    assert says in error.message
+
+
+def test_two_whole_years_are_not_too_many() -> None:
+    assert asked("date_from=2023-03-02&date_to=2025-03-01").first == date(2023, 3, 2)
+
+
+def test_the_period_before_is_as_long() -> None:
+    assert str(before(asked("period=last-7-days").filter.range)) == "2024-02-17T00:00:00Z/2024-02-24T00:00:00Z"
+    assert str(before(asked("period=today").filter.range)) == "2024-02-29T00:00:00Z/2024-03-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "query", ["date_from=0001-01-01&date_to=0001-01-02", "date_from=9999-12-01&date_to=9999-12-30"]
+)
+def test_the_ends_of_time_are_shown_like_any_day(place: Place, query: str) -> None:
+    period = asked(query)
+    seen = run_at(place.tenant.slug, lambda: summary(current_tenant(), place.owner, period.filter))
+    assert (seen.days[0].day, seen.days[-1].day) == (period.first, period.last)
+    assert seen.days[-1].provisional(datetime.now(UTC)) == (period.last.year == 9999)

@@ -1,0 +1,318 @@
+"""What the dashboard shows is what the API says, to the digit, and all of it fits together."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import anyio
+import httpx
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as limits
+
+import settings
+from database.pool import Unavailable
+from ingest.conversions import take_conversions
+from reporting.dashboard import summary as summaries
+from reporting.dashboard.days import Day
+from reporting.dashboard.periods import Period
+from reporting.dashboard.summary import Change, Figures, Summary, summary
+from reporting.filters import Filter
+from tenants.tenant import current_tenant
+from tests.places import JSON, Place, a_callback, an_event, an_offer, make_place
+from tests.reporting.histories import History, histories, send_history
+from tests.reporting.oracle import Oracle
+from tests.running import run, run_at
+from tests.tenants.database import execute, locked
+
+A_DAY = timedelta(days=1)
+MAY = Period("custom", date(2025, 5, 1), date(2025, 5, 31))
+exactly = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def shown(place: Place, period: Period = MAY, advertiser: UUID | None = None) -> Summary:
+    return run_at(place.tenant.slug, lambda: summary(current_tenant(), advertiser or place.owner, period.filter))
+
+
+def api_rows(place: Place, filter_: Filter) -> list[dict[str, Any]]:
+    """The API's, of the same days."""
+    last = filter_.range.end - A_DAY
+    params = {"date_from": f"{filter_.range.start:%Y-%m-%d}", "date_to": f"{last:%Y-%m-%d}"}
+    if filter_.offer:
+        params["offerId"] = str(filter_.offer)
+    rows: list[dict[str, Any]] = exactly.decode(place.get(JSON, **params).content)["data"]
+    return rows
+
+
+def sums(rows: Iterable[dict[str, Any]]) -> Figures:
+    rows = list(rows)
+    return Figures(
+        sum((Decimal(row["revenue"]) for row in rows), Decimal(0)),
+        *(sum(row[name] for row in rows) for name in ("totalConversions", "totalClicks", "totalViews")),
+    )
+
+
+@limits(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(history=histories())
+def test_it_is_the_api_to_the_digit(http: httpx.Client, history: History) -> None:
+    place = make_place(http)
+    oracle, offers = send_history(place, history)
+    ranges = [
+        (date(2023, 12, 30), date(2025, 12, 28)),
+        *((first.date(), last.date()) for first, last in history.ranges),
+    ]
+    for first, last in ranges:
+        check(place, oracle, Period("custom", first, last))
+    for offer in offers:
+        check(place, oracle, Period("custom", *ranges[0], UUID(offer)))
+
+
+def check(place: Place, oracle: Oracle, period: Period) -> None:
+    seen = shown(place, period)
+    rows = api_rows(place, period.filter)
+    assert [
+        {
+            "offerId": str(line.offer),
+            "offerName": line.offer_name,
+            "totalConversions": line.conversions,
+            "totalClicks": line.clicks,
+            "totalViews": line.views,
+            "revenue": line.cost,
+            "publisherName": line.publisher,
+        }
+        for line in seen.rows
+    ] == rows
+    assert seen.row_count == len(rows)
+    assert seen.totals == sums(rows)
+
+    length = period.last - period.first + A_DAY
+    earlier = sums(api_rows(place, Period("custom", period.first - length, period.first - A_DAY, period.offer).filter))
+    assert seen.previous == earlier
+    assert {name: change.difference for name, change in seen.changes.items()} == {
+        name: getattr(seen.totals, name) - getattr(earlier, name) for name in ("cost", "conversions", "clicks", "views")
+    }
+
+    model = oracle.by_day(str(period.offer) if period.offer else None)
+    assert [day.day for day in seen.days] == [period.first + n * A_DAY for n in range(length.days)]
+    assert [(day.cost, day.conversions, day.clicks, day.views) for day in seen.days] == [
+        (s.cost, s.conversions, s.clicks, s.views) for s in (model[day.day] for day in seen.days)
+    ]
+    assert sum((day.cost for day in seen.days), Decimal(0)) == seen.totals.cost
+
+    assert {str(top.id): top.figures for top in seen.offers} == grouped(rows, "offerId")
+    assert {top.name: top.figures for top in seen.partners} == grouped(rows, "publisherName")
+    for tops in seen.offers, seen.partners:
+        order = [(top.figures.cost, top.figures.clicks) for top in tops]
+        assert order == sorted(order, reverse=True)
+
+
+def grouped(rows: list[dict[str, Any]], key: str) -> dict[str, Figures]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row[key]].append(row)
+    return {name: sums(group) for name, group in groups.items()}
+
+
+def test_the_table_is_cut_and_the_totals_are_not(place: Place) -> None:
+    execute(
+        """
+        INSERT INTO {s}.offer (id, advertiser, name)
+        SELECT gen_random_uuid(), $1::uuid, to_char(n, 'FM0000') FROM generate_series(1, $2::int) n
+        """,
+        place.owner,
+        summaries.MOST_ROWS + 3,
+        schema=place.tenant.schema,
+    )
+    offers = execute("SELECT id, name FROM {s}.offer ORDER BY name", schema=place.tenant.schema)
+    place.send("events", [an_event(str(offer["id"])) for offer in offers])
+    seen = shown(place)
+    assert [line.offer_name for line in seen.rows] == [offer["name"] for offer in offers[: summaries.MOST_ROWS]]
+    assert seen.row_count == seen.totals.clicks == summaries.MOST_ROWS + 3
+    assert sum(day.clicks for day in seen.days) == summaries.MOST_ROWS + 3
+
+
+def test_the_best_five_come_by_cost_then_clicks(place: Place) -> None:
+    offers = [an_offer(place, name=f"Offer {n}", os="IOS", campaignName=f"C{n}") for n in range(7)]
+    partners = [{"id": str(UUID(int=n + 1)), "name": f"Partner {n}"} for n in range(7)]
+    place.send("offers", offers)
+    place.send("partners", partners)
+    costs, clicks = [5, 0, 70, 0, 5, 0, 20], [1, 4, 1, 2, 3, 0, 0]
+    for offer, partner, cost, count in zip(offers, partners, costs, clicks, strict=True):
+        if cost:
+            place.send("conversions", [a_callback(place, offer["id"], partnerId=partner["id"], revenue=cost)])
+        if count:
+            place.send("events", [an_event(offer["id"], partnerId=partner["id"]) for _ in range(count)])
+    seen = shown(place)
+    assert [(top.name, top.os, top.campaign) for top in seen.offers] == [
+        (f"Offer {n}", "IOS", f"C{n}") for n in (2, 6, 4, 0, 1)
+    ]
+    assert [top.name for top in seen.partners] == [f"Partner {n}" for n in (2, 6, 4, 0, 1)]
+
+
+def test_the_change_is_against_as_many_days_before(place: Place) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+    before, within = "2025-04-30T23:59:59Z", "2025-05-01T00:00:00Z"
+    place.send("conversions", [a_callback(place, offer["id"], userCompletedAt=before, revenue="40")])
+    place.send("conversions", [a_callback(place, offer["id"], userCompletedAt=within, revenue="45.50")])
+    place.send("events", [an_event(offer["id"], occurredAt=within)])
+    place.send("events", [an_event(offer["id"], occurredAt="2025-03-30T23:59:59Z")])  # the 32nd day before
+    assert shown(place).changes == {
+        "cost": Change(Decimal("5.5"), Decimal("13.8")),
+        "conversions": Change(Decimal(0), Decimal(0)),
+        "clicks": Change(Decimal(1), None),
+        "views": Change(Decimal(0), None),
+    }
+
+
+def test_nothing_at_all_is_shown_as_zeros(place: Place) -> None:
+    seen = shown(place)
+    assert seen.totals == seen.previous == Figures(Decimal(0), 0, 0, 0)
+    assert (seen.rows, seen.offers, seen.partners, seen.row_count, seen.restated) == ([], [], [], 0, 0)
+    assert seen.days == [Day(date(2025, 5, n + 1), Decimal(0), 0, 0, 0, None) for n in range(31)]
+    assert seen.fresh.through == place.tenant.created_at
+
+
+def test_it_tells_up_to_when_data_was_in_as_the_api_does(place: Place) -> None:
+    place.send("conversions", [a_callback(place, an_offer(place)["id"])])
+    response = place.get(JSON, date_from="2025-05-01", date_to="2025-05-31")
+    fresh = shown(place).fresh
+    assert fresh.headers["GoKart-Data-Through"] == response.headers["gokart-data-through"]
+    assert fresh.etag == response.headers["etag"]
+
+
+def test_an_advertiser_sees_its_own(place: Place) -> None:
+    mine, theirs = an_offer(place), an_offer(place, place.rival)
+    place.send("offers", [mine, theirs])
+    place.send("events", [an_event(theirs["id"]), an_event(mine["id"]), an_event(mine["id"])])
+    assert [shown(place, advertiser=each).totals.clicks for each in (place.owner, place.rival)] == [2, 1]
+    assert shown(place, Period(MAY.name, MAY.first, MAY.last, UUID(theirs["id"]))).totals.clicks == 0
+
+
+def test_it_is_of_one_instant_while_data_comes_in(place: Place) -> None:
+    offer = an_offer(place)
+    place.send("offers", [offer])
+
+    def send() -> None:
+        for _ in range(60):
+            place.send("conversions", [a_callback(place, offer["id"], revenue="0.000001")])
+
+    async def look() -> list[Summary]:
+        return [await summary(current_tenant(), place.owner, MAY.filter) for _ in range(60)]
+
+    with ThreadPoolExecutor(1) as pool:
+        sender = pool.submit(send)
+        seen = run_at(place.tenant.slug, look)
+        sender.result()
+    for each in seen:
+        in_days = sum((day.cost for day in each.days), Decimal(0))
+        assert each.totals.cost == in_days == sum((line.cost for line in each.rows), Decimal(0))
+    assert shown(place).totals.conversions == 60
+
+
+def test_pages_that_wait_keep_no_other_advertiser_waiting(place: Place, other_place: Place) -> None:
+    """However many are asked for at once."""
+
+    async def work() -> Summary:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(stuck)
+            with anyio.fail_after(4):
+                other = await summary(other_place.tenant, other_place.owner, MAY.filter)
+            tasks.cancel_scope.cancel()
+        return other
+
+    async def stuck() -> None:
+        with suppress(Unavailable):
+            await summary(place.tenant, place.owner, MAY.filter)
+
+    with locked(f"{place.tenant.schema}.by_month"):
+        assert run(work).row_count == 0
+
+
+def test_one_that_takes_too_long_is_given_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    impatient = settings.settings.model_copy(update={"report_timeout": 0.2})
+    monkeypatch.setattr(summaries, "settings", impatient)
+    with locked(f"{place.tenant.schema}.by_day"), pytest.raises(Unavailable):
+        shown(place)
+
+
+# Days whose figures were changed later
+
+
+def told(place: Place, day: date, at: datetime, **conversion: Any) -> None:
+    """A callback about that day, taken in at that time."""
+    sent_at = at.isoformat()
+    noon = f"{day}T12:00:00Z"
+    record = a_callback(place, OFFER, sent_at=sent_at, userCompletedAt=noon, **conversion)
+    run(lambda: take_conversions(place.tenant, [msgspec.json.encode(record)], at, None))
+
+
+OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
+DAY = date(2025, 5, 19)
+MIDNIGHT = datetime(2025, 5, 20, tzinfo=UTC)  # when it is over
+
+
+def restated(place: Place) -> list[date]:
+    seen = shown(place)
+    days = [day.day for day in seen.days if day.restated]
+    assert len(days) == seen.restated
+    return days
+
+
+def test_a_day_is_restated_by_what_comes_a_day_after_its_end(place: Place) -> None:
+    told(place, DAY, MIDNIGHT + A_DAY - timedelta(microseconds=1), conversionId=str(UUID(int=1)))
+    assert restated(place) == []
+    told(place, DAY, MIDNIGHT + A_DAY, conversionId=str(UUID(int=2)))
+    assert restated(place) == [DAY]
+
+
+def test_a_rejection_weeks_later_restates_its_day_and_no_other(place: Place) -> None:
+    one = {"conversionId": str(UUID(int=1))}
+    told(place, DAY, MIDNIGHT, **one)
+    told(place, DAY + A_DAY, MIDNIGHT + A_DAY)
+    told(place, DAY, MIDNIGHT + 20 * A_DAY, **one, status="Rejected")
+    assert restated(place) == [DAY]
+    (day,) = [day for day in shown(place).days if day.day == DAY]
+    assert day == Day(DAY, Decimal(0), 0, 0, 0, MIDNIGHT + 20 * A_DAY)
+
+
+def test_what_changes_no_figure_restates_nothing(place: Place) -> None:
+    one = {"conversionId": str(UUID(int=1))}
+    told(place, DAY, MIDNIGHT, **one)
+    told(place, DAY, MIDNIGHT + 20 * A_DAY, status="Pending")
+    told(place, DAY, MIDNIGHT + 20 * A_DAY, **one)
+    assert restated(place) == []
+
+
+def test_of_two_calls_the_later_is_when_it_changed(place: Place) -> None:
+    told(place, DAY, MIDNIGHT + 9 * A_DAY)
+    told(place, DAY, MIDNIGHT + 8 * A_DAY)
+    (day,) = [day for day in shown(place).days if day.day == DAY]
+    assert day.changed_at == MIDNIGHT + 9 * A_DAY
+
+
+def test_a_day_is_provisional_until_it_is_over(place: Place) -> None:
+    (day,) = [day for day in shown(place).days if day.day == DAY]
+    assert day.provisional(MIDNIGHT - A_DAY)
+    assert day.provisional(MIDNIGHT - timedelta(microseconds=1))
+    assert not day.provisional(MIDNIGHT)
+
+
+def test_what_the_api_takes_in_now_is_noted_as_of_now(place: Place) -> None:
+    before = datetime.now(UTC)
+    place.send("conversions", [a_callback(place, OFFER)])
+    (day,) = [day for day in shown(place).days if day.day == DAY]
+    assert day.changed_at is not None
+    assert before <= day.changed_at <= datetime.now(UTC)

@@ -1,0 +1,207 @@
+"""Workers remember tenants and tokens, so that they cost no query, and hear of every change within a second."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from uuid import uuid4
+
+import pytest
+
+from auth.api_keys import service as api_keys
+from auth.api_keys.format import mint
+from tenants import lifecycle
+from tenants.cache import Memory
+from tests.auth.api_keys.cast import change, id_of, revoke
+from tests.places import JSON, Place
+from tests.running import run, run_at
+from tests.servers import Server, serving
+from tests.tenants.database import execute, locked
+from tests.tenants.wire import Wire, a_wire
+from tests.tenants.workers import Worker, each_worker, seconds_until
+
+WORKERS = 2
+REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"
+WRONG = f"{JSON}?date_from=2025-05-01"  # refused after the token, and before any query of the report
+KILL_LISTENERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gokart listening'"
+
+pytestmark = pytest.mark.usefixtures("server")
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Wire]:
+    """Between the workers and what they listen to."""
+    with a_wire() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def two_workers(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("workers")
+    with serving(folder, workers=WORKERS, GOKART_LISTEN_URL=wire.url, GOKART_DATABASE_WAIT="0.5") as running:
+        yield running
+
+
+@pytest.fixture
+def workers(two_workers: Server) -> Iterator[list[Worker]]:
+    with each_worker(two_workers, WORKERS) as found:
+        yield found
+
+
+def until_remembered(workers: list[Worker], place: Place) -> None:
+    """Asks until no worker needs the database to tell that the owner may come in."""
+    tables = ("public.tenant", f"{place.tenant.schema}.api_token", f"{place.tenant.schema}.advertiser")
+
+    def remembered() -> bool:
+        for worker in workers:
+            worker.ask(place.host, WRONG, place.owner_token)
+        with locked(*tables):
+            return all(worker.ask(place.host, WRONG, place.owner_token)[0] == 400 for worker in workers)
+
+    seconds_until(remembered)
+
+
+def test_a_known_host_and_token_cost_no_query(workers: list[Worker], place: Place) -> None:
+    until_remembered(workers, place)
+    with locked("public.tenant", f"{place.tenant.schema}.api_token", f"{place.tenant.schema}.advertiser"):
+        for worker in workers * 5:
+            assert worker.ask(place.host, WRONG, place.owner_token)[0] == 400
+        # As a check of the check: what is not known yet does need these tables.
+        assert workers[0].ask(place.host, WRONG, place.rival_token)[0] == 503
+        assert workers[0].ask("api.nobody.localhost", WRONG, place.owner_token)[0] == 503
+
+
+def test_an_unknown_host_asked_for_again_costs_no_query(workers: list[Worker]) -> None:
+    host = f"api.nobody-{uuid4().hex[:8]}.localhost"
+
+    def remembered() -> bool:
+        workers[0].ask(host, WRONG)
+        with locked("public.tenant"):
+            return workers[0].ask(host, WRONG)[0] == 404
+
+    seconds_until(remembered)
+
+
+def test_a_typo_in_a_token_costs_no_query(workers: list[Worker], place: Place) -> None:
+    until_remembered(workers, place)
+    good = place.owner_token
+    typos = [good[:20] + ("x" if good[20] != "x" else "y") + good[21:], good[:-1], good + "x", good.lower(), "x" * 46]
+    with locked(f"{place.tenant.schema}.api_token"):
+        for typo in typos:
+            assert workers[0].ask(place.host, WRONG, typo)[0] == 401
+        assert workers[0].ask(place.host, WRONG, mint().token)[0] == 503
+
+
+@pytest.mark.parametrize("happening", ["forget", "doubt_everything"])
+def test_what_was_read_before_a_change_is_not_remembered_after_it(happening: str) -> None:
+    async def work() -> tuple[str, str, str]:
+        memory = Memory()
+        memory.trust(monotonic() + 60)
+
+        async def old() -> str:
+            if happening == "forget":
+                memory.forget("t_demo")
+            else:
+                memory.doubt_everything()
+                memory.trust(monotonic() + 60)
+            return "old"
+
+        async def new() -> str:
+            return "new"
+
+        async def not_needed() -> str:
+            return "not needed"
+
+        return (
+            await memory.recall("t_demo", "key", old),
+            await memory.recall("t_demo", "key", new),
+            await memory.recall("t_demo", "key", not_needed),
+        )
+
+    assert asyncio.run(work()) == ("old", "new", "new")
+
+
+def suspend(place: Place) -> None:
+    run(lambda: lifecycle.set_status(place.tenant.slug, "suspended"))
+
+
+def delete(place: Place) -> None:
+    run(lambda: lifecycle.delete(place.tenant.slug, keep_dump=False))
+
+
+def rotate_without_grace(place: Place) -> None:
+    old = id_of(place, place.owner_token)
+    run_at(place.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=timedelta(0)))
+
+
+CHANGES: dict[str, tuple[Callable[[Place], None], int]] = {
+    "token revoked": (lambda place: revoke(place, place.owner_token), 401),
+    "token rotated without grace": (rotate_without_grace, 401),
+    "token expired": (lambda place: change(place, place.owner_token, expires_at=datetime.now(UTC)), 401),
+    "token of another scope": (lambda place: change(place, place.owner_token, scopes=["singular"]), 403),
+    "token bound to a network": (lambda place: change(place, place.owner_token, networks=["192.0.2.0/24"]), 403),
+    "token gone": (lambda place: ignore(execute("DELETE FROM {s}.api_token", schema=place.tenant.schema)), 401),
+    "advertiser paused": (lambda place: place.set_advertiser(place.owner, status="paused"), 403),
+    "tenant suspended": (suspend, 403),
+    "tenant deleted": (delete, 404),
+}
+TROUBLES = ["no trouble", "listening connection killed", "network silent", "network cut"]
+
+
+def ignore(_: object) -> None:
+    pass
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_worker_hears_of_a_change_within_a_second(workers: list[Worker], place: Place, name: str) -> None:
+    until_remembered(workers, place)
+    make, status = CHANGES[name]
+    make(place)
+    assert seconds_until(lambda: statuses(workers, place) == {status}) < 1
+    for _ in range(10):
+        assert statuses(workers, place) == {status}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_revoked_token_is_dead_within_a_second_whatever_happens_to_the_network(
+    workers: list[Worker], wire: Wire, place: Place, trouble: str
+) -> None:
+    until_remembered(workers, place)
+    troubles: dict[str, AbstractContextManager[None]] = {"network silent": wire.silent(), "network cut": wire.cut()}
+    with troubles.get(trouble, nullcontext()):
+        if trouble == "listening connection killed":
+            assert len(execute(KILL_LISTENERS)) >= WORKERS
+        revoke(place, place.owner_token)
+        assert seconds_until(lambda: statuses(workers, place) == {401}) < 1
+        for _ in range(10):
+            assert statuses(workers, place) == {401}
+            assert statuses(workers, place, place.rival_token) == {200}  # served from the database meanwhile
+
+
+def test_workers_remember_again_when_the_trouble_is_over(workers: list[Worker], wire: Wire, place: Place) -> None:
+    with wire.cut():
+        assert statuses(workers, place) == {200}
+    until_remembered(workers, place)
+
+
+@pytest.mark.parametrize("trouble", ["no trouble", "listening connection killed"])
+def test_a_tenant_is_there_and_back_within_a_second(workers: list[Worker], place: Place, trouble: str) -> None:
+    suspend(place)
+    seconds_until(lambda: statuses(workers, place) == {403})
+    if trouble == "listening connection killed":
+        execute(KILL_LISTENERS)
+    run(lambda: lifecycle.set_status(place.tenant.slug, "active"))
+    assert seconds_until(lambda: statuses(workers, place) == {200}) < 1
+
+
+def test_a_host_asked_for_before_its_tenant_was_made_answers_within_a_second(workers: list[Worker]) -> None:
+    slug = f"t{uuid4().hex[:12]}"
+    for worker in workers * 3:
+        assert worker.ask(f"api.{slug}.localhost", REPORT)[0] == 404
+    run(lambda: lifecycle.create(slug, "New"))
+    assert seconds_until(lambda: {w.ask(f"api.{slug}.localhost", REPORT)[0] for w in workers} == {401}) < 1
+
+
+def statuses(workers: list[Worker], place: Place, token: str | None = None) -> set[int]:
+    return {worker.ask(place.host, REPORT, token or place.owner_token)[0] for worker in workers}

@@ -1,0 +1,33 @@
+"""Where limits are counted."""
+
+import pytest
+
+from tests.test_settings import load
+
+WHERE = "from web.limits.choice import place; print(place())"
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ({}, "memory"),
+        ({"GOKART_WORKERS": "4"}, "database"),
+        ({"GOKART_WORKERS": "4", "GOKART_LIMITS": "memory"}, "memory"),
+        ({"GOKART_LIMITS": "database"}, "database"),
+        ({"GOKART_LIMITS": "redis://:secret@cache:6379/2"}, "redis://:secret@cache:6379/2"),
+        ({"GOKART_LIMITS": "rediss://cache"}, "rediss://cache"),
+        ({"GOKART_LIMITS": "valkey://cache"}, "redis://cache"),
+        ({"GOKART_LIMITS": "valkeys://cache"}, "rediss://cache"),
+    ],
+)
+def test_it_is_chosen_by_setting_or_by_the_number_of_workers(given: dict[str, str], where: str) -> None:
+    said = load(WHERE, GOKART_DATABASE_URL="postgresql://nowhere", **given)
+    assert said.stdout == f"{where}\n", said.stderr
+
+
+@pytest.mark.parametrize("value", ["disk", "redis://", "memcached://cache", "redis://cache:many", "redis://cache/one"])
+def test_nonsense_is_refused_without_telling_the_password(value: str) -> None:
+    said = load(WHERE, GOKART_LIMITS=value)
+    assert said.returncode == 1
+    assert "GOKART_LIMITS: Value error, should be memory, database, redis://" in said.stderr
+    assert value not in said.stderr.replace("redis://user", "")

@@ -1,0 +1,139 @@
+"""Every page and every form there is: none for who is not signed in, or is somebody else's."""
+
+import re
+from typing import NamedTuple
+
+import pytest
+from litestar import Router
+from litestar.routes import HTTPRoute
+
+from admin.app import DESK
+from admin.platform.app import PLATFORM_ADMIN
+from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
+from portal.app import PORTAL
+from tests.people import (
+    Browser,
+    advertiser_browser,
+    browser,
+    platform_browser,
+    platform_staff_browser,
+    staff_browser,
+)
+from tests.places import Place
+
+PUBLIC = {"/sign-in", "/sign-in/code", "/sign-out", "/forgot", "/link/{token:str}"}
+ROUTERS: dict[str, tuple[Router, Realm]] = {
+    ADVERTISER.name: (PORTAL, ADVERTISER),
+    STAFF.name: (DESK, STAFF),
+    PLATFORM.name: (PLATFORM_ADMIN, PLATFORM),
+}
+
+
+class Call(NamedTuple):
+    realm: str
+    method: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        uuid = "00000000-0000-4000-8000-000000000000"
+        kinds = {"int": "1", "uuid": uuid, "str": "x", "path": "x"}
+        return re.sub(r"\{\w+:(\w+)\}", lambda match: kinds[match[1]], self.path)
+
+
+def calls_of(realm: str, router: Router) -> list[Call]:
+    return [
+        Call(realm, method, route.path)
+        for route in sorted(router.routes, key=lambda route: route.path)
+        if isinstance(route, HTTPRoute) and not str(route.path).startswith("/admin")
+        for method in sorted(route.methods - {"OPTIONS"})
+    ]
+
+
+CALLS = [call for realm, (router, _) in ROUTERS.items() for call in calls_of(realm, router)]
+GUARDED = [call for call in CALLS if call.path.removeprefix(ROUTERS[call.realm][1].root) not in PUBLIC]
+ids = " ".join
+
+
+def led_to_sign_in(client: Browser, call: Call) -> bool:
+    answer = client.request(call.method, call.url)
+    root = ROUTERS[call.realm][1].root
+    return answer.status_code == 303 and answer.headers["location"].startswith(f"{root}/sign-in")
+
+
+def at(place: Place, realm: str) -> Browser:
+    return platform_browser(place) if realm == PLATFORM.name else browser(place)
+
+
+def test_there_are_routes_to_look_at() -> None:
+    assert {call.realm for call in GUARDED} == set(ROUTERS)
+    assert len(GUARDED) > 30
+
+
+@pytest.fixture(scope="module")
+def strangers(module_place: Place, module_other_place: Place) -> dict[str, list[Browser]]:
+    """Of each realm: whoever is signed in somewhere, but not as one of these."""
+    advertiser, staff = advertiser_browser(module_place), staff_browser(module_place)
+    outsiders = [advertiser_browser(module_other_place), staff_browser(module_other_place)]
+    platform = platform_staff_browser(module_place)
+    return {
+        ADVERTISER.name: [moved(client, at(module_place, ADVERTISER.name)) for client in (staff, *outsiders, platform)],
+        STAFF.name: [moved(client, at(module_place, STAFF.name)) for client in (advertiser, *outsiders, platform)],
+        PLATFORM.name: [moved(client, at(module_place, PLATFORM.name)) for client in (advertiser, staff, *outsiders)],
+    }
+
+
+def moved(signed_in: Browser, there: Browser) -> Browser:
+    """A client that brings along another one's cookies, under the names that they have there too."""
+    values = list(signed_in.cookies.values())
+    assert values
+    for realm in (ADVERTISER, STAFF, PLATFORM):
+        there.cookies.set(realm.cookie(secure=False), values[0])
+    return there
+
+
+@pytest.mark.parametrize("call", GUARDED, ids=ids)
+def test_nobody_who_is_not_signed_in_here_gets_anything(
+    module_place: Place, strangers: dict[str, list[Browser]], call: Call
+) -> None:
+    assert led_to_sign_in(at(module_place, call.realm), call)
+    assert all(led_to_sign_in(stranger, call) for stranger in strangers[call.realm])
+
+
+@pytest.fixture(scope="module")
+def owners(module_place: Place) -> dict[str, Browser]:
+    """Of each realm: whoever may do everything there."""
+    return {
+        ADVERTISER.name: advertiser_browser(module_place),
+        STAFF.name: staff_browser(module_place),
+        PLATFORM.name: platform_staff_browser(module_place),
+    }
+
+
+NUMBERS = ["-1", "0", str(2**31), str(2**63), str(-(2**70)), "9" * 5_000]
+
+
+@pytest.mark.parametrize("call", [call for call in GUARDED if ":int}" in call.path], ids=ids)
+def test_a_number_that_nothing_has_is_not_found(module_place: Place, owners: dict[str, Browser], call: Call) -> None:
+    path = call.path.replace("{slug:str}", module_place.tenant.slug)
+    for number in NUMBERS:
+        answer = owners[call.realm].request(call.method, re.sub(r"\{\w+:int\}", number, path))
+        assert answer.status_code == 404, number[:20]
+
+
+@pytest.mark.parametrize(
+    ("realm", "page"),
+    [
+        (ADVERTISER.name, "/singular?before="),
+        (STAFF.name, "/staff/keys?before="),
+        (STAFF.name, "/admin/api/tables/staff/ids/?limit="),
+        (PLATFORM.name, "/audit?before="),
+        (PLATFORM.name, "/audit?after="),
+        (PLATFORM.name, "/?page="),
+    ],
+)
+def test_a_number_too_large_for_a_page_is_as_if_it_were_not_there(
+    owners: dict[str, Browser], realm: str, page: str
+) -> None:
+    for number in NUMBERS:
+        assert owners[realm].get(page + number).status_code == 200, number[:20]

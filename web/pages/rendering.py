@@ -1,0 +1,91 @@
+"""Pages from templates. What every page shows around its own matter is a `Frame`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import jinja2
+import msgspec
+from litestar import Response
+from litestar.enums import MediaType
+
+from tenants.tenant import Tenant
+from web.pages.assets import asset_url
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = [
+    ROOT / part / "templates"
+    for part in ("web/pages", "auth/users", "auth/api_keys", "portal", "admin", "admin/platform")
+]
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Of the navigation. `badge` is a short text such as a number, or None."""
+
+    href: str
+    label: str
+    here: bool = False
+    badge: str | None = None
+
+
+class Notice(msgspec.Struct, frozen=True):
+    kind: Literal["info", "success", "warning", "danger"]
+    text: str
+    href: str | None = None
+    link_text: str = ""
+
+
+class Named(Protocol):
+    """Whoever is signed in."""
+
+    @property
+    def email(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """`tenant` is None on the platform's host, `person` where nobody is signed in."""
+
+    area: str
+    tenant: Tenant | None
+    person: Named | None = None
+    nav: Sequence[Link] = ()
+    notices: Sequence[Notice] = ()
+    home_url: str = "/"
+    sign_out_url: str = "/sign-out"
+    account_url: str = "/account"
+
+
+def instant(value: datetime | None) -> str:
+    """For people: to the minute, UTC."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if value else "never"
+
+
+def day(value: datetime | None) -> str:
+    return f"{value.astimezone(UTC):%Y-%m-%d}" if value else "never"
+
+
+def number(value: Decimal | int) -> str:
+    """With all its digits, and commas between thousands."""
+    return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+
+
+templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(FOLDERS),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+templates.globals["asset"] = asset_url
+templates.filters.update(instant=instant, day=day, number=number)
+
+
+def page(template: str, frame: Frame, *, status: int = 200, **context: Any) -> Response[str]:
+    """The template with `context`, the status, and for what is around it each field of the frame by its name."""
+    around = {name: getattr(frame, name) for name in frame.__struct_fields__}
+    text = templates.get_template(template).render(around | {"status": status} | context)
+    return Response(text, status_code=status, media_type=MediaType.HTML)
