@@ -15,12 +15,12 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from tests.database.bouncers import bouncing
-from tests.postgres import Databases
+from tests.support.postgres import Databases
 
 if TYPE_CHECKING:
     from tests.database.replicas import Replica
-    from tests.places import Place
-    from tests.servers import Server
+    from tests.support.sandbox import Sandbox
+    from tests.support.servers import Server
 
 DATABASES = Databases(Path(__file__).parents[1] / ".data" / "test" / "postgres")
 THROUGH = os.environ.get("THROUGH", "")
@@ -66,7 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Server]":
     """The app, served to all tests of this process."""
     from core.cli_support import run
     from tenants.migrations import migrate_platform
-    from tests.servers import serving
+    from tests.support.servers import serving
 
     run(migrate_platform)
     with serving(tmp_path_factory.mktemp("server")) as running:
@@ -91,31 +91,31 @@ def replica() -> "Iterator[Replica]":
 
 
 @pytest.fixture
-def place(http: httpx.Client) -> "Place":
+def sandbox(http: httpx.Client) -> "Sandbox":
     """A tenant of the test's own."""
-    from tests.places import make_place
+    from tests.support.sandbox import create_sandbox
 
-    return make_place(http)
+    return create_sandbox(http)
 
 
 @pytest.fixture
-def other_place(http: httpx.Client) -> "Place":
+def other_sandbox(http: httpx.Client) -> "Sandbox":
     """Another tenant, whose people are outsiders at the first."""
-    from tests.places import make_place
+    from tests.support.sandbox import create_sandbox
 
-    return make_place(http)
+    return create_sandbox(http)
 
 
 @pytest.fixture(scope="module")
-def module_place(http: httpx.Client) -> "Place":
+def module_sandbox(http: httpx.Client) -> "Sandbox":
     """A tenant that the tests of a module share, for those that change nothing."""
-    from tests.places import make_place
+    from tests.support.sandbox import create_sandbox
 
-    return make_place(http)
+    return create_sandbox(http)
 
 
 @pytest.fixture(scope="module")
-def module_other_place(http: httpx.Client) -> "Place":
-    from tests.places import make_place
+def module_other_sandbox(http: httpx.Client) -> "Sandbox":
+    from tests.support.sandbox import create_sandbox
 
-    return make_place(http)
+    return create_sandbox(http)

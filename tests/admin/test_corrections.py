@@ -10,19 +10,19 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.people import Browser, audit, browser, make_staff, staff_browser
-from tests.places import Place, a_callback, an_offer
 from tests.portal.reading import Page
+from tests.support.people import Browser, audit, browser, make_staff, staff_browser
+from tests.support.sandbox import Sandbox, a_callback, an_offer
 
 ROOT = "/staff/corrections"
 
 
-def a_conversion(place: Place, **fields: Any) -> str:
+def a_conversion(sandbox: Sandbox, **fields: Any) -> str:
     """Sent in, a Success of 60; its id."""
-    offer = an_offer(place, name="Chess")
-    callback = a_callback(place, offer["id"], **fields)
-    place.send("offers", [offer])
-    place.send("conversions", [callback])
+    offer = an_offer(sandbox, name="Chess")
+    callback = a_callback(sandbox, offer["id"], **fields)
+    sandbox.send("offers", [offer])
+    sandbox.send("conversions", [callback])
     id_: str = callback["conversion"]["conversionId"]
     return id_
 
@@ -50,17 +50,17 @@ def apply(client: Browser, answer: httpx.Response, **fields: str) -> httpx.Respo
 
 
 @pytest.fixture
-def client(place: Place) -> Browser:
-    return staff_browser(place, "manager")
+def client(sandbox: Sandbox) -> Browser:
+    return staff_browser(sandbox, "manager")
 
 
 @pytest.fixture(scope="module")
-def shared(module_place: Place) -> Browser:
-    return staff_browser(module_place, "manager")
+def shared(module_sandbox: Sandbox) -> Browser:
+    return staff_browser(module_sandbox, "manager")
 
 
-def test_looking_shows_what_would_change_and_changes_nothing(place: Place, client: Browser) -> None:
-    id_ = a_conversion(place)
+def test_looking_shows_what_would_change_and_changes_nothing(sandbox: Sandbox, client: Browser) -> None:
+    id_ = a_conversion(sandbox)
     answer = look(client, sheet((id_, "Rejected", "Duplicate")))
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
@@ -74,19 +74,19 @@ def test_looking_shows_what_would_change_and_changes_nothing(place: Place, clien
         "Duplicate",
     ):
         assert part in text
-    assert place.report()[0]["revenue"] == 60
+    assert sandbox.report()[0]["revenue"] == 60
 
 
-def test_applying_does_it(place: Place, client: Browser) -> None:
-    id_ = a_conversion(place)
+def test_applying_does_it(sandbox: Sandbox, client: Browser) -> None:
+    id_ = a_conversion(sandbox)
     done = apply(client, look(client, sheet((id_, "Rejected", "Duplicate"))))
     assert done.status_code == 200
     assert "1 conversion is corrected" in Page(done.text).text
-    assert place.report() == []
+    assert sandbox.report() == []
 
 
-def test_applied_again_it_does_nothing(place: Place, client: Browser) -> None:
-    seen = look(client, sheet((a_conversion(place), "Rejected", "")))
+def test_applied_again_it_does_nothing(sandbox: Sandbox, client: Browser) -> None:
+    seen = look(client, sheet((a_conversion(sandbox), "Rejected", "")))
     apply(client, seen)
     again = apply(client, seen)
     assert again.status_code == 409
@@ -95,8 +95,8 @@ def test_applied_again_it_does_nothing(place: Place, client: Browser) -> None:
     assert "1 is as the file says already" in text
 
 
-def test_what_has_changed_meanwhile_is_shown_first(place: Place, client: Browser) -> None:
-    id_ = a_conversion(place)
+def test_what_has_changed_meanwhile_is_shown_first(sandbox: Sandbox, client: Browser) -> None:
+    id_ = a_conversion(sandbox)
     seen = look(client, sheet((id_, "Rejected", "")))
     apply(client, look(client, sheet((id_, "Pending", ""))))
     answer = apply(client, seen)
@@ -105,26 +105,26 @@ def test_what_has_changed_meanwhile_is_shown_first(place: Place, client: Browser
     assert apply(client, answer).status_code == 200
 
 
-def test_another_file_than_the_one_looked_at_is_not_applied(place: Place, client: Browser) -> None:
-    one, other = a_conversion(place), a_conversion(place)
+def test_another_file_than_the_one_looked_at_is_not_applied(sandbox: Sandbox, client: Browser) -> None:
+    one, other = a_conversion(sandbox), a_conversion(sandbox)
     seen, smuggled = (look(client, sheet((id_, "Rejected", ""))) for id_ in (one, other))
     answer = apply(client, seen, content=hidden(smuggled)["content"])
     assert answer.status_code == 409
-    assert len(place.report()) == 2
+    assert len(sandbox.report()) == 2
 
 
-def test_it_is_noted_who_did_it(place: Place) -> None:
-    client, email = browser(place), make_staff(place, "manager")
+def test_it_is_noted_who_did_it(sandbox: Sandbox) -> None:
+    client, email = browser(sandbox), make_staff(sandbox, "manager")
     client.sign_in(email, root="/staff")
-    id_ = a_conversion(place)
+    id_ = a_conversion(sandbox)
     apply(client, look(client, sheet((id_, "Rejected", ""))))
-    last = audit(place)[-1]
+    last = audit(sandbox)[-1]
     assert (last["actor"], last["subject"], last["key"]) == (f"staff:{email}", "conversion", id_)
     assert str(last["address"]) == "127.0.0.1"
 
 
-def test_rows_that_cannot_be_used_come_back_as_a_file(place: Place, client: Browser) -> None:
-    id_, formula = a_conversion(place), "=HYPERLINK(1)"
+def test_rows_that_cannot_be_used_come_back_as_a_file(sandbox: Sandbox, client: Browser) -> None:
+    id_, formula = a_conversion(sandbox), "=HYPERLINK(1)"
     seen = look(client, sheet((id_, "Rejected", ""), (formula, "Rejected", ""), (str(uuid4()), "Lost", "<b>&")))
     text = Page(seen.text).text
     assert "2 rows that cannot be used" in text
@@ -148,8 +148,8 @@ def test_what_a_file_is_called_goes_nowhere(shared: Browser) -> None:
     assert answer.headers["content-disposition"] == 'attachment; filename="rejected-corrections.csv"'
 
 
-def test_text_of_the_file_is_text_on_the_page(place: Place, client: Browser) -> None:
-    id_ = a_conversion(place)
+def test_text_of_the_file_is_text_on_the_page(sandbox: Sandbox, client: Browser) -> None:
+    id_ = a_conversion(sandbox)
     seen = look(client, sheet((id_, "Rejected", "<script>alert(1)</script>"), ("<img src=x>", "Rejected", "")))
     assert "<script>alert" not in seen.text
     assert "<img" not in seen.text
@@ -195,8 +195,8 @@ def test_what_no_page_of_ours_has_sent_is_refused(shared: Browser, path: str, co
     assert answer.status_code == 400
 
 
-def test_another_tenants_conversion_is_not_there(other_place: Place, shared: Browser) -> None:
-    id_ = a_conversion(other_place)
+def test_another_tenants_conversion_is_not_there(other_sandbox: Sandbox, shared: Browser) -> None:
+    id_ = a_conversion(other_sandbox)
     seen = look(shared, sheet((id_, "Rejected", "")))
     assert "No row of the file can be used" in Page(seen.text).text
-    assert other_place.report()[0]["revenue"] == 60
+    assert other_sandbox.report()[0]["revenue"] == 60

@@ -8,10 +8,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.people import Browser, make_staff
-from tests.places import Place, make_place
 from tests.portal.reading import Page
-from tests.servers import Server, free_port, serving
+from tests.support.people import Browser, make_staff
+from tests.support.sandbox import Sandbox, create_sandbox
+from tests.support.servers import Server, free_port, serving
 
 
 class Inbox:
@@ -55,23 +55,23 @@ def mailing(
 
 
 @pytest.fixture
-def owner(mailing: httpx.Client) -> tuple[Place, Browser]:
-    place = make_place(mailing)
-    client = Browser(mailing, f"app.{place.tenant.slug}.localhost")
-    client.sign_in(make_staff(place), root="/staff")
-    return place, client
+def owner(mailing: httpx.Client) -> tuple[Sandbox, Browser]:
+    sandbox = create_sandbox(mailing)
+    client = Browser(mailing, f"app.{sandbox.tenant.slug}.localhost")
+    client.sign_in(make_staff(sandbox), root="/staff")
+    return sandbox, client
 
 
-def test_the_link_is_sent_and_shown_too(owner: tuple[Place, Browser], inbox: tuple[Inbox, int]) -> None:
-    place, client = owner
-    data = {"email": "anna@example.com", "name": "Anna", "advertiser": str(place.owner), "scopes": ["singular"]}
+def test_the_link_is_sent_and_shown_too(owner: tuple[Sandbox, Browser], inbox: tuple[Inbox, int]) -> None:
+    sandbox, client = owner
+    data = {"email": "anna@example.com", "name": "Anna", "advertiser": str(sandbox.owner), "scopes": ["singular"]}
     page = Page(client.post("/staff/people/logins/new", data=data).text)
     assert "on its way by e-mail to anna@example.com" in page.text
     assert page.one("code", id="link").text in inbox[0].letters[-1]
     assert "Hello Anna" in inbox[0].letters[-1]
 
 
-def test_a_link_whose_letter_fails_is_not_lost(owner: tuple[Place, Browser]) -> None:
+def test_a_link_whose_letter_fails_is_not_lost(owner: tuple[Sandbox, Browser]) -> None:
     _, client = owner
     data = {"email": "nobody@example.com", "name": "Nobody", "role": "viewer"}
     answer = client.post("/staff/people/staff/new", data=data)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from tests.people import Browser, advertiser_browser, staff_browser
-from tests.places import Place, an_event, an_offer
 from tests.portal.reading import Page
+from tests.support.people import Browser, advertiser_browser, staff_browser
+from tests.support.sandbox import Sandbox, an_event, an_offer
 from tests.tenants.database import execute
 
 
 @pytest.fixture
-def client(place: Place) -> Browser:
-    return staff_browser(place)
+def client(sandbox: Sandbox) -> Browser:
+    return staff_browser(sandbox)
 
 
 def overview(client: Browser) -> str:
@@ -23,10 +23,10 @@ def test_with_nothing_to_do_it_says_so(client: Browser) -> None:
 
 
 @pytest.mark.parametrize("role", ["manager", "viewer"])
-def test_a_new_tenant_is_told_what_to_begin_with(place: Place, role: str) -> None:
-    client = staff_browser(place, role)
+def test_a_new_tenant_is_told_what_to_begin_with(sandbox: Sandbox, role: str) -> None:
+    client = staff_browser(sandbox, role)
     for table in "api_token", "advertiser":
-        execute(f"DELETE FROM {{s}}.{table}", schema=place.tenant.schema)
+        execute(f"DELETE FROM {{s}}.{table}", schema=sandbox.tenant.schema)
     new = client.get("/staff").text
     manager = role == "manager"
     for path in "/staff/keys/new-ingest", "/admin/#/advertiser/add/", "/staff/people/logins/new":
@@ -41,12 +41,12 @@ def test_where_there_are_advertisers_nobody_is_told_how_to_make_one(client: Brow
         assert "/admin/#/advertiser/add/" not in client.get(path).text
 
 
-def test_a_request_for_singular(place: Place, client: Browser) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    advertiser_browser(place, email="anna@example.com").post("/singular/request")
+def test_a_request_for_singular(sandbox: Sandbox, client: Browser) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    advertiser_browser(sandbox, email="anna@example.com").post("/singular/request")
     page = client.get("/staff").text
     assert "by anna@example.com" in page
-    assert f'href="/staff/singular/{place.owner}"' in page
+    assert f'href="/staff/singular/{sandbox.owner}"' in page
     assert "Nothing waits" not in page
 
 
@@ -55,38 +55,38 @@ def test_an_invitation_that_nobody_has_taken_up(client: Browser) -> None:
     assert "bob@example.com, viewer until" in overview(client)
 
 
-def test_a_key_about_to_stop(place: Place, client: Browser) -> None:
+def test_a_key_about_to_stop(sandbox: Sandbox, client: Browser) -> None:
     set_expiry = (
         "UPDATE {s}.api_token SET name = 'Nightly', expires_at = now() + interval '3 days' WHERE advertiser = $1"
     )
-    execute(set_expiry, place.rival, schema=place.tenant.schema)
+    execute(set_expiry, sandbox.rival, schema=sandbox.tenant.schema)
     assert "Nightly" in overview(client)
     assert "Rival, until" in overview(client)
 
 
-def test_an_ingest_key_about_to_stop_is_said_on_every_page(place: Place, client: Browser) -> None:
+def test_an_ingest_key_about_to_stop_is_said_on_every_page(sandbox: Sandbox, client: Browser) -> None:
     execute(
         "UPDATE {s}.api_token SET name = 'Tracker', expires_at = now() + interval '3 days' WHERE advertiser IS NULL",
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )
     for path in "/staff/people", "/staff/account":
         assert "The ingest key «Tracker»" in client.get(path).text
-    assert "Tracker" not in advertiser_browser(place).get("/account").text
+    assert "Tracker" not in advertiser_browser(sandbox).get("/account").text
 
 
-def test_what_came_in_and_what_was_refused(place: Place, client: Browser) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"]), {"id": "x"}])
+def test_what_came_in_and_what_was_refused(sandbox: Sandbox, client: Browser) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"]), {"id": "x"}])
     page = overview(client)
     assert "Records taken in 2" in page
     assert "Records rejected 1" in page
     assert "Last data taken in never" not in page
 
 
-def test_a_name_is_text_whatever_it_looks_like(place: Place, client: Browser) -> None:
-    place.set_advertiser(place.owner, name="<script>alert(1)</script>", singular_enabled=False)
-    advertiser_browser(place).post("/singular/request")
+def test_a_name_is_text_whatever_it_looks_like(sandbox: Sandbox, client: Browser) -> None:
+    sandbox.set_advertiser(sandbox.owner, name="<script>alert(1)</script>", singular_enabled=False)
+    advertiser_browser(sandbox).post("/singular/request")
     page = client.get("/staff").text
     assert "<script>alert" not in page
     assert "<script>alert(1)</script>" in Page(page).text

@@ -6,8 +6,8 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from admin.app import DESK
-from tests.people import Browser, audit, make_login, make_staff, staff_browser
-from tests.places import Place
+from tests.support.people import Browser, audit, make_login, make_staff, staff_browser
+from tests.support.sandbox import Sandbox
 from tests.tenants.database import execute
 
 THEIR_OWN = ("/staff/sign-in", "/staff/sign-out", "/staff/forgot", "/staff/link", "/staff/account")
@@ -26,15 +26,15 @@ SEEN_BY_ALL = ["/staff", "/staff/keys", "/staff/people", "/staff/singular", "/st
 
 
 @pytest.fixture(scope="module")
-def people(module_place: Place) -> dict[str, Browser]:
-    make_staff(module_place, "owner")  # so that there is one whatever happens to the others
-    return {role: staff_browser(module_place, role) for role in ("owner", "manager", "viewer")}
+def people(module_sandbox: Sandbox) -> dict[str, Browser]:
+    make_staff(module_sandbox, "owner")  # so that there is one whatever happens to the others
+    return {role: staff_browser(module_sandbox, role) for role in ("owner", "manager", "viewer")}
 
 
 @pytest.fixture(scope="module")
-def url_of(module_place: Place) -> dict[str, str]:
+def url_of(module_sandbox: Sandbox) -> dict[str, str]:
     """Of each path, for something that is there."""
-    login, staff = make_login(module_place), make_staff(module_place, "viewer")
+    login, staff = make_login(module_sandbox), make_staff(module_sandbox, "viewer")
     tables = {"key_id": ("api_token", ""), "advertiser": ("advertiser", "")}
 
     def url(path: str) -> str:
@@ -44,7 +44,9 @@ def url_of(module_place: Place) -> dict[str, str]:
             where = f"WHERE email = '{email}'"
         if not table:
             return path
-        row = execute(f"SELECT id FROM {{s}}.{table} {where} ORDER BY id LIMIT 1", schema=module_place.tenant.schema)[0]
+        row = execute(f"SELECT id FROM {{s}}.{table} {where} ORDER BY id LIMIT 1", schema=module_sandbox.tenant.schema)[
+            0
+        ]
         return re.sub(r"\{\w+:\w+\}", str(row["id"]), path)
 
     return {path: url(path) for path, _ in PATHS}
@@ -57,22 +59,22 @@ def test_there_are_forms_to_try() -> None:
 
 @pytest.mark.parametrize("path", FORMS)
 def test_a_viewer_may_send_none(
-    module_place: Place, people: dict[str, Browser], url_of: dict[str, str], path: str
+    module_sandbox: Sandbox, people: dict[str, Browser], url_of: dict[str, str], path: str
 ) -> None:
-    before = audit(module_place)
+    before = audit(module_sandbox)
     answer = people["viewer"].post(url_of[path])
     assert answer.status_code == 403
     assert "Ask an owner" in answer.text
-    assert audit(module_place) == before
+    assert audit(module_sandbox) == before
 
 
 @pytest.mark.parametrize("path", OWNERS)
 def test_a_manager_may_send_none_about_staff(
-    module_place: Place, people: dict[str, Browser], url_of: dict[str, str], path: str
+    module_sandbox: Sandbox, people: dict[str, Browser], url_of: dict[str, str], path: str
 ) -> None:
-    before = audit(module_place)
+    before = audit(module_sandbox)
     assert people["manager"].post(url_of[path]).status_code == 403
-    assert audit(module_place) == before
+    assert audit(module_sandbox) == before
 
 
 @pytest.mark.parametrize("path", MANAGERS)
@@ -107,9 +109,9 @@ def test_settings_are_offered_to_owners_alone(people: dict[str, Browser]) -> Non
     assert 'href="/staff/settings"' not in people["manager"].get("/staff").text
 
 
-def test_who_is_deactivated_or_demoted_is_so_at_the_next_click(place: Place) -> None:
-    owner, manager = staff_browser(place), staff_browser(place, "manager", email="m@example.com")
-    (row,) = execute("SELECT id FROM {s}.staff WHERE email = 'm@example.com'", schema=place.tenant.schema)
+def test_who_is_deactivated_or_demoted_is_so_at_the_next_click(sandbox: Sandbox) -> None:
+    owner, manager = staff_browser(sandbox), staff_browser(sandbox, "manager", email="m@example.com")
+    (row,) = execute("SELECT id FROM {s}.staff WHERE email = 'm@example.com'", schema=sandbox.tenant.schema)
     assert manager.get("/staff/keys/new").status_code == 200
     owner.post(f"/staff/people/staff/{row['id']}/role", data={"role": "viewer"})
     assert manager.get("/staff/keys/new").status_code == 403

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tests.people import Browser, advertiser_browser, audit, browser, make_staff, staff_browser
-from tests.places import MAY, SINGULAR, Place, an_event, an_offer
 from tests.portal.reading import Page
+from tests.support.people import Browser, advertiser_browser, audit, browser, make_staff, staff_browser
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, an_event, an_offer
+from tests.support.waiting import becomes
 from tests.tenants.database import execute
-from tests.waiting import becomes
 
 COMPLETE: dict[str, Any] = {"os": "ANDROID", "storeId": "com.test", "campaignName": "AOS_TEST_2025"}
 
@@ -18,52 +18,52 @@ def row_of(client: Browser, name: str) -> str:
     return Page(f"<body>{row}</body>").text
 
 
-def switch(client: Browser, place: Place, to: str) -> None:
-    answer = client.post(f"/staff/singular/{place.owner}", data={"singular": to})
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/staff/singular/{place.owner}?done={to}")
+def switch(client: Browser, sandbox: Sandbox, to: str) -> None:
+    answer = client.post(f"/staff/singular/{sandbox.owner}", data={"singular": to})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/staff/singular/{sandbox.owner}?done={to}")
 
 
-def test_switched_on_a_request_is_answered_and_pulls_are_too(place: Place) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    advertiser_browser(place, email="anna@example.com").post("/singular/request")
-    client = staff_browser(place, "manager")
+def test_switched_on_a_request_is_answered_and_pulls_are_too(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    advertiser_browser(sandbox, email="anna@example.com").post("/singular/request")
+    client = staff_browser(sandbox, "manager")
     assert "asked for" in row_of(client, "Owner")
-    assert "anna@example.com asked for it" in client.get(f"/staff/singular/{place.owner}").text
-    assert place.get(SINGULAR, **MAY).status_code == 403
-    switch(client, place, "on")
-    assert becomes(lambda: place.get(SINGULAR, **MAY).status_code, 200)
+    assert "anna@example.com asked for it" in client.get(f"/staff/singular/{sandbox.owner}").text
+    assert sandbox.get(SINGULAR, **MAY).status_code == 403
+    switch(client, sandbox, "on")
+    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, 200)
     assert "asked for" not in row_of(client, "Owner")
 
 
-def test_switched_off_pulls_are_refused(place: Place) -> None:
-    client = staff_browser(place, "manager")
-    switch(client, place, "off")
-    assert becomes(lambda: place.get(SINGULAR, **MAY).status_code, 403)
+def test_switched_off_pulls_are_refused(sandbox: Sandbox) -> None:
+    client = staff_browser(sandbox, "manager")
+    switch(client, sandbox, "off")
+    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, 403)
     assert row_of(client, "Owner").startswith("Owner off")
     assert row_of(client, "Rival").startswith("Rival on")
 
 
-def test_a_request_can_be_declined(place: Place) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    advertiser_browser(place).post("/singular/request")
-    client = staff_browser(place, "manager")
-    assert "Decline the request" in client.get(f"/staff/singular/{place.owner}").text
-    switch(client, place, "off")
+def test_a_request_can_be_declined(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    advertiser_browser(sandbox).post("/singular/request")
+    client = staff_browser(sandbox, "manager")
+    assert "Decline the request" in client.get(f"/staff/singular/{sandbox.owner}").text
+    switch(client, sandbox, "off")
     assert "asked for" not in row_of(client, "Owner")
 
 
-def test_it_is_noted_who_switched_it(place: Place) -> None:
-    client, email = browser(place), make_staff(place, "manager")
+def test_it_is_noted_who_switched_it(sandbox: Sandbox) -> None:
+    client, email = browser(sandbox), make_staff(sandbox, "manager")
     client.sign_in(email, root="/staff")
-    switch(client, place, "off")
-    last = audit(place)[-1]
+    switch(client, sandbox, "off")
+    last = audit(sandbox)[-1]
     assert (last["actor"], last["subject"], last["label"]) == (f"staff:{email}", "advertiser", "Owner")
     assert last["after"] == '{"singular_enabled": false}'
 
 
-def test_what_is_missing_is_named(place: Place) -> None:
-    place.send("offers", [an_offer(place, name="Chess", **COMPLETE), an_offer(place, name="Checkers")])
-    page = Page(staff_browser(place, "viewer").get(f"/staff/singular/{place.owner}").text)
+def test_what_is_missing_is_named(sandbox: Sandbox) -> None:
+    sandbox.send("offers", [an_offer(sandbox, name="Chess", **COMPLETE), an_offer(sandbox, name="Checkers")])
+    page = Page(staff_browser(sandbox, "viewer").get(f"/staff/singular/{sandbox.owner}").text)
     assert "1 does not: see below" in page.text
     assert "Checkers" in page.text
     assert "Chess" not in page.text
@@ -71,51 +71,51 @@ def test_what_is_missing_is_named(place: Place) -> None:
         assert field in page.text
 
 
-def test_with_everything_there_nothing_is(place: Place) -> None:
-    offer = an_offer(place, **COMPLETE)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"])])
-    page = Page(staff_browser(place).get(f"/staff/singular/{place.owner}").text)
+def test_with_everything_there_nothing_is(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox, **COMPLETE)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"])])
+    page = Page(staff_browser(sandbox).get(f"/staff/singular/{sandbox.owner}").text)
     assert page.text.count("Still to do.") == 1, "that Singular has pulled"
     assert "Offers to mend" not in page.text
 
 
-def test_without_a_key_it_says_where_one_is_made(place: Place) -> None:
-    execute("UPDATE {s}.api_token SET revoked_at = now()", schema=place.tenant.schema)
-    client = staff_browser(place, "manager")
+def test_without_a_key_it_says_where_one_is_made(sandbox: Sandbox) -> None:
+    execute("UPDATE {s}.api_token SET revoked_at = now()", schema=sandbox.tenant.schema)
+    client = staff_browser(sandbox, "manager")
     assert "none that works" in row_of(client, "Owner")
-    path = f"/staff/keys/new?advertiser={place.owner}"
-    assert path in client.get(f"/staff/singular/{place.owner}").text
-    assert "selected" in Page(client.get(path).text).one("option", value=str(place.owner)).attributes
+    path = f"/staff/keys/new?advertiser={sandbox.owner}"
+    assert path in client.get(f"/staff/singular/{sandbox.owner}").text
+    assert "selected" in Page(client.get(path).text).one("option", value=str(sandbox.owner)).attributes
 
 
-def test_a_pull_that_went_wrong_is_shown_there_and_on_the_overview(place: Place) -> None:
+def test_a_pull_that_went_wrong_is_shown_there_and_on_the_overview(sandbox: Sandbox) -> None:
     token = "SELECT id FROM {s}.api_token WHERE advertiser = $1"
     execute(
         f"""
         INSERT INTO {{s}}.singular_pull (at, advertiser, token, format, status, milliseconds)
         VALUES (now() - interval '1 hour', $1, ({token}), 'json', 403, 5)
         """,
-        place.owner,
-        schema=place.tenant.schema,
+        sandbox.owner,
+        schema=sandbox.tenant.schema,
     )
-    client = staff_browser(place)
+    client = staff_browser(sandbox)
     assert "error 403" in row_of(client, "Owner")
-    assert "Refused" in client.get(f"/staff/singular/{place.owner}").text
+    assert "Refused" in client.get(f"/staff/singular/{sandbox.owner}").text
     assert "error 403" in client.get("/staff").text
     execute(
         f"""
         INSERT INTO {{s}}.singular_pull (at, advertiser, token, format, status, rows, milliseconds)
         VALUES (now(), $1, ({token}), 'json', 200, 0, 5)
         """,
-        place.owner,
-        schema=place.tenant.schema,
+        sandbox.owner,
+        schema=sandbox.tenant.schema,
     )
     assert "error 403" not in client.get("/staff").text
 
 
-def test_an_advertiser_is_looked_for_by_name(place: Place) -> None:
-    client = staff_browser(place)
+def test_an_advertiser_is_looked_for_by_name(sandbox: Sandbox) -> None:
+    client = staff_browser(sandbox)
     page = Page(client.get("/staff/singular?name=RIV").text).text
     assert "Rival" in page
     assert "Owner" not in page
@@ -123,9 +123,9 @@ def test_an_advertiser_is_looked_for_by_name(place: Place) -> None:
         assert client.get(f"/staff/singular?name={name}").status_code == 200
 
 
-def test_another_tenants_advertiser_is_not_there(place: Place, other_place: Place) -> None:
-    client = staff_browser(place)
-    path = f"/staff/singular/{other_place.owner}"
+def test_another_tenants_advertiser_is_not_there(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    client = staff_browser(sandbox)
+    path = f"/staff/singular/{other_sandbox.owner}"
     assert client.get(path).status_code == client.post(path, data={"singular": "off"}).status_code == 404
-    assert other_place.get(SINGULAR, **MAY).status_code == 200
+    assert other_sandbox.get(SINGULAR, **MAY).status_code == 200
     assert client.get("/staff/singular/x").status_code == 404

@@ -7,9 +7,18 @@ import httpx
 import pyotp
 import pytest
 
-from tests.people import PASSWORD, Browser, advertiser_browser, audit, browser, make_login, make_staff, staff_browser
-from tests.places import Place
 from tests.portal.reading import Page
+from tests.support.people import (
+    PASSWORD,
+    Browser,
+    advertiser_browser,
+    audit,
+    browser,
+    make_login,
+    make_staff,
+    staff_browser,
+)
+from tests.support.sandbox import Sandbox
 from tests.tenants.database import execute
 
 NEW = "an entirely new one"
@@ -17,9 +26,9 @@ CHOSEN = {"password": NEW, "again": NEW}
 ROOTS = {"staff": "/staff", "logins": ""}
 
 
-def invite(client: Browser, kind: str, place: Place, **fields: Any) -> httpx.Response:
+def invite(client: Browser, kind: str, sandbox: Sandbox, **fields: Any) -> httpx.Response:
     data = {"email": "anna@example.com", "name": "Anna", "role": "viewer"} if kind == "staff" else {
-        "email": "anna@example.com", "name": "Anna", "advertiser": str(place.owner), "scopes": ["cost-report"],
+        "email": "anna@example.com", "name": "Anna", "advertiser": str(sandbox.owner), "scopes": ["cost-report"],
     }  # fmt: skip
     return client.post(f"/staff/people/{kind}/new", data=data | fields)
 
@@ -31,9 +40,9 @@ def link(answer: httpx.Response) -> str:
     return re.sub(r"^http://app\.[^/]*", "", url)
 
 
-def id_of(place: Place, email: str) -> int:
+def id_of(sandbox: Sandbox, email: str) -> int:
     tables = "SELECT id, email FROM {s}.staff UNION ALL SELECT id, email FROM {s}.advertiser_login"
-    (row,) = [row for row in execute(tables, schema=place.tenant.schema) if row["email"] == email]
+    (row,) = [row for row in execute(tables, schema=sandbox.tenant.schema) if row["email"] == email]
     id_: int = row["id"]
     return id_
 
@@ -43,62 +52,62 @@ def errors(html: str) -> dict[str, str]:
     return {e.attributes["id"].removesuffix("-error"): e.text for e in found}
 
 
-def a_person(place: Place, kind: str, **columns: Any) -> tuple[str, str]:
+def a_person(sandbox: Sandbox, kind: str, **columns: Any) -> tuple[str, str]:
     """The e-mail address, and where the desk has its page."""
-    email = make_staff(place, "viewer", **columns) if kind == "staff" else make_login(place, **columns)
-    return email, f"/staff/people/{kind}/{id_of(place, email)}"
+    email = make_staff(sandbox, "viewer", **columns) if kind == "staff" else make_login(sandbox, **columns)
+    return email, f"/staff/people/{kind}/{id_of(sandbox, email)}"
 
 
 @pytest.fixture
-def owner(place: Place) -> Browser:
-    return staff_browser(place)
+def owner(sandbox: Sandbox) -> Browser:
+    return staff_browser(sandbox)
 
 
 @pytest.fixture(scope="module")
-def shared(module_place: Place) -> Browser:
+def shared(module_sandbox: Sandbox) -> Browser:
     """An owner at the tenant that the tests of this module share, for what changes nothing."""
-    return staff_browser(module_place)
+    return staff_browser(module_sandbox)
 
 
 @pytest.fixture
-def manager(place: Place) -> Browser:
-    return staff_browser(place, "manager")
+def manager(sandbox: Sandbox) -> Browser:
+    return staff_browser(sandbox, "manager")
 
 
 @pytest.mark.parametrize("kind", ["staff", "logins"])
 class TestInviting:
-    def test_the_link_leads_to_a_password_and_in(self, place: Place, owner: Browser, kind: str) -> None:
-        answer = invite(owner, kind, place)
+    def test_the_link_leads_to_a_password_and_in(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        answer = invite(owner, kind, sandbox)
         assert answer.headers["cache-control"] == "no-store"
-        somebody = browser(place)
+        somebody = browser(sandbox)
         assert "anna@example.com" in somebody.get(link(answer)).text
         assert somebody.post(link(answer), data=CHOSEN).status_code == 303
         assert somebody.get(f"{ROOTS[kind]}/account").status_code == 200
 
-    def test_the_link_is_at_this_tenants_host(self, place: Place, owner: Browser, kind: str) -> None:
-        url = Page(invite(owner, kind, place).text).one("code", id="link").text
-        assert url.startswith(f"http://app.{place.tenant.slug}.localhost{ROOTS[kind]}/link/")
+    def test_the_link_is_at_this_tenants_host(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        url = Page(invite(owner, kind, sandbox).text).one("code", id="link").text
+        assert url.startswith(f"http://app.{sandbox.tenant.slug}.localhost{ROOTS[kind]}/link/")
 
-    def test_it_is_shown_this_once(self, place: Place, owner: Browser, kind: str) -> None:
-        token = link(invite(owner, kind, place)).rpartition("/")[2]
+    def test_it_is_shown_this_once(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        token = link(invite(owner, kind, sandbox)).rpartition("/")[2]
         assert token not in owner.get("/staff/people").text
-        assert token not in str(audit(place))
+        assert token not in str(audit(sandbox))
 
-    def test_sent_again_it_says_that_there_is_somebody(self, place: Place, owner: Browser, kind: str) -> None:
-        path = link(invite(owner, kind, place))
-        again = invite(owner, kind, place, email=" ANNA@example.com ")
+    def test_sent_again_it_says_that_there_is_somebody(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        path = link(invite(owner, kind, sandbox))
+        again = invite(owner, kind, sandbox, email=" ANNA@example.com ")
         assert again.status_code == 400
         assert errors(again.text) == {"email": "Somebody with this address is there already."}
-        assert browser(place).get(path).status_code == 200
+        assert browser(sandbox).get(path).status_code == 200
 
-    def test_until_it_is_taken_up_the_person_is_invited(self, place: Place, owner: Browser, kind: str) -> None:
-        path = link(invite(owner, kind, place))
+    def test_until_it_is_taken_up_the_person_is_invited(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        path = link(invite(owner, kind, sandbox))
         assert " invited " in Page(owner.get("/staff/people").text).text
-        execute("UPDATE {s}.one_time_link SET expires_at = now()", schema=place.tenant.schema)
+        execute("UPDATE {s}.one_time_link SET expires_at = now()", schema=sandbox.tenant.schema)
         assert "invitation expired" in owner.get("/staff/people").text
-        new = link(owner.post(f"/staff/people/{kind}/{id_of(place, 'anna@example.com')}/link"))
-        assert browser(place).post(path, data=CHOSEN).status_code == 404
-        assert browser(place).post(new, data=CHOSEN).status_code == 303
+        new = link(owner.post(f"/staff/people/{kind}/{id_of(sandbox, 'anna@example.com')}/link"))
+        assert browser(sandbox).post(path, data=CHOSEN).status_code == 404
+        assert browser(sandbox).post(new, data=CHOSEN).status_code == 303
         assert "invit" not in Page(owner.get("/staff/people").text).text.replace("Invite", "")
 
     @pytest.mark.parametrize(
@@ -114,104 +123,104 @@ class TestInviting:
         ],
     )
     def test_what_makes_no_sense_is_said_at_the_field(
-        self, module_place: Place, shared: Browser, kind: str, fields: dict[str, str], field: str
+        self, module_sandbox: Sandbox, shared: Browser, kind: str, fields: dict[str, str], field: str
     ) -> None:
-        answer = invite(shared, kind, module_place, **fields)
+        answer = invite(shared, kind, module_sandbox, **fields)
         assert answer.status_code == 400
         assert list(errors(answer.text)) == [field]
 
-    def test_a_letter_newer_than_we_know_is_no_error_of_ours(self, place: Place, owner: Browser, kind: str) -> None:
+    def test_a_letter_newer_than_we_know_is_no_error_of_ours(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
         """Whether it is in lower case the database may know better, or may not."""
-        assert invite(owner, kind, place, email="\ua7cb@example.com").status_code in {201, 400}
+        assert invite(owner, kind, sandbox, email="\ua7cb@example.com").status_code in {201, 400}
 
-    def test_it_is_noted_who_did_it(self, place: Place, kind: str) -> None:
-        email = make_staff(place)
-        client = browser(place)
+    def test_it_is_noted_who_did_it(self, sandbox: Sandbox, kind: str) -> None:
+        email = make_staff(sandbox)
+        client = browser(sandbox)
         client.sign_in(email, root="/staff")
-        invite(client, kind, place)
-        (entry,) = [row for row in audit(place) if row["label"] == "anna@example.com"]
+        invite(client, kind, sandbox)
+        (entry,) = [row for row in audit(sandbox) if row["label"] == "anna@example.com"]
         assert (entry["actor"], entry["action"], str(entry["address"])) == (f"staff:{email}", "created", "127.0.0.1")
 
-    def test_a_name_is_text_whatever_it_looks_like(self, place: Place, owner: Browser, kind: str) -> None:
+    def test_a_name_is_text_whatever_it_looks_like(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
         name = "<script>alert(1)</script>"
-        for html in invite(owner, kind, place, name=name).text, owner.get("/staff/people").text:
+        for html in invite(owner, kind, sandbox, name=name).text, owner.get("/staff/people").text:
             assert "<script>alert" not in html
             assert name in Page(html).text
 
 
 @pytest.mark.parametrize("role", ["", "admin", "Owner"])
-def test_a_role_is_one_of_three(module_place: Place, shared: Browser, role: str) -> None:
-    assert list(errors(invite(shared, "staff", module_place, role=role).text)) == ["role"]
+def test_a_role_is_one_of_three(module_sandbox: Sandbox, shared: Browser, role: str) -> None:
+    assert list(errors(invite(shared, "staff", module_sandbox, role=role).text)) == ["role"]
 
 
 @pytest.mark.parametrize("scopes", [[], ["ingest"], ["cost-report", "everything"]])
-def test_scopes_are_those_of_advertisers(module_place: Place, shared: Browser, scopes: list[str]) -> None:
-    assert list(errors(invite(shared, "logins", module_place, scopes=scopes).text)) == ["scopes"]
+def test_scopes_are_those_of_advertisers(module_sandbox: Sandbox, shared: Browser, scopes: list[str]) -> None:
+    assert list(errors(invite(shared, "logins", module_sandbox, scopes=scopes).text)) == ["scopes"]
 
 
 @pytest.mark.parametrize("advertiser", ["", "x", "00000000-0000-4000-8000-000000000000"])
-def test_an_advertisers_person_has_an_advertiser(module_place: Place, shared: Browser, advertiser: str) -> None:
-    assert list(errors(invite(shared, "logins", module_place, advertiser=advertiser).text)) == ["advertiser"]
+def test_an_advertisers_person_has_an_advertiser(module_sandbox: Sandbox, shared: Browser, advertiser: str) -> None:
+    assert list(errors(invite(shared, "logins", module_sandbox, advertiser=advertiser).text)) == ["advertiser"]
 
 
-def test_nor_is_it_another_tenants(place: Place, other_place: Place, manager: Browser) -> None:
-    assert list(errors(invite(manager, "logins", place, advertiser=str(other_place.owner)).text)) == ["advertiser"]
+def test_nor_is_it_another_tenants(sandbox: Sandbox, other_sandbox: Sandbox, manager: Browser) -> None:
+    assert list(errors(invite(manager, "logins", sandbox, advertiser=str(other_sandbox.owner)).text)) == ["advertiser"]
 
 
 @pytest.mark.parametrize("kind", ["staff", "logins"])
 class TestLookingAfter:
-    def test_a_new_link_sets_a_new_password(self, place: Place, owner: Browser, kind: str) -> None:
-        email, path = a_person(place, kind)
-        assert browser(place).post(link(owner.post(f"{path}/link")), data=CHOSEN).status_code == 303
-        assert browser(place).sign_in(email, PASSWORD, ROOTS[kind]).status_code == 403
-        assert browser(place).sign_in(email, NEW, ROOTS[kind]).status_code == 303
+    def test_a_new_link_sets_a_new_password(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        email, path = a_person(sandbox, kind)
+        assert browser(sandbox).post(link(owner.post(f"{path}/link")), data=CHOSEN).status_code == 303
+        assert browser(sandbox).sign_in(email, PASSWORD, ROOTS[kind]).status_code == 403
+        assert browser(sandbox).sign_in(email, NEW, ROOTS[kind]).status_code == 303
 
-    def test_sessions_are_ended(self, place: Place, owner: Browser, kind: str) -> None:
-        email, path = a_person(place, kind)
-        somebody = browser(place)
+    def test_sessions_are_ended(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        email, path = a_person(sandbox, kind)
+        somebody = browser(sandbox)
         somebody.sign_in(email, root=ROOTS[kind])
         assert owner.post(f"{path}/sessions").headers["location"] == f"{path}?done=sessions"
         assert somebody.get(f"{ROOTS[kind]}/account").status_code == 303
         assert owner.get("/staff").status_code == 200
 
-    def test_two_step_sign_in_is_turned_off(self, place: Place, owner: Browser, kind: str) -> None:
-        email, path = a_person(place, kind, totp_secret=pyotp.random_base32())
-        assert browser(place).sign_in(email, root=ROOTS[kind]).headers["location"] == f"{ROOTS[kind]}/sign-in/code"
+    def test_two_step_sign_in_is_turned_off(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        email, path = a_person(sandbox, kind, totp_secret=pyotp.random_base32())
+        assert browser(sandbox).sign_in(email, root=ROOTS[kind]).headers["location"] == f"{ROOTS[kind]}/sign-in/code"
         assert owner.post(f"{path}/two-step").status_code == 303
-        home = browser(place).sign_in(email, root=ROOTS[kind]).headers["location"]
+        home = browser(sandbox).sign_in(email, root=ROOTS[kind]).headers["location"]
         assert home == (ROOTS[kind] or "/")
 
-    def test_deactivated_there_is_no_way_in(self, place: Place, owner: Browser, kind: str) -> None:
-        email, path = a_person(place, kind)
-        somebody = browser(place)
+    def test_deactivated_there_is_no_way_in(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        email, path = a_person(sandbox, kind)
+        somebody = browser(sandbox)
         somebody.sign_in(email, root=ROOTS[kind])
         reset = link(owner.post(f"{path}/link"))
         assert owner.post(f"{path}/active", data={"active": "off"}).status_code == 303
         assert "deactivated" in owner.get("/staff/people").text
         assert somebody.get(f"{ROOTS[kind]}/account").status_code == 303
-        assert browser(place).sign_in(email, root=ROOTS[kind]).status_code == 403
-        assert browser(place).get(reset).status_code == 404
+        assert browser(sandbox).sign_in(email, root=ROOTS[kind]).status_code == 403
+        assert browser(sandbox).get(reset).status_code == 404
         assert owner.post(f"{path}/link").status_code == 409
 
-    def test_activated_again_what_was_ended_stays_so(self, place: Place, owner: Browser, kind: str) -> None:
-        email, path = a_person(place, kind)
-        somebody = browser(place)
+    def test_activated_again_what_was_ended_stays_so(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+        email, path = a_person(sandbox, kind)
+        somebody = browser(sandbox)
         somebody.sign_in(email, root=ROOTS[kind])
         reset = link(owner.post(f"{path}/link"))
         owner.post(f"{path}/active", data={"active": "off"})
         owner.post(f"{path}/active", data={"active": "on"})
         assert somebody.get(f"{ROOTS[kind]}/account").status_code == 303
-        assert browser(place).get(reset).status_code == 404
-        assert browser(place).sign_in(email, root=ROOTS[kind]).status_code == 303
+        assert browser(sandbox).get(reset).status_code == 404
+        assert browser(sandbox).sign_in(email, root=ROOTS[kind]).status_code == 303
 
-    def test_what_is_done_is_noted(self, place: Place, kind: str) -> None:
-        actor = make_staff(place)
-        client = browser(place)
+    def test_what_is_done_is_noted(self, sandbox: Sandbox, kind: str) -> None:
+        actor = make_staff(sandbox)
+        client = browser(sandbox)
         client.sign_in(actor, root="/staff")
-        email, path = a_person(place, kind, totp_secret=pyotp.random_base32())
+        email, path = a_person(sandbox, kind, totp_secret=pyotp.random_base32())
         client.post(f"{path}/two-step")
         client.post(f"{path}/active", data={"active": "off"})
-        entries = [row for row in audit(place) if row["label"] == email and row["action"] == "changed"]
+        entries = [row for row in audit(sandbox) if row["label"] == email and row["action"] == "changed"]
         assert {row["actor"] for row in entries} == {f"staff:{actor}"}
         assert "totp_secret" in entries[0]["after"]
         assert entries[1]["after"] == '{"active": false}'
@@ -226,16 +235,16 @@ class TestLookingAfter:
         assert shared.get(path).status_code == 404
 
 
-def test_a_role_is_changed(place: Place, owner: Browser) -> None:
-    somebody = staff_browser(place, "viewer", email="v@example.com")
-    owner.post(f"/staff/people/staff/{id_of(place, 'v@example.com')}/role", data={"role": "manager"})
+def test_a_role_is_changed(sandbox: Sandbox, owner: Browser) -> None:
+    somebody = staff_browser(sandbox, "viewer", email="v@example.com")
+    owner.post(f"/staff/people/staff/{id_of(sandbox, 'v@example.com')}/role", data={"role": "manager"})
     assert somebody.get("/staff/keys/new").status_code == 200
 
 
-def test_so_are_scopes_and_with_them_what_one_sees(place: Place, manager: Browser) -> None:
-    somebody = advertiser_browser(place, email="s@example.com", scopes=["cost-report"])
+def test_so_are_scopes_and_with_them_what_one_sees(sandbox: Sandbox, manager: Browser) -> None:
+    somebody = advertiser_browser(sandbox, email="s@example.com", scopes=["cost-report"])
     assert somebody.get("/singular").status_code == 403
-    manager.post(f"/staff/people/logins/{id_of(place, 's@example.com')}/scopes", data={"scopes": ["singular"]})
+    manager.post(f"/staff/people/logins/{id_of(sandbox, 's@example.com')}/scopes", data={"scopes": ["singular"]})
     assert somebody.get("/singular").status_code == 200
     assert somebody.get("/").status_code == 403
 
@@ -244,17 +253,17 @@ class TestTheLastOwner:
     """Nobody can lock out whoever looks after everything."""
 
     @pytest.mark.parametrize(("act", "data"), [("role", {"role": "manager"}), ("active", {"active": "off"})])
-    def test_stays_one(self, place: Place, act: str, data: dict[str, str]) -> None:
-        client = staff_browser(place, email="last@example.com")
-        invite(client, "staff", place, role="owner")  # who has not come yet
-        answer = client.post(f"/staff/people/staff/{id_of(place, 'last@example.com')}/{act}", data=data)
+    def test_stays_one(self, sandbox: Sandbox, act: str, data: dict[str, str]) -> None:
+        client = staff_browser(sandbox, email="last@example.com")
+        invite(client, "staff", sandbox, role="owner")  # who has not come yet
+        answer = client.post(f"/staff/people/staff/{id_of(sandbox, 'last@example.com')}/{act}", data=data)
         assert answer.status_code == 409
         assert "There would be no owner left" in answer.text
         assert client.get("/staff/settings").status_code == 200
 
-    def test_may_go_once_there_is_another(self, place: Place) -> None:
-        client, other = staff_browser(place, email="first@example.com"), staff_browser(place)
-        path = f"/staff/people/staff/{id_of(place, 'first@example.com')}"
+    def test_may_go_once_there_is_another(self, sandbox: Sandbox) -> None:
+        client, other = staff_browser(sandbox, email="first@example.com"), staff_browser(sandbox)
+        path = f"/staff/people/staff/{id_of(sandbox, 'first@example.com')}"
         assert client.post(f"{path}/role", data={"role": "viewer"}).status_code == 303
         assert client.get("/staff/settings").status_code == 403
         assert other.get("/staff/settings").status_code == 200
@@ -265,41 +274,41 @@ class TestMorePower:
 
     @pytest.mark.parametrize("act", ["link", "two-step", "sessions", "role", "active"])
     @pytest.mark.parametrize("role", ["owner", "manager", "viewer"])
-    def test_a_manager_does_nothing_to_staff(self, place: Place, manager: Browser, act: str, role: str) -> None:
-        make_staff(place)
-        person = id_of(place, make_staff(place, role))
-        before = execute("SELECT * FROM {s}.staff WHERE id = $1", person, schema=place.tenant.schema)
+    def test_a_manager_does_nothing_to_staff(self, sandbox: Sandbox, manager: Browser, act: str, role: str) -> None:
+        make_staff(sandbox)
+        person = id_of(sandbox, make_staff(sandbox, role))
+        before = execute("SELECT * FROM {s}.staff WHERE id = $1", person, schema=sandbox.tenant.schema)
         data = {"role": "viewer", "active": "off"}
         answer = manager.post(f"/staff/people/staff/{person}/{act}", data=data)
         assert answer.status_code == 403
         assert "/link/" not in answer.text
-        assert execute("SELECT * FROM {s}.staff WHERE id = $1", person, schema=place.tenant.schema) == before
-        assert execute("SELECT * FROM {s}.one_time_link", schema=place.tenant.schema) == []
+        assert execute("SELECT * FROM {s}.staff WHERE id = $1", person, schema=sandbox.tenant.schema) == before
+        assert execute("SELECT * FROM {s}.one_time_link", schema=sandbox.tenant.schema) == []
 
-    def test_nor_does_it_by_the_number_of_an_advertisers_person(self, place: Place, manager: Browser) -> None:
+    def test_nor_does_it_by_the_number_of_an_advertisers_person(self, sandbox: Sandbox, manager: Browser) -> None:
         """Where both tables have the number: the path says whose it is."""
-        person, _ = id_of(place, make_staff(place)), [make_login(place) for _ in range(3)]
+        person, _ = id_of(sandbox, make_staff(sandbox)), [make_login(sandbox) for _ in range(3)]
         url = link(manager.post(f"/staff/people/logins/{person}/link"))
         assert not url.startswith("/staff")
 
-    def test_a_manager_invites_no_staff(self, place: Place, manager: Browser) -> None:
-        assert invite(manager, "staff", place, role="owner").status_code == 403
+    def test_a_manager_invites_no_staff(self, sandbox: Sandbox, manager: Browser) -> None:
+        assert invite(manager, "staff", sandbox, role="owner").status_code == 403
 
-    def test_a_managers_link_passes_nobodys_second_factor(self, place: Place, manager: Browser) -> None:
-        _, path = a_person(place, "logins", totp_secret=pyotp.random_base32())
-        somebody = browser(place)
+    def test_a_managers_link_passes_nobodys_second_factor(self, sandbox: Sandbox, manager: Browser) -> None:
+        _, path = a_person(sandbox, "logins", totp_secret=pyotp.random_base32())
+        somebody = browser(sandbox)
         answer = somebody.post(link(manager.post(f"{path}/link")), data=CHOSEN)
         assert answer.headers["location"] == "/sign-in/code"
         assert somebody.get("/account").status_code == 303
         assert manager.post(f"{path}/two-step").status_code == 403
 
-    def test_an_advertisers_person_does_not_reach_the_desk(self, place: Place) -> None:
-        client = advertiser_browser(place)
+    def test_an_advertisers_person_does_not_reach_the_desk(self, sandbox: Sandbox) -> None:
+        client = advertiser_browser(sandbox)
         assert client.get("/staff/people").headers["location"].startswith("/staff/sign-in")
         assert client.post("/staff/people/staff/new", data={"role": "owner"}).status_code == 303
-        assert execute("SELECT * FROM {s}.staff", schema=place.tenant.schema) == []
+        assert execute("SELECT * FROM {s}.staff", schema=sandbox.tenant.schema) == []
 
-    def test_fields_that_no_form_has_are_not_taken(self, place: Place, manager: Browser) -> None:
-        link(invite(manager, "logins", place, active="off", totp_secret="x", id="7", role="owner"))
-        (row,) = execute("SELECT * FROM {s}.advertiser_login", schema=place.tenant.schema)
+    def test_fields_that_no_form_has_are_not_taken(self, sandbox: Sandbox, manager: Browser) -> None:
+        link(invite(manager, "logins", sandbox, active="off", totp_secret="x", id="7", role="owner"))
+        (row,) = execute("SELECT * FROM {s}.advertiser_login", schema=sandbox.tenant.schema)
         assert (row["active"], row["totp_secret"], row["password"]) == (True, None, None)

@@ -16,7 +16,7 @@ from ingest.batches import Answer
 from ingest.records import Callback, ConversionRecord, Event, OfferRecord, PartnerRecord, Reject
 from main import api
 from reporting.queries import COST_REPORT, SINGULAR, Column
-from tests.places import JSON, MAY, Place
+from tests.support.sandbox import JSON, MAY, Sandbox
 from web.problems import FieldError, ProblemBody
 
 CALLBACK = Path(__file__).parents[2] / "docs" / "examples" / "conversion-callback-v1.json"
@@ -41,15 +41,15 @@ def test_every_route_is_in_it_and_nothing_else() -> None:
     assert routes == {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
 
 
-def test_it_is_served_without_a_token_and_names_the_host_that_was_asked(place: Place) -> None:
-    response = place.request("GET", "/openapi.json", host=f"{place.host}:8000")
+def test_it_is_served_without_a_token_and_names_the_host_that_was_asked(sandbox: Sandbox) -> None:
+    response = sandbox.request("GET", "/openapi.json", host=f"{sandbox.host}:8000")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
-    assert response.json() == document(f"http://{place.host}:8000")
+    assert response.json() == document(f"http://{sandbox.host}:8000")
 
 
-def test_it_is_not_served_for_a_tenant_that_does_not_exist(place: Place) -> None:
-    assert place.request("GET", "/openapi.json", host="api.nobody.localhost").status_code == 404
+def test_it_is_not_served_for_a_tenant_that_does_not_exist(sandbox: Sandbox) -> None:
+    assert sandbox.request("GET", "/openapi.json", host="api.nobody.localhost").status_code == 404
 
 
 def test_every_example_is_of_its_schema() -> None:
@@ -130,13 +130,13 @@ def bodies(kind: str, method: str) -> Iterator[tuple[str, bytes]]:
             yield media_type, value.encode() if isinstance(value, str) else msgspec.json.encode(value)
 
 
-def test_every_documented_body_is_taken_as_it_stands(place: Place) -> None:
+def test_every_documented_body_is_taken_as_it_stands(sandbox: Sandbox) -> None:
     for kind, method in ("offers", "put"), ("partners", "put"), ("conversions", "post"), ("events", "post"):
         for media_type, body in bodies(kind, method):
-            response = place.request(
+            response = sandbox.request(
                 method,
                 f"/api/v1/ingest/{kind}",
-                token=place.ingest_token,
+                token=sandbox.ingest_key,
                 headers={"Content-Type": media_type},
                 content=body,
             )
@@ -179,7 +179,10 @@ def test_a_report_documents_each_error_with_its_title(status: int, title: str) -
         assert example["value"]["status"] == status
 
 
-def test_every_header_that_is_documented_for_a_report_is_sent(place: Place) -> None:
-    sent = {*place.get(JSON, **MAY).headers, "gokart-notice"}  # that one where a range was widened, as it was not here
+def test_every_header_that_is_documented_for_a_report_is_sent(sandbox: Sandbox) -> None:
+    sent = {
+        *sandbox.get(JSON, **MAY).headers,
+        "gokart-notice",
+    }  # that one where a range was widened, as it was not here
     documented = DOCUMENT["paths"][JSON]["get"]["responses"]["200"]["headers"]
     assert [name for name in documented if name.lower() not in sent] == []

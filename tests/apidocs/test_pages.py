@@ -7,14 +7,14 @@ import pytest
 
 from apidocs.document import document
 from apidocs.pages import ASSETS
-from tests.places import JSON, Place
+from tests.support.sandbox import JSON, Sandbox
 
 PAGES = ["/docs", "/docs/cost-report", "/docs/singular", "/docs/errors"]
 
 
 @pytest.fixture(scope="module")
-def place(module_place: Place) -> Place:
-    return module_place
+def sandbox(module_sandbox: Sandbox) -> Sandbox:
+    return module_sandbox
 
 
 class Page(HTMLParser):
@@ -38,21 +38,21 @@ class Page(HTMLParser):
             self.inline.append(str(self.get_starttag_text()))
 
 
-def page(place: Place, path: str) -> Page:
-    return Page(place.request("GET", path).text)
+def page(sandbox: Sandbox, path: str) -> Page:
+    return Page(sandbox.request("GET", path).text)
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_it_answers_without_a_token(place: Place, path: str) -> None:
-    response = place.request("GET", path)
+def test_it_answers_without_a_token(sandbox: Sandbox, path: str) -> None:
+    response = sandbox.request("GET", path)
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
-    assert place.request("HEAD", path).status_code == 200
+    assert sandbox.request("HEAD", path).status_code == 200
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_it_loads_nothing_from_elsewhere_and_may_not(place: Place, path: str) -> None:
-    response = place.request("GET", path)
+def test_it_loads_nothing_from_elsewhere_and_may_not(sandbox: Sandbox, path: str) -> None:
+    response = sandbox.request("GET", path)
     policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == policy["style-src"] == "'self'"
@@ -61,7 +61,7 @@ def test_it_loads_nothing_from_elsewhere_and_may_not(place: Place, path: str) ->
     assert read.loads
     for url in read.loads:
         assert re.match(r"/[^/]", url)
-        asset = place.request("GET", url)
+        asset = sandbox.request("GET", url)
         assert asset.status_code == 200
         assert "immutable" in asset.headers["cache-control"]
 
@@ -77,49 +77,49 @@ def test_what_it_loads_asks_for_nothing_from_elsewhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_its_links_lead_somewhere(place: Place, path: str) -> None:
-    links = page(place, path).links
+def test_its_links_lead_somewhere(sandbox: Sandbox, path: str) -> None:
+    links = page(sandbox, path).links
     assert set(PAGES) <= set(links)
     for link in set(links):
         target, _, anchor = link.partition("#")
-        assert place.request("GET", target).status_code == 200, link
-        assert not anchor or anchor in page(place, target).ids, link
+        assert sandbox.request("GET", target).status_code == 200, link
+        assert not anchor or anchor in page(sandbox, target).ids, link
 
 
 @pytest.mark.parametrize("path", ["/docs/cost-report", "/docs/singular"])
-def test_its_examples_are_for_the_host_that_was_asked(place: Place, path: str) -> None:
-    html = place.request("GET", path, host=f"{place.host}:8000").text
-    assert f"http://{place.host}:8000/api/v1/integrations/cost-report/" in html
+def test_its_examples_are_for_the_host_that_was_asked(sandbox: Sandbox, path: str) -> None:
+    html = sandbox.request("GET", path, host=f"{sandbox.host}:8000").text
+    assert f"http://{sandbox.host}:8000/api/v1/integrations/cost-report/" in html
     assert "TENANT" not in html
     assert "getgokart.ai" not in html
 
 
-def test_every_documented_error_is_explained_where_its_type_points(place: Place) -> None:
-    ids = page(place, "/docs/errors").ids
+def test_every_documented_error_is_explained_where_its_type_points(sandbox: Sandbox) -> None:
+    ids = page(sandbox, "/docs/errors").ids
     operations = [operation for methods in document("")["paths"].values() for operation in methods.values()]
     statuses = {status for operation in operations for status in operation["responses"] if status >= "400"}
     refused_before_any_route = {"431"}
     assert statuses | refused_before_any_route == {status for status in ids if status.isdigit()}
 
 
-def test_each_error_is_explained_under_its_title(place: Place) -> None:
-    html = place.request("GET", "/docs/errors").text
+def test_each_error_is_explained_under_its_title(sandbox: Sandbox) -> None:
+    html = sandbox.request("GET", "/docs/errors").text
     for response in document("")["components"]["responses"].values():
         for example in response["content"]["application/problem+json"]["examples"].values():
             status, title = example["value"]["status"], example["value"]["title"]
             assert title == "Bad Request" or f'<h2 id="{status}">{status} {title}</h2>' in html
 
 
-def test_the_type_of_a_real_error_leads_to_its_explanation(place: Place) -> None:
-    path, _, anchor = place.get(JSON).json()["type"].partition("#")
-    assert anchor in page(place, path).ids
+def test_the_type_of_a_real_error_leads_to_its_explanation(sandbox: Sandbox) -> None:
+    path, _, anchor = sandbox.get(JSON).json()["type"].partition("#")
+    assert anchor in page(sandbox, path).ids
 
 
 @pytest.mark.parametrize("path", ["/docs/nothing", "/docs/static/nothing.js", "/docs/static/page.html", "/schema"])
-def test_there_is_nothing_else(place: Place, path: str) -> None:
-    assert place.request("GET", path).status_code == 404
+def test_there_is_nothing_else(sandbox: Sandbox, path: str) -> None:
+    assert sandbox.request("GET", path).status_code == 404
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_it_is_not_there_for_a_tenant_that_does_not_exist(place: Place, path: str) -> None:
-    assert place.request("GET", path, host="api.nobody.localhost").status_code == 404
+def test_it_is_not_there_for_a_tenant_that_does_not_exist(sandbox: Sandbox, path: str) -> None:
+    assert sandbox.request("GET", path, host="api.nobody.localhost").status_code == 404

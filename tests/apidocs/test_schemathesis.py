@@ -13,8 +13,8 @@ from schemathesis import Case, HookContext, SerializationContext
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
-from tests.places import Place, a_callback, an_event, an_offer
-from tests.servers import Server
+from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
+from tests.support.servers import Server
 
 NDJSON = "application/x-ndjson"
 CONTROLS = {chr(code) for code in [*range(32), 127]}
@@ -78,19 +78,19 @@ def failures(event: events.EngineEvent) -> Iterator[str]:
 
 
 @pytest.fixture
-def busy_place(place: Place) -> Place:
+def busy_place(sandbox: Sandbox) -> Sandbox:
     """With figures in its reports, also of an offer that the catalogue does not have."""
     unlisted = str(uuid4())
-    full = an_offer(place, appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025")
-    place.send("offers", [full])
-    place.send("events", [an_event(full["id"]), an_event(full["id"], "view")])
-    place.send("conversions", [a_callback(place, full["id"], revenue="69.000001"), a_callback(place, unlisted)])
-    return place
+    full = an_offer(sandbox, appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025")
+    sandbox.send("offers", [full])
+    sandbox.send("events", [an_event(full["id"]), an_event(full["id"], "view")])
+    sandbox.send("conversions", [a_callback(sandbox, full["id"], revenue="69.000001"), a_callback(sandbox, unlisted)])
+    return sandbox
 
 
 @pytest.mark.parametrize(("tag", "operations"), [("Cost report", 8), ("Singular", 4), ("Data in", 4)])
-def test_the_app_is_as_documented(server: Server, busy_place: Place, tag: str, operations: int) -> None:
-    token = busy_place.ingest_token if tag == "Data in" else busy_place.owner_token
+def test_the_app_is_as_documented(server: Server, busy_place: Sandbox, tag: str, operations: int) -> None:
+    token = busy_place.ingest_key if tag == "Data in" else busy_place.owner_key
     host = {"Host": busy_place.host}
     config = SchemathesisConfig.from_dict(
         {

@@ -8,9 +8,9 @@ import psutil
 from bench.data import Filled, Shape, filled, restore
 from bench.events import BATCH, Events, body, send
 from bench.serving import Server as Measured
-from tests.places import JSON
-from tests.running import run
-from tests.servers import Server
+from tests.support.running import run
+from tests.support.sandbox import JSON
+from tests.support.servers import Server
 from tests.tenants.database import execute
 
 LITTLE = Shape("bench-little", 3, 3, date(2024, 1, 1), date(2024, 1, 2), (date(2024, 1, 1),))

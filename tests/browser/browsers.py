@@ -85,7 +85,7 @@ AXE = (PACKAGES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
 def barriers(page: Page) -> list[str]:
-    """What axe-core finds on the page that keeps people out, an entry for each place."""
+    """What axe-core finds on the page that keeps people out, an entry for each sandbox."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
     found = page.evaluate("axe.run()")["violations"]

@@ -5,26 +5,30 @@ from typing import Any
 from playwright.sync_api import Page
 
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF
-from tests.people import PASSWORD, make_login, make_platform_staff, make_staff, session_cookie
-from tests.places import Place
-from tests.servers import Server
+from tests.support.people import PASSWORD, make_login, make_platform_staff, make_staff, session_cookie
+from tests.support.sandbox import Sandbox
+from tests.support.servers import Server
 
 
-def app_of(place: Place, server: Server) -> str:
+def app_of(sandbox: Sandbox, server: Server) -> str:
     """Its origin."""
-    return f"http://app.{place.tenant.slug}.localhost:{server.port}"
+    return f"http://app.{sandbox.tenant.slug}.localhost:{server.port}"
 
 
-def enter_portal(page: Page, place: Place, server: Server, path: str = "/", **columns: Any) -> Page:
+def enter_portal(page: Page, sandbox: Sandbox, server: Server, path: str = "/", **columns: Any) -> Page:
     """As a new person of the owner's (or of `advertiser`)."""
-    return enter(page, app_of(place, server), session_cookie(place, ADVERTISER, make_login(place, **columns)), path)
+    return enter(
+        page, app_of(sandbox, server), session_cookie(sandbox, ADVERTISER, make_login(sandbox, **columns)), path
+    )
 
 
 def enter_desk(
-    page: Page, place: Place, server: Server, path: str = "/staff", role: str = "owner", **columns: Any
+    page: Page, sandbox: Sandbox, server: Server, path: str = "/staff", role: str = "owner", **columns: Any
 ) -> Page:
     """As a new member of the staff."""
-    return enter(page, app_of(place, server), session_cookie(place, STAFF, make_staff(place, role, **columns)), path)
+    return enter(
+        page, app_of(sandbox, server), session_cookie(sandbox, STAFF, make_staff(sandbox, role, **columns)), path
+    )
 
 
 def enter_platform(page: Page, server: Server, role: str) -> Page:

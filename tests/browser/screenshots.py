@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.browsers import Watched, launched
 from tests.browser.tours import Tour, tours
-from tests.servers import ROOT, run_cli, serving
+from tests.support.servers import ROOT, run_cli, serving
 
 WIDTHS = {"wide": 1280, "phone": 390}
 TALLEST = 2400  # pixels; a longer page is cut there

@@ -11,9 +11,9 @@ from tests.admin.piccolo.calls import fill
 from tests.auth.api_keys.cast import id_of
 from tests.browser.browsers import Watched
 from tests.browser.entering import app_of, enter, sign_in
-from tests.people import PASSWORD, audit, make_staff, session_cookie
-from tests.places import MAY, SINGULAR, Place
-from tests.servers import Server
+from tests.support.people import PASSWORD, audit, make_staff, session_cookie
+from tests.support.sandbox import MAY, SINGULAR, Sandbox
+from tests.support.servers import Server
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
 
@@ -23,12 +23,12 @@ SCRIPT = '<img src=x onerror="document.title = 1"><script>document.title = 2</sc
 class Admin:
     """A browser with somebody signed in."""
 
-    def __init__(self, browser: Watched, place: Place, server: Server, role: str = "owner", **options: Any) -> None:
-        self.url = f"{app_of(place, server)}/admin/"
-        self.email = make_staff(place, role)
+    def __init__(self, browser: Watched, sandbox: Sandbox, server: Server, role: str = "owner", **options: Any) -> None:
+        self.url = f"{app_of(sandbox, server)}/admin/"
+        self.email = make_staff(sandbox, role)
         self.page: Page = browser(**options)
         self.page.on("dialog", lambda dialog: dialog.accept())
-        enter(self.page, app_of(place, server), session_cookie(place, STAFF, self.email), "/admin/")
+        enter(self.page, app_of(sandbox, server), session_cookie(sandbox, STAFF, self.email), "/admin/")
         self.shows("Welcome to")
 
     def go(self, *parts: object) -> None:
@@ -53,28 +53,28 @@ class Admin:
 
 
 @pytest.fixture
-def full(place: Place) -> Place:
-    return fill(place)
+def full(sandbox: Sandbox) -> Sandbox:
+    return fill(sandbox)
 
 
-def test_singular_is_switched_on(a_browser: Watched, place: Place, server: Server) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    seconds_until(lambda: place.get(SINGULAR, **MAY).status_code == 403)
-    admin = Admin(a_browser, place, server, "manager")
-    expect(admin.page).to_have_title(f"{place.tenant.name} — GoKart admin")
+def test_singular_is_switched_on(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    seconds_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 403)
+    admin = Admin(a_browser, sandbox, server, "manager")
+    expect(admin.page).to_have_title(f"{sandbox.tenant.name} — GoKart admin")
     admin.page.get_by_role("link", name="advertiser", exact=True).click()
     admin.page.get_by_role("link", name="Owner").click()
     admin.shows("Edit advertiser")
     admin.field("singular_enabled").select_option("true")
     admin.field("contact_email").fill("Anna@Example.com")
     admin.save()
-    assert seconds_until(lambda: place.get(SINGULAR, **MAY).status_code == 200) < 1
-    entry = audit(place)[-1]
+    assert seconds_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 200) < 1
+    entry = audit(sandbox)[-1]
     assert (entry["actor"], entry["subject"], entry["label"]) == (f"staff:{admin.email}", "advertiser", "Owner")
     assert msgspec.json.decode(entry["after"]) == {"singular_enabled": True, "contact_email": "anna@example.com"}
 
 
-def test_every_table_is_listed_sorted_filtered_and_exported(a_browser: Watched, full: Place, server: Server) -> None:
+def test_every_table_is_listed_sorted_filtered_and_exported(a_browser: Watched, full: Sandbox, server: Server) -> None:
     admin = Admin(a_browser, full, server)
     links = admin.page.locator(".sidebar_wrapper a[href^='#/']")
     expect(links).to_have_count(13)  # and Home
@@ -93,19 +93,19 @@ def test_every_table_is_listed_sorted_filtered_and_exported(a_browser: Watched, 
         assert download.value.path().read_text().count("\n") >= 1
 
 
-def test_tables_are_called_as_on_the_desk(a_browser: Watched, full: Place, server: Server) -> None:
+def test_tables_are_called_as_on_the_desk(a_browser: Watched, full: Sandbox, server: Server) -> None:
     admin = Admin(a_browser, full, server)
     for name in "API key", "conversion", "intake reject", "Singular pull", "API key":
         admin.page.locator(".sidebar_wrapper").get_by_role("link", name=name, exact=True).click()
         expect(admin.page.locator("h1").get_by_text(name, exact=True)).to_be_visible()
-    admin.go("api_token", id_of(full, full.owner_token))
+    admin.go("api_token", id_of(full, full.owner_key))
     admin.shows("Edit API key")
 
 
 def test_it_is_dark_where_the_system_is_unless_somebody_chooses_otherwise(
-    a_browser: Watched, place: Place, server: Server
+    a_browser: Watched, sandbox: Sandbox, server: Server
 ) -> None:
-    page = Admin(a_browser, place, server, dark=True).page
+    page = Admin(a_browser, sandbox, server, dark=True).page
     app = page.locator("#app > #app")
     expect(app).to_have_class("dark_mode")
     page.emulate_media(color_scheme="light")
@@ -117,8 +117,8 @@ def test_it_is_dark_where_the_system_is_unless_somebody_chooses_otherwise(
     expect(app).to_have_class("dark_mode")
 
 
-def test_a_row_is_made_found_and_deleted(a_browser: Watched, place: Place, server: Server) -> None:
-    admin = Admin(a_browser, place, server, "manager")
+def test_a_row_is_made_found_and_deleted(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(a_browser, sandbox, server, "manager")
     admin.go("offer")
     admin.page.get_by_role("link", name="Add Row").click()
     admin.page.reload(wait_until="networkidle")  # the form is emptied when each of two answers comes
@@ -134,14 +134,14 @@ def test_a_row_is_made_found_and_deleted(a_browser: Watched, place: Place, serve
     admin.page.get_by_role("link", name=SCRIPT).click()
     expect(admin.field("name")).to_have_value(SCRIPT)
     assert admin.page.title() == title
-    (offer,) = execute("SELECT * FROM {s}.offer", schema=place.tenant.schema)
-    assert (offer["name"], offer["advertiser"], offer["os"]) == (SCRIPT, place.rival, "IOS")
+    (offer,) = execute("SELECT * FROM {s}.offer", schema=sandbox.tenant.schema)
+    assert (offer["name"], offer["advertiser"], offer["os"]) == (SCRIPT, sandbox.rival, "IOS")
     admin.button("drop_down").click()
     admin.button("delete_row").click()
     admin.told("No results found")
 
 
-def test_the_database_says_in_words_why_not(a_browser: Watched, full: Place, server: Server) -> None:
+def test_the_database_says_in_words_why_not(a_browser: Watched, full: Sandbox, server: Server) -> None:
     admin = Admin(a_browser, full, server)
     admin.go("advertiser", full.owner)
     admin.button("drop_down").click()
@@ -152,8 +152,8 @@ def test_the_database_says_in_words_why_not(a_browser: Watched, full: Place, ser
     admin.told("currency field - ")
 
 
-def test_several_rows_are_changed_at_once(a_browser: Watched, place: Place, server: Server) -> None:
-    admin = Admin(a_browser, place, server, "manager")
+def test_several_rows_are_changed_at_once(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(a_browser, sandbox, server, "manager")
     admin.go("advertiser")
     admin.page.locator("th input[type=checkbox]").check()
     admin.page.get_by_role("link", name="Update 2 rows").click()
@@ -165,11 +165,11 @@ def test_several_rows_are_changed_at_once(a_browser: Watched, place: Place, serv
     admin.field("status").select_option("paused")
     admin.page.get_by_role("button", name="Update").click()
     admin.told("Successfully updated rows")
-    rows = execute("SELECT status FROM {s}.advertiser", schema=place.tenant.schema)
+    rows = execute("SELECT status FROM {s}.advertiser", schema=sandbox.tenant.schema)
     assert [row["status"] for row in rows] == ["paused", "paused"]
 
 
-def test_what_may_not_be_done_is_not_offered(a_browser: Watched, full: Place, server: Server) -> None:
+def test_what_may_not_be_done_is_not_offered(a_browser: Watched, full: Sandbox, server: Server) -> None:
     for role, table, row, may_change in [
         ("viewer", "advertiser", full.owner, []),
         ("owner", "audit_log", 1, []),
@@ -177,7 +177,7 @@ def test_what_may_not_be_done_is_not_offered(a_browser: Watched, full: Place, se
         (
             "manager",
             "api_token",
-            id_of(full, full.owner_token),
+            id_of(full, full.owner_key),
             ["name", "networks", "rate", "burst", "concurrency", "expires_at"],
         ),
     ]:
@@ -200,8 +200,8 @@ def test_what_may_not_be_done_is_not_offered(a_browser: Watched, full: Place, se
             admin.save()
 
 
-def test_a_viewer_s_own_requests_are_refused(a_browser: Watched, place: Place, server: Server) -> None:
-    admin = Admin(a_browser, place, server, "viewer")
+def test_a_viewer_s_own_requests_are_refused(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(a_browser, sandbox, server, "viewer")
     status = admin.page.evaluate(
         """async (row) => {
             const token = document.cookie.match(/csrftoken=([^;]+)/)[1];
@@ -209,18 +209,20 @@ def test_a_viewer_s_own_requests_are_refused(a_browser: Watched, place: Place, s
             const change = { method: "PATCH", headers, body: '{"name": "Mine"}' };
             return (await fetch(`./api/tables/advertiser/${row}/`, change)).status;
         }""",
-        str(place.owner),
+        str(sandbox.owner),
     )
     assert status == 403
 
 
-def test_a_session_that_ends_in_mid_work_is_taken_up_again(a_browser: Watched, place: Place, server: Server) -> None:
-    admin = Admin(a_browser, place, server)
-    admin.go("advertiser", place.owner)
+def test_a_session_that_ends_in_mid_work_is_taken_up_again(
+    a_browser: Watched, sandbox: Sandbox, server: Server
+) -> None:
+    admin = Admin(a_browser, sandbox, server)
+    admin.go("advertiser", sandbox.owner)
     admin.shows("Edit advertiser")
     expect(admin.field("currency")).to_have_value("USD")
     admin.page.wait_for_load_state("networkidle")  # what the form asks for has all come
-    execute("UPDATE {s}.session SET expires_at = now()", schema=place.tenant.schema)
+    execute("UPDATE {s}.session SET expires_at = now()", schema=sandbox.tenant.schema)
     admin.field("currency").fill("GBP")
     admin.button("save").click()
     admin.page.locator("input[name=username]").fill(admin.email)
@@ -235,8 +237,8 @@ def test_a_session_that_ends_in_mid_work_is_taken_up_again(a_browser: Watched, p
     expect(admin.page.locator("form [name=created_at]")).to_be_disabled()
 
 
-def test_who_has_signed_out_sees_nothing_going_back(a_browser: Watched, place: Place, server: Server) -> None:
-    admin = Admin(a_browser, place, server)
+def test_who_has_signed_out_sees_nothing_going_back(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(a_browser, sandbox, server)
     admin.go("advertiser")
     expect(admin.page.get_by_text("Rival")).to_be_visible()
     admin.button("nav_dropdown").click()
@@ -250,22 +252,24 @@ def test_who_has_signed_out_sees_nothing_going_back(a_browser: Watched, place: P
     assert "/staff/sign-in" in admin.page.url
 
 
-def test_two_tenants_in_one_browser(a_browser: Watched, place: Place, other_place: Place, server: Server) -> None:
-    here = Admin(a_browser, place, server)
-    email = make_staff(other_place, "viewer")
+def test_two_tenants_in_one_browser(
+    a_browser: Watched, sandbox: Sandbox, other_sandbox: Sandbox, server: Server
+) -> None:
+    here = Admin(a_browser, sandbox, server)
+    email = make_staff(other_sandbox, "viewer")
     there = here.page.context.new_page()
-    sign_in(there, f"{app_of(other_place, server)}/admin/", email)
-    expect(there.get_by_role("heading", name=f"Welcome to {other_place.tenant.name}")).to_be_visible()
+    sign_in(there, f"{app_of(other_sandbox, server)}/admin/", email)
+    expect(there.get_by_role("heading", name=f"Welcome to {other_sandbox.tenant.name}")).to_be_visible()
     here.go("partner")
-    expect(here.page.get_by_role("link", name=place.tenant.name, exact=True)).to_be_visible()
+    expect(here.page.get_by_role("link", name=sandbox.tenant.name, exact=True)).to_be_visible()
     expect(here.page.get_by_role("link", name="Add Row")).to_be_visible()
     there.goto(there.url + "partner/")
-    expect(there.get_by_role("link", name=other_place.tenant.name, exact=True)).to_be_visible()
+    expect(there.get_by_role("link", name=other_sandbox.tenant.name, exact=True)).to_be_visible()
     expect(there.get_by_role("link", name="Add Row")).to_be_hidden()
 
 
-def test_its_links_lead_to_the_desk(a_browser: Watched, place: Place, server: Server) -> None:
-    admin = Admin(a_browser, place, server)
+def test_its_links_lead_to_the_desk(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(a_browser, sandbox, server)
     for name, path in [("API keys", "/staff/keys"), ("People", "/staff/people"), ("My account", "/staff/account")]:
         admin.go()
         admin.page.get_by_role("link", name=name).click()

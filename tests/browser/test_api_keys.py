@@ -10,11 +10,11 @@ from playwright.sync_api import Error, Page, expect
 
 from tests.browser.browsers import PHONE, Watched, obstacles
 from tests.browser.entering import app_of, enter_portal, sign_in
-from tests.people import make_login
-from tests.places import MAY, Place, a_callback, an_offer
-from tests.servers import Server
+from tests.support.people import make_login
+from tests.support.sandbox import MAY, Sandbox, a_callback, an_offer
+from tests.support.servers import Server
+from tests.support.waiting import becomes
 from tests.tenants.database import execute
-from tests.waiting import becomes
 
 TOKEN = re.compile(r"gokart_[0-9A-Za-z]{39}")
 
@@ -40,11 +40,11 @@ def make(page: Page, name: str = "Nightly import", *scopes: str) -> str:
     return page.locator("#key").inner_text()
 
 
-def test_from_signing_in_to_a_report_by_keyboard_alone(a_browser: Watched, place: Place, server: Server) -> None:
-    offer = an_offer(place, name="Chess")
-    place.send("offers", [offer])
-    place.send("conversions", [a_callback(place, offer["id"])])
-    page = sign_in(a_browser(), app_of(place, server), make_login(place))
+def test_from_signing_in_to_a_report_by_keyboard_alone(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    offer = an_offer(sandbox, name="Chess")
+    sandbox.send("offers", [offer])
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"])])
+    page = sign_in(a_browser(), app_of(sandbox, server), make_login(sandbox))
     tab_to(page, "API keys")
     page.keyboard.press("Enter")
     page.wait_for_url("**/keys")
@@ -63,11 +63,11 @@ def test_from_signing_in_to_a_report_by_keyboard_alone(a_browser: Watched, place
     expect(page.locator("[data-copy=key]")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert TOKEN.fullmatch(copied)
-    assert place.get(token=copied, **MAY).json()["data"][0]["offerName"] == "Chess"
+    assert sandbox.get(token=copied, **MAY).json()["data"][0]["offerName"] == "Chess"
 
 
-def test_the_line_for_the_terminal_is_copied_and_works(a_browser: Watched, place: Place, server: Server) -> None:
-    page = enter_portal(a_browser(), place, server, "/keys")
+def test_the_line_for_the_terminal_is_copied_and_works(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(a_browser(), sandbox, server, "/keys")
     make(page)
     page.locator("[data-copy=curl]").click()
     expect(page.locator("[data-copy=curl]")).to_have_text("Copied")
@@ -77,18 +77,20 @@ def test_the_line_for_the_terminal_is_copied_and_works(a_browser: Watched, place
 
 
 def test_reloading_the_page_shows_the_key_no_more_and_makes_no_other(
-    a_browser: Watched, place: Place, server: Server
+    a_browser: Watched, sandbox: Sandbox, server: Server
 ) -> None:
-    page = enter_portal(a_browser(), place, server, "/keys")
+    page = enter_portal(a_browser(), sandbox, server, "/keys")
     make(page)
     page.reload()
     expect(page.get_by_text("no second one has been made")).to_be_visible()
     assert not TOKEN.search(page.content())
-    assert len(execute("SELECT FROM {s}.api_token WHERE name = 'Nightly import'", schema=place.tenant.schema)) == 1
+    assert len(execute("SELECT FROM {s}.api_token WHERE name = 'Nightly import'", schema=sandbox.tenant.schema)) == 1
 
 
-def test_after_signing_out_the_back_button_does_not_show_it(a_browser: Watched, place: Place, server: Server) -> None:
-    page = enter_portal(a_browser(), place, server, "/keys")
+def test_after_signing_out_the_back_button_does_not_show_it(
+    a_browser: Watched, sandbox: Sandbox, server: Server
+) -> None:
+    page = enter_portal(a_browser(), sandbox, server, "/keys")
     make(page)
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in")
@@ -98,9 +100,9 @@ def test_after_signing_out_the_back_button_does_not_show_it(a_browser: Watched, 
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_a_key_is_rotated_and_the_old_one_revoked(
-    a_browser: Watched, place: Place, server: Server, *, javascript: bool
+    a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
-    page = enter_portal(a_browser(javascript=javascript), place, server, "/keys")
+    page = enter_portal(a_browser(javascript=javascript), sandbox, server, "/keys")
     old = make(page)
     page.get_by_role("link", name="I have copied it").click()
     page.get_by_role("link", name="Rotate Nightly import").click()
@@ -109,18 +111,18 @@ def test_a_key_is_rotated_and_the_old_one_revoked(
     expect(page.get_by_text("The old key works until")).to_be_visible()
     new = page.locator("#key").inner_text()
     assert new != old
-    assert {place.get(token=token, **MAY).status_code for token in (old, new)} == {200}
+    assert {sandbox.get(token=token, **MAY).status_code for token in (old, new)} == {200}
     page.get_by_role("link", name="I have copied it").click()
     row = page.get_by_role("row", name=f"{old[:11]}…{old[-4:]} ").filter(has_text="Replaced")
     row.get_by_role("link", name="Revoke").click()
     page.get_by_role("button", name="Revoke the key").click()
     expect(page.get_by_role("status")).to_contain_text("The key is revoked")
-    assert becomes(lambda: place.get(token=old, **MAY).status_code, 401)
-    assert place.get(token=new, **MAY).status_code == 200
+    assert becomes(lambda: sandbox.get(token=old, **MAY).status_code, 401)
+    assert sandbox.get(token=new, **MAY).status_code == 200
 
 
-def test_without_javascript_an_error_is_told_at_its_field(a_browser: Watched, place: Place, server: Server) -> None:
-    page = enter_portal(a_browser(javascript=False), place, server, "/keys/new")
+def test_without_javascript_an_error_is_told_at_its_field(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(a_browser(javascript=False), sandbox, server, "/keys/new")
     page.get_by_label("Name").fill("Nightly import")
     page.get_by_label("Networks").fill("10.0.0.1/8")
     page.get_by_role("button", name="Make the key").click()
@@ -128,15 +130,17 @@ def test_without_javascript_an_error_is_told_at_its_field(a_browser: Watched, pl
     expect(page.get_by_label("Name")).to_have_value("Nightly import")
 
 
-def test_the_last_day_is_asked_for_where_it_is_to_be_chosen(a_browser: Watched, place: Place, server: Server) -> None:
-    page = enter_portal(a_browser(javascript=False), place, server, "/keys/new")
+def test_the_last_day_is_asked_for_where_it_is_to_be_chosen(
+    a_browser: Watched, sandbox: Sandbox, server: Server
+) -> None:
+    page = enter_portal(a_browser(javascript=False), sandbox, server, "/keys/new")
     expect(page.get_by_label("Last day")).to_be_hidden()
     page.get_by_label("Works for").select_option("A day of your choice")
     page.get_by_label("Last day").fill("2020-01-01")
 
 
-def test_on_a_phone_nothing_of_a_key_is_out_of_sight(a_browser: Watched, place: Place, server: Server) -> None:
-    page = enter_portal(a_browser(width=PHONE), place, server, "/keys")
+def test_on_a_phone_nothing_of_a_key_is_out_of_sight(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(a_browser(width=PHONE), sandbox, server, "/keys")
     row = page.locator("tbody tr").first
     for part in [
         *row.locator("td").all(),
@@ -149,8 +153,8 @@ def test_on_a_phone_nothing_of_a_key_is_out_of_sight(a_browser: Watched, place: 
     assert row.get_by_role("cell").count() == 6, "still a table for whoever hears it"
 
 
-def test_everybody_can_use_the_pages(a_browser: Watched, place: Place, server: Server) -> None:
-    page = enter_portal(a_browser(), place, server, "/keys")
+def test_everybody_can_use_the_pages(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(a_browser(), sandbox, server, "/keys")
     assert obstacles(page) == []
     page.get_by_role("link", name="Make a key").first.click()
     assert obstacles(page) == []
@@ -166,7 +170,7 @@ def test_everybody_can_use_the_pages(a_browser: Watched, place: Place, server: S
     page.get_by_role("button", name="Make the key").click()
     expect(page.get_by_role("heading", name="Your new key")).to_be_visible()
     assert obstacles(page) == []
-    execute("UPDATE {s}.api_token SET expires_at = now() + interval '1 day'", schema=place.tenant.schema)
+    execute("UPDATE {s}.api_token SET expires_at = now() + interval '1 day'", schema=sandbox.tenant.schema)
     page.goto(page.url.replace("/new", ""))
     assert obstacles(page) == []
     page.get_by_role("link", name="Rotate x").click()

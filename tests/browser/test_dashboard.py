@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.browsers import PHONE, Watched, barriers, in_each_manner, open_details, sticking_out
 from tests.browser.entering import app_of, enter_portal
-from tests.places import Place, a_callback, an_event, an_offer
-from tests.servers import Server
+from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
+from tests.support.servers import Server
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
 
@@ -22,28 +22,28 @@ SHIFTS = """new Promise((told) => new PerformanceObserver((list, me) => {
 
 
 @pytest.fixture
-def full(place: Place) -> Place:
+def full(sandbox: Sandbox) -> Sandbox:
     """With two offers and figures on each of the last 40 days, today included."""
-    first, second = an_offer(place, name="First", os="IOS", campaignName="ONE"), an_offer(place, name="Second")
+    first, second = an_offer(sandbox, name="First", os="IOS", campaignName="ONE"), an_offer(sandbox, name="Second")
     partner = {"id": str(uuid4()), "name": "Playdeck"}
-    place.send("offers", [first, second])
-    place.send("partners", [partner])
+    sandbox.send("offers", [first, second])
+    sandbox.send("partners", [partner])
     now = datetime.now(UTC)
     days = [now - timedelta(days=n) for n in range(40)]
-    place.send(
+    sandbox.send(
         "conversions",
         [
             a_callback(
-                place, first["id"], revenue=str(10 + n), userCompletedAt=day.isoformat(), sent_at=now.isoformat()
+                sandbox, first["id"], revenue=str(10 + n), userCompletedAt=day.isoformat(), sent_at=now.isoformat()
             )
             for n, day in enumerate(days)
         ],
     )
-    place.send("events", [an_event(second["id"], occurredAt=day.isoformat()) for day in days])
-    return place
+    sandbox.send("events", [an_event(second["id"], occurredAt=day.isoformat()) for day in days])
+    return sandbox
 
 
-def test_the_chart_has_the_figures_of_the_table(a_browser: Watched, full: Place, server: Server) -> None:
+def test_the_chart_has_the_figures_of_the_table(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     drawn = figures(page)
     costs = page.locator("#days tr td:nth-child(2)").all_text_contents()
@@ -54,7 +54,7 @@ def test_the_chart_has_the_figures_of_the_table(a_browser: Watched, full: Place,
     assert f" Cost, USD: highest {max(drawn):.2f} on " in name
 
 
-def test_another_figure_can_be_shown_and_is_kept(a_browser: Watched, full: Place, server: Server) -> None:
+def test_another_figure_can_be_shown_and_is_kept(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     page.get_by_text("Clicks", exact=True).nth(1).click()
     assert set(figures(page)) == {1}
@@ -64,7 +64,7 @@ def test_another_figure_can_be_shown_and_is_kept(a_browser: Watched, full: Place
     assert set(figures(page)) == {1}
 
 
-def test_a_figure_is_chosen_by_keyboard(a_browser: Watched, full: Place, server: Server) -> None:
+def test_a_figure_is_chosen_by_keyboard(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     page.locator("#measure-cost").focus()
     page.keyboard.press("ArrowRight")
@@ -72,7 +72,7 @@ def test_a_figure_is_chosen_by_keyboard(a_browser: Watched, full: Place, server:
     assert set(figures(page)) == {1}
 
 
-def test_a_day_s_figures_are_told_where_one_points(a_browser: Watched, full: Place, server: Server) -> None:
+def test_a_day_s_figures_are_told_where_one_points(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     box = page.locator("canvas").bounding_box()
     assert box
@@ -87,14 +87,14 @@ def test_a_day_s_figures_are_told_where_one_points(a_browser: Watched, full: Pla
     ]
 
 
-def test_many_days_are_a_line(a_browser: Watched, full: Place, server: Server) -> None:
+def test_many_days_are_a_line(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server, "/?period=last-90-days")
     assert page.evaluate(f"{DRAWN}.getDatasetMeta(0).type") == "line"
     assert len(figures(page)) == 90
     assert ink(page) > 1000
 
 
-def test_other_days_come_without_a_new_page(a_browser: Watched, full: Place, server: Server) -> None:
+def test_other_days_come_without_a_new_page(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     page.evaluate("window.stayed = true")
     page.get_by_role("link", name="Last 7 days").click()
@@ -118,14 +118,14 @@ def test_other_days_come_without_a_new_page(a_browser: Watched, full: Place, ser
     assert len(figures(page)) == 30
 
 
-def test_a_top_offer_leads_to_its_own_figures(a_browser: Watched, full: Place, server: Server) -> None:
+def test_a_top_offer_leads_to_its_own_figures(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     page.locator(".tops").first.get_by_role("link", name="First").click()
     expect(page.locator("#rows tr")).to_have_count(1)
     expect(page.locator("#offerId option:checked")).to_have_text("First · iOS · ONE")
 
 
-def test_dates_that_make_no_sense_are_said_in_place(a_browser: Watched, full: Place, server: Server) -> None:
+def test_dates_that_make_no_sense_are_said_in_place(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     page.evaluate("window.stayed = true")
     page.get_by_label("First day").fill("2026-03-02")
@@ -139,7 +139,7 @@ def test_dates_that_make_no_sense_are_said_in_place(a_browser: Watched, full: Pl
     assert page.evaluate("window.stayed")
 
 
-def test_it_works_without_javascript(a_browser: Watched, full: Place, server: Server) -> None:
+def test_it_works_without_javascript(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(javascript=False), full, server)
     expect(page.locator("canvas")).to_be_hidden()
     page.locator("summary").click()
@@ -156,7 +156,7 @@ def test_it_works_without_javascript(a_browser: Watched, full: Place, server: Se
     expect(page.locator("#date_from-error")).to_be_visible()
 
 
-def test_what_is_seen_can_be_downloaded(a_browser: Watched, full: Place, server: Server) -> None:
+def test_what_is_seen_can_be_downloaded(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server, "/?period=last-7-days")
     with page.expect_download() as begun:
         page.get_by_role("link", name="Download CSV").click()
@@ -166,7 +166,7 @@ def test_what_is_seen_can_be_downloaded(a_browser: Watched, full: Place, server:
     assert sum(float(line.split(",")[5]) for line in lines[1:]) == sum(figures(page))
 
 
-def test_whose_session_has_ended_signs_in_and_comes_back(a_browser: Watched, full: Place, server: Server) -> None:
+def test_whose_session_has_ended_signs_in_and_comes_back(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     execute("DELETE FROM {s}.session", schema=full.tenant.schema)
     page.get_by_role("link", name="Last 7 days").click()
@@ -174,7 +174,7 @@ def test_whose_session_has_ended_signs_in_and_comes_back(a_browser: Watched, ful
 
 
 @pytest.mark.parametrize("query", ["", "?date_from=2020-01-01&date_to=2020-01-31", "?period=last-90-days"])
-def test_everybody_can_read_it(a_browser: Watched, full: Place, server: Server, query: str) -> None:
+def test_everybody_can_read_it(a_browser: Watched, full: Sandbox, server: Server, query: str) -> None:
     page = enter_portal(a_browser(), full, server)
     for width in in_each_manner(page):
         page.goto(f"{app_of(full, server)}/{query}")
@@ -182,13 +182,13 @@ def test_everybody_can_read_it(a_browser: Watched, full: Place, server: Server, 
         assert barriers(page) + sticking_out(page, width) == []
 
 
-def test_nothing_shifts_while_it_comes(a_browser: Watched, full: Place, server: Server) -> None:
+def test_nothing_shifts_while_it_comes(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     figures(page)
     assert page.evaluate(SHIFTS) < 0.01
 
 
-def test_the_chart_is_drawn_anew_in_the_dark(a_browser: Watched, full: Place, server: Server) -> None:
+def test_the_chart_is_drawn_anew_in_the_dark(a_browser: Watched, full: Sandbox, server: Server) -> None:
     page = enter_portal(a_browser(), full, server)
     light = colors(page)
     page.emulate_media(color_scheme="dark")
@@ -197,11 +197,13 @@ def test_the_chart_is_drawn_anew_in_the_dark(a_browser: Watched, full: Place, se
 
 
 @pytest.mark.parametrize("state", ["no offers", "no figures", "closed"])
-def test_everybody_can_read_that_there_is_nothing(a_browser: Watched, place: Place, server: Server, state: str) -> None:
+def test_everybody_can_read_that_there_is_nothing(
+    a_browser: Watched, sandbox: Sandbox, server: Server, state: str
+) -> None:
     if state == "no figures":
-        place.send("offers", [an_offer(place)])
+        sandbox.send("offers", [an_offer(sandbox)])
     columns: dict[str, Any] = {"scopes": ["singular"]} if state == "closed" else {}
-    page = enter_portal(a_browser(width=PHONE), place, server, **columns)
+    page = enter_portal(a_browser(width=PHONE), sandbox, server, **columns)
     expect(page.locator(".empty-title")).to_be_visible()
     assert barriers(page) == []
 

@@ -3,14 +3,14 @@
 import pytest
 
 from tests.browser.browsers import PHONE, WIDE, Watched
-from tests.places import Place
-from tests.servers import Server
+from tests.support.sandbox import Sandbox
+from tests.support.servers import Server
 
 
 @pytest.mark.parametrize("width", [PHONE, WIDE])
-def test_every_call_of_the_api_can_be_tried(a_browser: Watched, place: Place, server: Server, width: int) -> None:
+def test_every_call_of_the_api_can_be_tried(a_browser: Watched, sandbox: Sandbox, server: Server, width: int) -> None:
     page = a_browser(width=width)
-    page.goto(f"http://{place.host}:{server.port}/docs")
+    page.goto(f"http://{sandbox.host}:{server.port}/docs")
     call = page.locator("#operations-Cost_report-getCostReportJson")
     call.get_by_role("button").first.click()
     call.get_by_role("button", name="Try it out").click()

@@ -5,18 +5,18 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.browsers import Watched, obstacles
 from tests.browser.entering import app_of, sign_in
-from tests.people import PASSWORD, browser, make_login, make_staff
-from tests.places import Place
-from tests.servers import Server
+from tests.support.people import PASSWORD, browser, make_login, make_staff
+from tests.support.sandbox import Sandbox
+from tests.support.servers import Server
 from tests.tenants.database import execute
 
 
-def sign_in_to_portal(page: Page, place: Place, server: Server, path: str = "/") -> Page:
-    return sign_in(page, app_of(place, server) + path, make_login(place))
+def sign_in_to_portal(page: Page, sandbox: Sandbox, server: Server, path: str = "/") -> Page:
+    return sign_in(page, app_of(sandbox, server) + path, make_login(sandbox))
 
 
-def test_after_signing_out_the_back_button_shows_nothing(a_browser: Watched, place: Place, server: Server) -> None:
-    page = sign_in_to_portal(a_browser(), place, server, "/account")
+def test_after_signing_out_the_back_button_shows_nothing(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    page = sign_in_to_portal(a_browser(), sandbox, server, "/account")
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -27,22 +27,22 @@ def test_after_signing_out_the_back_button_shows_nothing(a_browser: Watched, pla
 
 @pytest.mark.parametrize("how", ["expired", "revoked"])
 def test_a_session_that_is_over_leads_to_signing_in_and_back(
-    a_browser: Watched, place: Place, server: Server, how: str
+    a_browser: Watched, sandbox: Sandbox, server: Server, how: str
 ) -> None:
-    page = sign_in_to_portal(a_browser(), place, server)
+    page = sign_in_to_portal(a_browser(), sandbox, server)
     ending = {"expired": "UPDATE {s}.session SET expires_at = now()", "revoked": "DELETE FROM {s}.session"}
-    execute(ending[how], schema=place.tenant.schema)
+    execute(ending[how], schema=sandbox.tenant.schema)
     page.get_by_role("link", name="API keys").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.get_by_label("E-mail").fill(make_login(place))
+    page.get_by_label("E-mail").fill(make_login(sandbox))
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{app_of(place, server)}/keys")
+    expect(page).to_have_url(f"{app_of(sandbox, server)}/keys")
 
 
-def test_a_session_ended_from_elsewhere_is_over(a_browser: Watched, place: Place, server: Server) -> None:
-    email = make_login(place)
-    pages = [sign_in(a_browser(), f"{app_of(place, server)}/account", email) for _ in range(2)]
+def test_a_session_ended_from_elsewhere_is_over(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    email = make_login(sandbox)
+    pages = [sign_in(a_browser(), f"{app_of(sandbox, server)}/account", email) for _ in range(2)]
     pages[0].reload()
     pages[0].get_by_role("button", name="End all others").click()
     expect(pages[0].get_by_role("status")).to_contain_text("ended")
@@ -51,34 +51,34 @@ def test_a_session_ended_from_elsewhere_is_over(a_browser: Watched, place: Place
 
 
 def test_two_tenants_in_one_browser_are_two_worlds(
-    a_browser: Watched, place: Place, other_place: Place, server: Server
+    a_browser: Watched, sandbox: Sandbox, other_sandbox: Sandbox, server: Server
 ) -> None:
-    page = sign_in_to_portal(a_browser(), place, server, "/account")
-    other = sign_in(page.context.new_page(), f"{app_of(other_place, server)}/staff", make_staff(other_place))
+    page = sign_in_to_portal(a_browser(), sandbox, server, "/account")
+    other = sign_in(page.context.new_page(), f"{app_of(other_sandbox, server)}/staff", make_staff(other_sandbox))
     page.reload()
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
-    expect(other.locator("header")).to_contain_text(other_place.tenant.name)
-    page.goto(f"{app_of(other_place, server)}/account")
+    expect(other.locator("header")).to_contain_text(other_sandbox.tenant.name)
+    page.goto(f"{app_of(other_sandbox, server)}/account")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    other.goto(f"{app_of(other_place, server)}/staff")
+    other.goto(f"{app_of(other_sandbox, server)}/staff")
     other.get_by_role("button", name="Sign out").click()
-    page.goto(f"{app_of(place, server)}/account")
+    page.goto(f"{app_of(sandbox, server)}/account")
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
 
-def test_without_javascript_one_gets_in_too(a_browser: Watched, place: Place, server: Server) -> None:
-    page = sign_in_to_portal(a_browser(javascript=False), place, server, "/account")
+def test_without_javascript_one_gets_in_too(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    page = sign_in_to_portal(a_browser(javascript=False), sandbox, server, "/account")
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
 
 def test_a_form_on_another_tenants_page_does_nothing(
-    a_browser: Watched, place: Place, other_place: Place, server: Server
+    a_browser: Watched, sandbox: Sandbox, other_sandbox: Sandbox, server: Server
 ) -> None:
     """The two hosts are same-site, so the browser sends the cookie along."""
-    page = sign_in_to_portal(a_browser(), place, server)
+    page = sign_in_to_portal(a_browser(), sandbox, server)
     evil = page.context.new_page()
-    form = f'<form method="post" action="{app_of(place, server)}/sign-out"><button>Win</button></form>'
-    host = f"{app_of(other_place, server)}/prize"
+    form = f'<form method="post" action="{app_of(sandbox, server)}/sign-out"><button>Win</button></form>'
+    host = f"{app_of(other_sandbox, server)}/prize"
     evil.route(host, lambda route: route.fulfill(body=form, content_type="text/html"))
     evil.goto(host)
     evil.get_by_role("button", name="Win").click()
@@ -87,23 +87,23 @@ def test_a_form_on_another_tenants_page_does_nothing(
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
-def test_nothing_keeps_anybody_out(a_browser: Watched, place: Place, server: Server) -> None:
+def test_nothing_keeps_anybody_out(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
     page = a_browser()
     for path in ("/sign-in", "/forgot", "/link/unknown", "/nothing"):
-        page.goto(app_of(place, server) + path)
+        page.goto(app_of(sandbox, server) + path)
         assert obstacles(page) == [], path
-    sign_in_to_portal(page, place, server, "/account")
+    sign_in_to_portal(page, sandbox, server, "/account")
     for path in ("/account", "/account/two-step"):
-        page.goto(app_of(place, server) + path)
+        page.goto(app_of(sandbox, server) + path)
         assert obstacles(page) == [], path
 
 
-def test_a_planted_cookie_is_no_way_in(a_browser: Watched, place: Place, server: Server) -> None:
+def test_a_planted_cookie_is_no_way_in(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
     page = a_browser()
-    url = app_of(place, server)
+    url = app_of(sandbox, server)
     page.context.add_cookies([{"name": "gokart_advertiser", "value": "planted", "url": url}])
-    sign_in_to_portal(page, place, server)
+    sign_in_to_portal(page, sandbox, server)
     (cookie,) = [one for one in page.context.cookies() if one["name"] == "gokart_advertiser"]
     assert cookie["value"] != "planted"
     assert cookie["httpOnly"]
-    assert browser(place, cookies={"gokart_advertiser": "planted"}).get("/account").status_code == 303
+    assert browser(sandbox, cookies={"gokart_advertiser": "planted"}).get("/account").status_code == 303

@@ -9,9 +9,9 @@ from playwright.sync_api import Page, expect
 from settings import settings
 from tests.browser.browsers import Watched, obstacles
 from tests.browser.entering import enter_platform, sign_in
-from tests.people import PASSWORD, make_platform_staff
-from tests.places import Place
-from tests.servers import Server
+from tests.support.people import PASSWORD, make_platform_staff
+from tests.support.sandbox import Sandbox
+from tests.support.servers import Server
 from tests.tenants.command import gokart
 
 
@@ -22,7 +22,7 @@ def choose_password(page: Page) -> None:
     page.wait_for_url(lambda url: "/link/" not in url)
 
 
-@pytest.mark.usefixtures("place")
+@pytest.mark.usefixtures("sandbox")
 def test_from_the_first_owner_of_all_to_a_tenants_own(a_browser: Watched, server: Server) -> None:
     slug, email = f"t{uuid4().hex[:12]}", f"{uuid4().hex[:12]}@gokart.example"
     printed = gokart("staff", "invite", "--platform", "--email", email, "--name", "Kim Lund", "--role", "owner")
@@ -64,12 +64,12 @@ def test_from_the_first_owner_of_all_to_a_tenants_own(a_browser: Watched, server
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_suspending_asks_first(a_browser: Watched, place: Place, server: Server, javascript: bool) -> None:
+def test_suspending_asks_first(a_browser: Watched, sandbox: Sandbox, server: Server, javascript: bool) -> None:
     page = enter_platform(a_browser(javascript=javascript), server, "manager")
-    page.goto(f"http://admin.localhost:{server.port}/tenants/{place.tenant.slug}")
+    page.goto(f"http://admin.localhost:{server.port}/tenants/{sandbox.tenant.slug}")
     page.get_by_role("button", name="Suspend").click()
     asked = page.get_by_role("dialog")
-    expect(asked).to_contain_text(f"Suspend {place.tenant.name}?")
+    expect(asked).to_contain_text(f"Suspend {sandbox.tenant.name}?")
     asked.get_by_role("button", name="Cancel").click()
     expect(asked).to_be_hidden()
     page.get_by_role("button", name="Suspend").click()
@@ -78,19 +78,19 @@ def test_suspending_asks_first(a_browser: Watched, place: Place, server: Server,
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
 
 
-def test_a_viewer_sees_no_button_that_would_refuse(a_browser: Watched, place: Place, server: Server) -> None:
+def test_a_viewer_sees_no_button_that_would_refuse(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
     page = sign_in(a_browser(), f"http://admin.localhost:{server.port}/", make_platform_staff("viewer"))
     expect(page.get_by_role("heading", name="Tenants")).to_be_visible()
     expect(page.get_by_role("link", name="New tenant")).to_have_count(0)
     expect(page.get_by_role("link", name="Staff", exact=True)).to_have_count(0)
-    page.goto(f"http://admin.localhost:{server.port}/tenants/{place.tenant.slug}")
-    expect(page.get_by_role("heading", name=place.tenant.name)).to_be_visible()
+    page.goto(f"http://admin.localhost:{server.port}/tenants/{sandbox.tenant.slug}")
+    expect(page.get_by_role("heading", name=sandbox.tenant.name)).to_be_visible()
     expect(page.locator("main").get_by_role("button")).to_have_count(0)
 
 
-def test_nobody_is_kept_out_of_any_page(a_browser: Watched, place: Place, server: Server) -> None:
+def test_nobody_is_kept_out_of_any_page(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
     page = enter_platform(a_browser(), server, "owner")
-    paths = ["/", "/?text=nothing-like-this", "/new", f"/tenants/{place.tenant.slug}", "/staff", "/audit", "/account"]
+    paths = ["/", "/?text=nothing-like-this", "/new", f"/tenants/{sandbox.tenant.slug}", "/staff", "/audit", "/account"]
     for path in paths:
         page.goto(f"http://admin.localhost:{server.port}{path}")
         assert obstacles(page) == [], path

@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 
 from tests.browser.browsers import PHONE, Watched, barriers, obstacles, open_details
 from tests.browser.entering import enter_portal
-from tests.places import MAY, Place, an_event, an_offer
-from tests.servers import Server
+from tests.support.sandbox import MAY, Sandbox, an_event, an_offer
+from tests.support.servers import Server
 from tests.tenants.database import execute
 
 PULLS = """
@@ -20,9 +20,9 @@ FROM {s}.api_token, generate_series(0, 29) AS n WHERE advertiser = $1
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_somebody_asks_for_singular(a_browser: Watched, place: Place, server: Server, *, javascript: bool) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    page = enter_portal(a_browser(javascript=javascript), place, server, "/singular", email="dana@example.com")
+def test_somebody_asks_for_singular(a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    page = enter_portal(a_browser(javascript=javascript), sandbox, server, "/singular", email="dana@example.com")
     page.get_by_role("button", name="Ask for Singular to be enabled").click()
     expect(page.get_by_role("status")).to_have_text("The staff have been told. You see here when Singular is enabled.")
     expect(page.locator(".steps")).to_contain_text("dana@example.com asked for it on")
@@ -30,17 +30,17 @@ def test_somebody_asks_for_singular(a_browser: Watched, place: Place, server: Se
     assert barriers(page) == [] if javascript else True
 
 
-def test_a_value_is_copied(a_browser: Watched, place: Place, server: Server) -> None:
-    page = enter_portal(a_browser(), place, server, "/singular")
+def test_a_value_is_copied(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(a_browser(), sandbox, server, "/singular")
     page.locator("[data-copy=url]").click()
     expect(page.locator("[data-copy=url]")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == f"http://{place.host}:{server.port}/api/v1/integrations/cost-report/singular/json"
+    assert copied == f"http://{sandbox.host}:{server.port}/api/v1/integrations/cost-report/singular/json"
 
 
-def test_pulls_are_leafed_through(a_browser: Watched, place: Place, server: Server) -> None:
-    execute(PULLS, place.owner, schema=place.tenant.schema)
-    page = enter_portal(a_browser(), place, server, "/singular")
+def test_pulls_are_leafed_through(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    execute(PULLS, sandbox.owner, schema=sandbox.tenant.schema)
+    page = enter_portal(a_browser(), sandbox, server, "/singular")
     expect(page.locator("#pulled tr")).to_have_count(25)
     page.get_by_role("link", name="Older").click()
     expect(page.locator("#pulled tr")).to_have_count(5)
@@ -49,19 +49,19 @@ def test_pulls_are_leafed_through(a_browser: Watched, place: Place, server: Serv
 
 
 @pytest.mark.parametrize("program", ["curl", "python", "sheets", "excel"])
-def test_an_example_is_copied_whole(a_browser: Watched, place: Place, server: Server, program: str) -> None:
-    page = enter_portal(a_browser(), place, server, "/api")
+def test_an_example_is_copied_whole(a_browser: Watched, sandbox: Sandbox, server: Server, program: str) -> None:
+    page = enter_portal(a_browser(), sandbox, server, "/api")
     page.locator(f"[data-copy={program}]").click()
     expect(page.locator(f"[data-copy={program}]")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.locator(f"#{program}").text_content()
 
 
-def test_the_script_for_sheets_fills_a_sheet(a_browser: Watched, place: Place, server: Server) -> None:
+def test_the_script_for_sheets_fills_a_sheet(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
     """Run in the browser, with what Google's services would give it; the report is the API's own."""
-    offer = an_offer(place, name="=1+1")
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"])])
-    page = enter_portal(a_browser(), place, server, "/api")
+    offer = an_offer(sandbox, name="=1+1")
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"])])
+    page = enter_portal(a_browser(), sandbox, server, "/api")
     script = page.locator("#sheets").text_content() or ""
     written: list[Any] = page.context.new_page().evaluate(
         """([script, report]) => {
@@ -74,28 +74,28 @@ def test_the_script_for_sheets_fills_a_sheet(a_browser: Watched, place: Place, s
             return [...asked, ...written];
         }""",
         [
-            script.replace("{your-token}", place.owner_token),
-            place.get(**MAY).text,
+            script.replace("{your-token}", sandbox.owner_key),
+            sandbox.get(**MAY).text,
         ],
     )
     url, headers, cells, values = written
-    answer = place.http.get(url.partition(str(server.port))[2], headers={"Host": place.host, **headers})
+    answer = sandbox.http.get(url.partition(str(server.port))[2], headers={"Host": sandbox.host, **headers})
     assert answer.status_code == 200
     assert cells == [1, 1, 2, 6]
-    assert values[1] == ["'=1+1", f"'{place.tenant.name}", 0, 1, 0, 0]
+    assert values[1] == ["'=1+1", f"'{sandbox.tenant.name}", 0, 1, 0, 0]
 
 
 @pytest.mark.parametrize("path", ["/singular", "/api"])
-def test_everybody_can_read_it(a_browser: Watched, place: Place, server: Server, path: str) -> None:
-    place.send("offers", [an_offer(place, name="Half done", os="IOS", storeId="com.test")])
-    execute(PULLS, place.owner, schema=place.tenant.schema)
-    execute("UPDATE {s}.api_token SET burst = 50 WHERE advertiser = $1", place.owner, schema=place.tenant.schema)
-    page = enter_portal(a_browser(), place, server, path)
+def test_everybody_can_read_it(a_browser: Watched, sandbox: Sandbox, server: Server, path: str) -> None:
+    sandbox.send("offers", [an_offer(sandbox, name="Half done", os="IOS", storeId="com.test")])
+    execute(PULLS, sandbox.owner, schema=sandbox.tenant.schema)
+    execute("UPDATE {s}.api_token SET burst = 50 WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
+    page = enter_portal(a_browser(), sandbox, server, path)
     open_details(page)
     assert obstacles(page) == []
 
 
-def test_everybody_can_read_that_there_is_nothing(a_browser: Watched, place: Place, server: Server) -> None:
-    page = enter_portal(a_browser(width=PHONE), place, server, "/singular")
+def test_everybody_can_read_that_there_is_nothing(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(a_browser(width=PHONE), sandbox, server, "/singular")
     expect(page.get_by_text("Singular has not asked yet")).to_be_visible()
     assert barriers(page) == []

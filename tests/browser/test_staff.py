@@ -8,10 +8,10 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.browsers import Watched, obstacles
 from tests.browser.entering import enter_desk, enter_portal
-from tests.people import PASSWORD, make_login, make_staff
-from tests.places import MAY, SINGULAR, Place, a_callback, an_offer
-from tests.servers import Server
-from tests.waiting import becomes
+from tests.support.people import PASSWORD, make_login, make_staff
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, a_callback, an_offer
+from tests.support.servers import Server
+from tests.support.waiting import becomes
 
 PAGES = [
     "/staff",
@@ -33,12 +33,12 @@ def a_sheet(*rows: str) -> FilePayload:
     return {"name": "corrections.csv", "mimeType": "text/csv", "buffer": text.encode()}
 
 
-def a_conversion(place: Place) -> str:
+def a_conversion(sandbox: Sandbox) -> str:
     """A Success of 60; its id."""
-    offer = an_offer(place, name="Chess")
-    place.send("offers", [offer])
-    callback = a_callback(place, offer["id"])
-    place.send("conversions", [callback])
+    offer = an_offer(sandbox, name="Chess")
+    sandbox.send("offers", [offer])
+    callback = a_callback(sandbox, offer["id"])
+    sandbox.send("conversions", [callback])
     id_: str = callback["conversion"]["conversionId"]
     return id_
 
@@ -58,9 +58,9 @@ def downloaded(page: Page, button: str) -> str:
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_an_advertisers_person_is_invited_and_makes_a_key(
-    a_browser: Watched, place: Place, server: Server, *, javascript: bool
+    a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
-    page = enter_desk(a_browser(javascript=javascript), place, server, "/staff/people", "manager")
+    page = enter_desk(a_browser(javascript=javascript), sandbox, server, "/staff/people", "manager")
     page.get_by_role("link", name="Invite an advertiser's person").first.click()
     page.get_by_label("Advertiser").select_option("Owner")
     page.get_by_label("E-mail").fill("dana@example.com")
@@ -75,17 +75,17 @@ def test_an_advertisers_person_is_invited_and_makes_a_key(
     theirs.get_by_label("Name").fill("Mine")
     theirs.get_by_label("Cost report", exact=True).check()
     theirs.get_by_role("button", name="Make the key").click()
-    assert place.get(token=theirs.locator("#key").inner_text(), **MAY).status_code == 200
-    page.goto(f"http://app.{place.tenant.slug}.localhost:{server.port}/staff/keys")
+    assert sandbox.get(token=theirs.locator("#key").inner_text(), **MAY).status_code == 200
+    page.goto(f"http://app.{sandbox.tenant.slug}.localhost:{server.port}/staff/keys")
     expect(page.get_by_role("row", name="Mine")).to_contain_text("by dana@example.com")
 
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_somebody_is_shut_out_and_let_in_again(
-    a_browser: Watched, place: Place, server: Server, *, javascript: bool
+    a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
-    theirs = enter_portal(a_browser(), place, server, "/keys", email="dana@example.com")
-    page = enter_desk(a_browser(javascript=javascript), place, server, "/staff/people", "manager")
+    theirs = enter_portal(a_browser(), sandbox, server, "/keys", email="dana@example.com")
+    page = enter_desk(a_browser(javascript=javascript), sandbox, server, "/staff/people", "manager")
     page.get_by_role("link", name="Manage dana@example.com").click()
     page.get_by_role("button", name="Deactivate").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
@@ -97,37 +97,39 @@ def test_somebody_is_shut_out_and_let_in_again(
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_singular_is_switched_off_and_on(a_browser: Watched, place: Place, server: Server, *, javascript: bool) -> None:
-    page = enter_desk(a_browser(javascript=javascript), place, server, "/staff/singular", "manager")
+def test_singular_is_switched_off_and_on(
+    a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
+) -> None:
+    page = enter_desk(a_browser(javascript=javascript), sandbox, server, "/staff/singular", "manager")
     page.get_by_role("link", name="Open Owner").click()
     page.get_by_role("button", name="Switch Singular off").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Switch Singular off").click()
     expect(page.get_by_role("status")).to_contain_text("Singular is off")
-    assert becomes(lambda: place.get(SINGULAR, **MAY).status_code, 403)
+    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, 403)
     page.get_by_role("button", name="Switch Singular on").click()
     expect(page.get_by_role("status")).to_contain_text("Singular is on")
-    assert becomes(lambda: place.get(SINGULAR, **MAY).status_code, 200)
+    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, 200)
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_conversions_are_corrected(a_browser: Watched, place: Place, server: Server, *, javascript: bool) -> None:
-    id_, unknown = a_conversion(place), str(uuid4())
-    page = enter_desk(a_browser(javascript=javascript), place, server, "/staff/corrections", "manager")
+def test_conversions_are_corrected(a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool) -> None:
+    id_, unknown = a_conversion(sandbox), str(uuid4())
+    page = enter_desk(a_browser(javascript=javascript), sandbox, server, "/staff/corrections", "manager")
     page.get_by_label("CSV file").set_input_files(a_sheet(f"{id_},Rejected,Twice", f"{unknown},Rejected,"))
     page.get_by_role("button", name="Look at it").click()
     expect(page.get_by_role("heading", name="1 conversion to correct")).to_be_visible()
-    assert len(place.report()) == 1
+    assert len(sandbox.report()) == 1
     assert unknown in downloaded(page, "Download these rows")
     assert unknown in downloaded(page, "Download these rows"), "a file that comes does not end the page"
     page.get_by_role("button", name="Correct 1 conversion").click()
     expect(page.get_by_role("status")).to_contain_text("1 conversion is corrected")
-    assert place.report() == []
+    assert sandbox.report() == []
     page.reload()
     expect(page.get_by_text("1 is as the file says already")).to_be_visible()
 
 
-def test_a_key_is_found_by_its_advertiser(a_browser: Watched, place: Place, server: Server) -> None:
-    page = enter_desk(a_browser(), place, server, "/staff/keys", "viewer")
+def test_a_key_is_found_by_its_advertiser(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    page = enter_desk(a_browser(), sandbox, server, "/staff/keys", "viewer")
     expect(page.locator("tbody tr")).to_have_count(3)
     page.get_by_label("Advertiser").select_option("Rival")
     page.get_by_role("button", name="Show").click()
@@ -137,14 +139,14 @@ def test_a_key_is_found_by_its_advertiser(a_browser: Watched, place: Place, serv
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
-def test_everybody_can_use_the_pages(a_browser: Watched, place: Place, server: Server) -> None:
-    place.set_advertiser(place.owner, name="An advertiser with a name of some length GmbH & Co. KG")
-    id_ = a_conversion(place)
-    make_login(place, email="dana@example.com")
-    make_staff(place, "viewer", email="somebody.with.a.long.address@subsidiary.example.com", totp_secret="x")
-    page = enter_desk(a_browser(), place, server)
-    origin = f"http://app.{place.tenant.slug}.localhost:{server.port}"
-    for path in [*PAGES, f"/staff/singular/{place.owner}"]:
+def test_everybody_can_use_the_pages(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+    sandbox.set_advertiser(sandbox.owner, name="An advertiser with a name of some length GmbH & Co. KG")
+    id_ = a_conversion(sandbox)
+    make_login(sandbox, email="dana@example.com")
+    make_staff(sandbox, "viewer", email="somebody.with.a.long.address@subsidiary.example.com", totp_secret="x")
+    page = enter_desk(a_browser(), sandbox, server)
+    origin = f"http://app.{sandbox.tenant.slug}.localhost:{server.port}"
+    for path in [*PAGES, f"/staff/singular/{sandbox.owner}"]:
         page.goto(origin + path)
         assert obstacles(page) == []
     page.goto(f"{origin}/staff/people")

@@ -7,11 +7,11 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.browsers import Watched
-from tests.places import MAY, Place, a_callback, an_offer
-from tests.servers import Server, run_cli
+from tests.support.sandbox import MAY, Sandbox, a_callback, an_offer
+from tests.support.servers import Server, run_cli
+from tests.support.waiting import becomes
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
-from tests.waiting import becomes
 
 CHOSEN = "a password of my own"
 
@@ -24,7 +24,7 @@ def set_password(page: Page, link: str) -> None:
     page.wait_for_url(lambda url: "/link/" not in url)
 
 
-def test_a_tenants_first_day(a_browser: Watched, server: Server, place: Place) -> None:
+def test_a_tenants_first_day(a_browser: Watched, server: Server, sandbox: Sandbox) -> None:
     """`place` lends its records' shapes; the tenant is a new one."""
     slug = f"s{uuid4().hex[:10]}"
     port = str(server.port)
@@ -48,9 +48,9 @@ def test_a_tenants_first_day(a_browser: Watched, server: Server, place: Place) -
         answer = httpx.request(method, f"{server.url}/api/v1/ingest/{kind}", headers=headers, json=[record])
         assert answer.json()["accepted"] == 1
 
-    offer = an_offer(place, name="Grow an oak", advertiserName="Brown Boots", storeId="com.oak", os="ANDROID")
+    offer = an_offer(sandbox, name="Grow an oak", advertiserName="Brown Boots", storeId="com.oak", os="ANDROID")
     send("PUT", "offers", offer | {"campaignName": "OAK_2026"})
-    send("POST", "conversions", a_callback(place, offer["id"], revenue="12.34"))
+    send("POST", "conversions", a_callback(sandbox, offer["id"], revenue="12.34"))
 
     olga.goto(f"{app}/staff/people/logins/new")
     olga.get_by_label("Advertiser").select_option("Brown Boots")

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.browsers import Watched
-from tests.places import Place
-from tests.servers import Server
+from tests.support.sandbox import Sandbox
+from tests.support.servers import Server
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def watched(chromium: Browser) -> Iterator[Watched]:
 
 
 @pytest.fixture
-def url(place: Place, server: Server) -> str:
-    return f"http://{place.host}:{server.port}"
+def url(sandbox: Sandbox, server: Server) -> str:
+    return f"http://{sandbox.host}:{server.port}"
 
 
 def test_a_request_to_elsewhere(watched: Watched, url: str) -> None:

@@ -4,31 +4,31 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.places import JSON, MAY, SINGULAR, Place
+from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
 from tests.tenants.command import complaint, gokart
 from tests.tenants.workers import seconds_until
 
 
-def advertisers(place: Place) -> dict[str, str]:
+def advertisers(sandbox: Sandbox) -> dict[str, str]:
     """The list's lines by id, with single spaces."""
-    found = [line.split() for line in gokart("advertisers", "list", place.tenant.slug).stdout.splitlines()[1:]]
+    found = [line.split() for line in gokart("advertisers", "list", sandbox.tenant.slug).stdout.splitlines()[1:]]
     return {line[0]: " ".join(line[1:]) for line in found}
 
 
-def test_one_is_made_and_listed(place: Place) -> None:
-    made = gokart("advertisers", "create", place.tenant.slug, "--name", " Brown Boots ").stdout.strip()
-    assert advertisers(place)[str(UUID(made))] == "Brown Boots active off"
+def test_one_is_made_and_listed(sandbox: Sandbox) -> None:
+    made = gokart("advertisers", "create", sandbox.tenant.slug, "--name", " Brown Boots ").stdout.strip()
+    assert advertisers(sandbox)[str(UUID(made))] == "Brown Boots active off"
 
 
-def test_it_may_have_the_id_that_it_has_elsewhere(place: Place) -> None:
+def test_it_may_have_the_id_that_it_has_elsewhere(sandbox: Sandbox) -> None:
     id_ = str(uuid4())
-    command = "advertisers", "create", place.tenant.slug, "--name", "Brown Boots", "--id", id_
+    command = "advertisers", "create", sandbox.tenant.slug, "--name", "Brown Boots", "--id", id_
     assert gokart(*command).stdout == f"{id_}\n"
     assert complaint(*command) == f"Error: There is an advertiser {id_} already."
 
 
-def test_a_tenant_lists_its_own(place: Place, other_place: Place) -> None:
-    for each in place, other_place:
+def test_a_tenant_lists_its_own(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    for each in sandbox, other_sandbox:
         assert set(advertisers(each)) == {str(each.owner), str(each.rival)}
 
 
@@ -37,24 +37,24 @@ def test_a_tenant_lists_its_own(place: Place, other_place: Place) -> None:
     [("--no-singular", "Owner active off", 200, 403), ("--paused", "Owner paused on", 403, 403)],
 )
 def test_its_state_is_changed_and_changed_back(
-    place: Place, option: str, shown: str, report: int, singular: int
+    sandbox: Sandbox, option: str, shown: str, report: int, singular: int
 ) -> None:
     def statuses() -> tuple[int, int]:
-        return place.get(JSON, **MAY).status_code, place.get(SINGULAR, **MAY).status_code
+        return sandbox.get(JSON, **MAY).status_code, sandbox.get(SINGULAR, **MAY).status_code
 
-    assert gokart("advertisers", "set", place.tenant.slug, str(place.owner), option).stdout == "Changed.\n"
-    assert advertisers(place)[str(place.owner)] == shown
+    assert gokart("advertisers", "set", sandbox.tenant.slug, str(sandbox.owner), option).stdout == "Changed.\n"
+    assert advertisers(sandbox)[str(sandbox.owner)] == shown
     seconds_until(lambda: statuses() == (report, singular))
 
     back = {"--no-singular": "--singular", "--paused": "--active"}[option]
-    assert gokart("advertisers", "set", place.tenant.slug, str(place.owner), back).stdout == "Changed.\n"
-    assert advertisers(place)[str(place.owner)] == "Owner active on"
+    assert gokart("advertisers", "set", sandbox.tenant.slug, str(sandbox.owner), back).stdout == "Changed.\n"
+    assert advertisers(sandbox)[str(sandbox.owner)] == "Owner active on"
     seconds_until(lambda: statuses() == (200, 200))
 
 
-def test_no_name_breaks_the_list_or_commands_the_terminal(place: Place) -> None:
-    place.set_advertiser(place.owner, name="[/x] [bold]A\x1b[2J\n\u202eB[/]")
-    assert advertisers(place)[str(place.owner)] == "[/x] [bold]A�[2J��B[/] active on"
+def test_no_name_breaks_the_list_or_commands_the_terminal(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.owner, name="[/x] [bold]A\x1b[2J\n\u202eB[/]")
+    assert advertisers(sandbox)[str(sandbox.owner)] == "[/x] [bold]A�[2J��B[/] active on"
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,9 @@ def test_no_name_breaks_the_list_or_commands_the_terminal(place: Place) -> None:
         (["set", "{}", "00000000-0000-0000-0000-000000000001", "--paused"], "There is no advertiser 0000"),
     ],
 )
-def test_what_makes_no_sense_is_told_in_a_line(module_place: Place, arguments: list[str], says: str) -> None:
+def test_what_makes_no_sense_is_told_in_a_line(module_sandbox: Sandbox, arguments: list[str], says: str) -> None:
     filled = [
-        text.replace("{}", module_place.tenant.slug).replace("{owner}", str(module_place.owner)) for text in arguments
+        text.replace("{}", module_sandbox.tenant.slug).replace("{owner}", str(module_sandbox.owner))
+        for text in arguments
     ]
     assert says in complaint("advertisers", *filled)

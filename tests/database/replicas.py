@@ -14,8 +14,8 @@ import psutil
 
 from database.embedded import Server, binary
 from database.superuser import give, identity
+from tests.support.waiting import becomes
 from tests.tenants.database import execute
-from tests.waiting import becomes
 
 WRITTEN = "SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'tests', '')"
 

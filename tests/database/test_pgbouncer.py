@@ -9,9 +9,9 @@ import pytest
 from auth.users.realms import STAFF
 from database.urls import listen_url
 from tests.database.bouncers import bouncing
-from tests.people import browser, make_staff
-from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_event, an_offer, make_place
-from tests.servers import Server, serving
+from tests.support.people import browser, make_staff
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_event, an_offer, create_sandbox
+from tests.support.servers import Server, serving
 
 BACKENDS = 3
 CLIENTS = 6  # a token may be used by eight at a time
@@ -39,44 +39,44 @@ def through(
 
 
 @pytest.fixture
-def place(through: httpx.Client) -> Place:
-    return make_place(through)
+def sandbox(through: httpx.Client) -> Sandbox:
+    return create_sandbox(through)
 
 
-def test_what_is_taken_in_is_reported(place: Place) -> None:
-    offers = [an_offer(place, name=f"Offer {n}") for n in range(5)]
-    assert place.send("offers", offers)["accepted"] == 5
-    assert place.send("events", [an_event(each["id"]) for each in offers])["accepted"] == 5
-    assert place.send("conversions", [a_callback(place, each["id"]) for each in offers])["accepted"] == 5
+def test_what_is_taken_in_is_reported(sandbox: Sandbox) -> None:
+    offers = [an_offer(sandbox, name=f"Offer {n}") for n in range(5)]
+    assert sandbox.send("offers", offers)["accepted"] == 5
+    assert sandbox.send("events", [an_event(each["id"]) for each in offers])["accepted"] == 5
+    assert sandbox.send("conversions", [a_callback(sandbox, each["id"]) for each in offers])["accepted"] == 5
 
-    rows = place.report()
+    rows = sandbox.report()
     assert [(row["offerName"], row["totalClicks"], row["revenue"]) for row in rows] == [
         (f"Offer {n}", 1, 60) for n in range(5)
     ]
-    assert len(place.get(CSV, **MAY).text.splitlines()) == 1 + 5
-    items = place.get(SINGULAR, **MAY).json()["data"]["items"]
+    assert len(sandbox.get(CSV, **MAY).text.splitlines()) == 1 + 5
+    items = sandbox.get(SINGULAR, **MAY).json()["data"]["items"]
     assert [(item["cost"], item["clicks"]) for item in items] == [(60, 1)] * 5
 
 
-def test_many_at_once_each_get_what_they_asked_for(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_many_at_once_each_get_what_they_asked_for(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
 
     def work(_: int) -> None:
-        assert place.send("events", [an_event(offer["id"])] * 2)["accepted"] == 1
-        assert place.send("conversions", [a_callback(place, offer["id"])])["accepted"] == 1
+        assert sandbox.send("events", [an_event(offer["id"])] * 2)["accepted"] == 1
+        assert sandbox.send("conversions", [a_callback(sandbox, offer["id"])])["accepted"] == 1
         for path in JSON, CSV, SINGULAR:
-            assert place.get(path, **MAY).status_code == 200
-        assert place.get(SINGULAR, token=place.rival_token, **MAY).json()["data"]["items"] == []
+            assert sandbox.get(path, **MAY).status_code == 200
+        assert sandbox.get(SINGULAR, token=sandbox.rival_key, **MAY).json()["data"]["items"] == []
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(work, range(48)))
-    (row,) = place.report()
+    (row,) = sandbox.report()
     assert (row["totalClicks"], row["totalConversions"], row["revenue"]) == (48, 48, 48 * 60)
 
 
-def test_staff_sign_in_and_open_the_desk(place: Place) -> None:
-    there = browser(place)
-    assert there.sign_in(make_staff(place), root=STAFF.root).status_code == 303
+def test_staff_sign_in_and_open_the_desk(sandbox: Sandbox) -> None:
+    there = browser(sandbox)
+    assert there.sign_in(make_staff(sandbox), root=STAFF.root).status_code == 303
     assert there.get(STAFF.home).status_code == 200
     assert there.get("/admin/api/tables/offer/").status_code == 200

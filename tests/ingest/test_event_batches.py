@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.places import SINGULAR, Place, an_event, an_offer
+from tests.support.sandbox import SINGULAR, Sandbox, an_event, an_offer
 from tests.tenants.database import execute
 
 OFFERS = [str(UUID(int=n)) for n in (0xA1, 0xB2)]
@@ -85,14 +85,14 @@ def records(draw: st.DrawFn) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def places(module_place: Place, module_other_place: Place) -> tuple[Place, Place]:
-    for place in module_place, module_other_place:
-        place.send("offers", [an_offer(place, id=id_, name=f"Offer {id_}") for id_ in OFFERS])
-        place.send("partners", [{"id": id_, "name": f"Partner {id_}"} for id_ in PARTNERS])
-    return module_place, module_other_place
+def places(module_sandbox: Sandbox, module_other_sandbox: Sandbox) -> tuple[Sandbox, Sandbox]:
+    for sandbox in module_sandbox, module_other_sandbox:
+        sandbox.send("offers", [an_offer(sandbox, id=id_, name=f"Offer {id_}") for id_ in OFFERS])
+        sandbox.send("partners", [{"id": id_, "name": f"Partner {id_}"} for id_ in PARTNERS])
+    return module_sandbox, module_other_sandbox
 
 
-def ledger(place: Place) -> list[dict[str, Any]]:
+def ledger(sandbox: Sandbox) -> list[dict[str, Any]]:
     """With ids instead of keys; the tenant itself has none."""
     return execute(
         """
@@ -101,16 +101,16 @@ def ledger(place: Place) -> list[dict[str, Any]]:
         FROM {s}.event e JOIN {s}.offer o ON o.key = e.offer JOIN {s}.partner p ON p.key = e.partner
         ORDER BY e.id
         """,
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )
 
 
-def post(place: Place, records: list[bytes], *, lines: bool) -> dict[str, Any]:
+def post(sandbox: Sandbox, records: list[bytes], *, lines: bool) -> dict[str, Any]:
     body = b"\n".join(records) if lines else b"[" + b",".join(records) + b"]"
-    response = place.request(
+    response = sandbox.request(
         "POST",
         "/api/v1/ingest/events",
-        token=place.ingest_token,
+        token=sandbox.ingest_key,
         content=body,
         headers={"Content-Type": "application/json"},
     )
@@ -119,7 +119,7 @@ def post(place: Place, records: list[bytes], *, lines: bool) -> dict[str, Any]:
     return answer
 
 
-def answer_both(places: tuple[Place, Place], sent: list[bytes], *, lines: bool) -> None:
+def answer_both(places: tuple[Sandbox, Sandbox], sent: list[bytes], *, lines: bool) -> None:
     one, other = places
     alone = post(one, sent, lines=lines)
     beside = post(other, [*sent, msgspec.json.encode(WRONG)], lines=lines)
@@ -129,7 +129,9 @@ def answer_both(places: tuple[Place, Place], sent: list[bytes], *, lines: bool) 
 
 
 @pytest.mark.parametrize("key", odd_values(""))
-def test_an_odd_value_is_answered_the_same_alone_and_beside_a_wrong_one(places: tuple[Place, Place], key: str) -> None:
+def test_an_odd_value_is_answered_the_same_alone_and_beside_a_wrong_one(
+    places: tuple[Sandbox, Sandbox], key: str
+) -> None:
     for n in range(len(odd_values("")[key])):
         event = an_event(OFFERS[0], partnerId=PARTNERS[0])
         event[key] = odd_values(event["id"])[key][n]
@@ -139,15 +141,15 @@ def test_an_odd_value_is_answered_the_same_alone_and_beside_a_wrong_one(places: 
 @settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=st.lists(records(), min_size=1, max_size=4), lines=st.booleans())
 def test_records_are_answered_the_same_alone_and_beside_a_wrong_one(
-    places: tuple[Place, Place], sent: list[bytes], lines: bool
+    places: tuple[Sandbox, Sandbox], sent: list[bytes], lines: bool
 ) -> None:
     answer_both(places, sent, lines=lines)
 
 
 @pytest.mark.parametrize("beside", [[], [WRONG]], ids=["alone", "beside a wrong one"])
-def test_times_are_kept_to_the_microsecond(place: Place, beside: list[Any]) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_times_are_kept_to_the_microsecond(sandbox: Sandbox, beside: list[Any]) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     start = datetime(1970, 1, 1, tzinfo=UTC)
     seconds = (datetime.now(UTC) - start).total_seconds()
     instants = [
@@ -158,38 +160,38 @@ def test_times_are_kept_to_the_microsecond(place: Place, beside: list[Any]) -> N
     ]
     texts = [at.isoformat(timespec="microseconds") + "" for at in instants]
     events = [an_event(offer["id"], occurredAt=text) for text in texts]
-    assert place.send("events", [*events, *beside])["accepted"] == len(events)
-    rows = execute("SELECT id::text, occurred_at FROM {s}.event", schema=place.tenant.schema)
+    assert sandbox.send("events", [*events, *beside])["accepted"] == len(events)
+    rows = execute("SELECT id::text, occurred_at FROM {s}.event", schema=sandbox.tenant.schema)
     assert {row["id"]: row["occurred_at"] for row in rows} == dict(
         zip([event["id"] for event in events], instants, strict=True)
     )
 
 
-def test_ids_in_capitals_are_the_same_ids(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_ids_in_capitals_are_the_same_ids(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     event = an_event(offer["id"])
     shouted = event | {"id": event["id"].upper(), "offerId": event["offerId"].upper()}
-    answers = [place.send("events", [one]) for one in (event, shouted)]
+    answers = [sandbox.send("events", [one]) for one in (event, shouted)]
     assert [(a["accepted"], a["duplicates"]) for a in answers] == [(1, 0), (0, 1)]
 
 
-def test_of_a_key_given_twice_the_last_holds(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_of_a_key_given_twice_the_last_holds(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     event = msgspec.json.encode(an_event(offer["id"], "click"))
     twice = event.replace(b"{", b'{"type":"view","offerId":"x",', 1)
-    assert post(place, [twice], lines=True) == {"accepted": 1, "duplicates": 0, "rejected": []}
-    ((_, clicks, views),) = [(r["offerId"], r["totalClicks"], r["totalViews"]) for r in place.report()]
+    assert post(sandbox, [twice], lines=True) == {"accepted": 1, "duplicates": 0, "rejected": []}
+    ((_, clicks, views),) = [(r["offerId"], r["totalClicks"], r["totalViews"]) for r in sandbox.report()]
     assert (clicks, views) == (1, 0)
 
 
-def test_unknown_offers_and_partners_are_rejected_one_by_one(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_unknown_offers_and_partners_are_rejected_one_by_one(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     known = [an_event(offer["id"]) for _ in range(3)]
     no_offer, no_partner = an_event(str(uuid4()).upper()), an_event(offer["id"], partnerId=str(uuid4()))
-    answer = place.send("events", [known[0], no_offer, known[1], no_partner, known[2]])
+    answer = sandbox.send("events", [known[0], no_offer, known[1], no_partner, known[2]])
     assert answer["accepted"] == 3
     assert [(r["index"], r["id"], r["field"], r["message"]) for r in answer["rejected"]] == [
         (1, no_offer["id"], "offerId", f"{no_offer['offerId'].lower()} is not a known offer"),
@@ -197,13 +199,13 @@ def test_unknown_offers_and_partners_are_rejected_one_by_one(place: Place) -> No
     ]
 
 
-def test_a_call_may_span_months(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_a_call_may_span_months(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     times = ["2024-12-31T23:59:59.999Z", "2025-01-01T01:30:00+02:00", "2025-01-01T00:00:00Z", "2025-03-01T00:00:00Z"]
     events = [an_event(offer["id"], occurredAt=at) for at in times]
-    assert place.send("events", events)["accepted"] == 4
-    response = place.get(SINGULAR, date_from="2024-12-01", date_to="2025-03-31")
+    assert sandbox.send("events", events)["accepted"] == 4
+    response = sandbox.get(SINGULAR, date_from="2024-12-01", date_to="2025-03-31")
     assert [(item["date"], item["clicks"]) for item in response.json()["data"]["items"]] == [
         ("2024-12-31", 2),
         ("2025-01-01", 1),

@@ -8,28 +8,28 @@ from uuid import uuid4
 
 import pytest
 
-from tests.places import Place, a_callback, an_event, an_offer
+from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "events.ndjson"
 
 
-def test_the_example_is_taken_once_its_offer_is_known(place: Place) -> None:
+def test_the_example_is_taken_once_its_offer_is_known(sandbox: Sandbox) -> None:
     known = "6a8273c6-fe06-4be2-927e-c8be786c3fff"
-    before, after, again = (post_example(place, known, offer=n > 0) for n in range(3))
+    before, after, again = (post_example(sandbox, known, offer=n > 0) for n in range(3))
     assert [(r["index"], r["field"]) for r in before["rejected"]] == [(0, "offerId"), (1, "offerId")]
     assert (after["accepted"], after["duplicates"], after["rejected"]) == (2, 0, [])
     assert (again["accepted"], again["duplicates"], again["rejected"]) == (0, 2, [])
-    (row,) = place.report()
+    (row,) = sandbox.report()
     assert (row["totalViews"], row["totalClicks"]) == (1, 1)
 
 
-def post_example(place: Place, known: str, *, offer: bool) -> dict[str, Any]:
+def post_example(sandbox: Sandbox, known: str, *, offer: bool) -> dict[str, Any]:
     if offer:
-        place.send("offers", [an_offer(place, id=known)])
-    response = place.request(
+        sandbox.send("offers", [an_offer(sandbox, id=known)])
+    response = sandbox.request(
         "POST",
         "/api/v1/ingest/events",
-        token=place.ingest_token,
+        token=sandbox.ingest_key,
         content=EXAMPLE.read_bytes(),
         headers={"Content-Type": "application/x-ndjson"},
     )
@@ -51,40 +51,40 @@ def post_example(place: Place, known: str, *, offer: bool) -> dict[str, Any]:
         ({"occurredAt": 5}, "occurredAt"),
     ],
 )
-def test_a_bad_record_is_rejected_by_its_field(module_place: Place, changes: dict[str, Any], field: str) -> None:
-    offer = an_offer(module_place)
-    module_place.send("offers", [offer])
-    answer = module_place.send("events", [an_event(offer["id"]), an_event(offer["id"]) | changes])
+def test_a_bad_record_is_rejected_by_its_field(module_sandbox: Sandbox, changes: dict[str, Any], field: str) -> None:
+    offer = an_offer(module_sandbox)
+    module_sandbox.send("offers", [offer])
+    answer = module_sandbox.send("events", [an_event(offer["id"]), an_event(offer["id"]) | changes])
     assert answer["accepted"] == 1
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
 
 
-def test_an_event_repeated_within_a_call_counts_once(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_an_event_repeated_within_a_call_counts_once(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     event = an_event(offer["id"])
-    assert place.send("events", [event] * 5) == {"accepted": 1, "duplicates": 4, "rejected": []}
+    assert sandbox.send("events", [event] * 5) == {"accepted": 1, "duplicates": 4, "rejected": []}
 
 
-def test_the_tenant_itself_may_be_named_as_the_partner(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"], partnerId=str(place.tenant.id)), an_event(offer["id"])])
-    (row,) = place.report()
-    assert (row["publisherName"], row["totalClicks"]) == (place.tenant.name, 2)
+def test_the_tenant_itself_may_be_named_as_the_partner(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"], partnerId=str(sandbox.tenant.id)), an_event(offer["id"])])
+    (row,) = sandbox.report()
+    assert (row["publisherName"], row["totalClicks"]) == (sandbox.tenant.name, 2)
 
 
-def test_the_last_tenth_of_a_microsecond_belongs_to_its_day(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"], occurredAt="2025-05-31T23:59:59.9999999Z")])
-    assert len(place.report(date_from="2025-05-31", date_to="2025-05-31")) == 1
+def test_the_last_tenth_of_a_microsecond_belongs_to_its_day(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"], occurredAt="2025-05-31T23:59:59.9999999Z")])
+    assert len(sandbox.report(date_from="2025-05-31", date_to="2025-05-31")) == 1
 
 
-def test_many_senders_of_overlapping_batches_count_each_event_once(place: Place) -> None:
+def test_many_senders_of_overlapping_batches_count_each_event_once(sandbox: Sandbox) -> None:
     """And none of them runs into a deadlock: every call is answered 200."""
-    offers = [an_offer(place) for _ in range(5)]
-    place.send("offers", offers)
+    offers = [an_offer(sandbox) for _ in range(5)]
+    sandbox.send("offers", offers)
     events = [
         an_event(
             random.choice(offers)["id"], random.choice(["view", "click"]), occurredAt=f"2025-05-{day:02}T10:00:00Z"
@@ -92,21 +92,21 @@ def test_many_senders_of_overlapping_batches_count_each_event_once(place: Place)
         for day in range(1, 29)
         for _ in range(40)
     ]
-    callbacks = [a_callback(place, offers[0]["id"]) for _ in range(100)]
+    callbacks = [a_callback(sandbox, offers[0]["id"]) for _ in range(100)]
 
     def sender(seed: int) -> int:
         dice = random.Random(seed)
         accepted = 0
         for _ in range(6):
-            accepted += place.send("events", dice.sample(events, 500))["accepted"]
-            place.send("conversions", dice.sample(callbacks, 60))
+            accepted += sandbox.send("events", dice.sample(events, 500))["accepted"]
+            sandbox.send("conversions", dice.sample(callbacks, 60))
         return accepted
 
     with ThreadPoolExecutor(8) as pool:
         accepted = sum(pool.map(sender, range(8)))
-    accepted += place.send("events", events)["accepted"]
-    place.send("conversions", callbacks)
-    rows = place.report()
+    accepted += sandbox.send("events", events)["accepted"]
+    sandbox.send("conversions", callbacks)
+    rows = sandbox.report()
     assert accepted == len(events) == sum(row["totalViews"] + row["totalClicks"] for row in rows)
     assert sum(row["totalConversions"] for row in rows) == len(callbacks)
     assert sum(row["revenue"] for row in rows) == 60 * len(callbacks)

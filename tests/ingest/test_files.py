@@ -19,7 +19,7 @@ import zstandard
 from click.testing import Result
 
 from ingest.files import Broken, Format, Kind, Source
-from tests.places import Place, a_callback, an_event, an_offer
+from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
 from tests.tenants.command import COMMAND, gokart
 
 Records = list[dict[str, Any]]
@@ -27,16 +27,16 @@ CLI = [*COMMAND, "import"]
 
 
 @pytest.fixture
-def offer(place: Place) -> str:
+def offer(sandbox: Sandbox) -> str:
     """Of the owner."""
-    record = an_offer(place)
-    place.send("offers", [record])
+    record = an_offer(sandbox)
+    sandbox.send("offers", [record])
     id_: str = record["id"]
     return id_
 
 
-def import_files(place: Place, kind: Kind, *files: Path) -> Result:
-    return gokart("import", place.tenant.slug, kind, *map(str, files))
+def import_files(sandbox: Sandbox, kind: Kind, *files: Path) -> Result:
+    return gokart("import", sandbox.tenant.slug, kind, *map(str, files))
 
 
 def some_events(offer: str, count: int) -> Records:
@@ -128,48 +128,48 @@ def test_a_record_may_lie_across_many_reads(tmp_path: Path) -> None:
     assert read(a_file(tmp_path, "a.json", as_json(records)), "events") == records
 
 
-def test_the_format_can_be_told(tmp_path: Path, place: Place, offer: str) -> None:
+def test_the_format_can_be_told(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
     path = a_file(tmp_path, "export.json", as_csv(some_events(offer, 3)))
-    result = gokart("import", place.tenant.slug, "events", str(path), "--format", "csv")
+    result = gokart("import", sandbox.tenant.slug, "events", str(path), "--format", "csv")
     assert result.stdout == f"{path}: 3 accepted, 0 duplicates, 0 rejected\n"
 
 
-def test_conversions_count_the_same_from_every_format_and_once(tmp_path: Path, place: Place) -> None:
+def test_conversions_count_the_same_from_every_format_and_once(tmp_path: Path, sandbox: Sandbox) -> None:
     offer = str(UUID(int=7))
     money = ["0.000001", 1e-06, 60, "123456789.123456", None, "0.1", 0.2]
     records = [
-        a_callback(place, offer, revenue=revenue, status=status, rejectionReason='said "no", twice\nand more')
+        a_callback(sandbox, offer, revenue=revenue, status=status, rejectionReason='said "no", twice\nand more')
         for revenue in money
         for status in ("Success", "Pending")
     ]
     for index, name in enumerate(["all.json", "lines.ndjson", "table.csv", "pascal.csv"]):
         path = a_file(tmp_path, name, FORMATS[name](records))
-        result = import_files(place, "conversions", path)
+        result = import_files(sandbox, "conversions", path)
         counts = "0 accepted, 14 duplicates" if index else "14 accepted, 0 duplicates"
         assert result.stdout == f"{path}: {counts}, 0 rejected\n", result.stderr
-    response = place.get(date_from="2025-05-19", date_to="2025-05-19")
+    response = sandbox.get(date_from="2025-05-19", date_to="2025-05-19")
     assert '"totalConversions":7,' in response.text
     assert '"revenue":123456849.423458,' in response.text
 
 
-def test_the_catalogue_comes_from_files_too(tmp_path: Path, place: Place) -> None:
-    offer = an_offer(place, name="From a file", storeId="com.test", os="IOS")
+def test_the_catalogue_comes_from_files_too(tmp_path: Path, sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox, name="From a file", storeId="com.test", os="IOS")
     partner = {"id": str(UUID(int=9)), "name": "Null"}
-    assert import_files(place, "partners", a_file(tmp_path, "p.csv", as_csv([partner]))).exit_code == 0
-    assert import_files(place, "offers", a_file(tmp_path, "o.csv.gz", as_csv([offer]))).exit_code == 0
-    place.send("events", [an_event(offer["id"], partnerId=partner["id"])])
-    (row,) = place.report()
+    assert import_files(sandbox, "partners", a_file(tmp_path, "p.csv", as_csv([partner]))).exit_code == 0
+    assert import_files(sandbox, "offers", a_file(tmp_path, "o.csv.gz", as_csv([offer]))).exit_code == 0
+    sandbox.send("events", [an_event(offer["id"], partnerId=partner["id"])])
+    (row,) = sandbox.report()
     assert (row["offerName"], row["publisherName"]) == ("From a file", "Null")
 
 
 def test_rejects_are_written_with_their_place_in_the_file_ready_to_be_mended(
-    tmp_path: Path, place: Place, offer: str
+    tmp_path: Path, sandbox: Sandbox, offer: str
 ) -> None:
     records = some_events(offer, 5_003)
     for index, field, value in [(2, "type", "glance"), (5_001, "offerId", str(UUID(int=7)))]:
         records[index] = {**records[index], field: value}
     path = a_file(tmp_path, "events.json", as_json(records))
-    result = import_files(place, "events", path)
+    result = import_files(sandbox, "events", path)
     rejects = tmp_path / "events.json.rejects.ndjson"
     assert result.stdout == f"{path}: 5,001 accepted, 0 duplicates, 2 rejected, see {rejects}\n"
     assert result.exit_code == 3
@@ -181,23 +181,25 @@ def test_rejects_are_written_with_their_place_in_the_file_ready_to_be_mended(
     assert [line["record"] for line in lines] == [records[2], records[5_001]]
 
     mended = [line["record"] | {"type": "click", "offerId": offer} for line in lines]
-    again = import_files(place, "events", a_file(tmp_path, "mended.ndjson", as_ndjson(mended)))
+    again = import_files(sandbox, "events", a_file(tmp_path, "mended.ndjson", as_ndjson(mended)))
     assert "2 accepted, 0 duplicates, 0 rejected" in again.stdout
 
 
-def test_a_clean_import_leaves_no_file_of_rejects(tmp_path: Path, place: Place, offer: str) -> None:
+def test_a_clean_import_leaves_no_file_of_rejects(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
     path = a_file(tmp_path, "events.ndjson", as_ndjson(some_events(offer, 2)) + "{broken\n")
-    assert import_files(place, "events", path).exit_code == 3
+    assert import_files(sandbox, "events", path).exit_code == 3
     assert '"record":"{broken"' in (tmp_path / "events.ndjson.rejects.ndjson").read_text()
     a_file(tmp_path, "events.ndjson", as_ndjson(some_events(offer, 2)))
-    assert import_files(place, "events", path).exit_code == 0
+    assert import_files(sandbox, "events", path).exit_code == 0
     assert [file.name for file in tmp_path.iterdir()] == ["events.ndjson"]
 
 
-def test_a_rejected_row_of_a_table_is_written_as_the_callback_that_it_stands_for(tmp_path: Path, place: Place) -> None:
-    record = a_callback(place, str(UUID(int=7)), revenue="-1")
+def test_a_rejected_row_of_a_table_is_written_as_the_callback_that_it_stands_for(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    record = a_callback(sandbox, str(UUID(int=7)), revenue="-1")
     path = a_file(tmp_path, "c.csv", as_csv([record]) + "one,cell,too few\r\n")
-    import_files(place, "conversions", path)
+    import_files(sandbox, "conversions", path)
     first, second = [msgspec.json.decode(line) for line in Path(f"{path}.rejects.ndjson").read_bytes().splitlines()]
     assert (first["index"], first["field"], first["id"]) == (0, "conversion.revenue", record["id"])
     assert first["record"] == without_nulls(record)
@@ -239,51 +241,53 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str, damage: Callable[[byte
     assert reason in str(told.value)
 
 
-def test_what_came_before_the_break_is_in_and_importing_again_is_safe(tmp_path: Path, place: Place, offer: str) -> None:
+def test_what_came_before_the_break_is_in_and_importing_again_is_safe(
+    tmp_path: Path, sandbox: Sandbox, offer: str
+) -> None:
     whole = gzip.compress(as_ndjson(some_events(offer, 6_000)).encode())
     path = tmp_path / "events.ndjson.gz"
     path.write_bytes(cut(whole))
-    result = import_files(place, "events", path)
+    result = import_files(sandbox, "events", path)
     assert result.exit_code == 1
-    taken = sum(row["totalClicks"] + row["totalViews"] for row in place.report())
+    taken = sum(row["totalClicks"] + row["totalViews"] for row in sandbox.report())
     assert 0 < taken < 6_000
     assert result.stderr.startswith(f"Error: {path}, after record {taken}: the compressed file is damaged or cut off")
     assert f"What came before is in: {taken:,} accepted" in result.stderr
     path.write_bytes(whole)
-    again = import_files(place, "events", path)
+    again = import_files(sandbox, "events", path)
     assert again.stdout == f"{path}: {6_000 - taken:,} accepted, {taken:,} duplicates, 0 rejected\n"
 
 
-def test_killed_in_the_middle_and_repeated_the_figures_are_exact(tmp_path: Path, place: Place, offer: str) -> None:
+def test_killed_in_the_middle_and_repeated_the_figures_are_exact(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
     count = 60_000
     path = a_file(tmp_path, "events.ndjson", as_ndjson(some_events(offer, count)))
-    with subprocess.Popen([*CLI, place.tenant.slug, "events", str(path)]) as importing:
+    with subprocess.Popen([*CLI, sandbox.tenant.slug, "events", str(path)]) as importing:
         deadline = time.monotonic() + 30
-        while not place.report():
+        while not sandbox.report():
             assert time.monotonic() < deadline
         importing.send_signal(signal.SIGKILL)
-    (row,) = place.report()
+    (row,) = sandbox.report()
     assert row["totalClicks"] + row["totalViews"] < count
-    assert import_files(place, "events", path).exit_code == 0
-    (row,) = place.report()
+    assert import_files(sandbox, "events", path).exit_code == 0
+    (row,) = sandbox.report()
     assert (row["totalClicks"], row["totalViews"]) == (count * 2 // 3, count // 3)
 
 
-def peak_memory(place: Place, path: Path) -> int:
+def peak_memory(sandbox: Sandbox, path: Path) -> int:
     """MiB of an import's process."""
-    process = os.posix_spawn(CLI[0], [*CLI, place.tenant.slug, "events", str(path)], os.environ)
+    process = os.posix_spawn(CLI[0], [*CLI, sandbox.tenant.slug, "events", str(path)], os.environ)
     _, status, usage = os.wait4(process, 0)
     assert status == 0
     return usage.ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
 
 
 @pytest.mark.parametrize("name", ["all.json", "table.csv", "lines.ndjson.gz"])
-def test_memory_stays_the_same_however_large_the_file(tmp_path: Path, place: Place, offer: str, name: str) -> None:
+def test_memory_stays_the_same_however_large_the_file(tmp_path: Path, sandbox: Sandbox, offer: str, name: str) -> None:
     def of(count: int) -> Path:
         event = an_event(offer)
         return a_file(tmp_path, f"{count}-{name}", FORMATS[name.removesuffix(".gz")]([event] * count))
 
-    assert peak_memory(place, of(100_000)) < peak_memory(place, of(10_000)) + 10
+    assert peak_memory(sandbox, of(100_000)) < peak_memory(sandbox, of(10_000)) + 10
 
 
 @pytest.mark.usefixtures("server")

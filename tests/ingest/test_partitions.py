@@ -3,42 +3,42 @@
 from datetime import UTC, datetime
 
 from ingest.partitions import make_ahead
-from tests.places import Place, an_event, an_offer
-from tests.running import run
+from tests.support.running import run
+from tests.support.sandbox import Sandbox, an_event, an_offer
 from tests.tenants.database import execute
 
 
-def months(place: Place) -> list[str]:
+def months(sandbox: Sandbox) -> list[str]:
     leaves = "SELECT relid::regclass::text AS name FROM pg_partition_tree('{s}.event') WHERE level = 1 ORDER BY 1"
-    rows = execute(leaves, schema=place.tenant.schema)
+    rows = execute(leaves, schema=sandbox.tenant.schema)
     return [row["name"].rpartition(".event_")[2] for row in rows]
 
 
-def send_in_december(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"], occurredAt="2024-12-05T10:00:00Z")])
+def send_in_december(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"], occurredAt="2024-12-05T10:00:00Z")])
 
 
-def test_the_next_month_is_there_before_it_begins(place: Place) -> None:
-    send_in_december(place)
-    assert not run(lambda: make_ahead(place.tenant, datetime(2024, 12, 19, 23, 59, tzinfo=UTC)))
-    assert months(place) == ["2024_12"]
-    assert run(lambda: make_ahead(place.tenant, datetime(2024, 12, 20, tzinfo=UTC)))
-    assert months(place) == ["2024_12", "2025_01"]
-    assert not run(lambda: make_ahead(place.tenant, datetime(2024, 12, 21, tzinfo=UTC)))
+def test_the_next_month_is_there_before_it_begins(sandbox: Sandbox) -> None:
+    send_in_december(sandbox)
+    assert not run(lambda: make_ahead(sandbox.tenant, datetime(2024, 12, 19, 23, 59, tzinfo=UTC)))
+    assert months(sandbox) == ["2024_12"]
+    assert run(lambda: make_ahead(sandbox.tenant, datetime(2024, 12, 20, tzinfo=UTC)))
+    assert months(sandbox) == ["2024_12", "2025_01"]
+    assert not run(lambda: make_ahead(sandbox.tenant, datetime(2024, 12, 21, tzinfo=UTC)))
 
 
-def test_events_are_taken_into_a_month_made_ahead(place: Place) -> None:
-    send_in_december(place)
-    run(lambda: make_ahead(place.tenant, datetime(2024, 12, 31, tzinfo=UTC)))
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_events_are_taken_into_a_month_made_ahead(sandbox: Sandbox) -> None:
+    send_in_december(sandbox)
+    run(lambda: make_ahead(sandbox.tenant, datetime(2024, 12, 31, tzinfo=UTC)))
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     event = an_event(offer["id"], occurredAt="2025-01-01T00:00:00Z")
-    assert [place.send("events", [event])["accepted"] for _ in range(2)] == [1, 0]
+    assert [sandbox.send("events", [event])["accepted"] for _ in range(2)] == [1, 0]
 
 
-def test_nothing_is_made_for_who_sends_no_events(place: Place) -> None:
-    send_in_december(place)
-    assert not run(lambda: make_ahead(place.tenant, datetime(2025, 1, 25, tzinfo=UTC)))
-    assert months(place) == ["2024_12"]
+def test_nothing_is_made_for_who_sends_no_events(sandbox: Sandbox) -> None:
+    send_in_december(sandbox)
+    assert not run(lambda: make_ahead(sandbox.tenant, datetime(2025, 1, 25, tzinfo=UTC)))
+    assert months(sandbox) == ["2024_12"]

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.places import Place, an_event, an_offer
-from tests.servers import run_cli, serving
+from tests.support.sandbox import Sandbox, an_event, an_offer
+from tests.support.servers import run_cli, serving
 from tests.tenants.database import execute
 
 
@@ -17,75 +17,75 @@ def ago(days: int) -> str:
     return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 
 
-def test_pruning_the_ledger_changes_no_report(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"], occurredAt=ago(days)) for days in (1, 100, 400)])
+def test_pruning_the_ledger_changes_no_report(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"], occurredAt=ago(days)) for days in (1, 100, 400)])
     everything = {"date_from": "1970-01-01", "date_to": "2100-01-01"}
-    before = place.report(**everything)
-    said = run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
+    before = sandbox.report(**everything)
+    said = run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
     assert said.count("event_") == 2
-    assert place.report(**everything) == before
-    assert run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "No month is that old."
+    assert sandbox.report(**everything) == before
+    assert run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "No month is that old."
 
 
-def test_what_was_pruned_never_counts_again_whatever_the_setting_is_now(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_what_was_pruned_never_counts_again_whatever_the_setting_is_now(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     event = an_event(offer["id"], occurredAt=ago(400))
-    place.send("events", [event])
-    run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
-    answer = place.send("events", [event])  # to a server that keeps events for ever
+    sandbox.send("events", [event])
+    run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
+    answer = sandbox.send("events", [event])  # to a server that keeps events for ever
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
 
 
-def test_an_event_that_may_have_been_pruned_is_not_taken_again(place: Place, tmp_path: Path) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_an_event_that_may_have_been_pruned_is_not_taken_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     with (
         serving(tmp_path, GOKART_EVENT_RETENTION_DAYS="50") as server,
         server.client() as http,
     ):
-        forgetful = msgspec.structs.replace(place, http=http)
+        forgetful = msgspec.structs.replace(sandbox, http=http)
         answer = forgetful.send("events", [an_event(offer["id"], occurredAt=ago(days)) for days in (49, 51)])
     assert answer["accepted"] == 1
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, "occurredAt")]
 
 
 @pytest.mark.parametrize("met", [True, False], ids=["by a process that made its month", "by another one"])
-def test_what_was_pruned_while_a_call_came_in_never_counts_again(place: Place, tmp_path: Path, met: bool) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_what_was_pruned_while_a_call_came_in_never_counts_again(sandbox: Sandbox, tmp_path: Path, met: bool) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     event = an_event(offer["id"], occurredAt=ago(400))
-    place.send("events", [event])
+    sandbox.send("events", [event])
 
     def slowly() -> Iterator[bytes]:
         body = msgspec.json.encode([event])
         yield body[:5]
-        run_cli("prune", place.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
+        run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
         yield body[5:]
 
-    def sent_slowly(place: Place) -> dict[str, Any]:
+    def sent_slowly(sandbox: Sandbox) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
-        response = place.request(
-            "POST", "/api/v1/ingest/events", token=place.ingest_token, headers=headers, content=slowly()
+        response = sandbox.request(
+            "POST", "/api/v1/ingest/events", token=sandbox.ingest_key, headers=headers, content=slowly()
         )
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         return answer
 
     if met:
-        answer = sent_slowly(place)
+        answer = sent_slowly(sandbox)
     else:
         with serving(tmp_path) as server, server.client() as http:
-            answer = sent_slowly(msgspec.structs.replace(place, http=http))
+            answer = sent_slowly(msgspec.structs.replace(sandbox, http=http))
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
-    assert sum(row["totalClicks"] for row in place.report(date_from="1970-01-01", date_to="2100-01-01")) == 1
+    assert sum(row["totalClicks"] for row in sandbox.report(date_from="1970-01-01", date_to="2100-01-01")) == 1
 
 
-def test_a_month_that_somebody_dropped_by_hand_is_made_again(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"])])
-    execute("DROP TABLE {s}.event_2025_05", schema=place.tenant.schema)
-    assert place.send("events", [an_event(offer["id"])])["accepted"] == 1
+def test_a_month_that_somebody_dropped_by_hand_is_made_again(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"])])
+    execute("DROP TABLE {s}.event_2025_05", schema=sandbox.tenant.schema)
+    assert sandbox.send("events", [an_event(offer["id"])])["accepted"] == 1

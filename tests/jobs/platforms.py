@@ -13,9 +13,9 @@ import asyncpg
 import msgspec
 import psutil
 
-from tests.postgres import PREFIX
-from tests.servers import Server, run_cli, serving
-from tests.waiting import becomes
+from tests.support.postgres import PREFIX
+from tests.support.servers import Server, run_cli, serving
+from tests.support.waiting import becomes
 
 URLS = ("GOKART_DATABASE_URL", "GOKART_LISTEN_URL")
 TENANTS = ["ash", "birch", "cedar"]

@@ -6,42 +6,42 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.cleanup import clear_platform, clear_tenant
-from tests.places import JSON, MAY, Place, an_event, an_offer
-from tests.running import run
+from tests.support.running import run
+from tests.support.sandbox import JSON, MAY, Sandbox, an_event, an_offer
 from tests.tenants.database import execute
 
 NOW = datetime.now(UTC)
 
 
-def test_calls_are_logged_for_90_days(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_calls_are_logged_for_90_days(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     for _ in range(3):
-        place.send("events", [an_event(offer["id"]), an_event("not one")])
+        sandbox.send("events", [an_event(offer["id"]), an_event("not one")])
     age = "UPDATE {s}.intake SET received_at = now() - $2::interval WHERE id = (SELECT min(id) + $1 FROM {s}.intake)"
     for n, days in enumerate([100, 91, 89]):
-        execute(age, n, timedelta(days=days), schema=place.tenant.schema)
-    assert run(lambda: clear_tenant(place.tenant, NOW))["calls_deleted"] == 2
+        execute(age, n, timedelta(days=days), schema=sandbox.tenant.schema)
+    assert run(lambda: clear_tenant(sandbox.tenant, NOW))["calls_deleted"] == 2
     (left,) = execute(
         "SELECT (SELECT count(*) FROM {s}.intake) AS calls, (SELECT count(*) FROM {s}.intake_reject) AS rejects",
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )
     assert left == {"calls": 2, "rejects": 2}
 
 
-def test_reports_go_on_telling_when_the_last_call_was(place: Place) -> None:
-    place.send("offers", [an_offer(place)])
-    execute("UPDATE {s}.intake SET received_at = '2025-01-02T03:04:05Z'", schema=place.tenant.schema)
-    run(lambda: clear_tenant(place.tenant, NOW))
-    assert place.get(JSON, **MAY).headers["gokart-data-through"] == "2025-01-02T03:04:05Z"
+def test_reports_go_on_telling_when_the_last_call_was(sandbox: Sandbox) -> None:
+    sandbox.send("offers", [an_offer(sandbox)])
+    execute("UPDATE {s}.intake SET received_at = '2025-01-02T03:04:05Z'", schema=sandbox.tenant.schema)
+    run(lambda: clear_tenant(sandbox.tenant, NOW))
+    assert sandbox.get(JSON, **MAY).headers["gokart-data-through"] == "2025-01-02T03:04:05Z"
 
 
 @pytest.mark.parametrize("platform", [False, True])
-def test_sign_ins_leave_nothing_for_ever(place: Place, platform: bool) -> None:
-    schema = "public" if platform else place.tenant.schema
+def test_sign_ins_leave_nothing_for_ever(sandbox: Sandbox, platform: bool) -> None:
+    schema = "public" if platform else sandbox.tenant.schema
 
     def clear() -> Mapping[str, int]:
-        return run(lambda: clear_platform(NOW) if platform else clear_tenant(place.tenant, NOW))
+        return run(lambda: clear_platform(NOW) if platform else clear_tenant(sandbox.tenant, NOW))
 
     clear()
     execute("INSERT INTO {s}.staff (email, name, role) VALUES ('old@example.com', 'A', 'viewer')", schema=schema)

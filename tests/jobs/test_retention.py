@@ -15,9 +15,9 @@ import pytest
 
 from jobs.retention import SETTLED, thin
 from settings import settings
-from tests.places import CSV, JSON, SINGULAR, SINGULAR_CSV, Place, a_callback, an_event, an_offer
 from tests.reporting.oracle import Oracle
-from tests.running import run
+from tests.support.running import run
+from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, a_callback, an_event, an_offer
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
 
@@ -31,13 +31,13 @@ LATER = NOW + SETTLED
 exactly = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def test_whole_days_are_the_same_before_and_after(place: Place) -> None:
-    fill(place)
+def test_whole_days_are_the_same_before_and_after(sandbox: Sandbox) -> None:
+    fill(sandbox)
     ranges = [("2025-05-03", "2025-05-03"), ("2025-05-20", "2025-06-02"), ("2025-05-01", "2025-06-30")]
-    before = [answers(place, *days) for days in ranges]
-    thinned(place)
-    assert [answers(place, *days) for days in ranges] == before
-    assert quarters(place) == (0, True)
+    before = [answers(sandbox, *days) for days in ranges]
+    thinned(sandbox)
+    assert [answers(sandbox, *days) for days in ranges] == before
+    assert quarters(sandbox) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,18 @@ def test_whole_days_are_the_same_before_and_after(place: Place) -> None:
 )
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, SINGULAR_CSV])
 def test_an_end_within_a_thinned_day_is_widened_and_said(
-    thin_place: tuple[Place, Oracle], path: str, asked: tuple[str, str], answered: str
+    thin_place: tuple[Sandbox, Oracle], path: str, asked: tuple[str, str], answered: str
 ) -> None:
-    place, oracle = thin_place
-    response = place.get(path, date_from=asked[0], date_to=asked[1])
+    sandbox, oracle = thin_place
+    response = sandbox.get(path, date_from=asked[0], date_to=asked[1])
     assert response.headers["gokart-range"] == answered
     assert response.headers["gokart-notice"].startswith("Before 2025-05-27 figures are kept by the day")
     if path == JSON:
         assert exactly.decode(response.content)["data"] == of_range(oracle, answered)
-    again = place.request(
+    again = sandbox.request(
         "GET",
         path,
-        token=place.owner_token,
+        token=sandbox.owner_key,
         params={"date_from": asked[0], "date_to": asked[1]},
         headers={"If-None-Match": response.headers["etag"]},
     )
@@ -79,73 +79,73 @@ def test_an_end_within_a_thinned_day_is_widened_and_said(
     ],
 )
 def test_what_is_kept_is_exact_and_nothing_is_said(
-    thin_place: tuple[Place, Oracle], date_from: str, date_to: str, answered: str
+    thin_place: tuple[Sandbox, Oracle], date_from: str, date_to: str, answered: str
 ) -> None:
-    place, oracle = thin_place
-    response = place.get(JSON, date_from=date_from, date_to=date_to)
+    sandbox, oracle = thin_place
+    response = sandbox.get(JSON, date_from=date_from, date_to=date_to)
     assert response.headers["gokart-range"] == answered
     assert "gokart-notice" not in response.headers
     assert exactly.decode(response.content)["data"] == of_range(oracle, answered)
 
 
-def test_what_comes_for_a_thinned_day_counts_on_that_day(place: Place) -> None:
-    oracle = fill(place)
-    thinned(place)
+def test_what_comes_for_a_thinned_day_counts_on_that_day(sandbox: Sandbox) -> None:
+    oracle = fill(sandbox)
+    thinned(sandbox)
     (late,) = [c for c in oracle.callbacks.values() if "2025-05-03" in c["conversion"]["userCompletedAt"]][:1]
     late = late | {"id": str(uuid4()), "sentAt": "2026-01-01T00:00:00Z"}
     late["conversion"] = late["conversion"] | {"status": "Rejected"}
     oracle.send(late)
-    assert place.send("conversions", [late])["accepted"] == 1
-    check(place, oracle, "2025-05-03T10:00:00Z", "2025-05-03T11:00:00Z")
-    check(place, oracle, "2025-05-01", "2025-06-30")
-    assert quarters(place) == (1, True)
-    run(lambda: thin(place.tenant, LATER))
-    assert quarters(place) == (0, True)
-    check(place, oracle, "2025-05-03", "2025-05-03")
+    assert sandbox.send("conversions", [late])["accepted"] == 1
+    check(sandbox, oracle, "2025-05-03T10:00:00Z", "2025-05-03T11:00:00Z")
+    check(sandbox, oracle, "2025-05-01", "2025-06-30")
+    assert quarters(sandbox) == (1, True)
+    run(lambda: thin(sandbox.tenant, LATER))
+    assert quarters(sandbox) == (0, True)
+    check(sandbox, oracle, "2025-05-03", "2025-05-03")
 
 
-def test_nothing_is_deleted_before_every_reader_has_heard(place: Place) -> None:
-    fill(place)
-    run(lambda: thin(place.tenant, NOW))
-    (count, _) = quarters(place)
-    run(lambda: thin(place.tenant, LATER - timedelta(seconds=1)))
-    assert quarters(place) == (count, True)
+def test_nothing_is_deleted_before_every_reader_has_heard(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    run(lambda: thin(sandbox.tenant, NOW))
+    (count, _) = quarters(sandbox)
+    run(lambda: thin(sandbox.tenant, LATER - timedelta(seconds=1)))
+    assert quarters(sandbox) == (count, True)
 
 
-def test_a_tenant_without_old_quarters_goes_on_exactly(place: Place) -> None:
-    fill(place)
-    run(lambda: thin(place.tenant, START + timedelta(days=settings.quarter_retention_days or 0)))
-    assert execute("SELECT thinned_before FROM tenant WHERE id = $1", place.tenant.id) == [{"thinned_before": None}]
+def test_a_tenant_without_old_quarters_goes_on_exactly(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    run(lambda: thin(sandbox.tenant, START + timedelta(days=settings.quarter_retention_days or 0)))
+    assert execute("SELECT thinned_before FROM tenant WHERE id = $1", sandbox.tenant.id) == [{"thinned_before": None}]
 
 
-def test_whoever_reads_meanwhile_gets_right_figures(place: Place) -> None:
-    oracle = fill(place)
+def test_whoever_reads_meanwhile_gets_right_figures(sandbox: Sandbox) -> None:
+    oracle = fill(sandbox)
     ranges = [("2025-05-02T10:20:00Z", "2025-05-29T05:00:00Z"), ("2025-05-26T23:50:00Z", "2025-05-27T00:01:00Z")]
-    with reading(place, oracle, ranges) as finish:
-        run(lambda: thin(place.tenant, NOW))
-        seconds_until(lambda: is_told(place))
+    with reading(sandbox, oracle, ranges) as finish:
+        run(lambda: thin(sandbox.tenant, NOW))
+        seconds_until(lambda: is_told(sandbox))
         finish()  # what began before
-    with reading(place, oracle, ranges):
-        run(lambda: thin(place.tenant, LATER))
-    assert quarters(place) == (0, True)
+    with reading(sandbox, oracle, ranges):
+        run(lambda: thin(sandbox.tenant, LATER))
+    assert quarters(sandbox) == (0, True)
 
 
 @pytest.fixture(scope="module")
-def thin_place(module_place: Place) -> tuple[Place, Oracle]:
+def thin_place(module_sandbox: Sandbox) -> tuple[Sandbox, Oracle]:
     """For tests that change nothing."""
-    oracle = fill(module_place)
-    thinned(module_place)
-    return module_place, oracle
+    oracle = fill(module_sandbox)
+    thinned(module_sandbox)
+    return module_sandbox, oracle
 
 
-def fill(place: Place) -> Oracle:
+def fill(sandbox: Sandbox) -> Oracle:
     """Each day several views, clicks and conversions, at all times of the day."""
-    offers = [an_offer(place, name=name) for name in ("One", "Two")]
-    place.send("offers", offers)
+    offers = [an_offer(sandbox, name=name) for name in ("One", "Two")]
+    sandbox.send("offers", offers)
     oracle = Oracle(
         {offer["id"]: offer["name"] for offer in offers},
-        {str(place.tenant.id): place.tenant.name},
-        str(place.tenant.id),
+        {str(sandbox.tenant.id): sandbox.tenant.name},
+        str(sandbox.tenant.id),
     )
     events, callbacks = [], []
     for n in range(DAYS * 12):
@@ -154,46 +154,48 @@ def fill(place: Place) -> Oracle:
         events.append(an_event(offer, "click" if n % 3 else "view", occurredAt=f"{at:%Y-%m-%dT%H:%M:%S.000000Z}"))
         if n % 4 == 0:
             completed = f"{at + timedelta(minutes=11):%Y-%m-%dT%H:%M:%S.000000Z}"
-            callbacks.append(a_callback(place, offer, userCompletedAt=completed, revenue=f"{n}.25"))
+            callbacks.append(a_callback(sandbox, offer, userCompletedAt=completed, revenue=f"{n}.25"))
     for event in events:
         oracle.happen(event)
     for callback in callbacks:
         oracle.send(callback)
-    place.send("events", events)
-    place.send("conversions", callbacks)
+    sandbox.send("events", events)
+    sandbox.send("conversions", callbacks)
     return oracle
 
 
-def thinned(place: Place) -> None:
+def thinned(sandbox: Sandbox) -> None:
     """As after two runs of the task; the server has heard."""
-    run(lambda: thin(place.tenant, NOW))
-    seconds_until(lambda: is_told(place))
-    run(lambda: thin(place.tenant, LATER))
+    run(lambda: thin(sandbox.tenant, NOW))
+    seconds_until(lambda: is_told(sandbox))
+    run(lambda: thin(sandbox.tenant, LATER))
 
 
-def is_told(place: Place) -> bool:
-    return "gokart-notice" in place.get(JSON, date_from="2025-05-01T01:00:00Z", date_to="2025-05-02").headers
+def is_told(sandbox: Sandbox) -> bool:
+    return "gokart-notice" in sandbox.get(JSON, date_from="2025-05-01T01:00:00Z", date_to="2025-05-02").headers
 
 
-def quarters(place: Place) -> tuple[int, bool]:
+def quarters(sandbox: Sandbox) -> tuple[int, bool]:
     """How many there are before KEPT_FROM, and whether there are any later."""
     count = "SELECT count(*) FILTER (WHERE bucket < $1) AS old, count(*) AS all FROM {s}.by_quarter WHERE bucket < $2"
-    (row,) = execute(count, KEPT_FROM, KEPT_FROM + timedelta(days=30), schema=place.tenant.schema)
+    (row,) = execute(count, KEPT_FROM, KEPT_FROM + timedelta(days=30), schema=sandbox.tenant.schema)
     return row["old"], row["all"] > row["old"]
 
 
-def answers(place: Place, date_from: str, date_to: str) -> list[Any]:
+def answers(sandbox: Sandbox, date_from: str, date_to: str) -> list[Any]:
     """Every report but for when it was made."""
-    responses = [place.get(path, date_from=date_from, date_to=date_to) for path in (JSON, CSV, SINGULAR, SINGULAR_CSV)]
+    responses = [
+        sandbox.get(path, date_from=date_from, date_to=date_to) for path in (JSON, CSV, SINGULAR, SINGULAR_CSV)
+    ]
     assert all("gokart-notice" not in response.headers for response in responses)
     texts = [response.text for response in responses]
     items = responses[2].json()["data"]["items"]
     return [texts[0], texts[1], items, texts[3], [response.headers["etag"] for response in responses]]
 
 
-def check(place: Place, oracle: Oracle, date_from: str, date_to: str) -> None:
+def check(sandbox: Sandbox, oracle: Oracle, date_from: str, date_to: str) -> None:
     """The figures are those of the range that the report says it is of."""
-    response = place.get(JSON, date_from=date_from, date_to=date_to)
+    response = sandbox.get(JSON, date_from=date_from, date_to=date_to)
     assert exactly.decode(response.content)["data"] == of_range(oracle, response.headers["gokart-range"])
 
 
@@ -203,14 +205,14 @@ def of_range(oracle: Oracle, range_: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def reading(place: Place, oracle: Oracle, ranges: list[tuple[str, str]]) -> Iterator[Any]:
+def reading(sandbox: Sandbox, oracle: Oracle, ranges: list[tuple[str, str]]) -> Iterator[Any]:
     """Two readers, who check what they read again and again. What is yielded ends that, once each has read again."""
     done = threading.Event()
 
     def read() -> int:
         count = 0
-        with httpx.Client(base_url=place.http.base_url, timeout=30) as http:
-            mine = msgspec.structs.replace(place, http=http)
+        with httpx.Client(base_url=sandbox.http.base_url, timeout=30) as http:
+            mine = msgspec.structs.replace(sandbox, http=http)
             while not done.is_set() or not count:
                 for range_ in ranges:
                     check(mine, oracle, *range_)

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.tasks import TASKS
 from tests.jobs.platforms import TENANTS, Platform, a_platform, kill
-from tests.places import an_event
+from tests.support.sandbox import an_event
 from tests.tenants.workers import seconds_until
 
 ONCE = dict.fromkeys(TASKS, 1)

@@ -3,21 +3,21 @@
 import re
 from typing import Any
 
-from tests.people import Browser
-from tests.places import Place
 from tests.portal.reading import Page
+from tests.support.people import Browser
+from tests.support.sandbox import Sandbox
 from tests.tenants.database import execute
 
 TOKEN = re.compile(r"gokart_[0-9A-Za-z]{39}")
 BOTH = ["cost-report", "singular"]
 
 
-def keys(place: Place, name: str) -> list[dict[str, Any]]:
-    return execute("SELECT * FROM {s}.api_token WHERE name = $1 ORDER BY id", name, schema=place.tenant.schema)
+def keys(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
+    return execute("SELECT * FROM {s}.api_token WHERE name = $1 ORDER BY id", name, schema=sandbox.tenant.schema)
 
 
-def set_key(place: Place, name: str, assignment: str) -> None:
-    execute(f"UPDATE {{s}}.api_token SET {assignment} WHERE name = $1", name, schema=place.tenant.schema)
+def set_key(sandbox: Sandbox, name: str, assignment: str) -> None:
+    execute(f"UPDATE {{s}}.api_token SET {assignment} WHERE name = $1", name, schema=sandbox.tenant.schema)
 
 
 def make(client: Browser, name: str = "Nightly", scopes: list[str] | None = None, **fields: str) -> Any:
@@ -25,11 +25,11 @@ def make(client: Browser, name: str = "Nightly", scopes: list[str] | None = None
     return client.post("/keys/new", data=data)
 
 
-def make_one(client: Browser, place: Place, name: str = "Nightly", **fields: Any) -> tuple[int, str]:
+def make_one(client: Browser, sandbox: Sandbox, name: str = "Nightly", **fields: Any) -> tuple[int, str]:
     """Its id and its token."""
     answer = make(client, name, **fields)
     assert answer.status_code == 201, answer.text
-    return keys(place, name)[-1]["id"], shown(answer.text)
+    return keys(sandbox, name)[-1]["id"], shown(answer.text)
 
 
 def shown(html: str) -> str:

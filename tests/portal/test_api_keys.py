@@ -8,76 +8,76 @@ from typing import Any
 
 import pytest
 
-from tests.people import Browser, advertiser_browser, audit, browser, make_login
-from tests.places import JSON, MAY, SINGULAR, Place
 from tests.portal.key_forms import BOTH, TOKEN, errors, keys, make, make_one, rotation, set_key, shown, table_rows
 from tests.portal.reading import Page
-from tests.servers import Server
+from tests.support.people import Browser, advertiser_browser, audit, browser, make_login
+from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
+from tests.support.servers import Server
+from tests.support.waiting import becomes
 from tests.tenants.database import execute
-from tests.waiting import becomes
 
 
 @pytest.fixture
-def client(place: Place) -> Browser:
+def client(sandbox: Sandbox) -> Browser:
     """A person of the owner's."""
-    return advertiser_browser(place)
+    return advertiser_browser(sandbox)
 
 
 @pytest.fixture(scope="module")
-def shared(module_place: Place) -> Browser:
+def shared(module_sandbox: Sandbox) -> Browser:
     """The same at the tenant that the tests of this module share."""
-    return advertiser_browser(module_place)
+    return advertiser_browser(module_sandbox)
 
 
 @pytest.fixture
-def rival(place: Place) -> Browser:
-    return advertiser_browser(place, place.rival)
+def rival(sandbox: Sandbox) -> Browser:
+    return advertiser_browser(sandbox, sandbox.rival)
 
 
 class TestMaking:
-    def test_a_key_pulls_reports_at_once(self, place: Place, client: Browser) -> None:
+    def test_a_key_pulls_reports_at_once(self, sandbox: Sandbox, client: Browser) -> None:
         answer = make(client)
         assert answer.status_code == 201
         assert answer.headers["cache-control"] == "no-store"
         token = shown(answer.text)
-        assert place.get(JSON, token=token, **MAY).status_code == 200
-        assert place.get(SINGULAR, token=token, **MAY).status_code == 200
+        assert sandbox.get(JSON, token=token, **MAY).status_code == 200
+        assert sandbox.get(SINGULAR, token=token, **MAY).status_code == 200
 
-    def test_it_is_shown_this_once(self, place: Place, client: Browser) -> None:
+    def test_it_is_shown_this_once(self, sandbox: Sandbox, client: Browser) -> None:
         token = shown(make(client).text)
         page = client.get("/keys").text
         assert token not in page
         assert f"{token[:11]}…{token[-4:]}" in page
-        assert token not in str(audit(place))
+        assert token not in str(audit(sandbox))
 
-    def test_the_form_sent_again_makes_no_second_key_and_says_so(self, place: Place, client: Browser) -> None:
+    def test_the_form_sent_again_makes_no_second_key_and_says_so(self, sandbox: Sandbox, client: Browser) -> None:
         first, second = make(client), make(client)
         assert second.status_code == 400
         assert not TOKEN.search(second.text)
         assert "no second one has been made" in errors(second.text)["name"]
-        assert len(keys(place, "Nightly")) == 1
-        assert place.get(JSON, token=shown(first.text), **MAY).status_code == 200
+        assert len(keys(sandbox, "Nightly")) == 1
+        assert sandbox.get(JSON, token=shown(first.text), **MAY).status_code == 200
 
-    def test_nor_do_many_sent_at_once(self, place: Place, client: Browser) -> None:
+    def test_nor_do_many_sent_at_once(self, sandbox: Sandbox, client: Browser) -> None:
         with ThreadPoolExecutor(6) as senders:
             answers = list(senders.map(lambda _: make(client).status_code, range(6)))
         assert sorted(answers) == [201] + [400] * 5
-        assert len(keys(place, "Nightly")) == 1
+        assert len(keys(sandbox, "Nightly")) == 1
 
-    def test_the_name_is_free_again_once_the_key_is_revoked(self, place: Place, client: Browser) -> None:
-        key, _ = make_one(client, place)
+    def test_the_name_is_free_again_once_the_key_is_revoked(self, sandbox: Sandbox, client: Browser) -> None:
+        key, _ = make_one(client, sandbox)
         client.post(f"/keys/{key}/revoke")
         assert make(client).status_code == 201
 
     def test_another_advertisers_key_may_have_the_name(self, client: Browser, rival: Browser) -> None:
         assert make(client).status_code == make(rival).status_code == 201
 
-    def test_the_line_for_the_terminal_works_as_it_stands(self, place: Place, server: Server) -> None:
-        host = f"app.{place.tenant.slug}.localhost:{server.port}"
-        client = Browser(place.http, host)
-        client.sign_in(make_login(place))
+    def test_the_line_for_the_terminal_works_as_it_stands(self, sandbox: Sandbox, server: Server) -> None:
+        host = f"app.{sandbox.tenant.slug}.localhost:{server.port}"
+        client = Browser(sandbox.http, host)
+        client.sign_in(make_login(sandbox))
         line = Page(make(client).text).one("code", id="curl").text
-        assert f"http://api.{place.tenant.slug}.localhost:{server.port}/" in line
+        assert f"http://api.{sandbox.tenant.slug}.localhost:{server.port}/" in line
         done = subprocess.run(
             [*shlex.split(line), "--silent", "--fail-with-body"], capture_output=True, text=True, check=False
         )
@@ -87,38 +87,38 @@ class TestMaking:
     def test_that_line_asks_for_what_the_key_opens(self, client: Browser, scopes: list[str], report: str) -> None:
         assert report in Page(make(client, scopes=scopes).text).one("code", id="curl").text
 
-    def test_a_key_for_singular_says_that_singular_is_off(self, place: Place, client: Browser) -> None:
+    def test_a_key_for_singular_says_that_singular_is_off(self, sandbox: Sandbox, client: Browser) -> None:
         assert "not enabled" not in make(client, "One").text
-        place.set_advertiser(place.owner, singular_enabled=False)
+        sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
         assert "Singular is not enabled for this advertiser yet" in make(client, "Two").text
         assert "not enabled" not in make(client, "Three", ["cost-report"]).text
 
-    def test_it_has_the_scopes_chosen_and_no_more(self, place: Place, client: Browser) -> None:
+    def test_it_has_the_scopes_chosen_and_no_more(self, sandbox: Sandbox, client: Browser) -> None:
         token = shown(make(client, scopes=["singular"]).text)
-        assert place.get(JSON, token=token, **MAY).status_code == 403
+        assert sandbox.get(JSON, token=token, **MAY).status_code == 403
 
-    def test_it_works_from_the_networks_given(self, place: Place, client: Browser) -> None:
+    def test_it_works_from_the_networks_given(self, sandbox: Sandbox, client: Browser) -> None:
         here = shown(make(client, "Here", networks="127.0.0.1\r\n\r\n 2001:DB8::/32 ").text)
-        assert place.get(JSON, token=here, **MAY).status_code == 200
-        assert keys(place, "Here")[0]["networks"] == ["127.0.0.1/32", "2001:db8::/32"]
+        assert sandbox.get(JSON, token=here, **MAY).status_code == 200
+        assert keys(sandbox, "Here")[0]["networks"] == ["127.0.0.1/32", "2001:db8::/32"]
         elsewhere = shown(make(client, "Elsewhere", networks="192.0.2.0/24").text)
-        assert place.get(JSON, token=elsewhere, **MAY).status_code == 403
+        assert sandbox.get(JSON, token=elsewhere, **MAY).status_code == 403
 
     @pytest.mark.parametrize(("expiry", "days"), [("30", 30), ("90", 90), ("365", 365)])
-    def test_it_ends_when_it_was_to(self, place: Place, client: Browser, expiry: str, days: int) -> None:
+    def test_it_ends_when_it_was_to(self, sandbox: Sandbox, client: Browser, expiry: str, days: int) -> None:
         make(client, expiry=expiry)
-        (key,) = keys(place, "Nightly")
+        (key,) = keys(sandbox, "Nightly")
         assert key["expires_at"] - key["created_at"] == pytest.approx(timedelta(days=days), abs=timedelta(minutes=1))
 
-    def test_or_never(self, place: Place, client: Browser) -> None:
+    def test_or_never(self, sandbox: Sandbox, client: Browser) -> None:
         make(client, expiry="never")
-        assert keys(place, "Nightly")[0]["expires_at"] is None
+        assert keys(sandbox, "Nightly")[0]["expires_at"] is None
 
-    def test_or_at_the_end_of_a_day(self, place: Place, client: Browser) -> None:
+    def test_or_at_the_end_of_a_day(self, sandbox: Sandbox, client: Browser) -> None:
         day = datetime.now(UTC).date() + timedelta(days=3)
         make(client, expiry="date", day=str(day))
         ends = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-        assert keys(place, "Nightly")[0]["expires_at"] == ends
+        assert keys(sandbox, "Nightly")[0]["expires_at"] == ends
 
     @pytest.mark.parametrize(
         ("fields", "field", "says"),
@@ -144,14 +144,14 @@ class TestMaking:
         ],
     )
     def test_what_makes_no_sense_is_said_at_the_field(
-        self, module_place: Place, shared: Browser, fields: dict[str, Any], field: str, says: str
+        self, module_sandbox: Sandbox, shared: Browser, fields: dict[str, Any], field: str, says: str
     ) -> None:
-        before = execute("SELECT count(*) AS n FROM {s}.api_token", schema=module_place.tenant.schema)
+        before = execute("SELECT count(*) AS n FROM {s}.api_token", schema=module_sandbox.tenant.schema)
         answer = make(shared, **{"name": "Nightly", **fields})
         assert answer.status_code == 400
         assert list(errors(answer.text)) == [field]
         assert says in errors(answer.text)[field]
-        assert execute("SELECT count(*) AS n FROM {s}.api_token", schema=module_place.tenant.schema) == before
+        assert execute("SELECT count(*) AS n FROM {s}.api_token", schema=module_sandbox.tenant.schema) == before
 
     def test_the_form_comes_back_as_it_was_filled_in(self, shared: Browser) -> None:
         page = Page(make(shared, "", ["singular"], expiry="90", networks="10.0.0.0/8").text)
@@ -176,22 +176,22 @@ class TestMaking:
         parts = {"Content-Type": "multipart/form-data; boundary=x"}
         assert shared.post("/keys/new", content=head.encode() + b"\xff\r\n--x--\r\n", headers=parts).status_code == 400
 
-    def test_it_is_noted_who_made_it_and_from_where(self, place: Place) -> None:
-        client = browser(place)
-        email = make_login(place)
+    def test_it_is_noted_who_made_it_and_from_where(self, sandbox: Sandbox) -> None:
+        client = browser(sandbox)
+        email = make_login(sandbox)
         client.sign_in(email)
         make(client)
-        (entry,) = [row for row in audit(place) if row["subject"] == "api_token" and row["label"] == "Nightly"]
+        (entry,) = [row for row in audit(sandbox) if row["subject"] == "api_token" and row["label"] == "Nightly"]
         assert (entry["actor"], str(entry["address"]), entry["action"]) == (
             f"advertiser:{email}",
             "127.0.0.1",
             "created",
         )
-        assert keys(place, "Nightly")[0]["created_by"] == f"advertiser:{email}"
+        assert keys(sandbox, "Nightly")[0]["created_by"] == f"advertiser:{email}"
 
-    def test_a_long_address_makes_keys_too(self, place: Place) -> None:
-        client = browser(place)
-        client.sign_in(make_login(place, email=f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.example.com"))
+    def test_a_long_address_makes_keys_too(self, sandbox: Sandbox) -> None:
+        client = browser(sandbox)
+        client.sign_in(make_login(sandbox, email=f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.example.com"))
         assert make(client).status_code == 201
 
 
@@ -199,55 +199,55 @@ class TestWhatAPersonHas:
     """Nobody makes or rotates a key that has more than they have themselves."""
 
     @pytest.fixture
-    def client(self, place: Place) -> Browser:
+    def client(self, sandbox: Sandbox) -> Browser:
         """Somebody who may see cost reports, and nothing of Singular."""
-        return advertiser_browser(place, scopes=["cost-report"])
+        return advertiser_browser(sandbox, scopes=["cost-report"])
 
     def test_no_more_is_offered(self, client: Browser) -> None:
         page = Page(client.get("/keys/new").text)
         assert [e.attributes["value"] for e in page.all("input", name="scopes")] == ["cost-report"]
 
     @pytest.mark.parametrize("scopes", [["singular"], BOTH])
-    def test_no_more_is_given(self, place: Place, client: Browser, scopes: list[str]) -> None:
+    def test_no_more_is_given(self, sandbox: Sandbox, client: Browser, scopes: list[str]) -> None:
         assert make(client, scopes=scopes).status_code == 400
-        assert keys(place, "Nightly") == []
+        assert keys(sandbox, "Nightly") == []
 
-    def test_a_key_with_more_is_not_rotated(self, place: Place, client: Browser) -> None:
-        key, _ = make_one(advertiser_browser(place), place)
+    def test_a_key_with_more_is_not_rotated(self, sandbox: Sandbox, client: Browser) -> None:
+        key, _ = make_one(advertiser_browser(sandbox), sandbox)
         for answer in client.get(f"/keys/{key}/rotate"), client.post(f"/keys/{key}/rotate", data=rotation()):
             assert answer.status_code == 403
             assert "opens what your account does not (Singular)" in answer.text
             assert not TOKEN.search(answer.text)
-        assert len(keys(place, "Nightly")) == 1
+        assert len(keys(sandbox, "Nightly")) == 1
         assert f'href="/keys/{key}/rotate"' not in client.get("/keys").text
 
-    def test_but_it_may_be_revoked(self, place: Place, client: Browser) -> None:
-        key, token = make_one(advertiser_browser(place), place)
+    def test_but_it_may_be_revoked(self, sandbox: Sandbox, client: Browser) -> None:
+        key, token = make_one(advertiser_browser(sandbox), sandbox)
         assert client.post(f"/keys/{key}/revoke").status_code == 303
-        assert becomes(lambda: place.get(JSON, token=token, **MAY).status_code, 401)
+        assert becomes(lambda: sandbox.get(JSON, token=token, **MAY).status_code, 401)
 
 
 class TestList:
-    def test_it_says_what_each_is_and_how_it_stands(self, place: Place) -> None:
-        client = browser(place)
-        email = make_login(place)
+    def test_it_says_what_each_is_and_how_it_stands(self, sandbox: Sandbox) -> None:
+        client = browser(sandbox)
+        email = make_login(sandbox)
         client.sign_in(email)
         make(client, "Nightly", ["cost-report"], networks="192.0.2.0/24", expiry="never")
         text = Page(client.get("/keys").text).text
         for part in "Nightly", "Cost report", "192.0.2.0/24", f"by {email}", "never", "Live", "does not expire":
             assert part in text
 
-    def test_it_says_when_and_from_where_a_key_was_last_used(self, place: Place, client: Browser) -> None:
+    def test_it_says_when_and_from_where_a_key_was_last_used(self, sandbox: Sandbox, client: Browser) -> None:
         make(client)
-        set_key(place, "Nightly", "last_used_at = '2026-01-02T03:04:05Z', last_used_from = '198.51.100.7'")
+        set_key(sandbox, "Nightly", "last_used_at = '2026-01-02T03:04:05Z', last_used_from = '198.51.100.7'")
         text = Page(client.get("/keys").text).text
         assert "2026-01-02 03:04 UTC" in text
         assert "from 198.51.100.7" in text
 
-    def test_each_state_by_its_name(self, place: Place, client: Browser) -> None:
-        made = {name: make_one(client, place, name)[0] for name in ("Live", "Soon", "Old", "Gone", "Past")}
-        set_key(place, "Soon", "expires_at = now() + interval '13 days'")
-        set_key(place, "Past", "expires_at = now() - interval '1 second'")
+    def test_each_state_by_its_name(self, sandbox: Sandbox, client: Browser) -> None:
+        made = {name: make_one(client, sandbox, name)[0] for name in ("Live", "Soon", "Old", "Gone", "Past")}
+        set_key(sandbox, "Soon", "expires_at = now() + interval '13 days'")
+        set_key(sandbox, "Past", "expires_at = now() - interval '1 second'")
         client.post(f"/keys/{made['Old']}/rotate", data=rotation())
         client.post(f"/keys/{made['Gone']}/revoke")
         found = [(row[0].split()[0], row[5]) for row in table_rows(client.get("/keys").text)]
@@ -261,9 +261,9 @@ class TestList:
             ("Soon", "Expires soon"),
         ]
 
-    def test_who_of_the_staff_made_one_is_not_said(self, place: Place, client: Browser) -> None:
+    def test_who_of_the_staff_made_one_is_not_said(self, sandbox: Sandbox, client: Browser) -> None:
         make(client)
-        set_key(place, "Nightly", "created_by = 'staff:boss@example.com'")
+        set_key(sandbox, "Nightly", "created_by = 'staff:boss@example.com'")
         page = client.get("/keys").text
         assert "boss@example.com" not in page
         assert "by staff" in Page(page).text
@@ -283,35 +283,35 @@ STATES = ["Live", "Expires soon", "Replaced", "Expired", "Revoked"]
 class TestNotices:
     """A key about to end is said on every page."""
 
-    def test_on_every_page_and_where_to_replace_it(self, place: Place, client: Browser) -> None:
-        key, _ = make_one(client, place)
+    def test_on_every_page_and_where_to_replace_it(self, sandbox: Sandbox, client: Browser) -> None:
+        key, _ = make_one(client, sandbox)
         assert "stops working" not in client.get("/account").text
-        set_key(place, "Nightly", "expires_at = now() + interval '13 days'")
+        set_key(sandbox, "Nightly", "expires_at = now() + interval '13 days'")
         for path in "/", "/keys", "/keys/new", "/singular", "/api", "/account":
             page = client.get(path)
             assert "The API key «Nightly»" in page.text
             assert f'href="/keys/{key}/rotate"' in page.text
 
-    def test_to_this_advertisers_people_alone(self, place: Place, client: Browser, rival: Browser) -> None:
+    def test_to_this_advertisers_people_alone(self, sandbox: Sandbox, client: Browser, rival: Browser) -> None:
         make(client)
-        set_key(place, "Nightly", "expires_at = now() + interval '1 day'")
+        set_key(sandbox, "Nightly", "expires_at = now() + interval '1 day'")
         assert "Nightly" not in rival.get("/account").text
 
-    def test_it_is_said_when_the_old_key_is_still_used(self, place: Place, client: Browser) -> None:
-        key, _ = make_one(client, place)
+    def test_it_is_said_when_the_old_key_is_still_used(self, sandbox: Sandbox, client: Browser) -> None:
+        key, _ = make_one(client, sandbox)
         client.post(f"/keys/{key}/rotate", data=rotation())
         assert "still used" not in client.get("/account").text
         execute(
             "UPDATE {s}.api_token SET last_used_at = now() + interval '1 hour' WHERE id = $1",
             key,
-            schema=place.tenant.schema,
+            schema=sandbox.tenant.schema,
         )
         assert "has been replaced, but is still used" in client.get("/account").text
 
-    def test_many_are_said_in_one_line(self, place: Place, client: Browser) -> None:
+    def test_many_are_said_in_one_line(self, sandbox: Sandbox, client: Browser) -> None:
         for name in "One", "Two", "Three":
             make(client, name)
-            set_key(place, name, "expires_at = now() + interval '1 day'")
+            set_key(sandbox, name, "expires_at = now() + interval '1 day'")
         page = client.get("/account").text
         assert "3 API keys stop working soon" in page
         assert "«One»" not in page

@@ -13,35 +13,35 @@ import pytest
 
 from auth.api_keys import service as api_keys
 from tenants import lifecycle
-from tests.people import PASSWORD, Browser, make_login
-from tests.places import JSON, SINGULAR, Place, a_callback, an_offer
 from tests.portal.reading import Page
-from tests.running import run, run_at
-from tests.servers import Server
+from tests.support.people import PASSWORD, Browser, make_login
+from tests.support.running import run, run_at
+from tests.support.sandbox import JSON, SINGULAR, Sandbox, a_callback, an_offer
+from tests.support.servers import Server
 from tests.tenants.database import execute
 
 
-def test_the_curl_line_works_as_printed(place: Place, server: Server) -> None:
-    fill(place)
-    printed = with_token(shown(place, server).one("code", id="curl").raw, place)
+def test_the_curl_line_works_as_printed(sandbox: Sandbox, server: Server) -> None:
+    fill(sandbox)
+    printed = with_token(shown(sandbox, server).one("code", id="curl").raw, sandbox)
     done = subprocess.run(["bash", "-c", f"{printed} -sS"], capture_output=True, text=True, check=True)
-    assert done.stdout == place.get(JSON, **dict(parse_qsl(urlsplit(printed.split('"')[-2]).query))).text
+    assert done.stdout == sandbox.get(JSON, **dict(parse_qsl(urlsplit(printed.split('"')[-2]).query))).text
     assert '"revenue":60.000001' in done.stdout
 
 
-def test_the_curl_line_works_for_singular_alone(place: Place, server: Server) -> None:
-    fill(place)
-    printed = with_token(shown(place, server, scopes=["singular"]).one("code", id="curl").raw, place)
+def test_the_curl_line_works_for_singular_alone(sandbox: Sandbox, server: Server) -> None:
+    fill(sandbox)
+    printed = with_token(shown(sandbox, server, scopes=["singular"]).one("code", id="curl").raw, sandbox)
     assert SINGULAR in printed
     done = subprocess.run(["bash", "-c", f"{printed} -sS"], capture_output=True, text=True, check=True)
     assert '"cost":60.000001' in done.stdout
 
 
 @pytest.mark.parametrize("scopes", [["cost-report", "singular"], ["singular"]], ids=["cost report", "singular"])
-def test_the_python_program_works_as_printed(place: Place, server: Server, scopes: list[str]) -> None:
+def test_the_python_program_works_as_printed(sandbox: Sandbox, server: Server, scopes: list[str]) -> None:
     """By way of the proxy's protocol: Python asks the system for localhost's names, and not every system knows them."""
-    fill(place)
-    printed = with_token(shown(place, server, scopes=scopes).one("code", id="python").raw, place)
+    fill(sandbox)
+    printed = with_token(shown(sandbox, server, scopes=scopes).one("code", id="python").raw, sandbox)
     done = subprocess.run(
         [sys.executable, "-I", "-c", printed],
         env={**os.environ, "http_proxy": server.url, "no_proxy": ""},
@@ -56,63 +56,65 @@ def test_the_python_program_works_as_printed(place: Place, server: Server, scope
 
 
 @pytest.mark.parametrize("program", ["sheets", "excel"])
-def test_the_other_programs_ask_the_same(place: Place, server: Server, program: str) -> None:
-    printed = shown(place, server).one("code", id=program).raw
-    assert f'"http://api.{place.tenant.slug}.localhost:{server.port}' in printed
+def test_the_other_programs_ask_the_same(sandbox: Sandbox, server: Server, program: str) -> None:
+    printed = shown(sandbox, server).one("code", id=program).raw
+    assert f'"http://api.{sandbox.tenant.slug}.localhost:{server.port}' in printed
     assert JSON.removeprefix("/") in printed
     columns = {"offerName", "publisherName", "totalConversions", "totalClicks", "totalViews", "revenue"}
     assert columns <= set(re.findall(r'"(\w+)"', printed))
     assert '"ApiToken " & Token' in printed or "`ApiToken ${TOKEN}`" in printed
 
 
-def test_each_host_and_scheme_has_its_own(place: Place, http: httpx.Client) -> None:
-    client = Browser(http, f"APP.{place.tenant.slug.upper()}.localhost.")
+def test_each_host_and_scheme_has_its_own(sandbox: Sandbox, http: httpx.Client) -> None:
+    client = Browser(http, f"APP.{sandbox.tenant.slug.upper()}.localhost.")
     client.headers["Origin"] = f"http://{client.host.lower()}"
-    assert client.sign_in(make_login(place)).status_code == 303
+    assert client.sign_in(make_login(sandbox)).status_code == 303
     page = Page(client.get("/api").text)
-    assert page.one("code", id="base-url").text == f"http://api.{place.tenant.slug}.localhost"
+    assert page.one("code", id="base-url").text == f"http://api.{sandbox.tenant.slug}.localhost"
     assert page.one("a", **{"class": "button secondary"}).attributes["href"].endswith(".localhost/docs")
 
 
-def test_it_tells_the_limits_in_force(place: Place, server: Server) -> None:
-    assert "1,000,000 requests after a rest" in shown(place, server).text  # the tests' server is generous
-    run(lambda: lifecycle.set_limits(place.tenant.slug, 2.5, 30, 4))
-    (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser = $1", place.owner, schema=place.tenant.schema)
-    run_at(place.tenant.slug, lambda: api_keys.limit_token(key["id"], None, 77, None))
-    text = shown(place, server).text
+def test_it_tells_the_limits_in_force(sandbox: Sandbox, server: Server) -> None:
+    assert "1,000,000 requests after a rest" in shown(sandbox, server).text  # the tests' server is generous
+    run(lambda: lifecycle.set_limits(sandbox.tenant.slug, 2.5, 30, 4))
+    (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
+    run_at(sandbox.tenant.slug, lambda: api_keys.limit_token(key["id"], None, 77, None))
+    text = shown(sandbox, server).text
     assert "30 requests after a rest" in text
     assert "2.5 a second" in text
     assert "4 at a time" in text
     assert re.search(r"test gokart_\S+ 77 2.5 4 ", text)
 
 
-def test_limits_of_others_keys_are_not_told(place: Place, server: Server) -> None:
-    execute("UPDATE {s}.api_token SET burst = 77 WHERE advertiser = $1", place.rival, schema=place.tenant.schema)
+def test_limits_of_others_keys_are_not_told(sandbox: Sandbox, server: Server) -> None:
+    execute("UPDATE {s}.api_token SET burst = 77 WHERE advertiser = $1", sandbox.rival, schema=sandbox.tenant.schema)
     execute(
         "UPDATE {s}.api_token SET burst = 78, revoked_at = now() WHERE advertiser = $1",
-        place.owner,
-        schema=place.tenant.schema,
+        sandbox.owner,
+        schema=sandbox.tenant.schema,
     )
-    text = shown(place, server).text
+    text = shown(sandbox, server).text
     assert "Keys with limits of their own" not in text
     assert not re.search(r"\b7[78]\b", text)
 
 
-def fill(place: Place) -> None:
+def fill(sandbox: Sandbox) -> None:
     """A conversion of just now."""
-    offer = an_offer(place, name="Test", os="WEB", campaignName="ONE")
-    place.send("offers", [offer])
+    offer = an_offer(sandbox, name="Test", os="WEB", campaignName="ONE")
+    sandbox.send("offers", [offer])
     now = datetime.now(UTC).isoformat()
-    place.send("conversions", [a_callback(place, offer["id"], revenue="60.000001", userCompletedAt=now, sent_at=now)])
+    sandbox.send(
+        "conversions", [a_callback(sandbox, offer["id"], revenue="60.000001", userCompletedAt=now, sent_at=now)]
+    )
 
 
-def shown(place: Place, server: Server, **columns: Any) -> Page:
-    client = Browser(place.http, f"app.{place.tenant.slug}.localhost:{server.port}")
-    assert client.sign_in(make_login(place, **columns), PASSWORD).status_code == 303
+def shown(sandbox: Sandbox, server: Server, **columns: Any) -> Page:
+    client = Browser(sandbox.http, f"app.{sandbox.tenant.slug}.localhost:{server.port}")
+    assert client.sign_in(make_login(sandbox, **columns), PASSWORD).status_code == 303
     answer = client.get("/api")
     assert answer.status_code == 200, answer.text
     return Page(answer.text)
 
 
-def with_token(printed: str, place: Place) -> str:
-    return printed.replace("{your-token}", place.owner_token)
+def with_token(printed: str, sandbox: Sandbox) -> str:
+    return printed.replace("{your-token}", sandbox.owner_key)

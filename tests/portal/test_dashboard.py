@@ -9,17 +9,17 @@ import pytest
 
 from reporting.dashboard.formats import count, money
 from reporting.dashboard.periods import LABELS
-from tests.people import Browser, advertiser_browser, browser, make_login
-from tests.places import CSV, JSON, MAY, Place, a_callback, an_event, an_offer
 from tests.portal.reading import Page
+from tests.support.people import Browser, advertiser_browser, browser, make_login
+from tests.support.sandbox import CSV, JSON, MAY, Sandbox, a_callback, an_event, an_offer
 from tests.tenants.database import execute
 
 SCRIPT = "<script>alert('x')</script>\"'"
 
 
-def test_its_figures_are_those_of_the_api(place: Place) -> None:
-    fill(place)
-    page = opened(advertiser_browser(place), **MAY)
+def test_its_figures_are_those_of_the_api(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    page = opened(advertiser_browser(sandbox), **MAY)
     assert [row[1:] for row in page.rows("rows")] == [
         [
             row["publisherName"],
@@ -28,7 +28,7 @@ def test_its_figures_are_those_of_the_api(place: Place) -> None:
             count(row["totalClicks"]),
             count(row["totalViews"]),
         ]
-        for row in place.report()
+        for row in sandbox.report()
     ]
     assert totals(page) == {"Cost, USD": "1,234,627.250001", "Conversions": "3", "Clicks": "2", "Views": "1"}
     days = page.rows("days")
@@ -40,66 +40,66 @@ def test_its_figures_are_those_of_the_api(place: Place) -> None:
     assert by_name["Wed 21 May 2025"] == ["0.00", "0", "0", "0"]
 
 
-def test_the_change_is_against_as_long_a_time_before(place: Place) -> None:
-    fill(place)
-    page = opened(advertiser_browser(place), date_from="2025-05-20", date_to="2025-05-20")
+def test_the_change_is_against_as_long_a_time_before(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    page = opened(advertiser_browser(sandbox), date_from="2025-05-20", date_to="2025-05-20")
     cost, conversions, clicks, _ = [dd.text for dd in page.all("dd", **{"class": "stat-note"})]
     assert cost == "+1,234,507.249999 (+2,057,512.0%) Day before: 60.000001"
     assert conversions == "\u22121 (\u221250.0%) Day before: 2"
     assert clicks == "\u22122 (\u2212100.0%) Day before: 2"
 
 
-def test_it_says_up_to_when_data_had_been_taken_in(place: Place) -> None:
-    fill(place)
-    through = place.get(JSON, **MAY).headers["GoKart-Data-Through"]
-    page = opened(advertiser_browser(place), **MAY)
+def test_it_says_up_to_when_data_had_been_taken_in(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    through = sandbox.get(JSON, **MAY).headers["GoKart-Data-Through"]
+    page = opened(advertiser_browser(sandbox), **MAY)
     assert f"Data taken in up to {through[:10]} {through[11:16]} UTC" in page.text
 
 
-def test_it_shows_amounts_in_the_advertisers_currency(place: Place) -> None:
-    fill(place)
-    execute("UPDATE {s}.advertiser SET currency = 'JPY'", schema=place.tenant.schema)
-    assert "Cost, JPY" in totals(opened(advertiser_browser(place), **MAY))
+def test_it_shows_amounts_in_the_advertisers_currency(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    execute("UPDATE {s}.advertiser SET currency = 'JPY'", schema=sandbox.tenant.schema)
+    assert "Cost, JPY" in totals(opened(advertiser_browser(sandbox), **MAY))
 
 
-def test_the_best_offers_and_partners_come_first(place: Place) -> None:
-    fill(place)
-    offers, partners = opened(advertiser_browser(place), **MAY).all("ol", **{"class": "tops"})
+def test_the_best_offers_and_partners_come_first(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    offers, partners = opened(advertiser_browser(sandbox), **MAY).all("ol", **{"class": "tops"})
     assert offers.text.startswith("Second iOS 1,234,567.25 100.0% of the cost")
     assert "1 conversion · 0 clicks" in offers.text
-    assert partners.text.startswith(f"{place.tenant.name} 1,234,567.250001")
+    assert partners.text.startswith(f"{sandbox.tenant.name} 1,234,567.250001")
 
 
-def test_one_offer_can_be_looked_at(place: Place) -> None:
-    first, _ = fill(place)
-    page = opened(advertiser_browser(place), offerId=first, **MAY)
+def test_one_offer_can_be_looked_at(sandbox: Sandbox) -> None:
+    first, _ = fill(sandbox)
+    page = opened(advertiser_browser(sandbox), offerId=first, **MAY)
     assert totals(page)["Cost, USD"] == "60.000001"
     assert {row[0].split()[0] for row in page.rows("rows")} == {"First"}
     assert page.one("option", selected="").attributes["value"] == first
 
 
 @pytest.mark.parametrize("whose", ["the rival's", "nobody's"])
-def test_another_advertisers_offer_shows_nothing(place: Place, whose: str) -> None:
-    fill(place)
-    offer = an_offer(place, place.rival, name="Secret plan")
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"])])
-    page = opened(advertiser_browser(place), offerId=offer["id"] if whose == "the rival's" else str(uuid4()), **MAY)
+def test_another_advertisers_offer_shows_nothing(sandbox: Sandbox, whose: str) -> None:
+    fill(sandbox)
+    offer = an_offer(sandbox, sandbox.rival, name="Secret plan")
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"])])
+    page = opened(advertiser_browser(sandbox), offerId=offer["id"] if whose == "the rival's" else str(uuid4()), **MAY)
     assert "No figures on these days" in page.text
     assert "Secret plan" not in page.text
     assert page.one("option", selected="").text.startswith("No offer of yours")
 
 
-def test_nobody_sees_another_advertisers_figures(place: Place) -> None:
-    fill(place)
-    rival = advertiser_browser(place, place.rival)
+def test_nobody_sees_another_advertisers_figures(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    rival = advertiser_browser(sandbox, sandbox.rival)
     assert "No offers yet" in opened(rival, **MAY).text
     assert rival.get("/report.csv", params=MAY).text.splitlines()[1:] == []
 
 
 @pytest.mark.parametrize("path", ["/", "/report.csv"])
-def test_a_cookie_is_worth_nothing_at_another_tenant(place: Place, other_place: Place, path: str) -> None:
-    here, there = advertiser_browser(place), browser(other_place)
+def test_a_cookie_is_worth_nothing_at_another_tenant(sandbox: Sandbox, other_sandbox: Sandbox, path: str) -> None:
+    here, there = advertiser_browser(sandbox), browser(other_sandbox)
     there.cookies.update(here.cookies)
     answer = there.get(path, params=MAY)
     assert answer.status_code == 303
@@ -107,18 +107,18 @@ def test_a_cookie_is_worth_nothing_at_another_tenant(place: Place, other_place: 
 
 
 @pytest.mark.parametrize("name", LABELS)
-def test_each_usual_period_is_a_link(module_place: Place, name: str) -> None:
-    fill(module_place)
-    client = advertiser_browser(module_place)
+def test_each_usual_period_is_a_link(module_sandbox: Sandbox, name: str) -> None:
+    fill(module_sandbox)
+    client = advertiser_browser(module_sandbox)
     link = opened(client).one("a", id=f"period-{name}")
     assert link.text == LABELS[name]
     there = Page(client.get(link.attributes["href"]).text)
     assert there.one("a", id=f"period-{name}").attributes["aria-current"] == "true"
 
 
-def test_a_usual_period_keeps_the_offer(place: Place) -> None:
-    first, _ = fill(place)
-    page = opened(advertiser_browser(place), offerId=first, **MAY)
+def test_a_usual_period_keeps_the_offer(sandbox: Sandbox) -> None:
+    first, _ = fill(sandbox)
+    page = opened(advertiser_browser(sandbox), offerId=first, **MAY)
     assert f"offerId={first}" in page.one("a", id="period-today").attributes["href"]
 
 
@@ -133,10 +133,10 @@ def test_a_usual_period_keeps_the_offer(place: Place) -> None:
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(
-    module_place: Place, given: dict[str, str], field: str, message: str
+    module_sandbox: Sandbox, given: dict[str, str], field: str, message: str
 ) -> None:
-    fill(module_place)
-    answer = advertiser_browser(module_place).get("/", params=given)
+    fill(module_sandbox)
+    answer = advertiser_browser(module_sandbox).get("/", params=given)
     page = Page(answer.text)
     assert answer.status_code == 400
     assert message in page.one("small", id=f"{field}-error").text
@@ -149,66 +149,66 @@ def test_what_is_wrong_is_said_at_its_field(
 
 
 @pytest.mark.parametrize("given", [{"period": "for ever"}, {"offerid ": "x"}, {"perid": SCRIPT}])
-def test_what_is_wrong_elsewhere_is_said_above(module_place: Place, given: dict[str, str]) -> None:
-    answer = advertiser_browser(module_place).get("/", params=given)
+def test_what_is_wrong_elsewhere_is_said_above(module_sandbox: Sandbox, given: dict[str, str]) -> None:
+    answer = advertiser_browser(module_sandbox).get("/", params=given)
     assert answer.status_code == 400
     assert "That cannot be shown." in Page(answer.text).text
     assert SCRIPT not in answer.text
 
 
-def test_an_advertiser_without_offers_is_told_so(place: Place) -> None:
-    assert "No offers yet" in opened(advertiser_browser(place)).text
+def test_an_advertiser_without_offers_is_told_so(sandbox: Sandbox) -> None:
+    assert "No offers yet" in opened(advertiser_browser(sandbox)).text
 
 
-def test_an_advertiser_without_figures_is_told_so(place: Place) -> None:
-    place.send("offers", [an_offer(place)])
-    assert "No figures yet You have 1 offer at" in opened(advertiser_browser(place)).text
+def test_an_advertiser_without_figures_is_told_so(sandbox: Sandbox) -> None:
+    sandbox.send("offers", [an_offer(sandbox)])
+    assert "No figures yet You have 1 offer at" in opened(advertiser_browser(sandbox)).text
 
 
-def test_days_without_figures_are_said_to_be(place: Place) -> None:
-    fill(place)
-    page = opened(advertiser_browser(place), date_from="2024-01-01", date_to="2024-01-31")
+def test_days_without_figures_are_said_to_be(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    page = opened(advertiser_browser(sandbox), date_from="2024-01-01", date_to="2024-01-31")
     assert "No figures on these days" in page.text
     assert page.one("input", id="date_from").attributes["value"] == "2024-01-01"
 
 
-def test_days_that_changed_late_are_marked(place: Place) -> None:
-    fill(place)
-    page = opened(advertiser_browser(place), **MAY)
+def test_days_that_changed_late_are_marked(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    page = opened(advertiser_browser(sandbox), **MAY)
     badges = {row[0]: row[5] for row in page.rows("days")}
     assert badges["Mon 19 May 2025"].endswith("Restated")
     assert badges["Wed 21 May 2025"] == "\u2013"
     assert "2 of 31 days are restated" in page.text
 
 
-def test_days_that_are_not_over_are_provisional(place: Place) -> None:
-    fill(place)
+def test_days_that_are_not_over_are_provisional(sandbox: Sandbox) -> None:
+    fill(sandbox)
     now = datetime.now(UTC)
     yesterday, tomorrow = now - timedelta(days=1), now + timedelta(days=1)
-    place.send("events", [an_event(an_offer_of(place), occurredAt=yesterday.isoformat())])
-    page = opened(advertiser_browser(place), date_from=str(yesterday.date()), date_to=str(tomorrow.date()))
+    sandbox.send("events", [an_event(an_offer_of(sandbox), occurredAt=yesterday.isoformat())])
+    page = opened(advertiser_browser(sandbox), date_from=str(yesterday.date()), date_to=str(tomorrow.date()))
     last, _, first = [row[5] for row in page.rows("days")]
     assert last.endswith("Provisional")
     assert not first.endswith(("Provisional", "Restated"))
     assert "Today is not over yet" in page.text
 
 
-def test_a_paused_advertiser_is_told(place: Place) -> None:
-    fill(place)
-    assert "has paused your account" not in opened(advertiser_browser(place), **MAY).text
-    place.set_advertiser(place.owner, status="paused")
-    page = opened(advertiser_browser(place), **MAY)
+def test_a_paused_advertiser_is_told(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    assert "has paused your account" not in opened(advertiser_browser(sandbox), **MAY).text
+    sandbox.set_advertiser(sandbox.owner, status="paused")
+    page = opened(advertiser_browser(sandbox), **MAY)
     assert "has paused your account" in page.text
     assert totals(page)["Conversions"] == "3"
 
 
-def test_what_is_stored_stays_text(place: Place) -> None:
-    offer = an_offer(place, name=SCRIPT, campaignName=SCRIPT)
+def test_what_is_stored_stays_text(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox, name=SCRIPT, campaignName=SCRIPT)
     partner = {"id": str(uuid4()), "name": SCRIPT}
-    place.send("offers", [offer])
-    place.send("partners", [partner])
-    place.send("events", [an_event(offer["id"], partnerId=partner["id"])])
-    answer = advertiser_browser(place).get("/", params=MAY)
+    sandbox.send("offers", [offer])
+    sandbox.send("partners", [partner])
+    sandbox.send("events", [an_event(offer["id"], partnerId=partner["id"])])
+    answer = advertiser_browser(sandbox).get("/", params=MAY)
     page = Page(answer.text)
     assert SCRIPT not in answer.text
     assert all(script.attributes.get("src", "").startswith("/static/") for script in page.all("script"))
@@ -217,11 +217,11 @@ def test_what_is_stored_stays_text(place: Place) -> None:
     assert partner_cell == SCRIPT
 
 
-def test_more_rows_than_fit_are_in_the_csv(place: Place) -> None:
-    offers = [an_offer(place, name=f"Offer {n:04}") for n in range(501)]
-    place.send("offers", offers)
-    place.send("events", [an_event(offer["id"]) for offer in offers])
-    client = advertiser_browser(place)
+def test_more_rows_than_fit_are_in_the_csv(sandbox: Sandbox) -> None:
+    offers = [an_offer(sandbox, name=f"Offer {n:04}") for n in range(501)]
+    sandbox.send("offers", offers)
+    sandbox.send("events", [an_event(offer["id"]) for offer in offers])
+    client = advertiser_browser(sandbox)
     page = opened(client, **MAY)
     assert len(page.rows("rows")) == 500
     assert "The CSV has all 501" in page.text
@@ -229,12 +229,12 @@ def test_more_rows_than_fit_are_in_the_csv(place: Place) -> None:
     assert len(client.get("/report.csv", params=MAY).text.splitlines()) == 502
 
 
-def test_the_csv_is_the_apis(place: Place) -> None:
-    fill(place)
-    client = advertiser_browser(place)
+def test_the_csv_is_the_apis(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    client = advertiser_browser(sandbox)
     link = opened(client, **MAY).all("a", download="")[0].attributes["href"]
     assert query_of(link) == MAY
-    here, there = client.get(link), place.get(CSV, **MAY)
+    here, there = client.get(link), sandbox.get(CSV, **MAY)
     assert here.content == there.content
     for name in "Content-Type", "Content-Disposition", "ETag", "GoKart-Range", "GoKart-Data-Through":
         assert here.headers[name] == there.headers[name]
@@ -242,32 +242,32 @@ def test_the_csv_is_the_apis(place: Place) -> None:
     assert client.get(link, headers={"If-None-Match": here.headers["ETag"]}).status_code == 304
 
 
-def test_the_csv_has_the_days_that_are_shown(place: Place) -> None:
+def test_the_csv_has_the_days_that_are_shown(sandbox: Sandbox) -> None:
     """Those of a usual period by their dates: tomorrow the link still leads to them."""
-    fill(place)
-    place.send("events", [an_event(an_offer_of(place), occurredAt=datetime.now(UTC).isoformat())])
-    page = opened(advertiser_browser(place), period="last-7-days", offerId=an_offer_of(place))
+    fill(sandbox)
+    sandbox.send("events", [an_event(an_offer_of(sandbox), occurredAt=datetime.now(UTC).isoformat())])
+    page = opened(advertiser_browser(sandbox), period="last-7-days", offerId=an_offer_of(sandbox))
     shown = {name: page.one("input", id=name).attributes["value"] for name in MAY}
-    assert query_of(page.all("a", download="")[0].attributes["href"]) == shown | {"offerId": an_offer_of(place)}
+    assert query_of(page.all("a", download="")[0].attributes["href"]) == shown | {"offerId": an_offer_of(sandbox)}
 
 
-def test_the_csv_has_names_as_they_are(place: Place) -> None:
+def test_the_csv_has_names_as_they_are(sandbox: Sandbox) -> None:
     """Like the API's, which programs read: what a spreadsheet would take for a formula is not rewritten."""
-    offer = an_offer(place, name='=HYPERLINK("http://example.com")')
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"])])
-    text = advertiser_browser(place).get("/report.csv", params=MAY).text
+    offer = an_offer(sandbox, name='=HYPERLINK("http://example.com")')
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"])])
+    text = advertiser_browser(sandbox).get("/report.csv", params=MAY).text
     assert '"=HYPERLINK(""http://example.com"")"' in text
 
 
 @pytest.mark.parametrize("given", [{"date_from": "x", "date_to": "2025-05-31"}, {"unknown": "1"}])
-def test_the_csv_of_nonsense_is_an_error(place: Place, given: dict[str, str]) -> None:
-    assert advertiser_browser(place).get("/report.csv", params=given).status_code == 400
+def test_the_csv_of_nonsense_is_an_error(sandbox: Sandbox, given: dict[str, str]) -> None:
+    assert advertiser_browser(sandbox).get("/report.csv", params=given).status_code == 400
 
 
-def test_without_the_scope_it_is_closed_and_leads_on(place: Place) -> None:
-    fill(place)
-    client = advertiser_browser(place, scopes=["singular"])
+def test_without_the_scope_it_is_closed_and_leads_on(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    client = advertiser_browser(sandbox, scopes=["singular"])
     answer = client.get("/")
     page = Page(answer.text)
     assert answer.status_code == 403
@@ -277,14 +277,14 @@ def test_without_the_scope_it_is_closed_and_leads_on(place: Place) -> None:
     assert client.get("/report.csv", params=MAY).status_code == 403
 
 
-def test_whoever_is_not_signed_in_comes_back_after_that(place: Place) -> None:
-    client = browser(place)
+def test_whoever_is_not_signed_in_comes_back_after_that(sandbox: Sandbox) -> None:
+    client = browser(sandbox)
     answer = client.get("/", params=MAY)
     assert answer.status_code == 303
     sent = client.post(
         "/sign-in",
         data={
-            "email": make_login(place),
+            "email": make_login(sandbox),
             "password": "correct horse battery",
             "next": Page(client.get(answer.headers["Location"]).text).one("input", name="next").attributes["value"],
         },
@@ -292,29 +292,29 @@ def test_whoever_is_not_signed_in_comes_back_after_that(place: Place) -> None:
     assert query_of(sent.headers["Location"]) == MAY
 
 
-def fill(place: Place) -> tuple[str, str]:
+def fill(sandbox: Sandbox) -> tuple[str, str]:
     """Two offers of the owner, with figures on 19 and 20 May 2025; their ids."""
-    first = an_offer(place, name="First", os="ANDROID", campaignName="ONE")
-    second = an_offer(place, name="Second", os="IOS")
+    first = an_offer(sandbox, name="First", os="ANDROID", campaignName="ONE")
+    second = an_offer(sandbox, name="Second", os="IOS")
     partner = {"id": str(uuid4()), "name": "Playdeck"}
-    place.send("offers", [first, second])
-    place.send("partners", [partner])
-    place.send(
+    sandbox.send("offers", [first, second])
+    sandbox.send("partners", [partner])
+    sandbox.send(
         "conversions",
         [
-            a_callback(place, first["id"], partnerId=partner["id"]),
-            a_callback(place, first["id"], revenue="0.000001"),
-            a_callback(place, second["id"], revenue="1234567.25", userCompletedAt="2025-05-20T00:00:00Z"),
-            a_callback(place, second["id"], status="Pending"),
+            a_callback(sandbox, first["id"], partnerId=partner["id"]),
+            a_callback(sandbox, first["id"], revenue="0.000001"),
+            a_callback(sandbox, second["id"], revenue="1234567.25", userCompletedAt="2025-05-20T00:00:00Z"),
+            a_callback(sandbox, second["id"], status="Pending"),
         ],
     )
-    place.send("events", [an_event(first["id"]), an_event(first["id"]), an_event(first["id"], "view")])
+    sandbox.send("events", [an_event(first["id"]), an_event(first["id"]), an_event(first["id"], "view")])
     return first["id"], second["id"]
 
 
-def an_offer_of(place: Place) -> str:
+def an_offer_of(sandbox: Sandbox) -> str:
     """The id of any of the owner's."""
-    return str(place.report()[0]["offerId"])
+    return str(sandbox.report()[0]["offerId"])
 
 
 def query_of(url: str) -> dict[str, str]:

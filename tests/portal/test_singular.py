@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from auth.api_keys import service as api_keys
-from tests.people import advertiser_browser, audit, browser
-from tests.places import MAY, SINGULAR, Place, an_event, an_offer
 from tests.portal.reading import Page
-from tests.running import run_at
+from tests.support.people import advertiser_browser, audit, browser
+from tests.support.running import run_at
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, an_event, an_offer
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
 
@@ -18,10 +18,10 @@ WHOLE: dict[str, Any] = {"os": "ANDROID", "storeId": "com.test", "campaignName":
 SCRIPT = "<script>alert('x')</script>\"'"
 
 
-def test_all_is_done_where_singular_pulls(place: Place) -> None:
-    place.send("offers", [an_offer(place, **WHOLE)])
-    log_pull(place)
-    assert standing(shown(place)) == {
+def test_all_is_done_where_singular_pulls(sandbox: Sandbox) -> None:
+    sandbox.send("offers", [an_offer(sandbox, **WHOLE)])
+    log_pull(sandbox)
+    assert standing(shown(sandbox)) == {
         "Singular is enabled": True,
         "A key for Singular works": True,
         "Your offers are complete": True,
@@ -29,10 +29,10 @@ def test_all_is_done_where_singular_pulls(place: Place) -> None:
     }
 
 
-def test_nothing_is_done_at_first(place: Place) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    execute("DELETE FROM {s}.api_token WHERE advertiser = $1", place.owner, schema=place.tenant.schema)
-    assert standing(shown(place)) == {
+def test_nothing_is_done_at_first(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    execute("DELETE FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
+    assert standing(shown(sandbox)) == {
         "Singular is not enabled yet": False,
         "Singular needs a key": False,
         "You have no offers yet": False,
@@ -41,90 +41,90 @@ def test_nothing_is_done_at_first(place: Place) -> None:
 
 
 @pytest.mark.parametrize("change", ["revoked_at = now()", "expires_at = now()", "scopes = '{cost-report}'"])
-def test_only_a_key_that_works_for_singular_counts(place: Place, change: str) -> None:
-    execute(f"UPDATE {{s}}.api_token SET {change} WHERE advertiser = $1", place.owner, schema=place.tenant.schema)
-    assert standing(shown(place))["Singular needs a key"] is False
+def test_only_a_key_that_works_for_singular_counts(sandbox: Sandbox, change: str) -> None:
+    execute(f"UPDATE {{s}}.api_token SET {change} WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
+    assert standing(shown(sandbox))["Singular needs a key"] is False
 
 
-def test_it_says_when_the_key_was_last_used(place: Place) -> None:
-    page = shown(place)
+def test_it_says_when_the_key_was_last_used(sandbox: Sandbox) -> None:
+    page = shown(sandbox)
     assert "not used yet" in page.text
-    execute("UPDATE {s}.api_token SET last_used_at = '2025-05-28 03:06Z'", schema=place.tenant.schema)
-    assert "last used 2025-05-28 03:06 UTC" in shown(place).text
+    execute("UPDATE {s}.api_token SET last_used_at = '2025-05-28 03:06Z'", schema=sandbox.tenant.schema)
+    assert "last used 2025-05-28 03:06 UTC" in shown(sandbox).text
 
 
-def test_a_connector_that_has_stopped_is_noticed(place: Place) -> None:
-    log_pull(place, at=datetime.now(UTC) - timedelta(days=3))
-    assert standing(shown(place))["Singular has stopped pulling"] is False
+def test_a_connector_that_has_stopped_is_noticed(sandbox: Sandbox) -> None:
+    log_pull(sandbox, at=datetime.now(UTC) - timedelta(days=3))
+    assert standing(shown(sandbox))["Singular has stopped pulling"] is False
 
 
-def test_pulls_that_were_refused_are_no_success(place: Place) -> None:
-    log_pull(place, status=403, rows=None)
-    assert standing(shown(place))["Singular has not pulled yet"] is False
+def test_pulls_that_were_refused_are_no_success(sandbox: Sandbox) -> None:
+    log_pull(sandbox, status=403, rows=None)
+    assert standing(shown(sandbox))["Singular has not pulled yet"] is False
 
 
-def test_asking_is_noted_once_with_who_and_when(place: Place) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    first = advertiser_browser(place, email="first@example.com")
+def test_asking_is_noted_once_with_who_and_when(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    first = advertiser_browser(sandbox, email="first@example.com")
     assert "Ask for Singular to be enabled" in Page(first.get("/singular").text).text
     answer = first.post("/singular/request")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/singular?done=requested")
     assert "The staff have been told." in Page(first.get("/singular?done=requested").text).text
-    (asked,) = request_of(place)
+    (asked,) = request_of(sandbox)
     assert asked["singular_requested_by"] == "first@example.com"
-    entry = audit(place)[-1]
+    entry = audit(sandbox)[-1]
     assert (entry["actor"], entry["subject"]) == ("advertiser:first@example.com", "advertiser")
     assert "singular_requested_at" in entry["after"]
 
-    second = advertiser_browser(place)
+    second = advertiser_browser(sandbox)
     page = Page(second.get("/singular").text)
     assert "first@example.com asked for it on" in page.text
     assert page.all("form", action="/singular/request") == []
     assert second.post("/singular/request").status_code == 303
-    assert request_of(place) == [asked]
+    assert request_of(sandbox) == [asked]
 
 
-def test_what_is_enabled_cannot_be_asked_for(place: Place) -> None:
-    client = advertiser_browser(place)
+def test_what_is_enabled_cannot_be_asked_for(sandbox: Sandbox) -> None:
+    client = advertiser_browser(sandbox)
     assert client.post("/singular/request").status_code == 303
-    assert request_of(place)[0]["singular_requested_at"] is None
+    assert request_of(sandbox)[0]["singular_requested_at"] is None
 
 
-def test_only_the_asking_advertiser_is_noted(place: Place) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    place.set_advertiser(place.rival, singular_enabled=False)
-    advertiser_browser(place, place.rival).post("/singular/request")
-    assert request_of(place)[0]["singular_requested_at"] is None
+def test_only_the_asking_advertiser_is_noted(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    sandbox.set_advertiser(sandbox.rival, singular_enabled=False)
+    advertiser_browser(sandbox, sandbox.rival).post("/singular/request")
+    assert request_of(sandbox)[0]["singular_requested_at"] is None
 
 
-def test_without_the_scope_it_is_closed(place: Place) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    client = advertiser_browser(place, scopes=["cost-report"])
+def test_without_the_scope_it_is_closed(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    client = advertiser_browser(sandbox, scopes=["cost-report"])
     for path in "/singular", "/singular/":
         page = client.get(path)
         assert page.status_code == 403
         assert "is not part of your account" in Page(page.text).text
     assert client.post("/singular/request").status_code == 403
-    assert request_of(place)[0]["singular_requested_at"] is None
+    assert request_of(sandbox)[0]["singular_requested_at"] is None
 
 
 @pytest.mark.parametrize("path", ["/singular", "/api"])
-def test_nobody_gets_in_without_signing_in(module_place: Place, module_other_place: Place, path: str) -> None:
-    assert browser(module_place).get(path).status_code == 303
-    there = browser(module_other_place)
-    there.cookies.update(advertiser_browser(module_place).cookies)
+def test_nobody_gets_in_without_signing_in(module_sandbox: Sandbox, module_other_sandbox: Sandbox, path: str) -> None:
+    assert browser(module_sandbox).get(path).status_code == 303
+    there = browser(module_other_sandbox)
+    there.cookies.update(advertiser_browser(module_sandbox).cookies)
     assert there.get(path).status_code == 303
 
 
-def test_the_values_to_enter_work(place: Place) -> None:
-    offer = an_offer(place, **WHOLE)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"])])
-    page = shown(place)
+def test_the_values_to_enter_work(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox, **WHOLE)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"])])
+    page = shown(sandbox)
     url, header, value = [page.one("code", id=name).text for name in ("url", "header", "value")]
     host, _, path = url.removeprefix("http://").partition("/")
-    answer = place.http.get(
-        f"/{path}", params=MAY, headers={"Host": host, header: value.replace("{your-token}", place.owner_token)}
+    answer = sandbox.http.get(
+        f"/{path}", params=MAY, headers={"Host": host, header: value.replace("{your-token}", sandbox.owner_key)}
     )
     assert answer.status_code == 200
     (item,) = answer.json()["data"]["items"]
@@ -132,12 +132,12 @@ def test_the_values_to_enter_work(place: Place) -> None:
     assert set(columns) == item.keys() - {"app", "campaign_name"}
 
 
-def test_offers_that_singular_would_refuse_are_named_with_the_field(place: Place) -> None:
-    bad = an_offer(place, name="Half done", os="IOS", storeId="com.test", campaignName="IOS_1")
-    good = an_offer(place, name="All done", **WHOLE)
-    rivals = an_offer(place, place.rival, name="Not mine")
-    place.send("offers", [bad, good, rivals])
-    page = shown(place)
+def test_offers_that_singular_would_refuse_are_named_with_the_field(sandbox: Sandbox) -> None:
+    bad = an_offer(sandbox, name="Half done", os="IOS", storeId="com.test", campaignName="IOS_1")
+    good = an_offer(sandbox, name="All done", **WHOLE)
+    rivals = an_offer(sandbox, sandbox.rival, name="Not mine")
+    sandbox.send("offers", [bad, good, rivals])
+    page = shown(sandbox)
     assert standing(page)["One offer is incomplete"] is False
     ((offer, flaws, _),) = page.rows("flawed")
     assert offer == "Half done iOS · com.test · IOS_1"
@@ -160,9 +160,9 @@ def test_offers_that_singular_would_refuse_are_named_with_the_field(place: Place
         (503, None, "\u2013 503 We could not answer"),
     ],
 )
-def test_each_pull_is_told_in_words(place: Place, status: int, rows: int | None, meaning: str) -> None:
-    log_pull(place, status=status, rows=rows)
-    ((when, days, *answer, key, took),) = shown(place).rows("pulled")
+def test_each_pull_is_told_in_words(sandbox: Sandbox, status: int, rows: int | None, meaning: str) -> None:
+    log_pull(sandbox, status=status, rows=rows)
+    ((when, days, *answer, key, took),) = shown(sandbox).rows("pulled")
     assert " ".join(answer).startswith(meaning)
     assert when.endswith("UTC")
     assert days == "13 \u2013 19 May 2025"
@@ -170,29 +170,29 @@ def test_each_pull_is_told_in_words(place: Place, status: int, rows: int | None,
     assert took == "12 ms"
 
 
-def test_a_pull_whose_range_made_no_sense_has_none(place: Place) -> None:
-    log_pull(place, status=400, starts_at=None, ends_at=None, rows=None)
-    assert shown(place).rows("pulled")[0][1] == "\u2013"
+def test_a_pull_whose_range_made_no_sense_has_none(sandbox: Sandbox) -> None:
+    log_pull(sandbox, status=400, starts_at=None, ends_at=None, rows=None)
+    assert shown(sandbox).rows("pulled")[0][1] == "\u2013"
 
 
-def test_a_pull_through_the_api_is_there(place: Place) -> None:
+def test_a_pull_through_the_api_is_there(sandbox: Sandbox) -> None:
     """What is noted is written every few seconds."""
-    client = advertiser_browser(place)
-    place.get(SINGULAR, **MAY)
+    client = advertiser_browser(sandbox)
+    sandbox.get(SINGULAR, **MAY)
     seconds_until(lambda: bool(Page(client.get("/singular").text).all("tbody", id="pulled")))
-    assert shown(place).rows("pulled")[0][1:3] == ["1 \u2013 31 May 2025", "0"]
+    assert shown(sandbox).rows("pulled")[0][1:3] == ["1 \u2013 31 May 2025", "0"]
 
 
-def test_another_advertisers_pulls_are_not_there(place: Place) -> None:
-    log_pull(place, advertiser=place.rival)
-    assert "Singular has not asked yet" in shown(place).text
+def test_another_advertisers_pulls_are_not_there(sandbox: Sandbox) -> None:
+    log_pull(sandbox, advertiser=sandbox.rival)
+    assert "Singular has not asked yet" in shown(sandbox).text
 
 
-def test_pulls_are_paged(place: Place) -> None:
+def test_pulls_are_paged(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
     for n in range(30):
-        log_pull(place, at=now - timedelta(hours=n), rows=n)
-    client = advertiser_browser(place)
+        log_pull(sandbox, at=now - timedelta(hours=n), rows=n)
+    client = advertiser_browser(sandbox)
     first = Page(client.get("/singular").text)
     assert [row[2] for row in first.rows("pulled")] == [str(n) for n in range(25)]
     second = Page(client.get(first.one("a", rel="next").attributes["href"]).text)
@@ -202,29 +202,29 @@ def test_pulls_are_paged(place: Place) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "٣", SCRIPT])
-def test_a_page_that_is_none_is_the_first_or_empty(module_place: Place, before: str) -> None:
-    log_pull(module_place)
-    answer = advertiser_browser(module_place).get("/singular", params={"before": before})
+def test_a_page_that_is_none_is_the_first_or_empty(module_sandbox: Sandbox, before: str) -> None:
+    log_pull(module_sandbox)
+    answer = advertiser_browser(module_sandbox).get("/singular", params={"before": before})
     assert answer.status_code == 200
     assert SCRIPT not in answer.text
 
 
-def test_what_is_stored_stays_text(place: Place) -> None:
-    place.send("offers", [an_offer(place, name=SCRIPT, storeId=SCRIPT, campaignName=SCRIPT, os="IOS")])
+def test_what_is_stored_stays_text(sandbox: Sandbox) -> None:
+    sandbox.send("offers", [an_offer(sandbox, name=SCRIPT, storeId=SCRIPT, campaignName=SCRIPT, os="IOS")])
     run_at(
-        place.tenant.slug,
-        lambda: api_keys.create_token(name=SCRIPT, scopes=["singular"], advertiser=place.owner, created_by="test"),
+        sandbox.tenant.slug,
+        lambda: api_keys.create_token(name=SCRIPT, scopes=["singular"], advertiser=sandbox.owner, created_by="test"),
     )
-    log_pull(place)
-    answer = advertiser_browser(place).get("/singular")
+    log_pull(sandbox)
+    answer = advertiser_browser(sandbox).get("/singular")
     assert SCRIPT not in answer.text
     page = Page(answer.text)
     assert all(script.attributes.get("src", "").startswith("/static/") for script in page.all("script"))
     assert page.rows("flawed")[0][0] == f"{SCRIPT} iOS · {SCRIPT} · {SCRIPT}"
 
 
-def shown(place: Place) -> Page:
-    answer = advertiser_browser(place).get("/singular")
+def shown(sandbox: Sandbox) -> Page:
+    answer = advertiser_browser(sandbox).get("/singular")
     assert answer.status_code == 200, answer.text
     return Page(answer.text)
 
@@ -237,15 +237,15 @@ def standing(page: Page) -> dict[str, bool]:
     return {heading: step.attributes["class"] == "done" for heading, step in zip(headings, steps, strict=True)}
 
 
-def request_of(place: Place) -> list[dict[str, Any]]:
+def request_of(sandbox: Sandbox) -> list[dict[str, Any]]:
     return execute(
         "SELECT singular_requested_at, singular_requested_by FROM {s}.advertiser WHERE id = $1",
-        place.owner,
-        schema=place.tenant.schema,
+        sandbox.owner,
+        schema=sandbox.tenant.schema,
     )
 
 
-def log_pull(place: Place, *, advertiser: UUID | None = None, **values: Any) -> None:
+def log_pull(sandbox: Sandbox, *, advertiser: UUID | None = None, **values: Any) -> None:
     """Of the owner's key unless of another's: the week to 19 May 2025, now, and 40 rows."""
     pull: dict[str, Any] = {
         "at": datetime.now(UTC),
@@ -261,7 +261,7 @@ def log_pull(place: Place, *, advertiser: UUID | None = None, **values: Any) -> 
         SELECT $1, min(id), 'json', {", ".join(f"${n}" for n in range(2, len(pull) + 2))}
         FROM {{s}}.api_token WHERE advertiser = $1
         """,
-        advertiser or place.owner,
+        advertiser or sandbox.owner,
         *pull.values(),
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )

@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 from hypothesis import strategies as st
 
-from tests.places import Place, an_offer
 from tests.reporting.oracle import Oracle
+from tests.support.sandbox import Sandbox, an_offer
 
 # Where buckets meet: quarters, midnight, months, a leap day, the year; and the last tenth of a microsecond before.
 EDGES = [
@@ -92,31 +92,31 @@ def histories(draw: st.DrawFn) -> History:
     )
 
 
-def send_history(place: Place, history: History) -> tuple[Oracle, list[str]]:
+def send_history(sandbox: Sandbox, history: History) -> tuple[Oracle, list[str]]:
     """Sends it in, by several senders at once. The model of what was sent, and the offers' ids."""
-    oracle, offer_ids, partner_ids = set_up(place)
+    oracle, offer_ids, partner_ids = set_up(sandbox)
     callbacks = [real_callback(c, offer_ids, partner_ids) for c in history.callbacks]
     events = [real_event(e, offer_ids, partner_ids) for e in history.events]
     for callback in callbacks:
         oracle.send(callback)
     for event in events:
         oracle.happen(event)
-    send_all(place, callbacks, events, random.Random(history.seed))
+    send_all(sandbox, callbacks, events, random.Random(history.seed))
     return oracle, offer_ids
 
 
-def set_up(place: Place) -> tuple[Oracle, list[str], list[str]]:
+def set_up(sandbox: Sandbox) -> tuple[Oracle, list[str], list[str]]:
     """Names that sort differently by code point than by any dictionary; two offers of one name."""
     names = ["Zebra", "apple", "Zebra"]
-    mine = [an_offer(place, name=name) for name in names]
-    theirs = an_offer(place, place.rival, name="Not yours")
+    mine = [an_offer(sandbox, name=name) for name in names]
+    theirs = an_offer(sandbox, sandbox.rival, name="Not yours")
     partners = [{"id": str(UUID(int=n + 1)), "name": name} for n, name in enumerate(['Öl, & "Söhne"', "zoo"])]
-    place.send("offers", [*mine, theirs])
-    place.send("partners", partners)
+    sandbox.send("offers", [*mine, theirs])
+    sandbox.send("partners", partners)
     oracle = Oracle(
         {offer["id"]: offer["name"] for offer in mine},
-        {p["id"]: p["name"] for p in partners} | {str(place.tenant.id): place.tenant.name},
-        str(place.tenant.id),
+        {p["id"]: p["name"] for p in partners} | {str(sandbox.tenant.id): sandbox.tenant.name},
+        str(sandbox.tenant.id),
     )
     return oracle, [offer["id"] for offer in [*mine, theirs]], [p["id"] for p in partners]
 
@@ -144,7 +144,7 @@ def real_event(drawn: dict[str, Any], offer_ids: list[str], partner_ids: list[st
     }
 
 
-def send_all(place: Place, callbacks: list[Any], events: list[Any], rng: random.Random) -> None:
+def send_all(sandbox: Sandbox, callbacks: list[Any], events: list[Any], rng: random.Random) -> None:
     """Three senders at once, each with a part of everything in an order of its own, overlapping the others'."""
 
     def sender(seed: int) -> None:
@@ -155,13 +155,15 @@ def send_all(place: Place, callbacks: list[Any], events: list[Any], rng: random.
             while left:
                 size = mine.randint(1, 8)
                 batch, left = left[:size], left[size:]
-                answer = place.send(kind, batch + batch[:1])
+                answer = sandbox.send(kind, batch + batch[:1])
                 assert answer["rejected"] == []
                 assert answer["accepted"] + answer["duplicates"] == len(batch) + 1
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(sender, [rng.random() for _ in range(3)]))
-    place.send("conversions", callbacks)  # what the dice left out
-    place.send("events", events)
-    again = [place.send(kind, records) for kind, records in [("conversions", callbacks), ("events", events)] if records]
+    sandbox.send("conversions", callbacks)  # what the dice left out
+    sandbox.send("events", events)
+    again = [
+        sandbox.send(kind, records) for kind, records in [("conversions", callbacks), ("events", events)] if records
+    ]
     assert [answer["accepted"] for answer in again] == [0] * len(again)

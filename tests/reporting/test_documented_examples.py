@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_event, an_offer
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_event, an_offer
 
 CALLBACK = Path(__file__).parents[2] / "docs" / "examples" / "conversion-callback-v1.json"
 BROWN_BOOTS = "ee70b574-1234-4b4e-8b99-46e050754d1c"
@@ -16,25 +16,25 @@ PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 
 @pytest.fixture(scope="module")
-def documented(module_place: Place) -> Place:
+def documented(module_sandbox: Sandbox) -> Sandbox:
     """A tenant with the figures of the documented success body."""
-    module_place.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
-    module_place.send(
+    module_sandbox.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
+    module_sandbox.send(
         "offers",
         [
-            an_offer(module_place, id=ADVERTISED, name="Advertised Test"),
-            an_offer(module_place, id=SPIN, name="Spin Royale"),
+            an_offer(module_sandbox, id=ADVERTISED, name="Advertised Test"),
+            an_offer(module_sandbox, id=SPIN, name="Spin Royale"),
         ],
     )
-    module_place.send(
-        "conversions", [a_callback(module_place, ADVERTISED, revenue=23, partnerId=PARTNER) for _ in range(3)]
+    module_sandbox.send(
+        "conversions", [a_callback(module_sandbox, ADVERTISED, revenue=23, partnerId=PARTNER) for _ in range(3)]
     )
     events = [(ADVERTISED, "click", 5), (ADVERTISED, "view", 5), (SPIN, "click", 3), (SPIN, "view", 27)]
-    module_place.send(
+    module_sandbox.send(
         "events",
         [an_event(offer, kind, partnerId=PARTNER) for offer, kind, count in events for _ in range(count)],
     )
-    return module_place
+    return module_sandbox
 
 
 DOCUMENTED = (
@@ -46,7 +46,7 @@ DOCUMENTED = (
 
 
 @pytest.mark.parametrize("path", [JSON, "/api/v1/costReporting/GoKart/json"])
-def test_both_urls_give_the_documented_json(documented: Place, path: str) -> None:
+def test_both_urls_give_the_documented_json(documented: Sandbox, path: str) -> None:
     response = documented.get(path, **MAY)
     assert response.text == DOCUMENTED
     assert response.headers["content-type"] == "application/json"
@@ -54,7 +54,7 @@ def test_both_urls_give_the_documented_json(documented: Place, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", [CSV, "/api/v1/costReporting/GoKart/csv"])
-def test_both_urls_give_the_same_as_csv(documented: Place, path: str) -> None:
+def test_both_urls_give_the_same_as_csv(documented: Sandbox, path: str) -> None:
     response = documented.get(path, **MAY)
     assert response.text == (
         "offerId,offerName,totalConversions,totalClicks,totalViews,revenue,publisherName\n"
@@ -66,23 +66,25 @@ def test_both_urls_give_the_same_as_csv(documented: Place, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["offerId", "OfferId", "offerid", "OFFERID"])
-def test_the_offer_may_be_asked_for_in_any_case(documented: Place, name: str) -> None:
+def test_the_offer_may_be_asked_for_in_any_case(documented: Sandbox, name: str) -> None:
     rows = documented.get(JSON, **MAY, **{name: SPIN}).json()["data"]
     assert [row["offerId"] for row in rows] == [SPIN]
 
 
-def test_the_filter_may_come_as_the_documented_body(documented: Place) -> None:
-    response = documented.request("GET", JSON, token=documented.owner_token, json={**MAY, "offerId": SPIN})
+def test_the_filter_may_come_as_the_documented_body(documented: Sandbox) -> None:
+    response = documented.request("GET", JSON, token=documented.owner_key, json={**MAY, "offerId": SPIN})
     assert [row["offerId"] for row in response.json()["data"]] == [SPIN]
 
 
-def test_singular_gets_the_documented_item(place: Place) -> None:
-    place.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
-    offer = an_offer(place, name="Test", appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025")
-    place.send("offers", [offer])
-    place.send("conversions", [a_callback(place, offer["id"], revenue=69, partnerId=PARTNER)])
-    place.send("events", [an_event(offer["id"], "click", partnerId=PARTNER)])
-    document = place.get(SINGULAR, **MAY).json()
+def test_singular_gets_the_documented_item(sandbox: Sandbox) -> None:
+    sandbox.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
+    offer = an_offer(
+        sandbox, name="Test", appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025"
+    )
+    sandbox.send("offers", [offer])
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue=69, partnerId=PARTNER)])
+    sandbox.send("events", [an_event(offer["id"], "click", partnerId=PARTNER)])
+    document = sandbox.get(SINGULAR, **MAY).json()
     assert set(document) == {"data"}
     assert set(document["data"]) == {"generatedAt", "items"}
     assert document["data"]["generatedAt"].endswith("Z")
@@ -93,11 +95,11 @@ def test_singular_gets_the_documented_item(place: Place) -> None:
     )
 
 
-def test_a_missing_app_or_store_id_is_null(place: Place) -> None:
-    place.send("conversions", [a_callback(place, ADVERTISED)])
-    (item,) = place.get(SINGULAR, **MAY).json()["data"]["items"]
+def test_a_missing_app_or_store_id_is_null(sandbox: Sandbox) -> None:
+    sandbox.send("conversions", [a_callback(sandbox, ADVERTISED)])
+    (item,) = sandbox.get(SINGULAR, **MAY).json()["data"]["items"]
     assert (item["app"], item["store_id"], item["os"], item["campaign_name"]) == (None, None, None, None)
-    assert item["partner_id"] == str(place.tenant.id)
+    assert item["partner_id"] == str(sandbox.tenant.id)
 
 
 @pytest.mark.parametrize(
@@ -109,10 +111,10 @@ def test_a_missing_app_or_store_id_is_null(place: Place) -> None:
     ],
 )
 def test_the_documented_errors(
-    module_place: Place, token: str, params: dict[str, str], status: int, title: str
+    module_sandbox: Sandbox, token: str, params: dict[str, str], status: int, title: str
 ) -> None:
-    tokens = {"owner": module_place.owner_token, "sender": module_place.ingest_token, "nobody": "gokart_nobody"}
-    response = module_place.get(JSON, token=tokens[token], **params)
+    tokens = {"owner": module_sandbox.owner_key, "sender": module_sandbox.ingest_key, "nobody": "gokart_nobody"}
+    response = module_sandbox.get(JSON, token=tokens[token], **params)
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["title"] == title
@@ -120,19 +122,19 @@ def test_the_documented_errors(
 
 
 @pytest.mark.parametrize("pascal", [False, True], ids=["camelCase", "PascalCase"])
-def test_the_example_callback_is_taken_as_it_stands(place: Place, pascal: bool) -> None:
+def test_the_example_callback_is_taken_as_it_stands(sandbox: Sandbox, pascal: bool) -> None:
     callback = msgspec.json.decode(CALLBACK.read_bytes())
     body = msgspec.json.encode(pascal_keys(callback)) if pascal else CALLBACK.read_bytes()
-    response = place.request(
+    response = sandbox.request(
         "POST",
         "/api/v1/ingest/conversions",
-        token=place.ingest_token,
+        token=sandbox.ingest_key,
         headers={"Content-Type": "application/json"},
         content=body,
     )
     assert response.json() == {"accepted": 1, "duplicates": 0, "rejected": []}
-    token = place.make_key("cost-report", advertiser=UUID(BROWN_BOOTS))
-    (row,) = place.get(JSON, token=token, **MAY).json()["data"]
+    token = sandbox.create_api_key("cost-report", advertiser=UUID(BROWN_BOOTS))
+    (row,) = sandbox.get(JSON, token=token, **MAY).json()["data"]
     assert row == {
         "offerId": "6a8273c6-fe06-4be2-927e-c8be786c3fff",
         "offerName": "Test",
@@ -140,7 +142,7 @@ def test_the_example_callback_is_taken_as_it_stands(place: Place, pascal: bool) 
         "totalClicks": 0,
         "totalViews": 0,
         "revenue": 60,
-        "publisherName": place.tenant.name,
+        "publisherName": sandbox.tenant.name,
     }
 
 

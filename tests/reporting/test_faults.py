@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from database.embedded import Server as Postgres
-from tests.places import JSON, MAY, Place
-from tests.servers import ROOT, Server, run_cli, serving
+from tests.support.sandbox import JSON, MAY, Sandbox
+from tests.support.servers import ROOT, Server, run_cli, serving
 from tests.tenants.database import execute
 
 HOST = {"Host": "api.acme.localhost"}
@@ -75,7 +75,7 @@ def test_a_database_that_was_never_migrated_is_503(postgres: Postgres, tmp_path:
         assert "gokart migrate" in server.log.read_text()
 
 
-def test_connections_that_were_ended_while_nobody_used_them_are_503_at_worst(place: Place) -> None:
+def test_connections_that_were_ended_while_nobody_used_them_are_503_at_worst(sandbox: Sandbox) -> None:
     """At the very moment at which the server hears of it too."""
     ended = """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -83,7 +83,7 @@ def test_connections_that_were_ended_while_nobody_used_them_are_503_at_worst(pla
     """
     statuses = set()
     for _ in range(30):
-        assert place.get(JSON, **MAY).status_code in {200, 503}
-        execute(ended, place.tenant.schema)
-        statuses.add(place.get(JSON, **MAY).status_code)
+        assert sandbox.get(JSON, **MAY).status_code in {200, 503}
+        execute(ended, sandbox.tenant.schema)
+        statuses.add(sandbox.get(JSON, **MAY).status_code)
     assert statuses <= {200, 503}

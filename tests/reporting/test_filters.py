@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests.places import CSV, JSON, MAY, SINGULAR, Place
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox
 
 DAY = "2024-01-22T00:00:00Z"
 
 
 @pytest.fixture(scope="module")
-def place(module_place: Place) -> Place:
-    return module_place
+def sandbox(module_sandbox: Sandbox) -> Sandbox:
+    return module_sandbox
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,16 @@ def place(module_place: Place) -> Place:
         ("9999-12-30T10:00", "9999-12-30T23:59", "9999-12-30T10:00:00Z/9999-12-31T00:00:00Z"),
     ],
 )
-def test_the_range_is_told_as_it_was_understood(place: Place, date_from: str, date_to: str, range_: str) -> None:
+def test_the_range_is_told_as_it_was_understood(sandbox: Sandbox, date_from: str, date_to: str, range_: str) -> None:
     for path in (JSON, CSV, SINGULAR):
-        response = place.get(path, date_from=date_from, date_to=date_to)
+        response = sandbox.get(path, date_from=date_from, date_to=date_to)
         assert response.status_code == 200, response.text
         assert response.headers["gokart-range"] == range_
 
 
-def test_a_plus_that_the_url_turned_into_a_space_is_understood(place: Place) -> None:
+def test_a_plus_that_the_url_turned_into_a_space_is_understood(sandbox: Sandbox) -> None:
     query = "date_from=2024-01-01T01:00:00+01:00&date_to=2024-01-01"
-    response = place.request("GET", f"{JSON}?{query}", token=place.owner_token)
+    response = sandbox.request("GET", f"{JSON}?{query}", token=sandbox.owner_key)
     assert response.headers["gokart-range"].startswith("2024-01-01T00:00:00Z/")
 
 
@@ -71,17 +71,17 @@ def test_a_plus_that_the_url_turned_into_a_space_is_understood(place: Place) -> 
         ("date_from=20240101&date_to=2024-01-01", "date_from"),
     ],
 )
-def test_a_filter_that_makes_no_sense_names_its_field(place: Place, query: str, field: str) -> None:
+def test_a_filter_that_makes_no_sense_names_its_field(sandbox: Sandbox, query: str, field: str) -> None:
     for path in (JSON, CSV):
-        response = place.request("GET", f"{path}?{query}", token=place.owner_token)
+        response = sandbox.request("GET", f"{path}?{query}", token=sandbox.owner_key)
         assert response.status_code == 400
         assert response.json()["title"] == "Invalid filter parameters provided."
         assert field in [error["field"] for error in response.json()["errors"]]
         assert field in response.json()["detail"]
 
 
-def test_singular_takes_no_offer(place: Place) -> None:
-    response = place.get(SINGULAR, **MAY, offerId="7df30136-ff83-4551-b877-fa0f0d8b8f72")
+def test_singular_takes_no_offer(sandbox: Sandbox) -> None:
+    response = sandbox.get(SINGULAR, **MAY, offerId="7df30136-ff83-4551-b877-fa0f0d8b8f72")
     assert [error["field"] for error in response.json()["errors"]] == ["offerId"]
 
 
@@ -92,13 +92,13 @@ def test_singular_takes_no_offer(place: Place) -> None:
         {"Date_From": "2025-05-01", "DATE_TO": "2025-05-31", "OfferId": None},
     ],
 )
-def test_the_body_is_a_filter_too(place: Place, body: dict[str, Any]) -> None:
-    response = place.request("GET", JSON, token=place.owner_token, json=body)
+def test_the_body_is_a_filter_too(sandbox: Sandbox, body: dict[str, Any]) -> None:
+    response = sandbox.request("GET", JSON, token=sandbox.owner_key, json=body)
     assert response.headers["gokart-range"] == "2025-05-01T00:00:00Z/2025-06-01T00:00:00Z"
 
 
-def test_query_and_body_may_say_the_same(place: Place) -> None:
-    response = place.request("GET", JSON, token=place.owner_token, params=MAY, json=MAY)
+def test_query_and_body_may_say_the_same(sandbox: Sandbox) -> None:
+    response = sandbox.request("GET", JSON, token=sandbox.owner_key, params=MAY, json=MAY)
     assert response.status_code == 200
 
 
@@ -122,35 +122,35 @@ def test_query_and_body_may_say_the_same(place: Place) -> None:
         (b"\xff", "body"),
     ],
 )
-def test_a_body_that_makes_no_sense_or_contradicts_is_400(place: Place, body: bytes, field: str) -> None:
-    response = place.request("GET", JSON, token=place.owner_token, params=MAY, content=body)
+def test_a_body_that_makes_no_sense_or_contradicts_is_400(sandbox: Sandbox, body: bytes, field: str) -> None:
+    response = sandbox.request("GET", JSON, token=sandbox.owner_key, params=MAY, content=body)
     assert response.status_code == 400
     assert [error["field"] for error in response.json()["errors"]] == [field]
 
 
-def test_a_body_that_is_no_json_at_all_is_415(place: Place) -> None:
-    response = place.request(
-        "GET", JSON, token=place.owner_token, params=MAY, content=b"a=b", headers={"Content-Type": "text/plain"}
+def test_a_body_that_is_no_json_at_all_is_415(sandbox: Sandbox) -> None:
+    response = sandbox.request(
+        "GET", JSON, token=sandbox.owner_key, params=MAY, content=b"a=b", headers={"Content-Type": "text/plain"}
     )
     assert response.status_code == 415
 
 
-def test_an_offer_that_is_not_mine_is_like_one_that_does_not_exist(place: Place) -> None:
+def test_an_offer_that_is_not_mine_is_like_one_that_does_not_exist(sandbox: Sandbox) -> None:
     theirs = "11111111-1111-4111-8111-111111111111"
-    offer = {"id": theirs, "name": "Theirs", "advertiserId": str(place.rival)}
-    place.send("offers", [offer])
-    one = place.get(JSON, **MAY, offerId=theirs)
-    none = place.get(JSON, **MAY, offerId="22222222-2222-4222-8222-222222222222")
+    offer = {"id": theirs, "name": "Theirs", "advertiserId": str(sandbox.rival)}
+    sandbox.send("offers", [offer])
+    one = sandbox.get(JSON, **MAY, offerId=theirs)
+    none = sandbox.get(JSON, **MAY, offerId="22222222-2222-4222-8222-222222222222")
     assert one.json() == none.json() == {"data": []}
 
 
-def test_a_body_that_is_no_filter_is_413(place: Place) -> None:
-    response = place.request("GET", JSON, token=place.owner_token, params=MAY, content=b" " * 20_000)
+def test_a_body_that_is_no_filter_is_413(sandbox: Sandbox) -> None:
+    response = sandbox.request("GET", JSON, token=sandbox.owner_key, params=MAY, content=b" " * 20_000)
     assert response.status_code == 413
 
 
-def test_a_thousand_errors_are_not_all_told(place: Place) -> None:
+def test_a_thousand_errors_are_not_all_told(sandbox: Sandbox) -> None:
     query = "&".join(f"p{n}=1" for n in range(1_000))
-    response = place.request("GET", f"{JSON}?{query}", token=place.owner_token)
+    response = sandbox.request("GET", f"{JSON}?{query}", token=sandbox.owner_key)
     assert response.status_code == 400
     assert len(response.content) < 4_000

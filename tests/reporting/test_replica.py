@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from tests.database.replicas import Replica
-from tests.places import CSV, JSON, SINGULAR, SINGULAR_CSV, Place, an_event, an_offer
-from tests.servers import Server, serving
-from tests.waiting import becomes
+from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, an_event, an_offer
+from tests.support.servers import Server, serving
+from tests.support.waiting import becomes
 
 A_MONTH = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
 CLICKS: dict[str, Callable[[httpx.Response], int]] = {
@@ -37,41 +37,43 @@ def running(
 
 
 @pytest.fixture
-def offer(place: Place) -> str:
-    record = an_offer(place)
-    place.send("offers", [record])
-    place.send("events", [an_event(record["id"])])
+def offer(sandbox: Sandbox) -> str:
+    record = an_offer(sandbox)
+    sandbox.send("offers", [record])
+    sandbox.send("events", [an_event(record["id"])])
     return str(record["id"])
 
 
 @pytest.fixture
-def there(place: Place, running: Server) -> Iterator[Place]:
+def there(sandbox: Sandbox, running: Server) -> Iterator[Sandbox]:
     with running.client() as client:
-        yield msgspec.structs.replace(place, http=client)
+        yield msgspec.structs.replace(sandbox, http=client)
 
 
-def clicks(place: Place, path: str) -> int:
-    response = place.get(path, **A_MONTH)
+def clicks(sandbox: Sandbox, path: str) -> int:
+    response = sandbox.get(path, **A_MONTH)
     assert response.status_code == 200, response.text
     return CLICKS[path](response)
 
 
-def times_read(running: Server, place: Place) -> int:
+def times_read(running: Server, sandbox: Sandbox) -> int:
     """How many reports of this tenant came from the replica."""
     lines = running.log_lines("read from the replica")
-    return sum(line["tenant"] == place.tenant.slug for line in lines)
+    return sum(line["tenant"] == sandbox.tenant.slug for line in lines)
 
 
 @pytest.mark.parametrize("path", CLICKS)
 @pytest.mark.usefixtures("offer")
-def test_a_report_is_read_from_it(there: Place, running: Server, replica: Replica, path: str) -> None:
+def test_a_report_is_read_from_it(there: Sandbox, running: Server, replica: Replica, path: str) -> None:
     replica.catch_up()
     assert clicks(there, path) == 1
     assert times_read(running, there) == 1
 
 
 @pytest.mark.parametrize("path", CLICKS)
-def test_one_that_lags_is_not_believed(there: Place, running: Server, replica: Replica, offer: str, path: str) -> None:
+def test_one_that_lags_is_not_believed(
+    there: Sandbox, running: Server, replica: Replica, offer: str, path: str
+) -> None:
     replica.catch_up()
     replica.pause()
     try:
@@ -90,14 +92,14 @@ def test_one_that_lags_is_not_believed(there: Place, running: Server, replica: R
 
 @pytest.mark.usefixtures("offer")
 def test_one_that_lags_behind_others_only_is_believed(
-    there: Place, other_place: Place, running: Server, replica: Replica
+    there: Sandbox, other_sandbox: Sandbox, running: Server, replica: Replica
 ) -> None:
     replica.catch_up()
     replica.pause()
     try:
-        record = an_offer(other_place)
-        other_place.send("offers", [record])
-        other_place.send("events", [an_event(record["id"])])
+        record = an_offer(other_sandbox)
+        other_sandbox.send("offers", [record])
+        other_sandbox.send("events", [an_event(record["id"])])
         assert clicks(there, JSON) == 1
         assert times_read(running, there) == 1
     finally:
@@ -105,7 +107,7 @@ def test_one_that_lags_behind_others_only_is_believed(
 
 
 @pytest.mark.parametrize("path", CLICKS)
-def test_where_it_is_down_the_primary_is_read(there: Place, replica: Replica, offer: str, path: str) -> None:
+def test_where_it_is_down_the_primary_is_read(there: Sandbox, replica: Replica, offer: str, path: str) -> None:
     replica.stop()
     try:
         for count in range(2, 5):
@@ -116,7 +118,7 @@ def test_where_it_is_down_the_primary_is_read(there: Place, replica: Replica, of
 
 
 @pytest.mark.usefixtures("offer")
-def test_where_it_freezes_nobody_waits_for_long(there: Place, replica: Replica) -> None:
+def test_where_it_freezes_nobody_waits_for_long(there: Sandbox, replica: Replica) -> None:
     replica.hang()
     try:
         for path in CLICKS:

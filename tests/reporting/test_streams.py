@@ -24,8 +24,8 @@ from database import url
 from database.connections import Pool, Unavailable, connect_options
 from reporting.replicas import reading
 from reporting.streams import copy_out
-from tests.places import CSV, JSON, SINGULAR, SINGULAR_CSV, Place, an_event, an_offer, make_place
-from tests.servers import Server, serving
+from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, an_event, an_offer, create_sandbox
+from tests.support.servers import Server, serving
 from tests.tenants.database import locked
 
 YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
@@ -64,11 +64,11 @@ def database(statement: str, *args: object) -> list[asyncpg.Record]:
 
 
 @pytest.fixture(scope="module")
-def big(http: httpx.Client) -> Place:
+def big(http: httpx.Client) -> Sandbox:
     """An advertiser with 146,400 daily rows of 2024."""
-    place = make_place(http)
-    database(FILL.format(s=place.tenant.schema, owner=place.owner, offers=OFFERS, partners=PARTNERS))
-    return place
+    sandbox = create_sandbox(http)
+    database(FILL.format(s=sandbox.tenant.schema, owner=sandbox.owner, offers=OFFERS, partners=PARTNERS))
+    return sandbox
 
 
 @pytest.fixture(scope="module")
@@ -88,19 +88,19 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def backends(place: Place) -> list[int]:
+def backends(sandbox: Sandbox) -> list[int]:
     """Of the database's processes, those that are busy with this tenant's data."""
     found = database(
         """
         SELECT pid FROM pg_stat_activity
         WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
         """,
-        place.tenant.schema,
+        sandbox.tenant.schema,
     )
     return [row["pid"] for row in found]
 
 
-def test_a_large_json_report_is_whole_and_exact(big: Place) -> None:
+def test_a_large_json_report_is_whole_and_exact(big: Sandbox) -> None:
     response = big.get(SINGULAR, **YEAR)
     assert "gokart-rows" not in response.headers
     assert response.headers["transfer-encoding"] == "chunked"
@@ -114,7 +114,7 @@ def test_a_large_json_report_is_whole_and_exact(big: Place) -> None:
     assert len(rows) == OFFERS * PARTNERS
 
 
-def test_csv_and_json_say_the_same(big: Place) -> None:
+def test_csv_and_json_say_the_same(big: Sandbox) -> None:
     quarter = {"date_from": "2024-01-01", "date_to": "2024-03-31"}
     lines = list(csv.DictReader(io.StringIO(big.get(SINGULAR_CSV, **quarter).text)))
     items = exactly.decode(big.get(SINGULAR, **quarter).content)["data"]["items"]
@@ -124,7 +124,7 @@ def test_csv_and_json_say_the_same(big: Place) -> None:
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
-def test_a_report_begins_at_once_however_long_before_its_data_its_range_does(big: Place, path: str) -> None:
+def test_a_report_begins_at_once_however_long_before_its_data_its_range_does(big: Sandbox, path: str) -> None:
     started = time.monotonic()
     with stream(big, path, date_from="2000-01-01", date_to="2024-12-31") as response:
         # In pieces larger than what stands before the rows.
@@ -138,7 +138,7 @@ def items_of(content: bytes) -> bytes:
     return content.partition(b"items")[2] or content
 
 
-def test_the_server_s_memory_does_not_grow_with_the_report(big: Place, server: Server) -> None:
+def test_the_server_s_memory_does_not_grow_with_the_report(big: Sandbox, server: Server) -> None:
     process = worker(server)
     big.get(SINGULAR, date_from="2024-01-01", date_to="2024-01-31")
     big.get(SINGULAR_CSV, date_from="2024-01-01", date_to="2024-01-31")
@@ -158,13 +158,13 @@ def worker(server: Server) -> psutil.Process:
     return children[0] if children else process
 
 
-def stream(place: Place, path: str, **days: str) -> AbstractContextManager[httpx.Response]:
-    headers = {"Host": place.host, "Authorization": f"ApiToken {place.owner_token}", "Accept-Encoding": "identity"}
-    return place.http.stream("GET", path, params=days or YEAR, headers=headers)
+def stream(sandbox: Sandbox, path: str, **days: str) -> AbstractContextManager[httpx.Response]:
+    headers = {"Host": sandbox.host, "Authorization": f"ApiToken {sandbox.owner_key}", "Accept-Encoding": "identity"}
+    return sandbox.http.stream("GET", path, params=days or YEAR, headers=headers)
 
 
 @pytest.fixture
-def narrow(big: Place) -> Iterator[Place]:
+def narrow(big: Sandbox) -> Iterator[Sandbox]:
     """The same, for a client whose system takes little ahead of it. The buffer of a connection grows with its use,
     until a whole report is in it while the client still reads the first lines.
     """
@@ -174,7 +174,7 @@ def narrow(big: Place) -> Iterator[Place]:
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
-def test_httpx_sees_a_report_that_breaks_in_the_middle(narrow: Place, path: str) -> None:
+def test_httpx_sees_a_report_that_breaks_in_the_middle(narrow: Sandbox, path: str) -> None:
     with stream(narrow, path) as response:
         chunks = response.iter_raw(1024)
         assert next(chunks)
@@ -184,22 +184,22 @@ def test_httpx_sees_a_report_that_breaks_in_the_middle(narrow: Place, path: str)
                 pass
 
 
-def kill_backends(place: Place) -> None:
+def kill_backends(sandbox: Sandbox) -> None:
     """Those that hold a report of this tenant open, between two parts of it too."""
     database(
         """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
         """,
-        place.tenant.schema,
+        sandbox.tenant.schema,
     )
 
 
-def test_curl_sees_a_report_that_breaks_in_the_middle(big: Place, server: Server, tmp_path: Path) -> None:
+def test_curl_sees_a_report_that_breaks_in_the_middle(big: Sandbox, server: Server, tmp_path: Path) -> None:
     output = tmp_path / "report.csv"
     command = [
         *("curl", "--silent", "--no-buffer", "--limit-rate", "500k", "--output", str(output)),
-        *("--header", f"Host: {big.host}", "--header", f"Authorization: ApiToken {big.owner_token}"),
+        *("--header", f"Host: {big.host}", "--header", f"Authorization: ApiToken {big.owner_key}"),
         f"{server.url}{SINGULAR_CSV}?date_from=2024-01-01&date_to=2024-12-31",
     ]
     curl = subprocess.Popen(command)
@@ -209,7 +209,7 @@ def test_curl_sees_a_report_that_breaks_in_the_middle(big: Place, server: Server
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
-def test_a_client_that_goes_away_stops_its_query(big: Place, path: str) -> None:
+def test_a_client_that_goes_away_stops_its_query(big: Sandbox, path: str) -> None:
     with stream(big, path) as response:
         next(response.iter_raw(1024))
     until(lambda: not backends(big))
@@ -217,27 +217,27 @@ def test_a_client_that_goes_away_stops_its_query(big: Place, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
-def test_one_who_wants_the_head_only_leaves_nothing_behind(big: Place, path: str) -> None:
+def test_one_who_wants_the_head_only_leaves_nothing_behind(big: Sandbox, path: str) -> None:
     """Of a report that the database has sent whole, too, before the server gives it up."""
     for _ in range(20):
-        response = big.request("HEAD", path, token=big.owner_token, params={**YEAR, "date_to": "2024-01-31"}, timeout=3)
+        response = big.request("HEAD", path, token=big.owner_key, params={**YEAR, "date_to": "2024-01-31"}, timeout=3)
         assert response.status_code == 200
     until(lambda: not held(big))
 
 
-def test_a_client_that_goes_away_before_the_answer_stops_its_query(big: Place) -> None:
+def test_a_client_that_goes_away_before_the_answer_stops_its_query(big: Sandbox) -> None:
     with blocked(big):
         with pytest.raises(httpx.ReadTimeout):
-            big.request("GET", JSON, token=big.owner_token, params=NEVER_ASKED, timeout=0.3)
+            big.request("GET", JSON, token=big.owner_key, params=NEVER_ASKED, timeout=0.3)
         until(lambda: not backends(big))
 
 
 @contextmanager
-def blocked(place: Place) -> Iterator[None]:
+def blocked(sandbox: Sandbox) -> Iterator[None]:
     """Holds a lock that every report of this tenant waits for."""
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(url()))
-        runner.run(connection.execute(f"BEGIN; LOCK TABLE {place.tenant.schema}.by_month"))
+        runner.run(connection.execute(f"BEGIN; LOCK TABLE {sandbox.tenant.schema}.by_month"))
         try:
             yield
         finally:
@@ -246,7 +246,7 @@ def blocked(place: Place) -> Iterator[None]:
 
 @pytest.mark.parametrize("path", [JSON, CSV])
 def test_a_report_that_takes_too_long_is_503_and_its_query_stops(
-    big: Place, impatient: httpx.Client, path: str
+    big: Sandbox, impatient: httpx.Client, path: str
 ) -> None:
     patient = msgspec.structs.replace(big, http=impatient)
     with blocked(big):
@@ -258,7 +258,7 @@ def test_a_report_that_takes_too_long_is_503_and_its_query_stops(
     assert patient.get(path, **YEAR).status_code == 200
 
 
-def test_one_who_reads_slowly_keeps_nobody_else_waiting(big: Place, server: Server) -> None:
+def test_one_who_reads_slowly_keeps_nobody_else_waiting(big: Sandbox, server: Server) -> None:
     """Not even with as many requests as a token may have under way, on every server process."""
     with ExitStack() as stack:
         for _ in range(8):
@@ -268,45 +268,47 @@ def test_one_who_reads_slowly_keeps_nobody_else_waiting(big: Place, server: Serv
         until(lambda: len(backends(big)) >= 2)
         for path in (CSV, SINGULAR_CSV, JSON):
             started = time.monotonic()
-            assert big.get(path, token=big.rival_token, **YEAR).status_code == 200
+            assert big.get(path, token=big.rival_key, **YEAR).status_code == 200
             assert time.monotonic() - started < 2
 
 
 def test_a_lock_that_holds_up_one_tenants_intake_holds_up_nobody_else(
-    big: Place, place: Place, other_place: Place
+    big: Sandbox, sandbox: Sandbox, other_sandbox: Sandbox
 ) -> None:
-    offer = an_offer(other_place)
-    other_place.send("offers", [offer])
-    other_place.send("events", [an_event(offer["id"])])
+    offer = an_offer(other_sandbox)
+    other_sandbox.send("offers", [offer])
+    other_sandbox.send("events", [an_event(offer["id"])])
     with ThreadPoolExecutor(8) as pool:
-        with locked(f"{other_place.tenant.schema}.event"):
-            calls = [pool.submit(try_to_send, other_place, offer["id"]) for _ in range(8)]
-            until(lambda: len(backends(other_place)) >= 3)
+        with locked(f"{other_sandbox.tenant.schema}.event"):
+            calls = [pool.submit(try_to_send, other_sandbox, offer["id"]) for _ in range(8)]
+            until(lambda: len(backends(other_sandbox)) >= 3)
             started = time.monotonic()
             assert big.get(JSON, **YEAR).status_code == 200
-            assert place.send("offers", [an_offer(place)])["accepted"] == 1
+            assert sandbox.send("offers", [an_offer(sandbox)])["accepted"] == 1
             assert time.monotonic() - started < 2
         assert {call.result() for call in calls} == {200}
 
 
-def test_a_lock_that_holds_up_one_advertisers_reports_holds_up_nobody_else(big: Place, other_place: Place) -> None:
+def test_a_lock_that_holds_up_one_advertisers_reports_holds_up_nobody_else(
+    big: Sandbox, other_sandbox: Sandbox
+) -> None:
     with ThreadPoolExecutor(8) as pool:
-        with locked(f"{other_place.tenant.schema}.offer"):
-            reports = [pool.submit(other_place.get, JSON, **YEAR) for _ in range(8)]
-            until(lambda: len(backends(other_place)) >= 3)
+        with locked(f"{other_sandbox.tenant.schema}.offer"):
+            reports = [pool.submit(other_sandbox.get, JSON, **YEAR) for _ in range(8)]
+            until(lambda: len(backends(other_sandbox)) >= 3)
             started = time.monotonic()
             assert big.get(JSON, **YEAR).status_code == 200
             assert time.monotonic() - started < 2
         assert {report.result().status_code for report in reports} == {200}
 
 
-def try_to_send(place: Place, offer: str) -> int:
+def try_to_send(sandbox: Sandbox, offer: str) -> int:
     body = [an_event(offer)]
-    return place.request("POST", "/api/v1/ingest/events", token=place.ingest_token, json=body).status_code
+    return sandbox.request("POST", "/api/v1/ingest/events", token=sandbox.ingest_key, json=body).status_code
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
-def test_a_client_that_stops_reading_is_given_up(big: Place, impatient: httpx.Client, path: str) -> None:
+def test_a_client_that_stops_reading_is_given_up(big: Sandbox, impatient: httpx.Client, path: str) -> None:
     port = httpx.URL(impatient.base_url).port
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -315,18 +317,18 @@ def test_a_client_that_stops_reading_is_given_up(big: Place, impatient: httpx.Cl
         until(lambda: not held(big))
 
 
-def held(place: Place) -> list[asyncpg.Record]:
+def held(sandbox: Sandbox) -> list[asyncpg.Record]:
     """Of the database's processes, those that are held by a stream of this tenant's Singular report, busy or not."""
     sql = """
         SELECT pid FROM pg_stat_activity
         WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1 AND query NOT LIKE '%LIMIT 2001%'
     """
-    return database(sql, f"%AS place%{place.tenant.schema}.by_day%")
+    return database(sql, f"%AS place%{sandbox.tenant.schema}.by_day%")
 
 
-def request_of(place: Place, path: str) -> bytes:
+def request_of(sandbox: Sandbox, path: str) -> bytes:
     """The owner's request for a year, as it goes over the wire."""
-    headers = {"Host": place.host, "Authorization": f"ApiToken {place.owner_token}", "Accept-Encoding": "identity"}
+    headers = {"Host": sandbox.host, "Authorization": f"ApiToken {sandbox.owner_key}", "Accept-Encoding": "identity"}
     lines = [f"GET {path}?date_from=2024-01-01&date_to=2024-12-31 HTTP/1.1"]
     return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 
@@ -345,7 +347,7 @@ async def test_who_stops_at_the_last_chunk_leaves_no_transaction_open() -> None:
         await pool.close()
 
 
-def test_pandas_and_duckdb_read_the_csv(big: Place, tmp_path: Path) -> None:
+def test_pandas_and_duckdb_read_the_csv(big: Sandbox, tmp_path: Path) -> None:
     text = big.get(CSV, **YEAR).text
     path = tmp_path / "report.csv"
     path.write_text(text)
@@ -358,6 +360,6 @@ def test_pandas_and_duckdb_read_the_csv(big: Place, tmp_path: Path) -> None:
     assert row == (OFFERS * PARTNERS, exact)
 
 
-def decimals(place: Place) -> list[dict[str, Decimal]]:
-    rows: list[dict[str, Decimal]] = exactly.decode(place.get(JSON, **YEAR).content)["data"]
+def decimals(sandbox: Sandbox) -> list[dict[str, Decimal]]:
+    rows: list[dict[str, Decimal]] = exactly.decode(sandbox.get(JSON, **YEAR).content)["data"]
     return rows

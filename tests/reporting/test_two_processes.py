@@ -8,8 +8,8 @@ import httpx
 import msgspec
 import pytest
 
-from tests.places import CSV, JSON, MAY, SINGULAR, SINGULAR_CSV, Place, a_callback, an_event, an_offer
-from tests.servers import serving
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, SINGULAR_CSV, Sandbox, a_callback, an_event, an_offer
+from tests.support.servers import serving
 
 OTHER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
@@ -25,11 +25,11 @@ def second(
 
 
 @pytest.fixture
-def both(place: Place, second: httpx.Client) -> list[Place]:
-    return [place, msgspec.structs.replace(place, http=second)]
+def both(sandbox: Sandbox, second: httpx.Client) -> list[Sandbox]:
+    return [sandbox, msgspec.structs.replace(sandbox, http=second)]
 
 
-def test_a_report_after_an_intake_has_it_in_both_processes(both: list[Place]) -> None:
+def test_a_report_after_an_intake_has_it_in_both_processes(both: list[Sandbox]) -> None:
     offer = an_offer(both[0])
     both[0].send("offers", [offer])
     for clicks, sender in zip(range(1, 13), cycle(both), strict=False):
@@ -38,7 +38,7 @@ def test_a_report_after_an_intake_has_it_in_both_processes(both: list[Place]) ->
             assert [row["totalClicks"] for row in reader.report()] == [clicks]
 
 
-def test_every_change_shows_at_once_in_both(both: list[Place]) -> None:
+def test_every_change_shows_at_once_in_both(both: list[Sandbox]) -> None:
     here, there = both
     offer = an_offer(here, name="Kettle")
     callback = a_callback(here, offer["id"], partnerId=OTHER, partnerName="Sandstone")
@@ -58,18 +58,18 @@ def test_every_change_shows_at_once_in_both(both: list[Place]) -> None:
             assert [(row["offerName"], row["publisherName"], row["revenue"]) for row in rows] == shown
 
 
-def test_no_report_is_older_than_what_was_acknowledged_before_it_was_asked_for(both: list[Place]) -> None:
+def test_no_report_is_older_than_what_was_acknowledged_before_it_was_asked_for(both: list[Sandbox]) -> None:
     offer = an_offer(both[0])
     both[0].send("offers", [offer])
     acknowledged = 0
 
-    def send(sender: Place) -> None:
+    def send(sender: Sandbox) -> None:
         nonlocal acknowledged
         for _ in range(40):
             sender.send("events", [an_event(offer["id"])])
             acknowledged += 1
 
-    def read(reader: Place) -> None:
+    def read(reader: Sandbox) -> None:
         for _ in range(20):  # of the hundred that a token may ask for at once
             least = acknowledged
             assert sum(row["totalClicks"] for row in reader.report()) >= least
@@ -84,7 +84,7 @@ def test_no_report_is_older_than_what_was_acknowledged_before_it_was_asked_for(b
 
 
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, SINGULAR_CSV])
-def test_a_tag_of_one_process_is_known_to_the_other(both: list[Place], path: str) -> None:
+def test_a_tag_of_one_process_is_known_to_the_other(both: list[Sandbox], path: str) -> None:
     here, there = both
     offer = an_offer(here)
     here.send("offers", [offer])
@@ -93,7 +93,7 @@ def test_a_tag_of_one_process_is_known_to_the_other(both: list[Place], path: str
 
     def again() -> int:
         headers = {"If-None-Match": etag}
-        return there.request("GET", path, token=there.owner_token, params=MAY, headers=headers).status_code
+        return there.request("GET", path, token=there.owner_key, params=MAY, headers=headers).status_code
 
     assert again() == 304
     here.send("events", [an_event(offer["id"])])

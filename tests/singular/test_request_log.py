@@ -17,9 +17,9 @@ from singular import request_log
 from singular.request_log import Entry, Noted, Pull, recent_pulls, write_pulls
 from tenants.tenant import current_tenant
 from tests.auth.api_keys.cast import NOWHERE, an_advertiser, change, id_of
-from tests.places import JSON, SINGULAR, SINGULAR_CSV, Place, a_callback, an_event, an_offer
-from tests.running import run, run_at
-from tests.servers import serving
+from tests.support.running import run, run_at
+from tests.support.sandbox import JSON, SINGULAR, SINGULAR_CSV, Sandbox, a_callback, an_event, an_offer
+from tests.support.servers import serving
 from tests.tenants.database import execute, locked
 from tests.tenants.workers import seconds_until
 
@@ -29,50 +29,50 @@ IN_MAY = (START, END)
 NOTHING = (None, None)
 
 
-def log_of(place: Place, advertiser: UUID | None = None, **options: Any) -> list[Pull]:
+def log_of(sandbox: Sandbox, advertiser: UUID | None = None, **options: Any) -> list[Pull]:
     """Newest first."""
-    return run_at(place.tenant.slug, lambda: recent_pulls(current_tenant(), advertiser or place.owner, **options))
+    return run_at(sandbox.tenant.slug, lambda: recent_pulls(current_tenant(), advertiser or sandbox.owner, **options))
 
 
 @contextmanager
-def server_of(place: Place, folder: Path, **environment: str) -> Iterator[Place]:
+def server_of(sandbox: Sandbox, folder: Path, **environment: str) -> Iterator[Sandbox]:
     """The place at a server of the test's own, which writes when it ends."""
     with serving(folder, workers=1, **environment) as running, running.client() as client:
-        yield msgspec.structs.replace(place, http=client)
+        yield msgspec.structs.replace(sandbox, http=client)
 
 
 def told(pull: Pull) -> tuple[str, int, int | None, tuple[datetime | None, datetime | None]]:
     return pull.format, pull.status, pull.rows, (pull.starts_at, pull.ends_at)
 
 
-def filled(place: Place) -> Place:
+def filled(sandbox: Sandbox) -> Sandbox:
     """With three items in May."""
-    offers = [an_offer(place) for _ in range(3)]
-    place.send("offers", offers)
-    place.send("events", [an_event(offer["id"]) for offer in offers])
-    return place
+    offers = [an_offer(sandbox) for _ in range(3)]
+    sandbox.send("offers", offers)
+    sandbox.send("events", [an_event(offer["id"]) for offer in offers])
+    return sandbox
 
 
-def test_each_answer_is_noted(place: Place, tmp_path: Path) -> None:
-    plain, paused = an_advertiser(place, singular_enabled=False), an_advertiser(place, status="paused")
+def test_each_answer_is_noted(sandbox: Sandbox, tmp_path: Path) -> None:
+    plain, paused = an_advertiser(sandbox, singular_enabled=False), an_advertiser(sandbox, status="paused")
     before = datetime.now(UTC)
-    with server_of(filled(place), tmp_path) as there:
+    with server_of(filled(sandbox), tmp_path) as there:
         etag = there.get(SINGULAR, **MAY).headers["etag"]
         there.get(SINGULAR_CSV, **MAY)
         again = {"If-None-Match": etag}
-        assert there.request("GET", SINGULAR, token=place.owner_token, params=MAY, headers=again).status_code == 304
+        assert there.request("GET", SINGULAR, token=sandbox.owner_key, params=MAY, headers=again).status_code == 304
         there.get(SINGULAR, date_from="2025-05-02T10:07Z", date_to="2025-05-02T10:20Z")
         there.get(SINGULAR, date_from="2025-05-31", date_to="2025-05-01")
-        there.get(SINGULAR, token=place.make_key("cost-report"), **MAY)
-        there.get(SINGULAR_CSV, token=place.make_key("singular", networks=[NOWHERE]), **MAY)
-        once = place.make_key("singular")
-        change(place, once, rate=0.001, burst=1)
+        there.get(SINGULAR, token=sandbox.create_api_key("cost-report"), **MAY)
+        there.get(SINGULAR_CSV, token=sandbox.create_api_key("singular", networks=[NOWHERE]), **MAY)
+        once = sandbox.create_api_key("singular")
+        change(sandbox, once, rate=0.001, burst=1)
         assert [there.get(SINGULAR, token=once, **MAY).status_code for _ in range(2)] == [200, 429]
         for advertiser in plain, paused:
-            key = place.make_key("singular", advertiser=advertiser)
+            key = sandbox.create_api_key("singular", advertiser=advertiser)
             assert there.get(SINGULAR, token=key, **MAY).status_code == 403
     ragged = datetime(2025, 5, 2, 10, tzinfo=UTC), datetime(2025, 5, 2, 10, 30, tzinfo=UTC)
-    log = log_of(place)
+    log = log_of(sandbox)
     assert [told(pull) for pull in reversed(log)] == [
         ("json", 200, 3, IN_MAY),
         ("csv", 200, 3, IN_MAY),
@@ -86,44 +86,44 @@ def test_each_answer_is_noted(place: Place, tmp_path: Path) -> None:
     ]
     assert all(before < pull.at < datetime.now(UTC) and 0 <= pull.milliseconds < 10_000 for pull in log)
     assert {pull.key_name for pull in log} == {"test"}
-    hint = execute("SELECT hint FROM {s}.api_token WHERE id = $1", id_of(place, once), schema=place.tenant.schema)
+    hint = execute("SELECT hint FROM {s}.api_token WHERE id = $1", id_of(sandbox, once), schema=sandbox.tenant.schema)
     assert [pull.key_hint for pull in log[:2]] == [hint[0]["hint"]] * 2
     assert (log[-1].first_day, log[-1].last_day) == (date(2025, 5, 1), date(2025, 5, 31))
     for advertiser in plain, paused:
-        assert [told(pull) for pull in log_of(place, advertiser)] == [("json", 403, None, NOTHING)]
+        assert [told(pull) for pull in log_of(sandbox, advertiser)] == [("json", 403, None, NOTHING)]
 
 
-def test_what_is_no_pull_of_an_advertisers_is_not_noted(place: Place, tmp_path: Path) -> None:
-    with server_of(place, tmp_path) as there:
-        assert there.request("HEAD", SINGULAR, token=place.owner_token, params=MAY).status_code == 200
+def test_what_is_no_pull_of_an_advertisers_is_not_noted(sandbox: Sandbox, tmp_path: Path) -> None:
+    with server_of(sandbox, tmp_path) as there:
+        assert there.request("HEAD", SINGULAR, token=sandbox.owner_key, params=MAY).status_code == 200
         assert there.get(SINGULAR, token="garbage", **MAY).status_code == 401
-        assert there.get(SINGULAR, token=place.ingest_token, **MAY).status_code == 403
+        assert there.get(SINGULAR, token=sandbox.ingest_key, **MAY).status_code == 403
         assert there.get(JSON, **MAY).status_code == 200
-    assert execute("SELECT * FROM {s}.singular_pull", schema=place.tenant.schema) == []
+    assert execute("SELECT * FROM {s}.singular_pull", schema=sandbox.tenant.schema) == []
 
 
 @pytest.mark.parametrize("path", [SINGULAR, SINGULAR_CSV])
-def test_a_streamed_report_is_noted_with_what_was_sent(place: Place, tmp_path: Path, path: str) -> None:
-    with server_of(filled(place), tmp_path, GOKART_STREAM_ROWS="1") as there:
+def test_a_streamed_report_is_noted_with_what_was_sent(sandbox: Sandbox, tmp_path: Path, path: str) -> None:
+    with server_of(filled(sandbox), tmp_path, GOKART_STREAM_ROWS="1") as there:
         assert there.get(path, **MAY).status_code == 200
-    (pull,) = log_of(place)
+    (pull,) = log_of(sandbox)
     assert (pull.status, pull.rows) == (200, 3)
 
 
-def test_a_failure_of_ours_is_noted(place: Place, tmp_path: Path) -> None:
-    with server_of(place, tmp_path, GOKART_REPORT_TIMEOUT="0.3") as there, locked(f"{place.tenant.schema}.by_day"):
+def test_a_failure_of_ours_is_noted(sandbox: Sandbox, tmp_path: Path) -> None:
+    with server_of(sandbox, tmp_path, GOKART_REPORT_TIMEOUT="0.3") as there, locked(f"{sandbox.tenant.schema}.by_day"):
         assert there.get(SINGULAR, **MAY).status_code == 503
-    assert [told(pull) for pull in log_of(place)] == [("json", 503, None, IN_MAY)]
+    assert [told(pull) for pull in log_of(sandbox)] == [("json", 503, None, IN_MAY)]
 
 
-def test_a_client_that_leaves_is_noted_as_gone(place: Place, tmp_path: Path) -> None:
+def test_a_client_that_leaves_is_noted_as_gone(sandbox: Sandbox, tmp_path: Path) -> None:
     with (
-        server_of(place, tmp_path) as there,
-        locked(f"{place.tenant.schema}.by_day"),
+        server_of(sandbox, tmp_path) as there,
+        locked(f"{sandbox.tenant.schema}.by_day"),
         pytest.raises(httpx.ReadTimeout),
     ):
-        there.request("GET", SINGULAR, token=place.owner_token, params=MAY, timeout=0.3)
-    assert [told(pull) for pull in log_of(place)] == [("json", 499, None, IN_MAY)]
+        there.request("GET", SINGULAR, token=sandbox.owner_key, params=MAY, timeout=0.3)
+    assert [told(pull) for pull in log_of(sandbox)] == [("json", 499, None, IN_MAY)]
 
 
 FILL = """
@@ -132,76 +132,80 @@ SELECT o.key, '2100-01-01'::date + n, p.key, 1, 1, 1, 1 FROM {s}.offer o, {s}.pa
 """
 
 
-def test_a_client_that_leaves_in_the_middle_is_noted_as_gone(place: Place, tmp_path: Path) -> None:
-    place.send("conversions", [a_callback(place, an_offer(place)["id"])])
-    execute(FILL, schema=place.tenant.schema)
-    with server_of(place, tmp_path) as there:
+def test_a_client_that_leaves_in_the_middle_is_noted_as_gone(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.send("conversions", [a_callback(sandbox, an_offer(sandbox)["id"])])
+    execute(FILL, schema=sandbox.tenant.schema)
+    with server_of(sandbox, tmp_path) as there:
         port = httpx.URL(there.http.base_url).port
         with socket.create_connection(("127.0.0.1", port)) as connection:
-            request = f"GET {SINGULAR_CSV}?date_from=2100-01-01&date_to=2700-01-01 HTTP/1.1\r\nHost: {place.host}\r\n"
-            connection.sendall(f"{request}Authorization: ApiToken {place.owner_token}\r\n\r\n".encode())
+            request = f"GET {SINGULAR_CSV}?date_from=2100-01-01&date_to=2700-01-01 HTTP/1.1\r\nHost: {sandbox.host}\r\n"
+            connection.sendall(f"{request}Authorization: ApiToken {sandbox.owner_key}\r\n\r\n".encode())
             assert connection.recv(15) == b"HTTP/1.1 200 OK"
-    (pull,) = log_of(place)
+    (pull,) = log_of(sandbox)
     assert (pull.status, pull.rows) == (499, None)
 
 
-def test_it_is_written_while_the_server_runs(place: Place) -> None:
-    assert place.get(SINGULAR, **MAY).status_code == 200
-    seconds_until(lambda: bool(log_of(place)))
+def test_it_is_written_while_the_server_runs(sandbox: Sandbox) -> None:
+    assert sandbox.get(SINGULAR, **MAY).status_code == 200
+    seconds_until(lambda: bool(log_of(sandbox)))
 
 
-def test_no_pull_waits_for_the_log(place: Place) -> None:
-    with locked(f"{place.tenant.schema}.singular_pull"):
-        assert {place.get(SINGULAR, **MAY).status_code for _ in range(20)} == {200}
+def test_no_pull_waits_for_the_log(sandbox: Sandbox) -> None:
+    with locked(f"{sandbox.tenant.schema}.singular_pull"):
+        assert {sandbox.get(SINGULAR, **MAY).status_code for _ in range(20)} == {200}
 
 
-def test_one_tenant_whose_log_is_broken_stops_no_other(place: Place, other_place: Place, tmp_path: Path) -> None:
-    with server_of(place, tmp_path) as broken:
-        whole = msgspec.structs.replace(other_place, http=broken.http)
-        execute("DROP TABLE {s}.singular_pull CASCADE", schema=place.tenant.schema)
+def test_one_tenant_whose_log_is_broken_stops_no_other(
+    sandbox: Sandbox, other_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with server_of(sandbox, tmp_path) as broken:
+        whole = msgspec.structs.replace(other_sandbox, http=broken.http)
+        execute("DROP TABLE {s}.singular_pull CASCADE", schema=sandbox.tenant.schema)
         for each in broken, whole, broken, whole:
             assert each.get(SINGULAR, **MAY).status_code == 200
-    assert len(log_of(other_place)) == 2
+    assert len(log_of(other_sandbox)) == 2
 
 
 # What cannot be brought about from outside
 
 
-def an_entry(place: Place, token: str | None = None, **values: Any) -> Entry:
+def an_entry(sandbox: Sandbox, token: str | None = None, **values: Any) -> Entry:
     entry = Entry(
-        datetime.now(UTC), place.owner, id_of(place, token or place.owner_token), "json", START, END, 200, 1, 5
+        datetime.now(UTC), sandbox.owner, id_of(sandbox, token or sandbox.owner_key), "json", START, END, 200, 1, 5
     )
     return msgspec.structs.replace(entry, **values)
 
 
-def write(*noted: tuple[Place, Entry]) -> None:
-    for place, entry in noted:
-        request_log._noted.add(place.tenant.schema, entry)
+def write(*noted: tuple[Sandbox, Entry]) -> None:
+    for sandbox, entry in noted:
+        request_log._noted.add(sandbox.tenant.schema, entry)
     run(write_pulls)
 
 
-def test_what_cannot_be_written_yet_is_kept(place: Place, other_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_written_yet_is_kept(
+    sandbox: Sandbox, other_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(request_log, "settings", settings.settings.model_copy(update={"database_wait": 0.2}))
-    with locked(f"{place.tenant.schema}.singular_pull"):
-        write((place, an_entry(place)), (other_place, an_entry(other_place)))
-        assert len(log_of(other_place)) == 1
+    with locked(f"{sandbox.tenant.schema}.singular_pull"):
+        write((sandbox, an_entry(sandbox)), (other_sandbox, an_entry(other_sandbox)))
+        assert len(log_of(other_sandbox)) == 1
     write()
-    assert len(log_of(place)) == 1
+    assert len(log_of(sandbox)) == 1
 
 
-def test_a_key_that_is_gone_takes_its_own_pulls_with_it(place: Place) -> None:
-    key = place.make_key("singular")
-    entry = an_entry(place, key)
-    write((place, entry))
-    assert len(log_of(place)) == 1
-    execute("DELETE FROM {s}.api_token WHERE id = $1", entry.token, schema=place.tenant.schema)
-    write((place, entry), (place, an_entry(place, status=304)))
-    assert [pull.status for pull in log_of(place)] == [304]
+def test_a_key_that_is_gone_takes_its_own_pulls_with_it(sandbox: Sandbox) -> None:
+    key = sandbox.create_api_key("singular")
+    entry = an_entry(sandbox, key)
+    write((sandbox, entry))
+    assert len(log_of(sandbox)) == 1
+    execute("DELETE FROM {s}.api_token WHERE id = $1", entry.token, schema=sandbox.tenant.schema)
+    write((sandbox, entry), (sandbox, an_entry(sandbox, status=304)))
+    assert [pull.status for pull in log_of(sandbox)] == [304]
 
 
-def test_one_key_cannot_fill_the_memory_or_hide_anothers_pulls(place: Place) -> None:
+def test_one_key_cannot_fill_the_memory_or_hide_anothers_pulls(sandbox: Sandbox) -> None:
     noted = Noted()
-    one, other = an_entry(place), an_entry(place, place.make_key("singular"))
+    one, other = an_entry(sandbox), an_entry(sandbox, sandbox.create_api_key("singular"))
     for _ in range(10 * request_log.MOST_OF_A_TOKEN):
         noted.add("t_one", one)
     noted.add("t_one", other)
@@ -213,26 +217,26 @@ def test_one_key_cannot_fill_the_memory_or_hide_anothers_pulls(place: Place) -> 
     assert noted.take("t_one") == [one]
 
 
-def test_many_keys_cannot_fill_the_memory_either(place: Place) -> None:
-    noted, entry = Noted(), an_entry(place)
+def test_many_keys_cannot_fill_the_memory_either(sandbox: Sandbox) -> None:
+    noted, entry = Noted(), an_entry(sandbox)
     for n in range(2 * request_log.MOST_NOTED):
         noted.add(f"t_{n % 7}", msgspec.structs.replace(entry, token=n))
     assert noted.lost == request_log.MOST_NOTED
     assert sum(len(noted.take(schema)) for schema in noted.schemas()) == request_log.MOST_NOTED
 
 
-def test_what_is_older_than_90_days_is_dropped(place: Place) -> None:
+def test_what_is_older_than_90_days_is_dropped(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
-    rival = an_entry(place, place.rival_token, advertiser=place.rival)
-    for entry in an_entry(place), rival:
+    rival = an_entry(sandbox, sandbox.rival_key, advertiser=sandbox.rival)
+    for entry in an_entry(sandbox), rival:
         for days in 1, 89, 91, 200:
-            note_as_it_is(place, msgspec.structs.replace(entry, at=now - timedelta(days=days)))
-    write((place, an_entry(place)))
-    assert [round((now - pull.at) / timedelta(days=1)) for pull in log_of(place)] == [0, 1, 89]
-    assert [round((now - pull.at) / timedelta(days=1)) for pull in log_of(place, place.rival)] == [1, 89]
+            note_as_it_is(sandbox, msgspec.structs.replace(entry, at=now - timedelta(days=days)))
+    write((sandbox, an_entry(sandbox)))
+    assert [round((now - pull.at) / timedelta(days=1)) for pull in log_of(sandbox)] == [0, 1, 89]
+    assert [round((now - pull.at) / timedelta(days=1)) for pull in log_of(sandbox, sandbox.rival)] == [1, 89]
 
 
-def note_as_it_is(place: Place, entry: Entry) -> None:
+def note_as_it_is(sandbox: Sandbox, entry: Entry) -> None:
     execute(
         """
         INSERT INTO {s}.singular_pull
@@ -240,19 +244,19 @@ def note_as_it_is(place: Place, entry: Entry) -> None:
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
         *msgspec.structs.astuple(entry),
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )
 
 
-def test_the_log_is_read_page_by_page(place: Place) -> None:
+def test_the_log_is_read_page_by_page(sandbox: Sandbox) -> None:
     at = datetime.now(UTC)
-    entries = [an_entry(place, at=at - timedelta(seconds=n // 2), rows=n) for n in range(7)]  # two at a time at once
-    write(*((place, entry) for entry in entries))
-    write((place, an_entry(place, place.rival_token, advertiser=place.rival)))
+    entries = [an_entry(sandbox, at=at - timedelta(seconds=n // 2), rows=n) for n in range(7)]  # two at a time at once
+    write(*((sandbox, entry) for entry in entries))
+    write((sandbox, an_entry(sandbox, sandbox.rival_key, advertiser=sandbox.rival)))
     seen: list[Pull] = []
-    while page := log_of(place, limit=2, before=seen[-1].id if seen else None):
+    while page := log_of(sandbox, limit=2, before=seen[-1].id if seen else None):
         seen += page
     assert sorted(pull.rows or 0 for pull in seen) == list(range(7))
     assert [pull.at for pull in seen] == sorted((pull.at for pull in seen), reverse=True)
-    (rivals,) = log_of(place, place.rival)
-    assert log_of(place, before=rivals.id) == []
+    (rivals,) = log_of(sandbox, sandbox.rival)
+    assert log_of(sandbox, before=rivals.id) == []

@@ -7,14 +7,14 @@ import pytest
 
 from singular.requirements import FlawedOffer, flawed_offers
 from tenants.tenant import current_tenant
-from tests.places import Place, an_event, an_offer
-from tests.running import run_at
+from tests.support.running import run_at
+from tests.support.sandbox import Sandbox, an_event, an_offer
 
 GOOD = {"name": "Good", "os": "ANDROID", "storeId": "com.test", "campaignName": "AOS_TEST_2025"}
 
 
-def flawed(place: Place) -> list[FlawedOffer]:
-    return run_at(place.tenant.slug, lambda: flawed_offers(current_tenant(), place.owner))
+def flawed(sandbox: Sandbox) -> list[FlawedOffer]:
+    return run_at(sandbox.tenant.slug, lambda: flawed_offers(current_tenant(), sandbox.owner))
 
 
 @pytest.mark.parametrize(
@@ -44,27 +44,27 @@ def flawed(place: Place) -> list[FlawedOffer]:
         ),
     ],
 )
-def test_each_flaw_is_named(place: Place, fields: dict[str, Any], problems: dict[str, str]) -> None:
-    offer = an_offer(place, **GOOD | fields)
-    place.send("offers", [offer])
-    found = {flaw.field: flaw.message for each in flawed(place) for flaw in each.flaws}
+def test_each_flaw_is_named(sandbox: Sandbox, fields: dict[str, Any], problems: dict[str, str]) -> None:
+    offer = an_offer(sandbox, **GOOD | fields)
+    sandbox.send("offers", [offer])
+    found = {flaw.field: flaw.message for each in flawed(sandbox) for flaw in each.flaws}
     assert found.keys() == problems.keys()
     assert all(text in found[field] for field, text in problems.items())
-    assert {str(each.id) for each in flawed(place)} == ({offer["id"]} if problems else set())
+    assert {str(each.id) for each in flawed(sandbox)} == ({offer["id"]} if problems else set())
 
 
-def test_offers_with_figures_come_first(place: Place) -> None:
+def test_offers_with_figures_come_first(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
-    offers = {name: an_offer(place, name=name) for name in ("Asleep", "Busy", "Dormant", "Zealous")}
-    place.send("offers", offers.values())
-    place.send(
+    offers = {name: an_offer(sandbox, name=name) for name in ("Asleep", "Busy", "Dormant", "Zealous")}
+    sandbox.send("offers", offers.values())
+    sandbox.send(
         "events",
         [
             an_event(offers[name]["id"], occurredAt=(now - timedelta(days=days)).isoformat())
             for name, days in [("Asleep", 92), ("Busy", 0), ("Zealous", 88)]
         ],
     )
-    assert [(offer.name, offer.recent) for offer in flawed(place)] == [
+    assert [(offer.name, offer.recent) for offer in flawed(sandbox)] == [
         ("Busy", True),
         ("Zealous", True),
         ("Asleep", False),
@@ -72,7 +72,7 @@ def test_offers_with_figures_come_first(place: Place) -> None:
     ]
 
 
-def test_nobody_is_told_of_anothers_offers(place: Place, other_place: Place) -> None:
-    place.send("offers", [an_offer(place, place.rival, name="Theirs")])
-    other_place.send("offers", [an_offer(other_place, name="Elsewhere")])
-    assert flawed(place) == []
+def test_nobody_is_told_of_anothers_offers(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    sandbox.send("offers", [an_offer(sandbox, sandbox.rival, name="Theirs")])
+    other_sandbox.send("offers", [an_offer(other_sandbox, name="Elsewhere")])
+    assert flawed(sandbox) == []

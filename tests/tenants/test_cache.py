@@ -14,9 +14,9 @@ from auth.api_keys.format import mint
 from tenants import lifecycle
 from tenants.cache import Memory
 from tests.auth.api_keys.cast import change, id_of, revoke
-from tests.places import JSON, Place
-from tests.running import run, run_at
-from tests.servers import Server, serving
+from tests.support.running import run, run_at
+from tests.support.sandbox import JSON, Sandbox
+from tests.support.servers import Server, serving
 from tests.tenants.database import execute, locked
 from tests.tenants.wire import Wire, a_wire
 from tests.tenants.workers import Worker, each_worker, seconds_until
@@ -49,27 +49,27 @@ def workers(two_workers: Server) -> Iterator[list[Worker]]:
         yield found
 
 
-def until_remembered(workers: list[Worker], place: Place) -> None:
+def until_remembered(workers: list[Worker], sandbox: Sandbox) -> None:
     """Asks until no worker needs the database to tell that the owner may come in."""
-    tables = ("public.tenant", f"{place.tenant.schema}.api_token", f"{place.tenant.schema}.advertiser")
+    tables = ("public.tenant", f"{sandbox.tenant.schema}.api_token", f"{sandbox.tenant.schema}.advertiser")
 
     def remembered() -> bool:
         for worker in workers:
-            worker.ask(place.host, WRONG, place.owner_token)
+            worker.ask(sandbox.host, WRONG, sandbox.owner_key)
         with locked(*tables):
-            return all(worker.ask(place.host, WRONG, place.owner_token)[0] == 400 for worker in workers)
+            return all(worker.ask(sandbox.host, WRONG, sandbox.owner_key)[0] == 400 for worker in workers)
 
     seconds_until(remembered)
 
 
-def test_a_known_host_and_token_cost_no_query(workers: list[Worker], place: Place) -> None:
-    until_remembered(workers, place)
-    with locked("public.tenant", f"{place.tenant.schema}.api_token", f"{place.tenant.schema}.advertiser"):
+def test_a_known_host_and_token_cost_no_query(workers: list[Worker], sandbox: Sandbox) -> None:
+    until_remembered(workers, sandbox)
+    with locked("public.tenant", f"{sandbox.tenant.schema}.api_token", f"{sandbox.tenant.schema}.advertiser"):
         for worker in workers * 5:
-            assert worker.ask(place.host, WRONG, place.owner_token)[0] == 400
+            assert worker.ask(sandbox.host, WRONG, sandbox.owner_key)[0] == 400
         # As a check of the check: what is not known yet does need these tables.
-        assert workers[0].ask(place.host, WRONG, place.rival_token)[0] == 503
-        assert workers[0].ask("api.nobody.localhost", WRONG, place.owner_token)[0] == 503
+        assert workers[0].ask(sandbox.host, WRONG, sandbox.rival_key)[0] == 503
+        assert workers[0].ask("api.nobody.localhost", WRONG, sandbox.owner_key)[0] == 503
 
 
 def test_an_unknown_host_asked_for_again_costs_no_query(workers: list[Worker]) -> None:
@@ -83,14 +83,14 @@ def test_an_unknown_host_asked_for_again_costs_no_query(workers: list[Worker]) -
     seconds_until(remembered)
 
 
-def test_a_typo_in_a_token_costs_no_query(workers: list[Worker], place: Place) -> None:
-    until_remembered(workers, place)
-    good = place.owner_token
+def test_a_typo_in_a_token_costs_no_query(workers: list[Worker], sandbox: Sandbox) -> None:
+    until_remembered(workers, sandbox)
+    good = sandbox.owner_key
     typos = [good[:20] + ("x" if good[20] != "x" else "y") + good[21:], good[:-1], good + "x", good.lower(), "x" * 46]
-    with locked(f"{place.tenant.schema}.api_token"):
+    with locked(f"{sandbox.tenant.schema}.api_token"):
         for typo in typos:
-            assert workers[0].ask(place.host, WRONG, typo)[0] == 401
-        assert workers[0].ask(place.host, WRONG, mint().token)[0] == 503
+            assert workers[0].ask(sandbox.host, WRONG, typo)[0] == 401
+        assert workers[0].ask(sandbox.host, WRONG, mint().token)[0] == 503
 
 
 @pytest.mark.parametrize("happening", ["forget", "doubt_everything"])
@@ -122,27 +122,27 @@ def test_what_was_read_before_a_change_is_not_remembered_after_it(happening: str
     assert asyncio.run(work()) == ("old", "new", "new")
 
 
-def suspend(place: Place) -> None:
-    run(lambda: lifecycle.set_status(place.tenant.slug, "suspended"))
+def suspend(sandbox: Sandbox) -> None:
+    run(lambda: lifecycle.set_status(sandbox.tenant.slug, "suspended"))
 
 
-def delete(place: Place) -> None:
-    run(lambda: lifecycle.delete(place.tenant.slug, keep_dump=False))
+def delete(sandbox: Sandbox) -> None:
+    run(lambda: lifecycle.delete(sandbox.tenant.slug, keep_dump=False))
 
 
-def rotate_without_grace(place: Place) -> None:
-    old = id_of(place, place.owner_token)
-    run_at(place.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=timedelta(0)))
+def rotate_without_grace(sandbox: Sandbox) -> None:
+    old = id_of(sandbox, sandbox.owner_key)
+    run_at(sandbox.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=timedelta(0)))
 
 
-CHANGES: dict[str, tuple[Callable[[Place], None], int]] = {
-    "token revoked": (lambda place: revoke(place, place.owner_token), 401),
+CHANGES: dict[str, tuple[Callable[[Sandbox], None], int]] = {
+    "token revoked": (lambda sandbox: revoke(sandbox, sandbox.owner_key), 401),
     "token rotated without grace": (rotate_without_grace, 401),
-    "token expired": (lambda place: change(place, place.owner_token, expires_at=datetime.now(UTC)), 401),
-    "token of another scope": (lambda place: change(place, place.owner_token, scopes=["singular"]), 403),
-    "token bound to a network": (lambda place: change(place, place.owner_token, networks=["192.0.2.0/24"]), 403),
-    "token gone": (lambda place: ignore(execute("DELETE FROM {s}.api_token", schema=place.tenant.schema)), 401),
-    "advertiser paused": (lambda place: place.set_advertiser(place.owner, status="paused"), 403),
+    "token expired": (lambda sandbox: change(sandbox, sandbox.owner_key, expires_at=datetime.now(UTC)), 401),
+    "token of another scope": (lambda sandbox: change(sandbox, sandbox.owner_key, scopes=["singular"]), 403),
+    "token bound to a network": (lambda sandbox: change(sandbox, sandbox.owner_key, networks=["192.0.2.0/24"]), 403),
+    "token gone": (lambda sandbox: ignore(execute("DELETE FROM {s}.api_token", schema=sandbox.tenant.schema)), 401),
+    "advertiser paused": (lambda sandbox: sandbox.set_advertiser(sandbox.owner, status="paused"), 403),
     "tenant suspended": (suspend, 403),
     "tenant deleted": (delete, 404),
 }
@@ -154,45 +154,45 @@ def ignore(_: object) -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_every_worker_hears_of_a_change_within_a_second(workers: list[Worker], place: Place, name: str) -> None:
-    until_remembered(workers, place)
+def test_every_worker_hears_of_a_change_within_a_second(workers: list[Worker], sandbox: Sandbox, name: str) -> None:
+    until_remembered(workers, sandbox)
     make, status = CHANGES[name]
-    make(place)
-    assert seconds_until(lambda: statuses(workers, place) == {status}) < 1
+    make(sandbox)
+    assert seconds_until(lambda: statuses(workers, sandbox) == {status}) < 1
     for _ in range(10):
-        assert statuses(workers, place) == {status}
+        assert statuses(workers, sandbox) == {status}
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_revoked_token_is_dead_within_a_second_whatever_happens_to_the_network(
-    workers: list[Worker], wire: Wire, place: Place, trouble: str
+    workers: list[Worker], wire: Wire, sandbox: Sandbox, trouble: str
 ) -> None:
-    until_remembered(workers, place)
+    until_remembered(workers, sandbox)
     troubles: dict[str, AbstractContextManager[None]] = {"network silent": wire.silent(), "network cut": wire.cut()}
     with troubles.get(trouble, nullcontext()):
         if trouble == "listening connection killed":
             assert len(execute(KILL_LISTENERS)) >= WORKERS
-        revoke(place, place.owner_token)
-        assert seconds_until(lambda: statuses(workers, place) == {401}) < 1
+        revoke(sandbox, sandbox.owner_key)
+        assert seconds_until(lambda: statuses(workers, sandbox) == {401}) < 1
         for _ in range(10):
-            assert statuses(workers, place) == {401}
-            assert statuses(workers, place, place.rival_token) == {200}  # served from the database meanwhile
+            assert statuses(workers, sandbox) == {401}
+            assert statuses(workers, sandbox, sandbox.rival_key) == {200}  # served from the database meanwhile
 
 
-def test_workers_remember_again_when_the_trouble_is_over(workers: list[Worker], wire: Wire, place: Place) -> None:
+def test_workers_remember_again_when_the_trouble_is_over(workers: list[Worker], wire: Wire, sandbox: Sandbox) -> None:
     with wire.cut():
-        assert statuses(workers, place) == {200}
-    until_remembered(workers, place)
+        assert statuses(workers, sandbox) == {200}
+    until_remembered(workers, sandbox)
 
 
 @pytest.mark.parametrize("trouble", ["no trouble", "listening connection killed"])
-def test_a_tenant_is_there_and_back_within_a_second(workers: list[Worker], place: Place, trouble: str) -> None:
-    suspend(place)
-    seconds_until(lambda: statuses(workers, place) == {403})
+def test_a_tenant_is_there_and_back_within_a_second(workers: list[Worker], sandbox: Sandbox, trouble: str) -> None:
+    suspend(sandbox)
+    seconds_until(lambda: statuses(workers, sandbox) == {403})
     if trouble == "listening connection killed":
         execute(KILL_LISTENERS)
-    run(lambda: lifecycle.set_status(place.tenant.slug, "active"))
-    assert seconds_until(lambda: statuses(workers, place) == {200}) < 1
+    run(lambda: lifecycle.set_status(sandbox.tenant.slug, "active"))
+    assert seconds_until(lambda: statuses(workers, sandbox) == {200}) < 1
 
 
 def test_a_host_asked_for_before_its_tenant_was_made_answers_within_a_second(workers: list[Worker]) -> None:
@@ -203,5 +203,5 @@ def test_a_host_asked_for_before_its_tenant_was_made_answers_within_a_second(wor
     assert seconds_until(lambda: {w.ask(f"api.{slug}.localhost", REPORT)[0] for w in workers} == {401}) < 1
 
 
-def statuses(workers: list[Worker], place: Place, token: str | None = None) -> set[int]:
-    return {worker.ask(place.host, REPORT, token or place.owner_token)[0] for worker in workers}
+def statuses(workers: list[Worker], sandbox: Sandbox, token: str | None = None) -> set[int]:
+    return {worker.ask(sandbox.host, REPORT, token or sandbox.owner_key)[0] for worker in workers}

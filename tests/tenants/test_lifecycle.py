@@ -24,8 +24,8 @@ from database.urls import listen_url
 from settings import settings
 from tenants import lifecycle
 from tenants.migrations import latest_version
-from tests.places import JSON, MAY, Place, a_callback, an_event, an_offer
-from tests.running import run
+from tests.support.running import run
+from tests.support.sandbox import JSON, MAY, Sandbox, a_callback, an_event, an_offer
 from tests.tenants.command import COMMAND, complaint, gokart, spawn
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
@@ -146,12 +146,12 @@ def test_no_name_breaks_the_list_or_commands_the_terminal() -> None:
 # Suspending
 
 
-def test_suspending_and_resuming_lose_nothing(place: Place) -> None:
-    slug = place.tenant.slug
+def test_suspending_and_resuming_lose_nothing(sandbox: Sandbox) -> None:
+    slug = sandbox.tenant.slug
     for command, done, status in ("suspend", "Suspended", 403), ("resume", "Resumed", 200):
         for _ in range(2):  # twice is no error
             assert gokart("tenants", command, slug).stdout == f"{done} {slug}.\n"
-        seconds_until(lambda status=status: place.get(JSON, **MAY).status_code == status)  # type: ignore[misc]
+        seconds_until(lambda status=status: sandbox.get(JSON, **MAY).status_code == status)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -169,16 +169,16 @@ def test_a_tenant_that_is_not_there_is_told_in_words(command: list[str]) -> None
 
 
 @pytest.fixture
-def filled(place: Place) -> Place:
-    offer = an_offer(place, name="Kept Offer")
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"]) for _ in range(3)])
-    place.send("conversions", [a_callback(place, offer["id"], revenue="0.000001")])
-    return place
+def filled(sandbox: Sandbox) -> Sandbox:
+    offer = an_offer(sandbox, name="Kept Offer")
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"]) for _ in range(3)])
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue="0.000001")])
+    return sandbox
 
 
 @pytest.mark.parametrize("answer", ["", "\n\n\n", "y\n", "yes\n", "{}x\n", "api.{}\n"])
-def test_anything_but_the_name_deletes_nothing(filled: Place, answer: str) -> None:
+def test_anything_but_the_name_deletes_nothing(filled: Sandbox, answer: str) -> None:
     before = filled.report()
     result = gokart("tenants", "delete", filled.tenant.slug, given=answer.format(filled.tenant.slug))
     assert result.exit_code == 1
@@ -186,7 +186,7 @@ def test_anything_but_the_name_deletes_nothing(filled: Place, answer: str) -> No
     assert filled.report() == before
 
 
-def test_a_dump_brings_everything_back(filled: Place, tmp_path: Path) -> None:
+def test_a_dump_brings_everything_back(filled: Sandbox, tmp_path: Path) -> None:
     tenant, before, tables = filled.tenant, filled.report(), contents(filled)
     row = execute("SELECT * FROM tenant WHERE slug = $1", tenant.slug)[0]
     result = spawn("tenants", "delete", tenant.slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
@@ -206,9 +206,9 @@ def test_a_dump_brings_everything_back(filled: Place, tmp_path: Path) -> None:
     assert filled.report() == before
 
 
-def contents(place: Place) -> dict[str, str]:
+def contents(sandbox: Sandbox) -> dict[str, str]:
     """How many rows each table has, and what they hash to; but for the last use of a token, which may come late."""
-    schema = place.tenant.schema
+    schema = sandbox.tenant.schema
     tables = execute("SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
     assert len(tables) > 10
     return {
@@ -224,38 +224,38 @@ def contents(place: Place) -> dict[str, str]:
 
 
 @contextmanager
-def held_up(place: Place) -> Iterator[None]:
+def held_up(sandbox: Sandbox) -> Iterator[None]:
     """Calls of intake wait within the block before they write."""
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(database.url()))
-        runner.run(connection.execute(f"BEGIN; LOCK TABLE {place.tenant.schema}.conversion IN SHARE MODE"))
+        runner.run(connection.execute(f"BEGIN; LOCK TABLE {sandbox.tenant.schema}.conversion IN SHARE MODE"))
         try:
             yield
         finally:
             runner.run(connection.close())
 
 
-def waiting(place: Place) -> int:
-    schema = place.tenant.schema
+def waiting(sandbox: Sandbox) -> int:
+    schema = sandbox.tenant.schema
     sql = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '.conversion%'"
     return len(execute(sql, schema))
 
 
-def test_what_was_acknowledged_while_it_was_deleted_is_in_the_dump(place: Place, tmp_path: Path) -> None:
-    callback = a_callback(place, an_offer(place)["id"])
+def test_what_was_acknowledged_while_it_was_deleted_is_in_the_dump(sandbox: Sandbox, tmp_path: Path) -> None:
+    callback = a_callback(sandbox, an_offer(sandbox)["id"])
     with ThreadPoolExecutor(2) as pool:
-        with held_up(place):
+        with held_up(sandbox):
             answer = pool.submit(
-                place.request,
+                sandbox.request,
                 "POST",
                 "/api/v1/ingest/conversions",
-                token=place.ingest_token,
+                token=sandbox.ingest_key,
                 json=callback,
             )
             deadline = time.monotonic() + 10
-            while not waiting(place):
+            while not waiting(sandbox):
                 assert time.monotonic() < deadline
-            slug = place.tenant.slug
+            slug = sandbox.tenant.slug
             deleted = pool.submit(spawn, "tenants", "delete", slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
             while not execute("SELECT FROM tenant WHERE slug = $1 AND status = 'suspended'", slug):
                 assert time.monotonic() < deadline
@@ -271,14 +271,14 @@ def test_what_was_acknowledged_while_it_was_deleted_is_in_the_dump(place: Place,
     assert (callback["conversion"]["conversionId"] in said) == acknowledged
 
 
-def test_without_a_dump_nothing_is_kept(filled: Place, tmp_path: Path) -> None:
+def test_without_a_dump_nothing_is_kept(filled: Sandbox, tmp_path: Path) -> None:
     result = spawn("tenants", "delete", filled.tenant.slug, "--yes", "--no-dump", GOKART_DATA_DIR=str(tmp_path))
     assert result.stdout == f"Deleted {filled.tenant.slug}.\n"
     assert list(tmp_path.iterdir()) == []
     assert not exists(filled.tenant.slug)
 
 
-def test_a_dump_that_fails_deletes_nothing_and_leaves_no_half_of_itself(filled: Place, tmp_path: Path) -> None:
+def test_a_dump_that_fails_deletes_nothing_and_leaves_no_half_of_itself(filled: Sandbox, tmp_path: Path) -> None:
     before = contents(filled)
     result = subprocess.run(
         [*COMMAND, "tenants", "delete", filled.tenant.slug, "--yes"],
@@ -294,7 +294,7 @@ def test_a_dump_that_fails_deletes_nothing_and_leaves_no_half_of_itself(filled: 
     assert contents(filled) == before
 
 
-def test_a_place_for_the_dump_that_cannot_be_written_to_changes_nothing(filled: Place, tmp_path: Path) -> None:
+def test_a_place_for_the_dump_that_cannot_be_written_to_changes_nothing(filled: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "dumps").touch()
     result = spawn("tenants", "delete", filled.tenant.slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
     assert result.returncode == 1
@@ -303,8 +303,8 @@ def test_a_place_for_the_dump_that_cannot_be_written_to_changes_nothing(filled: 
     assert filled.get(JSON, **MAY).status_code == 200
 
 
-def test_a_name_can_be_used_again(place: Place) -> None:
-    slug = place.tenant.slug
+def test_a_name_can_be_used_again(sandbox: Sandbox) -> None:
+    slug = sandbox.tenant.slug
     run(lambda: lifecycle.delete(slug, keep_dump=False))
     run(lambda: lifecycle.create(slug, "Another"))
-    seconds_until(lambda: place.get(JSON, **MAY).status_code == 401)  # the old tenant's tokens open nothing
+    seconds_until(lambda: sandbox.get(JSON, **MAY).status_code == 401)  # the old tenant's tokens open nothing

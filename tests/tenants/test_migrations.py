@@ -19,7 +19,7 @@ from settings import PROJECT
 from tenants import lifecycle
 from tenants.migrations import latest_version, migration_modules
 from tenants.schema.piccolo_app import APP_CONFIG
-from tests.running import run
+from tests.support.running import run
 from tests.tenants.command import COMMAND, gokart
 from tests.tenants.database import execute, locked
 from tests.tenants.screen import on_a_terminal

@@ -6,7 +6,7 @@ import pytest
 
 from tenants.nodes import NO_CITUS
 from tests.admin.platform.cast import seen, signed_in
-from tests.places import Place, an_event, an_offer
+from tests.support.sandbox import Sandbox, an_event, an_offer
 from tests.tenants.command import complaint, gokart
 from tests.tenants.database import execute
 
@@ -33,10 +33,10 @@ def cluster() -> list[str]:
     return [row["node"] for row in execute(f"{NODES} ORDER BY groupid")]
 
 
-def node_of(place: Place) -> str:
+def node_of(sandbox: Sandbox) -> str:
     """As the command line tells it."""
     (line,) = [
-        line for line in gokart("tenants", "list").stdout.splitlines() if line.startswith(f"{place.tenant.slug} ")
+        line for line in gokart("tenants", "list").stdout.splitlines() if line.startswith(f"{sandbox.tenant.slug} ")
     ]
     return line.split()[-1]
 
@@ -50,8 +50,8 @@ def test_without_citus_there_are_no_nodes_and_it_is_said() -> None:
 
 
 @pytest.mark.usefixtures("one_server")
-def test_without_citus_nothing_can_be_moved(place: Place) -> None:
-    assert complaint("tenants", "move", place.tenant.slug, "worker-1") == f"Error: {NO_CITUS}"
+def test_without_citus_nothing_can_be_moved(sandbox: Sandbox) -> None:
+    assert complaint("tenants", "move", sandbox.tenant.slug, "worker-1") == f"Error: {NO_CITUS}"
 
 
 def test_who_is_unknown_is_not_moved() -> None:
@@ -59,23 +59,23 @@ def test_who_is_unknown_is_not_moved() -> None:
 
 
 @pytest.mark.usefixtures("one_server")
-def test_without_citus_no_list_has_an_empty_column_for_it(place: Place) -> None:
+def test_without_citus_no_list_has_an_empty_column_for_it(sandbox: Sandbox) -> None:
     heading, *_ = gokart("tenants", "list").stdout.splitlines()
     assert heading.split() == ["tenant", "name", "status", "created", "schema", "version"]
-    browser = signed_in(place, "viewer")
-    assert "Schema On disk" in seen(browser.get("/", params={"text": place.tenant.slug}))
-    assert "Node" not in seen(browser.get(f"/tenants/{place.tenant.slug}"))
+    browser = signed_in(sandbox, "viewer")
+    assert "Schema On disk" in seen(browser.get("/", params={"text": sandbox.tenant.slug}))
+    assert "Node" not in seen(browser.get(f"/tenants/{sandbox.tenant.slug}"))
 
 
 # A cluster
 
 
-def test_a_new_tenant_is_on_a_node_and_counts_there(cluster: list[str], place: Place) -> None:
-    assert node_of(place) in cluster
+def test_a_new_tenant_is_on_a_node_and_counts_there(cluster: list[str], sandbox: Sandbox) -> None:
+    assert node_of(sandbox) in cluster
     (distributed,) = execute(
         "SELECT count(*) AS tables FROM pg_class WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p')"
         " AND NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = pg_class.oid)",
-        place.tenant.schema,
+        sandbox.tenant.schema,
     )
     assert distributed["tables"] == 0
     rows = [line.split() for line in gokart("nodes").stdout.splitlines()[1:]]
@@ -83,33 +83,35 @@ def test_a_new_tenant_is_on_a_node_and_counts_there(cluster: list[str], place: P
 
 
 @pytest.mark.usefixtures("cluster")
-def test_where_a_tenant_is_shows_in_the_platform_admin(place: Place) -> None:
-    browser = signed_in(place, "viewer")
-    assert node_of(place) in seen(browser.get("/", params={"text": place.tenant.slug}))
-    assert f"Node {node_of(place)}" in seen(browser.get(f"/tenants/{place.tenant.slug}"))
+def test_where_a_tenant_is_shows_in_the_platform_admin(sandbox: Sandbox) -> None:
+    browser = signed_in(sandbox, "viewer")
+    assert node_of(sandbox) in seen(browser.get("/", params={"text": sandbox.tenant.slug}))
+    assert f"Node {node_of(sandbox)}" in seen(browser.get(f"/tenants/{sandbox.tenant.slug}"))
 
 
-def test_a_tenant_is_moved_while_it_is_read_and_sent_data(cluster: list[str], place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"])])
-    here = node_of(place)
+def test_a_tenant_is_moved_while_it_is_read_and_sent_data(cluster: list[str], sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"])])
+    here = node_of(sandbox)
     target = next(node for node in cluster if node != here)
     with ThreadPoolExecutor(1) as beside:
-        moving = beside.submit(gokart, "tenants", "move", place.tenant.slug, target)
+        moving = beside.submit(gokart, "tenants", "move", sandbox.tenant.slug, target)
         sent = 1
         while not moving.done():
-            assert place.send("events", [an_event(offer["id"])])["accepted"] == 1
+            assert sandbox.send("events", [an_event(offer["id"])])["accepted"] == 1
             sent += 1
-            (row,) = place.report()
+            (row,) = sandbox.report()
             assert row["totalClicks"] == sent
-    assert moving.result().stdout == f"Moved {place.tenant.slug} to {target}.\n"
-    assert node_of(place) == target
-    assert place.report()[0]["totalClicks"] == sent
+    assert moving.result().stdout == f"Moved {sandbox.tenant.slug} to {target}.\n"
+    assert node_of(sandbox) == target
+    assert sandbox.report()[0]["totalClicks"] == sent
 
 
 @pytest.mark.usefixtures("cluster")
-def test_who_is_there_already_stays(place: Place) -> None:
-    here = node_of(place)
-    assert gokart("tenants", "move", place.tenant.slug, here).stdout == f"{place.tenant.slug} is on {here} already.\n"
-    assert "There is no such node" in complaint("tenants", "move", place.tenant.slug, "nowhere:1")
+def test_who_is_there_already_stays(sandbox: Sandbox) -> None:
+    here = node_of(sandbox)
+    assert (
+        gokart("tenants", "move", sandbox.tenant.slug, here).stdout == f"{sandbox.tenant.slug} is on {here} already.\n"
+    )
+    assert "There is no such node" in complaint("tenants", "move", sandbox.tenant.slug, "nowhere:1")

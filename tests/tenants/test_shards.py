@@ -17,76 +17,76 @@ from tenants.migrations import statements_of
 from tenants.nodes import detached
 from tests.admin.piccolo.calls import an_admin, change
 from tests.auth.api_keys.cast import id_of
-from tests.people import audit, staff_browser
-from tests.places import MAY, SINGULAR, Place, an_event, an_offer
-from tests.running import run
+from tests.support.people import audit, staff_browser
+from tests.support.running import run
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, an_event, an_offer
+from tests.support.waiting import becomes
 from tests.tenants.command import gokart
 from tests.tenants.database import execute
-from tests.waiting import becomes
 
 
-def as_on_a_node(place: Place, *tables: str) -> None:
+def as_on_a_node(sandbox: Sandbox, *tables: str) -> None:
     for table in tables:
-        execute(f"ALTER TABLE {{s}}.{table} RENAME TO {table}_102008", schema=place.tenant.schema)
+        execute(f"ALTER TABLE {{s}}.{table} RENAME TO {table}_102008", schema=sandbox.tenant.schema)
 
 
-def without_triggers(place: Place) -> None:
+def without_triggers(sandbox: Sandbox) -> None:
     """As on a cluster: what they would tell is not heard."""
     for table in ("api_token", "advertiser"):
-        execute(f"DROP TRIGGER changed ON {{s}}.{table}", schema=place.tenant.schema)
+        execute(f"DROP TRIGGER changed ON {{s}}.{table}", schema=sandbox.tenant.schema)
 
 
-def test_the_audit_log_calls_a_table_by_its_name(place: Place) -> None:
-    as_on_a_node(place, "advertiser")
-    execute("UPDATE {s}.advertiser_102008 SET name = 'Renamed' WHERE name = 'Owner'", schema=place.tenant.schema)
-    last = audit(place)[-1]
+def test_the_audit_log_calls_a_table_by_its_name(sandbox: Sandbox) -> None:
+    as_on_a_node(sandbox, "advertiser")
+    execute("UPDATE {s}.advertiser_102008 SET name = 'Renamed' WHERE name = 'Owner'", schema=sandbox.tenant.schema)
+    last = audit(sandbox)[-1]
     assert (last["subject"], last["action"], last["label"]) == ("advertiser", "changed", "Renamed")
 
 
-def test_a_node_notifies_nobody(place: Place) -> None:
+def test_a_node_notifies_nobody(sandbox: Sandbox) -> None:
     """Where two nodes commit one transaction, PostgreSQL refuses what has notified."""
     heard: list[object] = []
-    as_on_a_node(place, "api_token")
+    as_on_a_node(sandbox, "api_token")
 
     async def listen() -> None:
         connection = await asyncpg.connect(database.url())
         try:
             await connection.add_listener(CHANNEL, lambda *message: heard.append(message[-1]))
-            await connection.execute(f"UPDATE {place.tenant.schema}.api_token_102008 SET revoked_at = now()")
-            await connection.execute(f"UPDATE {place.tenant.schema}.advertiser SET status = 'paused'")
+            await connection.execute(f"UPDATE {sandbox.tenant.schema}.api_token_102008 SET revoked_at = now()")
+            await connection.execute(f"UPDATE {sandbox.tenant.schema}.advertiser SET status = 'paused'")
             await connection.execute("SELECT 1")  # what there is to hear comes before its answer
         finally:
             await connection.close()
 
     asyncio.run(listen())
-    assert heard.count(place.tenant.schema) == 1
+    assert heard.count(sandbox.tenant.schema) == 1
 
 
-def revoked(place: Place) -> None:
-    assert gokart("tokens", "revoke", place.tenant.slug, str(id_of(place, place.owner_token))).exit_code == 0
+def revoked(sandbox: Sandbox) -> None:
+    assert gokart("tokens", "revoke", sandbox.tenant.slug, str(id_of(sandbox, sandbox.owner_key))).exit_code == 0
 
 
-def rotated_with_no_grace(place: Place) -> None:
-    token = str(id_of(place, place.owner_token))
-    assert gokart("tokens", "rotate", place.tenant.slug, token, "--grace-days", "0").exit_code == 0
+def rotated_with_no_grace(sandbox: Sandbox) -> None:
+    token = str(id_of(sandbox, sandbox.owner_key))
+    assert gokart("tokens", "rotate", sandbox.tenant.slug, token, "--grace-days", "0").exit_code == 0
 
 
-def paused(place: Place) -> None:
-    assert gokart("advertisers", "set", place.tenant.slug, str(place.owner), "--paused").exit_code == 0
+def paused(sandbox: Sandbox) -> None:
+    assert gokart("advertisers", "set", sandbox.tenant.slug, str(sandbox.owner), "--paused").exit_code == 0
 
 
-def paused_at_the_desk(place: Place) -> None:
-    assert change(an_admin(place), "advertiser", place.owner, status="paused").status_code == 200
+def paused_at_the_desk(sandbox: Sandbox) -> None:
+    assert change(an_admin(sandbox), "advertiser", sandbox.owner, status="paused").status_code == 200
 
 
-def key_for_elsewhere_at_the_desk(place: Place) -> None:
-    key = id_of(place, place.owner_token)
-    answer = change(an_admin(place), "api_token", key, networks=["192.0.2.0/24"])
+def key_for_elsewhere_at_the_desk(sandbox: Sandbox) -> None:
+    key = id_of(sandbox, sandbox.owner_key)
+    answer = change(an_admin(sandbox), "api_token", key, networks=["192.0.2.0/24"])
     assert answer.status_code == 200, answer.text
 
 
-def singular_off_at_the_desk(place: Place) -> None:
-    answer = staff_browser(place, "manager").post(f"/staff/singular/{place.owner}", data={"singular": "off"})
+def singular_off_at_the_desk(sandbox: Sandbox) -> None:
+    answer = staff_browser(sandbox, "manager").post(f"/staff/singular/{sandbox.owner}", data={"singular": "off"})
     assert answer.status_code == 303
 
 
@@ -102,24 +102,24 @@ def singular_off_at_the_desk(place: Place) -> None:
     ],
 )
 def test_every_worker_hears_of_a_change_though_no_trigger_tells(
-    place: Place, change_it: Callable[[Place], None], status: int
+    sandbox: Sandbox, change_it: Callable[[Sandbox], None], status: int
 ) -> None:
-    without_triggers(place)
-    assert place.get(SINGULAR, **MAY).status_code == 200
-    assert place.get(SINGULAR, **MAY).status_code == 200
-    change_it(place)
-    assert becomes(lambda: place.get(SINGULAR, **MAY).status_code, status)
+    without_triggers(sandbox)
+    assert sandbox.get(SINGULAR, **MAY).status_code == 200
+    assert sandbox.get(SINGULAR, **MAY).status_code == 200
+    change_it(sandbox)
+    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, status)
 
 
 @pytest.mark.parametrize("name", ["staff:o'brien@example.com", "staff:back\\slash'@example.com", "staff:x'; SELECT 1"])
-def test_whoever_acts_is_noted_as_they_are_called(place: Place, name: str) -> None:
+def test_whoever_acts_is_noted_as_they_are_called(sandbox: Sandbox, name: str) -> None:
     async def work() -> None:
         with acting_as(Actor(name)):
             async with transaction() as db:
-                await db.execute(f"UPDATE {place.tenant.schema}.advertiser SET name = 'Renamed' WHERE name = 'Owner'")
+                await db.execute(f"UPDATE {sandbox.tenant.schema}.advertiser SET name = 'Renamed' WHERE name = 'Owner'")
 
     run(work)
-    assert audit(place)[-1]["actor"] == name
+    assert audit(sandbox)[-1]["actor"] == name
 
 
 DEFINITIONS = """
@@ -136,12 +136,12 @@ LEFT = (
 )
 
 
-def test_a_schema_has_no_keys_and_triggers_while_it_goes_to_a_node_and_all_of_them_there(place: Place) -> None:
+def test_a_schema_has_no_keys_and_triggers_while_it_goes_to_a_node_and_all_of_them_there(sandbox: Sandbox) -> None:
     """Foreign keys are triggers too."""
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"])])
-    schema = place.tenant.schema
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"])])
+    schema = sandbox.tenant.schema
     before = execute(DEFINITIONS, schema)
 
     async def work() -> int:

@@ -19,7 +19,7 @@ from database.pool import transaction
 from settings import PROJECT
 from tenants import lifecycle
 from tenants.tenant import NoTenantError, Tenant, TenantTable, bound_to, current_tenant, schema_of
-from tests.running import run
+from tests.support.running import run
 
 pytestmark = pytest.mark.usefixtures("platform")
 

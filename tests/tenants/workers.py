@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import psutil
 
-from tests.servers import Server
-from tests.waiting import PAUSE
+from tests.support.servers import Server
+from tests.support.waiting import PAUSE
 
 PATIENCE = 30.0
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from tests.servers import Server
+from tests.support.servers import Server
 from tests.tenants.workers import seconds_until
 
 

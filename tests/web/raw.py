@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tests.servers import Server
+from tests.support.servers import Server
 
 
 class Answer(msgspec.Struct):

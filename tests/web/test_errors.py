@@ -13,8 +13,8 @@ import httpx
 import msgspec
 import pytest
 
-from tests.places import CSV, JSON, MAY, SINGULAR, Place
-from tests.servers import Server, free_port, serving
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox
+from tests.support.servers import Server, free_port, serving
 from tests.tenants.database import execute, locked
 from tests.web.lines import line_named, line_of
 from tests.web.raw import raw
@@ -47,10 +47,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def at_small(small: Server, place: Place) -> Iterator[Place]:
+def at_small(small: Server, sandbox: Sandbox) -> Iterator[Sandbox]:
     with small.client() as client:
-        place.http = client
-        yield place
+        sandbox.http = client
+        yield sandbox
 
 
 def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
@@ -73,8 +73,8 @@ def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
     "path", ["/", "/api", "/api/v1/integrations/cost-report", "/nope", "/%00", "/é", "/.env", "/admin/"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PURGE"])
-def test_a_url_that_is_not_there_is_404(module_place: Place, method: str, path: str) -> None:
-    assert_problem(module_place.request(method, path, token=module_place.owner_token), 404)
+def test_a_url_that_is_not_there_is_404(module_sandbox: Sandbox, method: str, path: str) -> None:
+    assert_problem(module_sandbox.request(method, path, token=module_sandbox.owner_key), 404)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_a_url_that_is_not_there_is_404(module_place: Place, method: str, path: 
     ],
 )
 def test_a_method_that_is_not_there_is_405_and_tells_which_are(
-    module_place: Place, method: str, path: str, allowed: set[str]
+    module_sandbox: Sandbox, method: str, path: str, allowed: set[str]
 ) -> None:
-    response = module_place.request(method, path, token=module_place.owner_token)
+    response = module_sandbox.request(method, path, token=module_sandbox.owner_key)
     assert_problem(response, 405)
     assert set(response.headers["allow"].split(", ")) == allowed
 
@@ -98,26 +98,26 @@ def test_a_method_that_is_not_there_is_405_and_tells_which_are(
 @pytest.mark.parametrize(
     "type_", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/html"]
 )
-def test_a_body_of_another_type_is_415(module_place: Place, type_: str) -> None:
-    response = module_place.request(
-        "POST", EVENTS, token=module_place.ingest_token, headers={"Content-Type": type_}, content=b"[]"
+def test_a_body_of_another_type_is_415(module_sandbox: Sandbox, type_: str) -> None:
+    response = module_sandbox.request(
+        "POST", EVENTS, token=module_sandbox.ingest_key, headers={"Content-Type": type_}, content=b"[]"
     )
     assert_problem(response, 415)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_too_large_is_413(at_small: Place, chunked: bool) -> None:
+def test_a_body_too_large_is_413(at_small: Sandbox, chunked: bool) -> None:
     body = b"[" + b" " * 4_000 + b"]"
     content = iter([body[:1_000], body[1_000:]]) if chunked else body
     json = {"Content-Type": "application/json"}
-    response = at_small.request("POST", EVENTS, token=at_small.ingest_token, headers=json, content=content)
+    response = at_small.request("POST", EVENTS, token=at_small.ingest_key, headers=json, content=content)
     assert_problem(response, 413)
     assert at_small.send("events", []) == {"accepted": 0, "duplicates": 0, "rejected": []}
 
 
-def test_a_body_that_is_no_json_is_a_400_that_is_no_filters(module_place: Place) -> None:
+def test_a_body_that_is_no_json_is_a_400_that_is_no_filters(module_sandbox: Sandbox) -> None:
     json = {"Content-Type": "application/json"}
-    response = module_place.request("POST", EVENTS, token=module_place.ingest_token, headers=json, content=b"{")
+    response = module_sandbox.request("POST", EVENTS, token=module_sandbox.ingest_key, headers=json, content=b"{")
     problem = assert_problem(response, 400)
     assert [error["field"] for error in problem["errors"]] == ["body"]
 
@@ -125,42 +125,42 @@ def test_a_body_that_is_no_json_is_a_400_that_is_no_filters(module_place: Place)
 # A crash
 
 
-def crashed(place: Place, **rest: Any) -> httpx.Response:
+def crashed(sandbox: Sandbox, **rest: Any) -> httpx.Response:
     """An answer of the app where its database has lost a table."""
-    execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=place.tenant.schema)
-    return place.request("GET", JSON, token=place.owner_token, params=MAY, **rest)
+    execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=sandbox.tenant.schema)
+    return sandbox.request("GET", JSON, token=sandbox.owner_key, params=MAY, **rest)
 
 
-def test_a_crash_says_nothing_of_the_inside(place: Place) -> None:
-    response = crashed(place)
+def test_a_crash_says_nothing_of_the_inside(sandbox: Sandbox) -> None:
+    response = crashed(sandbox)
     problem = assert_problem(response, 500)
     assert problem["detail"] == "The error is on our side and has been logged under the request id."
     told = response.text + str(response.headers)
-    inside = ["offer", "relation", "Undefined", "asyncpg", "Traceback", ".py", "SELECT", place.tenant.schema]
+    inside = ["offer", "relation", "Undefined", "asyncpg", "Traceback", ".py", "SELECT", sandbox.tenant.schema]
     assert [word for word in inside if word in told] == []
 
 
-def test_a_crash_is_logged_with_all_that_is_known_under_the_same_id(place: Place, server: Server) -> None:
-    response = crashed(place)
+def test_a_crash_is_logged_with_all_that_is_known_under_the_same_id(sandbox: Sandbox, server: Server) -> None:
+    response = crashed(sandbox)
     line = line_of(server, response)
     assert line["request_id"] == response.json()["requestId"]
     assert line["level"] == "error"
     assert line["status"] == 500
     assert "UndefinedTableError" in line["exception"]
-    assert f"{place.tenant.schema}.offer" in line["exception"]
+    assert f"{sandbox.tenant.schema}.offer" in line["exception"]
 
 
-def test_the_process_goes_on_after_a_crash(place: Place, other_place: Place) -> None:
-    assert crashed(place).status_code == 500
-    assert other_place.get(JSON, **MAY).status_code == 200
-    execute("ALTER TABLE {s}.forgotten RENAME TO offer", schema=place.tenant.schema)
-    assert place.get(JSON, **MAY).status_code == 200
+def test_the_process_goes_on_after_a_crash(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    assert crashed(sandbox).status_code == 500
+    assert other_sandbox.get(JSON, **MAY).status_code == 200
+    execute("ALTER TABLE {s}.forgotten RENAME TO offer", schema=sandbox.tenant.schema)
+    assert sandbox.get(JSON, **MAY).status_code == 200
 
 
 # The database away
 
 
-def test_a_busy_database_is_503_and_then_it_goes_on(at_small: Place) -> None:
+def test_a_busy_database_is_503_and_then_it_goes_on(at_small: Sandbox) -> None:
     """Its one connection waits for a lock."""
     with ThreadPoolExecutor(4) as threads, locked(f"{at_small.tenant.schema}.offer"):
         waiting = [threads.submit(at_small.get, **MAY) for _ in range(4)]
@@ -171,7 +171,7 @@ def test_a_busy_database_is_503_and_then_it_goes_on(at_small: Place) -> None:
     assert at_small.get(**MAY).status_code == 200
 
 
-def test_a_table_of_the_platform_that_is_locked_is_503_and_not_a_hanging_request(at_small: Place) -> None:
+def test_a_table_of_the_platform_that_is_locked_is_503_and_not_a_hanging_request(at_small: Sandbox) -> None:
     with locked("public.tenant"):
         assert_problem(at_small.request("GET", JSON, host="api.nobody-yet.localhost"), 503)
     with locked(f"{at_small.tenant.schema}.api_token"):
@@ -192,29 +192,31 @@ def test_a_server_starts_and_answers_503_while_there_is_no_database(tmp_path: Pa
 # On every response
 
 
-def every_kind(place: Place) -> Iterator[httpx.Response]:
+def every_kind(sandbox: Sandbox) -> Iterator[httpx.Response]:
     """One of each status that is easily had."""
-    token = place.owner_token
-    yield place.request("GET", "/healthz")
-    yield place.request("GET", JSON, token=token, params=MAY)
-    yield place.request("GET", CSV, token=token, params=MAY)
-    yield place.request("GET", JSON, token=token)
-    yield place.request("GET", JSON)
-    yield place.request("POST", EVENTS, token=token)
-    yield place.request("GET", "/nope")
-    yield place.request("GET", JSON, host="nobody.localhost")
-    yield place.request("POST", JSON, token=token)
-    yield place.request("OPTIONS", JSON, token=token)
-    yield place.request("POST", EVENTS, token=place.ingest_token, headers={"Content-Type": "text/plain"})
-    yield crashed(place)
+    token = sandbox.owner_key
+    yield sandbox.request("GET", "/healthz")
+    yield sandbox.request("GET", JSON, token=token, params=MAY)
+    yield sandbox.request("GET", CSV, token=token, params=MAY)
+    yield sandbox.request("GET", JSON, token=token)
+    yield sandbox.request("GET", JSON)
+    yield sandbox.request("POST", EVENTS, token=token)
+    yield sandbox.request("GET", "/nope")
+    yield sandbox.request("GET", JSON, host="nobody.localhost")
+    yield sandbox.request("POST", JSON, token=token)
+    yield sandbox.request("OPTIONS", JSON, token=token)
+    yield sandbox.request("POST", EVENTS, token=sandbox.ingest_key, headers={"Content-Type": "text/plain"})
+    yield crashed(sandbox)
 
 
-def test_every_response_has_a_request_id_and_sets_no_cookie_and_opens_nothing_to_other_origins(place: Place) -> None:
-    place.http.headers.update({"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"})
+def test_every_response_has_a_request_id_and_sets_no_cookie_and_opens_nothing_to_other_origins(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.http.headers.update({"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"})
     try:
-        responses = list(every_kind(place))
+        responses = list(every_kind(sandbox))
     finally:
-        del place.http.headers["Origin"], place.http.headers["Access-Control-Request-Method"]
+        del sandbox.http.headers["Origin"], sandbox.http.headers["Access-Control-Request-Method"]
     assert {r.status_code for r in responses} == {200, 204, 400, 401, 403, 404, 405, 415, 500}
     for response in responses:
         assert re.fullmatch(r"[0-9a-f]{32}", response.headers["x-request-id"])
@@ -226,9 +228,9 @@ def test_every_response_has_a_request_id_and_sets_no_cookie_and_opens_nothing_to
 
 
 @pytest.mark.parametrize("given", ["a", "7df30136-ff83-4551-b877-fa0f0d8b8f72", "A.b_c-1", "x" * 100])
-def test_a_sane_request_id_is_kept(module_place: Place, given: str) -> None:
+def test_a_sane_request_id_is_kept(module_sandbox: Sandbox, given: str) -> None:
     for path in JSON, "/nope":
-        response = module_place.request("GET", path, headers={"X-Request-Id": given})
+        response = module_sandbox.request("GET", path, headers={"X-Request-Id": given})
         assert response.headers["x-request-id"] == given == response.json()["requestId"]
 
 
@@ -248,10 +250,10 @@ def test_of_two_request_ids_none_is_kept(server: Server) -> None:
 
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, "/nope", "/docs", "/openapi.json"])
 @pytest.mark.parametrize("token", ["good", "bad"])
-def test_head_answers_like_get_without_the_body(module_place: Place, path: str, token: str) -> None:
-    known = module_place.owner_token if token == "good" else "bad"
-    got = module_place.request("GET", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
-    head = module_place.request("HEAD", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
+def test_head_answers_like_get_without_the_body(module_sandbox: Sandbox, path: str, token: str) -> None:
+    known = module_sandbox.owner_key if token == "good" else "bad"
+    got = module_sandbox.request("GET", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
+    head = module_sandbox.request("HEAD", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
     assert head.status_code == got.status_code
     assert head.content == b""
     # What depends on the body that is not there: whether it is compressed.
@@ -262,10 +264,10 @@ def test_head_answers_like_get_without_the_body(module_place: Place, path: str, 
 
 
 @pytest.mark.parametrize("token", ["owner", "nobody"])
-def test_a_token_is_not_written_to_the_answer(place: Place, token: str) -> None:
-    sent = place.owner_token if token == "owner" else "gokart_" + "x" * 39
+def test_a_token_is_not_written_to_the_answer(sandbox: Sandbox, token: str) -> None:
+    sent = sandbox.owner_key if token == "owner" else "gokart_" + "x" * 39
     for path in JSON, "/nope", f"/{sent}":
-        response = place.request("GET", path, token=sent, params={"token": sent})
+        response = sandbox.request("GET", path, token=sent, params={"token": sent})
         assert sent not in response.text + str(response.headers)
 
 
@@ -308,13 +310,13 @@ def test_a_request_after_a_large_body_is_not_taken_for_a_large_head(server: Serv
 
 @pytest.mark.parametrize("path", [JSON, EVENTS])
 def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_ours(
-    server: Server, place: Place, path: str
+    server: Server, sandbox: Sandbox, path: str
 ) -> None:
-    method, token = ("GET", place.owner_token) if path == JSON else ("POST", place.ingest_token)
+    method, token = ("GET", sandbox.owner_key) if path == JSON else ("POST", sandbox.ingest_key)
     request_id = uuid4().hex
     lines = [
         f"{method} {path} HTTP/1.1",
-        f"Host: {place.host}",
+        f"Host: {sandbox.host}",
         f"Authorization: ApiToken {token}",
         f"X-Request-Id: {request_id}",
         "Content-Type: application/json",

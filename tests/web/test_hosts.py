@@ -6,8 +6,8 @@ from ipaddress import ip_address
 import httpx
 import pytest
 
-from tests.places import CSV, JSON, MAY, Place, make_place
-from tests.servers import Server, serving
+from tests.support.sandbox import CSV, JSON, MAY, Sandbox, create_sandbox
+from tests.support.servers import Server, serving
 from tests.web.raw import Answer, raw
 from web.proxies import address_of
 
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.usefixtures("server")
 
 
 @pytest.fixture(scope="module")
-def place(http: httpx.Client) -> Place:
-    return make_place(http)
+def sandbox(http: httpx.Client) -> Sandbox:
+    return create_sandbox(http)
 
 
 @pytest.fixture(scope="module")
-def other_place(http: httpx.Client) -> Place:
-    return make_place(http)
+def other_sandbox(http: httpx.Client) -> Sandbox:
+    return create_sandbox(http)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def report(server: Server, *headers: tuple[str, str], token: str) -> Answer:
 @pytest.mark.parametrize(
     "form", ["{}", "{}:8000", "{}:443", "{}.", "{}.:8000", "API.{0[1]}.LocalHost", "aPi.{0[1]}.LOCALHOST.:1"]
 )
-def test_case_port_and_a_trailing_dot_do_not_matter(server: Server, place: Place, form: str) -> None:
-    host = form.format(place.host) if "[" not in form else form.format(["", place.tenant.slug.upper()])
-    assert report(server, ("Host", host), token=place.owner_token).status == 200
+def test_case_port_and_a_trailing_dot_do_not_matter(server: Server, sandbox: Sandbox, form: str) -> None:
+    host = form.format(sandbox.host) if "[" not in form else form.format(["", sandbox.tenant.slug.upper()])
+    assert report(server, ("Host", host), token=sandbox.owner_key).status == 200
 
 
 @pytest.mark.parametrize(
@@ -62,22 +62,22 @@ def test_case_port_and_a_trailing_dot_do_not_matter(server: Server, place: Place
         "a" * 5_000,
     ],
 )  # fmt: skip
-def test_what_is_no_tenants_host_is_404(server: Server, place: Place, form: str) -> None:
-    answer = report(server, ("Host", form.replace("{}", place.tenant.slug)), token=place.owner_token)
+def test_what_is_no_tenants_host_is_404(server: Server, sandbox: Sandbox, form: str) -> None:
+    answer = report(server, ("Host", form.replace("{}", sandbox.tenant.slug)), token=sandbox.owner_key)
     assert answer.status == 404
     assert answer.json()["title"] == "Not found"
     assert answer.headers["WWW-Authenticate"] is None
 
 
 @pytest.mark.parametrize("host", ["app.{}.localhost", "admin.localhost"])
-def test_the_hosts_of_pages_have_no_api(server: Server, place: Place, host: str) -> None:
-    assert report(server, ("Host", host.format(place.tenant.slug)), token=place.owner_token).status == 404
+def test_the_hosts_of_pages_have_no_api(server: Server, sandbox: Sandbox, host: str) -> None:
+    assert report(server, ("Host", host.format(sandbox.tenant.slug)), token=sandbox.owner_key).status == 404
 
 
-def test_neither_no_host_nor_two_are_a_tenants(server: Server, place: Place, other_place: Place) -> None:
-    assert report(server, token=place.owner_token).status == 404
-    for second in (place.host, other_place.host):
-        answer = report(server, ("Host", place.host), ("Host", second), token=place.owner_token)
+def test_neither_no_host_nor_two_are_a_tenants(server: Server, sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    assert report(server, token=sandbox.owner_key).status == 404
+    for second in (sandbox.host, other_sandbox.host):
+        answer = report(server, ("Host", sandbox.host), ("Host", second), token=sandbox.owner_key)
         assert answer.status == 404
 
 
@@ -94,37 +94,37 @@ def test_the_health_checks_answer_without_a_host(server: Server) -> None:
 
 @pytest.mark.parametrize("header", ["X-Forwarded-Host", "Forwarded", "X-Host", "X-Original-Host", "X-Forwarded-Server"])
 def test_a_forwarded_host_is_not_believed_from_anybody(
-    server: Server, place: Place, other_place: Place, header: str
+    server: Server, sandbox: Sandbox, other_sandbox: Sandbox, header: str
 ) -> None:
-    told = f"host={place.host}" if header == "Forwarded" else place.host
-    answer = report(server, ("Host", other_place.host), (header, told), token=place.owner_token)
-    assert answer.status == 401  # of the other place
-    assert report(server, ("Host", "localhost"), (header, told), token=place.owner_token).status == 404
+    told = f"host={sandbox.host}" if header == "Forwarded" else sandbox.host
+    answer = report(server, ("Host", other_sandbox.host), (header, told), token=sandbox.owner_key)
+    assert answer.status == 401  # of the other sandbox
+    assert report(server, ("Host", "localhost"), (header, told), token=sandbox.owner_key).status == 404
 
 
-def test_a_forwarded_host_is_believed_from_a_trusted_proxy(behind_proxy: Server, place: Place) -> None:
-    forwarded = ("X-Forwarded-Host", place.host)
-    assert report(behind_proxy, ("Host", "10.0.0.1"), forwarded, token=place.owner_token).status == 200
-    assert report(behind_proxy, forwarded, token=place.owner_token).status == 200
-    assert report(behind_proxy, ("Host", place.host), token=place.owner_token).status == 200
+def test_a_forwarded_host_is_believed_from_a_trusted_proxy(behind_proxy: Server, sandbox: Sandbox) -> None:
+    forwarded = ("X-Forwarded-Host", sandbox.host)
+    assert report(behind_proxy, ("Host", "10.0.0.1"), forwarded, token=sandbox.owner_key).status == 200
+    assert report(behind_proxy, forwarded, token=sandbox.owner_key).status == 200
+    assert report(behind_proxy, ("Host", sandbox.host), token=sandbox.owner_key).status == 200
 
 
 @pytest.mark.parametrize("forwarded", ["", "api.nobody.localhost", "{0}, {0}", "{0},api.nobody.localhost"])
-def test_a_trusted_proxy_has_the_last_word_on_the_host(behind_proxy: Server, place: Place, forwarded: str) -> None:
-    headers = ("Host", place.host), ("X-Forwarded-Host", forwarded.format(place.host))
-    assert report(behind_proxy, *headers, token=place.owner_token).status == 404
+def test_a_trusted_proxy_has_the_last_word_on_the_host(behind_proxy: Server, sandbox: Sandbox, forwarded: str) -> None:
+    headers = ("Host", sandbox.host), ("X-Forwarded-Host", forwarded.format(sandbox.host))
+    assert report(behind_proxy, *headers, token=sandbox.owner_key).status == 404
 
 
-def test_two_forwarded_hosts_are_no_host(behind_proxy: Server, place: Place) -> None:
-    headers = [("X-Forwarded-Host", place.host)] * 2
-    assert report(behind_proxy, *headers, token=place.owner_token).status == 404
+def test_two_forwarded_hosts_are_no_host(behind_proxy: Server, sandbox: Sandbox) -> None:
+    headers = [("X-Forwarded-Host", sandbox.host)] * 2
+    assert report(behind_proxy, *headers, token=sandbox.owner_key).status == 404
 
 
 def test_a_forwarded_address_counts_for_a_tokens_networks_behind_a_trusted_proxy(
-    server: Server, behind_proxy: Server, place: Place
+    server: Server, behind_proxy: Server, sandbox: Sandbox
 ) -> None:
-    token = place.make_key("cost-report", networks=[ELSEWHERE])
-    headers = ("Host", place.host), ("X-Forwarded-For", "198.51.100.7")
+    token = sandbox.create_api_key("cost-report", networks=[ELSEWHERE])
+    headers = ("Host", sandbox.host), ("X-Forwarded-For", "198.51.100.7")
     assert report(behind_proxy, *headers, token=token).status == 200
     assert report(server, *headers, token=token).status == 403
 
@@ -151,18 +151,18 @@ def test_a_forwarded_address_counts_for_a_tokens_networks_behind_a_trusted_proxy
     ],
 )
 def test_the_address_is_the_one_that_the_last_trusted_proxy_saw(
-    behind_proxy: Server, place: Place, forwarded: list[str], status: int
+    behind_proxy: Server, sandbox: Sandbox, forwarded: list[str], status: int
 ) -> None:
-    token = place.make_key("cost-report", networks=[ELSEWHERE])
-    headers = [("Host", place.host), *(("X-Forwarded-For", value) for value in forwarded)]
+    token = sandbox.create_api_key("cost-report", networks=[ELSEWHERE])
+    headers = [("Host", sandbox.host), *(("X-Forwarded-For", value) for value in forwarded)]
     assert report(behind_proxy, *headers, token=token).status == status
 
 
 @pytest.mark.parametrize("header", ["X-Real-IP", "Client-IP", "True-Client-IP", "CF-Connecting-IP", "Forwarded"])
-def test_no_other_header_moves_the_client(behind_proxy: Server, place: Place, header: str) -> None:
-    token = place.make_key("cost-report", networks=[HERE])
+def test_no_other_header_moves_the_client(behind_proxy: Server, sandbox: Sandbox, header: str) -> None:
+    token = sandbox.create_api_key("cost-report", networks=[HERE])
     told = "for=198.51.100.7" if header == "Forwarded" else "198.51.100.7"
-    assert report(behind_proxy, ("Host", place.host), (header, told), token=token).status == 200
+    assert report(behind_proxy, ("Host", sandbox.host), (header, told), token=token).status == 200
 
 
 @pytest.mark.parametrize(
@@ -183,6 +183,6 @@ def test_some_clients_have_no_address(client: tuple[str, int] | None) -> None:
     assert address_of({"client": client}) is None
 
 
-def test_a_tenants_address_is_only_its_own(place: Place, other_place: Place) -> None:
-    assert place.request("GET", CSV, token=place.owner_token, params=MAY).status_code == 200
-    assert place.request("GET", CSV, token=place.owner_token, host=other_place.host, params=MAY).status_code == 401
+def test_a_tenants_address_is_only_its_own(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    assert sandbox.request("GET", CSV, token=sandbox.owner_key, params=MAY).status_code == 200
+    assert sandbox.request("GET", CSV, token=sandbox.owner_key, host=other_sandbox.host, params=MAY).status_code == 401

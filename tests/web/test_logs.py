@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from auth.api_keys.format import mint
-from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_offer
-from tests.servers import Server, free_port, serving
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_offer
+from tests.support.servers import Server, free_port, serving
 from tests.tenants.command import COMMAND
 from tests.tenants.database import execute
 from tests.tenants.screen import on_a_terminal
@@ -18,12 +18,12 @@ from tests.web.lines import line_of
 from tests.web.raw import raw
 
 
-def test_a_report_is_one_line_with_everything(place: Place, server: Server) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("conversions", [a_callback(place, offer["id"])])
+def test_a_report_is_one_line_with_everything(sandbox: Sandbox, server: Server) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"])])
     for path in JSON, CSV, SINGULAR:
-        line = line_of(server, place.get(path, **MAY))
+        line = line_of(server, sandbox.get(path, **MAY))
         milliseconds = line.pop("ms")
         assert 0 < milliseconds < 10_000
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line.pop("timestamp"))
@@ -31,8 +31,8 @@ def test_a_report_is_one_line_with_everything(place: Place, server: Server) -> N
         assert line == {
             "event": "request",
             "level": "info",
-            "tenant": place.tenant.slug,
-            "advertiser": str(place.owner),
+            "tenant": sandbox.tenant.slug,
+            "advertiser": str(sandbox.owner),
             "token": 1,  # its number, as `gokart tokens list` has it
             "method": "GET",
             "route": path,
@@ -41,11 +41,11 @@ def test_a_report_is_one_line_with_everything(place: Place, server: Server) -> N
         }
 
 
-def test_an_intake_call_is_one_line_with_what_became_of_the_records(place: Place, server: Server) -> None:
+def test_an_intake_call_is_one_line_with_what_became_of_the_records(sandbox: Sandbox, server: Server) -> None:
     content = b'[{"id": "7df30136-ff83-4551-b877-fa0f0d8b8f72", "name": "A"}, {}]'
     path, json = "/api/v1/ingest/partners", {"Content-Type": "application/json"}
-    line = line_of(server, place.request("PUT", path, token=place.ingest_token, headers=json, content=content))
-    assert (line["tenant"], line["advertiser"], line["token"]) == (place.tenant.slug, None, 3)
+    line = line_of(server, sandbox.request("PUT", path, token=sandbox.ingest_key, headers=json, content=content))
+    assert (line["tenant"], line["advertiser"], line["token"]) == (sandbox.tenant.slug, None, 3)
     assert (line["method"], line["route"], line["status"]) == ("PUT", path, 200)
     assert (line["rows"], line["accepted"], line["duplicates"], line["rejected"]) == (2, 1, 0, 1)
 
@@ -62,7 +62,7 @@ def test_an_intake_call_is_one_line_with_what_became_of_the_records(place: Place
     ],
 )
 def test_a_refused_request_is_a_line_with_what_is_known(  # noqa: PLR0917  # pytest passes by name
-    module_place: Place,
+    module_sandbox: Sandbox,
     server: Server,
     method: str,
     path: str,
@@ -70,31 +70,31 @@ def test_a_refused_request_is_a_line_with_what_is_known(  # noqa: PLR0917  # pyt
     host: str | None,
     known: dict[str, Any],
 ) -> None:
-    tokens = {"owner": module_place.owner_token, "ingest": module_place.ingest_token, None: None}
-    line = line_of(server, module_place.request(method, path, token=tokens[token], host=host))
+    tokens = {"owner": module_sandbox.owner_key, "ingest": module_sandbox.ingest_key, None: None}
+    line = line_of(server, module_sandbox.request(method, path, token=tokens[token], host=host))
     assert {name: line[name] for name in known} == known
-    assert line.get("tenant") == (None if host else module_place.tenant.slug)
+    assert line.get("tenant") == (None if host else module_sandbox.tenant.slug)
     assert ("token" in line) == ("token" in known)
     assert line["level"] == "info"
 
 
-def test_the_log_of_a_server_is_json_alone_and_has_no_token(place: Place, tmp_path: Path) -> None:
-    tokens = [place.owner_token, place.rival_token, place.ingest_token, mint().token, "gokart_" + "x" * 39]
+def test_the_log_of_a_server_is_json_alone_and_has_no_token(sandbox: Sandbox, tmp_path: Path) -> None:
+    tokens = [sandbox.owner_key, sandbox.rival_key, sandbox.ingest_key, mint().token, "gokart_" + "x" * 39]
     with serving(tmp_path, GOKART_LOG_LEVEL="debug") as server, server.client() as client:
-        place.http = client
+        sandbox.http = client
         for token in tokens:
             for path in JSON, CSV, SINGULAR, f"/{token}", f"/docs/{token}":
-                place.request("GET", path, token=token, params={**MAY, "token": token})
-            place.request("POST", "/api/v1/ingest/conversions", token=token, content=token.encode())
-            place.request("PUT", "/api/v1/ingest/partners", token=token, json=[{"id": token, "name": token}])
-            host = ("Host", place.host)
+                sandbox.request("GET", path, token=token, params={**MAY, "token": token})
+            sandbox.request("POST", "/api/v1/ingest/conversions", token=token, content=token.encode())
+            sandbox.request("PUT", "/api/v1/ingest/partners", token=token, json=[{"id": token, "name": token}])
+            host = ("Host", sandbox.host)
             raw(server, JSON, [host, ("Authorization", f"Bearer {token}"), ("X-Request-Id", token)])
             raw(server, f"http://{token}/", [("Host", token), ("Authorization", f"ApiToken {token}")])
             raw(server, JSON, [host, ("Authorization", f"ApiToken {token}"), ("X-Bad\x01", token)])
-        execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=place.tenant.schema)
-        assert place.get(JSON, **MAY).status_code == 500
-        execute("ALTER TABLE {s}.api_token RENAME TO forgotten_too", schema=place.tenant.schema)
-        assert place.get(JSON, token=mint().token, **MAY).status_code == 500
+        execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=sandbox.tenant.schema)
+        assert sandbox.get(JSON, **MAY).status_code == 500
+        execute("ALTER TABLE {s}.api_token RENAME TO forgotten_too", schema=sandbox.tenant.schema)
+        assert sandbox.get(JSON, token=mint().token, **MAY).status_code == 500
     text = server.log.read_text()
     assert sum(line["level"] == "error" for line in server.log_lines()) >= 2  # each of them parses
     assert [line for line in text.splitlines() if not line.startswith("{")] == []
@@ -103,22 +103,22 @@ def test_the_log_of_a_server_is_json_alone_and_has_no_token(place: Place, tmp_pa
         assert token[7:27] not in text
 
 
-def test_the_log_is_readable_on_a_terminal(place: Place) -> None:
-    port, tenant = free_port(), place.tenant.slug
+def test_the_log_is_readable_on_a_terminal(sandbox: Sandbox) -> None:
+    port, tenant = free_port(), sandbox.tenant.slug
     with (
         on_a_terminal([*COMMAND, "serve", "--port", str(port)]) as screen,
         httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         seconds_until(lambda: screen.shows("Uvicorn running"))
-        place.http = client
-        execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=place.tenant.schema)
-        assert place.get(JSON).status_code == 400
-        assert place.get(JSON, **MAY).status_code == 500
+        sandbox.http = client
+        execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=sandbox.tenant.schema)
+        assert sandbox.get(JSON).status_code == 400
+        assert sandbox.get(JSON, **MAY).status_code == 500
         seconds_until(lambda: screen.shows(rf"\[info +\] request .* status=400 tenant={tenant} "))
         seconds_until(lambda: screen.shows("UndefinedTableError"))
     assert "Traceback (most recent call last)" in screen.shown
     assert '{"' not in screen.shown
-    assert place.owner_token not in screen.shown
+    assert sandbox.owner_key not in screen.shown
 
 
 def test_the_format_may_be_chosen(tmp_path: Path) -> None:

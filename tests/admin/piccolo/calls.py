@@ -5,8 +5,8 @@ from uuid import UUID
 
 import httpx
 
-from tests.people import Browser, make_login, staff_browser
-from tests.places import MAY, SINGULAR, Place, a_callback, an_event, an_offer
+from tests.support.people import Browser, make_login, staff_browser
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, a_callback, an_event, an_offer
 from tests.tenants.database import execute
 
 TABLES = "/admin/api/tables"
@@ -20,20 +20,20 @@ def opened(client: Browser) -> Browser:
     return client
 
 
-def an_admin(place: Place, role: str = "owner", **columns: Any) -> Browser:
+def an_admin(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
     """A new member of staff, signed in, with the page open."""
-    return opened(staff_browser(place, role, **columns))
+    return opened(staff_browser(sandbox, role, **columns))
 
 
-def fill(place: Place) -> Place:
+def fill(sandbox: Sandbox) -> Sandbox:
     """So that there is at least one row in every table."""
-    offer = an_offer(place, name="Velvet Kettle", os="IOS", storeId="1234")
-    place.send("offers", [offer])
-    place.send("conversions", [a_callback(place, offer["id"], revenue="60.5")])
-    place.send("events", [an_event(offer["id"]), {"id": "nonsense"}])
-    make_login(place)
-    assert place.get(SINGULAR, **MAY).status_code == 200
-    return place
+    offer = an_offer(sandbox, name="Velvet Kettle", os="IOS", storeId="1234")
+    sandbox.send("offers", [offer])
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue="60.5")])
+    sandbox.send("events", [an_event(offer["id"]), {"id": "nonsense"}])
+    make_login(sandbox)
+    assert sandbox.get(SINGULAR, **MAY).status_code == 200
+    return sandbox
 
 
 def path_of(table: str, row: UUID | int | str | None = None) -> str:
@@ -62,13 +62,13 @@ def create(client: Browser, table: str, **columns: Any) -> httpx.Response:
     return client.post(path_of(table), json=columns)
 
 
-def kept(place: Place, table: str, row: UUID | int) -> dict[str, Any]:
+def kept(sandbox: Sandbox, table: str, row: UUID | int) -> dict[str, Any]:
     """The row as the database has it, secrets and all."""
-    (found,) = execute(f"SELECT * FROM {{s}}.{table} WHERE id = $1", row, schema=place.tenant.schema)
+    (found,) = execute(f"SELECT * FROM {{s}}.{table} WHERE id = $1", row, schema=sandbox.tenant.schema)
     return found
 
 
-def person_id(place: Place, table: str, email: str) -> int:
-    (found,) = execute(f"SELECT id FROM {{s}}.{table} WHERE email = $1", email, schema=place.tenant.schema)
+def person_id(sandbox: Sandbox, table: str, email: str) -> int:
+    (found,) = execute(f"SELECT id FROM {{s}}.{table} WHERE email = $1", email, schema=sandbox.tenant.schema)
     id_: int = found["id"]
     return id_

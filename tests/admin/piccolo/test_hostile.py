@@ -9,9 +9,9 @@ import pytest
 from admin.piccolo.app import piccolo
 from admin.piccolo.rules import RULES
 from tests.admin.piccolo.calls import an_admin, change, create, fill, kept, opened, path_of, row_of, rows_of
-from tests.people import Browser, audit, browser, make_login, make_staff, staff_browser
-from tests.places import Place, an_offer
-from tests.servers import Server
+from tests.support.people import Browser, audit, browser, make_login, make_staff, staff_browser
+from tests.support.sandbox import Sandbox, an_offer
+from tests.support.servers import Server
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
 from tests.web.raw import Answer, raw
@@ -26,48 +26,52 @@ def cookies_of(client: Browser) -> str:
 # --- another tenant's ---
 
 
-def test_a_session_is_worth_nothing_at_another_tenant(place: Place, other_place: Place) -> None:
+def test_a_session_is_worth_nothing_at_another_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     """Not even where both have a member of staff of the same number, name and address."""
-    for somewhere in (place, other_place):
+    for somewhere in (sandbox, other_sandbox):
         make_staff(somewhere, email="anna@example.com")
-    here = an_admin(other_place)
-    there = browser(place, headers={"Cookie": cookies_of(here), "X-CSRFToken": here.cookies["csrftoken"]})
+    here = an_admin(other_sandbox)
+    there = browser(sandbox, headers={"Cookie": cookies_of(here), "X-CSRFToken": here.cookies["csrftoken"]})
     assert there.get("/admin/").status_code == 303
     for method in ("GET", "PATCH", "PUT", "DELETE"):
-        assert there.request(method, path_of("advertiser", place.owner), json={"name": "Mine"}).status_code == 401
-    assert kept(place, "advertiser", place.owner)["name"] == "Owner"
+        assert there.request(method, path_of("advertiser", sandbox.owner), json={"name": "Mine"}).status_code == 401
+    assert kept(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
 
 
-def test_rows_of_another_tenant_are_not_there(place: Place, other_place: Place) -> None:
-    offer = an_offer(other_place)
-    other_place.send("offers", [offer])
-    admin = an_admin(place)
-    for table, row in [("advertiser", other_place.owner), ("offer", offer["id"]), ("partner", other_place.tenant.id)]:
+def test_rows_of_another_tenant_are_not_there(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    offer = an_offer(other_sandbox)
+    other_sandbox.send("offers", [offer])
+    admin = an_admin(sandbox)
+    for table, row in [
+        ("advertiser", other_sandbox.owner),
+        ("offer", offer["id"]),
+        ("partner", other_sandbox.tenant.id),
+    ]:
         assert admin.get(path_of(table, row)).status_code == 404
         assert change(admin, table, row, name="Mine").status_code == 404
         assert admin.delete(path_of(table, row)).status_code in {204, 404}
-        assert kept(other_place, table, row)
-    assert create(admin, "offer", name="Mine", advertiser=str(other_place.owner)).status_code == 422
-    own = create(admin, "offer", name="Mine", advertiser=str(place.owner)).json()[0]["id"]
-    assert change(admin, "offer", own, advertiser=str(other_place.owner)).status_code == 422
+        assert kept(other_sandbox, table, row)
+    assert create(admin, "offer", name="Mine", advertiser=str(other_sandbox.owner)).status_code == 422
+    own = create(admin, "offer", name="Mine", advertiser=str(sandbox.owner)).json()[0]["id"]
+    assert change(admin, "offer", own, advertiser=str(other_sandbox.owner)).status_code == 422
 
 
-def test_tenants_asked_in_turns_never_mix(place: Place, other_place: Place) -> None:
-    here, there = an_admin(place), an_admin(other_place)
+def test_tenants_asked_in_turns_never_mix(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    here, there = an_admin(sandbox), an_admin(other_sandbox)
     for _ in range(3):
-        for somewhere, admin in [(place, here), (other_place, there)]:
+        for somewhere, admin in [(sandbox, here), (other_sandbox, there)]:
             assert [row["name"] for row in rows_of(admin, "partner")] == [somewhere.tenant.name]
             assert somewhere.tenant.name in admin.get("/admin/").text
 
 
-def test_a_page_of_another_origin_changes_nothing(place: Place, other_place: Place) -> None:
-    admin = an_admin(place)
-    neighbour = f"http://app.{other_place.tenant.slug}.localhost"
+def test_a_page_of_another_origin_changes_nothing(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox)
+    neighbour = f"http://app.{other_sandbox.tenant.slug}.localhost"
     del admin.headers["Origin"]
     for headers in (
         {},
         {"Origin": neighbour},
-        {"Origin": f"http://api.{place.tenant.slug}.localhost"},
+        {"Origin": f"http://api.{sandbox.tenant.slug}.localhost"},
         {"Origin": f"http://{admin.host}.evil.example"},
         {"Origin": f"http://{admin.host}:8443"},
         {"Origin": "null"},
@@ -76,36 +80,36 @@ def test_a_page_of_another_origin_changes_nothing(place: Place, other_place: Pla
         {"Sec-Fetch-Site": "cross-site"},
     ):
         for method, path in [
-            ("PATCH", path_of("advertiser", place.owner)),
-            ("PUT", path_of("advertiser", place.owner)),
-            ("DELETE", path_of("advertiser", place.owner)),
+            ("PATCH", path_of("advertiser", sandbox.owner)),
+            ("PUT", path_of("advertiser", sandbox.owner)),
+            ("DELETE", path_of("advertiser", sandbox.owner)),
             ("POST", path_of("advertiser")),
             ("POST", "/admin/public/login/"),
             ("POST", "/admin/public/logout/"),
         ]:
             response = admin.request(method, path, json={"name": "Mine"}, headers=headers)
             assert response.status_code == 403, (headers, method, path)
-    assert kept(place, "advertiser", place.owner)["name"] == "Owner"
+    assert kept(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
     assert admin.get("/admin/api/user/").status_code == 200
 
 
-def test_without_the_pages_own_token_nothing_changes(place: Place) -> None:
-    admin = an_admin(place)
+def test_without_the_pages_own_token_nothing_changes(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox)
     for token in ("", "x", admin.headers["X-CSRFToken"][:-1]):
         admin.headers["X-CSRFToken"] = token
-        assert change(admin, "advertiser", place.owner, currency="GBP").status_code == 403
+        assert change(admin, "advertiser", sandbox.owner, currency="GBP").status_code == 403
     del admin.headers["X-CSRFToken"]
-    form = admin.patch(path_of("advertiser", place.owner), data={"currency": "GBP"})
+    form = admin.patch(path_of("advertiser", sandbox.owner), data={"currency": "GBP"})
     assert form.status_code == 400
-    assert kept(place, "advertiser", place.owner)["currency"] == "USD"
+    assert kept(sandbox, "advertiser", sandbox.owner)["currency"] == "USD"
 
 
 # --- a colleague's ---
 
 
-def test_a_viewer_changes_nothing_whatever_is_called(place: Place) -> None:
-    viewer = an_admin(place, "viewer")
-    before = len(audit(place))
+def test_a_viewer_changes_nothing_whatever_is_called(sandbox: Sandbox) -> None:
+    viewer = an_admin(sandbox, "viewer")
+    before = len(audit(sandbox))
     for table, rule in RULES.items():
         row = rows_of(viewer, table)[0]["id"] if rows_of(viewer, table) else 1
         values = dict.fromkeys(rule.edit, "x")
@@ -120,12 +124,12 @@ def test_a_viewer_changes_nothing_whatever_is_called(place: Place) -> None:
         ]:
             response = viewer.request(method, path, json=values, headers={"X-HTTP-Method-Override": "GET"})
             assert response.status_code == 403, (method, path)
-    assert len(audit(place)) == before
+    assert len(audit(sandbox)) == before
 
 
-def test_a_manager_does_not_become_an_owner(place: Place) -> None:
-    email = make_staff(place, "manager")
-    manager = browser(place)
+def test_a_manager_does_not_become_an_owner(sandbox: Sandbox) -> None:
+    email = make_staff(sandbox, "manager")
+    manager = browser(sandbox)
     manager.sign_in(email, root="/staff")
     opened(manager)
     (me,) = rows_of(manager, "staff", email=email)
@@ -146,9 +150,9 @@ def test_a_manager_does_not_become_an_owner(place: Place) -> None:
     assert row_of(manager, "staff", me["id"])["role"] == "manager"
 
 
-def test_an_advertisers_people_are_no_staff(place: Place) -> None:
-    portal = browser(place)
-    assert portal.sign_in(make_login(place)).status_code == 303
+def test_an_advertisers_people_are_no_staff(sandbox: Sandbox) -> None:
+    portal = browser(sandbox)
+    assert portal.sign_in(make_login(sandbox)).status_code == 303
     token = portal.cookies["gokart_advertiser"]
     for cookie in (
         f"gokart_advertiser={token}",
@@ -157,7 +161,7 @@ def test_an_advertisers_people_are_no_staff(place: Place) -> None:
         "id=1",
         f"gokart_platform={token}",
     ):
-        client = browser(place, headers={"Cookie": cookie})
+        client = browser(sandbox, headers={"Cookie": cookie})
         assert client.get("/admin/").status_code == 303
         assert client.get(path_of("advertiser")).status_code == 401
 
@@ -165,12 +169,12 @@ def test_an_advertisers_people_are_no_staff(place: Place) -> None:
 # --- secrets ---
 
 
-def test_no_secret_is_in_any_answer(place: Place) -> None:
-    fill(place)
-    admin = an_admin(place, totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
-    secrets = [place.owner_token, place.rival_token, place.ingest_token, "JBSWY3DPEHPK3PXP", "pbkdf2_sha256", "$argon2"]
+def test_no_secret_is_in_any_answer(sandbox: Sandbox) -> None:
+    fill(sandbox)
+    admin = an_admin(sandbox, totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    secrets = [sandbox.owner_key, sandbox.rival_key, sandbox.ingest_key, "JBSWY3DPEHPK3PXP", "pbkdf2_sha256", "$argon2"]
     for table in ("api_token", "session"):
-        rows = execute(f"SELECT encode(digest, 'hex') AS hex FROM {{s}}.{table}", schema=place.tenant.schema)
+        rows = execute(f"SELECT encode(digest, 'hex') AS hex FROM {{s}}.{table}", schema=sandbox.tenant.schema)
         secrets += [row["hex"] for row in rows]
     for answer in everything(admin):
         for secret in secrets:
@@ -192,8 +196,8 @@ def everything(admin: Browser) -> list[httpx.Response]:
     return answers
 
 
-def test_secrets_are_not_asked_for_by_filter_order_or_field(place: Place) -> None:
-    admin = an_admin(place)
+def test_secrets_are_not_asked_for_by_filter_order_or_field(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox)
     for table, column in [("staff", "password"), ("staff", "totp_secret"), ("api_token", "digest")]:
         for query in (f"__order={column}", f"__visible_fields={column}", f"{column}=x", f"{column}__operator=not_null"):
             assert admin.get(path_of(table) + f"?{query}").status_code == 400
@@ -203,18 +207,18 @@ def test_secrets_are_not_asked_for_by_filter_order_or_field(place: Place) -> Non
 
 
 @pytest.mark.parametrize("name", ["Transfer-Encoding", "Location", "%00", "X%0d%0aSet-Cookie:%20a=b"])
-def test_no_header_is_chosen_by_the_caller(module_place: Place, name: str) -> None:
-    answer = an_admin(module_place).get(path_of("staff") + f"?__range_header=true&__range_header_name={name}")
+def test_no_header_is_chosen_by_the_caller(module_sandbox: Sandbox, name: str) -> None:
+    answer = an_admin(module_sandbox).get(path_of("staff") + f"?__range_header=true&__range_header_name={name}")
     assert answer.status_code == 400
 
 
 # --- stored scripts ---
 
 
-def test_a_script_in_a_name_stays_text(place: Place) -> None:
-    place.send("offers", [an_offer(place, name=SCRIPT)])
-    execute("UPDATE tenant SET name = $1 WHERE slug = $2", SCRIPT, place.tenant.slug)
-    admin = an_admin(place)
+def test_a_script_in_a_name_stays_text(sandbox: Sandbox) -> None:
+    sandbox.send("offers", [an_offer(sandbox, name=SCRIPT)])
+    execute("UPDATE tenant SET name = $1 WHERE slug = $2", SCRIPT, sandbox.tenant.slug)
+    admin = an_admin(sandbox)
     answer = admin.get(path_of("offer"))
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -257,15 +261,17 @@ def test_a_script_in_a_name_stays_text(place: Place) -> None:
         ("/admin/public/docs/", {404}),
     ],
 )
-def test_no_path_leads_around_the_session(module_place: Place, server: Server, target: str, statuses: set[int]) -> None:
-    answer = raw(server, target, [("Host", f"app.{module_place.tenant.slug}.localhost")])
+def test_no_path_leads_around_the_session(
+    module_sandbox: Sandbox, server: Server, target: str, statuses: set[int]
+) -> None:
+    answer = raw(server, target, [("Host", f"app.{module_sandbox.tenant.slug}.localhost")])
     assert answer.status in statuses
     assert b"advertiser" not in answer.body.replace(b"/advertiser", b"")
 
 
-def test_no_other_host_has_it(place: Place, server: Server) -> None:
-    cookie = cookies_of(staff_browser(place))
-    slug = place.tenant.slug
+def test_no_other_host_has_it(sandbox: Sandbox, server: Server) -> None:
+    cookie = cookies_of(staff_browser(sandbox))
+    slug = sandbox.tenant.slug
 
     def ask(*hosts: str) -> Answer:
         return raw(server, "/admin/api/user/", [*(("Host", host) for host in hosts), ("Cookie", cookie)])
@@ -283,9 +289,9 @@ def test_no_other_host_has_it(place: Place, server: Server) -> None:
         assert ask(*hosts).status in {400, 404}, hosts
 
 
-def test_where_the_page_leads_is_always_here(place: Place, server: Server) -> None:
+def test_where_the_page_leads_is_always_here(sandbox: Sandbox, server: Server) -> None:
     for target in ("/admin", "//admin", "/admin?next=//evil.example", "/admin/?next=//evil.example"):
-        answer = raw(server, target, [("Host", f"app.{place.tenant.slug}.localhost")])
+        answer = raw(server, target, [("Host", f"app.{sandbox.tenant.slug}.localhost")])
         assert answer.status == 303
         assert answer.headers["location"] in {"/admin/", "/staff/sign-in?next=/admin/"}
 
@@ -293,18 +299,18 @@ def test_where_the_page_leads_is_always_here(place: Place, server: Server) -> No
 # --- errors ---
 
 
-def test_an_error_of_ours_says_nothing_and_is_logged(place: Place, server: Server) -> None:
+def test_an_error_of_ours_says_nothing_and_is_logged(sandbox: Sandbox, server: Server) -> None:
     """A table that has gone."""
-    admin = an_admin(place)
-    execute("DROP VIEW {s}.conversion_list", schema=place.tenant.schema)
-    response = admin.get(path_of("conversion_list"), headers={"X-Request-Id": f"lost-{place.tenant.slug}"})
+    admin = an_admin(sandbox)
+    execute("DROP VIEW {s}.conversion_list", schema=sandbox.tenant.schema)
+    response = admin.get(path_of("conversion_list"), headers={"X-Request-Id": f"lost-{sandbox.tenant.slug}"})
     assert response.status_code == 500
     assert "conversion_list" not in response.text
 
     def logged() -> list[dict[str, Any]]:
-        return [line for line in server.log_lines() if line.get("request_id") == f"lost-{place.tenant.slug}"]
+        return [line for line in server.log_lines() if line.get("request_id") == f"lost-{sandbox.tenant.slug}"]
 
     seconds_until(lambda: bool(logged()))  # the line is written after the answer
     (line,) = logged()
-    assert (line["route"], line["tenant"]) == ("/admin/api/tables/conversion_list/", place.tenant.slug)
+    assert (line["route"], line["tenant"]) == ("/admin/api/tables/conversion_list/", sandbox.tenant.slug)
     assert "conversion_list" in line["exception"]

@@ -13,9 +13,9 @@ from admin.piccolo.app import piccolo
 from admin.piccolo.page import FILES
 from admin.piccolo.rules import RULES
 from tests.admin.piccolo.calls import an_admin, change, opened, path_of, person_id, rows_of
-from tests.people import PASSWORD, Browser, advertiser_browser, browser, make_staff
-from tests.places import Place
-from tests.servers import serving
+from tests.support.people import PASSWORD, Browser, advertiser_browser, browser, make_staff
+from tests.support.sandbox import Sandbox
+from tests.support.servers import serving
 from tests.tenants.database import execute, locked
 
 LOGIN, LOGOUT = "/admin/public/login/", "/admin/public/logout/"
@@ -93,9 +93,9 @@ def test_it_is_known_what_piccolo_admin_answers() -> None:
     assert found == OF_A_TABLE | WRITES | ABOUT | PUBLIC | OURS | CLOSED
 
 
-def test_nobody_gets_through_without_a_session(module_place: Place) -> None:
-    nobody, advertiser, half = browser(module_place), advertiser_browser(module_place), browser(module_place)
-    email = make_staff(module_place, totp_secret=pyotp.random_base32())
+def test_nobody_gets_through_without_a_session(module_sandbox: Sandbox) -> None:
+    nobody, advertiser, half = browser(module_sandbox), advertiser_browser(module_sandbox), browser(module_sandbox)
+    email = make_staff(module_sandbox, totp_secret=pyotp.random_base32())
     assert half.sign_in(email, root="/staff").headers["location"].startswith("/staff/sign-in/code")
     for client in (nobody, advertiser, half):
         client.headers["X-CSRFToken"] = client.cookies["csrftoken"] = "x"
@@ -111,12 +111,12 @@ def test_nobody_gets_through_without_a_session(module_place: Place) -> None:
         assert client.get("/admin/api/rights/").status_code == 401
 
 
-def test_what_the_form_to_sign_in_needs_is_open(module_place: Place) -> None:
-    nobody = browser(module_place)
+def test_what_the_form_to_sign_in_needs_is_open(module_sandbox: Sandbox) -> None:
+    nobody = browser(module_sandbox)
     for _, path in PUBLIC - {("GET", "/public/translations/{language_code:str}/")}:
         assert nobody.get(filled(path)).status_code == 200
     assert nobody.get("/admin/public/translations/en/").status_code == 200
-    assert nobody.get("/admin/public/meta/").json()["site_name"] == f"{module_place.tenant.name} — GoKart admin"
+    assert nobody.get("/admin/public/meta/").json()["site_name"] == f"{module_sandbox.tenant.name} — GoKart admin"
     for name in FILES:
         response = nobody.get(f"/admin/assets/{name}")
         assert (response.status_code, response.headers["cache-control"]) == (
@@ -125,8 +125,8 @@ def test_what_the_form_to_sign_in_needs_is_open(module_place: Place) -> None:
         )
 
 
-def test_what_is_closed_is_closed_to_owners_too(module_place: Place) -> None:
-    admin = an_admin(module_place)
+def test_what_is_closed_is_closed_to_owners_too(module_sandbox: Sandbox) -> None:
+    admin = an_admin(module_sandbox)
     for method, path in CLOSED:
         for tried in [method] if method != "*" else ["GET", "POST"]:
             response = admin.request(tried, filled(path))
@@ -134,8 +134,8 @@ def test_what_is_closed_is_closed_to_owners_too(module_place: Place) -> None:
             assert "cdn" not in response.text
 
 
-def test_viewers_look_and_do_nothing_else(module_place: Place) -> None:
-    viewer = an_admin(module_place, "viewer")
+def test_viewers_look_and_do_nothing_else(module_sandbox: Sandbox) -> None:
+    viewer = an_admin(module_sandbox, "viewer")
     for _, path in OF_A_TABLE:
         for table in piccolo.table_config_map:
             assert viewer.get(filled(path, table)).status_code in {200, 404, 400}, path
@@ -148,8 +148,8 @@ def test_viewers_look_and_do_nothing_else(module_place: Place) -> None:
     assert viewer.get("/admin/api/rights/").json() == {}
 
 
-def test_managers_change_all_but_staff_and_settings(place: Place) -> None:
-    manager, owner = an_admin(place, "manager"), an_admin(place, "owner")
+def test_managers_change_all_but_staff_and_settings(sandbox: Sandbox) -> None:
+    manager, owner = an_admin(sandbox, "manager"), an_admin(sandbox, "owner")
     for table in piccolo.table_config_map:
         rule = RULES.get(table)
         for method, path in WRITES:
@@ -165,40 +165,40 @@ def test_managers_change_all_but_staff_and_settings(place: Place) -> None:
     assert set(rights) - set(manager.get("/admin/api/rights/").json()) == {"staff", "setting"}
 
 
-def test_the_role_counts_that_one_has_now(place: Place) -> None:
-    email = make_staff(place, "manager")
-    manager, owner = browser(place), an_admin(place)
+def test_the_role_counts_that_one_has_now(sandbox: Sandbox) -> None:
+    email = make_staff(sandbox, "manager")
+    manager, owner = browser(sandbox), an_admin(sandbox)
     manager.sign_in(email, root="/staff")
     opened(manager)
-    assert change(manager, "advertiser", place.owner, currency="GBP").status_code == 200
-    change(owner, "staff", person_id(place, "staff", email), role="viewer")
-    assert change(manager, "advertiser", place.owner, currency="CHF").status_code == 403
+    assert change(manager, "advertiser", sandbox.owner, currency="GBP").status_code == 200
+    change(owner, "staff", person_id(sandbox, "staff", email), role="viewer")
+    assert change(manager, "advertiser", sandbox.owner, currency="CHF").status_code == 403
 
 
-def test_head_answers_like_get_without_the_body(module_place: Place) -> None:
-    admin = an_admin(module_place)
+def test_head_answers_like_get_without_the_body(module_sandbox: Sandbox) -> None:
+    admin = an_admin(module_sandbox)
     for path in ["/admin/", "/admin/public/meta/", "/admin/api/user/", path_of("advertiser"), path_of("staff", 1)]:
         got, asked = admin.get(path), admin.head(path)
         assert (asked.status_code, asked.content) == (200, b"")
         assert asked.headers["content-type"] == got.headers["content-type"]
 
 
-def test_without_its_last_slash_the_page_leads_to_itself(module_place: Place) -> None:
-    admin = an_admin(module_place)
+def test_without_its_last_slash_the_page_leads_to_itself(module_sandbox: Sandbox) -> None:
+    admin = an_admin(module_sandbox)
     for path in ("/admin", "//admin", "/admin//"):
         response = admin.get("/", extensions={"target": path.encode()})
         assert (response.status_code, response.headers["location"]) == (303, "/admin/"), path
 
 
-def test_what_is_not_there_is_told_as_a_page(module_place: Place) -> None:
-    response = an_admin(module_place).get("/admin/nonsense")
+def test_what_is_not_there_is_told_as_a_page(module_sandbox: Sandbox) -> None:
+    response = an_admin(module_sandbox).get("/admin/nonsense")
     assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-def test_the_page_is_the_tenants(module_place: Place) -> None:
-    admin = an_admin(module_place)
+def test_the_page_is_the_tenants(module_sandbox: Sandbox) -> None:
+    admin = an_admin(module_sandbox)
     page = admin.get("/admin/")
-    assert f"<title>{module_place.tenant.name} — GoKart admin</title>" in page.text
+    assert f"<title>{module_sandbox.tenant.name} — GoKart admin</title>" in page.text
     assert "unsafe" not in page.headers["content-security-policy"]
     assert page.headers["cache-control"] == "no-store"
     for source in re.findall(r'(?:src|href)="(.+?)"', page.text):
@@ -227,8 +227,8 @@ def test_the_page_is_the_tenants(module_place: Place) -> None:
         ("id=x", 422),
     ],
 )
-def test_queries_that_make_no_sense_are_no_error_of_ours(module_place: Place, query: str, status: int) -> None:
-    response = an_admin(module_place).get(path_of("offer") + f"?{query}")
+def test_queries_that_make_no_sense_are_no_error_of_ours(module_sandbox: Sandbox, query: str, status: int) -> None:
+    response = an_admin(module_sandbox).get(path_of("offer") + f"?{query}")
     assert response.status_code == status, response.text
     assert "Traceback" not in response.text
 
@@ -245,24 +245,24 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_query_that_takes_too_long_is_given_up(place: Place, hurried: httpx.Client) -> None:
-    admin = Browser(hurried, f"app.{place.tenant.slug}.localhost")
-    assert admin.sign_in(make_staff(place), root="/staff").status_code == 303
+def test_a_query_that_takes_too_long_is_given_up(sandbox: Sandbox, hurried: httpx.Client) -> None:
+    admin = Browser(hurried, f"app.{sandbox.tenant.slug}.localhost")
+    assert admin.sign_in(make_staff(sandbox), root="/staff").status_code == 303
     opened(admin)
-    with locked(f"{place.tenant.schema}.advertiser"):
+    with locked(f"{sandbox.tenant.schema}.advertiser"):
         for response in (
             admin.get(path_of("advertiser")),
             admin.get(path_of("advertiser") + "count/"),
-            change(admin, "advertiser", place.owner, name="New"),
+            change(admin, "advertiser", sandbox.owner, name="New"),
         ):
             assert (response.status_code, response.json()["title"]) == (503, "Service unavailable")
             assert "Retry-After" in response.headers
     assert rows_of(admin, "advertiser", name="Owner")
 
 
-def test_ids_are_never_asked_for_without_end(place: Place) -> None:
-    place.send("partners", [{"id": str(uuid4()), "name": f"Partner {n}"} for n in range(1_200)])
-    admin = an_admin(place, "viewer")
+def test_ids_are_never_asked_for_without_end(sandbox: Sandbox) -> None:
+    sandbox.send("partners", [{"id": str(uuid4()), "name": f"Partner {n}"} for n in range(1_200)])
+    admin = an_admin(sandbox, "viewer")
     for query, length in [
         ("", 1000),
         ("limit=5000", 1000),
@@ -278,8 +278,8 @@ def test_ids_are_never_asked_for_without_end(place: Place) -> None:
 # --- signing in and out by the page's own form ---
 
 
-def test_its_form_signs_in(module_place: Place) -> None:
-    email, client = make_staff(module_place, "manager"), browser(module_place)
+def test_its_form_signs_in(module_sandbox: Sandbox) -> None:
+    email, client = make_staff(module_sandbox, "manager"), browser(module_sandbox)
     response = client.post(LOGIN, json={"username": email.upper(), "password": PASSWORD})
     assert (response.status_code, response.json()) == (200, {"message": "logged in"})
     cookie = response.headers["set-cookie"]
@@ -290,19 +290,19 @@ def test_its_form_signs_in(module_place: Place) -> None:
     assert client.post(LOGIN, data={"username": email, "password": PASSWORD}).status_code == 200
 
 
-def test_each_sign_in_is_another_session(module_place: Place) -> None:
-    client, given = browser(module_place), {"username": make_staff(module_place), "password": PASSWORD}
+def test_each_sign_in_is_another_session(module_sandbox: Sandbox) -> None:
+    client, given = browser(module_sandbox), {"username": make_staff(module_sandbox), "password": PASSWORD}
     client.post(LOGIN, json=given)
     earlier = client.cookies["gokart_staff"]
-    client.post(LOGIN, json={"username": make_staff(module_place), "password": PASSWORD})
+    client.post(LOGIN, json={"username": make_staff(module_sandbox), "password": PASSWORD})
     assert client.cookies["gokart_staff"] != earlier
     client.cookies["gokart_staff"] = earlier
     assert client.get("/admin/api/user/").status_code == 401
 
 
-def test_its_form_asks_for_the_second_factor(place: Place) -> None:
+def test_its_form_asks_for_the_second_factor(sandbox: Sandbox) -> None:
     secret = pyotp.random_base32()
-    email, client = make_staff(place, totp_secret=secret), browser(place)
+    email, client = make_staff(sandbox, totp_secret=secret), browser(sandbox)
     given = {"username": email, "password": PASSWORD}
     response = client.post(LOGIN, json=given)
     assert (response.status_code, response.json()) == (401, {"detail": "MFA code required"})
@@ -311,18 +311,18 @@ def test_its_form_asks_for_the_second_factor(place: Place) -> None:
     code = pyotp.TOTP(secret).now()
     assert client.post(LOGIN, json=given | {"mfa_code": code}).status_code == 200
     assert client.get("/admin/api/user/").status_code == 200
-    assert browser(place).post(LOGIN, json=given | {"mfa_code": code}).status_code == 401
+    assert browser(sandbox).post(LOGIN, json=given | {"mfa_code": code}).status_code == 401
 
 
 @pytest.mark.parametrize(
     "given", [{}, {"username": "x"}, {"username": [], "password": {}}, {"username": "a\0", "password": "x"}, [], "x"]
 )
-def test_its_form_wants_a_name_and_a_password(module_place: Place, given: object) -> None:
-    assert browser(module_place).post(LOGIN, json=given).status_code == 422
+def test_its_form_wants_a_name_and_a_password(module_sandbox: Sandbox, given: object) -> None:
+    assert browser(module_sandbox).post(LOGIN, json=given).status_code == 422
 
 
-def test_guessing_is_stopped_as_at_the_desk(place: Place) -> None:
-    email, client = make_staff(place), browser(place)
+def test_guessing_is_stopped_as_at_the_desk(sandbox: Sandbox) -> None:
+    email, client = make_staff(sandbox), browser(sandbox)
     for _ in range(10):
         assert client.post(LOGIN, json={"username": email, "password": "a wrong guess"}).status_code == 401
     response = client.post(LOGIN, json={"username": email, "password": PASSWORD})
@@ -330,34 +330,34 @@ def test_guessing_is_stopped_as_at_the_desk(place: Place) -> None:
     assert client.sign_in(email, root="/staff").status_code == 429
 
 
-def test_signing_out_ends_the_session(place: Place) -> None:
-    client = browser(place)
-    client.post(LOGIN, json={"username": make_staff(place), "password": PASSWORD})
+def test_signing_out_ends_the_session(sandbox: Sandbox) -> None:
+    client = browser(sandbox)
+    client.post(LOGIN, json={"username": make_staff(sandbox), "password": PASSWORD})
     token = client.cookies["gokart_staff"]
     response = client.post(LOGOUT)
     assert (response.status_code, client.cookies.get("gokart_staff")) == (200, None)
     client.cookies["gokart_staff"] = token
     assert client.get("/admin/api/user/").status_code == 401
-    assert execute("SELECT FROM {s}.session", schema=place.tenant.schema) == []
+    assert execute("SELECT FROM {s}.session", schema=sandbox.tenant.schema) == []
 
 
-def test_a_session_that_has_ended_is_told_as_the_page_expects(place: Place) -> None:
-    client = an_admin(place)
-    execute("UPDATE {s}.session SET expires_at = now()", schema=place.tenant.schema)
-    assert change(client, "advertiser", place.owner, name="New").json() == {"error": "Auth failed"}
+def test_a_session_that_has_ended_is_told_as_the_page_expects(sandbox: Sandbox) -> None:
+    client = an_admin(sandbox)
+    execute("UPDATE {s}.session SET expires_at = now()", schema=sandbox.tenant.schema)
+    assert change(client, "advertiser", sandbox.owner, name="New").json() == {"error": "Auth failed"}
 
 
 # --- behind a proxy that speaks HTTPS ---
 
 
 @pytest.fixture
-def secure(place: Place, hurried: httpx.Client) -> Browser:
-    host = f"app.{place.tenant.slug}.localhost"
+def secure(sandbox: Sandbox, hurried: httpx.Client) -> Browser:
+    host = f"app.{sandbox.tenant.slug}.localhost"
     return Browser(hurried, host, headers={"X-Forwarded-Proto": "https", "Origin": f"https://{host}"})
 
 
-def test_cookies_are_secure_behind_https(place: Place, secure: Browser) -> None:
-    signed_in = secure.post(LOGIN, json={"username": make_staff(place), "password": PASSWORD})
+def test_cookies_are_secure_behind_https(sandbox: Sandbox, secure: Browser) -> None:
+    signed_in = secure.post(LOGIN, json={"username": make_staff(sandbox), "password": PASSWORD})
     session = signed_in.headers["set-cookie"]
     assert session.startswith("__Host-gokart_staff=")
     assert "Secure" in session
@@ -367,15 +367,15 @@ def test_cookies_are_secure_behind_https(place: Place, secure: Browser) -> None:
 
 
 def test_changes_are_made_behind_https_and_from_no_other_host(
-    place: Place, other_place: Place, secure: Browser
+    sandbox: Sandbox, other_sandbox: Sandbox, secure: Browser
 ) -> None:
-    signed_in = secure.post(LOGIN, json={"username": make_staff(place), "password": PASSWORD})
+    signed_in = secure.post(LOGIN, json={"username": make_staff(sandbox), "password": PASSWORD})
     secure.headers["Cookie"] = signed_in.headers["set-cookie"].partition(";")[0] + "; csrftoken=x"
     secure.headers["X-CSRFToken"] = "x"
-    assert change(secure, "advertiser", place.owner, currency="GBP").status_code == 200
-    for origin in (f"https://app.{other_place.tenant.slug}.localhost", "https://evil.example", "null"):
+    assert change(secure, "advertiser", sandbox.owner, currency="GBP").status_code == 200
+    for origin in (f"https://app.{other_sandbox.tenant.slug}.localhost", "https://evil.example", "null"):
         secure.headers["Origin"] = origin
-        assert change(secure, "advertiser", place.owner, currency="CHF").status_code == 403
+        assert change(secure, "advertiser", sandbox.owner, currency="CHF").status_code == 403
     del secure.headers["Origin"]
     secure.headers["Sec-Fetch-Site"] = "same-origin"
-    assert change(secure, "advertiser", place.owner, currency="CHF").status_code == 403  # Piccolo's own check
+    assert change(secure, "advertiser", sandbox.owner, currency="CHF").status_code == 403  # Piccolo's own check

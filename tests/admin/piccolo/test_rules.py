@@ -9,33 +9,33 @@ import pytest
 from admin.piccolo.rules import RULES
 from tests.admin.piccolo.calls import an_admin, change, create, fill, kept, path_of, person_id, row_of, rows_of
 from tests.auth.api_keys.cast import id_of
-from tests.people import audit, browser, make_login, make_staff
-from tests.places import CSV, JSON, MAY, SINGULAR, Place, a_callback, an_offer
+from tests.support.people import audit, browser, make_login, make_staff
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_offer
 from tests.tenants.workers import seconds_until
 
 
 @pytest.fixture
-def full(place: Place) -> Place:
-    return fill(place)
+def full(sandbox: Sandbox) -> Sandbox:
+    return fill(sandbox)
 
 
 # --- what is changed ---
 
 
-def test_singular_is_switched_on_and_the_api_knows(place: Place) -> None:
-    place.set_advertiser(place.owner, singular_enabled=False)
-    seconds_until(lambda: place.get(SINGULAR, **MAY).status_code == 403)
-    assert change(an_admin(place, "manager"), "advertiser", place.owner, singular_enabled="true").status_code == 200
-    assert seconds_until(lambda: place.get(SINGULAR, **MAY).status_code == 200) < 1
+def test_singular_is_switched_on_and_the_api_knows(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
+    seconds_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 403)
+    assert change(an_admin(sandbox, "manager"), "advertiser", sandbox.owner, singular_enabled="true").status_code == 200
+    assert seconds_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 200) < 1
 
 
-def test_a_paused_advertiser_is_refused_by_the_api(place: Place) -> None:
-    assert place.get(JSON, **MAY).status_code == 200
-    assert change(an_admin(place, "manager"), "advertiser", place.owner, status="paused").status_code == 200
-    assert seconds_until(lambda: place.get(JSON, **MAY).status_code == 403) < 1
+def test_a_paused_advertiser_is_refused_by_the_api(sandbox: Sandbox) -> None:
+    assert sandbox.get(JSON, **MAY).status_code == 200
+    assert change(an_admin(sandbox, "manager"), "advertiser", sandbox.owner, status="paused").status_code == 200
+    assert seconds_until(lambda: sandbox.get(JSON, **MAY).status_code == 403) < 1
 
 
-def test_what_the_page_sends_back_unchanged_changes_nothing(full: Place) -> None:
+def test_what_the_page_sends_back_unchanged_changes_nothing(full: Sandbox) -> None:
     """Every column of every row: instants to the second, numbers and truths as text."""
     admin = an_admin(full)
     seconds_until(lambda: all(row["last_used_at"] for row in rows_of(admin, "api_token") if row["id"] != 2))
@@ -57,8 +57,8 @@ def as_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | float) else value
 
 
-def test_an_advertiser_is_made_with_what_the_page_sends(place: Place) -> None:
-    admin = an_admin(place, "manager")
+def test_an_advertiser_is_made_with_what_the_page_sends(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox, "manager")
     sent = admin.get(path_of("advertiser") + "new/").json() | {"name": " Velvet Kettle ", "currency": "eur"}
     sent |= {
         "contact_email": "Anna@Example.com",
@@ -67,64 +67,64 @@ def test_an_advertiser_is_made_with_what_the_page_sends(place: Place) -> None:
     }
     response = create(admin, "advertiser", **{name: value for name, value in sent.items() if name != "id"})
     assert response.status_code == 201, response.text
-    row = kept(place, "advertiser", UUID(response.json()[0]["id"]))
+    row = kept(sandbox, "advertiser", UUID(response.json()[0]["id"]))
     assert (row["name"], row["currency"], row["status"]) == ("Velvet Kettle", "EUR", "active")
     assert (row["contact_email"], row["billing_address"]) == ("anna@example.com", "1 Long Lane\nLeeds")
     assert datetime.now(UTC) - row["created_at"] < timedelta(minutes=1)
     assert not row["singular_enabled"]
 
 
-def test_an_offer_is_made_and_shows_in_the_report(place: Place) -> None:
-    admin = an_admin(place, "manager")
-    response = create(admin, "offer", name="Kettle", advertiser=str(place.owner), os="ANDROID")
+def test_an_offer_is_made_and_shows_in_the_report(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox, "manager")
+    response = create(admin, "offer", name="Kettle", advertiser=str(sandbox.owner), os="ANDROID")
     assert response.status_code == 201, response.text
     offer = response.json()[0]["id"]
-    place.send("conversions", [a_callback(place, offer)])
-    assert [row["offerName"] for row in place.report()] == ["Kettle"]
+    sandbox.send("conversions", [a_callback(sandbox, offer)])
+    assert [row["offerName"] for row in sandbox.report()] == ["Kettle"]
     assert change(admin, "offer", offer, name="Teapot").status_code == 200
-    assert [row["offerName"] for row in place.report()] == ["Teapot"]
+    assert [row["offerName"] for row in sandbox.report()] == ["Teapot"]
 
 
-def test_a_new_name_gives_reports_a_new_etag(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("conversions", [a_callback(place, offer["id"])])
-    etag = place.get(CSV, **MAY).headers["etag"]
-    assert change(an_admin(place), "offer", offer["id"], name="Teapot").status_code == 200
-    assert place.get(CSV, **MAY).headers["etag"] != etag
+def test_a_new_name_gives_reports_a_new_etag(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"])])
+    etag = sandbox.get(CSV, **MAY).headers["etag"]
+    assert change(an_admin(sandbox), "offer", offer["id"], name="Teapot").status_code == 200
+    assert sandbox.get(CSV, **MAY).headers["etag"] != etag
 
 
-def test_a_key_is_kept_to_its_networks(place: Place) -> None:
-    admin, token = an_admin(place, "manager"), id_of(place, place.owner_token)
+def test_a_key_is_kept_to_its_networks(sandbox: Sandbox) -> None:
+    admin, token = an_admin(sandbox, "manager"), id_of(sandbox, sandbox.owner_key)
     assert change(admin, "api_token", token, networks=["192.0.2.0/24", "192.0.2.0/24"]).status_code == 200
     assert row_of(admin, "api_token", token)["networks"] == ["192.0.2.0/24"]
-    assert seconds_until(lambda: place.get(JSON, **MAY).status_code == 403) < 1
+    assert seconds_until(lambda: sandbox.get(JSON, **MAY).status_code == 403) < 1
     assert change(admin, "api_token", token, networks=[]).status_code == 200
-    assert seconds_until(lambda: place.get(JSON, **MAY).status_code == 200) < 1
+    assert seconds_until(lambda: sandbox.get(JSON, **MAY).status_code == 200) < 1
 
 
-def test_a_key_may_expire_sooner_never_later(place: Place) -> None:
-    admin, token = an_admin(place, "manager"), id_of(place, place.owner_token)
+def test_a_key_may_expire_sooner_never_later(sandbox: Sandbox) -> None:
+    admin, token = an_admin(sandbox, "manager"), id_of(sandbox, sandbox.owner_key)
     soon, later = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) + timedelta(days=30)
     assert change(admin, "api_token", token, expires_at=later.isoformat()).status_code == 200
     assert change(admin, "api_token", token, expires_at=soon.isoformat()).status_code == 200
     for refused in (later.isoformat(), None, (datetime.now(UTC) - timedelta(seconds=1)).isoformat()):
         response = change(admin, "api_token", token, expires_at=refused)
         assert (response.status_code, response.json()["detail"][0]["loc"]) == (422, ["body", "expires_at"])
-    assert kept(place, "api_token", token)["expires_at"] == soon
+    assert kept(sandbox, "api_token", token)["expires_at"] == soon
 
 
-def test_who_is_no_longer_active_is_signed_out_for_good(place: Place) -> None:
-    admin = an_admin(place)
-    email, other = make_login(place), make_staff(place, "viewer")
-    portal, desk = browser(place), browser(place)
+def test_who_is_no_longer_active_is_signed_out_for_good(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox)
+    email, other = make_login(sandbox), make_staff(sandbox, "viewer")
+    portal, desk = browser(sandbox), browser(sandbox)
     assert portal.sign_in(email).status_code == 303
     assert desk.sign_in(other, root="/staff").status_code == 303
     for table, client, whose, page in [
         ("advertiser_login", portal, email, "/account"),
         ("staff", desk, other, "/staff/account"),
     ]:
-        person = person_id(place, table, whose)
+        person = person_id(sandbox, table, whose)
         assert client.get(page).status_code == 200
         assert change(admin, table, person, active="false").status_code == 200
         assert client.get(page).status_code == 303
@@ -132,8 +132,8 @@ def test_who_is_no_longer_active_is_signed_out_for_good(place: Place) -> None:
         assert client.get(page).status_code == 303
 
 
-def test_two_step_sign_in_made_obligatory_binds_the_owner_too(place: Place) -> None:
-    admin = an_admin(place)
+def test_two_step_sign_in_made_obligatory_binds_the_owner_too(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox)
     assert change(admin, "setting", 1, staff_totp_required="true").status_code == 200
     assert admin.get("/admin/").headers["location"] == "/staff/account/two-step"
     assert admin.get(path_of("setting", 1)).status_code == 403
@@ -143,7 +143,7 @@ def test_two_step_sign_in_made_obligatory_binds_the_owner_too(place: Place) -> N
 # --- what is refused ---
 
 
-def test_what_the_system_keeps_is_refused_by_name_when_changed(full: Place) -> None:
+def test_what_the_system_keeps_is_refused_by_name_when_changed(full: Sandbox) -> None:
     admin = an_admin(full)
     for table, rule in RULES.items():
         row = rows_of(admin, table)[0]
@@ -169,7 +169,7 @@ def another(value: Any, type_: type) -> Any:
     return ["other"] if type_ is list else 4711 if type_ is int else f"{value}x"[-10:]
 
 
-def test_an_id_is_never_changed(full: Place) -> None:
+def test_an_id_is_never_changed(full: Sandbox) -> None:
     admin = an_admin(full)
     for table in RULES:
         row = rows_of(admin, table)[0]["id"]
@@ -222,7 +222,7 @@ NONSENSE: list[tuple[str, str, Any]] = [
 ]
 
 
-def test_values_that_make_no_sense_are_refused_by_name(full: Place) -> None:
+def test_values_that_make_no_sense_are_refused_by_name(full: Sandbox) -> None:
     admin = an_admin(full)
     for table, column, value in NONSENSE:
         row = rows_of(admin, table)[0]["id"]
@@ -234,7 +234,7 @@ def test_values_that_make_no_sense_are_refused_by_name(full: Place) -> None:
         assert kept(full, table, as_id(row)) == before
 
 
-def test_a_column_that_there_is_not_is_refused(full: Place) -> None:
+def test_a_column_that_there_is_not_is_refused(full: Sandbox) -> None:
     admin = an_admin(full)
     for table, rule in RULES.items():
         row = rows_of(admin, table)[0]["id"]
@@ -245,20 +245,20 @@ def test_a_column_that_there_is_not_is_refused(full: Place) -> None:
                 assert create(admin, table, name="x", **({} if name == "name" else {name: 1})).status_code == 400
 
 
-def test_a_body_that_is_no_object_is_refused(module_place: Place) -> None:
-    admin = an_admin(module_place)
+def test_a_body_that_is_no_object_is_refused(module_sandbox: Sandbox) -> None:
+    admin = an_admin(module_sandbox)
     for body in (b"", b"nonsense", b"[]", b"1", b"null", b'"x"', b'[{"name": "x"}]', b"\xff", b"{"):
-        for method, row in [("PUT", module_place.owner), ("PATCH", module_place.owner), ("POST", None)]:
+        for method, row in [("PUT", module_sandbox.owner), ("PATCH", module_sandbox.owner), ("POST", None)]:
             assert admin.request(method, path_of("advertiser", row), content=body).status_code == 400, body
 
 
-def test_a_body_without_end_is_refused(module_place: Place) -> None:
-    response = change(an_admin(module_place), "advertiser", module_place.owner, billing_address="x" * 70_000)
+def test_a_body_without_end_is_refused(module_sandbox: Sandbox) -> None:
+    response = change(an_admin(module_sandbox), "advertiser", module_sandbox.owner, billing_address="x" * 70_000)
     assert response.status_code == 413
 
 
-def test_a_row_that_there_is_not(module_place: Place) -> None:
-    admin = an_admin(module_place)
+def test_a_row_that_there_is_not(module_sandbox: Sandbox) -> None:
+    admin = an_admin(module_sandbox)
     gone = {"advertiser": [str(uuid4()), "1"], "staff": ["4711", "9" * 30, "-1"]}
     for table, row in [(table, row) for table, rows in gone.items() for row in rows]:
         for method in ("PUT", "PATCH", "DELETE"):
@@ -266,12 +266,12 @@ def test_a_row_that_there_is_not(module_place: Place) -> None:
         assert admin.get(path_of(table, row)).status_code in {400, 404}
 
 
-def test_an_offer_of_an_advertiser_that_there_is_not(module_place: Place) -> None:
-    response = create(an_admin(module_place), "offer", name="Kettle", advertiser=str(uuid4()))
+def test_an_offer_of_an_advertiser_that_there_is_not(module_sandbox: Sandbox) -> None:
+    response = create(an_admin(module_sandbox), "offer", name="Kettle", advertiser=str(uuid4()))
     assert (response.status_code, response.json()) == (422, {"custom_form_error": "There is no row that it refers to."})
 
 
-def test_rows_that_others_belong_to_stay(full: Place) -> None:
+def test_rows_that_others_belong_to_stay(full: Sandbox) -> None:
     admin = an_admin(full)
     offer = rows_of(admin, "offer")[0]["id"]
     for table, row, other in [("advertiser", full.owner, "offer"), ("offer", offer, "conversion")]:
@@ -281,25 +281,25 @@ def test_rows_that_others_belong_to_stay(full: Place) -> None:
         assert row_of(admin, table, row)
 
 
-def test_what_nothing_belongs_to_is_deleted(place: Place) -> None:
-    admin = an_admin(place, "manager")
-    for table, columns in [("advertiser", {}), ("partner", {}), ("offer", {"advertiser": str(place.owner)})]:
+def test_what_nothing_belongs_to_is_deleted(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox, "manager")
+    for table, columns in [("advertiser", {}), ("partner", {}), ("offer", {"advertiser": str(sandbox.owner)})]:
         row = create(admin, table, name="Mistake", **columns).json()[0]["id"]
         assert admin.delete(path_of(table, row)).status_code == 204
         assert admin.get(path_of(table, row)).status_code == 404
-        assert [entry["action"] for entry in audit(place)[-2:]] == ["created", "deleted"]
+        assert [entry["action"] for entry in audit(sandbox)[-2:]] == ["created", "deleted"]
 
 
-def test_the_network_itself_is_not_deleted(place: Place) -> None:
-    admin, id_ = an_admin(place), place.tenant.id
+def test_the_network_itself_is_not_deleted(sandbox: Sandbox) -> None:
+    admin, id_ = an_admin(sandbox), sandbox.tenant.id
     for spelling in (str(id_), str(id_).upper(), id_.hex):
         assert admin.delete(path_of("partner", spelling)).status_code == 422
-    assert row_of(admin, "partner", id_)["name"] == place.tenant.name
+    assert row_of(admin, "partner", id_)["name"] == sandbox.tenant.name
 
 
-def test_the_last_owner_stays_one(place: Place) -> None:
-    admin = an_admin(place)
-    me = person_id(place, "staff", admin.get("/admin/api/user/").json()["username"])
+def test_the_last_owner_stays_one(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox)
+    me = person_id(sandbox, "staff", admin.get("/admin/api/user/").json()["username"])
     told = {"custom_form_error": "There would be no owner left: make somebody else an owner first."}
     for response in (
         change(admin, "staff", me, role="viewer"),
@@ -307,21 +307,21 @@ def test_the_last_owner_stays_one(place: Place) -> None:
         admin.delete(path_of("staff", me)),
     ):
         assert (response.status_code, response.json()) == (422, told)
-    make_staff(place, "owner")
+    make_staff(sandbox, "owner")
     assert change(admin, "staff", me, role="viewer").status_code == 200
     assert change(admin, "staff", me, role="owner").status_code == 403
 
 
-def test_staff_that_goes_is_gone_at_once(place: Place) -> None:
-    admin, email = an_admin(place), make_staff(place, "manager")
-    other = browser(place)
+def test_staff_that_goes_is_gone_at_once(sandbox: Sandbox) -> None:
+    admin, email = an_admin(sandbox), make_staff(sandbox, "manager")
+    other = browser(sandbox)
     other.sign_in(email, root="/staff")
-    assert admin.delete(path_of("staff", person_id(place, "staff", email))).status_code == 204
+    assert admin.delete(path_of("staff", person_id(sandbox, "staff", email))).status_code == 204
     assert other.get(path_of("advertiser")).status_code == 401
 
 
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
 @pytest.mark.parametrize("column", ["expires_at", "created_at"])
-def test_an_instant_that_no_calendar_has_is_refused(module_place: Place, column: str, instant: str) -> None:
-    token = id_of(module_place, module_place.owner_token)
-    assert change(an_admin(module_place), "api_token", token, **{column: instant}).status_code == 400
+def test_an_instant_that_no_calendar_has_is_refused(module_sandbox: Sandbox, column: str, instant: str) -> None:
+    token = id_of(module_sandbox, module_sandbox.owner_key)
+    assert change(an_admin(module_sandbox), "api_token", token, **{column: instant}).status_code == 400

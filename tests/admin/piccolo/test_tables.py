@@ -5,8 +5,8 @@ from piccolo.columns import Varchar
 
 from admin.piccolo.app import piccolo
 from tests.admin.piccolo.calls import an_admin, change, create, fill, kept, path_of, person_id, row_of, rows_of
-from tests.people import audit, browser, make_login, make_staff
-from tests.places import Place
+from tests.support.people import audit, browser, make_login, make_staff
+from tests.support.sandbox import Sandbox
 from tests.tenants.database import execute
 from tests.tenants.workers import seconds_until
 
@@ -14,11 +14,11 @@ ALL = sorted(piccolo.table_config_map)
 
 
 @pytest.fixture
-def full(place: Place) -> Place:
-    return fill(place)
+def full(sandbox: Sandbox) -> Sandbox:
+    return fill(sandbox)
 
 
-def test_each_is_listed(full: Place) -> None:
+def test_each_is_listed(full: Sandbox) -> None:
     admin = an_admin(full, "viewer")
     seconds_until(lambda: bool(rows_of(admin, "singular_pull_list")))  # it is written after the answer
     for table in ALL:
@@ -29,7 +29,7 @@ def test_each_is_listed(full: Place) -> None:
         assert admin.get(path_of(table) + "count/").json()["count"] >= 1
 
 
-def test_each_can_be_ordered_and_filtered_by_each_column(full: Place) -> None:
+def test_each_can_be_ordered_and_filtered_by_each_column(full: Sandbox) -> None:
     admin = an_admin(full, "viewer")
     for table, config in piccolo.table_config_map.items():
         for column in config.table_class._meta.columns:
@@ -41,8 +41,8 @@ def test_each_can_be_ordered_and_filtered_by_each_column(full: Place) -> None:
                 assert admin.get(path_of(table), params=params).status_code == 200, (table, name)
 
 
-def test_they_are_in_groups_and_explained(place: Place) -> None:
-    admin = an_admin(place, "viewer")
+def test_they_are_in_groups_and_explained(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox, "viewer")
     assert admin.get("/admin/api/tables/grouped/").json() == {
         "grouped": {
             "Access": ["advertiser_login", "api_token", "setting", "staff"],
@@ -56,7 +56,7 @@ def test_they_are_in_groups_and_explained(place: Place) -> None:
         assert admin.get(path_of(table) + "schema/").json()["extra"]["help_text"]
 
 
-def test_money_instants_and_addresses_are_for_people(full: Place) -> None:
+def test_money_instants_and_addresses_are_for_people(full: Sandbox) -> None:
     admin = an_admin(full)
     change(admin, "advertiser", full.owner, singular_enabled=False)
     (conversion,) = rows_of(admin, "conversion_list")
@@ -70,7 +70,7 @@ def test_money_instants_and_addresses_are_for_people(full: Place) -> None:
     assert (token["advertiser_readable"], token["scopes"]) == ("Owner", ["cost-report", "singular"])
 
 
-def test_logs_show_the_newest_first(full: Place) -> None:
+def test_logs_show_the_newest_first(full: Sandbox) -> None:
     admin = an_admin(full, "viewer")
     for table in ("audit_log", "intake", "intake_reject_list", "singular_pull_list", "conversion_list"):
         order = admin.get(path_of(table) + "schema/").json()["extra"]["order_by"]
@@ -80,13 +80,13 @@ def test_logs_show_the_newest_first(full: Place) -> None:
 # --- the audit log ---
 
 
-def test_each_change_is_noted_with_who_and_from_where(place: Place) -> None:
-    email = make_staff(place, "owner")
-    admin = browser(place)
+def test_each_change_is_noted_with_who_and_from_where(sandbox: Sandbox) -> None:
+    email = make_staff(sandbox, "owner")
+    admin = browser(sandbox)
     admin.sign_in(email, root="/staff")
     admin.get("/admin/")
     admin.headers["X-CSRFToken"] = admin.cookies["csrftoken"]
-    start, login = len(audit(place)), person_id(place, "advertiser_login", make_login(place))
+    start, login = len(audit(sandbox)), person_id(sandbox, "advertiser_login", make_login(sandbox))
     start += 1
     made = create(admin, "advertiser", name="Kettle").json()[0]["id"]
     change(admin, "advertiser", made, currency="GBP")
@@ -94,7 +94,7 @@ def test_each_change_is_noted_with_who_and_from_where(place: Place) -> None:
     admin.delete(path_of("advertiser", made))
     change(admin, "advertiser_login", login, scopes=["singular"])
     change(admin, "setting", 1, staff_totp_required=True)
-    entries = audit(place)[start:]
+    entries = audit(sandbox)[start:]
     assert {(entry["actor"], str(entry["address"])) for entry in entries} == {(f"staff:{email}", "127.0.0.1")}
     assert [(entry["action"], entry["subject"], entry["key"]) for entry in entries] == [
         ("created", "advertiser", made),
@@ -108,23 +108,23 @@ def test_each_change_is_noted_with_who_and_from_where(place: Place) -> None:
     assert '"USD"' in entries[1]["before"]
 
 
-def test_what_is_refused_is_not_noted(place: Place) -> None:
-    admin = an_admin(place, "manager")
-    entries = len(audit(place))
-    change(admin, "advertiser", place.owner, name="New", currency="nonsense")
-    change(admin, "advertiser", place.owner, name="New", created_at="2020-01-01T00:00:00Z")
-    admin.delete(path_of("advertiser", place.owner))
+def test_what_is_refused_is_not_noted(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox, "manager")
+    entries = len(audit(sandbox))
+    change(admin, "advertiser", sandbox.owner, name="New", currency="nonsense")
+    change(admin, "advertiser", sandbox.owner, name="New", created_at="2020-01-01T00:00:00Z")
+    admin.delete(path_of("advertiser", sandbox.owner))
     del admin.headers["X-CSRFToken"]
-    assert change(admin, "advertiser", place.owner, name="New").status_code == 403
-    assert len(audit(place)) == entries
-    assert kept(place, "advertiser", place.owner)["name"] == "Owner"
+    assert change(admin, "advertiser", sandbox.owner, name="New").status_code == 403
+    assert len(audit(sandbox)) == entries
+    assert kept(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
 
 
-def test_the_log_itself_is_changed_by_nobody(place: Place) -> None:
-    admin = an_admin(place)
+def test_the_log_itself_is_changed_by_nobody(sandbox: Sandbox) -> None:
+    admin = an_admin(sandbox)
     entry = rows_of(admin, "audit_log")[0]["id"]
-    before = execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=place.tenant.schema)
+    before = execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=sandbox.tenant.schema)
     for method in ("PUT", "PATCH", "DELETE"):
         assert admin.request(method, path_of("audit_log", entry), json={"actor": "nobody"}).status_code == 405
     assert create(admin, "audit_log", actor="nobody").status_code == 405
-    assert execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=place.tenant.schema) == before
+    assert execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=sandbox.tenant.schema) == before

@@ -7,14 +7,14 @@ from uuid import uuid4
 import httpx
 
 from tenants import lifecycle, migrations
-from tests.people import Browser, platform_staff_browser
-from tests.places import Place
-from tests.running import run
+from tests.support.people import Browser, platform_staff_browser
+from tests.support.running import run
+from tests.support.sandbox import Sandbox
 
 
-def signed_in(place: Place, role: str = "manager", **columns: str) -> Browser:
+def signed_in(sandbox: Sandbox, role: str = "manager", **columns: str) -> Browser:
     """A new one, at admin.<base>. The place lends its connections, and is a tenant like others."""
-    return platform_staff_browser(place, role, **columns)
+    return platform_staff_browser(sandbox, role, **columns)
 
 
 def seen(response: httpx.Response) -> str:

@@ -6,17 +6,17 @@ import pytest
 from asyncpg import RaiseError
 
 from tests.admin.platform.cast import seen, signed_in
-from tests.people import audit
-from tests.places import Place
+from tests.support.people import audit
+from tests.support.sandbox import Sandbox
 from tests.tenants.command import gokart
 from tests.tenants.database import execute
 
 
-def test_it_tells_who_did_what_from_where(place: Place) -> None:
-    staff, slug = signed_in(place, name="Kim"), place.tenant.slug
+def test_it_tells_who_did_what_from_where(sandbox: Sandbox) -> None:
+    staff, slug = signed_in(sandbox, name="Kim"), sandbox.tenant.slug
     staff.post(f"/tenants/{slug}/limits", data={"rate": "2.5", "burst": "", "concurrency": "3"})
     gokart("tenants", "suspend", slug)
-    page = seen(staff.get("/audit", params={"subject": "tenant", "key": str(place.tenant.id)}))
+    page = seen(staff.get("/audit", params={"subject": "tenant", "key": str(sandbox.tenant.id)}))
     suspended, limited = (page.index(told) for told in ("status: active → suspended", "token_rate: \N{EN DASH} → 2.5"))
     assert suspended < limited < page.index("created tenant")
     assert re.search(r"UTC cli:\w+ changed tenant", page)
@@ -24,19 +24,19 @@ def test_it_tells_who_did_what_from_where(place: Place) -> None:
     assert "token_concurrency: \N{EN DASH} → 3" in page
 
 
-def test_it_tells_no_secret(place: Place) -> None:
-    page = signed_in(place, "viewer").get("/audit").text
+def test_it_tells_no_secret(sandbox: Sandbox) -> None:
+    page = signed_in(sandbox, "viewer").get("/audit").text
     assert "password: (secret)" in page
     assert "pbkdf2" not in page
 
 
-def test_it_is_filtered(place: Place, other_place: Place) -> None:
-    staff = signed_in(place, "manager")
-    staff.post(f"/tenants/{place.tenant.slug}/suspend")
+def test_it_is_filtered(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    staff = signed_in(sandbox, "manager")
+    staff.post(f"/tenants/{sandbox.tenant.slug}/suspend")
     mine = seen(staff.get("/audit", params={"actor": "PLATFORM:platform-", "subject": "tenant"}))
     assert "→ suspended" in mine
     assert "cli:" not in mine.replace("or cli:", "")
-    key = {"key": str(other_place.tenant.id)}
+    key = {"key": str(other_sandbox.tenant.id)}
     assert "changed" not in seen(staff.get("/audit", params=key))
     assert "created tenant" in seen(staff.get("/audit", params=key))
     for nonsense in {"actor": "%"}, {"actor": "\0%"}, {"key": "' OR 1=1"}:
@@ -45,11 +45,11 @@ def test_it_is_filtered(place: Place, other_place: Place) -> None:
         assert "There is nothing here." not in seen(staff.get("/audit", params=nonsense))
 
 
-def test_it_goes_back_and_forth_by_50(place: Place) -> None:
-    staff = signed_in(place, "viewer")
+def test_it_goes_back_and_forth_by_50(sandbox: Sandbox) -> None:
+    staff = signed_in(sandbox, "viewer")
     for n in range(120):
-        execute("UPDATE tenant SET name = $1 WHERE slug = $2", f"No. {n:03}", place.tenant.slug)
-    key = str(place.tenant.id)
+        execute("UPDATE tenant SET name = $1 WHERE slug = $2", f"No. {n:03}", sandbox.tenant.slug)
+    key = str(sandbox.tenant.id)
 
     def page(path: str) -> tuple[list[str], dict[str, str]]:
         text = staff.get(path).text
@@ -70,16 +70,16 @@ def test_it_goes_back_and_forth_by_50(place: Place) -> None:
     assert "prev" not in links
 
 
-def test_what_people_call_themselves_is_only_text(place: Place) -> None:
-    execute("UPDATE tenant SET name = '<script>alert(1)</script>' WHERE slug = $1", place.tenant.slug)
-    staff = signed_in(place, "viewer")
-    for path in "/audit", "/?text=script", f"/tenants/{place.tenant.slug}":
+def test_what_people_call_themselves_is_only_text(sandbox: Sandbox) -> None:
+    execute("UPDATE tenant SET name = '<script>alert(1)</script>' WHERE slug = $1", sandbox.tenant.slug)
+    staff = signed_in(sandbox, "viewer")
+    for path in "/audit", "/?text=script", f"/tenants/{sandbox.tenant.slug}":
         text = staff.get(path).text
         assert "&lt;script&gt;alert(1)" in text
         assert "<script>alert" not in text
 
 
-@pytest.mark.usefixtures("place")
+@pytest.mark.usefixtures("sandbox")
 def test_it_cannot_be_changed() -> None:
     assert audit()
     for sql in "UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log":

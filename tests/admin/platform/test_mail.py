@@ -9,8 +9,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.admin.platform.cast import a_slug, link_in, seen
-from tests.people import Browser, make_platform_staff
-from tests.servers import Server, free_port, serving
+from tests.support.people import Browser, make_platform_staff
+from tests.support.servers import Server, free_port, serving
 
 
 class Inbox:

@@ -10,8 +10,8 @@ from litestar.routes import HTTPRoute
 
 from admin.platform.app import PLATFORM_ADMIN
 from tests.admin.platform.cast import link_in, seen, signed_in
-from tests.people import PASSWORD, audit, browser, make_platform_staff, make_staff, platform_browser
-from tests.places import Place
+from tests.support.people import PASSWORD, audit, browser, make_platform_staff, make_staff, platform_browser
+from tests.support.sandbox import Sandbox
 from tests.tenants.database import execute
 
 
@@ -48,14 +48,14 @@ def test_there_are_routes() -> None:
 
 
 @pytest.fixture(scope="module")
-def place(module_place: Place) -> Place:
+def sandbox(module_sandbox: Sandbox) -> Sandbox:
     """Lends its connections."""
-    return module_place
+    return module_sandbox
 
 
 @pytest.mark.parametrize("role", RANKS)
-def test_each_role_may_do_its_own_and_no_more(place: Place, role: str) -> None:
-    staff = signed_in(place, role)
+def test_each_role_may_do_its_own_and_no_more(sandbox: Sandbox, role: str) -> None:
+    staff = signed_in(sandbox, role)
     noted = len(audit())
     for method, path, least in ROUTES:
         refused = staff.request(method, path).status_code == 403
@@ -63,30 +63,30 @@ def test_each_role_may_do_its_own_and_no_more(place: Place, role: str) -> None:
     assert len(audit()) == noted
 
 
-def test_nobody_gets_in_without_signing_in(place: Place, other_place: Place) -> None:
+def test_nobody_gets_in_without_signing_in(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     """Staff of a tenant neither: their cookie is of another name and another host."""
-    outsider = platform_browser(place)
-    staff = browser(other_place)
-    staff.sign_in(make_staff(other_place), root="/staff")
+    outsider = platform_browser(sandbox)
+    staff = browser(other_sandbox)
+    staff.sign_in(make_staff(other_sandbox), root="/staff")
     cookies = {name.replace("staff", "platform"): value for name, value in staff.cookies.items()}
-    for client in outsider, platform_browser(place, cookies=cookies):
+    for client in outsider, platform_browser(sandbox, cookies=cookies):
         for method, path, _ in ROUTES:
             answer = client.request(method, path)
             assert answer.status_code == 303, (method, path)
             assert answer.headers["location"].startswith("/sign-in")
 
 
-def test_a_form_of_another_site_does_nothing(place: Place) -> None:
-    owner = signed_in(place, "owner")
-    for origin in f"http://app.{place.tenant.slug}.localhost", "http://localhost", "null":
+def test_a_form_of_another_site_does_nothing(sandbox: Sandbox) -> None:
+    owner = signed_in(sandbox, "owner")
+    for origin in f"http://app.{sandbox.tenant.slug}.localhost", "http://localhost", "null":
         for method, path, _ in ROUTES:
             if method != "GET":
                 assert owner.request(method, path, headers={"Origin": origin}).status_code == 403
 
 
-def invite(place: Place, role: str, name: str = "Kim Lund") -> tuple[str, str, str]:
+def invite(sandbox: Sandbox, role: str, name: str = "Kim Lund") -> tuple[str, str, str]:
     """By an owner: the e-mail address, the link's path, and the path of the person's page."""
-    owner, email = signed_in(place, "owner"), f"k{place.tenant.slug}@gokart.example"
+    owner, email = signed_in(sandbox, "owner"), f"k{sandbox.tenant.slug}@gokart.example"
     made = owner.post("/staff", data={"email": f" {email.upper()}", "name": name, "role": role})
     link = link_in(made)
     assert link.startswith("http://admin.localhost/link/")
@@ -94,12 +94,12 @@ def invite(place: Place, role: str, name: str = "Kim Lund") -> tuple[str, str, s
     return email, link.removeprefix("http://admin.localhost"), f"/staff/{row['id']}"
 
 
-def test_a_colleague_is_invited_and_signs_in(place: Place) -> None:
-    email, link, page = invite(place, "viewer")
-    owner = signed_in(place, "owner")
+def test_a_colleague_is_invited_and_signs_in(sandbox: Sandbox) -> None:
+    email, link, page = invite(sandbox, "viewer")
+    owner = signed_in(sandbox, "owner")
     assert f"Kim Lund {email} invited" in seen(owner.get(page))
     assert f"Kim Lund {email} viewer invited off never" in seen(owner.get("/staff"))
-    kim = platform_browser(place)
+    kim = platform_browser(sandbox)
     assert kim.post(link, data={"password": PASSWORD, "again": PASSWORD}).headers["location"] == "/"
     assert "Tenants" in seen(kim.get("/"))
     assert "active" in seen(owner.get(page))
@@ -117,8 +117,8 @@ def test_a_colleague_is_invited_and_signs_in(place: Place) -> None:
         ({"role": ""}, "owner, manager, viewer"),
     ],
 )
-def test_a_mistake_is_told_and_invites_nobody(place: Place, change: dict[str, str], says: str) -> None:
-    owner = signed_in(place, "owner")
+def test_a_mistake_is_told_and_invites_nobody(sandbox: Sandbox, change: dict[str, str], says: str) -> None:
+    owner = signed_in(sandbox, "owner")
     before = execute("SELECT count(*) FROM staff")
     answer = owner.post("/staff", data={"email": "x@example.com", "name": "X", "role": "viewer"} | change)
     assert answer.status_code == 400
@@ -126,9 +126,9 @@ def test_a_mistake_is_told_and_invites_nobody(place: Place, change: dict[str, st
     assert execute("SELECT count(*) FROM staff") == before
 
 
-def test_a_role_is_changed_at_once(place: Place) -> None:
-    owner, email = signed_in(place, "owner"), make_platform_staff("viewer")
-    client = platform_browser(place)
+def test_a_role_is_changed_at_once(sandbox: Sandbox) -> None:
+    owner, email = signed_in(sandbox, "owner"), make_platform_staff("viewer")
+    client = platform_browser(sandbox)
     client.sign_in(email)
     (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
     assert client.get("/new").status_code == 403
@@ -137,9 +137,9 @@ def test_a_role_is_changed_at_once(place: Place) -> None:
     assert client.post(f"/staff/{row['id']}/role", data={"role": "owner"}).status_code == 403
 
 
-def test_who_is_deactivated_is_out_at_once_and_for_good(place: Place) -> None:
-    owner, email = signed_in(place, "owner"), make_platform_staff("manager")
-    client = platform_browser(place)
+def test_who_is_deactivated_is_out_at_once_and_for_good(sandbox: Sandbox) -> None:
+    owner, email = signed_in(sandbox, "owner"), make_platform_staff("manager")
+    client = platform_browser(sandbox)
     client.sign_in(email)
     (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
     link = link_in(owner.post(f"/staff/{row['id']}/link"))
@@ -153,10 +153,10 @@ def test_who_is_deactivated_is_out_at_once_and_for_good(place: Place) -> None:
     assert client.sign_in(email).status_code == 303
 
 
-def test_the_second_factor_of_who_has_lost_it_is_turned_off(place: Place) -> None:
-    owner = signed_in(place, "owner")
+def test_the_second_factor_of_who_has_lost_it_is_turned_off(sandbox: Sandbox) -> None:
+    owner = signed_in(sandbox, "owner")
     email = make_platform_staff("viewer", totp_secret=pyotp.random_base32())
-    client = platform_browser(place)
+    client = platform_browser(sandbox)
     assert client.sign_in(email).headers["location"].startswith("/sign-in/code")
     (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
     assert "Two-step sign-in on" in seen(owner.get(f"/staff/{row['id']}"))
@@ -175,8 +175,8 @@ def last_owner() -> Iterator[str]:
     execute("UPDATE staff SET active = true WHERE id = ANY($1::int[])", [row["id"] for row in others])
 
 
-def test_the_last_owner_is_not_lost(place: Place, last_owner: str) -> None:
-    owner = platform_browser(place)
+def test_the_last_owner_is_not_lost(sandbox: Sandbox, last_owner: str) -> None:
+    owner = platform_browser(sandbox)
     owner.sign_in(last_owner)
     (row,) = execute("SELECT id FROM staff WHERE email = $1", last_owner)
     invited = make_platform_staff("owner")

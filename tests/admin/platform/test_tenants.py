@@ -8,8 +8,8 @@ import pytest
 
 from tenants.migrations import latest_version
 from tests.admin.platform.cast import a_slug, link_in, outdated_tenant, seen, signed_in
-from tests.people import PASSWORD, Browser, audit, browser
-from tests.places import JSON, MAY, Place, an_event, an_offer
+from tests.support.people import PASSWORD, Browser, audit, browser
+from tests.support.sandbox import JSON, MAY, Sandbox, an_event, an_offer
 from tests.tenants.database import execute, locked
 from tests.tenants.workers import seconds_until
 
@@ -28,15 +28,15 @@ def new_tenant(slug: str, changes: dict[str, str] | None = None) -> dict[str, st
 # The list
 
 
-def test_the_list_says_how_it_stands_with_each(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_the_list_says_how_it_stands_with_each(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     before = datetime.now(UTC).replace(second=0, microsecond=0)
-    place.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [an_event(offer["id"])])
     used = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
     set_used = "UPDATE {s}.api_token SET last_used_at = CASE WHEN advertiser IS NULL THEN now() ELSE $1 END"
-    execute(set_used, used, schema=place.tenant.schema)
-    row = row_of(seen(signed_in(place, "viewer").get("/", params={"text": place.tenant.slug})), place.tenant.slug)
+    execute(set_used, used, schema=sandbox.tenant.schema)
+    row = row_of(seen(signed_in(sandbox, "viewer").get("/", params={"text": sandbox.tenant.slug})), sandbox.tenant.slug)
     told = re.fullmatch(
         rf"active latest {re.escape(latest_version())} (\d{{3}}\.\d) kB (.{{16}}) UTC 2026-03-04 05:06 UTC [\d-]+.*",
         row,
@@ -45,45 +45,45 @@ def test_the_list_says_how_it_stands_with_each(place: Place) -> None:
     assert datetime.strptime(f"{told[2]} +0000", "%Y-%m-%d %H:%M %z") >= before
 
 
-def test_a_tenant_without_data_says_so(place: Place) -> None:
-    page = seen(signed_in(place, "viewer").get("/", params={"text": place.tenant.slug}))
-    assert "B never never" in row_of(page, place.tenant.slug)
+def test_a_tenant_without_data_says_so(sandbox: Sandbox) -> None:
+    page = seen(signed_in(sandbox, "viewer").get("/", params={"text": sandbox.tenant.slug}))
+    assert "B never never" in row_of(page, sandbox.tenant.slug)
 
 
-def test_older_and_locked_tenants_break_nothing(place: Place, other_place: Place) -> None:
-    old, staff, mark = outdated_tenant(), signed_in(place, "viewer"), a_slug()
-    ours = [old, place.tenant.slug, other_place.tenant.slug]
+def test_older_and_locked_tenants_break_nothing(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    old, staff, mark = outdated_tenant(), signed_in(sandbox, "viewer"), a_slug()
+    ours = [old, sandbox.tenant.slug, other_sandbox.tenant.slug]
     execute("UPDATE tenant SET name = $1 || ' Media' WHERE slug = ANY($2)", mark, ours)
     execute("ALTER TABLE {s}.intake RENAME received_at TO at", schema=f"t_{old}")
-    with locked(f"{other_place.tenant.schema}.intake"):
+    with locked(f"{other_sandbox.tenant.schema}.intake"):
         page = seen(staff.get("/", params={"text": mark}))
-        inside = seen(staff.get(f"/tenants/{other_place.tenant.slug}"))
+        inside = seen(staff.get(f"/tenants/{other_sandbox.tenant.slug}"))
     assert row_of(page, old).startswith("active older 2026-11-20T06:00:00:000000 Not known")
-    assert row_of(page, other_place.tenant.slug).startswith(f"active latest {latest_version()} Not known")
-    assert "B never never" in row_of(page, place.tenant.slug)
+    assert row_of(page, other_sandbox.tenant.slug).startswith(f"active latest {latest_version()} Not known")
+    assert "B never never" in row_of(page, sandbox.tenant.slug)
     assert "Figures are missing" in inside
     assert "Figures are missing" in seen(staff.get(f"/tenants/{old}"))
 
 
-def test_it_is_searched_by_name_label_and_state(place: Place, other_place: Place) -> None:
-    staff = signed_in(place)
-    execute("UPDATE tenant SET name = 'Größe & <b>Co</b>' WHERE slug = $1", place.tenant.slug)
-    staff.post(f"/tenants/{other_place.tenant.slug}/suspend")
+def test_it_is_searched_by_name_label_and_state(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    staff = signed_in(sandbox)
+    execute("UPDATE tenant SET name = 'Größe & <b>Co</b>' WHERE slug = $1", sandbox.tenant.slug)
+    staff.post(f"/tenants/{other_sandbox.tenant.slug}/suspend")
 
     def found(**asked: str) -> set[str]:
         page = seen(staff.get("/", params=asked))
-        return {each.tenant.slug for each in (place, other_place) if f" {each.tenant.slug} " in page}
+        return {each.tenant.slug for each in (sandbox, other_sandbox) if f" {each.tenant.slug} " in page}
 
     assert found(text="GRÖSSE & <b") == set()
-    assert found(text="größe & <B") == {place.tenant.slug}
-    assert found(text=other_place.tenant.slug[3:]) == {other_place.tenant.slug}
+    assert found(text="größe & <B") == {sandbox.tenant.slug}
+    assert found(text=other_sandbox.tenant.slug[3:]) == {other_sandbox.tenant.slug}
     assert found(text="%") == found(text="_") == set()
-    assert found(state="suspended", text=other_place.tenant.slug) == {other_place.tenant.slug}
-    assert found(state="suspended", text=place.tenant.slug) == set()
-    assert found(state="no such", text="\0" + place.tenant.slug) == {place.tenant.slug}
+    assert found(state="suspended", text=other_sandbox.tenant.slug) == {other_sandbox.tenant.slug}
+    assert found(state="suspended", text=sandbox.tenant.slug) == set()
+    assert found(state="no such", text="\0" + sandbox.tenant.slug) == {sandbox.tenant.slug}
 
 
-def test_it_goes_on_at_25(place: Place) -> None:
+def test_it_goes_on_at_25(sandbox: Sandbox) -> None:
     """Tenants without a schema, as one that is being deleted, are no trouble."""
     mark = a_slug()
     for n in range(28):
@@ -92,7 +92,7 @@ def test_it_goes_on_at_25(place: Place) -> None:
             f"{mark}{n:02}",
         )
     try:
-        staff = signed_in(place, "viewer")
+        staff = signed_in(sandbox, "viewer")
         pages = [seen(staff.get("/", params={"text": mark, "page": str(n)})) for n in (1, 2, 3)]
         shown = [re.findall(rf"{mark}(\d\d) ", page) for page in pages]
         assert shown == [[f"{n:02}" for n in range(25)], ["25", "26", "27"], []]
@@ -106,15 +106,15 @@ def test_it_goes_on_at_25(place: Place) -> None:
 # Making one
 
 
-def test_a_new_tenants_owner_signs_in_by_the_link(place: Place) -> None:
-    slug, staff = a_slug(), signed_in(place, "manager")
+def test_a_new_tenants_owner_signs_in_by_the_link(sandbox: Sandbox) -> None:
+    slug, staff = a_slug(), signed_in(sandbox, "manager")
     made = staff.post("/new", data=new_tenant(slug))
     link = link_in(made)
     origin = f"http://app.{slug}.localhost"
     assert re.fullmatch(rf"{re.escape(origin)}/staff/link/[\w-]{{43}}", link)
     assert "works once, for 7 days" in seen(made)
 
-    owner = Browser(place.http, f"app.{slug}.localhost")
+    owner = Browser(sandbox.http, f"app.{slug}.localhost")
     path = link.removeprefix(origin)
     assert "nora@limestone.example" in owner.get(path).text
     assert owner.post(path, data={"password": PASSWORD, "again": PASSWORD}).headers["location"] == "/staff"
@@ -136,9 +136,9 @@ def email_of(staff: Browser) -> str:
     return found[1]
 
 
-def test_the_links_host_is_that_of_the_request(place: Place) -> None:
+def test_the_links_host_is_that_of_the_request(sandbox: Sandbox) -> None:
     """With its port and scheme, which a browser is at."""
-    staff = signed_in(place, "manager")
+    staff = signed_in(sandbox, "manager")
     slug = a_slug()
     with_port = {"Host": "admin.localhost:8443", "Origin": "http://admin.localhost:8443"}
     made = staff.post("/new", data=new_tenant(slug), headers=with_port)
@@ -158,11 +158,11 @@ def test_the_links_host_is_that_of_the_request(place: Place) -> None:
     ],
 )
 def test_a_mistake_is_told_at_its_field_and_leaves_nothing(
-    module_place: Place, field: str, value: str, says: str
+    module_sandbox: Sandbox, field: str, value: str, says: str
 ) -> None:
     slug = a_slug()
     before, noted = execute("SELECT count(*) FROM tenant"), len(audit())
-    staff = signed_in(module_place)
+    staff = signed_in(module_sandbox)
     answer = staff.post("/new", data=new_tenant(slug, {field: value}))
     assert answer.status_code == 400
     error = re.search(rf'<small id="{field}-error" class="error">(.*?)</small>', answer.text)
@@ -174,51 +174,51 @@ def test_a_mistake_is_told_at_its_field_and_leaves_nothing(
     assert len(audit()) == noted + 1  # the member of staff of this test
 
 
-def test_a_label_is_given_once(place: Place) -> None:
-    answer = signed_in(place).post("/new", data=new_tenant(place.tenant.slug))
+def test_a_label_is_given_once(sandbox: Sandbox) -> None:
+    answer = signed_in(sandbox).post("/new", data=new_tenant(sandbox.tenant.slug))
     assert answer.status_code == 400
-    assert f"There is a tenant '{place.tenant.slug}' already." in seen(answer)
-    assert execute("SELECT FROM {s}.staff", schema=place.tenant.schema) == []
+    assert f"There is a tenant '{sandbox.tenant.slug}' already." in seen(answer)
+    assert execute("SELECT FROM {s}.staff", schema=sandbox.tenant.schema) == []
 
 
 # One of them
 
 
-def test_its_page_counts_what_is_there(place: Place) -> None:
-    place.send("offers", [an_offer(place), an_offer(place)])
-    page = seen(signed_in(place, "viewer").get(f"/tenants/{place.tenant.slug}"))
+def test_its_page_counts_what_is_there(sandbox: Sandbox) -> None:
+    sandbox.send("offers", [an_offer(sandbox), an_offer(sandbox)])
+    page = seen(signed_in(sandbox, "viewer").get(f"/tenants/{sandbox.tenant.slug}"))
     for told in "Advertisers 2", "Offers 2", "Partners 1", "Staff 0", "Live keys 3", "Nobody: invite the first one.":
         assert told in page
-    assert f"http://api.{place.tenant.slug}.localhost/docs" in page
+    assert f"http://api.{sandbox.tenant.slug}.localhost/docs" in page
     assert latest_version() in page
 
 
 @pytest.mark.parametrize("slug", ["nobody", "No-Label", "x" * 61, "a.b", "%00"])
-def test_there_is_no_page_of_none(module_place: Place, slug: str) -> None:
-    assert signed_in(module_place).get(f"/tenants/{slug}").status_code == 404
+def test_there_is_no_page_of_none(module_sandbox: Sandbox, slug: str) -> None:
+    assert signed_in(module_sandbox).get(f"/tenants/{slug}").status_code == 404
 
 
-def test_suspending_closes_its_hosts_and_resuming_opens_them(place: Place) -> None:
-    staff, slug = signed_in(place), place.tenant.slug
+def test_suspending_closes_its_hosts_and_resuming_opens_them(sandbox: Sandbox) -> None:
+    staff, slug = signed_in(sandbox), sandbox.tenant.slug
 
     def statuses() -> tuple[int, int]:
-        return place.get(JSON, **MAY).status_code, browser(place).get("/sign-in").status_code
+        return sandbox.get(JSON, **MAY).status_code, browser(sandbox).get("/sign-in").status_code
 
     assert staff.post(f"/tenants/{slug}/suspend").headers["location"] == f"/tenants/{slug}?done=suspended"
     seconds_until(lambda: statuses() == (403, 403))
     assert "its hosts answer 403" in seen(staff.get(f"/tenants/{slug}?done=suspended"))
     staff.post(f"/tenants/{slug}/resume")
     seconds_until(lambda: statuses() == (200, 200))
-    changes = [row["after"] for row in audit() if row["label"] == place.tenant.name and row["action"] == "changed"]
+    changes = [row["after"] for row in audit() if row["label"] == sandbox.tenant.name and row["action"] == "changed"]
     assert changes == ['{"status": "suspended"}', '{"status": "active"}']
 
 
-def test_its_limits_are_set_and_unset(place: Place) -> None:
-    staff, slug = signed_in(place), place.tenant.slug
+def test_its_limits_are_set_and_unset(sandbox: Sandbox) -> None:
+    staff, slug = signed_in(sandbox), sandbox.tenant.slug
     assert staff.post(f"/tenants/{slug}/limits", data={"rate": "2.5", "burst": "7"}).status_code == 303
     page = staff.get(f"/tenants/{slug}?done=limits").text
     assert 'name="rate" type="text" value="2.5"' in page
-    seconds_until(lambda: "7" in place.get(JSON, **MAY).headers["ratelimit-policy"])
+    seconds_until(lambda: "7" in sandbox.get(JSON, **MAY).headers["ratelimit-policy"])
     staff.post(f"/tenants/{slug}/limits", data={"rate": "", "burst": " "})
     assert execute("SELECT token_rate, token_burst FROM tenant WHERE slug = $1", slug) == [
         {"token_rate": None, "token_burst": None}
@@ -230,30 +230,30 @@ def test_its_limits_are_set_and_unset(place: Place) -> None:
     [("rate", "0"), ("rate", "nan"), ("rate", "inf"), ("rate", "1e99"), ("burst", "2.5"), ("burst", "-1"),
      ("concurrency", "many"), ("concurrency", "9" * 20), ("concurrency", "9" * 5000)],
 )  # fmt: skip
-def test_a_limit_that_makes_no_sense_changes_none(module_place: Place, field: str, value: str) -> None:
-    staff, slug = signed_in(module_place), module_place.tenant.slug
+def test_a_limit_that_makes_no_sense_changes_none(module_sandbox: Sandbox, field: str, value: str) -> None:
+    staff, slug = signed_in(module_sandbox), module_sandbox.tenant.slug
     answer = staff.post(f"/tenants/{slug}/limits", data={"burst": "7", field: value})
     assert answer.status_code == 400
     assert f'id="{field}-error"' in answer.text
     assert execute("SELECT token_burst FROM tenant WHERE slug = $1", slug) == [{"token_burst": None}]
 
 
-def test_its_name_is_that_of_its_own_publisher(place: Place) -> None:
-    staff, slug = signed_in(place), place.tenant.slug
-    offer = an_offer(place)
-    place.send("offers", [offer])
-    place.send("events", [an_event(offer["id"], occurredAt="2025-05-19T15:31:44Z")])
+def test_its_name_is_that_of_its_own_publisher(sandbox: Sandbox) -> None:
+    staff, slug = signed_in(sandbox), sandbox.tenant.slug
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [an_event(offer["id"], occurredAt="2025-05-19T15:31:44Z")])
     assert staff.post(f"/tenants/{slug}/name", data={"name": " Gravel Digital "}).status_code == 303
-    assert [row["publisherName"] for row in place.report()] == ["Gravel Digital"]
+    assert [row["publisherName"] for row in sandbox.report()] == ["Gravel Digital"]
     assert "Gravel Digital" in seen(staff.get(f"/tenants/{slug}"))
-    place.send("partners", [{"id": str(place.tenant.id), "name": "Our own name"}])
+    sandbox.send("partners", [{"id": str(sandbox.tenant.id), "name": "Our own name"}])
     staff.post(f"/tenants/{slug}/name", data={"name": "Pebble Digital"})
-    assert [row["publisherName"] for row in place.report()] == ["Our own name"]
+    assert [row["publisherName"] for row in sandbox.report()] == ["Our own name"]
     assert staff.post(f"/tenants/{slug}/name", data={"name": ""}).status_code == 400
 
 
-def test_an_older_one_is_migrated(place: Place) -> None:
-    slug, staff = outdated_tenant(), signed_in(place)
+def test_an_older_one_is_migrated(sandbox: Sandbox) -> None:
+    slug, staff = outdated_tenant(), signed_in(sandbox)
     owner = {"owner": "Nora", "email": "nora@example.com"}
     assert "migrate it first" in seen(staff.post(f"/tenants/{slug}/owners", data=owner))
     assert f"Migrate {slug} Media?" in seen(staff.get(f"/tenants/{slug}"))
@@ -264,8 +264,8 @@ def test_an_older_one_is_migrated(place: Place) -> None:
     assert link_in(staff.post(f"/tenants/{slug}/owners", data=owner))
 
 
-def test_a_migration_that_fails_is_told_and_can_be_tried_again(place: Place) -> None:
-    slug, staff = outdated_tenant(), signed_in(place)
+def test_a_migration_that_fails_is_told_and_can_be_tried_again(sandbox: Sandbox) -> None:
+    slug, staff = outdated_tenant(), signed_in(sandbox)
     execute(f"CREATE TABLE t_{slug}.staff ()")
     staff.post(f"/tenants/{slug}/migrate")
     assert 'relation "staff" already exists' in seen(staff.get(f"/tenants/{slug}"))
@@ -278,15 +278,15 @@ def test_a_migration_that_fails_is_told_and_can_be_tried_again(place: Place) -> 
 # Its owners
 
 
-def test_a_further_owner_is_invited_and_gets_another_link(place: Place) -> None:
-    staff, slug = signed_in(place), place.tenant.slug
+def test_a_further_owner_is_invited_and_gets_another_link(sandbox: Sandbox) -> None:
+    staff, slug = signed_in(sandbox), sandbox.tenant.slug
     first = link_in(staff.post(f"/tenants/{slug}/owners", data={"owner": "Nora", "email": "nora@example.com"}))
     page = seen(staff.get(f"/tenants/{slug}"))
     assert "Nora nora@example.com invited off never New link for Nora" in page
-    (row,) = execute("SELECT id, role FROM {s}.staff", schema=place.tenant.schema)
+    (row,) = execute("SELECT id, role FROM {s}.staff", schema=sandbox.tenant.schema)
     assert row["role"] == "owner"
     second = link_in(staff.post(f"/tenants/{slug}/owners/{row['id']}/link"))
-    client, host = browser(place), f"http://app.{slug}.localhost"
+    client, host = browser(sandbox), f"http://app.{slug}.localhost"
     assert client.get(first.removeprefix(host)).status_code == 404
     assert client.get(second.removeprefix(host)).status_code == 200
     again = staff.post(f"/tenants/{slug}/owners", data={"owner": "Nora", "email": "NORA@example.com"})
@@ -294,10 +294,10 @@ def test_a_further_owner_is_invited_and_gets_another_link(place: Place) -> None:
     assert "Somebody with this address is there already." in seen(again)
 
 
-def test_no_link_for_anybody_else_of_the_tenants_staff(place: Place) -> None:
+def test_no_link_for_anybody_else_of_the_tenants_staff(sandbox: Sandbox) -> None:
     (row,) = execute(
         "INSERT INTO {s}.staff (email, name, role) VALUES ('v@example.com', 'V', 'viewer') RETURNING id",
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )
-    assert signed_in(place).post(f"/tenants/{place.tenant.slug}/owners/{row['id']}/link").status_code == 404
-    assert execute("SELECT FROM {s}.one_time_link", schema=place.tenant.schema) == []
+    assert signed_in(sandbox).post(f"/tenants/{sandbox.tenant.slug}/owners/{row['id']}/link").status_code == 404
+    assert execute("SELECT FROM {s}.one_time_link", schema=sandbox.tenant.schema) == []

@@ -12,8 +12,8 @@ from auth.api_keys.format import digest, mint
 from auth.api_keys.tables import ApiToken
 from catalog.tables import Advertiser
 from tenants import lifecycle
-from tests.places import Place, a_callback, an_event, an_offer, make_place
-from tests.running import run, run_at
+from tests.support.running import run, run_at
+from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer, create_sandbox
 
 NOWHERE = "192.0.2.0/24"
 OWNERS, RIVALS, OUTSIDERS, SUSPENDED = "Velvet Kettle", "Copper Lantern", "Marble Anchor", "Silent Orchard"
@@ -22,9 +22,9 @@ OWNERS, RIVALS, OUTSIDERS, SUSPENDED = "Velvet Kettle", "Copper Lantern", "Marbl
 class Cast(msgspec.Struct):
     """`tokens` by situation and scope."""
 
-    place: Place
-    outside: Place
-    suspended: Place
+    sandbox: Sandbox
+    outside: Sandbox
+    suspended: Sandbox
     tokens: dict[tuple[str, str], str]
 
     @property
@@ -39,52 +39,52 @@ class Cast(msgspec.Struct):
 
 
 def make_cast(http: httpx.Client) -> Cast:
-    place, outside, suspended = (make_place(http) for _ in range(3))
-    fill(place, place.owner, OWNERS)
-    fill(place, place.rival, RIVALS)
+    sandbox, outside, suspended = (create_sandbox(http) for _ in range(3))
+    fill(sandbox, sandbox.owner, OWNERS)
+    fill(sandbox, sandbox.rival, RIVALS)
     fill(outside, outside.owner, OUTSIDERS)
     fill(suspended, suspended.owner, SUSPENDED)
     run(lambda: lifecycle.set_status(suspended.tenant.slug, "suspended"))
     tokens = {
         (situation, scope): token
         for scope in ("cost-report", "singular", "ingest")
-        for situation, token in tokens_for(scope, place, outside, suspended).items()
+        for situation, token in tokens_for(scope, sandbox, outside, suspended).items()
     }
-    return Cast(place, outside, suspended, tokens)
+    return Cast(sandbox, outside, suspended, tokens)
 
 
-def fill(place: Place, advertiser: UUID, name: str) -> None:
-    offer = an_offer(place, advertiser, name=f"{name} Offer", campaignName=f"{name} Campaign", appName=f"{name} App")
-    place.send("offers", [offer])
-    place.send("conversions", [a_callback(place, offer["id"])])
-    place.send("events", [an_event(offer["id"])])
+def fill(sandbox: Sandbox, advertiser: UUID, name: str) -> None:
+    offer = an_offer(sandbox, advertiser, name=f"{name} Offer", campaignName=f"{name} Campaign", appName=f"{name} App")
+    sandbox.send("offers", [offer])
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"])])
+    sandbox.send("events", [an_event(offer["id"])])
 
 
-def tokens_for(scope: str, place: Place, outside: Place, suspended: Place) -> dict[str, str]:
+def tokens_for(scope: str, sandbox: Sandbox, outside: Sandbox, suspended: Sandbox) -> dict[str, str]:
     ingest = scope == "ingest"
     elsewhere = {"cost-report": "singular", "singular": "cost-report", "ingest": "cost-report"}[scope]
     advertiser_scope = "cost-report" if ingest else scope
-    paused, plain = an_advertiser(place, status="paused"), an_advertiser(place, singular_enabled=False)
-    expired, revoked = place.make_key(scope), place.make_key(scope)
-    change(place, expired, expires_at=datetime.now(UTC) - timedelta(seconds=1))
-    change(place, revoked, revoked_at=datetime.now(UTC))
+    paused, plain = an_advertiser(sandbox, status="paused"), an_advertiser(sandbox, singular_enabled=False)
+    expired, revoked = sandbox.create_api_key(scope), sandbox.create_api_key(scope)
+    change(sandbox, expired, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    change(sandbox, revoked, revoked_at=datetime.now(UTC))
     return {
         "garbage": "garbage",
         "unknown": mint().token,
-        "other tenant": outside.ingest_token if ingest else outside.owner_token,
+        "other tenant": outside.ingest_key if ingest else outside.owner_key,
         "expired": expired,
         "revoked": revoked,
-        "wrong scope": place.make_key(elsewhere),
-        "wrong network": place.make_key(scope, networks=[NOWHERE]),
-        "paused": place.make_key(advertiser_scope, advertiser=paused),
-        "Singular off": place.make_key(advertiser_scope, advertiser=plain),
-        "suspended": suspended.ingest_token if ingest else suspended.owner_token,
-        "own": place.ingest_token if ingest else place.owner_token,
-        "rival": place.rival_token,
+        "wrong scope": sandbox.create_api_key(elsewhere),
+        "wrong network": sandbox.create_api_key(scope, networks=[NOWHERE]),
+        "paused": sandbox.create_api_key(advertiser_scope, advertiser=paused),
+        "Singular off": sandbox.create_api_key(advertiser_scope, advertiser=plain),
+        "suspended": suspended.ingest_key if ingest else suspended.owner_key,
+        "own": sandbox.ingest_key if ingest else sandbox.owner_key,
+        "rival": sandbox.rival_key,
     }
 
 
-def an_advertiser(place: Place, **values: Any) -> UUID:
+def an_advertiser(sandbox: Sandbox, **values: Any) -> UUID:
     async def work() -> UUID:
         defaults: dict[str, Any] = {"name": "Somebody", "singular_enabled": True, "created_at": datetime.now(UTC)}
         row = Advertiser(**defaults | values)
@@ -92,10 +92,10 @@ def an_advertiser(place: Place, **values: Any) -> UUID:
         id_: UUID = row.id
         return id_
 
-    return run_at(place.tenant.slug, work)
+    return run_at(sandbox.tenant.slug, work)
 
 
-def change(place: Place, token: str, **values: Any) -> None:
+def change(sandbox: Sandbox, token: str, **values: Any) -> None:
     """Sets columns of a token's row."""
 
     async def work() -> None:
@@ -103,18 +103,18 @@ def change(place: Place, token: str, **values: Any) -> None:
             ApiToken.digest == digest(token)
         )
 
-    run_at(place.tenant.slug, work)
+    run_at(sandbox.tenant.slug, work)
 
 
-def id_of(place: Place, token: str) -> int:
+def id_of(sandbox: Sandbox, token: str) -> int:
     async def work() -> int:
         (row,) = await ApiToken.select(ApiToken.id).where(ApiToken.digest == digest(token))
         id_: int = row["id"]
         return id_
 
-    return run_at(place.tenant.slug, work)
+    return run_at(sandbox.tenant.slug, work)
 
 
-def revoke(place: Place, token: str) -> None:
-    id_ = id_of(place, token)
-    run_at(place.tenant.slug, lambda: api_keys.revoke_token(id_))
+def revoke(sandbox: Sandbox, token: str) -> None:
+    id_ = id_of(sandbox, token)
+    run_at(sandbox.tenant.slug, lambda: api_keys.revoke_token(id_))

@@ -12,9 +12,9 @@ from auth.api_keys import service as api_keys
 from auth.api_keys.format import BASE62, Minted, hint, is_well_formed, mint
 from core.errors import GokartError
 from tests.auth.api_keys.cast import change, id_of, revoke
-from tests.places import JSON, MAY, SINGULAR, Place, make_place
-from tests.running import run_at
-from tests.servers import Server
+from tests.support.running import run_at
+from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox, create_sandbox
+from tests.support.servers import Server
 from tests.tenants.database import execute
 from tests.web.raw import raw
 
@@ -22,17 +22,17 @@ REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"
 
 
 @pytest.fixture(scope="module")
-def place(http: httpx.Client) -> Place:
-    return make_place(http)
+def sandbox(http: httpx.Client) -> Sandbox:
+    return create_sandbox(http)
 
 
-def status(place: Place, token: str) -> int:
-    return place.get(JSON, token=token, **MAY).status_code
+def status(sandbox: Sandbox, token: str) -> int:
+    return sandbox.get(JSON, token=token, **MAY).status_code
 
 
-def rotate(place: Place, token: str, grace: timedelta = api_keys.DEFAULT_GRACE) -> Minted:
-    old = id_of(place, token)
-    return run_at(place.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=grace))
+def rotate(sandbox: Sandbox, token: str, grace: timedelta = api_keys.DEFAULT_GRACE) -> Minted:
+    old = id_of(sandbox, token)
+    return run_at(sandbox.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=grace))
 
 
 # What they look like
@@ -62,12 +62,12 @@ def test_a_token_ends_in_the_crc32_of_the_rest() -> None:
 def test_every_typo_is_noticed() -> None:
     token = mint().token
     assert is_well_formed(token)
-    for place in range(len(token)):
+    for position in range(len(token)):
         for other in "0aZ":
-            typo = token[:place] + other + token[place + 1 :]
+            typo = token[:position] + other + token[position + 1 :]
             assert is_well_formed(typo) == (typo == token)
-        assert not is_well_formed(token[:place] + token[place + 1 :])
-        swapped = token[:place] + token[place : place + 2][::-1] + token[place + 2 :]
+        assert not is_well_formed(token[:position] + token[position + 1 :])
+        swapped = token[:position] + token[position : position + 2][::-1] + token[position + 2 :]
         assert is_well_formed(swapped) == (swapped == token)
     assert not is_well_formed(token + "\n")
 
@@ -75,15 +75,15 @@ def test_every_typo_is_noticed() -> None:
 # What is kept
 
 
-def test_nothing_in_the_database_contains_a_token(place: Place) -> None:
-    token = place.make_key("cost-report")
-    assert status(place, token) == 200
+def test_nothing_in_the_database_contains_a_token(sandbox: Sandbox) -> None:
+    token = sandbox.create_api_key("cost-report")
+    assert status(sandbox, token) == 200
     columns = execute(
         """
         SELECT format('%I.%I', table_schema, table_name) AS name, column_name FROM information_schema.columns
         WHERE table_schema IN ($1, 'public') AND data_type IN ('text', 'character varying', 'bytea', 'ARRAY')
         """,
-        place.tenant.schema,
+        sandbox.tenant.schema,
     )
     assert {"digest", "hint", "name", "scopes"} <= {column["column_name"] for column in columns}
     random = token[7:40]
@@ -97,9 +97,11 @@ def test_nothing_in_the_database_contains_a_token(place: Place) -> None:
         assert found == [], column
 
 
-def test_the_hint_shows_the_ends_alone(place: Place) -> None:
-    token = place.make_key("cost-report")
-    (row,) = execute("SELECT hint FROM {s}.api_token WHERE id = $1", id_of(place, token), schema=place.tenant.schema)
+def test_the_hint_shows_the_ends_alone(sandbox: Sandbox) -> None:
+    token = sandbox.create_api_key("cost-report")
+    (row,) = execute(
+        "SELECT hint FROM {s}.api_token WHERE id = $1", id_of(sandbox, token), schema=sandbox.tenant.schema
+    )
     assert row["hint"] == hint(token) == f"{token[:11]}…{token[-4:]}"
 
 
@@ -107,8 +109,8 @@ def test_the_hint_shows_the_ends_alone(place: Place) -> None:
 
 
 @pytest.mark.parametrize("form", ["ApiToken {}", "apitoken {}", "APITOKEN {}", "aPiToKeN    {}", "ApiToken {} "])
-def test_the_scheme_is_read_without_case(server: Server, place: Place, form: str) -> None:
-    headers = ("Host", place.host), ("Authorization", form.format(place.owner_token))
+def test_the_scheme_is_read_without_case(server: Server, sandbox: Sandbox, form: str) -> None:
+    headers = ("Host", sandbox.host), ("Authorization", form.format(sandbox.owner_key))
     assert raw(server, REPORT, headers).status == 200
 
 
@@ -121,115 +123,115 @@ def test_the_scheme_is_read_without_case(server: Server, place: Place, form: str
         "Basic Og==", "ApiToken \x00{}", "ApiToken é{}", "ApiToken ' OR 1=1 --", "ApiToken " + "x" * 10_000,
     ],
 )  # fmt: skip
-def test_any_other_header_is_401(server: Server, place: Place, form: str) -> None:
-    answer = raw(server, REPORT, [("Host", place.host), ("Authorization", form.format(place.owner_token))])
+def test_any_other_header_is_401(server: Server, sandbox: Sandbox, form: str) -> None:
+    answer = raw(server, REPORT, [("Host", sandbox.host), ("Authorization", form.format(sandbox.owner_key))])
     assert answer.status in ({400} if "\x00" in form else {401})
 
 
-def test_there_is_exactly_one_header(server: Server, place: Place) -> None:
-    good = ("Authorization", f"ApiToken {place.owner_token}")
+def test_there_is_exactly_one_header(server: Server, sandbox: Sandbox) -> None:
+    good = ("Authorization", f"ApiToken {sandbox.owner_key}")
     for second in good, ("Authorization", "ApiToken nonsense"), ("authorization", "Basic Og=="):
-        assert raw(server, REPORT, [("Host", place.host), good, second]).status == 401
-        assert raw(server, REPORT, [("Host", place.host), second, good]).status == 401
+        assert raw(server, REPORT, [("Host", sandbox.host), good, second]).status == 401
+        assert raw(server, REPORT, [("Host", sandbox.host), second, good]).status == 401
 
 
 @pytest.mark.parametrize("name", ["token", "apiToken", "api_token", "access_token", "Authorization"])
-def test_a_token_in_the_url_or_a_cookie_opens_nothing(place: Place, name: str) -> None:
-    host = {"Host": place.host}
-    assert place.http.get(JSON, params={**MAY, name: place.owner_token}, headers=host).status_code == 401
-    cookie = {**host, "Cookie": f"{name}={place.owner_token}"}
-    assert place.http.get(JSON, params=MAY, headers=cookie).status_code == 401
-    assert place.http.get(JSON, params=MAY, headers={**host, "X-Api-Token": place.owner_token}).status_code == 401
+def test_a_token_in_the_url_or_a_cookie_opens_nothing(sandbox: Sandbox, name: str) -> None:
+    host = {"Host": sandbox.host}
+    assert sandbox.http.get(JSON, params={**MAY, name: sandbox.owner_key}, headers=host).status_code == 401
+    cookie = {**host, "Cookie": f"{name}={sandbox.owner_key}"}
+    assert sandbox.http.get(JSON, params=MAY, headers=cookie).status_code == 401
+    assert sandbox.http.get(JSON, params=MAY, headers={**host, "X-Api-Token": sandbox.owner_key}).status_code == 401
 
 
 # Until when
 
 
-def test_a_token_expires_by_itself_while_it_is_remembered(place: Place) -> None:
-    token = place.make_key("cost-report", expires_at=datetime.now(UTC) + timedelta(seconds=0.3))
-    assert status(place, token) == 200
+def test_a_token_expires_by_itself_while_it_is_remembered(sandbox: Sandbox) -> None:
+    token = sandbox.create_api_key("cost-report", expires_at=datetime.now(UTC) + timedelta(seconds=0.3))
+    assert status(sandbox, token) == 200
     deadline = datetime.now(UTC) + timedelta(seconds=5)
-    while status(place, token) == 200:
+    while status(sandbox, token) == 200:
         assert datetime.now(UTC) < deadline
 
 
-def test_a_rotated_token_works_on_for_the_grace_period(place: Place) -> None:
-    old = place.make_key("cost-report", networks=["127.0.0.0/8"])
-    new = rotate(place, old, timedelta(hours=1)).token
-    assert (status(place, old), status(place, new)) == (200, 200)
-    change(place, old, expires_at=datetime.now(UTC))
-    assert (status_after_change(place, old), status(place, new)) == (401, 200)
+def test_a_rotated_token_works_on_for_the_grace_period(sandbox: Sandbox) -> None:
+    old = sandbox.create_api_key("cost-report", networks=["127.0.0.0/8"])
+    new = rotate(sandbox, old, timedelta(hours=1)).token
+    assert (status(sandbox, old), status(sandbox, new)) == (200, 200)
+    change(sandbox, old, expires_at=datetime.now(UTC))
+    assert (status_after_change(sandbox, old), status(sandbox, new)) == (401, 200)
 
 
-def status_after_change(place: Place, token: str) -> int:
+def status_after_change(sandbox: Sandbox, token: str) -> int:
     """As soon as the server has heard of what the test did behind its back."""
     deadline = datetime.now(UTC) + timedelta(seconds=1)
-    while (code := status(place, token)) == 200 and datetime.now(UTC) < deadline:
+    while (code := status(sandbox, token)) == 200 and datetime.now(UTC) < deadline:
         pass
     return code
 
 
-def test_without_grace_the_old_token_is_dead_at_once(place: Place) -> None:
-    old = place.make_key("cost-report")
-    new = rotate(place, old, timedelta(0)).token
-    assert (status_after_change(place, old), status(place, new)) == (401, 200)
+def test_without_grace_the_old_token_is_dead_at_once(sandbox: Sandbox) -> None:
+    old = sandbox.create_api_key("cost-report")
+    new = rotate(sandbox, old, timedelta(0)).token
+    assert (status_after_change(sandbox, old), status(sandbox, new)) == (401, 200)
 
 
-def test_the_default_grace_is_seven_days(place: Place) -> None:
-    old = place.make_key("cost-report")
-    rotate(place, old)
-    rest = expiry(place, old) - datetime.now(UTC)
+def test_the_default_grace_is_seven_days(sandbox: Sandbox) -> None:
+    old = sandbox.create_api_key("cost-report")
+    rotate(sandbox, old)
+    rest = expiry(sandbox, old) - datetime.now(UTC)
     assert timedelta(days=7, minutes=-1) < rest <= timedelta(days=7)
 
 
-def expiry(place: Place, token: str) -> datetime:
+def expiry(sandbox: Sandbox, token: str) -> datetime:
     found = execute(
-        "SELECT expires_at FROM {s}.api_token WHERE id = $1", id_of(place, token), schema=place.tenant.schema
+        "SELECT expires_at FROM {s}.api_token WHERE id = $1", id_of(sandbox, token), schema=sandbox.tenant.schema
     )
     at: datetime = found[0]["expires_at"]
     return at
 
 
-def test_a_new_token_is_like_the_old_one(place: Place) -> None:
+def test_a_new_token_is_like_the_old_one(sandbox: Sandbox) -> None:
     until = datetime.now(UTC) + timedelta(days=2)
-    old = place.make_key("singular", networks=["127.0.0.0/8"], expires_at=until)
-    change(place, old, rate=3.0, burst=7, concurrency=2)
-    new = rotate(place, old).token
+    old = sandbox.create_api_key("singular", networks=["127.0.0.0/8"], expires_at=until)
+    change(sandbox, old, rate=3.0, burst=7, concurrency=2)
+    new = rotate(sandbox, old).token
     same = "advertiser, name, scopes, networks, rate, burst, concurrency, expires_at"
     rows = [
-        execute(f"SELECT {same} FROM {{s}}.api_token WHERE id = $1", id_of(place, t), schema=place.tenant.schema)
+        execute(f"SELECT {same} FROM {{s}}.api_token WHERE id = $1", id_of(sandbox, t), schema=sandbox.tenant.schema)
         for t in (old, new)
     ]
     assert rows[0] == rows[1]
-    assert place.get(SINGULAR, token=new, **MAY).status_code == 200
-    assert expiry(place, old) == until  # sooner than the grace period's end
+    assert sandbox.get(SINGULAR, token=new, **MAY).status_code == 200
+    assert expiry(sandbox, old) == until  # sooner than the grace period's end
 
 
-def test_a_rotated_token_is_not_rotated_again(place: Place) -> None:
+def test_a_rotated_token_is_not_rotated_again(sandbox: Sandbox) -> None:
     """It expires because it was, and its second successor would with it, unnoticed, when the grace period is over."""
-    old = place.make_key("cost-report")
-    new = id_of(place, rotate(place, old).token)
+    old = sandbox.create_api_key("cost-report")
+    new = id_of(sandbox, rotate(sandbox, old).token)
     with pytest.raises(GokartError, match=f"rotated already: rotate its successor, {new}"):
-        rotate(place, old)
+        rotate(sandbox, old)
 
 
 @pytest.mark.parametrize("state", ["revoked", "expired"])
-def test_a_dead_token_is_not_rotated(place: Place, state: str) -> None:
-    token = place.make_key("cost-report")
-    change(place, token, **{"revoked_at" if state == "revoked" else "expires_at": datetime.now(UTC)})
+def test_a_dead_token_is_not_rotated(sandbox: Sandbox, state: str) -> None:
+    token = sandbox.create_api_key("cost-report")
+    change(sandbox, token, **{"revoked_at" if state == "revoked" else "expires_at": datetime.now(UTC)})
     with pytest.raises(GokartError, match="no live token"):
-        rotate(place, token)
+        rotate(sandbox, token)
 
 
-def test_a_revoked_token_stays_revoked_since_the_first_time(place: Place) -> None:
-    token = place.make_key("cost-report")
-    revoke(place, token)
+def test_a_revoked_token_stays_revoked_since_the_first_time(sandbox: Sandbox) -> None:
+    token = sandbox.create_api_key("cost-report")
+    revoke(sandbox, token)
     first = execute(
-        "SELECT revoked_at FROM {s}.api_token WHERE id = $1", id_of(place, token), schema=place.tenant.schema
+        "SELECT revoked_at FROM {s}.api_token WHERE id = $1", id_of(sandbox, token), schema=sandbox.tenant.schema
     )
-    revoke(place, token)
+    revoke(sandbox, token)
     again = execute(
-        "SELECT revoked_at FROM {s}.api_token WHERE id = $1", id_of(place, token), schema=place.tenant.schema
+        "SELECT revoked_at FROM {s}.api_token WHERE id = $1", id_of(sandbox, token), schema=sandbox.tenant.schema
     )
     assert first == again
 
@@ -250,8 +252,8 @@ def test_a_revoked_token_stays_revoked_since_the_first_time(place: Place) -> Non
         ([], 200),
     ],
 )
-def test_a_token_works_from_its_networks_alone(place: Place, networks: list[str], code: int) -> None:
-    assert status(place, place.make_key("cost-report", networks=networks)) == code
+def test_a_token_works_from_its_networks_alone(sandbox: Sandbox, networks: list[str], code: int) -> None:
+    assert status(sandbox, sandbox.create_api_key("cost-report", networks=networks)) == code
 
 
 # What is not made
@@ -272,22 +274,22 @@ def test_a_token_works_from_its_networks_alone(place: Place, networks: list[str]
         ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "expires_at: That is in the past"),
     ],
 )
-def test_a_token_that_makes_no_sense_is_not_made(place: Place, options: dict[str, object], says: str) -> None:
-    wanted = {"name": "test", "scopes": ["cost-report"], "advertiser": place.owner, "created_by": "test"} | options
+def test_a_token_that_makes_no_sense_is_not_made(sandbox: Sandbox, options: dict[str, object], says: str) -> None:
+    wanted = {"name": "test", "scopes": ["cost-report"], "advertiser": sandbox.owner, "created_by": "test"} | options
     with pytest.raises(GokartError, match=re.escape(says)):
-        run_at(place.tenant.slug, lambda: api_keys.create_token(**wanted))  # type: ignore[arg-type]
+        run_at(sandbox.tenant.slug, lambda: api_keys.create_token(**wanted))  # type: ignore[arg-type]
 
 
-def test_a_token_is_of_an_advertiser_of_its_own_tenant(place: Place, other_place: Place) -> None:
+def test_a_token_is_of_an_advertiser_of_its_own_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     with pytest.raises(GokartError, match=r"There is no .* at this tenant"):
-        place.make_key("cost-report", advertiser=other_place.owner)
+        sandbox.create_api_key("cost-report", advertiser=other_sandbox.owner)
 
 
-def test_a_token_of_another_tenant_is_neither_rotated_nor_revoked(place: Place, other_place: Place) -> None:
-    unknown = id_of(place, place.make_key("cost-report")) + 1_000
+def test_a_token_of_another_tenant_is_neither_rotated_nor_revoked(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    unknown = id_of(sandbox, sandbox.create_api_key("cost-report")) + 1_000
     for work in (
         lambda: api_keys.rotate_token(unknown, created_by="test"),
         lambda: api_keys.revoke_token(unknown),
     ):
-        with pytest.raises(GokartError, match=f"at {other_place.tenant.slug}"):
-            run_at(other_place.tenant.slug, work)
+        with pytest.raises(GokartError, match=f"at {other_sandbox.tenant.slug}"):
+            run_at(other_sandbox.tenant.slug, work)

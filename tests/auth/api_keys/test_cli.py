@@ -7,78 +7,80 @@ import pytest
 
 from auth.api_keys.format import hint
 from tests.auth.api_keys.cast import change, id_of
-from tests.places import JSON, MAY, SINGULAR, Place
+from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
 from tests.tenants.command import complaint, gokart, spawn
 from tests.tenants.workers import seconds_until
 
 
-def lines(place: Place) -> dict[str, str]:
+def lines(sandbox: Sandbox) -> dict[str, str]:
     """The list's lines by hint, with single spaces."""
-    found = [line.split() for line in gokart("tokens", "list", place.tenant.slug).stdout.splitlines()]
+    found = [line.split() for line in gokart("tokens", "list", sandbox.tenant.slug).stdout.splitlines()]
     return {line[1]: " ".join(line) for line in found}
 
 
-def status(place: Place, token: str, path: str = JSON) -> int:
-    return place.get(path, token=token, **MAY).status_code
+def status(sandbox: Sandbox, token: str, path: str = JSON) -> int:
+    return sandbox.get(path, token=token, **MAY).status_code
 
 
-def test_a_tokens_life(place: Place) -> None:
-    slug, owner = place.tenant.slug, str(place.owner)
+def test_a_tokens_life(sandbox: Sandbox) -> None:
+    slug, owner = sandbox.tenant.slug, str(sandbox.owner)
     made = spawn("tokens", "create", slug, "--advertiser", owner, "--name", "Finance")
     assert made.stderr == "Keep it now: it is not shown again.\n"
     token = made.stdout.removesuffix("\n")
     assert re.fullmatch(r"gokart_[0-9A-Za-z]{39}", token)
-    assert (status(place, token), status(place, token, SINGULAR)) == (200, 200)
-    number = str(id_of(place, token))
-    assert lines(place)[hint(token)].startswith(f"{number} {hint(token)} Finance Owner cost-report, singular any live ")
+    assert (status(sandbox, token), status(sandbox, token, SINGULAR)) == (200, 200)
+    number = str(id_of(sandbox, token))
+    assert lines(sandbox)[hint(token)].startswith(
+        f"{number} {hint(token)} Finance Owner cost-report, singular any live "
+    )
 
     rotated = gokart("tokens", "rotate", slug, number, "--grace-days", "0.5")
     second = rotated.stdout.removesuffix("\n")
-    assert (status(place, token), status(place, second)) == (200, 200)
-    assert re.search(r"any live until \d{4}-\d\d-\d\d \d\d:\d\d ", lines(place)[hint(token)])
-    assert f"rotate its successor, {id_of(place, second)}" in complaint("tokens", "rotate", slug, number)
+    assert (status(sandbox, token), status(sandbox, second)) == (200, 200)
+    assert re.search(r"any live until \d{4}-\d\d-\d\d \d\d:\d\d ", lines(sandbox)[hint(token)])
+    assert f"rotate its successor, {id_of(sandbox, second)}" in complaint("tokens", "rotate", slug, number)
 
     assert gokart("tokens", "revoke", slug, number).stdout == f"Revoked {number}.\n"
-    seconds_until(lambda: status(place, token) == 401)
-    assert status(place, second) == 200
-    assert f"any revoked {datetime.now(UTC):%Y-}" in lines(place)[hint(token)]
+    seconds_until(lambda: status(sandbox, token) == 401)
+    assert status(sandbox, second) == 200
+    assert f"any revoked {datetime.now(UTC):%Y-}" in lines(sandbox)[hint(token)]
     assert "no live token" in complaint("tokens", "rotate", slug, number)
 
 
-def test_no_command_shows_a_token_again(place: Place) -> None:
-    token = place.make_key("cost-report")
+def test_no_command_shows_a_token_again(sandbox: Sandbox) -> None:
+    token = sandbox.create_api_key("cost-report")
     for command in ["tokens", "list"], ["tokens", "revoke"]:
-        number = [str(id_of(place, token))] if "revoke" in command else []
-        assert token not in gokart(*command, place.tenant.slug, *number).output
+        number = [str(id_of(sandbox, token))] if "revoke" in command else []
+        assert token not in gokart(*command, sandbox.tenant.slug, *number).output
 
 
-def test_an_ingest_token_brings_data_in(place: Place) -> None:
-    token = gokart("tokens", "create", place.tenant.slug, "--ingest", "--name", "Sender").stdout.strip()
-    assert place.send("partners", [], token=token)["accepted"] == 0
-    assert status(place, token) == 403
-    assert "Sender (the tenant) ingest any live never" in lines(place)[hint(token)]
+def test_an_ingest_token_brings_data_in(sandbox: Sandbox) -> None:
+    token = gokart("tokens", "create", sandbox.tenant.slug, "--ingest", "--name", "Sender").stdout.strip()
+    assert sandbox.send("partners", [], token=token)["accepted"] == 0
+    assert status(sandbox, token) == 403
+    assert "Sender (the tenant) ingest any live never" in lines(sandbox)[hint(token)]
 
 
-def test_a_scope_network_and_end_may_be_given(place: Place) -> None:
-    options = ["--advertiser", str(place.owner), "--scope", "singular", "--network", "192.0.2.0/24", "--days", "3"]
-    token = gokart("tokens", "create", place.tenant.slug, "--name", "Singular", *options).stdout.strip()
-    assert status(place, token, SINGULAR) == 403
-    assert " singular 192.0.2.0/24 live until " in lines(place)[hint(token)]
+def test_a_scope_network_and_end_may_be_given(sandbox: Sandbox) -> None:
+    options = ["--advertiser", str(sandbox.owner), "--scope", "singular", "--network", "192.0.2.0/24", "--days", "3"]
+    token = gokart("tokens", "create", sandbox.tenant.slug, "--name", "Singular", *options).stdout.strip()
+    assert status(sandbox, token, SINGULAR) == 403
+    assert " singular 192.0.2.0/24 live until " in lines(sandbox)[hint(token)]
 
 
-def test_the_list_tells_expired_ones(place: Place) -> None:
-    change(place, place.owner_token, expires_at=datetime.now(UTC))
-    assert "any expired " in lines(place)[hint(place.owner_token)]
+def test_the_list_tells_expired_ones(sandbox: Sandbox) -> None:
+    change(sandbox, sandbox.owner_key, expires_at=datetime.now(UTC))
+    assert "any expired " in lines(sandbox)[hint(sandbox.owner_key)]
 
 
-def test_the_list_is_of_one_tenant(place: Place, other_place: Place) -> None:
-    assert hint(place.owner_token) in lines(place)
-    assert hint(other_place.owner_token) not in lines(place)
+def test_the_list_is_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    assert hint(sandbox.owner_key) in lines(sandbox)
+    assert hint(other_sandbox.owner_key) not in lines(sandbox)
 
 
-def test_what_is_piped_on_is_never_cut(place: Place) -> None:
-    place.set_advertiser(place.owner, name="[/] long " + "x" * 300)
-    assert "[/] long " + "x" * 300 in lines(place)[hint(place.owner_token)]
+def test_what_is_piped_on_is_never_cut(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.owner, name="[/] long " + "x" * 300)
+    assert "[/] long " + "x" * 300 in lines(sandbox)[hint(sandbox.owner_key)]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +101,8 @@ def test_what_is_piped_on_is_never_cut(place: Place) -> None:
         (["revoke", "nobody", "1"], "There is no tenant 'nobody'."),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_told_in_a_line(module_place: Place, arguments: list[str], says: str) -> None:
+def test_what_makes_no_sense_is_told_in_a_line(module_sandbox: Sandbox, arguments: list[str], says: str) -> None:
     def fill(text: str) -> str:
-        return text.replace("{}", module_place.tenant.slug).replace("{owner}", str(module_place.owner))
+        return text.replace("{}", module_sandbox.tenant.slug).replace("{owner}", str(module_sandbox.owner))
 
     assert fill(says) in complaint("tokens", *map(fill, arguments))

@@ -9,8 +9,8 @@ from litestar.routes import HTTPRoute
 
 from main import api
 from tests.auth.api_keys.cast import OWNERS, RIVALS, Cast, make_cast
-from tests.places import MAY, a_callback, an_event, an_offer
-from tests.servers import Server
+from tests.support.sandbox import MAY, a_callback, an_event, an_offer
+from tests.support.servers import Server
 from tests.tenants.database import execute
 from tests.web.raw import raw
 
@@ -66,33 +66,35 @@ def cast(http: httpx.Client) -> Cast:
 def rows(cast: Cast) -> dict[str, Any]:
     """Of each tenant: how many there are, and what they are called."""
     return {
-        place.tenant.slug: execute(
+        sandbox.tenant.slug: execute(
             """
             SELECT (SELECT count(*) FROM {s}.intake) AS calls, (SELECT count(*) FROM {s}.event) AS events,
                 (SELECT count(*) FROM {s}.conversion) AS conversions,
                 (SELECT string_agg(name, ',' ORDER BY id) FROM {s}.offer) AS offers,
                 (SELECT string_agg(name, ',' ORDER BY id) FROM {s}.partner) AS partners
             """,
-            schema=place.tenant.schema,
+            schema=sandbox.tenant.schema,
         )
-        for place in (cast.place, cast.outside, cast.suspended)
+        for sandbox in (cast.sandbox, cast.outside, cast.suspended)
     }
 
 
 def ask(cast: Cast, situation: str, call: Call) -> httpx.Response:
     method, path, scope = call
-    host = {"suspended": cast.suspended.host, "unknown tenant": "api.nobody.localhost"}.get(situation, cast.place.host)
+    host = {"suspended": cast.suspended.host, "unknown tenant": "api.nobody.localhost"}.get(
+        situation, cast.sandbox.host
+    )
     token = cast.tokens.get(("own" if situation == "unknown tenant" else situation, scope))
     if scope != "ingest":
-        return cast.place.request(method, path, host=host, token=token, params=MAY)
+        return cast.sandbox.request(method, path, host=host, token=token, params=MAY)
     records = {
-        "conversions": lambda: a_callback(cast.place, an_offer(cast.place)["id"]),
-        "events": lambda: an_event(an_offer(cast.place)["id"]),
-        "offers": lambda: an_offer(cast.place),
-        "partners": lambda: {"id": an_offer(cast.place)["id"], "name": "Sent"},
+        "conversions": lambda: a_callback(cast.sandbox, an_offer(cast.sandbox)["id"]),
+        "events": lambda: an_event(an_offer(cast.sandbox)["id"]),
+        "offers": lambda: an_offer(cast.sandbox),
+        "partners": lambda: {"id": an_offer(cast.sandbox)["id"], "name": "Sent"},
     }[path.rpartition("/")[2]]()
     json = {"Content-Type": "application/json"}
-    return cast.place.request(
+    return cast.sandbox.request(
         method, path, host=host, token=token, headers=json, content=msgspec.json.encode([records])
     )
 
@@ -147,7 +149,7 @@ def test_what_is_sent_in_arrives_at_its_own_tenant_alone(cast: Cast, call: Call)
     assert ask(cast, "own", call).status_code == 200
     after = rows(cast)
     changed = [slug for slug in before if before[slug] != after[slug]]
-    assert changed == [cast.place.tenant.slug]
+    assert changed == [cast.sandbox.tenant.slug]
 
 
 @GUARDED
@@ -163,7 +165,7 @@ def test_another_tenants_token_cannot_be_told_from_garbage(cast: Cast, call: Cal
 
 @pytest.mark.parametrize("path", sorted(path for path, scope in ROUTES.items() if scope is None))
 def test_what_needs_no_token_says_nothing_of_a_tenant(cast: Cast, path: str) -> None:
-    response = cast.place.request("GET", path.replace("{name:str}", "errors"))
+    response = cast.sandbox.request("GET", path.replace("{name:str}", "errors"))
     assert response.status_code in ({200, 404} if "{" in path else {200})
     told = response.text + str(response.headers)
     assert [secret for known in cast.secrets.values() for secret in known if secret in told] == []
@@ -171,8 +173,8 @@ def test_what_needs_no_token_says_nothing_of_a_tenant(cast: Cast, path: str) -> 
 
 @pytest.mark.parametrize("path", sorted(set(ROUTES) - ANY_HOST))
 def test_nothing_answers_at_a_host_that_is_no_tenants_or_suspended(cast: Cast, path: str) -> None:
-    assert cast.place.request("GET", path, host="api.nobody.localhost").status_code == 404
-    assert cast.place.request("GET", path, host=cast.suspended.host).status_code == 403
+    assert cast.sandbox.request("GET", path, host="api.nobody.localhost").status_code == 404
+    assert cast.sandbox.request("GET", path, host=cast.suspended.host).status_code == 403
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "get", "BREW"])
@@ -192,6 +194,6 @@ def test_nothing_answers_at_a_host_that_is_no_tenants_or_suspended(cast: Cast, p
     ],
 )
 def test_no_spelling_of_a_url_gets_around_the_token(cast: Cast, server: Server, path: str, method: str) -> None:
-    response = raw(server, path, [("Host", cast.place.host)], method)
+    response = raw(server, path, [("Host", cast.sandbox.host)], method)
     assert response.status in {400, 401, 404, 405}
     assert OWNERS.encode() not in response.body

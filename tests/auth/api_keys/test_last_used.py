@@ -5,43 +5,43 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from tests.auth.api_keys.cast import change, id_of
-from tests.places import JSON, MAY, Place
-from tests.servers import serving
+from tests.support.sandbox import JSON, MAY, Sandbox
+from tests.support.servers import serving
 from tests.tenants.database import execute
 
 
-def test_it_is_written_at_most_once_a_minute(place: Place, tmp_path: Path) -> None:
+def test_it_is_written_at_most_once_a_minute(sandbox: Sandbox, tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    fresh, just_used, used_before = (place.make_key("cost-report") for _ in range(3))
-    refused = place.make_key("singular")
-    change(place, just_used, last_used_at=now - timedelta(seconds=30))
-    change(place, used_before, last_used_at=now - timedelta(seconds=61))
+    fresh, just_used, used_before = (sandbox.create_api_key("cost-report") for _ in range(3))
+    refused = sandbox.create_api_key("singular")
+    change(sandbox, just_used, last_used_at=now - timedelta(seconds=30))
+    change(sandbox, used_before, last_used_at=now - timedelta(seconds=61))
     with serving(tmp_path) as stopping, stopping.client() as client:  # it writes when it ends, too
-        there = Place(place.tenant, client, place.owner, *[""] * 4)  # type: ignore[arg-type]
+        there = Sandbox(sandbox.tenant, client, sandbox.owner, *[""] * 4)  # type: ignore[arg-type]
         for token in (fresh, fresh, just_used, used_before):
             assert there.get(JSON, token=token, **MAY).status_code == 200
         assert there.get(JSON, token=refused, **MAY).status_code == 403
     for token in fresh, used_before:
-        at, address = last_used(place, token)
+        at, address = last_used(sandbox, token)
         assert at is not None
         assert now < at < datetime.now(UTC)
         assert address == ip_address("127.0.0.1")
-    assert last_used(place, just_used) == (now - timedelta(seconds=30), None)
-    assert last_used(place, refused) == (None, None)
+    assert last_used(sandbox, just_used) == (now - timedelta(seconds=30), None)
+    assert last_used(sandbox, refused) == (None, None)
 
 
-def test_it_is_written_while_the_server_runs(place: Place) -> None:
-    token = place.make_key("cost-report")
+def test_it_is_written_while_the_server_runs(sandbox: Sandbox) -> None:
+    token = sandbox.create_api_key("cost-report")
     deadline = datetime.now(UTC) + timedelta(seconds=10)
-    assert place.get(JSON, token=token, **MAY).status_code == 200
-    while last_used(place, token)[0] is None:
+    assert sandbox.get(JSON, token=token, **MAY).status_code == 200
+    while last_used(sandbox, token)[0] is None:
         assert datetime.now(UTC) < deadline
 
 
-def last_used(place: Place, token: str) -> tuple[datetime | None, object]:
+def last_used(sandbox: Sandbox, token: str) -> tuple[datetime | None, object]:
     (row,) = execute(
         "SELECT last_used_at, last_used_from FROM {s}.api_token WHERE id = $1",
-        id_of(place, token),
-        schema=place.tenant.schema,
+        id_of(sandbox, token),
+        schema=sandbox.tenant.schema,
     )
     return row["last_used_at"], row["last_used_from"]

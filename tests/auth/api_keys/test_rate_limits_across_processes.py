@@ -13,10 +13,10 @@ import httpx
 import msgspec
 import pytest
 
-from tests.places import JSON, MAY, Place, make_place
-from tests.servers import Server, serving
+from tests.support.sandbox import JSON, MAY, Sandbox, create_sandbox
+from tests.support.servers import Server, serving
+from tests.support.waiting import becomes
 from tests.tenants.database import execute, locked
-from tests.waiting import becomes
 from tests.web.limits.stores import Database, Redis, Store
 
 WRONG = {"date_from": "2025-05-01"}  # 400: past the limits, and quick
@@ -57,41 +57,41 @@ def machines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def place(http: httpx.Client) -> Place:
-    return make_place(http)
+def sandbox(http: httpx.Client) -> Sandbox:
+    return create_sandbox(http)
 
 
 @pytest.fixture
-def there(machines: Machines, place: Place) -> list[Place]:
-    """The place, as each machine has it."""
-    return [msgspec.structs.replace(place, http=client) for client in machines.clients]
+def there(machines: Machines, sandbox: Sandbox) -> list[Sandbox]:
+    """The sandbox, as each machine has it."""
+    return [msgspec.structs.replace(sandbox, http=client) for client in machines.clients]
 
 
-def limited(place: Place, **limits: float) -> str:
+def limited(sandbox: Sandbox, **limits: float) -> str:
     """A token that may ask so much, and is given nothing new while a test lasts unless `rate` says so."""
-    token = place.make_key("cost-report")
+    token = sandbox.create_api_key("cost-report")
     values = ", ".join(f"{name} = {value}" for name, value in {"rate": 0.001, "burst": 1_000, **limits}.items())
-    execute(f"UPDATE {{s}}.api_token SET {values} WHERE hint LIKE $1", f"%{token[-4:]}", schema=place.tenant.schema)
+    execute(f"UPDATE {{s}}.api_token SET {values} WHERE hint LIKE $1", f"%{token[-4:]}", schema=sandbox.tenant.schema)
     return token
 
 
-def passes(place: Place, token: str) -> bool:
-    status = place.get(token=token, **WRONG).status_code
+def passes(sandbox: Sandbox, token: str) -> bool:
+    status = sandbox.get(token=token, **WRONG).status_code
     assert status in {400, 429}
     return status == 400
 
 
-def let_in(place: Place, token: str) -> httpx.Response:
+def let_in(sandbox: Sandbox, token: str) -> httpx.Response:
     """A report, for which somebody who looks whether there is room may have to make it."""
-    while (response := place.get(token=token, **MAY)).status_code == 429:
+    while (response := sandbox.get(token=token, **MAY)).status_code == 429:
         pass
     return response
 
 
-def waiting(place: Place) -> int:
+def waiting(sandbox: Sandbox) -> int:
     """So many reports of the tenant wait for a lock."""
     sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '.offer%'"
-    return len(execute(sql, place.tenant.schema))
+    return len(execute(sql, sandbox.tenant.schema))
 
 
 def times_away(server: Server) -> int:
@@ -102,20 +102,20 @@ def times_away(server: Server) -> int:
 
 
 @pytest.mark.parametrize("burst", [5, 40])  # of one, nothing is lent; of the other, some is
-def test_the_burst_over_both_is_the_burst(there: list[Place], burst: int) -> None:
+def test_the_burst_over_both_is_the_burst(there: list[Sandbox], burst: int) -> None:
     token = limited(there[0], burst=burst)
     with ThreadPoolExecutor(6) as threads:
         passed = threads.map(lambda n: passes(there[n % 2], token), range(burst + 30))
         assert sum(passed) == burst
 
 
-def test_what_one_has_borrowed_and_does_not_need_the_other_gets(there: list[Place]) -> None:
+def test_what_one_has_borrowed_and_does_not_need_the_other_gets(there: list[Sandbox]) -> None:
     token = limited(there[0], burst=60)
     assert all(passes(there[0], token) for _ in range(3))
     assert [passes(there[1], token) for _ in range(58)] == [True] * 57 + [False]
 
 
-def test_the_rate_over_both_is_the_rate(there: list[Place]) -> None:
+def test_the_rate_over_both_is_the_rate(there: list[Sandbox]) -> None:
     rate = 20
     token = limited(there[0], rate=rate, burst=1)
     started, passed, turn = time.monotonic(), 0, 0
@@ -125,13 +125,13 @@ def test_the_rate_over_both_is_the_rate(there: list[Place]) -> None:
     assert elapsed * rate * 0.5 <= passed <= elapsed * rate + 1
 
 
-def test_every_response_tells_what_is_left_over_both(there: list[Place]) -> None:
+def test_every_response_tells_what_is_left_over_both(there: list[Sandbox]) -> None:
     token = limited(there[0], burst=5)
     left = [there[n % 2].get(token=token, **WRONG).headers["ratelimit"] for n in range(4)]
     assert [each.partition(";t=")[0] for each in left] == [f'"token";r={n}' for n in (4, 3, 2, 1)]
 
 
-def test_requests_at_a_time_over_both(there: list[Place]) -> None:
+def test_requests_at_a_time_over_both(there: list[Sandbox]) -> None:
     token = limited(there[0], concurrency=5)
     with ThreadPoolExecutor(5) as threads:
         with locked(f"{there[0].tenant.schema}.offer"):
@@ -146,14 +146,14 @@ def test_requests_at_a_time_over_both(there: list[Place]) -> None:
     assert passes(there[0], token)
 
 
-def test_one_at_a_time_may_go_from_one_to_the_other(there: list[Place]) -> None:
+def test_one_at_a_time_may_go_from_one_to_the_other(there: list[Sandbox]) -> None:
     """A client that waits for each answer is never told that its own last request is still under way."""
     token = limited(there[0], concurrency=1)
     assert all(passes(there[n % 2], token) for n in range(20))
 
 
 def test_a_killed_process_gives_its_places_back_and_a_long_request_keeps_its_own(
-    machines: Machines, there: list[Place], tmp_path: Path
+    machines: Machines, there: list[Sandbox], tmp_path: Path
 ) -> None:
     token = limited(there[0], concurrency=2)
     with (
@@ -178,14 +178,14 @@ def test_a_killed_process_gives_its_places_back_and_a_long_request_keeps_its_own
     assert [kept.result().status_code, one_more.result().status_code] == [200, 200]
 
 
-def test_failed_tokens_over_both(there: list[Place]) -> None:
+def test_failed_tokens_over_both(there: list[Sandbox]) -> None:
     address = {"X-Forwarded-For": f"192.0.2.{there[0].tenant.id.bytes[0]}"}
     answers = [there[n % 2].request("GET", JSON, token="wrong", headers=address) for n in range(FAILURES + 2)]
     assert Counter(each.status_code for each in answers) == {401: FAILURES, 429: 2}
     assert answers[-1].headers["ratelimit-policy"] == f'"failures";q={FAILURES};w=300'
 
 
-def test_without_the_store_each_counts_for_itself_until_it_is_back(machines: Machines, there: list[Place]) -> None:
+def test_without_the_store_each_counts_for_itself_until_it_is_back(machines: Machines, there: list[Sandbox]) -> None:
     token = limited(there[0], burst=4)
     assert passes(there[0], token)
     machines.store.stop()
@@ -203,7 +203,7 @@ def test_without_the_store_each_counts_for_itself_until_it_is_back(machines: Mac
 
 
 @pytest.mark.parametrize("machines", [Redis], indirect=True)  # for the database, reports themselves wait
-def test_a_store_that_does_not_answer_makes_nobody_wait_for_long(machines: Machines, there: list[Place]) -> None:
+def test_a_store_that_does_not_answer_makes_nobody_wait_for_long(machines: Machines, there: list[Sandbox]) -> None:
     assert isinstance(machines.store, Redis)
     token = limited(there[0])
     machines.store.hang()
@@ -219,7 +219,7 @@ def test_a_store_that_does_not_answer_makes_nobody_wait_for_long(machines: Machi
 
 
 def test_a_server_that_is_stopped_gives_its_places_back_at_once(
-    machines: Machines, there: list[Place], tmp_path: Path
+    machines: Machines, there: list[Sandbox], tmp_path: Path
 ) -> None:
     token = limited(there[0], burst=50)
     with (
@@ -230,12 +230,12 @@ def test_a_server_that_is_stopped_gives_its_places_back_at_once(
     assert [passes(there[0], token) for _ in range(50)] == [True] * 49 + [False]
 
 
-def test_the_workers_of_a_server_share_limits_unless_told_otherwise(place: Place, tmp_path: Path) -> None:
-    token = limited(place, burst=10)
+def test_the_workers_of_a_server_share_limits_unless_told_otherwise(sandbox: Sandbox, tmp_path: Path) -> None:
+    token = limited(sandbox, burst=10)
 
     def on_a_connection_of_its_own(_: int) -> bool:
         with server.client() as client:
-            return passes(msgspec.structs.replace(place, http=client), token)
+            return passes(msgspec.structs.replace(sandbox, http=client), token)
 
     with serving(tmp_path, workers=2) as server, ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(on_a_connection_of_its_own, range(40))) == 10

@@ -14,8 +14,8 @@ from auth.users.realms import PLATFORM
 from cli import Commands, main
 from core.cli_support import operator
 from settings import settings
-from tests.people import PASSWORD, add_person, audit, browser, make_login, make_staff, platform_browser
-from tests.places import Place, a_callback, an_offer
+from tests.support.people import PASSWORD, add_person, audit, browser, make_login, make_staff, platform_browser
+from tests.support.sandbox import Sandbox, a_callback, an_offer
 from tests.tenants.command import complaint, gokart, spawn
 from tests.tenants.database import execute
 
@@ -40,8 +40,8 @@ def an_email() -> str:
 # Staff
 
 
-def test_the_first_owner_of_a_tenant_signs_in_by_the_printed_link(place: Place) -> None:
-    slug = place.tenant.slug
+def test_the_first_owner_of_a_tenant_signs_in_by_the_printed_link(sandbox: Sandbox) -> None:
+    slug = sandbox.tenant.slug
     made = spawn("staff", "invite", slug, "--email", "Nora@Example.com", "--name", " Nora Berg ", "--role", "owner")
     assert made.stderr == "For nora@example.com: works once, for 7 days. It is not shown again.\n"
     origin = f"http://app.{slug}.localhost:{settings.port}"
@@ -49,47 +49,47 @@ def test_the_first_owner_of_a_tenant_signs_in_by_the_printed_link(place: Place) 
     assert lines("staff", "list", slug) == {"nora@example.com": "Nora Berg owner invited off never"}
 
     path = made.stdout.strip().removeprefix(origin)
-    nora = browser(place)
+    nora = browser(sandbox)
     assert nora.post(path, data={"password": PASSWORD, "again": PASSWORD}).headers["location"] == "/staff"
     assert "Nora Berg" in nora.get("/staff/account").text
     assert lines("staff", "list", slug)["nora@example.com"].startswith("Nora Berg owner active off 20")
 
 
-def test_the_platforms_first_owner_does(place: Place) -> None:
+def test_the_platforms_first_owner_does(sandbox: Sandbox) -> None:
     email = an_email()
     command = "staff", "invite", "--platform", "--email", email, "--name", "Kim", "--role", "owner"
     printed = gokart(*command).stdout
     origin = f"http://admin.localhost:{settings.port}"
-    kim = platform_browser(place)
+    kim = platform_browser(sandbox)
     answer = kim.post(printed.strip().removeprefix(origin), data={"password": PASSWORD, "again": PASSWORD})
     assert answer.headers["location"] == "/"
     assert kim.get("/staff").status_code == 200
     assert lines("staff", "list", "--platform")[email].startswith("Kim owner active off 20")
-    assert email not in lines("staff", "list", place.tenant.slug)
+    assert email not in lines("staff", "list", sandbox.tenant.slug)
 
 
-def test_who_is_locked_out_gets_another_link(place: Place) -> None:
-    slug, email = place.tenant.slug, make_staff(place, totp_secret=pyotp.random_base32())
+def test_who_is_locked_out_gets_another_link(sandbox: Sandbox) -> None:
+    slug, email = sandbox.tenant.slug, make_staff(sandbox, totp_secret=pyotp.random_base32())
     first = link("staff", "link", slug, "--email", email)
     second = link("staff", "link", slug, "--email", email.upper(), "--no-second-factor")
-    client = browser(place)
+    client = browser(sandbox)
     assert client.get(first).status_code == 404
     assert client.post(second, data={"password": "another password", "again": "another password"}).status_code == 303
     assert client.get("/staff/account").status_code == 200
     assert " owner active off " in lines("staff", "list", slug)[email]
 
 
-def test_without_being_asked_for_it_the_second_factor_stays(place: Place) -> None:
-    slug, email = place.tenant.slug, make_staff(place, totp_secret=pyotp.random_base32())
+def test_without_being_asked_for_it_the_second_factor_stays(sandbox: Sandbox) -> None:
+    slug, email = sandbox.tenant.slug, make_staff(sandbox, totp_secret=pyotp.random_base32())
     path = link("staff", "link", slug, "--email", email)
-    answer = browser(place).post(path, data={"password": "another password", "again": "another password"})
+    answer = browser(sandbox).post(path, data={"password": "another password", "again": "another password"})
     assert answer.headers["location"] == "/staff/sign-in/code"
 
 
-def test_a_role_is_changed_and_somebody_is_put_out(place: Place) -> None:
-    slug, email = place.tenant.slug, make_staff(place, "viewer")
-    make_staff(place, "owner")
-    client = browser(place)
+def test_a_role_is_changed_and_somebody_is_put_out(sandbox: Sandbox) -> None:
+    slug, email = sandbox.tenant.slug, make_staff(sandbox, "viewer")
+    make_staff(sandbox, "owner")
+    client = browser(sandbox)
     client.sign_in(email, root="/staff")
     command = "staff", "set", slug, "--email", email
     assert gokart(*command, "--role", "manager").stdout == "Changed.\n"
@@ -102,38 +102,38 @@ def test_a_role_is_changed_and_somebody_is_put_out(place: Place) -> None:
     assert client.sign_in(email, root="/staff").status_code == 303
 
 
-def test_the_last_owner_stays(place: Place) -> None:
-    email = make_staff(place, "owner")
+def test_the_last_owner_stays(sandbox: Sandbox) -> None:
+    email = make_staff(sandbox, "owner")
     for change in ["--inactive"], ["--role", "viewer"]:
-        said = complaint("staff", "set", place.tenant.slug, "--email", email, *change)
+        said = complaint("staff", "set", sandbox.tenant.slug, "--email", email, *change)
         assert "There would be no owner left" in said
 
 
 # Advertisers' people
 
 
-def test_an_advertisers_person_signs_in_by_the_printed_link(place: Place) -> None:
-    slug, owner = place.tenant.slug, str(place.owner)
+def test_an_advertisers_person_signs_in_by_the_printed_link(sandbox: Sandbox) -> None:
+    slug, owner = sandbox.tenant.slug, str(sandbox.owner)
     command = "logins", "invite", slug, "--advertiser", owner, "--email", "anna@example.com", "--name", "Anna"
     first = link(*command, "--scope", "cost-report")
     assert lines("logins", "list", slug) == {"anna@example.com": "Anna Owner cost-report invited off never"}
     second = link("logins", "link", slug, "--email", "anna@example.com")
-    anna = browser(place)
+    anna = browser(sandbox)
     assert anna.get(first).status_code == 404
     assert anna.post(second, data={"password": PASSWORD, "again": PASSWORD}).headers["location"] == "/"
     assert "anna@example.com" in anna.get("/account").text
 
 
-def test_both_scopes_where_none_is_named(place: Place) -> None:
-    slug = place.tenant.slug
-    link("logins", "invite", slug, "--advertiser", str(place.rival), "--email", "r@example.com", "--name", "R")
+def test_both_scopes_where_none_is_named(sandbox: Sandbox) -> None:
+    slug = sandbox.tenant.slug
+    link("logins", "invite", slug, "--advertiser", str(sandbox.rival), "--email", "r@example.com", "--name", "R")
     assert lines("logins", "list", slug) == {"r@example.com": "R Rival cost-report, singular invited off never"}
 
 
-def test_each_list_is_of_one_tenant(place: Place, other_place: Place) -> None:
-    mine, theirs = make_login(place), make_login(other_place)
-    assert set(lines("logins", "list", place.tenant.slug)) == {mine}
-    assert set(lines("logins", "list", other_place.tenant.slug)) == {theirs}
+def test_each_list_is_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    mine, theirs = make_login(sandbox), make_login(other_sandbox)
+    assert set(lines("logins", "list", sandbox.tenant.slug)) == {mine}
+    assert set(lines("logins", "list", other_sandbox.tenant.slug)) == {theirs}
 
 
 @pytest.mark.parametrize(
@@ -156,15 +156,15 @@ def test_each_list_is_of_one_tenant(place: Place, other_place: Place) -> None:
         (["logins", "link", "{}", "--email", "{there}"], "There is nobody with the address"),
     ],
 )
-def test_what_makes_no_sense_is_told_in_a_line(module_place: Place, arguments: list[str], says: str) -> None:
-    there = make_staff(module_place)
+def test_what_makes_no_sense_is_told_in_a_line(module_sandbox: Sandbox, arguments: list[str], says: str) -> None:
+    there = make_staff(module_sandbox)
     assert says in complaint(
-        *(text.replace("{}", module_place.tenant.slug).replace("{there}", there) for text in arguments)
+        *(text.replace("{}", module_sandbox.tenant.slug).replace("{there}", there) for text in arguments)
     )
 
 
-def test_an_advertiser_of_another_tenant_is_none(place: Place, other_place: Place) -> None:
-    command = "logins", "invite", place.tenant.slug, "--advertiser", str(other_place.owner)
+def test_an_advertiser_of_another_tenant_is_none(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    command = "logins", "invite", sandbox.tenant.slug, "--advertiser", str(other_sandbox.owner)
     assert "There is no such advertiser." in complaint(*command, "--email", "x@y.z", "--name", "X")
 
 
@@ -188,14 +188,14 @@ def leaves(command: click.Command, path: str = "") -> Iterator[str]:
         yield from leaves(found, f"{path} {name}".strip())
 
 
-def test_what_is_done_here_has_the_operators_name(place: Place, tmp_path: Path) -> None:
+def test_what_is_done_here_has_the_operators_name(sandbox: Sandbox, tmp_path: Path) -> None:
     """Each command that changes what the audit logs are about; `demo` has a test of its own."""
     assert isinstance(main, Commands)
-    slug, owner, someone, email = f"{place.tenant.slug}-x", str(uuid4()), an_email(), an_email()
+    slug, owner, someone, email = f"{sandbox.tenant.slug}-x", str(uuid4()), an_email(), an_email()
     file = tmp_path / "conversions.json"
-    offer = an_offer(place)
-    file.write_text(json.dumps(a_callback(place, offer["id"]) | {"conversion": {
-        **a_callback(place, offer["id"])["conversion"], "offerAdvertiserId": str(uuid4())}}))  # fmt: skip
+    offer = an_offer(sandbox)
+    file.write_text(json.dumps(a_callback(sandbox, offer["id"]) | {"conversion": {
+        **a_callback(sandbox, offer["id"])["conversion"], "offerAdvertiserId": str(uuid4())}}))  # fmt: skip
     noted = len(audit())
     ran = set()
 
@@ -242,14 +242,14 @@ def test_what_is_done_here_has_the_operators_name(place: Place, tmp_path: Path) 
     assert ran | READING == set(leaves(main))
 
 
-def test_links_are_of_who_made_them(place: Place) -> None:
-    email = make_staff(place)
-    gokart("staff", "link", place.tenant.slug, "--email", email)
-    (row,) = execute("SELECT purpose, created_by FROM {s}.one_time_link", schema=place.tenant.schema)
+def test_links_are_of_who_made_them(sandbox: Sandbox) -> None:
+    email = make_staff(sandbox)
+    gokart("staff", "link", sandbox.tenant.slug, "--email", email)
+    (row,) = execute("SELECT purpose, created_by FROM {s}.one_time_link", schema=sandbox.tenant.schema)
     assert row == {"purpose": "reset", "created_by": operator()}
 
 
-def test_who_is_called_strangely_breaks_no_list(place: Place) -> None:
+def test_who_is_called_strangely_breaks_no_list(sandbox: Sandbox) -> None:
     email = add_person(None, PLATFORM, role="viewer", name="[/x] [bold]A")
     assert lines("staff", "list", "--platform")[email].startswith("[/x] [bold]A viewer active")
-    assert email not in lines("staff", "list", place.tenant.slug)
+    assert email not in lines("staff", "list", sandbox.tenant.slug)

@@ -8,9 +8,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.people import Browser, audit, make_login, make_staff
-from tests.places import Place
-from tests.servers import Server, free_port, serving
+from tests.support.people import Browser, audit, make_login, make_staff
+from tests.support.sandbox import Sandbox
+from tests.support.servers import Server, free_port, serving
 from tests.tenants.database import execute
 
 NEW = "an entirely new one"
@@ -49,10 +49,10 @@ def mailing(tmp_path_factory: pytest.TempPathFactory, server: Server, inbox: Inb
 
 
 @pytest.mark.parametrize("root", ["", "/staff"])
-def test_the_letter_has_a_link_that_works_once(mailing: Server, inbox: Inbox, place: Place, root: str) -> None:
-    email = make_staff(place) if root else make_login(place)
+def test_the_letter_has_a_link_that_works_once(mailing: Server, inbox: Inbox, sandbox: Sandbox, root: str) -> None:
+    email = make_staff(sandbox) if root else make_login(sandbox)
     with mailing.client() as http:
-        client = Browser(http, f"app.{place.tenant.slug}.localhost")
+        client = Browser(http, f"app.{sandbox.tenant.slug}.localhost")
         assert "Send the link" in client.get(f"{root}/forgot").text
         asked = client.post(f"{root}/forgot", data={"email": email.upper()})
         unknown = client.post(f"{root}/forgot", data={"email": "nobody@example.com"})
@@ -68,32 +68,32 @@ def test_the_letter_has_a_link_that_works_once(mailing: Server, inbox: Inbox, pl
     assert inbox.letters.empty()
 
 
-def test_who_asked_and_from_where_is_noted(mailing: Server, inbox: Inbox, place: Place) -> None:
-    email = make_login(place)
+def test_who_asked_and_from_where_is_noted(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
+    email = make_login(sandbox)
     with mailing.client() as http:
-        Browser(http, f"app.{place.tenant.slug}.localhost").post("/forgot", data={"email": email})
+        Browser(http, f"app.{sandbox.tenant.slug}.localhost").post("/forgot", data={"email": email})
     inbox.letters.get(timeout=30)
-    last = audit(place)[-1]
+    last = audit(sandbox)[-1]
     assert (last["actor"], last["subject"], last["action"]) == (f"advertiser:{email}", "one_time_link", "created")
     assert str(last["address"]) == "127.0.0.1"
 
 
 def test_an_invitation_is_not_replaced_by_whoever_knows_the_address(
-    mailing: Server, inbox: Inbox, place: Place
+    mailing: Server, inbox: Inbox, sandbox: Sandbox
 ) -> None:
-    email = make_login(place)
-    execute("UPDATE {s}.advertiser_login SET password = NULL", schema=place.tenant.schema)
+    email = make_login(sandbox)
+    execute("UPDATE {s}.advertiser_login SET password = NULL", schema=sandbox.tenant.schema)
     with mailing.client() as http:
-        answer = Browser(http, f"app.{place.tenant.slug}.localhost").post("/forgot", data={"email": email})
+        answer = Browser(http, f"app.{sandbox.tenant.slug}.localhost").post("/forgot", data={"email": email})
     assert answer.status_code == 200
-    assert execute("SELECT FROM {s}.one_time_link", schema=place.tenant.schema) == []
+    assert execute("SELECT FROM {s}.one_time_link", schema=sandbox.tenant.schema) == []
     assert inbox.letters.empty()
 
 
-def test_nobody_is_written_to_without_end(mailing: Server, inbox: Inbox, place: Place) -> None:
-    email = make_login(place)
+def test_nobody_is_written_to_without_end(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
+    email = make_login(sandbox)
     with mailing.client() as http:
-        client = Browser(http, f"app.{place.tenant.slug}.localhost")
+        client = Browser(http, f"app.{sandbox.tenant.slug}.localhost")
         statuses = [client.post("/forgot", data={"email": email}).status_code for _ in range(7)]
     assert statuses == [200] * 5 + [429] * 2
     for _ in range(5):

@@ -7,7 +7,7 @@ import pyotp
 import pytest
 
 from auth.users.realms import ADVERTISER, STAFF, Realm
-from tests.people import (
+from tests.support.people import (
     PASSWORD,
     Browser,
     add_person,
@@ -21,25 +21,25 @@ from tests.people import (
     session_cookie,
     staff_browser,
 )
-from tests.places import Place
+from tests.support.sandbox import Sandbox
 from tests.tenants.database import execute
 
 HOMES = {"staff": "/staff", "advertiser": "/"}
 
 
 @pytest.fixture(scope="module")
-def place(module_place: Place) -> Place:
-    return module_place
+def sandbox(module_sandbox: Sandbox) -> Sandbox:
+    return module_sandbox
 
 
-def person_at(place: Place, realm: Realm) -> str:
-    return make_staff(place) if realm is STAFF else make_login(place)
+def person_at(sandbox: Sandbox, realm: Realm) -> str:
+    return make_staff(sandbox) if realm is STAFF else make_login(sandbox)
 
 
 @pytest.mark.parametrize("realm", [STAFF, ADVERTISER], ids=["staff", "advertiser"])
 class TestEachRealm:
-    def test_who_is_not_signed_in_is_led_to_it_and_back(self, place: Place, realm: Realm) -> None:
-        client, email = browser(place), person_at(place, realm)
+    def test_who_is_not_signed_in_is_led_to_it_and_back(self, sandbox: Sandbox, realm: Realm) -> None:
+        client, email = browser(sandbox), person_at(sandbox, realm)
         led = client.get(f"{realm.root}/account")
         assert led.status_code == 303
         assert led.headers["location"] == f"{realm.root}/sign-in?next={realm.root}/account"
@@ -50,128 +50,130 @@ class TestEachRealm:
         assert (signed_in.status_code, signed_in.headers["location"]) == (303, f"{realm.root}/account")
         assert email in client.get(f"{realm.root}/account").text
 
-    def test_a_wrong_password_and_an_unknown_address_are_answered_alike(self, place: Place, realm: Realm) -> None:
-        client, email = browser(place), person_at(place, realm)
+    def test_a_wrong_password_and_an_unknown_address_are_answered_alike(self, sandbox: Sandbox, realm: Realm) -> None:
+        client, email = browser(sandbox), person_at(sandbox, realm)
         wrong = client.sign_in(email, "another password", realm.root)
         unknown = client.sign_in("nobody@example.com", PASSWORD, realm.root)
         assert wrong.status_code == unknown.status_code == 403
         assert wrong.text.replace(email, "") == unknown.text.replace("nobody@example.com", "")
         assert not client.cookies
 
-    def test_signing_out_ends_the_session_on_the_server(self, place: Place, realm: Realm) -> None:
-        client = browser(place)
-        client.sign_in(person_at(place, realm), root=realm.root)
+    def test_signing_out_ends_the_session_on_the_server(self, sandbox: Sandbox, realm: Realm) -> None:
+        client = browser(sandbox)
+        client.sign_in(person_at(sandbox, realm), root=realm.root)
         kept = dict(client.cookies)
         out = client.post(f"{realm.root}/sign-out")
         assert (out.status_code, out.headers["location"]) == (303, f"{realm.root}/sign-in")
         assert not client.cookies
-        assert browser(place, cookies=kept).get(f"{realm.root}/account").status_code == 303
+        assert browser(sandbox, cookies=kept).get(f"{realm.root}/account").status_code == 303
 
-    def test_a_session_is_worth_nothing_at_another_tenant(self, place: Place, other_place: Place, realm: Realm) -> None:
-        email = person_at(place, realm)
+    def test_a_session_is_worth_nothing_at_another_tenant(
+        self, sandbox: Sandbox, other_sandbox: Sandbox, realm: Realm
+    ) -> None:
+        email = person_at(sandbox, realm)
         add_person(
-            other_place,
+            other_sandbox,
             realm,
             email=email,
-            **({"role": "owner"} if realm is STAFF else {"advertiser": other_place.owner}),
+            **({"role": "owner"} if realm is STAFF else {"advertiser": other_sandbox.owner}),
         )
-        client = browser(place)
+        client = browser(sandbox)
         client.sign_in(email, root=realm.root)
-        there = browser(other_place, cookies=dict(client.cookies))
+        there = browser(other_sandbox, cookies=dict(client.cookies))
         assert there.get(f"{realm.root}/account").status_code == 303
 
-    def test_the_cookie_is_for_this_host_and_not_for_scripts(self, place: Place, realm: Realm) -> None:
-        cookie = browser(place).sign_in(person_at(place, realm), root=realm.root).headers["set-cookie"].lower()
+    def test_the_cookie_is_for_this_host_and_not_for_scripts(self, sandbox: Sandbox, realm: Realm) -> None:
+        cookie = browser(sandbox).sign_in(person_at(sandbox, realm), root=realm.root).headers["set-cookie"].lower()
         assert cookie.startswith(f"gokart_{realm.name}=")
         assert "httponly" in cookie
         assert "samesite=lax" in cookie
         assert "domain" not in cookie
         assert "path=/" in cookie
 
-    def test_signing_in_makes_a_new_session_in_the_place_of_a_planted_one(self, place: Place, realm: Realm) -> None:
-        client = browser(place, cookies={realm.cookie(secure=False): "planted-by-somebody-else"})
-        client.sign_in(person_at(place, realm), root=realm.root)
+    def test_signing_in_makes_a_new_session_in_the_place_of_a_planted_one(self, sandbox: Sandbox, realm: Realm) -> None:
+        client = browser(sandbox, cookies={realm.cookie(secure=False): "planted-by-somebody-else"})
+        client.sign_in(person_at(sandbox, realm), root=realm.root)
         assert client.get(f"{realm.root}/account").status_code == 200
-        planted = browser(place, cookies={realm.cookie(secure=False): "planted-by-somebody-else"})
+        planted = browser(sandbox, cookies={realm.cookie(secure=False): "planted-by-somebody-else"})
         assert planted.get(f"{realm.root}/account").status_code == 303
 
-    def test_signing_in_again_ends_the_session_that_the_browser_had(self, place: Place, realm: Realm) -> None:
-        client, email = browser(place), person_at(place, realm)
+    def test_signing_in_again_ends_the_session_that_the_browser_had(self, sandbox: Sandbox, realm: Realm) -> None:
+        client, email = browser(sandbox), person_at(sandbox, realm)
         client.sign_in(email, root=realm.root)
         first = dict(client.cookies)
         client.sign_in(email, root=realm.root)
         assert dict(client.cookies) != first
-        assert browser(place, cookies=first).get(f"{realm.root}/account").status_code == 303
+        assert browser(sandbox, cookies=first).get(f"{realm.root}/account").status_code == 303
 
     @pytest.mark.parametrize(
         "away",
         ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\t/evil.example"],
     )
-    def test_nobody_is_led_to_another_site(self, place: Place, realm: Realm, away: str) -> None:
-        data = {"email": person_at(place, realm), "password": PASSWORD, "next": away}
-        assert browser(place).post(f"{realm.root}/sign-in", data=data).headers["location"] == HOMES[realm.name]
+    def test_nobody_is_led_to_another_site(self, sandbox: Sandbox, realm: Realm, away: str) -> None:
+        data = {"email": person_at(sandbox, realm), "password": PASSWORD, "next": away}
+        assert browser(sandbox).post(f"{realm.root}/sign-in", data=data).headers["location"] == HOMES[realm.name]
 
     @pytest.mark.parametrize("after", ["/\u20ac", "/\x7f", "/a b"])
-    def test_where_htmx_is_led_is_fit_for_a_header(self, place: Place, realm: Realm, after: str) -> None:
-        client = browser(place, headers={"HX-Request": "true"})
-        data = {"email": person_at(place, realm), "password": PASSWORD, "next": after}
+    def test_where_htmx_is_led_is_fit_for_a_header(self, sandbox: Sandbox, realm: Realm, after: str) -> None:
+        client = browser(sandbox, headers={"HX-Request": "true"})
+        data = {"email": person_at(sandbox, realm), "password": PASSWORD, "next": after}
         answer = client.post(f"{realm.root}/sign-in", data=data)
         assert (answer.status_code, answer.headers["hx-redirect"]) == (204, quote(after))
 
-    def test_only_digests_of_sessions_are_stored(self, place: Place, realm: Realm) -> None:
-        client = browser(place)
-        client.sign_in(person_at(place, realm), root=realm.root)
-        stored = str(execute("SELECT * FROM {s}.session", schema=place.tenant.schema))
+    def test_only_digests_of_sessions_are_stored(self, sandbox: Sandbox, realm: Realm) -> None:
+        client = browser(sandbox)
+        client.sign_in(person_at(sandbox, realm), root=realm.root)
+        stored = str(execute("SELECT * FROM {s}.session", schema=sandbox.tenant.schema))
         assert next(iter(client.cookies.values())) not in stored
 
-    def test_an_expired_session_is_none(self, place: Place, realm: Realm) -> None:
-        client = browser(place)
-        client.sign_in(person_at(place, realm), root=realm.root)
-        execute("UPDATE {s}.session SET expires_at = now()", schema=place.tenant.schema)
+    def test_an_expired_session_is_none(self, sandbox: Sandbox, realm: Realm) -> None:
+        client = browser(sandbox)
+        client.sign_in(person_at(sandbox, realm), root=realm.root)
+        execute("UPDATE {s}.session SET expires_at = now()", schema=sandbox.tenant.schema)
         assert client.get(f"{realm.root}/account").status_code == 303
 
-    def test_who_is_no_longer_active_is_out_at_once(self, place: Place, realm: Realm) -> None:
-        make_staff(place)
-        client = browser(place)
-        email = person_at(place, realm)
+    def test_who_is_no_longer_active_is_out_at_once(self, sandbox: Sandbox, realm: Realm) -> None:
+        make_staff(sandbox)
+        client = browser(sandbox)
+        email = person_at(sandbox, realm)
         client.sign_in(email, root=realm.root)
-        execute(f"UPDATE {{s}}.{realm.people} SET active = false WHERE email = $1", email, schema=place.tenant.schema)
+        execute(f"UPDATE {{s}}.{realm.people} SET active = false WHERE email = $1", email, schema=sandbox.tenant.schema)
         assert client.get(f"{realm.root}/account").status_code == 303
         assert client.sign_in(email, root=realm.root).status_code == 403
 
 
-def test_one_kind_of_people_is_not_another(place: Place) -> None:
-    staff, advertiser = staff_browser(place), advertiser_browser(place)
+def test_one_kind_of_people_is_not_another(sandbox: Sandbox) -> None:
+    staff, advertiser = staff_browser(sandbox), advertiser_browser(sandbox)
     assert staff.get("/account").status_code == 303
     assert advertiser.get("/staff/account").status_code == 303
-    assert browser(place).sign_in(make_login(place), root="/staff").status_code == 403
-    assert browser(place).sign_in(make_staff(place)).status_code == 403
+    assert browser(sandbox).sign_in(make_login(sandbox), root="/staff").status_code == 403
+    assert browser(sandbox).sign_in(make_staff(sandbox)).status_code == 403
     value = next(iter(advertiser.cookies.values()))
-    assert browser(place, cookies={"gokart_staff": value}).get("/staff/account").status_code == 303
+    assert browser(sandbox, cookies={"gokart_staff": value}).get("/staff/account").status_code == 303
 
 
-def test_the_platforms_staff_sign_in_at_their_own_host(place: Place) -> None:
+def test_the_platforms_staff_sign_in_at_their_own_host(sandbox: Sandbox) -> None:
     email = make_platform_staff()
-    client = platform_browser(place)
+    client = platform_browser(sandbox)
     assert client.sign_in(email).status_code == 303
     assert email in client.get("/account").text
-    assert browser(place).sign_in(email, root="/staff").status_code == 403
-    assert platform_browser(place).sign_in(make_staff(place)).status_code == 403
+    assert browser(sandbox).sign_in(email, root="/staff").status_code == 403
+    assert platform_browser(sandbox).sign_in(make_staff(sandbox)).status_code == 403
 
 
-def test_the_apis_host_has_no_pages_and_no_cookies(place: Place) -> None:
+def test_the_apis_host_has_no_pages_and_no_cookies(sandbox: Sandbox) -> None:
     for path in ["/sign-in", "/staff/sign-in", "/admin/", "/account"]:
-        answer = place.request("GET", path)
+        answer = sandbox.request("GET", path)
         assert answer.status_code == 404
         assert "set-cookie" not in answer.headers
 
 
 class TestSecondFactor:
-    def test_whoever_has_one_gives_its_code_after_the_password(self, place: Place) -> None:
-        client = advertiser_browser(place)
+    def test_whoever_has_one_gives_its_code_after_the_password(self, sandbox: Sandbox) -> None:
+        client = advertiser_browser(sandbox)
         secret, codes = turn_on(client)
         email = re.findall(r"[\w.-]+@example.com", client.get("/account").text)[0]
-        again = browser(place)
+        again = browser(sandbox)
         assert again.sign_in(email).headers["location"] == "/sign-in/code"
         assert again.get("/account").status_code == 303, "the password alone opens nothing"
         assert again.post("/sign-in/code", data={"code": "000000"}).status_code == 403
@@ -179,33 +181,33 @@ class TestSecondFactor:
         assert again.get("/account").status_code == 200
         assert secret not in again.get("/account").text
 
-    def test_no_code_is_taken_twice(self, place: Place) -> None:
-        email = make_login(place)
-        client = browser(place)
+    def test_no_code_is_taken_twice(self, sandbox: Sandbox) -> None:
+        email = make_login(sandbox)
+        client = browser(sandbox)
         client.sign_in(email)
         secret, codes = turn_on(client)
-        assert self.tries(place, email, pyotp.TOTP(secret).now())[1] == 403
-        assert self.tries(place, email, codes[1]) == [303, 403], "a recovery code works once"
+        assert self.tries(sandbox, email, pyotp.TOTP(secret).now())[1] == 403
+        assert self.tries(sandbox, email, codes[1]) == [303, 403], "a recovery code works once"
 
-    def tries(self, place: Place, email: str, code: str) -> list[int]:
+    def tries(self, sandbox: Sandbox, email: str, code: str) -> list[int]:
         """The answers to a code that is given twice."""
         answers = []
         for _ in range(2):
-            client = browser(place)
+            client = browser(sandbox)
             client.sign_in(email)
             answers.append(client.post("/sign-in/code", data={"code": code}).status_code)
         return answers
 
-    def test_it_is_turned_off_with_the_password_only(self, place: Place) -> None:
-        client = advertiser_browser(place)
+    def test_it_is_turned_off_with_the_password_only(self, sandbox: Sandbox) -> None:
+        client = advertiser_browser(sandbox)
         turn_on(client)
         assert client.post("/account/two-step/off", data={"current": "wrong password"}).status_code == 400
         assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303
         assert client.get("/account/two-step").status_code == 200
 
-    def test_a_tenant_can_make_it_obligatory_for_its_staff(self, other_place: Place) -> None:
-        client = staff_browser(other_place)
-        execute("UPDATE {s}.setting SET staff_totp_required = true", schema=other_place.tenant.schema)
+    def test_a_tenant_can_make_it_obligatory_for_its_staff(self, other_sandbox: Sandbox) -> None:
+        client = staff_browser(other_sandbox)
+        execute("UPDATE {s}.setting SET staff_totp_required = true", schema=other_sandbox.tenant.schema)
         assert client.get("/staff/account").headers["location"] == "/staff/account/two-step"
         turn_on(client, "/staff")
         assert client.get("/staff/account").status_code == 200
@@ -224,9 +226,9 @@ def turn_on(client: Browser, root: str = "") -> tuple[str, list[str]]:
 
 
 class TestAccount:
-    def test_a_new_password_ends_the_other_sessions(self, place: Place) -> None:
-        email = make_login(place)
-        mine, other = browser(place), browser(place)
+    def test_a_new_password_ends_the_other_sessions(self, sandbox: Sandbox) -> None:
+        email = make_login(sandbox)
+        mine, other = browser(sandbox), browser(sandbox)
         for client in mine, other:
             client.sign_in(email)
         new = "a horse of another colour"
@@ -234,8 +236,8 @@ class TestAccount:
         assert changed.status_code == 303
         assert mine.get("/account").status_code == 200
         assert other.get("/account").status_code == 303
-        assert browser(place).sign_in(email, PASSWORD).status_code == 403
-        assert browser(place).sign_in(email, new).status_code == 303
+        assert browser(sandbox).sign_in(email, PASSWORD).status_code == 403
+        assert browser(sandbox).sign_in(email, new).status_code == 303
 
     @pytest.mark.parametrize(
         ("current", "password", "again", "told"),
@@ -248,16 +250,16 @@ class TestAccount:
         ],
     )
     def test_what_is_wrong_with_a_new_password_is_said(
-        self, place: Place, current: str, password: str, again: str, told: str
+        self, sandbox: Sandbox, current: str, password: str, again: str, told: str
     ) -> None:
-        client = advertiser_browser(place)
+        client = advertiser_browser(sandbox)
         answer = client.post("/account/password", data={"current": current, "password": password, "again": again})
         assert answer.status_code == 400
         assert told in answer.text
 
-    def test_sessions_are_listed_and_ended_one_by_one_or_all(self, place: Place) -> None:
-        email = make_login(place)
-        clients = [browser(place, headers={"User-Agent": f"Browser {n}"}) for n in range(3)]
+    def test_sessions_are_listed_and_ended_one_by_one_or_all(self, sandbox: Sandbox) -> None:
+        email = make_login(sandbox)
+        clients = [browser(sandbox, headers={"User-Agent": f"Browser {n}"}) for n in range(3)]
         for client in clients:
             client.sign_in(email)
         page = clients[0].get("/account").text
@@ -269,28 +271,28 @@ class TestAccount:
         assert [client.get("/account").status_code for client in clients] == [200, 303, 303]
 
     @pytest.mark.parametrize("number", ["0", "-1", "9" * 18, "9" * 30, "-" + "9" * 30])
-    def test_a_session_that_is_not_there_cannot_be_ended(self, place: Place, number: str) -> None:
-        assert advertiser_browser(place).post(f"/account/sessions/{number}/end").status_code == 404
+    def test_a_session_that_is_not_there_cannot_be_ended(self, sandbox: Sandbox, number: str) -> None:
+        assert advertiser_browser(sandbox).post(f"/account/sessions/{number}/end").status_code == 404
 
-    def test_whose_session_somebody_ended_is_noted(self, place: Place) -> None:
-        email = make_login(place)
-        clients = [browser(place, cookies=session_cookie(place, ADVERTISER, email)) for _ in range(2)]
+    def test_whose_session_somebody_ended_is_noted(self, sandbox: Sandbox) -> None:
+        email = make_login(sandbox)
+        clients = [browser(sandbox, cookies=session_cookie(sandbox, ADVERTISER, email)) for _ in range(2)]
         clients[0].post("/account/sessions/end-others")
-        last = audit(place)[-1]
+        last = audit(sandbox)[-1]
         assert (last["actor"], last["action"], last["subject"]) == (f"advertiser:{email}", "deleted", "session")
-        before = len(audit(place))
+        before = len(audit(sandbox))
         clients[0].post("/sign-out")
-        assert len(audit(place)) == before, "signing out is no change"
+        assert len(audit(sandbox)) == before, "signing out is no change"
 
-    def test_the_right_password_however_often_shuts_nobody_out(self, place: Place) -> None:
-        email = make_login(place)
-        client = browser(place, cookies=session_cookie(place, ADVERTISER, email))
+    def test_the_right_password_however_often_shuts_nobody_out(self, sandbox: Sandbox) -> None:
+        email = make_login(sandbox)
+        client = browser(sandbox, cookies=session_cookie(sandbox, ADVERTISER, email))
         for _ in range(11):
             assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303
 
-    def test_nobody_ends_somebody_elses_session(self, other_place: Place) -> None:
-        mine, other = advertiser_browser(other_place), advertiser_browser(other_place, other_place.rival)
-        ids = execute("SELECT id FROM {s}.session", schema=other_place.tenant.schema)
+    def test_nobody_ends_somebody_elses_session(self, other_sandbox: Sandbox) -> None:
+        mine, other = advertiser_browser(other_sandbox), advertiser_browser(other_sandbox, other_sandbox.rival)
+        ids = execute("SELECT id FROM {s}.session", schema=other_sandbox.tenant.schema)
         answers = {other.post(f"/account/sessions/{row['id']}/end").status_code for row in ids}
         assert answers == {303, 404}
         assert mine.get("/account").status_code == 200

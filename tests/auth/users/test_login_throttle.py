@@ -6,9 +6,9 @@ import httpx
 import pyotp
 import pytest
 
-from tests.people import PASSWORD, make_login, make_staff
-from tests.places import Place
-from tests.servers import Server, serving
+from tests.support.people import PASSWORD, make_login, make_staff
+from tests.support.sandbox import Sandbox
+from tests.support.servers import Server, serving
 from tests.tenants.database import execute
 
 GUESSES = 10
@@ -22,9 +22,11 @@ def behind_proxy(tmp_path_factory: pytest.TempPathFactory, server: Server) -> It
         yield running
 
 
-def attempt(server: Server, place: Place, email: str, password: str, address: str, *, root: str = "") -> httpx.Response:
+def attempt(
+    server: Server, sandbox: Sandbox, email: str, password: str, address: str, *, root: str = ""
+) -> httpx.Response:
     """On a connection of its own, so that either worker may get it."""
-    host = f"app.{place.tenant.slug}.localhost"
+    host = f"app.{sandbox.tenant.slug}.localhost"
     headers = {"Host": host, "Origin": f"http://{host}", "X-Forwarded-For": address}
     data = {"email": email, "password": password}
     with server.client() as client:
@@ -32,80 +34,84 @@ def attempt(server: Server, place: Place, email: str, password: str, address: st
 
 
 @pytest.mark.parametrize("root", ["", "/staff"])
-def test_guessing_is_stopped_whichever_worker_is_asked(behind_proxy: Server, place: Place, root: str) -> None:
-    email = make_staff(place) if root else make_login(place)
+def test_guessing_is_stopped_whichever_worker_is_asked(behind_proxy: Server, sandbox: Sandbox, root: str) -> None:
+    email = make_staff(sandbox) if root else make_login(sandbox)
     statuses = [
-        attempt(behind_proxy, place, email, f"guess {n}", "192.0.2.1", root=root).status_code
+        attempt(behind_proxy, sandbox, email, f"guess {n}", "192.0.2.1", root=root).status_code
         for n in range(GUESSES + 3)
     ]
     assert statuses == [403] * GUESSES + [429] * 3
-    stopped = attempt(behind_proxy, place, email, PASSWORD, "192.0.2.1", root=root)
+    stopped = attempt(behind_proxy, sandbox, email, PASSWORD, "192.0.2.1", root=root)
     assert stopped.status_code == 429, "not even the right one, or guessing would go on"
     assert 1 <= int(stopped.headers["retry-after"]) <= 15 * 60
-    elsewhere = attempt(behind_proxy, place, email, PASSWORD, "198.51.100.7", root=root)
+    elsewhere = attempt(behind_proxy, sandbox, email, PASSWORD, "198.51.100.7", root=root)
     assert elsewhere.status_code == 303, "its owner gets in from anywhere else"
 
 
-def test_addresses_of_one_ipv6_network_are_one(behind_proxy: Server, place: Place) -> None:
-    email = make_login(place)
+def test_addresses_of_one_ipv6_network_are_one(behind_proxy: Server, sandbox: Sandbox) -> None:
+    email = make_login(sandbox)
     for n in range(GUESSES):
-        attempt(behind_proxy, place, email, "a guess", f"2001:db8::{n}")
-    assert attempt(behind_proxy, place, email, PASSWORD, "2001:db8::ffff").status_code == 429
-    assert attempt(behind_proxy, place, email, PASSWORD, "2001:db8:0:1::1").status_code == 303
+        attempt(behind_proxy, sandbox, email, "a guess", f"2001:db8::{n}")
+    assert attempt(behind_proxy, sandbox, email, PASSWORD, "2001:db8::ffff").status_code == 429
+    assert attempt(behind_proxy, sandbox, email, PASSWORD, "2001:db8:0:1::1").status_code == 303
 
 
-def test_guesses_at_an_address_without_an_account_count_alike(behind_proxy: Server, place: Place) -> None:
+def test_guesses_at_an_address_without_an_account_count_alike(behind_proxy: Server, sandbox: Sandbox) -> None:
     statuses = [
-        attempt(behind_proxy, place, "nobody@example.com", "a guess", "192.0.2.2").status_code
+        attempt(behind_proxy, sandbox, "nobody@example.com", "a guess", "192.0.2.2").status_code
         for _ in range(GUESSES + 1)
     ]
     assert statuses == [403] * GUESSES + [429]
 
 
-def test_another_spelling_of_the_address_is_the_same_account(behind_proxy: Server, place: Place) -> None:
-    email = make_login(place)
+def test_another_spelling_of_the_address_is_the_same_account(behind_proxy: Server, sandbox: Sandbox) -> None:
+    email = make_login(sandbox)
     for n in range(GUESSES):
-        attempt(behind_proxy, place, f" {email.upper() if n % 2 else email} ", "a guess", "192.0.2.3")
-    assert attempt(behind_proxy, place, email, PASSWORD, "192.0.2.3").status_code == 429
+        attempt(behind_proxy, sandbox, f" {email.upper() if n % 2 else email} ", "a guess", "192.0.2.3")
+    assert attempt(behind_proxy, sandbox, email, PASSWORD, "192.0.2.3").status_code == 429
 
 
-def test_whoever_gets_in_starts_afresh(behind_proxy: Server, place: Place) -> None:
-    email = make_login(place)
+def test_whoever_gets_in_starts_afresh(behind_proxy: Server, sandbox: Sandbox) -> None:
+    email = make_login(sandbox)
     for _ in range(2):
         for _ in range(GUESSES - 1):
-            assert attempt(behind_proxy, place, email, "a guess", "192.0.2.4").status_code == 403
-        assert attempt(behind_proxy, place, email, PASSWORD, "192.0.2.4").status_code == 303
+            assert attempt(behind_proxy, sandbox, email, "a guess", "192.0.2.4").status_code == 403
+        assert attempt(behind_proxy, sandbox, email, PASSWORD, "192.0.2.4").status_code == 303
 
 
-def test_what_is_counted_runs_out(behind_proxy: Server, place: Place) -> None:
-    email = make_login(place)
+def test_what_is_counted_runs_out(behind_proxy: Server, sandbox: Sandbox) -> None:
+    email = make_login(sandbox)
     for _ in range(GUESSES + 1):
-        attempt(behind_proxy, place, email, "a guess", "192.0.2.5")
-    execute("UPDATE {s}.sign_in_attempt SET since = since - interval '15 minutes'", schema=place.tenant.schema)
-    assert attempt(behind_proxy, place, email, PASSWORD, "192.0.2.5").status_code == 303
+        attempt(behind_proxy, sandbox, email, "a guess", "192.0.2.5")
+    execute("UPDATE {s}.sign_in_attempt SET since = since - interval '15 minutes'", schema=sandbox.tenant.schema)
+    assert attempt(behind_proxy, sandbox, email, PASSWORD, "192.0.2.5").status_code == 303
 
 
-def test_one_tenants_guesses_do_not_count_at_another(behind_proxy: Server, place: Place, other_place: Place) -> None:
-    email = make_login(place)
-    make_login(other_place, email=email)
+def test_one_tenants_guesses_do_not_count_at_another(
+    behind_proxy: Server, sandbox: Sandbox, other_sandbox: Sandbox
+) -> None:
+    email = make_login(sandbox)
+    make_login(other_sandbox, email=email)
     for _ in range(GUESSES + 1):
-        attempt(behind_proxy, place, email, "a guess", "192.0.2.6")
-    assert attempt(behind_proxy, other_place, email, PASSWORD, "192.0.2.6").status_code == 303
+        attempt(behind_proxy, sandbox, email, "a guess", "192.0.2.6")
+    assert attempt(behind_proxy, other_sandbox, email, PASSWORD, "192.0.2.6").status_code == 303
 
 
 @pytest.mark.parametrize("root", ["", "/staff"])
-def test_nobody_is_shut_out_by_an_address_that_reads_like_a_key(behind_proxy: Server, place: Place, root: str) -> None:
-    """Of the second factor, or of one account from one place."""
+def test_nobody_is_shut_out_by_an_address_that_reads_like_a_key(
+    behind_proxy: Server, sandbox: Sandbox, root: str
+) -> None:
+    """Of the second factor, or of one account from one sandbox."""
     secret = pyotp.random_base32()
-    email = (make_staff if root else make_login)(place, totp_secret=secret)
+    email = (make_staff if root else make_login)(sandbox, totp_secret=secret)
     people = "staff" if root else "advertiser_login"
-    (row,) = execute(f"SELECT id FROM {{s}}.{people} WHERE email = $1", email, schema=place.tenant.schema)
+    (row,) = execute(f"SELECT id FROM {{s}}.{people} WHERE email = $1", email, schema=sandbox.tenant.schema)
     for typed in f"code {row['id']}", f"{email} 198.51.100.8":
         for _ in range(GUESSES):
-            assert attempt(behind_proxy, place, typed, "a guess", "192.0.2.7", root=root).status_code == 403
-    half = attempt(behind_proxy, place, email, PASSWORD, "198.51.100.8", root=root)
+            assert attempt(behind_proxy, sandbox, typed, "a guess", "192.0.2.7", root=root).status_code == 403
+    half = attempt(behind_proxy, sandbox, email, PASSWORD, "198.51.100.8", root=root)
     assert half.status_code == 303
-    host = f"app.{place.tenant.slug}.localhost"
+    host = f"app.{sandbox.tenant.slug}.localhost"
     cookie = half.headers["set-cookie"].partition(";")[0]
     with behind_proxy.client() as client:
         whole = client.post(
@@ -116,10 +122,10 @@ def test_nobody_is_shut_out_by_an_address_that_reads_like_a_key(behind_proxy: Se
     assert whole.status_code == 303
 
 
-def test_what_is_refused_leaves_nothing_behind(behind_proxy: Server, place: Place) -> None:
+def test_what_is_refused_leaves_nothing_behind(behind_proxy: Server, sandbox: Sandbox) -> None:
     """However many addresses somebody makes up."""
-    execute("INSERT INTO {s}.sign_in_attempt VALUES ('192.0.2.8', 100, now())", schema=place.tenant.schema)
+    execute("INSERT INTO {s}.sign_in_attempt VALUES ('192.0.2.8', 100, now())", schema=sandbox.tenant.schema)
     for n in range(5):
-        assert attempt(behind_proxy, place, f"{n}@example.com", "a guess", "192.0.2.8").status_code == 429
-    kept = execute("SELECT key, attempts FROM {s}.sign_in_attempt", schema=place.tenant.schema)
+        assert attempt(behind_proxy, sandbox, f"{n}@example.com", "a guess", "192.0.2.8").status_code == 429
+    kept = execute("SELECT key, attempts FROM {s}.sign_in_attempt", schema=sandbox.tenant.schema)
     assert [tuple(row.values()) for row in kept] == [("192.0.2.8", 100)]

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.auth.users.test_login_throttle import GUESSES, attempt
-from tests.people import PASSWORD, make_login, make_staff
-from tests.places import Place
-from tests.servers import Server, serving
+from tests.support.people import PASSWORD, make_login, make_staff
+from tests.support.sandbox import Sandbox
+from tests.support.servers import Server, serving
+from tests.support.waiting import becomes
 from tests.tenants.database import execute
-from tests.waiting import becomes
 from tests.web.limits.stores import Redis
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -30,66 +30,68 @@ def machines(redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield [one, other]
 
 
-def guess(machines: list[Server], place: Place, email: str, times: int, **rest: str) -> list[int]:
+def guess(machines: list[Server], sandbox: Sandbox, email: str, times: int, **rest: str) -> list[int]:
     """At one and the other in turn."""
-    return [attempt(machines[n % 2], place, email, "a guess", **rest).status_code for n in range(times)]
+    return [attempt(machines[n % 2], sandbox, email, "a guess", **rest).status_code for n in range(times)]
 
 
-def counted_in_database(place: Place) -> int:
-    return len(execute("SELECT FROM {s}.sign_in_attempt", schema=place.tenant.schema))
+def counted_in_database(sandbox: Sandbox) -> int:
+    return len(execute("SELECT FROM {s}.sign_in_attempt", schema=sandbox.tenant.schema))
 
 
 @pytest.mark.parametrize("root", ["", "/staff"])
-def test_guessing_is_stopped_whichever_machine_is_asked(machines: list[Server], place: Place, root: str) -> None:
-    email = make_staff(place) if root else make_login(place)
-    statuses = guess(machines, place, email, GUESSES + 3, address="192.0.2.1", root=root)
+def test_guessing_is_stopped_whichever_machine_is_asked(machines: list[Server], sandbox: Sandbox, root: str) -> None:
+    email = make_staff(sandbox) if root else make_login(sandbox)
+    statuses = guess(machines, sandbox, email, GUESSES + 3, address="192.0.2.1", root=root)
     assert statuses == [403] * GUESSES + [429] * 3
     for machine in machines:
-        stopped = attempt(machine, place, email, PASSWORD, "192.0.2.1", root=root)
+        stopped = attempt(machine, sandbox, email, PASSWORD, "192.0.2.1", root=root)
         assert stopped.status_code == 429
         assert 1 <= int(stopped.headers["retry-after"]) <= 15 * 60
-    assert attempt(machines[0], place, email, PASSWORD, "198.51.100.7", root=root).status_code == 303
-    assert counted_in_database(place) == 0
+    assert attempt(machines[0], sandbox, email, PASSWORD, "198.51.100.7", root=root).status_code == 303
+    assert counted_in_database(sandbox) == 0
 
 
-def test_whoever_gets_in_starts_afresh(machines: list[Server], place: Place) -> None:
-    email = make_login(place)
+def test_whoever_gets_in_starts_afresh(machines: list[Server], sandbox: Sandbox) -> None:
+    email = make_login(sandbox)
     for _ in range(2):
-        assert guess(machines, place, email, GUESSES - 1, address="192.0.2.4") == [403] * (GUESSES - 1)
-        assert attempt(machines[0], place, email, PASSWORD, "192.0.2.4").status_code == 303
+        assert guess(machines, sandbox, email, GUESSES - 1, address="192.0.2.4") == [403] * (GUESSES - 1)
+        assert attempt(machines[0], sandbox, email, PASSWORD, "192.0.2.4").status_code == 303
 
 
-def test_one_tenants_guesses_do_not_count_at_another(machines: list[Server], place: Place, other_place: Place) -> None:
-    email = make_login(place)
-    make_login(other_place, email=email)
-    guess(machines, place, email, GUESSES + 1, address="192.0.2.6")
-    assert attempt(machines[0], other_place, email, PASSWORD, "192.0.2.6").status_code == 303
+def test_one_tenants_guesses_do_not_count_at_another(
+    machines: list[Server], sandbox: Sandbox, other_sandbox: Sandbox
+) -> None:
+    email = make_login(sandbox)
+    make_login(other_sandbox, email=email)
+    guess(machines, sandbox, email, GUESSES + 1, address="192.0.2.6")
+    assert attempt(machines[0], other_sandbox, email, PASSWORD, "192.0.2.6").status_code == 303
 
 
-def test_what_is_counted_runs_out(machines: list[Server], place: Place, redis: Redis) -> None:
-    email = make_login(place)
-    guess(machines, place, email, GUESSES, address="192.0.2.5")
-    key = f"gokart:window:{place.tenant.schema} 192.0.2.5 advertiser:{email}"
+def test_what_is_counted_runs_out(machines: list[Server], sandbox: Sandbox, redis: Redis) -> None:
+    email = make_login(sandbox)
+    guess(machines, sandbox, email, GUESSES, address="192.0.2.5")
+    key = f"gokart:window:{sandbox.tenant.schema} 192.0.2.5 advertiser:{email}"
     assert 0 < int(redis.ask(f'PTTL "{key}"').removeprefix(":")) <= 15 * 60 * 1000
     assert redis.ask(f'PEXPIRE "{key}" 1') == ":1"
     becomes(lambda: redis.ask(f'EXISTS "{key}"'), ":0")
-    assert attempt(machines[0], place, email, PASSWORD, "192.0.2.5").status_code == 303
+    assert attempt(machines[0], sandbox, email, PASSWORD, "192.0.2.5").status_code == 303
 
 
-def test_without_redis_the_database_counts(machines: list[Server], place: Place, redis: Redis) -> None:
-    email = make_login(place)
+def test_without_redis_the_database_counts(machines: list[Server], sandbox: Sandbox, redis: Redis) -> None:
+    email = make_login(sandbox)
     redis.stop()
     try:
-        statuses = guess(machines, place, email, GUESSES + 2, address="192.0.2.9")
+        statuses = guess(machines, sandbox, email, GUESSES + 2, address="192.0.2.9")
         assert statuses == [403] * GUESSES + [429] * 2
-        assert counted_in_database(place) > 0
-        assert attempt(machines[1], place, email, PASSWORD, "198.51.100.9").status_code == 303
+        assert counted_in_database(sandbox) > 0
+        assert attempt(machines[1], sandbox, email, PASSWORD, "198.51.100.9").status_code == 303
     finally:
         redis.start()
 
     def back() -> list[int]:
         for machine in machines:
-            attempt(machine, place, "nobody@example.com", "a guess", "198.51.100.10")
+            attempt(machine, sandbox, "nobody@example.com", "a guess", "198.51.100.10")
         return [len(machine.log_lines("counted in Redis again")) for machine in machines]
 
     becomes(back, [1, 1], within=10)

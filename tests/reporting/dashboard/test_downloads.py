@@ -9,21 +9,21 @@ from core.cli_support import run
 from reporting.dashboard.downloads import cost_report_csv
 from reporting.dashboard.periods import period_of
 from tenants.tenant import bound_to
-from tests.places import CSV, Place, a_callback, an_event, an_offer
+from tests.support.sandbox import CSV, Sandbox, a_callback, an_event, an_offer
 from web.requests import READ, Call, Requests
 
 DAYS = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
 THEIR_OWN = {"vary", "x-request-id", "date", "server", "content-encoding", "transfer-encoding"}
 
 
-def download(place: Place, method: str = "GET", **headers: str) -> httpx.Response:
+def download(sandbox: Sandbox, method: str = "GET", **headers: str) -> httpx.Response:
     """From a page of the owner's."""
 
     @route("/download", http_method=READ)
     async def page(request: Call) -> Response[bytes]:
-        period = period_of(request.query_params.items(), place.tenant.created_at.date())
-        with bound_to(place.tenant):
-            return await cost_report_csv(request, place.owner, period.filter)
+        period = period_of(request.query_params.items(), sandbox.tenant.created_at.date())
+        with bound_to(sandbox.tenant):
+            return await cost_report_csv(request, sandbox.owner, period.filter)
 
     async def work() -> httpx.Response:
         app: ASGIApp = Requests(Litestar([page]))  # type: ignore[arg-type, assignment]
@@ -35,15 +35,15 @@ def download(place: Place, method: str = "GET", **headers: str) -> httpx.Respons
 
 
 @pytest.fixture
-def filled(place: Place) -> Place:
-    offer = an_offer(place, name='=1+1, "quoted"')
-    place.send("offers", [offer])
-    place.send("conversions", [a_callback(place, offer["id"], revenue="69.50")])
-    place.send("events", [an_event(offer["id"])])
-    return place
+def filled(sandbox: Sandbox) -> Sandbox:
+    offer = an_offer(sandbox, name='=1+1, "quoted"')
+    sandbox.send("offers", [offer])
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue="69.50")])
+    sandbox.send("events", [an_event(offer["id"])])
+    return sandbox
 
 
-def test_it_is_the_apis_to_the_byte(filled: Place) -> None:
+def test_it_is_the_apis_to_the_byte(filled: Sandbox) -> None:
     by_token, by_person = filled.get(CSV, **DAYS), download(filled)
     assert by_person.status_code == 200
     assert by_person.content == by_token.content
@@ -53,7 +53,7 @@ def test_it_is_the_apis_to_the_byte(filled: Place) -> None:
     assert {"content-disposition", "gokart-range", "gokart-data-through", "etag", "cache-control"} <= own.keys()
 
 
-def test_it_is_304_until_something_changes(filled: Place) -> None:
+def test_it_is_304_until_something_changes(filled: Sandbox) -> None:
     etag = download(filled).headers["etag"]
     unchanged = download(filled, **{"If-None-Match": etag})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
@@ -62,7 +62,7 @@ def test_it_is_304_until_something_changes(filled: Place) -> None:
     assert download(filled, **{"If-None-Match": etag}).status_code == 200
 
 
-def test_head_has_no_body(filled: Place) -> None:
+def test_head_has_no_body(filled: Sandbox) -> None:
     headed = download(filled, "HEAD")
     assert (headed.status_code, headed.content) == (200, b"")
     assert headed.headers["etag"] == download(filled).headers["etag"]

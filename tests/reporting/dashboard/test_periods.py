@@ -9,8 +9,8 @@ import pytest
 from reporting.dashboard.periods import CUSTOM, LABELS, Period, before, period_of
 from reporting.dashboard.summary import summary
 from tenants.tenant import current_tenant
-from tests.places import Place
-from tests.running import run_at
+from tests.support.running import run_at
+from tests.support.sandbox import Sandbox
 from web.problems import Problem
 
 TODAY = date(2024, 3, 1)  # after a leap day
@@ -96,8 +96,8 @@ def test_the_period_before_is_as_long() -> None:
 @pytest.mark.parametrize(
     "query", ["date_from=0001-01-01&date_to=0001-01-02", "date_from=9999-12-01&date_to=9999-12-30"]
 )
-def test_the_ends_of_time_are_shown_like_any_day(place: Place, query: str) -> None:
+def test_the_ends_of_time_are_shown_like_any_day(sandbox: Sandbox, query: str) -> None:
     period = asked(query)
-    seen = run_at(place.tenant.slug, lambda: summary(current_tenant(), place.owner, period.filter))
+    seen = run_at(sandbox.tenant.slug, lambda: summary(current_tenant(), sandbox.owner, period.filter))
     assert (seen.days[0].day, seen.days[-1].day) == (period.first, period.last)
     assert seen.days[-1].provisional(datetime.now(UTC)) == (period.last.year == 9999)

@@ -25,10 +25,10 @@ from reporting.dashboard.periods import Period
 from reporting.dashboard.summary import Change, Figures, Summary, summary
 from reporting.filters import Filter
 from tenants.tenant import current_tenant
-from tests.places import JSON, Place, a_callback, an_event, an_offer, make_place
 from tests.reporting.histories import History, histories, send_history
 from tests.reporting.oracle import Oracle
-from tests.running import run, run_at
+from tests.support.running import run, run_at
+from tests.support.sandbox import JSON, Sandbox, a_callback, an_event, an_offer, create_sandbox
 from tests.tenants.database import execute, locked
 
 A_DAY = timedelta(days=1)
@@ -36,17 +36,17 @@ MAY = Period("custom", date(2025, 5, 1), date(2025, 5, 31))
 exactly = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def shown(place: Place, period: Period = MAY, advertiser: UUID | None = None) -> Summary:
-    return run_at(place.tenant.slug, lambda: summary(current_tenant(), advertiser or place.owner, period.filter))
+def shown(sandbox: Sandbox, period: Period = MAY, advertiser: UUID | None = None) -> Summary:
+    return run_at(sandbox.tenant.slug, lambda: summary(current_tenant(), advertiser or sandbox.owner, period.filter))
 
 
-def api_rows(place: Place, filter_: Filter) -> list[dict[str, Any]]:
+def api_rows(sandbox: Sandbox, filter_: Filter) -> list[dict[str, Any]]:
     """The API's, of the same days."""
     last = filter_.range.end - A_DAY
     params = {"date_from": f"{filter_.range.start:%Y-%m-%d}", "date_to": f"{last:%Y-%m-%d}"}
     if filter_.offer:
         params["offerId"] = str(filter_.offer)
-    rows: list[dict[str, Any]] = exactly.decode(place.get(JSON, **params).content)["data"]
+    rows: list[dict[str, Any]] = exactly.decode(sandbox.get(JSON, **params).content)["data"]
     return rows
 
 
@@ -66,21 +66,21 @@ def sums(rows: Iterable[dict[str, Any]]) -> Figures:
 )
 @given(history=histories())
 def test_it_is_the_api_to_the_digit(http: httpx.Client, history: History) -> None:
-    place = make_place(http)
-    oracle, offers = send_history(place, history)
+    sandbox = create_sandbox(http)
+    oracle, offers = send_history(sandbox, history)
     ranges = [
         (date(2023, 12, 30), date(2025, 12, 28)),
         *((first.date(), last.date()) for first, last in history.ranges),
     ]
     for first, last in ranges:
-        check(place, oracle, Period("custom", first, last))
+        check(sandbox, oracle, Period("custom", first, last))
     for offer in offers:
-        check(place, oracle, Period("custom", *ranges[0], UUID(offer)))
+        check(sandbox, oracle, Period("custom", *ranges[0], UUID(offer)))
 
 
-def check(place: Place, oracle: Oracle, period: Period) -> None:
-    seen = shown(place, period)
-    rows = api_rows(place, period.filter)
+def check(sandbox: Sandbox, oracle: Oracle, period: Period) -> None:
+    seen = shown(sandbox, period)
+    rows = api_rows(sandbox, period.filter)
     assert [
         {
             "offerId": str(line.offer),
@@ -97,7 +97,9 @@ def check(place: Place, oracle: Oracle, period: Period) -> None:
     assert seen.totals == sums(rows)
 
     length = period.last - period.first + A_DAY
-    earlier = sums(api_rows(place, Period("custom", period.first - length, period.first - A_DAY, period.offer).filter))
+    earlier = sums(
+        api_rows(sandbox, Period("custom", period.first - length, period.first - A_DAY, period.offer).filter)
+    )
     assert seen.previous == earlier
     assert {name: change.difference for name, change in seen.changes.items()} == {
         name: getattr(seen.totals, name) - getattr(earlier, name) for name in ("cost", "conversions", "clicks", "views")
@@ -124,51 +126,51 @@ def grouped(rows: list[dict[str, Any]], key: str) -> dict[str, Figures]:
     return {name: sums(group) for name, group in groups.items()}
 
 
-def test_the_table_is_cut_and_the_totals_are_not(place: Place) -> None:
+def test_the_table_is_cut_and_the_totals_are_not(sandbox: Sandbox) -> None:
     execute(
         """
         INSERT INTO {s}.offer (id, advertiser, name)
         SELECT gen_random_uuid(), $1::uuid, to_char(n, 'FM0000') FROM generate_series(1, $2::int) n
         """,
-        place.owner,
+        sandbox.owner,
         summaries.MOST_ROWS + 3,
-        schema=place.tenant.schema,
+        schema=sandbox.tenant.schema,
     )
-    offers = execute("SELECT id, name FROM {s}.offer ORDER BY name", schema=place.tenant.schema)
-    place.send("events", [an_event(str(offer["id"])) for offer in offers])
-    seen = shown(place)
+    offers = execute("SELECT id, name FROM {s}.offer ORDER BY name", schema=sandbox.tenant.schema)
+    sandbox.send("events", [an_event(str(offer["id"])) for offer in offers])
+    seen = shown(sandbox)
     assert [line.offer_name for line in seen.rows] == [offer["name"] for offer in offers[: summaries.MOST_ROWS]]
     assert seen.row_count == seen.totals.clicks == summaries.MOST_ROWS + 3
     assert sum(day.clicks for day in seen.days) == summaries.MOST_ROWS + 3
 
 
-def test_the_best_five_come_by_cost_then_clicks(place: Place) -> None:
-    offers = [an_offer(place, name=f"Offer {n}", os="IOS", campaignName=f"C{n}") for n in range(7)]
+def test_the_best_five_come_by_cost_then_clicks(sandbox: Sandbox) -> None:
+    offers = [an_offer(sandbox, name=f"Offer {n}", os="IOS", campaignName=f"C{n}") for n in range(7)]
     partners = [{"id": str(UUID(int=n + 1)), "name": f"Partner {n}"} for n in range(7)]
-    place.send("offers", offers)
-    place.send("partners", partners)
+    sandbox.send("offers", offers)
+    sandbox.send("partners", partners)
     costs, clicks = [5, 0, 70, 0, 5, 0, 20], [1, 4, 1, 2, 3, 0, 0]
     for offer, partner, cost, count in zip(offers, partners, costs, clicks, strict=True):
         if cost:
-            place.send("conversions", [a_callback(place, offer["id"], partnerId=partner["id"], revenue=cost)])
+            sandbox.send("conversions", [a_callback(sandbox, offer["id"], partnerId=partner["id"], revenue=cost)])
         if count:
-            place.send("events", [an_event(offer["id"], partnerId=partner["id"]) for _ in range(count)])
-    seen = shown(place)
+            sandbox.send("events", [an_event(offer["id"], partnerId=partner["id"]) for _ in range(count)])
+    seen = shown(sandbox)
     assert [(top.name, top.os, top.campaign) for top in seen.offers] == [
         (f"Offer {n}", "IOS", f"C{n}") for n in (2, 6, 4, 0, 1)
     ]
     assert [top.name for top in seen.partners] == [f"Partner {n}" for n in (2, 6, 4, 0, 1)]
 
 
-def test_the_change_is_against_as_many_days_before(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_the_change_is_against_as_many_days_before(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
     before, within = "2025-04-30T23:59:59Z", "2025-05-01T00:00:00Z"
-    place.send("conversions", [a_callback(place, offer["id"], userCompletedAt=before, revenue="40")])
-    place.send("conversions", [a_callback(place, offer["id"], userCompletedAt=within, revenue="45.50")])
-    place.send("events", [an_event(offer["id"], occurredAt=within)])
-    place.send("events", [an_event(offer["id"], occurredAt="2025-03-30T23:59:59Z")])  # the 32nd day before
-    assert shown(place).changes == {
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"], userCompletedAt=before, revenue="40")])
+    sandbox.send("conversions", [a_callback(sandbox, offer["id"], userCompletedAt=within, revenue="45.50")])
+    sandbox.send("events", [an_event(offer["id"], occurredAt=within)])
+    sandbox.send("events", [an_event(offer["id"], occurredAt="2025-03-30T23:59:59Z")])  # the 32nd day before
+    assert shown(sandbox).changes == {
         "cost": Change(Decimal("5.5"), Decimal("13.8")),
         "conversions": Change(Decimal(0), Decimal(0)),
         "clicks": Change(Decimal(1), None),
@@ -176,52 +178,52 @@ def test_the_change_is_against_as_many_days_before(place: Place) -> None:
     }
 
 
-def test_nothing_at_all_is_shown_as_zeros(place: Place) -> None:
-    seen = shown(place)
+def test_nothing_at_all_is_shown_as_zeros(sandbox: Sandbox) -> None:
+    seen = shown(sandbox)
     assert seen.totals == seen.previous == Figures(Decimal(0), 0, 0, 0)
     assert (seen.rows, seen.offers, seen.partners, seen.row_count, seen.restated) == ([], [], [], 0, 0)
     assert seen.days == [Day(date(2025, 5, n + 1), Decimal(0), 0, 0, 0, None) for n in range(31)]
-    assert seen.fresh.through == place.tenant.created_at
+    assert seen.fresh.through == sandbox.tenant.created_at
 
 
-def test_it_tells_up_to_when_data_was_in_as_the_api_does(place: Place) -> None:
-    place.send("conversions", [a_callback(place, an_offer(place)["id"])])
-    response = place.get(JSON, date_from="2025-05-01", date_to="2025-05-31")
-    fresh = shown(place).fresh
+def test_it_tells_up_to_when_data_was_in_as_the_api_does(sandbox: Sandbox) -> None:
+    sandbox.send("conversions", [a_callback(sandbox, an_offer(sandbox)["id"])])
+    response = sandbox.get(JSON, date_from="2025-05-01", date_to="2025-05-31")
+    fresh = shown(sandbox).fresh
     assert fresh.headers["GoKart-Data-Through"] == response.headers["gokart-data-through"]
     assert fresh.etag == response.headers["etag"]
 
 
-def test_an_advertiser_sees_its_own(place: Place) -> None:
-    mine, theirs = an_offer(place), an_offer(place, place.rival)
-    place.send("offers", [mine, theirs])
-    place.send("events", [an_event(theirs["id"]), an_event(mine["id"]), an_event(mine["id"])])
-    assert [shown(place, advertiser=each).totals.clicks for each in (place.owner, place.rival)] == [2, 1]
-    assert shown(place, Period(MAY.name, MAY.first, MAY.last, UUID(theirs["id"]))).totals.clicks == 0
+def test_an_advertiser_sees_its_own(sandbox: Sandbox) -> None:
+    mine, theirs = an_offer(sandbox), an_offer(sandbox, sandbox.rival)
+    sandbox.send("offers", [mine, theirs])
+    sandbox.send("events", [an_event(theirs["id"]), an_event(mine["id"]), an_event(mine["id"])])
+    assert [shown(sandbox, advertiser=each).totals.clicks for each in (sandbox.owner, sandbox.rival)] == [2, 1]
+    assert shown(sandbox, Period(MAY.name, MAY.first, MAY.last, UUID(theirs["id"]))).totals.clicks == 0
 
 
-def test_it_is_of_one_instant_while_data_comes_in(place: Place) -> None:
-    offer = an_offer(place)
-    place.send("offers", [offer])
+def test_it_is_of_one_instant_while_data_comes_in(sandbox: Sandbox) -> None:
+    offer = an_offer(sandbox)
+    sandbox.send("offers", [offer])
 
     def send() -> None:
         for _ in range(60):
-            place.send("conversions", [a_callback(place, offer["id"], revenue="0.000001")])
+            sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue="0.000001")])
 
     async def look() -> list[Summary]:
-        return [await summary(current_tenant(), place.owner, MAY.filter) for _ in range(60)]
+        return [await summary(current_tenant(), sandbox.owner, MAY.filter) for _ in range(60)]
 
     with ThreadPoolExecutor(1) as pool:
         sender = pool.submit(send)
-        seen = run_at(place.tenant.slug, look)
+        seen = run_at(sandbox.tenant.slug, look)
         sender.result()
     for each in seen:
         in_days = sum((day.cost for day in each.days), Decimal(0))
         assert each.totals.cost == in_days == sum((line.cost for line in each.rows), Decimal(0))
-    assert shown(place).totals.conversions == 60
+    assert shown(sandbox).totals.conversions == 60
 
 
-def test_pages_that_wait_keep_no_other_advertiser_waiting(place: Place, other_place: Place) -> None:
+def test_pages_that_wait_keep_no_other_advertiser_waiting(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     """However many are asked for at once."""
 
     async def work() -> Summary:
@@ -229,34 +231,34 @@ def test_pages_that_wait_keep_no_other_advertiser_waiting(place: Place, other_pl
             for _ in range(20):
                 tasks.start_soon(stuck)
             with anyio.fail_after(4):
-                other = await summary(other_place.tenant, other_place.owner, MAY.filter)
+                other = await summary(other_sandbox.tenant, other_sandbox.owner, MAY.filter)
             tasks.cancel_scope.cancel()
         return other
 
     async def stuck() -> None:
         with suppress(Unavailable):
-            await summary(place.tenant, place.owner, MAY.filter)
+            await summary(sandbox.tenant, sandbox.owner, MAY.filter)
 
-    with locked(f"{place.tenant.schema}.by_month"):
+    with locked(f"{sandbox.tenant.schema}.by_month"):
         assert run(work).row_count == 0
 
 
-def test_one_that_takes_too_long_is_given_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_takes_too_long_is_given_up(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     impatient = settings.settings.model_copy(update={"report_timeout": 0.2})
     monkeypatch.setattr(summaries, "settings", impatient)
-    with locked(f"{place.tenant.schema}.by_day"), pytest.raises(Unavailable):
-        shown(place)
+    with locked(f"{sandbox.tenant.schema}.by_day"), pytest.raises(Unavailable):
+        shown(sandbox)
 
 
 # Days whose figures were changed later
 
 
-def told(place: Place, day: date, at: datetime, **conversion: Any) -> None:
+def told(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
     """A callback about that day, taken in at that time."""
     sent_at = at.isoformat()
     noon = f"{day}T12:00:00Z"
-    record = a_callback(place, OFFER, sent_at=sent_at, userCompletedAt=noon, **conversion)
-    run(lambda: take_conversions(place.tenant, [msgspec.json.encode(record)], at, None))
+    record = a_callback(sandbox, OFFER, sent_at=sent_at, userCompletedAt=noon, **conversion)
+    run(lambda: take_conversions(sandbox.tenant, [msgspec.json.encode(record)], at, None))
 
 
 OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
@@ -264,55 +266,55 @@ DAY = date(2025, 5, 19)
 MIDNIGHT = datetime(2025, 5, 20, tzinfo=UTC)  # when it is over
 
 
-def restated(place: Place) -> list[date]:
-    seen = shown(place)
+def restated(sandbox: Sandbox) -> list[date]:
+    seen = shown(sandbox)
     days = [day.day for day in seen.days if day.restated]
     assert len(days) == seen.restated
     return days
 
 
-def test_a_day_is_restated_by_what_comes_a_day_after_its_end(place: Place) -> None:
-    told(place, DAY, MIDNIGHT + A_DAY - timedelta(microseconds=1), conversionId=str(UUID(int=1)))
-    assert restated(place) == []
-    told(place, DAY, MIDNIGHT + A_DAY, conversionId=str(UUID(int=2)))
-    assert restated(place) == [DAY]
+def test_a_day_is_restated_by_what_comes_a_day_after_its_end(sandbox: Sandbox) -> None:
+    told(sandbox, DAY, MIDNIGHT + A_DAY - timedelta(microseconds=1), conversionId=str(UUID(int=1)))
+    assert restated(sandbox) == []
+    told(sandbox, DAY, MIDNIGHT + A_DAY, conversionId=str(UUID(int=2)))
+    assert restated(sandbox) == [DAY]
 
 
-def test_a_rejection_weeks_later_restates_its_day_and_no_other(place: Place) -> None:
+def test_a_rejection_weeks_later_restates_its_day_and_no_other(sandbox: Sandbox) -> None:
     one = {"conversionId": str(UUID(int=1))}
-    told(place, DAY, MIDNIGHT, **one)
-    told(place, DAY + A_DAY, MIDNIGHT + A_DAY)
-    told(place, DAY, MIDNIGHT + 20 * A_DAY, **one, status="Rejected")
-    assert restated(place) == [DAY]
-    (day,) = [day for day in shown(place).days if day.day == DAY]
+    told(sandbox, DAY, MIDNIGHT, **one)
+    told(sandbox, DAY + A_DAY, MIDNIGHT + A_DAY)
+    told(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one, status="Rejected")
+    assert restated(sandbox) == [DAY]
+    (day,) = [day for day in shown(sandbox).days if day.day == DAY]
     assert day == Day(DAY, Decimal(0), 0, 0, 0, MIDNIGHT + 20 * A_DAY)
 
 
-def test_what_changes_no_figure_restates_nothing(place: Place) -> None:
+def test_what_changes_no_figure_restates_nothing(sandbox: Sandbox) -> None:
     one = {"conversionId": str(UUID(int=1))}
-    told(place, DAY, MIDNIGHT, **one)
-    told(place, DAY, MIDNIGHT + 20 * A_DAY, status="Pending")
-    told(place, DAY, MIDNIGHT + 20 * A_DAY, **one)
-    assert restated(place) == []
+    told(sandbox, DAY, MIDNIGHT, **one)
+    told(sandbox, DAY, MIDNIGHT + 20 * A_DAY, status="Pending")
+    told(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one)
+    assert restated(sandbox) == []
 
 
-def test_of_two_calls_the_later_is_when_it_changed(place: Place) -> None:
-    told(place, DAY, MIDNIGHT + 9 * A_DAY)
-    told(place, DAY, MIDNIGHT + 8 * A_DAY)
-    (day,) = [day for day in shown(place).days if day.day == DAY]
+def test_of_two_calls_the_later_is_when_it_changed(sandbox: Sandbox) -> None:
+    told(sandbox, DAY, MIDNIGHT + 9 * A_DAY)
+    told(sandbox, DAY, MIDNIGHT + 8 * A_DAY)
+    (day,) = [day for day in shown(sandbox).days if day.day == DAY]
     assert day.changed_at == MIDNIGHT + 9 * A_DAY
 
 
-def test_a_day_is_provisional_until_it_is_over(place: Place) -> None:
-    (day,) = [day for day in shown(place).days if day.day == DAY]
+def test_a_day_is_provisional_until_it_is_over(sandbox: Sandbox) -> None:
+    (day,) = [day for day in shown(sandbox).days if day.day == DAY]
     assert day.provisional(MIDNIGHT - A_DAY)
     assert day.provisional(MIDNIGHT - timedelta(microseconds=1))
     assert not day.provisional(MIDNIGHT)
 
 
-def test_what_the_api_takes_in_now_is_noted_as_of_now(place: Place) -> None:
+def test_what_the_api_takes_in_now_is_noted_as_of_now(sandbox: Sandbox) -> None:
     before = datetime.now(UTC)
-    place.send("conversions", [a_callback(place, OFFER)])
-    (day,) = [day for day in shown(place).days if day.day == DAY]
+    sandbox.send("conversions", [a_callback(sandbox, OFFER)])
+    (day,) = [day for day in shown(sandbox).days if day.day == DAY]
     assert day.changed_at is not None
     assert before <= day.changed_at <= datetime.now(UTC)

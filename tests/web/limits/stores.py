@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from tests.servers import free_port
+from tests.support.servers import free_port
+from tests.support.waiting import becomes
 from tests.tenants.database import execute
-from tests.waiting import becomes
 
 
 class Store(Protocol):

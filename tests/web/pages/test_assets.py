@@ -7,21 +7,21 @@ import msgspec
 import pytest
 
 from core.errors import GokartError
-from tests.places import Place
+from tests.support.sandbox import Sandbox
 from web.assets import Asset
 from web.pages.assets import ASSETS, OWN, PACKAGES, asset_url, read
 
 LOCK = Path(__file__).parents[3] / "assets" / "package-lock.json"
 
 
-def app(place: Place) -> str:
-    return f"app.{place.tenant.slug}.localhost"
+def app(sandbox: Sandbox) -> str:
+    return f"app.{sandbox.tenant.slug}.localhost"
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_it_is_there_for_anybody_and_for_ever(module_place: Place, name: str) -> None:
-    for host in (app(module_place), "admin.localhost"):
-        response = module_place.request("GET", asset_url(name), host=host)
+def test_it_is_there_for_anybody_and_for_ever(module_sandbox: Sandbox, name: str) -> None:
+    for host in (app(module_sandbox), "admin.localhost"):
+        response = module_sandbox.request("GET", asset_url(name), host=host)
         assert response.status_code == 200
         assert response.content == ASSETS[name].content
         assert response.headers["content-type"].partition(";")[0] == ASSETS[name].media_type
@@ -34,15 +34,15 @@ def test_its_url_changes_with_its_content() -> None:
     assert Asset("a.css", b"1", "text/css").digest != Asset("a.css", b"2", "text/css").digest
 
 
-def test_the_url_of_another_version_is_not_kept(module_place: Place) -> None:
-    response = module_place.request("GET", "/static/0123456789ab/app.css", host=app(module_place))
+def test_the_url_of_another_version_is_not_kept(module_sandbox: Sandbox) -> None:
+    response = module_sandbox.request("GET", "/static/0123456789ab/app.css", host=app(module_sandbox))
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/static", "/static/x/none.css", "/static/x/..%2fassets.py", "/static/x/base.html"])
-def test_there_is_nothing_else(module_place: Place, path: str) -> None:
-    assert module_place.request("GET", path, host=app(module_place)).status_code == 404
+def test_there_is_nothing_else(module_sandbox: Sandbox, path: str) -> None:
+    assert module_sandbox.request("GET", path, host=app(module_sandbox)).status_code == 404
 
 
 @pytest.mark.parametrize("name", [name for name in ASSETS if name.endswith(".css")])

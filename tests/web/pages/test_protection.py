@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import PASSWORD, Browser, advertiser_browser, browser, make_login, make_staff
-from tests.places import Place
-from tests.servers import serving
+from tests.support.people import PASSWORD, Browser, advertiser_browser, browser, make_login, make_staff
+from tests.support.sandbox import Sandbox
+from tests.support.servers import serving
+from tests.support.waiting import becomes
 from tests.tenants.database import execute
-from tests.waiting import becomes
 
 POSTS = ["/sign-in", "/staff/sign-in", "/account/password", "/staff/account/two-step", "/sign-out", "/forgot"]
 
 
-def senders(place: Place, other_place: Place) -> dict[str, dict[str, str]]:
-    own = f"app.{place.tenant.slug}.localhost"
+def senders(sandbox: Sandbox, other_sandbox: Sandbox) -> dict[str, dict[str, str]]:
+    own = f"app.{sandbox.tenant.slug}.localhost"
     return {
         "another site": {"Origin": "https://evil.example"},
-        "another tenant": {"Origin": f"http://app.{other_place.tenant.slug}.localhost"},
-        "the tenant's API host": {"Origin": f"http://api.{place.tenant.slug}.localhost"},
+        "another tenant": {"Origin": f"http://app.{other_sandbox.tenant.slug}.localhost"},
+        "the tenant's API host": {"Origin": f"http://api.{sandbox.tenant.slug}.localhost"},
         "another port": {"Origin": f"http://{own}:81"},
         "no URL": {"Origin": "http://["},
         "a sandbox": {"Origin": "null"},
@@ -31,23 +31,25 @@ def senders(place: Place, other_place: Place) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_form_of_another_origins_page_is_refused(module_place: Place, module_other_place: Place, path: str) -> None:
-    client = advertiser_browser(module_place)
-    for sender, headers in senders(module_place, module_other_place).items():
+def test_a_form_of_another_origins_page_is_refused(
+    module_sandbox: Sandbox, module_other_sandbox: Sandbox, path: str
+) -> None:
+    client = advertiser_browser(module_sandbox)
+    for sender, headers in senders(module_sandbox, module_other_sandbox).items():
         assert client.post(path, data={"email": "x"}, headers=headers).status_code == 403, sender
     assert client.get("/account").status_code == 200, "and has not signed anybody out"
 
 
-def test_a_form_of_the_own_page_is_taken(place: Place) -> None:
-    email = make_login(place)
+def test_a_form_of_the_own_page_is_taken(sandbox: Sandbox) -> None:
+    email = make_login(sandbox)
     for headers in [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]:
-        client = browser(place, headers=headers)
+        client = browser(sandbox, headers=headers)
         assert client.sign_in(email).status_code == 303
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/staff/sign-in", "/account", "/nothing/there"])
-def test_every_page_says_what_a_browser_must_not_do(module_place: Place, path: str) -> None:
-    headers = advertiser_browser(module_place).get(path).headers
+def test_every_page_says_what_a_browser_must_not_do(module_sandbox: Sandbox, path: str) -> None:
+    headers = advertiser_browser(module_sandbox).get(path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -59,11 +61,11 @@ def test_every_page_says_what_a_browser_must_not_do(module_place: Place, path: s
 
 
 @pytest.mark.parametrize("realm", ["advertiser", "staff"])
-def test_behind_https_cookies_are_bound_to_the_host(tmp_path: Path, place: Place, realm: str) -> None:
+def test_behind_https_cookies_are_bound_to_the_host(tmp_path: Path, sandbox: Sandbox, realm: str) -> None:
     root = "/staff" if realm == "staff" else ""
-    email = make_staff(place) if realm == "staff" else make_login(place)
+    email = make_staff(sandbox) if realm == "staff" else make_login(sandbox)
     with serving(tmp_path, GOKART_TRUSTED_PROXIES="127.0.0.0/8") as proxied, proxied.client() as http:
-        host = f"app.{place.tenant.slug}.localhost"
+        host = f"app.{sandbox.tenant.slug}.localhost"
         client = Browser(http, host, headers={"X-Forwarded-Proto": "https", "Origin": f"https://{host}"})
         answer = client.sign_in(email, PASSWORD, root)
         assert answer.status_code == 303
@@ -77,16 +79,16 @@ def test_behind_https_cookies_are_bound_to_the_host(tmp_path: Path, place: Place
         assert client.get(f"{root}/account", headers=stolen).status_code == 303, "one set by a sibling host"
 
 
-def test_what_is_refused_before_any_page_is_told_in_a_page(place: Place) -> None:
+def test_what_is_refused_before_any_page_is_told_in_a_page(sandbox: Sandbox) -> None:
     reader = {"Accept": "text/html,*/*"}
-    suspended = browser(place, headers=reader)
-    execute("UPDATE tenant SET status = 'suspended' WHERE slug = $1", place.tenant.slug)
+    suspended = browser(sandbox, headers=reader)
+    execute("UPDATE tenant SET status = 'suspended' WHERE slug = $1", sandbox.tenant.slug)
     becomes(lambda: suspended.get("/").status_code, 403)
-    for answer in suspended.get("/"), Browser(place.http, "app.nobody.localhost", headers=reader).get("/"):
+    for answer in suspended.get("/"), Browser(sandbox.http, "app.nobody.localhost", headers=reader).get("/"):
         assert answer.status_code in {403, 404}
         assert answer.text.startswith("<!doctype html>")
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "no-store"
-    assert browser(place).get("/").json()["detail"] == "This tenant is suspended.", "a program reads JSON"
-    api = place.request("GET", "/", headers=reader)
+    assert browser(sandbox).get("/").json()["detail"] == "This tenant is suspended.", "a program reads JSON"
+    api = sandbox.request("GET", "/", headers=reader)
     assert api.headers["content-type"] == "application/problem+json"

@@ -11,7 +11,7 @@ from admin.app import DESK
 from admin.platform.app import PLATFORM_ADMIN
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from portal.app import PORTAL
-from tests.people import (
+from tests.support.people import (
     Browser,
     advertiser_browser,
     browser,
@@ -19,7 +19,7 @@ from tests.people import (
     platform_staff_browser,
     staff_browser,
 )
-from tests.places import Place
+from tests.support.sandbox import Sandbox
 
 PUBLIC = {"/sign-in", "/sign-in/code", "/sign-out", "/forgot", "/link/{token:str}"}
 ROUTERS: dict[str, tuple[Router, Realm]] = {
@@ -61,8 +61,8 @@ def led_to_sign_in(client: Browser, call: Call) -> bool:
     return answer.status_code == 303 and answer.headers["location"].startswith(f"{root}/sign-in")
 
 
-def at(place: Place, realm: str) -> Browser:
-    return platform_browser(place) if realm == PLATFORM.name else browser(place)
+def at(sandbox: Sandbox, realm: str) -> Browser:
+    return platform_browser(sandbox) if realm == PLATFORM.name else browser(sandbox)
 
 
 def test_there_are_routes_to_look_at() -> None:
@@ -71,15 +71,17 @@ def test_there_are_routes_to_look_at() -> None:
 
 
 @pytest.fixture(scope="module")
-def strangers(module_place: Place, module_other_place: Place) -> dict[str, list[Browser]]:
+def strangers(module_sandbox: Sandbox, module_other_sandbox: Sandbox) -> dict[str, list[Browser]]:
     """Of each realm: whoever is signed in somewhere, but not as one of these."""
-    advertiser, staff = advertiser_browser(module_place), staff_browser(module_place)
-    outsiders = [advertiser_browser(module_other_place), staff_browser(module_other_place)]
-    platform = platform_staff_browser(module_place)
+    advertiser, staff = advertiser_browser(module_sandbox), staff_browser(module_sandbox)
+    outsiders = [advertiser_browser(module_other_sandbox), staff_browser(module_other_sandbox)]
+    platform = platform_staff_browser(module_sandbox)
     return {
-        ADVERTISER.name: [moved(client, at(module_place, ADVERTISER.name)) for client in (staff, *outsiders, platform)],
-        STAFF.name: [moved(client, at(module_place, STAFF.name)) for client in (advertiser, *outsiders, platform)],
-        PLATFORM.name: [moved(client, at(module_place, PLATFORM.name)) for client in (advertiser, staff, *outsiders)],
+        ADVERTISER.name: [
+            moved(client, at(module_sandbox, ADVERTISER.name)) for client in (staff, *outsiders, platform)
+        ],
+        STAFF.name: [moved(client, at(module_sandbox, STAFF.name)) for client in (advertiser, *outsiders, platform)],
+        PLATFORM.name: [moved(client, at(module_sandbox, PLATFORM.name)) for client in (advertiser, staff, *outsiders)],
     }
 
 
@@ -94,19 +96,19 @@ def moved(signed_in: Browser, there: Browser) -> Browser:
 
 @pytest.mark.parametrize("call", GUARDED, ids=ids)
 def test_nobody_who_is_not_signed_in_here_gets_anything(
-    module_place: Place, strangers: dict[str, list[Browser]], call: Call
+    module_sandbox: Sandbox, strangers: dict[str, list[Browser]], call: Call
 ) -> None:
-    assert led_to_sign_in(at(module_place, call.realm), call)
+    assert led_to_sign_in(at(module_sandbox, call.realm), call)
     assert all(led_to_sign_in(stranger, call) for stranger in strangers[call.realm])
 
 
 @pytest.fixture(scope="module")
-def owners(module_place: Place) -> dict[str, Browser]:
+def owners(module_sandbox: Sandbox) -> dict[str, Browser]:
     """Of each realm: whoever may do everything there."""
     return {
-        ADVERTISER.name: advertiser_browser(module_place),
-        STAFF.name: staff_browser(module_place),
-        PLATFORM.name: platform_staff_browser(module_place),
+        ADVERTISER.name: advertiser_browser(module_sandbox),
+        STAFF.name: staff_browser(module_sandbox),
+        PLATFORM.name: platform_staff_browser(module_sandbox),
     }
 
 
@@ -114,8 +116,10 @@ NUMBERS = ["-1", "0", str(2**31), str(2**63), str(-(2**70)), "9" * 5_000]
 
 
 @pytest.mark.parametrize("call", [call for call in GUARDED if ":int}" in call.path], ids=ids)
-def test_a_number_that_nothing_has_is_not_found(module_place: Place, owners: dict[str, Browser], call: Call) -> None:
-    path = call.path.replace("{slug:str}", module_place.tenant.slug)
+def test_a_number_that_nothing_has_is_not_found(
+    module_sandbox: Sandbox, owners: dict[str, Browser], call: Call
+) -> None:
+    path = call.path.replace("{slug:str}", module_sandbox.tenant.slug)
     for number in NUMBERS:
         answer = owners[call.realm].request(call.method, re.sub(r"\{\w+:int\}", number, path))
         assert answer.status_code == 404, number[:20]

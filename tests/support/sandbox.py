@@ -1,5 +1,5 @@
 """A fresh tenant for each test, with a fixed cast: an advertiser (owner), another of the same tenant (rival), and the
-tenant's own sender of data. A second place's tokens are an outsider's.
+tenant's own sender of data. A second sandbox's tokens are an outsider's.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from database.pool import transaction
 from tenants import lifecycle
 from tenants.cache import tell
 from tenants.tenant import Tenant, bound_to
-from tests.running import run, run_at
+from tests.support.running import run, run_at
 
 JSON = "/api/v1/integrations/cost-report/json"
 CSV = "/api/v1/integrations/cost-report/csv"
@@ -25,16 +25,16 @@ SINGULAR_CSV = "/api/v1/integrations/cost-report/singular/csv"
 MAY = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
 
 
-class Place(msgspec.Struct):
+class Sandbox(msgspec.Struct):
     """`owner` has Singular enabled and a token with all of an advertiser's scopes; so has `rival`."""
 
     tenant: Tenant
     http: httpx.Client
     owner: UUID
-    owner_token: str
+    owner_key: str
     rival: UUID
-    rival_token: str
-    ingest_token: str
+    rival_key: str
+    ingest_key: str
 
     @property
     def host(self) -> str:
@@ -50,7 +50,7 @@ class Place(msgspec.Struct):
 
     def get(self, path: str = JSON, *, token: str | None = None, **params: str) -> httpx.Response:
         """As the owner, unless another token is given."""
-        return self.request("GET", path, token=token or self.owner_token, params=params)
+        return self.request("GET", path, token=token or self.owner_key, params=params)
 
     def report(self, **params: str) -> list[dict[str, Any]]:
         """The rows of the owner's cost report; of May 2025 where no dates are given."""
@@ -64,7 +64,7 @@ class Place(msgspec.Struct):
         response = self.request(
             "PUT" if kind in {"offers", "partners"} else "POST",
             f"/api/v1/ingest/{kind}",
-            token=token or self.ingest_token,
+            token=token or self.ingest_key,
             headers={"Content-Type": "application/json"},
             content=msgspec.json.encode(list(records)),
         )
@@ -72,7 +72,7 @@ class Place(msgspec.Struct):
         answer: dict[str, Any] = response.json()
         return answer
 
-    def make_key(self, *scopes: str, advertiser: UUID | None = None, **options: Any) -> str:
+    def create_api_key(self, *scopes: str, advertiser: UUID | None = None, **options: Any) -> str:
         """A further token: of the owner, unless it is for ingest."""
         owner = None if scopes == ("ingest",) else advertiser or self.owner
         return run_at(
@@ -91,8 +91,8 @@ class Place(msgspec.Struct):
         run_at(self.tenant.slug, work)
 
 
-def make_place(http: httpx.Client) -> Place:
-    async def work() -> Place:
+def create_sandbox(http: httpx.Client) -> Sandbox:
+    async def work() -> Sandbox:
         slug = f"t{uuid4().hex[:12]}"
         tenant = await lifecycle.create(slug, f"{slug} Media")
         owner, rival = uuid4(), uuid4()
@@ -109,15 +109,15 @@ def make_place(http: httpx.Client) -> Place:
                     ([api_keys.INGEST], None),
                 ]
             ]
-        return Place(tenant, http, owner, owner_key.token, rival, rival_key.token, ingest_key.token)
+        return Sandbox(tenant, http, owner, owner_key.token, rival, rival_key.token, ingest_key.token)
 
     return run(work)
 
 
-def an_offer(place: Place, advertiser: UUID | None = None, **fields: Any) -> dict[str, Any]:
+def an_offer(sandbox: Sandbox, advertiser: UUID | None = None, **fields: Any) -> dict[str, Any]:
     """A catalogue record; of the owner, unless another advertiser is given."""
     id_ = str(uuid4())
-    defaults = {"id": id_, "name": f"Offer {id_[:4]}", "advertiserId": str(advertiser or place.owner)}
+    defaults = {"id": id_, "name": f"Offer {id_[:4]}", "advertiserId": str(advertiser or sandbox.owner)}
     return defaults | fields
 
 
@@ -132,7 +132,9 @@ def an_event(offer: str, kind: str = "click", **fields: Any) -> dict[str, Any]:
     return defaults | fields
 
 
-def a_callback(place: Place, offer: str, *, sent_at: str = "2025-05-19T16:00:00Z", **conversion: Any) -> dict[str, Any]:
+def a_callback(
+    sandbox: Sandbox, offer: str, *, sent_at: str = "2025-05-19T16:00:00Z", **conversion: Any
+) -> dict[str, Any]:
     """A conversion callback: a Success of revenue 60 on 19 May 2025, unless told otherwise."""
     defaults = {
         "conversionId": str(uuid4()),
@@ -140,7 +142,7 @@ def a_callback(place: Place, offer: str, *, sent_at: str = "2025-05-19T16:00:00Z
         "userCompletedAt": "2025-05-19T15:36:19.756249+00:00",
         "offerId": offer,
         "offerName": "Test",
-        "offerAdvertiserId": str(place.owner),
+        "offerAdvertiserId": str(sandbox.owner),
         "offerAdvertiserName": "Owner",
         "revenue": 60,
         "partnerId": None,

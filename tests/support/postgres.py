@@ -11,7 +11,7 @@ import asyncpg
 import psutil
 
 from database.embedded import Server
-from tests import citus
+from tests.support import citus
 
 PREFIX = "gokart_test_"
 EMBEDDED = "TESTS_ON_EMBEDDED_SERVER"  # in the environment of the workers where that is so

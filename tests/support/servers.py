@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import msgspec
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # is trusted: there is no TLS, and certificates take time to load
 GENEROUS = {  # tests ask a lot from one address

@@ -13,8 +13,8 @@ from auth.users.passwords import ARGON2, PBKDF2
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from auth.users.users import find, read_email
 from database.pool import transaction
-from tests.places import Place
-from tests.running import run, run_at
+from tests.support.running import run, run_at
+from tests.support.sandbox import Sandbox
 from tests.tenants.database import execute
 
 PASSWORD = "correct horse battery"
@@ -25,8 +25,8 @@ HASHED = {
 }
 
 
-def add_person(place: Place | None, realm: Realm, **columns: Any) -> str:
-    """Somebody with PASSWORD; of the platform where there is no place. Returns the e-mail address."""
+def add_person(sandbox: Sandbox | None, realm: Realm, **columns: Any) -> str:
+    """Somebody with PASSWORD; of the platform where there is no sandbox. Returns the e-mail address."""
     email = read_email(columns.pop("email", f"{realm.name}-{uuid4().hex[:8]}@example.com"))
     values = {"email": email, "name": email.partition("@")[0].title(), **columns}
 
@@ -40,20 +40,20 @@ def add_person(place: Place | None, realm: Realm, **columns: Any) -> str:
                 HASHED[realm.hasher],
             )
 
-    if place is None:
+    if sandbox is None:
         run(work)
     else:
-        run_at(place.tenant.slug, work)
+        run_at(sandbox.tenant.slug, work)
     return email
 
 
-def make_staff(place: Place, role: str = "owner", **columns: Any) -> str:
-    return add_person(place, STAFF, role=role, **columns)
+def make_staff(sandbox: Sandbox, role: str = "owner", **columns: Any) -> str:
+    return add_person(sandbox, STAFF, role=role, **columns)
 
 
-def make_login(place: Place, advertiser: UUID | None = None, **columns: Any) -> str:
-    """Of the place's owner unless another advertiser is given."""
-    return add_person(place, ADVERTISER, advertiser=advertiser or place.owner, **columns)
+def make_login(sandbox: Sandbox, advertiser: UUID | None = None, **columns: Any) -> str:
+    """Of the sandbox's owner unless another advertiser is given."""
+    return add_person(sandbox, ADVERTISER, advertiser=advertiser or sandbox.owner, **columns)
 
 
 def make_platform_staff(role: str = "owner", **columns: Any) -> str:
@@ -75,16 +75,16 @@ class Browser(httpx.Client):
         return self.post(f"{root}/sign-in", data={"email": email, "password": password})
 
 
-def browser(place: Place, **options: Any) -> Browser:
-    """At the place's app host, with nobody signed in."""
-    return Browser(place.http, f"app.{place.tenant.slug}.localhost", **options)
+def browser(sandbox: Sandbox, **options: Any) -> Browser:
+    """At the sandbox's app host, with nobody signed in."""
+    return Browser(sandbox.http, f"app.{sandbox.tenant.slug}.localhost", **options)
 
 
-def platform_browser(place: Place, **options: Any) -> Browser:
-    return Browser(place.http, "admin.localhost", **options)
+def platform_browser(sandbox: Sandbox, **options: Any) -> Browser:
+    return Browser(sandbox.http, "admin.localhost", **options)
 
 
-def session_cookie(place: Place | None, realm: Realm, email: str) -> dict[str, str]:
+def session_cookie(sandbox: Sandbox | None, realm: Realm, email: str) -> dict[str, str]:
     """Of a session made past the form, for tests of other matters."""
 
     async def work() -> str:
@@ -92,26 +92,26 @@ def session_cookie(place: Place | None, realm: Realm, email: str) -> dict[str, s
         assert person, f"there is no {email}"
         return await sessions.create(realm, person.id, address=ip_address("127.0.0.1"), user_agent="tests")
 
-    token = run(work) if place is None else run_at(place.tenant.slug, work)
+    token = run(work) if sandbox is None else run_at(sandbox.tenant.slug, work)
     return {realm.cookie(secure=False): token}
 
 
-def staff_browser(place: Place, role: str = "owner", **columns: Any) -> Browser:
+def staff_browser(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
     """A new member of staff, signed in."""
-    return browser(place, cookies=session_cookie(place, STAFF, make_staff(place, role, **columns)))
+    return browser(sandbox, cookies=session_cookie(sandbox, STAFF, make_staff(sandbox, role, **columns)))
 
 
-def advertiser_browser(place: Place, advertiser: UUID | None = None, **columns: Any) -> Browser:
+def advertiser_browser(sandbox: Sandbox, advertiser: UUID | None = None, **columns: Any) -> Browser:
     """A new person of the advertiser's, signed in."""
-    return browser(place, cookies=session_cookie(place, ADVERTISER, make_login(place, advertiser, **columns)))
+    return browser(sandbox, cookies=session_cookie(sandbox, ADVERTISER, make_login(sandbox, advertiser, **columns)))
 
 
-def platform_staff_browser(place: Place, role: str = "owner", **columns: Any) -> Browser:
+def platform_staff_browser(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
     """A new member of the platform's staff, signed in."""
-    return platform_browser(place, cookies=session_cookie(None, PLATFORM, make_platform_staff(role, **columns)))
+    return platform_browser(sandbox, cookies=session_cookie(None, PLATFORM, make_platform_staff(role, **columns)))
 
 
-def audit(place: Place | None = None) -> list[dict[str, Any]]:
-    """The audit log, oldest first: the place's, or the platform's."""
-    schema = place.tenant.schema if place else "public"
+def audit(sandbox: Sandbox | None = None) -> list[dict[str, Any]]:
+    """The audit log, oldest first: the sandbox's, or the platform's."""
+    schema = sandbox.tenant.schema if sandbox else "public"
     return execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=schema)
