@@ -1,0 +1,72 @@
+"""SQL statements in `.sql` files, with named parameters.
+
+    -- The offers of an advertiser.
+    SELECT name FROM {schema}.offer WHERE advertiser = :advertiser::uuid
+
+`:name` is a parameter and `{schema}` the tenant's schema. `-- include: other.sql` inserts a file of the same folder.
+A file may hold several statements, each after a line `-- name: …`; the text before the first name begins each of them.
+PostgreSQL receives the statement without comments and with parameters numbered in order of appearance.
+"""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+INCLUDE = re.compile(r"^ *-- include: *(\S+)$", re.MULTILINE)
+NAME = re.compile(r"^-- name: *(\w+)$", re.MULTILINE)
+# Comments, quoted text and casts come first, so that a colon within them starts no parameter.
+TOKEN = re.compile(
+    r"""(?P<comment>--[^\n]*|/\*.*?\*/) | '[^']*' | "[^"]*" | :: | :(?P<parameter>[a-z_][a-z0-9_]*)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A statement as PostgreSQL receives it, with the values of $1, $2, …"""
+
+    sql: str
+    args: tuple[object, ...]
+
+
+class SqlFile:
+    """The statement of a file, or the one with that name in it. Raises ValueError for a name the file lacks."""
+
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        self.parameters: list[str] = []
+        text = TOKEN.sub(self._translate, statement_text(path, name))
+        self._template = "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
+        self._in_schema = lru_cache(1_024)(self._format)
+
+    def bind(self, schema: str, /, **arguments: object) -> Query:
+        """Raises ValueError for an invalid schema name, and TypeError unless `arguments` are exactly the parameters."""
+        if arguments.keys() != set(self.parameters):
+            raise TypeError(f"expected the parameters {sorted(self.parameters)}, got {sorted(arguments)}")
+        return Query(self._in_schema(schema), tuple(arguments[name] for name in self.parameters))
+
+    def _translate(self, token: re.Match[str]) -> str:
+        if token["comment"]:
+            return ""
+        name = token["parameter"]
+        if name is None:
+            return token[0]
+        if name not in self.parameters:
+            self.parameters.append(name)
+        return f"${self.parameters.index(name) + 1}"
+
+    def _format(self, schema: str) -> str:
+        if not SCHEMA_NAME.fullmatch(schema):
+            raise ValueError(f"{schema!r} is not a valid schema name")
+        return self._template.replace("{schema}", schema)
+
+
+def statement_text(path: Path, name: str | None) -> str:
+    """The text of a file with its includes, from one `-- name:` line to the next where `name` is given."""
+    text = INCLUDE.sub(lambda include: (path.parent / include[1]).read_text(), path.read_text())
+    common, *named = NAME.split(text)
+    statements = dict(zip(named[::2], named[1::2], strict=True))
+    if name not in (statements or {None}):
+        raise ValueError(f"{path.name} has no statement {name!r}; it has {list(statements)}")
+    return common + statements.get(name or "", "")
