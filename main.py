@@ -7,7 +7,7 @@ from litestar import Litestar, Router, route
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware, add_compress_type
 
-from admin.app import DESK
+from admin.app import STAFF_ADMIN
 from admin.platform.app import PLATFORM_ADMIN
 from apidocs.controller import DocsController
 from auth.api_keys.last_used import writing_uses
@@ -82,7 +82,7 @@ def pages(*routers: Router) -> ASGIApp:
 
 
 api_app = cast("ASGIApp", api)  # Litestar's types of ASGI are its own
-by_host = {"api": api_app, "app": pages(PORTAL, DESK), "admin": pages(PLATFORM_ADMIN)}
+by_host = {"api": api_app, "app": pages(PORTAL, STAFF_ADMIN), "admin": pages(PLATFORM_ADMIN)}
 app = Requests(Proxies(CompressMiddleware(ProblemPages(ByHost(by_host, any_host=api_app)))))
 
 gc.freeze()  # all of this stays until the process ends: the collector need not look at it again

@@ -64,13 +64,6 @@ async def find_advertiser(tenant: Tenant, advertiser: UUID) -> Advertiser:
     return Advertiser(**row)
 
 
-async def names_of_advertisers(tenant: Tenant) -> dict[str, str]:
-    """By id, as forms have it; by name."""
-    async with connection() as db:
-        rows = await db.fetch(f"SELECT id, name FROM {tenant.schema}.advertiser ORDER BY name, id")
-    return {str(row["id"]): row["name"] for row in rows}
-
-
 async def switch_singular(tenant: Tenant, advertiser: UUID, on: bool) -> None:
     """Whoever asked for it has been answered by this. Raises Problem 404."""
     async with transaction() as db:

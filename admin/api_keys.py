@@ -9,7 +9,6 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from admin.advertisers import names_of_advertisers
 from auth.api_keys import service as api_keys
 from auth.api_keys.listing import LARGEST_ID, PAGE, STATES, Key, State, expiring_keys, find_key, list_keys
 from auth.api_keys.pages import (
@@ -24,6 +23,7 @@ from auth.api_keys.pages import (
 )
 from auth.users.guards import at_least, signed_in
 from auth.users.users import Person
+from catalog.service import advertiser_names
 from tenants.tenant import current_tenant
 from web.pages.forms import form_of, number_of
 from web.pages.rendering import Frame, Notice, page
@@ -44,7 +44,7 @@ class StaffKeyController(Controller):
     async def list_all(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         """What a filter does not know of, it does not filter by."""
         asked = request.query_params
-        names = await names_of_advertisers(current_tenant())
+        names = await advertiser_names(current_tenant())
         owner, state, before = asked.get("advertiser", ""), asked.get("state", ""), asked.get("before", "")
         keys = await list_keys(
             current_tenant(),
@@ -79,7 +79,7 @@ class StaffKeyController(Controller):
         sent = await form_of(request)
         form = read_key_form(sent, api_keys.ADVERTISER_SCOPES, datetime.now(UTC))
         owner = sent["advertiser"]
-        if owner not in await names_of_advertisers(current_tenant()):
+        if owner not in await advertiser_names(current_tenant()):
             form.errors["advertiser"] = "Choose whose key it is."
         made = await make_key(request, frame, ROOT, form, None if form.errors else UUID(owner))
         return made or await advertiser_page(request, frame, form, owner)
@@ -120,7 +120,7 @@ async def any_key(key: int) -> Key:
 
 
 async def advertiser_page(request: Call, frame: Frame, form: KeyForm, owner: str) -> Response[Any]:
-    names = await names_of_advertisers(current_tenant())
+    names = await advertiser_names(current_tenant())
     return new_page(
         request,
         frame,

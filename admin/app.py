@@ -7,7 +7,7 @@ from admin.api_keys import StaffKeyController
 from admin.corrections import CorrectionsController
 from admin.layout import staff_frame
 from admin.overview import OverviewController
-from admin.piccolo.proxy import gate
+from admin.piccolo.proxy import piccolo_proxy
 from admin.settings import SettingsController
 from admin.singular import StaffSingularController
 from admin.users import LoginController, PeopleController, StaffController
@@ -34,4 +34,4 @@ PAGES = Router(
     opt={"realm": STAFF},
     dependencies={"frame": Provide(staff_frame)},
 )
-DESK = Router(path="/", route_handlers=[PAGES, gate])
+STAFF_ADMIN = Router(path="/", route_handlers=[PAGES, piccolo_proxy])

@@ -11,7 +11,6 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from admin.advertisers import names_of_advertisers
 from auth.api_keys.listing import LARGEST_ID
 from auth.api_keys.pages import SCOPES
 from auth.users import totp
@@ -25,6 +24,7 @@ from auth.users.one_time_links import LIVES
 from auth.users.realms import ADVERTISER, STAFF, Realm
 from auth.users.sessions import end_all
 from auth.users.users import ROLES
+from catalog.service import advertiser_names
 from core.errors import GokartError
 from tenants.tenant import current_tenant
 from web.pages.forms import field_and_text, form_of
@@ -75,7 +75,7 @@ class PeopleController(Controller):
 
     @get()
     async def people(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        names = await names_of_advertisers(current_tenant())
+        names = await advertiser_names(current_tenant())
         logins = await members(ADVERTISER)
         return page(
             "admin/users.html",
@@ -217,7 +217,7 @@ def read_advertiser(text: str) -> UUID:
 
 
 async def owners_of(chosen: str) -> dict[str, Any]:
-    names = await names_of_advertisers(current_tenant())
+    names = await advertiser_names(current_tenant())
     return {"owners": [("", "Choose an advertiser"), *names.items()], "owner": chosen}
 
 
@@ -299,7 +299,7 @@ async def person_page(
 ) -> Response[Any]:
     """Raises Problem 404."""
     member = await found(kind.realm, person)
-    names = await names_of_advertisers(current_tenant()) if member.advertiser else {}
+    names = await advertiser_names(current_tenant()) if member.advertiser else {}
     return page(
         "admin/user.html",
         frame,

@@ -43,7 +43,7 @@ NONSENSE = (ValueError, asyncpg.DataError)  # an order by a column that there is
 
 
 @asgi("/admin", is_mount=True, copy_scope=False)
-async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+async def piccolo_proxy(scope: Scope, receive: Receive, send: Send) -> None:
     request: Call = Request(scope, receive, send)  # type: ignore[arg-type]  # Litestar's types of ASGI are its own
     try:
         answer = await answer_to(request)

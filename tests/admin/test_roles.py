@@ -5,7 +5,7 @@ import re
 import pytest
 from litestar.routes import HTTPRoute
 
-from admin.app import DESK
+from admin.app import STAFF_ADMIN
 from tests.support.people import Browser, audit, make_login, make_staff, staff_browser
 from tests.support.sandbox import Sandbox
 from tests.tenants.database import execute
@@ -13,7 +13,7 @@ from tests.tenants.database import execute
 THEIR_OWN = ("/staff/sign-in", "/staff/sign-out", "/staff/forgot", "/staff/link", "/staff/account")
 PATHS = sorted(
     (str(route.path), method)
-    for route in DESK.routes
+    for route in STAFF_ADMIN.routes
     if isinstance(route, HTTPRoute) and not str(route.path).startswith(THEIR_OWN)
     for method in route.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}
 )

@@ -302,7 +302,7 @@ class TestMorePower:
         assert somebody.get("/account").status_code == 303
         assert manager.post(f"{path}/two-step").status_code == 403
 
-    def test_an_advertisers_person_does_not_reach_the_desk(self, sandbox: Sandbox) -> None:
+    def test_an_advertisers_person_does_not_reach_the_admin(self, sandbox: Sandbox) -> None:
         client = advertiser_browser(sandbox)
         assert client.get("/staff/people").headers["location"].startswith("/staff/sign-in")
         assert client.post("/staff/people/staff/new", data={"role": "owner"}).status_code == 303

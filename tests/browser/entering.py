@@ -22,7 +22,7 @@ def enter_portal(page: Page, sandbox: Sandbox, server: Server, path: str = "/", 
     )
 
 
-def enter_desk(
+def enter_admin(
     page: Page, sandbox: Sandbox, server: Server, path: str = "/staff", role: str = "owner", **columns: Any
 ) -> Page:
     """As a new member of the staff."""

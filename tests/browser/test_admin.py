@@ -93,7 +93,7 @@ def test_every_table_is_listed_sorted_filtered_and_exported(a_browser: Watched, 
         assert download.value.path().read_text().count("\n") >= 1
 
 
-def test_tables_are_called_as_on_the_desk(a_browser: Watched, full: Sandbox, server: Server) -> None:
+def test_tables_are_named_as_in_the_admin(a_browser: Watched, full: Sandbox, server: Server) -> None:
     admin = Admin(a_browser, full, server)
     for name in "API key", "conversion", "intake reject", "Singular pull", "API key":
         admin.page.locator(".sidebar_wrapper").get_by_role("link", name=name, exact=True).click()
@@ -268,7 +268,7 @@ def test_two_tenants_in_one_browser(
     expect(there.get_by_role("link", name="Add Row")).to_be_hidden()
 
 
-def test_its_links_lead_to_the_desk(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+def test_its_links_lead_to_the_admin(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
     admin = Admin(a_browser, sandbox, server)
     for name, path in [("API keys", "/staff/keys"), ("People", "/staff/people"), ("My account", "/staff/account")]:
         admin.go()

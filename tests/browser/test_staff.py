@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.browsers import Watched, obstacles
-from tests.browser.entering import enter_desk, enter_portal
+from tests.browser.entering import enter_admin, enter_portal
 from tests.support.people import PASSWORD, make_login, make_staff
 from tests.support.sandbox import MAY, SINGULAR, Sandbox, a_callback, an_offer
 from tests.support.servers import Server
@@ -60,7 +60,7 @@ def downloaded(page: Page, button: str) -> str:
 def test_an_advertisers_person_is_invited_and_makes_a_key(
     a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
-    page = enter_desk(a_browser(javascript=javascript), sandbox, server, "/staff/people", "manager")
+    page = enter_admin(a_browser(javascript=javascript), sandbox, server, "/staff/people", "manager")
     page.get_by_role("link", name="Invite an advertiser's person").first.click()
     page.get_by_label("Advertiser").select_option("Owner")
     page.get_by_label("E-mail").fill("dana@example.com")
@@ -85,7 +85,7 @@ def test_somebody_is_shut_out_and_let_in_again(
     a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
     theirs = enter_portal(a_browser(), sandbox, server, "/keys", email="dana@example.com")
-    page = enter_desk(a_browser(javascript=javascript), sandbox, server, "/staff/people", "manager")
+    page = enter_admin(a_browser(javascript=javascript), sandbox, server, "/staff/people", "manager")
     page.get_by_role("link", name="Manage dana@example.com").click()
     page.get_by_role("button", name="Deactivate").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
@@ -100,7 +100,7 @@ def test_somebody_is_shut_out_and_let_in_again(
 def test_singular_is_switched_off_and_on(
     a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
-    page = enter_desk(a_browser(javascript=javascript), sandbox, server, "/staff/singular", "manager")
+    page = enter_admin(a_browser(javascript=javascript), sandbox, server, "/staff/singular", "manager")
     page.get_by_role("link", name="Open Owner").click()
     page.get_by_role("button", name="Switch Singular off").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Switch Singular off").click()
@@ -114,7 +114,7 @@ def test_singular_is_switched_off_and_on(
 @pytest.mark.parametrize("javascript", [True, False])
 def test_conversions_are_corrected(a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool) -> None:
     id_, unknown = a_conversion(sandbox), str(uuid4())
-    page = enter_desk(a_browser(javascript=javascript), sandbox, server, "/staff/corrections", "manager")
+    page = enter_admin(a_browser(javascript=javascript), sandbox, server, "/staff/corrections", "manager")
     page.get_by_label("CSV file").set_input_files(a_sheet(f"{id_},Rejected,Twice", f"{unknown},Rejected,"))
     page.get_by_role("button", name="Look at it").click()
     expect(page.get_by_role("heading", name="1 conversion to correct")).to_be_visible()
@@ -129,7 +129,7 @@ def test_conversions_are_corrected(a_browser: Watched, sandbox: Sandbox, server:
 
 
 def test_a_key_is_found_by_its_advertiser(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = enter_desk(a_browser(), sandbox, server, "/staff/keys", "viewer")
+    page = enter_admin(a_browser(), sandbox, server, "/staff/keys", "viewer")
     expect(page.locator("tbody tr")).to_have_count(3)
     page.get_by_label("Advertiser").select_option("Rival")
     page.get_by_role("button", name="Show").click()
@@ -144,7 +144,7 @@ def test_everybody_can_use_the_pages(a_browser: Watched, sandbox: Sandbox, serve
     id_ = a_conversion(sandbox)
     make_login(sandbox, email="dana@example.com")
     make_staff(sandbox, "viewer", email="somebody.with.a.long.address@subsidiary.example.com", totp_secret="x")
-    page = enter_desk(a_browser(), sandbox, server)
+    page = enter_admin(a_browser(), sandbox, server)
     origin = f"http://app.{sandbox.tenant.slug}.localhost:{server.port}"
     for path in [*PAGES, f"/staff/singular/{sandbox.owner}"]:
         page.goto(origin + path)

@@ -79,7 +79,7 @@ def tours(password: str) -> list[Tour]:
         Shot("account", "/account"),
         Shot("two-step", "/account/two-step"),
     ]
-    desk = [
+    staff = [
         Shot("staff-overview", "/staff"),
         Shot("staff-keys", "/staff/keys"),
         Shot("staff-key-new", "/staff/keys/new"),
@@ -123,6 +123,6 @@ def tours(password: str) -> list[Tour]:
             ],
         ),
         Tour("app.demo.localhost", portal, signing_in(ADVERTISER, password)),
-        Tour("app.demo.localhost", desk, signing_in(STAFF, password), "/staff"),
+        Tour("app.demo.localhost", staff, signing_in(STAFF, password), "/staff"),
         Tour("admin.localhost", platform, signing_in(PLATFORM, password)),
     ]

@@ -75,7 +75,7 @@ def test_many_at_once_each_get_what_they_asked_for(sandbox: Sandbox) -> None:
     assert (row["totalClicks"], row["totalConversions"], row["revenue"]) == (48, 48, 48 * 60)
 
 
-def test_staff_sign_in_and_open_the_desk(sandbox: Sandbox) -> None:
+def test_staff_sign_in_and_open_the_admin(sandbox: Sandbox) -> None:
     there = browser(sandbox)
     assert there.sign_in(make_staff(sandbox), root=STAFF.root).status_code == 303
     assert there.get(STAFF.home).status_code == 200

@@ -75,17 +75,17 @@ def paused(sandbox: Sandbox) -> None:
     assert gokart("advertisers", "set", sandbox.tenant.slug, str(sandbox.owner), "--paused").exit_code == 0
 
 
-def paused_at_the_desk(sandbox: Sandbox) -> None:
+def paused_in_the_admin(sandbox: Sandbox) -> None:
     assert change(an_admin(sandbox), "advertiser", sandbox.owner, status="paused").status_code == 200
 
 
-def key_for_elsewhere_at_the_desk(sandbox: Sandbox) -> None:
+def key_restricted_to_another_network_in_the_admin(sandbox: Sandbox) -> None:
     key = id_of(sandbox, sandbox.owner_key)
     answer = change(an_admin(sandbox), "api_token", key, networks=["192.0.2.0/24"])
     assert answer.status_code == 200, answer.text
 
 
-def singular_off_at_the_desk(sandbox: Sandbox) -> None:
+def singular_off_in_the_admin(sandbox: Sandbox) -> None:
     answer = staff_browser(sandbox, "manager").post(f"/staff/singular/{sandbox.owner}", data={"singular": "off"})
     assert answer.status_code == 303
 
@@ -96,9 +96,9 @@ def singular_off_at_the_desk(sandbox: Sandbox) -> None:
         (revoked, 401),
         (rotated_with_no_grace, 401),
         (paused, 403),
-        (paused_at_the_desk, 403),
-        (key_for_elsewhere_at_the_desk, 403),
-        (singular_off_at_the_desk, 403),
+        (paused_in_the_admin, 403),
+        (key_restricted_to_another_network_in_the_admin, 403),
+        (singular_off_in_the_admin, 403),
     ],
 )
 def test_every_worker_hears_of_a_change_though_no_trigger_tells(

@@ -39,10 +39,10 @@ def error_page(scope: Mapping[str, Any], error: Exception) -> Response[Any]:
     problem = problem_of(error)
     if problem.status >= 500:
         state_of(scope)["error"] = error
-    desk = f"{scope['path']}/".startswith("/staff/")
+    admin = f"{scope['path']}/".startswith("/staff/")
     response = page(
         "error.html",
-        Frame("", bound_tenant(), home_url="/staff" if desk else "/"),
+        Frame("", bound_tenant(), home_url="/staff" if admin else "/"),
         status=problem.status,
         heading=problem.title,
         text=problem.detail,

@@ -321,7 +321,7 @@ def test_its_form_wants_a_name_and_a_password(module_sandbox: Sandbox, given: ob
     assert browser(module_sandbox).post(LOGIN, json=given).status_code == 422
 
 
-def test_guessing_is_stopped_as_at_the_desk(sandbox: Sandbox) -> None:
+def test_guessing_is_limited_as_at_the_staff_login(sandbox: Sandbox) -> None:
     email, client = make_staff(sandbox), browser(sandbox)
     for _ in range(10):
         assert client.post(LOGIN, json={"username": email, "password": "a wrong guess"}).status_code == 401

@@ -117,12 +117,12 @@ def test_a_key_may_expire_sooner_never_later(sandbox: Sandbox) -> None:
 def test_who_is_no_longer_active_is_signed_out_for_good(sandbox: Sandbox) -> None:
     admin = an_admin(sandbox)
     email, other = make_login(sandbox), make_staff(sandbox, "viewer")
-    portal, desk = browser(sandbox), browser(sandbox)
+    portal, colleague = browser(sandbox), browser(sandbox)
     assert portal.sign_in(email).status_code == 303
-    assert desk.sign_in(other, root="/staff").status_code == 303
+    assert colleague.sign_in(other, root="/staff").status_code == 303
     for table, client, whose, page in [
         ("advertiser_login", portal, email, "/account"),
-        ("staff", desk, other, "/staff/account"),
+        ("staff", colleague, other, "/staff/account"),
     ]:
         person = person_id(sandbox, table, whose)
         assert client.get(page).status_code == 200

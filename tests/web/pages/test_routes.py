@@ -7,7 +7,7 @@ import pytest
 from litestar import Router
 from litestar.routes import HTTPRoute
 
-from admin.app import DESK
+from admin.app import STAFF_ADMIN
 from admin.platform.app import PLATFORM_ADMIN
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from portal.app import PORTAL
@@ -24,7 +24,7 @@ from tests.support.sandbox import Sandbox
 PUBLIC = {"/sign-in", "/sign-in/code", "/sign-out", "/forgot", "/link/{token:str}"}
 ROUTERS: dict[str, tuple[Router, Realm]] = {
     ADVERTISER.name: (PORTAL, ADVERTISER),
-    STAFF.name: (DESK, STAFF),
+    STAFF.name: (STAFF_ADMIN, STAFF),
     PLATFORM.name: (PLATFORM_ADMIN, PLATFORM),
 }
 

@@ -5,7 +5,7 @@ if ((localStorage.getItem("darkMode") ?? "false") === (localStorage.getItem("sys
 }
 localStorage.setItem("system", dark);
 
-// Piccolo names a table as the database does. Here it is called as on the desk.
+// Piccolo names a table as the database does. Here it has the name used on the staff pages.
 const NAMES = {
   "api token": "API key",
   "conversion list": "conversion",

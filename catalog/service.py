@@ -1,0 +1,11 @@
+"""Queries on the catalogue that several packages share."""
+
+from database.pool import connection
+from tenants.tenant import Tenant
+
+
+async def advertiser_names(tenant: Tenant) -> dict[str, str]:
+    """Name by id (as text, as forms send it), in order of name."""
+    async with connection() as db:
+        rows = await db.fetch(f"SELECT id, name FROM {tenant.schema}.advertiser ORDER BY name, id")
+    return {str(row["id"]): row["name"] for row in rows}
