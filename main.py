@@ -20,7 +20,7 @@ from jobs.worker import doing_tasks
 from portal.app import PORTAL
 from reporting.api import CostReportController, SingularController
 from settings import settings
-from singular.request_log import writing_pulls
+from singular.request_log import flush_request_log
 from tenants.cache import listen_for_ever, memory
 from tenants.hosts import load_tenant
 from tenants.middleware import ByHost
@@ -60,7 +60,7 @@ api = Litestar(
         lambda _: beside(listen_for_ever(memory)),
         lambda _: sharing(),
         lambda _: writing_uses(),
-        lambda _: writing_pulls(),
+        lambda _: flush_request_log(),
         lambda _: beside(doing_tasks()),
     ],
     request_max_body_size=settings.intake_body,

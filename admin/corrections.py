@@ -17,7 +17,7 @@ from auth.users.guards import at_least, signed_in
 from ingest.correction_files import COLUMNS, LARGEST_FILE, MOST_ROWS, CorrectionsError
 from ingest.corrections import ChangedSince, Preview, apply, preview
 from ingest.rollups import TooMuchError
-from reporting.dashboard.formats import count, money, signed
+from reporting.dashboard.formats import format_count, format_money, with_sign
 from tenants.tenant import current_tenant
 from web.pages.forms import form_of
 from web.pages.rendering import Frame, Notice, page, templates
@@ -32,10 +32,10 @@ MOST_BODY = LARGEST_FILE * 4 // 3 + 2**16  # a file that does not compress, in b
 
 def change(value: int | Decimal, currency: str = "") -> str:
     """Of an advertiser's figures, with its sign."""
-    return signed(money(value, currency) if isinstance(value, Decimal) else count(value))
+    return with_sign(format_money(value, currency) if isinstance(value, Decimal) else format_count(value))
 
 
-templates.filters.update(change=change, money=money)
+templates.filters.update(change=change, money=format_money)
 
 
 class CorrectionsController(Controller):

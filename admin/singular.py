@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from admin.advertisers import MOST, find_advertiser, list_advertisers, switch_singular
 from auth.users.guards import at_least, signed_in
 from portal.singular import shown
-from singular.request_log import recent_pulls
+from singular.request_log import recent_singular_requests
 from singular.requirements import flawed_offers
 from tenants.tenant import current_tenant
 from web.pages.forms import form_of
@@ -51,7 +51,7 @@ class StaffSingularController(Controller):
             advertiser=found,
             offers=offers[:MOST_OFFERS],
             flawed=len(offers),
-            pulls=[shown(pull) for pull in await recent_pulls(tenant, advertiser, PULLS)],
+            pulls=[shown(pull) for pull in await recent_singular_requests(tenant, advertiser, PULLS)],
             done=DONE.get(request.query_params.get("done", "")),
         )
 

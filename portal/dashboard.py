@@ -17,9 +17,9 @@ from portal.advertiser_status import advertiser_of, read_standing
 from portal.formatting import span
 from portal.layout import closed
 from reporting.dashboard.downloads import cost_report_csv
-from reporting.dashboard.formats import count, money, percent, signed
+from reporting.dashboard.formats import format_count, format_money, format_percent, with_sign
 from reporting.dashboard.periods import CUSTOM, LABELS, Period, read_period
-from reporting.dashboard.summary import Figures, Summary, Top, summary
+from reporting.dashboard.summary import DashboardMetrics, DashboardSummary, TopItem, read_summary
 from tenants.tenant import Tenant, current_tenant
 from web.pages.origins import api_origin
 from web.pages.rendering import Frame, page
@@ -72,7 +72,7 @@ class Total(msgspec.Struct, frozen=True):
 class Share(msgspec.Struct, frozen=True):
     """An offer or a partner, with its share of the cost in percent (of the clicks, where nothing cost anything)."""
 
-    top: Top
+    top: TopItem
     percent: float
 
 
@@ -101,7 +101,7 @@ async def figures_page(request: Call, frame: Frame, period: Period, now: datetim
     tenant, advertiser = current_tenant(), advertiser_of(request)
     standing = await read_standing(tenant, advertiser)
     offers = await read_offers(tenant, advertiser)
-    shown = await summary(tenant, advertiser, period.filter)
+    shown = await read_summary(tenant, advertiser, period.filter)
     return page(
         "portal/dashboard.html",
         frame,
@@ -128,8 +128,8 @@ async def figures_page(request: Call, frame: Frame, period: Period, now: datetim
         query_of=lambda offer: msgspec.structs.replace(period, offer=offer).query,
         download=urlencode(dated(period)),
         api=api_origin(request),
-        money=lambda amount: money(amount, standing.currency),
-        count=count,
+        money=lambda amount: format_money(amount, standing.currency),
+        count=format_count,
     )
 
 
@@ -158,29 +158,29 @@ def with_stranger(offers: list[Offer], chosen: UUID | None) -> list[Offer]:
     return [Offer(chosen, f"No offer of yours ({chosen})", None, None), *offers]
 
 
-def shown_days(shown: Summary) -> str:
-    return "day" if len(shown.days) == 1 else f"{len(shown.days)} days"
+def shown_days(shown: DashboardSummary) -> str:
+    return "day" if len(shown.daily) == 1 else f"{len(shown.daily)} days"
 
 
-def total(shown: Summary, name: str, currency: str, days: str) -> Total:
+def total(shown: DashboardSummary, name: str, currency: str, days: str) -> Total:
     def text(value: Decimal | int) -> str:
-        return money(Decimal(value), currency) if name == "cost" else count(int(value))
+        return format_money(Decimal(value), currency) if name == "cost" else format_count(int(value))
 
     change = shown.changes[name]
-    share = f" ({percent(change.percent)})" if change.percent is not None else ""
+    share = f" ({format_percent(change.percent)})" if change.percent is not None else ""
     return Total(
         label=f"{MEASURES[name]}, {currency}" if name == "cost" else MEASURES[name],
         value=text(getattr(shown.totals, name)),
-        change=f"{signed(text(change.difference))}{share}" if change.difference else "No change",
+        change=f"{with_sign(text(change.difference))}{share}" if change.difference else "No change",
         trend="up" if change.difference > 0 else "down" if change.difference < 0 else "",
         note=f"{days} before: {text(getattr(shown.previous, name))}".capitalize(),
     )
 
 
-def shares(tops: list[Top], totals: Figures) -> list[Share]:
+def shares(tops: list[TopItem], totals: DashboardMetrics) -> list[Share]:
     measure = "cost" if totals.cost else "clicks"
     whole = getattr(totals, measure)
-    return [Share(top, round(float(getattr(top.figures, measure) / whole * 100), 1) if whole else 0.0) for top in tops]
+    return [Share(top, round(float(getattr(top.metrics, measure) / whole * 100), 1) if whole else 0.0) for top in tops]
 
 
 async def read_offers(tenant: Tenant, advertiser: UUID) -> list[Offer]:

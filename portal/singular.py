@@ -14,8 +14,8 @@ from database.pool import connection
 from portal.advertiser_status import advertiser_of, read_standing, request_singular
 from portal.formatting import span
 from portal.layout import closed
-from reporting.dashboard.formats import count
-from singular.request_log import CLIENT_GONE, Pull, recent_pulls
+from reporting.dashboard.formats import format_count
+from singular.request_log import CLIENT_GONE, SingularRequest, recent_singular_requests
 from singular.requirements import FlawedOffer, flawed_offers
 from tenants.tenant import Tenant, current_tenant
 from web.pages.forms import number_of
@@ -63,7 +63,7 @@ MEANINGS = {
 class Shown(msgspec.Struct, frozen=True):
     """A pull in words."""
 
-    pull: Pull
+    pull: SingularRequest
     days: str
     rows: str
     kind: str
@@ -81,7 +81,7 @@ class SingularController(Controller):
             return refused
         tenant, advertiser = current_tenant(), advertiser_of(request)
         before = page_of(request.query_params.get("before", ""))
-        pulls = await recent_pulls(tenant, advertiser, PAGE + 1, before)
+        pulls = await recent_singular_requests(tenant, advertiser, PAGE + 1, before)
         keys = [key for key in await keys_of(tenant, advertiser) if key.works and SCOPE in key.scopes]
         last = await last_success(tenant, advertiser)
         flawed = await flawed_offers(tenant, advertiser)
@@ -121,13 +121,13 @@ def last_use(keys: list[Key]) -> datetime | None:
     return max((key.last_used_at for key in keys if key.last_used_at), default=None)
 
 
-def shown(pull: Pull) -> Shown:
+def shown(pull: SingularRequest) -> Shown:
     kind, meaning = MEANINGS.get(pull.status, ("danger", "Something went wrong on our side"))
     if pull.status == 200 and pull.rows == 0:
         meaning = "No cost and no clicks on these days"
     first, last = pull.first_day, pull.last_day
     days = span(first, last) if first and last else "\u2013"
-    return Shown(pull, days, count(pull.rows) if pull.rows is not None else "\u2013", kind, meaning)
+    return Shown(pull, days, format_count(pull.rows) if pull.rows is not None else "\u2013", kind, meaning)
 
 
 def in_text(offers: list[FlawedOffer]) -> str:

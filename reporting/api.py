@@ -9,7 +9,7 @@ from reporting.filters import read_filter
 from reporting.reports import COST_REPORT, SINGULAR, Asked, Report
 from reporting.responses import Writer, csv_response, fresh_response, json_response
 from reporting.thinning import as_kept
-from singular.request_log import noted
+from singular.request_log import log_request
 from tenants.tenant import current_tenant
 from web.clients import while_connected
 from web.requests import READ, Call, state_of
@@ -36,7 +36,7 @@ class CostReportController(Controller):
 
 
 class SingularController(Controller):
-    guards = [noted, requires("singular")]
+    guards = [log_request, requires("singular")]
     request_max_body_size = MOST_FILTER
     tags = ["Singular"]
 

@@ -14,21 +14,21 @@ from settings import settings
 from web.requests import Call, header
 
 
-class Freshness(msgspec.Struct, frozen=True):
+class ReportValidators(msgspec.Struct, frozen=True):
     """Read in the report's own snapshot, or before it. Then the report may contain more than `through` says, and lacks
     of what came before only calls that were still committing. If it contains a change that the ETag does not know, the
     next conditional request is answered in full, never wrongly 304.
     """
 
     range: str
-    through: datetime
+    data_through: datetime
     etag: str
 
     @property
     def headers(self) -> dict[str, str]:
         return {
             "GoKart-Range": self.range,
-            "GoKart-Data-Through": iso(self.through),
+            "GoKart-Data-Through": iso(self.data_through),
             "ETag": self.etag,
             "Cache-Control": "private, no-cache",
             "Vary": "Authorization",
@@ -40,18 +40,18 @@ class Freshness(msgspec.Struct, frozen=True):
         return "*" in known or self.etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in known]
 
 
-async def read_freshness(db: Connection, asked: Asked) -> Freshness:
+async def read_validators(db: Connection, asked: Asked) -> ReportValidators:
     query = validators(asked.tenant.schema, asked.advertiser, asked.filter)
     row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     assert row is not None
-    return freshness_of(row, asked)
+    return validators_of(row, asked)
 
 
-def freshness_of(row: Any, asked: Asked) -> Freshness:
+def validators_of(row: Any, asked: Asked) -> ReportValidators:
     """From a row of `queries.validators`."""
     range_ = str(asked.filter.range)
     whose = f"{asked.report.name} {asked.tenant.id} {asked.advertiser} {range_} {asked.filter.offer}"
     told = f"{whose} {row['state']} {row['names']}"
     # Weak: compressed or not, it is the same report in other bytes.
     etag = f'W/"{blake2b(told.encode(), digest_size=16).hexdigest()}"'
-    return Freshness(range_, row["through"] or asked.tenant.created_at, etag)
+    return ReportValidators(range_, row["through"] or asked.tenant.created_at, etag)

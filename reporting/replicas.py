@@ -12,7 +12,7 @@ import structlog
 
 from database.pool import Connection, Unavailable, connection, has_replica
 from reporting.answers import Answer
-from reporting.freshness import Freshness, freshness_of, read_freshness
+from reporting.freshness import ReportValidators, read_validators, validators_of
 from reporting.queries import with_validators
 from reporting.reports import Asked
 from settings import settings
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def snapshot(asked: Asked, fresh: Freshness) -> AsyncIterator[Connection]:
+async def snapshot(asked: Asked, fresh: ReportValidators) -> AsyncIterator[Connection]:
     """A connection in a transaction that reads one snapshot, in which the report is what `fresh` says, or newer."""
     async with AsyncExitStack() as stack:
         db = await caught_up(stack, asked, fresh) if has_replica() else None
@@ -45,20 +45,20 @@ async def reading(db: Connection) -> AsyncIterator[None]:
     await transaction.commit()
 
 
-async def caught_up(stack: AsyncExitStack, asked: Asked, fresh: Freshness) -> Connection | None:
+async def caught_up(stack: AsyncExitStack, asked: Asked, fresh: ReportValidators) -> Connection | None:
     """The same of the replica, left to the stack to close; None where that has not got so far, or does not answer."""
     async with AsyncExitStack() as tried:
         with suppress(Unavailable):
             db = await tried.enter_async_context(connection("replica stream"))
             await tried.enter_async_context(reading(db))
-            if (await read_freshness(db, asked)).etag == fresh.etag:
+            if (await read_validators(db, asked)).etag == fresh.etag:
                 note(asked)
                 stack.push_async_exit(tried.pop_all())
                 return db
     return None
 
 
-async def read_at_once(asked: Asked, fresh: Freshness | None) -> tuple[Freshness, Answer | None]:
+async def read_at_once(asked: Asked, fresh: ReportValidators | None) -> tuple[ReportValidators, Answer | None]:
     """The whole report, as JSON, and how fresh it is; None in the place of one of more than `stream_rows` rows. Of the
     replica only where that is as fresh as `fresh`. Raises `Unavailable`.
     """
@@ -77,11 +77,11 @@ def note(asked: Asked) -> None:
     log.debug("read from the replica", tenant=asked.tenant.slug, report=asked.report.name)
 
 
-async def read_answer(db: Connection, asked: Asked) -> tuple[Freshness, Answer | None]:
+async def read_answer(db: Connection, asked: Asked) -> tuple[ReportValidators, Answer | None]:
     query = with_validators(asked.rows(), asked.filter, settings.stream_rows)
     row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     assert row is not None
-    fresh = freshness_of(row, asked)
+    fresh = validators_of(row, asked)
     if row["rows"] > settings.stream_rows:
         return fresh, None
     return fresh, Answer(fresh.etag, row["rows"], row["items"] or b"")

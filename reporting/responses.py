@@ -9,7 +9,7 @@ from litestar.response import Stream
 from database.pool import Share, connection, has_replica
 from reporting.answers import Answer, answers
 from reporting.filters import DAY
-from reporting.freshness import Freshness, read_freshness
+from reporting.freshness import ReportValidators, read_validators
 from reporting.replicas import read_at_once
 from reporting.reports import Asked
 from reporting.streams import begun, csv_stream, json_stream
@@ -60,17 +60,17 @@ async def csv_response(request: Call, asked: Asked) -> Response[Any]:
     return await streamed(request, stream, "text/csv", {**fresh.headers, **name})
 
 
-async def freshness(asked: Asked) -> Freshness:
+async def freshness(asked: Asked) -> ReportValidators:
     """What the primary says. Raises `database.pool.Unavailable`."""
     async with connection() as db:
-        return await read_freshness(db, asked)
+        return await read_validators(db, asked)
 
 
-def not_modified(fresh: Freshness) -> Response[Any]:
+def not_modified(fresh: ReportValidators) -> Response[Any]:
     return Response(None, status_code=304, headers={**fresh.headers, **VARY})
 
 
-def whole_response(request: Call, asked: Asked, fresh: Freshness, answer: Answer) -> Response[Any]:
+def whole_response(request: Call, asked: Asked, fresh: ReportValidators, answer: Answer) -> Response[Any]:
     note_rows(request)(answer.rows)
     before, closing = asked.report.document()
     return Response(

@@ -19,7 +19,7 @@ import msgspec
 from core.timestamps import midnight
 from database.pool import Connection, Share, Unavailable
 from reporting.filters import DAY, Range
-from reporting.freshness import Freshness
+from reporting.freshness import ReportValidators
 from reporting.queries import first_day
 from reporting.ranges import floor_day
 from reporting.replicas import snapshot
@@ -35,7 +35,7 @@ MOST_DAYS = 31  # of a part; those that come may have many more rows than those 
 _streams = Share("streaming", settings.streams_per_advertiser)
 
 
-def csv_stream(asked: Asked, fresh: Freshness, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
+def csv_stream(asked: Asked, fresh: ReportValidators, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
     """CSV with a header row, by COPY."""
 
     async def produce(db: Connection, hand_on: HandOn) -> None:
@@ -72,7 +72,7 @@ async def copy_out(db: Connection, query: str, hand_on: HandOn, *, header: bool)
     return int(status.removeprefix("COPY "))
 
 
-def json_stream(asked: Asked, fresh: Freshness, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
+def json_stream(asked: Asked, fresh: ReportValidators, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
     """A JSON document whose one array has the report's rows."""
 
     async def produce(db: Connection, hand_on: HandOn) -> None:
@@ -126,7 +126,7 @@ def part_from(asked: Asked, start: datetime, days: int) -> Range | None:
 
 
 async def stream(
-    asked: Asked, fresh: Freshness, produce: Callable[[Connection, HandOn], Awaitable[None]]
+    asked: Asked, fresh: ReportValidators, produce: Callable[[Connection, HandOn], Awaitable[None]]
 ) -> AsyncGenerator[bytes, None]:
     """What `produce` hands on, which waits until it is taken. Raises `Unavailable` where nothing comes in time."""
     send, receive = anyio.create_memory_object_stream[bytes](0)

@@ -1,7 +1,7 @@
-"""The log of Singular's pulls: what an advertiser's tokens asked of Singular's report, and what they were answered.
+"""The log of Singular's requests: the range each asked for, the response status, and the duration.
 
-Noted in memory as each request ends, and written every few seconds, off the hot path. Memory is bounded: what one token
-asks beyond that until the next writing is counted in the process's log only.
+An entry is kept in memory when its request ends and written every few seconds, so that requests do not wait for it.
+Memory is bounded: entries beyond the limits are dropped and counted in the process's log.
 """
 
 from collections import Counter, defaultdict
@@ -24,16 +24,16 @@ from tenants.tenant import Tenant, current_tenant
 from web.problems import problem_of
 from web.requests import state_of
 
-WRITE_EVERY = 5.0
-KEPT_FOR = timedelta(days=90)
-MOST_NOTED = 20_000  # between two writings, of this process
-MOST_OF_A_TOKEN = 200  # more than the usual limits let through
+FLUSH_INTERVAL = 5.0
+RETENTION = timedelta(days=90)
+MAX_PENDING = 20_000  # between two writings, of this process
+MAX_PENDING_PER_KEY = 200  # more than the usual limits let through
 CLIENT_GONE = 499
 
 log = structlog.get_logger()
 
 
-class Entry(msgspec.Struct, frozen=True):
+class RequestLogEntry(msgspec.Struct, frozen=True):
     """`starts_at` and `ends_at` are the half-open range that was asked for, None where that made no sense or was not
     looked at; `rows` is None where none were sent. `status` is what the client has got: 499 if it left before the end.
     """
@@ -49,7 +49,7 @@ class Entry(msgspec.Struct, frozen=True):
     milliseconds: int
 
 
-class Pull(msgspec.Struct, frozen=True):
+class SingularRequest(msgspec.Struct, frozen=True):
     """An entry as it is shown, with the name and the visible ends of its key."""
 
     id: int
@@ -73,18 +73,18 @@ class Pull(msgspec.Struct, frozen=True):
         return (self.ends_at - timedelta(microseconds=1)).date() if self.ends_at else None
 
 
-class Noted:
+class PendingEntries:
     """What is not written yet, by schema."""
 
     def __init__(self) -> None:
-        self._entries: defaultdict[str, list[Entry]] = defaultdict(list)
+        self._entries: defaultdict[str, list[RequestLogEntry]] = defaultdict(list)
         self._by_token: Counter[tuple[str, int]] = Counter()
         self._size = 0
         self.lost = 0
 
-    def add(self, schema: str, entry: Entry) -> None:
+    def add(self, schema: str, entry: RequestLogEntry) -> None:
         token = schema, entry.token
-        if self._size >= MOST_NOTED or self._by_token[token] >= MOST_OF_A_TOKEN:
+        if self._size >= MAX_PENDING or self._by_token[token] >= MAX_PENDING_PER_KEY:
             self.lost += 1
             return
         self._entries[schema].append(entry)
@@ -94,7 +94,7 @@ class Noted:
     def schemas(self) -> list[str]:
         return list(self._entries)
 
-    def take(self, schema: str) -> list[Entry]:
+    def take(self, schema: str) -> list[RequestLogEntry]:
         entries = self._entries.pop(schema, [])
         for token in {entry.token for entry in entries}:
             del self._by_token[schema, token]
@@ -102,11 +102,11 @@ class Noted:
         return entries
 
 
-_noted = Noted()
-_pruned: dict[str, date] = {}
+_pending = PendingEntries()
+_last_deleted: dict[str, date] = {}
 
 
-async def noted(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def log_request(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """A guard that lets everyone through. It stands before the one that knows the caller, so that those whom that one
     refuses are noted, too.
     """
@@ -121,9 +121,9 @@ async def noted(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
         caller, range_ = state.get("caller"), state.get("range")
         if caller is None or caller.advertiser is None:
             return
-        _noted.add(
+        _pending.add(
             schema,
-            Entry(
+            RequestLogEntry(
                 at,
                 caller.advertiser,
                 caller.token,
@@ -148,31 +148,31 @@ def outcome(state: dict[str, Any]) -> int:
     return problem_of(error).status if error else CLIENT_GONE
 
 
-def writing_pulls() -> AbstractAsyncContextManager[None]:
+def flush_request_log() -> AbstractAsyncContextManager[None]:
     """Writes what is noted every few seconds, and at the end of the block."""
-    return regularly(write_pulls, WRITE_EVERY)
+    return regularly(write_request_log, FLUSH_INTERVAL)
 
 
-async def write_pulls() -> None:
+async def write_request_log() -> None:
     """What cannot be written while the database is away is kept for the next time."""
-    if _noted.lost:
-        log.warning("pulls were not noted, there were too many", pulls=_noted.lost)
-        _noted.lost = 0
-    for schema in _noted.schemas():
-        entries = _noted.take(schema)
+    if _pending.lost:
+        log.warning("pulls were not noted, there were too many", pulls=_pending.lost)
+        _pending.lost = 0
+    for schema in _pending.schemas():
+        entries = _pending.take(schema)
         try:
             async with connection() as db:
-                await write(db, schema, entries)
-                await prune(db, schema, datetime.now(UTC))
+                await insert_entries(db, schema, entries)
+                await delete_expired(db, schema, datetime.now(UTC))
         except Unavailable as error:
             log.warning("pulls are not written yet", tenant=schema, error=repr(error))
             for entry in entries:
-                _noted.add(schema, entry)
+                _pending.add(schema, entry)
         except Exception as error:  # noqa: BLE001  # one tenant (being deleted, say) must not stop the others
             log.warning("pulls were not written", tenant=schema, pulls=len(entries), error=repr(error))
 
 
-async def write(db: Connection, schema: str, entries: list[Entry]) -> None:
+async def insert_entries(db: Connection, schema: str, entries: list[RequestLogEntry]) -> None:
     """A token that has been deleted since takes its pulls with it."""
     columns = zip(*map(msgspec.structs.astuple, entries), strict=True)
     await db.execute(
@@ -188,9 +188,9 @@ async def write(db: Connection, schema: str, entries: list[Entry]) -> None:
     )
 
 
-async def prune(db: Connection, schema: str, now: datetime) -> None:
+async def delete_expired(db: Connection, schema: str, now: datetime) -> None:
     """Once a day. Advertiser by advertiser, as the index is."""
-    if _pruned.get(schema) == now.date():
+    if _last_deleted.get(schema) == now.date():
         return
     await db.execute(
         f"""
@@ -199,13 +199,15 @@ async def prune(db: Connection, schema: str, now: datetime) -> None:
             CROSS JOIN LATERAL (SELECT id FROM {schema}.singular_pull WHERE advertiser = a.id AND at < $1) AS p
         )
         """,
-        now - KEPT_FOR,
+        now - RETENTION,
         timeout=settings.database_wait,
     )
-    _pruned[schema] = now.date()
+    _last_deleted[schema] = now.date()
 
 
-async def recent_pulls(tenant: Tenant, advertiser: UUID, limit: int = 50, before: int | None = None) -> list[Pull]:
+async def recent_singular_requests(
+    tenant: Tenant, advertiser: UUID, limit: int = 50, before: int | None = None
+) -> list[SingularRequest]:
     """Newest first; with `before`, those that come after the one with this id. Raises `database.pool.Unavailable`."""
     async with connection() as db:
         rows = await db.fetch(
@@ -223,4 +225,4 @@ async def recent_pulls(tenant: Tenant, advertiser: UUID, limit: int = 50, before
             limit,
             timeout=settings.report_timeout,
         )
-    return [Pull(*row) for row in rows]
+    return [SingularRequest(*row) for row in rows]

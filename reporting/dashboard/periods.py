@@ -16,7 +16,7 @@ from web.requests import Call
 NAMES = ("period", "date_from", "date_to", "offerId")
 CUSTOM = "custom"
 USUAL = "last-30-days"
-MOST_DAYS = 731  # two years, one of which may be a leap year
+MAX_DAYS = 731  # two years, one of which may be a leap year
 
 Days = tuple[date, date]  # first and last
 
@@ -103,11 +103,9 @@ def custom(given: dict[str, str]) -> Period:
         raise invalid(*errors)
     filter_ = make_filter(given)
     days = (filter_.range.end - filter_.range.start) // DAY
-    if days > MOST_DAYS:
+    if days > MAX_DAYS:
         raise invalid(
-            FieldError(
-                "date_from", f"is the first of {days} days; a page shows {MOST_DAYS} at most, the API any number"
-            )
+            FieldError("date_from", f"is the first of {days} days; a page shows {MAX_DAYS} at most, the API any number")
         )
     return Period(CUSTOM, filter_.range.start.date(), (filter_.range.end - DAY).date(), filter_.offer)
 

@@ -9,23 +9,23 @@ from uuid import UUID
 import msgspec
 
 from database.pool import Connection, connection
-from reporting.dashboard.days import Day, read_days
-from reporting.dashboard.formats import exact
+from reporting.dashboard.daily import DailyMetrics, read_daily
+from reporting.dashboard.formats import plain_decimal
 from reporting.dashboard.periods import before
 from reporting.filters import Filter, Range
-from reporting.freshness import Freshness, read_freshness
+from reporting.freshness import ReportValidators, read_validators
 from reporting.queries import breakdown, totals
 from reporting.reports import COST_REPORT, Asked
 from reporting.responses import reports
 from settings import settings
 from tenants.tenant import Tenant
 
-MOST_ROWS = 500
+MAX_ROWS = 500
 TOP = 5
 ONE_PLACE = Decimal("0.1")
 
 
-class Figures(msgspec.Struct, frozen=True):
+class DashboardMetrics(msgspec.Struct, frozen=True):
     """`cost` is exact: as many decimals as there are, six at most, no trailing zeros."""
 
     cost: Decimal
@@ -34,7 +34,7 @@ class Figures(msgspec.Struct, frozen=True):
     views: int
 
 
-class Line(msgspec.Struct, frozen=True):
+class ReportRow(msgspec.Struct, frozen=True):
     """A row of the cost report: the API's, with the revenue as a number."""
 
     offer: UUID
@@ -52,7 +52,7 @@ class Line(msgspec.Struct, frozen=True):
         return cls(offer, name, conversions, clicks, views, revenue, publisher)
 
 
-class Top(msgspec.Struct, frozen=True):
+class TopItem(msgspec.Struct, frozen=True):
     """An offer or a partner, with its figures in the range. `os` and `campaign` tell apart offers of one name; a
     partner has none.
     """
@@ -61,43 +61,42 @@ class Top(msgspec.Struct, frozen=True):
     name: str
     os: str | None
     campaign: str | None
-    figures: Figures
+    metrics: DashboardMetrics
 
 
-class Change(msgspec.Struct, frozen=True):
+class MetricChange(msgspec.Struct, frozen=True):
     """Against the period before. `percent` has one decimal; None where there was nothing to compare with."""
 
     difference: Decimal
     percent: Decimal | None
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """All of it as it was at one instant: the totals are the sums of the days, and of the rows.
+class DashboardSummary(msgspec.Struct, frozen=True):
+    """What the dashboard shows, read in one snapshot: the totals are the sums of the days, and of the rows.
 
-    `rows` are the first MOST_ROWS of `row_count`, in the API's order; totals and tops are of all. `previous` are the
-    totals of as long a time just before the range, and `changes` those against it, by a figure's name. Tops are in
-    order of cost, then clicks. `fresh` is what the API says of the same report (`fresh.through`: up to when data had
-    been taken in).
+    `rows` are the first MAX_ROWS of `row_count`, in the API order; totals and top items cover all rows. `previous`
+    has the totals of the period of the same length just before the range, and `changes` compares `totals` with it, by
+    metric. `offers` and `partners` are the top items by cost, then clicks. `validators` are those of the API's report.
     """
 
     filter: Filter
-    rows: list[Line]
+    rows: list[ReportRow]
     row_count: int
-    totals: Figures
-    previous: Figures
-    changes: dict[str, Change]
-    days: list[Day]
-    offers: list[Top]
-    partners: list[Top]
-    fresh: Freshness
+    totals: DashboardMetrics
+    previous: DashboardMetrics
+    changes: dict[str, MetricChange]
+    daily: list[DailyMetrics]
+    offers: list[TopItem]
+    partners: list[TopItem]
+    validators: ReportValidators
 
     @property
     def restated(self) -> int:
         """How many of the days are restated."""
-        return sum(day.restated for day in self.days)
+        return sum(day.restated for day in self.daily)
 
 
-async def summary(tenant: Tenant, advertiser: UUID, filter_: Filter) -> Summary:
+async def read_summary(tenant: Tenant, advertiser: UUID, filter_: Filter) -> DashboardSummary:
     """For a filter of whole UTC days. Takes one of the advertiser's turns at reports, the same as the API's, so that
     pages keep nobody from a report. Raises `database.pool.Unavailable`.
     """
@@ -107,57 +106,59 @@ async def summary(tenant: Tenant, advertiser: UUID, filter_: Filter) -> Summary:
         asyncio.timeout(settings.report_timeout),
         db.transaction(isolation="repeatable_read", readonly=True),
     ):
-        return await read_summary(db, tenant, advertiser, filter_)
+        return await summarize(db, tenant, advertiser, filter_)
 
 
-async def read_summary(db: Connection, tenant: Tenant, advertiser: UUID, filter_: Filter) -> Summary:
+async def summarize(db: Connection, tenant: Tenant, advertiser: UUID, filter_: Filter) -> DashboardSummary:
     asked = Asked(COST_REPORT, tenant, advertiser, filter_)
-    fresh = await read_freshness(db, asked)
+    validators = await read_validators(db, asked)
     report = asked.rows().table()
-    rows = await db.fetch(f"{report.sql} LIMIT {MOST_ROWS}", *report.args)
+    rows = await db.fetch(f"{report.sql} LIMIT {MAX_ROWS}", *report.args)
     tops = breakdown(tenant.schema, advertiser, filter_, TOP)
     groups = await db.fetch(tops.sql, *tops.args)
     previous = await read_totals(db, tenant.schema, advertiser, before(filter_.range), filter_.offer)
     (total,) = (group for group in groups if group["kind"] is None)
-    return Summary(
+    return DashboardSummary(
         filter=filter_,
-        rows=[Line.of(tuple(row)) for row in rows],
+        rows=[ReportRow.of(tuple(row)) for row in rows],
         row_count=total["rows"],
-        totals=figures_of(total),
+        totals=metrics_of(total),
         previous=previous,
-        changes=changes(previous, figures_of(total)),
-        days=await read_days(db, tenant.schema, advertiser, filter_),
+        changes=changes(previous, metrics_of(total)),
+        daily=await read_daily(db, tenant.schema, advertiser, filter_),
         offers=[top_of(group) for group in groups if group["kind"] == "offer"],
         partners=[top_of(group) for group in groups if group["kind"] == "partner"],
-        fresh=fresh,
+        validators=validators,
     )
 
 
 async def read_totals(
     db: Connection, schema: str, advertiser: UUID, range_: Range | None, offer: UUID | None
-) -> Figures:
+) -> DashboardMetrics:
     if range_ is None:
-        return Figures(Decimal(0), 0, 0, 0)
+        return DashboardMetrics(Decimal(0), 0, 0, 0)
     query = totals(schema, advertiser, Filter(range_, offer))
-    return figures_of(await db.fetchrow(query.sql, *query.args))
+    return metrics_of(await db.fetchrow(query.sql, *query.args))
 
 
-def figures_of(row: Any) -> Figures:
-    return Figures(row["cost"], row["conversions"], row["clicks"], row["views"])
+def metrics_of(row: Any) -> DashboardMetrics:
+    return DashboardMetrics(row["cost"], row["conversions"], row["clicks"], row["views"])
 
 
-def top_of(row: Any) -> Top:
-    return Top(row["id"], row["name"], row["os"], row["campaign"], figures_of(row))
+def top_of(row: Any) -> TopItem:
+    return TopItem(row["id"], row["name"], row["os"], row["campaign"], metrics_of(row))
 
 
-def changes(old: Figures, new: Figures) -> dict[str, Change]:
+def changes(old: DashboardMetrics, new: DashboardMetrics) -> dict[str, MetricChange]:
     return {
-        name: change(Decimal(getattr(old, name)), Decimal(getattr(new, name))) for name in Figures.__struct_fields__
+        name: change(Decimal(getattr(old, name)), Decimal(getattr(new, name)))
+        for name in DashboardMetrics.__struct_fields__
     }
 
 
-def change(old: Decimal, new: Decimal) -> Change:
+def change(old: Decimal, new: Decimal) -> MetricChange:
     difference = new - old
-    return Change(
-        Decimal(exact(difference)), (difference / old * 100).quantize(ONE_PLACE, ROUND_HALF_EVEN) if old else None
+    return MetricChange(
+        Decimal(plain_decimal(difference)),
+        (difference / old * 100).quantize(ONE_PLACE, ROUND_HALF_EVEN) if old else None,
     )

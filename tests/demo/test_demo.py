@@ -27,7 +27,7 @@ from demo import filling, history
 from demo.cast import ACME, DEMO, Cast
 from demo.history import day_of
 from reporting.dashboard.periods import Period
-from reporting.dashboard.summary import summary
+from reporting.dashboard.summary import read_summary
 from settings import PROJECT
 from singular.requirements import flawed_offers
 from tenants.tenant import current_tenant
@@ -214,11 +214,11 @@ def test_the_days_that_were_corrected_later_are_restated_and_no_others(sandbox: 
     fill(cast, now)
     days = [(sandbox.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
     period = Period("custom", days[0], days[-1])
-    seen = run_at(sandbox.tenant.slug, lambda: summary(current_tenant(), cast.advertisers[0].id, period.filter))
-    assert {day.day for day in seen.days if day.restated} == restatements(cast, days, now)
+    seen = run_at(sandbox.tenant.slug, lambda: read_summary(current_tenant(), cast.advertisers[0].id, period.filter))
+    assert {day.day for day in seen.daily if day.restated} == restatements(cast, days, now)
     assert 0.02 < seen.restated / len(days) < 0.5
-    assert seen.days[-1].provisional(now)
-    assert not seen.days[-1].restated
+    assert seen.daily[-1].provisional(now)
+    assert not seen.daily[-1].restated
 
 
 def test_advertisers_have_contacts_and_bills(sandbox: Sandbox, cast: Cast) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from reporting.dashboard.formats import count, money
+from reporting.dashboard.formats import format_count, format_money
 from reporting.dashboard.periods import LABELS
 from tests.portal.reading import Page
 from tests.support.people import Browser, advertiser_browser, browser, make_login
@@ -23,10 +23,10 @@ def test_its_figures_are_those_of_the_api(sandbox: Sandbox) -> None:
     assert [row[1:] for row in page.rows("rows")] == [
         [
             row["publisherName"],
-            money(Decimal(str(row["revenue"]))),
-            count(row["totalConversions"]),
-            count(row["totalClicks"]),
-            count(row["totalViews"]),
+            format_money(Decimal(str(row["revenue"]))),
+            format_count(row["totalConversions"]),
+            format_count(row["totalClicks"]),
+            format_count(row["totalViews"]),
         ]
         for row in sandbox.report()
     ]

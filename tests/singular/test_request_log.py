@@ -14,7 +14,13 @@ import pytest
 
 import settings
 from singular import request_log
-from singular.request_log import Entry, Noted, Pull, recent_pulls, write_pulls
+from singular.request_log import (
+    PendingEntries,
+    RequestLogEntry,
+    SingularRequest,
+    recent_singular_requests,
+    write_request_log,
+)
 from tenants.tenant import current_tenant
 from tests.auth.api_keys.cast import NOWHERE, an_advertiser, change, id_of
 from tests.support.running import run, run_at
@@ -29,9 +35,11 @@ IN_MAY = (START, END)
 NOTHING = (None, None)
 
 
-def log_of(sandbox: Sandbox, advertiser: UUID | None = None, **options: Any) -> list[Pull]:
+def log_of(sandbox: Sandbox, advertiser: UUID | None = None, **options: Any) -> list[SingularRequest]:
     """Newest first."""
-    return run_at(sandbox.tenant.slug, lambda: recent_pulls(current_tenant(), advertiser or sandbox.owner, **options))
+    return run_at(
+        sandbox.tenant.slug, lambda: recent_singular_requests(current_tenant(), advertiser or sandbox.owner, **options)
+    )
 
 
 @contextmanager
@@ -41,7 +49,7 @@ def server_of(sandbox: Sandbox, folder: Path, **environment: str) -> Iterator[Sa
         yield msgspec.structs.replace(sandbox, http=client)
 
 
-def told(pull: Pull) -> tuple[str, int, int | None, tuple[datetime | None, datetime | None]]:
+def told(pull: SingularRequest) -> tuple[str, int, int | None, tuple[datetime | None, datetime | None]]:
     return pull.format, pull.status, pull.rows, (pull.starts_at, pull.ends_at)
 
 
@@ -169,17 +177,17 @@ def test_one_tenant_whose_log_is_broken_stops_no_other(
 # What cannot be brought about from outside
 
 
-def an_entry(sandbox: Sandbox, token: str | None = None, **values: Any) -> Entry:
-    entry = Entry(
+def an_entry(sandbox: Sandbox, token: str | None = None, **values: Any) -> RequestLogEntry:
+    entry = RequestLogEntry(
         datetime.now(UTC), sandbox.owner, id_of(sandbox, token or sandbox.owner_key), "json", START, END, 200, 1, 5
     )
     return msgspec.structs.replace(entry, **values)
 
 
-def write(*noted: tuple[Sandbox, Entry]) -> None:
+def write(*noted: tuple[Sandbox, RequestLogEntry]) -> None:
     for sandbox, entry in noted:
-        request_log._noted.add(sandbox.tenant.schema, entry)
-    run(write_pulls)
+        request_log._pending.add(sandbox.tenant.schema, entry)
+    run(write_request_log)
 
 
 def test_what_cannot_be_written_yet_is_kept(
@@ -204,25 +212,25 @@ def test_a_key_that_is_gone_takes_its_own_pulls_with_it(sandbox: Sandbox) -> Non
 
 
 def test_one_key_cannot_fill_the_memory_or_hide_anothers_pulls(sandbox: Sandbox) -> None:
-    noted = Noted()
+    noted = PendingEntries()
     one, other = an_entry(sandbox), an_entry(sandbox, sandbox.create_api_key("singular"))
-    for _ in range(10 * request_log.MOST_OF_A_TOKEN):
+    for _ in range(10 * request_log.MAX_PENDING_PER_KEY):
         noted.add("t_one", one)
     noted.add("t_one", other)
-    assert noted.lost == 9 * request_log.MOST_OF_A_TOKEN
+    assert noted.lost == 9 * request_log.MAX_PENDING_PER_KEY
     taken = noted.take("t_one")
-    assert len(taken) == request_log.MOST_OF_A_TOKEN + 1
+    assert len(taken) == request_log.MAX_PENDING_PER_KEY + 1
     assert other in taken
     noted.add("t_one", one)
     assert noted.take("t_one") == [one]
 
 
 def test_many_keys_cannot_fill_the_memory_either(sandbox: Sandbox) -> None:
-    noted, entry = Noted(), an_entry(sandbox)
-    for n in range(2 * request_log.MOST_NOTED):
+    noted, entry = PendingEntries(), an_entry(sandbox)
+    for n in range(2 * request_log.MAX_PENDING):
         noted.add(f"t_{n % 7}", msgspec.structs.replace(entry, token=n))
-    assert noted.lost == request_log.MOST_NOTED
-    assert sum(len(noted.take(schema)) for schema in noted.schemas()) == request_log.MOST_NOTED
+    assert noted.lost == request_log.MAX_PENDING
+    assert sum(len(noted.take(schema)) for schema in noted.schemas()) == request_log.MAX_PENDING
 
 
 def test_what_is_older_than_90_days_is_dropped(sandbox: Sandbox) -> None:
@@ -236,7 +244,7 @@ def test_what_is_older_than_90_days_is_dropped(sandbox: Sandbox) -> None:
     assert [round((now - pull.at) / timedelta(days=1)) for pull in log_of(sandbox, sandbox.rival)] == [1, 89]
 
 
-def note_as_it_is(sandbox: Sandbox, entry: Entry) -> None:
+def note_as_it_is(sandbox: Sandbox, entry: RequestLogEntry) -> None:
     execute(
         """
         INSERT INTO {s}.singular_pull
@@ -253,7 +261,7 @@ def test_the_log_is_read_page_by_page(sandbox: Sandbox) -> None:
     entries = [an_entry(sandbox, at=at - timedelta(seconds=n // 2), rows=n) for n in range(7)]  # two at a time at once
     write(*((sandbox, entry) for entry in entries))
     write((sandbox, an_entry(sandbox, sandbox.rival_key, advertiser=sandbox.rival)))
-    seen: list[Pull] = []
+    seen: list[SingularRequest] = []
     while page := log_of(sandbox, limit=2, before=seen[-1].id if seen else None):
         seen += page
     assert sorted(pull.rows or 0 for pull in seen) == list(range(7))

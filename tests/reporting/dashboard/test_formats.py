@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from reporting.dashboard.formats import count, exact, money, percent
+from reporting.dashboard.formats import format_count, format_money, format_percent, plain_decimal
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from reporting.dashboard.formats import count, exact, money, percent
     ],
 )
 def test_an_amount_is_never_rounded(amount: str, currency: str, plain: str, shown: str) -> None:
-    assert exact(Decimal(amount)) == plain
-    assert money(Decimal(amount), currency) == shown
+    assert plain_decimal(Decimal(amount)) == plain
+    assert format_money(Decimal(amount), currency) == shown
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_an_amount_is_never_rounded(amount: str, currency: str, plain: str, show
     ],
 )
 def test_a_change_has_its_sign(change: str | None, shown: str) -> None:
-    assert percent(None if change is None else Decimal(change)) == shown
+    assert format_percent(None if change is None else Decimal(change)) == shown
 
 
 def test_large_counts_are_grouped() -> None:
-    assert count(1234567) == "1,234,567"
+    assert format_count(1234567) == "1,234,567"

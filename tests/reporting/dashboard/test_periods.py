@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from reporting.dashboard.periods import CUSTOM, LABELS, Period, before, period_of
-from reporting.dashboard.summary import summary
+from reporting.dashboard.summary import read_summary
 from tenants.tenant import current_tenant
 from tests.support.running import run_at
 from tests.support.sandbox import Sandbox
@@ -98,6 +98,6 @@ def test_the_period_before_is_as_long() -> None:
 )
 def test_the_ends_of_time_are_shown_like_any_day(sandbox: Sandbox, query: str) -> None:
     period = asked(query)
-    seen = run_at(sandbox.tenant.slug, lambda: summary(current_tenant(), sandbox.owner, period.filter))
-    assert (seen.days[0].day, seen.days[-1].day) == (period.first, period.last)
-    assert seen.days[-1].provisional(datetime.now(UTC)) == (period.last.year == 9999)
+    seen = run_at(sandbox.tenant.slug, lambda: read_summary(current_tenant(), sandbox.owner, period.filter))
+    assert (seen.daily[0].day, seen.daily[-1].day) == (period.first, period.last)
+    assert seen.daily[-1].provisional(datetime.now(UTC)) == (period.last.year == 9999)

@@ -20,9 +20,9 @@ import settings
 from database.pool import Unavailable
 from ingest.conversions import take_conversions
 from reporting.dashboard import summary as summaries
-from reporting.dashboard.days import Day
+from reporting.dashboard.daily import DailyMetrics
 from reporting.dashboard.periods import Period
-from reporting.dashboard.summary import Change, Figures, Summary, summary
+from reporting.dashboard.summary import DashboardMetrics, DashboardSummary, MetricChange, read_summary
 from reporting.filters import Filter
 from tenants.tenant import current_tenant
 from tests.reporting.histories import History, histories, send_history
@@ -36,8 +36,10 @@ MAY = Period("custom", date(2025, 5, 1), date(2025, 5, 31))
 exactly = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def shown(sandbox: Sandbox, period: Period = MAY, advertiser: UUID | None = None) -> Summary:
-    return run_at(sandbox.tenant.slug, lambda: summary(current_tenant(), advertiser or sandbox.owner, period.filter))
+def shown(sandbox: Sandbox, period: Period = MAY, advertiser: UUID | None = None) -> DashboardSummary:
+    return run_at(
+        sandbox.tenant.slug, lambda: read_summary(current_tenant(), advertiser or sandbox.owner, period.filter)
+    )
 
 
 def api_rows(sandbox: Sandbox, filter_: Filter) -> list[dict[str, Any]]:
@@ -50,9 +52,9 @@ def api_rows(sandbox: Sandbox, filter_: Filter) -> list[dict[str, Any]]:
     return rows
 
 
-def sums(rows: Iterable[dict[str, Any]]) -> Figures:
+def sums(rows: Iterable[dict[str, Any]]) -> DashboardMetrics:
     rows = list(rows)
-    return Figures(
+    return DashboardMetrics(
         sum((Decimal(row["revenue"]) for row in rows), Decimal(0)),
         *(sum(row[name] for row in rows) for name in ("totalConversions", "totalClicks", "totalViews")),
     )
@@ -106,20 +108,20 @@ def check(sandbox: Sandbox, oracle: Oracle, period: Period) -> None:
     }
 
     model = oracle.by_day(str(period.offer) if period.offer else None)
-    assert [day.day for day in seen.days] == [period.first + n * A_DAY for n in range(length.days)]
-    assert [(day.cost, day.conversions, day.clicks, day.views) for day in seen.days] == [
-        (s.cost, s.conversions, s.clicks, s.views) for s in (model[day.day] for day in seen.days)
+    assert [day.day for day in seen.daily] == [period.first + n * A_DAY for n in range(length.days)]
+    assert [(day.cost, day.conversions, day.clicks, day.views) for day in seen.daily] == [
+        (s.cost, s.conversions, s.clicks, s.views) for s in (model[day.day] for day in seen.daily)
     ]
-    assert sum((day.cost for day in seen.days), Decimal(0)) == seen.totals.cost
+    assert sum((day.cost for day in seen.daily), Decimal(0)) == seen.totals.cost
 
-    assert {str(top.id): top.figures for top in seen.offers} == grouped(rows, "offerId")
-    assert {top.name: top.figures for top in seen.partners} == grouped(rows, "publisherName")
+    assert {str(top.id): top.metrics for top in seen.offers} == grouped(rows, "offerId")
+    assert {top.name: top.metrics for top in seen.partners} == grouped(rows, "publisherName")
     for tops in seen.offers, seen.partners:
-        order = [(top.figures.cost, top.figures.clicks) for top in tops]
+        order = [(top.metrics.cost, top.metrics.clicks) for top in tops]
         assert order == sorted(order, reverse=True)
 
 
-def grouped(rows: list[dict[str, Any]], key: str) -> dict[str, Figures]:
+def grouped(rows: list[dict[str, Any]], key: str) -> dict[str, DashboardMetrics]:
     groups = defaultdict(list)
     for row in rows:
         groups[row[key]].append(row)
@@ -133,15 +135,15 @@ def test_the_table_is_cut_and_the_totals_are_not(sandbox: Sandbox) -> None:
         SELECT gen_random_uuid(), $1::uuid, to_char(n, 'FM0000') FROM generate_series(1, $2::int) n
         """,
         sandbox.owner,
-        summaries.MOST_ROWS + 3,
+        summaries.MAX_ROWS + 3,
         schema=sandbox.tenant.schema,
     )
     offers = execute("SELECT id, name FROM {s}.offer ORDER BY name", schema=sandbox.tenant.schema)
     sandbox.send("events", [an_event(str(offer["id"])) for offer in offers])
     seen = shown(sandbox)
-    assert [line.offer_name for line in seen.rows] == [offer["name"] for offer in offers[: summaries.MOST_ROWS]]
-    assert seen.row_count == seen.totals.clicks == summaries.MOST_ROWS + 3
-    assert sum(day.clicks for day in seen.days) == summaries.MOST_ROWS + 3
+    assert [line.offer_name for line in seen.rows] == [offer["name"] for offer in offers[: summaries.MAX_ROWS]]
+    assert seen.row_count == seen.totals.clicks == summaries.MAX_ROWS + 3
+    assert sum(day.clicks for day in seen.daily) == summaries.MAX_ROWS + 3
 
 
 def test_the_best_five_come_by_cost_then_clicks(sandbox: Sandbox) -> None:
@@ -171,25 +173,25 @@ def test_the_change_is_against_as_many_days_before(sandbox: Sandbox) -> None:
     sandbox.send("events", [an_event(offer["id"], occurredAt=within)])
     sandbox.send("events", [an_event(offer["id"], occurredAt="2025-03-30T23:59:59Z")])  # the 32nd day before
     assert shown(sandbox).changes == {
-        "cost": Change(Decimal("5.5"), Decimal("13.8")),
-        "conversions": Change(Decimal(0), Decimal(0)),
-        "clicks": Change(Decimal(1), None),
-        "views": Change(Decimal(0), None),
+        "cost": MetricChange(Decimal("5.5"), Decimal("13.8")),
+        "conversions": MetricChange(Decimal(0), Decimal(0)),
+        "clicks": MetricChange(Decimal(1), None),
+        "views": MetricChange(Decimal(0), None),
     }
 
 
 def test_nothing_at_all_is_shown_as_zeros(sandbox: Sandbox) -> None:
     seen = shown(sandbox)
-    assert seen.totals == seen.previous == Figures(Decimal(0), 0, 0, 0)
+    assert seen.totals == seen.previous == DashboardMetrics(Decimal(0), 0, 0, 0)
     assert (seen.rows, seen.offers, seen.partners, seen.row_count, seen.restated) == ([], [], [], 0, 0)
-    assert seen.days == [Day(date(2025, 5, n + 1), Decimal(0), 0, 0, 0, None) for n in range(31)]
-    assert seen.fresh.through == sandbox.tenant.created_at
+    assert seen.daily == [DailyMetrics(date(2025, 5, n + 1), Decimal(0), 0, 0, 0, None) for n in range(31)]
+    assert seen.validators.data_through == sandbox.tenant.created_at
 
 
 def test_it_tells_up_to_when_data_was_in_as_the_api_does(sandbox: Sandbox) -> None:
     sandbox.send("conversions", [a_callback(sandbox, an_offer(sandbox)["id"])])
     response = sandbox.get(JSON, date_from="2025-05-01", date_to="2025-05-31")
-    fresh = shown(sandbox).fresh
+    fresh = shown(sandbox).validators
     assert fresh.headers["GoKart-Data-Through"] == response.headers["gokart-data-through"]
     assert fresh.etag == response.headers["etag"]
 
@@ -210,15 +212,15 @@ def test_it_is_of_one_instant_while_data_comes_in(sandbox: Sandbox) -> None:
         for _ in range(60):
             sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue="0.000001")])
 
-    async def look() -> list[Summary]:
-        return [await summary(current_tenant(), sandbox.owner, MAY.filter) for _ in range(60)]
+    async def look() -> list[DashboardSummary]:
+        return [await read_summary(current_tenant(), sandbox.owner, MAY.filter) for _ in range(60)]
 
     with ThreadPoolExecutor(1) as pool:
         sender = pool.submit(send)
         seen = run_at(sandbox.tenant.slug, look)
         sender.result()
     for each in seen:
-        in_days = sum((day.cost for day in each.days), Decimal(0))
+        in_days = sum((day.cost for day in each.daily), Decimal(0))
         assert each.totals.cost == in_days == sum((line.cost for line in each.rows), Decimal(0))
     assert shown(sandbox).totals.conversions == 60
 
@@ -226,18 +228,18 @@ def test_it_is_of_one_instant_while_data_comes_in(sandbox: Sandbox) -> None:
 def test_pages_that_wait_keep_no_other_advertiser_waiting(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     """However many are asked for at once."""
 
-    async def work() -> Summary:
+    async def work() -> DashboardSummary:
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(stuck)
             with anyio.fail_after(4):
-                other = await summary(other_sandbox.tenant, other_sandbox.owner, MAY.filter)
+                other = await read_summary(other_sandbox.tenant, other_sandbox.owner, MAY.filter)
             tasks.cancel_scope.cancel()
         return other
 
     async def stuck() -> None:
         with suppress(Unavailable):
-            await summary(sandbox.tenant, sandbox.owner, MAY.filter)
+            await read_summary(sandbox.tenant, sandbox.owner, MAY.filter)
 
     with locked(f"{sandbox.tenant.schema}.by_month"):
         assert run(work).row_count == 0
@@ -268,7 +270,7 @@ MIDNIGHT = datetime(2025, 5, 20, tzinfo=UTC)  # when it is over
 
 def restated(sandbox: Sandbox) -> list[date]:
     seen = shown(sandbox)
-    days = [day.day for day in seen.days if day.restated]
+    days = [day.day for day in seen.daily if day.restated]
     assert len(days) == seen.restated
     return days
 
@@ -286,8 +288,8 @@ def test_a_rejection_weeks_later_restates_its_day_and_no_other(sandbox: Sandbox)
     told(sandbox, DAY + A_DAY, MIDNIGHT + A_DAY)
     told(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one, status="Rejected")
     assert restated(sandbox) == [DAY]
-    (day,) = [day for day in shown(sandbox).days if day.day == DAY]
-    assert day == Day(DAY, Decimal(0), 0, 0, 0, MIDNIGHT + 20 * A_DAY)
+    (day,) = [day for day in shown(sandbox).daily if day.day == DAY]
+    assert day == DailyMetrics(DAY, Decimal(0), 0, 0, 0, MIDNIGHT + 20 * A_DAY)
 
 
 def test_what_changes_no_figure_restates_nothing(sandbox: Sandbox) -> None:
@@ -301,12 +303,12 @@ def test_what_changes_no_figure_restates_nothing(sandbox: Sandbox) -> None:
 def test_of_two_calls_the_later_is_when_it_changed(sandbox: Sandbox) -> None:
     told(sandbox, DAY, MIDNIGHT + 9 * A_DAY)
     told(sandbox, DAY, MIDNIGHT + 8 * A_DAY)
-    (day,) = [day for day in shown(sandbox).days if day.day == DAY]
+    (day,) = [day for day in shown(sandbox).daily if day.day == DAY]
     assert day.changed_at == MIDNIGHT + 9 * A_DAY
 
 
 def test_a_day_is_provisional_until_it_is_over(sandbox: Sandbox) -> None:
-    (day,) = [day for day in shown(sandbox).days if day.day == DAY]
+    (day,) = [day for day in shown(sandbox).daily if day.day == DAY]
     assert day.provisional(MIDNIGHT - A_DAY)
     assert day.provisional(MIDNIGHT - timedelta(microseconds=1))
     assert not day.provisional(MIDNIGHT)
@@ -315,6 +317,6 @@ def test_a_day_is_provisional_until_it_is_over(sandbox: Sandbox) -> None:
 def test_what_the_api_takes_in_now_is_noted_as_of_now(sandbox: Sandbox) -> None:
     before = datetime.now(UTC)
     sandbox.send("conversions", [a_callback(sandbox, OFFER)])
-    (day,) = [day for day in shown(sandbox).days if day.day == DAY]
+    (day,) = [day for day in shown(sandbox).daily if day.day == DAY]
     assert day.changed_at is not None
     assert before <= day.changed_at <= datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Figures by UTC day, and whether a day's are final, as far as anybody can know."""
+"""Metrics of each UTC day, and whether they are final."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ A_DAY = timedelta(days=1)
 GRACE = timedelta(hours=24)
 
 
-class Day(msgspec.Struct, frozen=True):
+class DailyMetrics(msgspec.Struct, frozen=True):
     """One UTC day of an advertiser, or of one of its offers. `changed_at` is when its figures last changed, None where
     nothing was ever counted on it. A day without figures has zeros.
     """
@@ -45,10 +45,10 @@ class Day(msgspec.Struct, frozen=True):
         return now < self.over_at
 
 
-async def read_days(db: Connection, schema: str, advertiser: UUID, filter_: Filter) -> list[Day]:
+async def read_daily(db: Connection, schema: str, advertiser: UUID, filter_: Filter) -> list[DailyMetrics]:
     """Each day of the filter's range, in order, with figures or without. The range must be of whole days."""
     query = by_day(schema, advertiser, filter_)
-    counted = {row["day"]: Day(*row) for row in await db.fetch(query.sql, *query.args)}
+    counted = {row["day"]: DailyMetrics(*row) for row in await db.fetch(query.sql, *query.args)}
     first = filter_.range.start.date()
     days = [first + n * A_DAY for n in range((filter_.range.end - filter_.range.start) // A_DAY)]
-    return [counted.get(day) or Day(day, Decimal(0), 0, 0, 0, None) for day in days]
+    return [counted.get(day) or DailyMetrics(day, Decimal(0), 0, 0, 0, None) for day in days]
