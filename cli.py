@@ -15,7 +15,7 @@ from core.errors import GokartError
 
 if __name__ in {"__main__", "__mp_main__"}:  # this process, or one of its workers
     # What is imported stays. Looking for garbage among it again and again would be a third of the time that starting
-    # takes; `main` and `terminal.run` turn that on when all is there.
+    # takes; `main` and `run_command` turn that on when all is there.
     gc.disable()
 
 

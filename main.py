@@ -12,7 +12,7 @@ from admin.platform.app import PLATFORM_ADMIN
 from apidocs.controller import DocsController
 from auth.api_keys.last_used import writing_uses
 from auth.users.guards import SignInNeeded, to_sign_in
-from core.background import beside
+from core.background import run_in_background
 from core.logging import configure_logs
 from database.pool import open_pool, open_replica
 from ingest.api import IngestController
@@ -21,7 +21,7 @@ from portal.app import PORTAL
 from reporting.api import CostReportController, SingularController
 from settings import settings
 from singular.request_log import flush_request_log
-from tenants.cache import listen_for_ever, memory
+from tenants.cache import listen_for_changes, tenant_cache
 from tenants.hosts import load_tenant
 from tenants.middleware import ByHost
 from web.limits.choice import sharing
@@ -57,11 +57,11 @@ api = Litestar(
     lifespan=[
         lambda _: open_pool(),
         lambda _: open_replica(),
-        lambda _: beside(listen_for_ever(memory)),
+        lambda _: run_in_background(listen_for_changes(tenant_cache)),
         lambda _: sharing(),
         lambda _: writing_uses(),
         lambda _: flush_request_log(),
-        lambda _: beside(doing_tasks()),
+        lambda _: run_in_background(doing_tasks()),
     ],
     request_max_body_size=settings.intake_body,
     openapi_config=None,  # `apidocs` has the document

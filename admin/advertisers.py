@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from database.pool import connection, transaction
-from tenants.cache import tell
+from tenants.cache import notify_changed
 from tenants.tenant import Tenant
 from web.problems import Problem
 
@@ -76,6 +76,6 @@ async def switch_singular(tenant: Tenant, advertiser: UUID, on: bool) -> None:
             advertiser,
             on,
         )
-        await tell(db)
+        await notify_changed(db)
     if found is None:
         raise Problem(404, "There is no such advertiser.")

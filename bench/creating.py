@@ -39,7 +39,7 @@ class Made(msgspec.Struct):
 
 async def make(number: int) -> Made:
     started = time.perf_counter()
-    tenant = await lifecycle.create(f"n{number}", f"Tenant {number}")
+    tenant = await lifecycle.create_tenant(f"n{number}", f"Tenant {number}")
     milliseconds = (time.perf_counter() - started) * 1000
     token, advertiser = mint(), uuid4()
     async with connection() as db:

@@ -16,10 +16,10 @@ from rich.console import Console
 
 import database
 from auth.api_keys import service as api_keys
-from core.cli_support import run
 from core.errors import GokartError
 from database.pool import connection
 from tenants import lifecycle
+from tenants.commands import run_command
 from tenants.migrations import latest_version, migrate_platform
 from tenants.tables import TenantRow
 from tenants.tenant import Tenant, bound_to
@@ -120,7 +120,7 @@ class Filled(msgspec.Struct, frozen=True):
 @cache
 def filled(shape: Shape) -> Filled:
     """Fills it where it is not yet; what an earlier run may have left undone is put right."""
-    return run(lambda: prepare(shape))
+    return run_command(lambda: prepare(shape))
 
 
 async def prepare(shape: Shape) -> Filled:
@@ -161,7 +161,7 @@ async def restore(schema: str) -> None:
 async def kept(shape: Shape) -> Tenant | None:
     """The tenant of an earlier run, if that filled it to the end, and in a schema as it is now."""
     try:
-        tenant = await lifecycle.find(shape.slug)
+        tenant = await lifecycle.get_tenant(shape.slug)
     except GokartError:
         return None
     version = await TenantRow.select(TenantRow.version).where(TenantRow.slug == shape.slug).output(as_list=True)
@@ -169,12 +169,12 @@ async def kept(shape: Shape) -> Tenant | None:
         async with connection() as db:
             if await db.fetchval(f"SELECT EXISTS (SELECT FROM {tenant.schema}.changed_month)"):  # filled last
                 return tenant
-    await lifecycle.delete(shape.slug, keep_dump=False)
+    await lifecycle.delete_tenant(shape.slug, keep_dump=False)
     return None
 
 
 async def fill(shape: Shape) -> Tenant:
-    tenant = await lifecycle.create(shape.slug, shape.slug)
+    tenant = await lifecycle.create_tenant(shape.slug, shape.slug)
     days = (shape.last_day - shape.first_day).days + 1
     with Console(stderr=True).status(f"Filling {shape.slug} with {days:,} days, once ..."):
         async with connection() as db:

@@ -8,11 +8,11 @@ import database
 from bench.clients import ask
 from bench.data import WHOLE, filled
 from bench.results import Row, Target, at_most, plain
-from core.cli_support import run
 from core.errors import GokartError
 from database.pool import connection
 from ingest.partitions import ensure_months
 from tenants import lifecycle
+from tenants.commands import run_command
 from tenants.tenant import Tenant
 
 METHOD = """`pg_total_relation_size` of the daily roll-up by its rows, after VACUUM. *Grown*: 2,000 pairs over 120
@@ -56,23 +56,23 @@ def measure(_: Namespace) -> list[Row]:
 
 
 def in_a_tenant_of_their_own(target: Target) -> list[Row]:
-    tenant = run(make)
+    tenant = run_command(make)
     try:
-        run(lambda: grow(tenant.schema))
-        run(lambda: fill_ledger(tenant))
+        run_command(lambda: grow(tenant.schema))
+        run_command(lambda: fill_ledger(tenant))
         return [
             plain("a daily row, of 240,000 grown", target, [bytes_of_a_row(tenant.schema)], "bytes"),
             plain("a view or click in the ledger", None, [bytes_of_a_row(tenant.schema, "event_2024_05")], "bytes"),
             plain("a conversion in the ledger", None, [bytes_of_a_row(tenant.schema, "conversion")], "bytes"),
         ]
     finally:
-        run(lambda: lifecycle.delete(SLUG, keep_dump=False))
+        run_command(lambda: lifecycle.delete_tenant(SLUG, keep_dump=False))
 
 
 async def make() -> Tenant:
     with suppress(GokartError):  # there is none left over
-        await lifecycle.delete(SLUG, keep_dump=False)
-    return await lifecycle.create(SLUG, SLUG)
+        await lifecycle.delete_tenant(SLUG, keep_dump=False)
+    return await lifecycle.create_tenant(SLUG, SLUG)
 
 
 async def grow(schema: str) -> None:

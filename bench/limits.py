@@ -15,8 +15,8 @@ from auth.api_keys.rate_limits import Limit, Limiter
 from bench.results import Row, Side, plain, ratio
 from bench.rounds import alternate
 from bench.serving import free_port
-from core.cli_support import run
 from settings import settings
+from tenants.commands import run_command
 from tenants.migrations import migrate_platform
 from web.limits.in_database import DatabaseStore
 from web.limits.in_redis import RedisStore
@@ -34,7 +34,7 @@ Make = Callable[[float], Store | None]
 
 
 def measure(options: Namespace) -> list[Row]:
-    run(migrate_platform)
+    run_command(migrate_platform)
     with redis() as url:
         places: dict[str, Make] = {"PostgreSQL": DatabaseStore}
         if url is not None:

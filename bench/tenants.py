@@ -23,7 +23,7 @@ from bench.results import Row, Side, at_most, plain, ratio
 from bench.rounds import alternate, short
 from bench.serving import Command, Server, serving
 from core.errors import GokartError
-from database.embedded import Server as Postgres
+from database.embedded import EmbeddedPostgres
 
 METHOD = """On a database of its own, removed afterwards; two processes at once create the tenants, by the version
 before the last migration, which `gokart migrate` then brings to all; the last twenty are created in full. A new server
@@ -165,12 +165,12 @@ def migrate(url: str) -> float:
 def own_database() -> Iterator[str]:
     """A new one, its URL."""
     if PLACE.exists():  # of a run that was killed
-        remains = Postgres(PLACE / "postgres")
+        remains = EmbeddedPostgres(PLACE / "postgres")
         remains.start()
         remains.stop()
         shutil.rmtree(PLACE)
     PLACE.mkdir(parents=True)
-    server = Postgres(PLACE / "postgres")
+    server = EmbeddedPostgres(PLACE / "postgres")
     url = server.start()
     try:
         yield url

@@ -8,10 +8,11 @@ import click
 from piccolo.columns import Column
 
 from catalog.tables import Advertiser
-from core.cli_support import console, print_table, run_at
+from core.cli_support import console, print_table
 from core.errors import GokartError
 from database.pool import transaction
-from tenants.cache import tell
+from tenants.cache import notify_changed
+from tenants.commands import run_for_tenant
 
 LONGEST_NAME = 500
 
@@ -37,7 +38,7 @@ def create(tenant: str, name: str, id_: UUID | None) -> None:
                 raise GokartError(f"There is an advertiser {new} already.")
             await Advertiser.insert(Advertiser(id=new, name=name.strip(), created_at=datetime.now(UTC)))
 
-    run_at(tenant, work)
+    run_for_tenant(tenant, work)
     click.echo(new)
 
 
@@ -50,7 +51,7 @@ def list_(tenant: str) -> None:
         found = await Advertiser.objects().order_by(Advertiser.name)
         return [[str(a.id), a.name, a.status, "on" if a.singular_enabled else "off"] for a in found]
 
-    print_table(["id", "name", "status", "singular"], run_at(tenant, work), "There is no advertiser yet.")
+    print_table(["id", "name", "status", "singular"], run_for_tenant(tenant, work), "There is no advertiser yet.")
 
 
 @advertisers.command("set")
@@ -73,7 +74,7 @@ def set_(tenant: str, advertiser: UUID, singular: bool | None, paused: bool | No
             changed = await Advertiser.update(values).where(Advertiser.id == advertiser).returning(Advertiser.id)
             if not changed:
                 raise GokartError(f"There is no advertiser {advertiser} at {tenant}.")
-            await tell(db)
+            await notify_changed(db)
 
-    run_at(tenant, work)
+    run_for_tenant(tenant, work)
     console.print("Changed.")

@@ -1,4 +1,4 @@
-"""Work that goes on beside what is served."""
+"""Tasks that run in the background of a server process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -7,8 +7,8 @@ from typing import Any
 
 
 @asynccontextmanager
-async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs it for the duration of the block, and ends it then."""
+async def run_in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs `work` as a task while the block lasts, then cancels it."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -19,16 +19,16 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def regularly(work: Callable[[], Awaitable[None]], every: float) -> AsyncIterator[None]:
-    """Does it every so many seconds for the duration of the block, and once more at its end."""
+async def run_every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Calls `work` at this interval while the block lasts, and once more at its end."""
 
-    async def for_ever() -> None:
+    async def loop() -> None:
         while True:
-            await asyncio.sleep(every)
+            await asyncio.sleep(seconds)
             await work()
 
     try:
-        async with beside(for_ever()):
+        async with run_in_background(loop()):
             yield
     finally:
         await work()

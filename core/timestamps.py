@@ -8,7 +8,7 @@ SHAPE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 SEVENTH_DECIMAL = re.compile(r"[.,]\d{6}(\d)")
 
 
-def parse_instant(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """The instant in UTC; no offset means UTC. Decimals after the sixth are cut off, never rounded: a rounded
     23:59:59.9999999 would count on the next day. Raises ValueError, also for an instant outside years 1 to 9999.
     """

@@ -3,23 +3,23 @@
 import atexit
 from functools import cache
 
-from database.embedded import DatabaseUnavailable, Server, binary
+from database.embedded import EmbeddedPostgres, EmbeddedPostgresError, binary
 
-__all__ = ["DatabaseUnavailable", "binary", "url"]
+__all__ = ["EmbeddedPostgresError", "binary", "url"]
 
 
 @cache
 def url() -> str:
     """URL of the database. The first call may start the embedded server, which then stops with its last user.
 
-    Raises DatabaseUnavailable.
+    Raises EmbeddedPostgresError.
     """
     # Not at the top: the tests start a server of their own before the settings, which name it, are read.
     from settings import settings
 
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
-    server = Server(settings.data_dir / "postgres")
+    server = EmbeddedPostgres(settings.data_dir / "postgres")
     address = server.start()
     atexit.register(server.stop)
     return address

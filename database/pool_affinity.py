@@ -1,17 +1,22 @@
-"""Whose data the running task works with, so that it gets a connection whose backend knows them already."""
+"""The tenant whose connections a task prefers: backends that have already cached that tenant's tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-owner: ContextVar[str | None] = ContextVar("owner", default=None)
+_affinity_key: ContextVar[str | None] = ContextVar("affinity_key", default=None)
+
+
+def affinity_key() -> str | None:
+    """The key of the innermost `pool_affinity` block of the running task."""
+    return _affinity_key.get()
 
 
 @contextmanager
-def near(name: str) -> Iterator[None]:
-    """The block works with this one's data."""
-    token = owner.set(name)
+def pool_affinity(key: str) -> Iterator[None]:
+    """Within the block, the pool prefers connections that were used with the same key."""
+    token = _affinity_key.set(key)
     try:
         yield
     finally:
-        owner.reset(token)
+        _affinity_key.reset(token)

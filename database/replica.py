@@ -1,8 +1,8 @@
-"""Whether the replica serves, found out beside the requests, so that none of them waits for one that does not.
+"""Health checks of the read replica, in the background: no request waits for a replica that is down.
 
-Its own connection is pinged. An answer counts for SURE_FOR; where one does not come in time, what is being read from
-the replica is broken off, and read from the primary. A replica that answers the ping and fails a request (it may cancel
-a query that conflicts with what it replays) is left alone for a moment as well.
+A dedicated connection is pinged. An answer counts for HEALTHY_SECONDS. If an answer is late, running reads from the
+replica are cancelled and repeated on the primary. A replica that fails a request although it answers pings (it may
+cancel a query that conflicts with replay) is avoided for SUSPECT_SECONDS.
 """
 
 import asyncio
@@ -12,14 +12,17 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
-from database.connections import CANNOT_SERVE, Pool
+from database.connections import UNAVAILABLE_ERRORS, ConnectionPool
 
-PING_EVERY: Final = 0.25
-PATIENCE: Final = 1.0
-SURE_FOR: Final = 2.0
-DOUBT_FOR: Final = 3.0
-WAIT: Final = 1.0
-LAGS: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)  # it has not heard of that yet
+REPLICA_PING_INTERVAL: Final = 0.25
+REPLICA_PING_TIMEOUT: Final = 1.0
+HEALTHY_SECONDS: Final = 2.0
+SUSPECT_SECONDS: Final = 3.0
+REPLICA_POOL_TIMEOUT: Final = 1.0
+LAG_ERRORS: Final = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+)  # a migration that it has not replayed yet
 
 log = structlog.get_logger()
 
@@ -27,68 +30,68 @@ log = structlog.get_logger()
 class Replica:
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
-        self._sure_until = 0.0
-        self._doubted_until = 0.0
-        self._pools: list[Pool] = []
-        self._present: bool | None = None  # None: not known yet
+        self._healthy_until = 0.0
+        self._suspect_until = 0.0
+        self._pools: list[ConnectionPool] = []
+        self._available: bool | None = None  # None: not known yet
 
     @property
-    def serves(self) -> bool:
-        return self._doubted_until <= monotonic() < self._sure_until
+    def available(self) -> bool:
+        return self._suspect_until <= monotonic() < self._healthy_until
 
-    def pool(self, **options: Any) -> Pool:
+    def pool(self, **options: Any) -> ConnectionPool:
         pool = ReplicaPool(self, self._options, **options)
         self._pools.append(pool)
         return pool
 
-    def doubt(self) -> None:
-        self._doubted_until = monotonic() + DOUBT_FOR
+    def mark_suspect(self) -> None:
+        self._suspect_until = monotonic() + SUSPECT_SECONDS
 
     async def watch(self) -> None:
-        """For ever."""
+        """Pings until cancelled."""
         while True:
             try:
                 await self._ping()
-            except Exception as error:  # noqa: BLE001  # of whatever kind: without this task the replica is not asked again
-                self._note_absence(error)
-            await asyncio.sleep(PING_EVERY)
+            except Exception as error:  # noqa: BLE001  # any error: without this task the replica would never be used again
+                self._mark_unavailable(error)
+            await asyncio.sleep(REPLICA_PING_INTERVAL)
 
     async def _ping(self) -> None:
-        """Until it does not answer."""
-        connection = await asyncpg.connect(**self._options, timeout=PATIENCE)
+        """Returns by raising, when a ping is not answered."""
+        connection = await asyncpg.connect(**self._options, timeout=REPLICA_PING_TIMEOUT)
         try:
             while True:
                 asked = monotonic()
-                await connection.execute("SELECT 1", timeout=PATIENCE)
-                self._note_presence(asked)
-                await asyncio.sleep(PING_EVERY)
+                await connection.execute("SELECT 1", timeout=REPLICA_PING_TIMEOUT)
+                self._mark_available(asked)
+                await asyncio.sleep(REPLICA_PING_INTERVAL)
         finally:
             connection.terminate()
 
-    def _note_presence(self, asked: float) -> None:
-        self._sure_until = asked + SURE_FOR
-        if not self._present:
-            log.info("the replica serves")
-        self._present = True
+    def _mark_available(self, asked: float) -> None:
+        self._healthy_until = asked + HEALTHY_SECONDS
+        if not self._available:
+            log.info("replica available")
+        self._available = True
 
-    def _note_absence(self, error: Exception) -> None:
-        self._sure_until = 0.0
+    def _mark_unavailable(self, error: Exception) -> None:
+        self._healthy_until = 0.0
         for pool in self._pools:
-            pool.drop()
-        if self._present is not False:
-            log.warning("the replica does not serve", error=f"{type(error).__name__}: {error}")
-        self._present = False
+            pool.terminate_all()
+        if self._available is not False:
+            log.warning("replica unavailable", error=f"{type(error).__name__}: {error}")
+        self._available = False
 
 
-class ReplicaPool(Pool):
-    """Whatever the replica answers but rows is `Unavailable`: what is wrong with a query shows on the primary."""
+class ReplicaPool(ConnectionPool):
+    """Every error of the replica is DatabaseUnavailable: an error in the query itself shows on the primary."""
 
-    cannot_serve = (*CANNOT_SERVE, asyncpg.PostgresError)
+    unavailable_errors = (*UNAVAILABLE_ERRORS, asyncpg.PostgresError)
 
     def __init__(self, replica: Replica, options: dict[str, Any], **rest: Any) -> None:
-        super().__init__(options, wait=WAIT, **rest)
+        super().__init__(options, timeout=REPLICA_POOL_TIMEOUT, **rest)
         self._replica = replica
 
-    def failed(self, error: BaseException) -> None:
-        if not isinstance(error, LAGS):
-            self._replica.doubt()
+    def on_unavailable(self, error: BaseException) -> None:
+        if not isinstance(error, LAG_ERRORS):
+            self._replica.mark_suspect()

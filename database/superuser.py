@@ -18,7 +18,7 @@ class Identity(TypedDict, total=False):
     extra_groups: list[int]
 
 
-def stand_in(directory: Path, program: Path) -> int | None:
+def unprivileged_user(directory: Path, program: Path) -> int | None:
     """The user who runs the server for root: the one whose place it is, else nobody. None for anyone but root.
 
     Lets that user pass through (not list) the directories above, and read the programs.
@@ -37,12 +37,12 @@ def stand_in(directory: Path, program: Path) -> int | None:
     return user
 
 
-def give(path: Path, user: int | None) -> None:
+def chown_to(path: Path, user: int | None) -> None:
     if user is not None:
         os.chown(path, user, _group(user), follow_symlinks=False)
 
 
-def identity(user: int | None) -> Identity:
+def process_identity(user: int | None) -> Identity:
     return {} if user is None else {"user": user, "group": _group(user), "extra_groups": []}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-def set_local(values: Mapping[str, str]) -> str:
+def set_local_sql(values: Mapping[str, str]) -> str:
     """SQL that sets them until the transaction ends; on PostgreSQL without Citus, the first line means nothing.
 
     Citus hands SET on, but not set_config(), which could be given parameters.

@@ -11,7 +11,7 @@ def listen_url() -> str:
     return settings.listen_url.get_secret_value() if settings.listen_url else database.url()
 
 
-def for_command_line() -> tuple[str, dict[str, str]]:
+def command_line_url() -> tuple[str, dict[str, str]]:
     """The URL without its password, and that for the environment: every user of a machine reads command lines."""
     parts = urlsplit(listen_url())
     if parts.password is None:

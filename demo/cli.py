@@ -6,7 +6,7 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli import check_free, run_server
-from core.cli_support import console, run
+from core.cli_support import console
 from core.errors import GokartError
 from demo.cast import CASTS
 from demo.filling import fill, make_tenant
@@ -14,6 +14,7 @@ from demo.keys import make_keys
 from demo.people import make_people
 from demo.welcome import Opened, make_tokens, show
 from settings import settings
+from tenants.commands import run_command
 from tenants.migrations import migrate_platform
 
 
@@ -31,7 +32,7 @@ def demo(host: str | None, port: int | None, days: int, no_serve: bool) -> None:
     if not no_serve:
         check_free(host, port)
     try:
-        opened = run(lambda: fill_all(timedelta(days=days)))
+        opened = run_command(lambda: fill_all(timedelta(days=days)))
     except KeyboardInterrupt:
         raise GokartError("Stopped. The next start goes on from here.") from None
     show(opened, port)

@@ -36,8 +36,8 @@ Reached = tuple[date, int, int]  # the day that is in, and how many of how many 
 async def make_tenant(cast: Cast) -> Tenant:
     """With its catalogue. One that is there already is left as it is, and must be the demo's own (else GokartError)."""
     if not await TenantRow.exists().where(TenantRow.slug == cast.slug):
-        await lifecycle.create(cast.slug, cast.name)
-    tenant = await lifecycle.find(cast.slug)
+        await lifecycle.create_tenant(cast.slug, cast.name)
+    tenant = await lifecycle.get_tenant(cast.slug)
     if tenant.name != cast.name:
         raise GokartError(
             f"There is a tenant {cast.slug!r} here that is not the demo's, {tenant.name}. Nothing was added to it: "

@@ -10,12 +10,12 @@ import msgspec
 
 from auth.api_keys import service as api_keys
 from auth.api_keys.tables import ApiToken
-from core.cli_support import operator
 from core.timestamps import iso
 from demo.cast import ACME, DEMO, Cast
 from demo.history import json
 from demo.people import ANNA, KIM, NORA, PLATFORM_STAFF, STAFF_OF, People
 from settings import settings
+from tenants.commands import operator
 from tenants.tenant import Tenant, bound_to
 
 MADE_BY = "gokart demo"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from litestar import Controller, post, put
 
 from auth.api_keys.authenticate import caller_of, requires
-from database.pool import Share
+from database.pool import ConcurrencyLimit
 from ingest.batches import Answer
 from ingest.bodies import read_records, records_of
 from ingest.catalogue import put_offers, put_partners
@@ -19,8 +19,8 @@ from tenants.tenant import Tenant, current_tenant
 from web.problems import Problem
 from web.requests import Call, state_of
 
-_calls = Share("intake", max(1, settings.database_pool // 2))
-_calls_of_tenant = Share("intake of one tenant", max(1, settings.database_pool // 3))
+_calls = ConcurrencyLimit("intake", max(1, settings.database_pool // 2))
+_calls_of_tenant = ConcurrencyLimit("intake of one tenant", max(1, settings.database_pool // 3))
 
 
 class IngestController(Controller):
@@ -52,7 +52,7 @@ class IngestController(Controller):
 async def answer(request: Call, take: Callable[[Tenant, Sequence[bytes], int], Awaitable[Answer]]) -> Answer:
     body, encoding = await read_records(request)
     tenant = current_tenant()
-    async with _calls_of_tenant.turn(tenant.id), _calls.turn():
+    async with _calls_of_tenant.slot(tenant.id), _calls.slot():
         records = await to_thread(records_of, body, encoding)
         try:
             result = await take(tenant, records, caller_of(request).token)

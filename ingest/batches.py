@@ -10,7 +10,7 @@ import msgspec
 from asyncpg import DeadlockDetectedError
 
 from database.pool import Connection
-from database.transaction_settings import set_local
+from database.transaction_settings import set_local_sql
 from ingest.records import Record, RecordError, Reject, id_of
 from ingest.rollups import columns
 
@@ -50,11 +50,11 @@ def retrying(take: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 async def taking(db: Connection, token: int | None) -> AsyncIterator[None]:
     """A call's transaction, in the name of its token (None: of files that the command line takes in).
 
-    It does not wait for ever behind a migration's lock: `database.pool.Unavailable`.
+    It does not wait for ever behind a migration's lock: DatabaseUnavailable.
     """
     async with db.transaction():
         actor = f"intake:{'files' if token is None else f'token {token}'}"
-        await db.execute(set_local({"lock_timeout": f"{LONGEST_LOCK}s", "gokart.actor": actor}))
+        await db.execute(set_local_sql({"lock_timeout": f"{LONGEST_LOCK}s", "gokart.actor": actor}))
         yield
 
 

@@ -14,7 +14,7 @@ Row = tuple[UUID, *tuple[object, ...]]
 
 @retrying
 async def put_partners(tenant: Tenant, records: Sequence[Record], token: int | None) -> Answer:
-    """One transaction. Raises `database.pool.Unavailable`."""
+    """One transaction. Raises DatabaseUnavailable."""
     good, rejects = await parse_all(records, lambda record: parse_plain(record, PartnerRecord))
     wanted = {partner.id: partner.name for _, _, partner in good}
     async with connection() as db, taking(db, token):
@@ -28,7 +28,7 @@ async def put_partners(tenant: Tenant, records: Sequence[Record], token: int | N
 async def put_offers(tenant: Tenant, records: Sequence[Record], token: int | None) -> Answer:
     """One transaction. An offer keeps its past figures when it moves to another advertiser, who then sees them.
 
-    Raises `database.pool.Unavailable`.
+    Raises DatabaseUnavailable.
     """
     good, rejects = await parse_all(records, lambda record: parse_plain(record, OfferRecord))
     async with connection() as db, taking(db, token):

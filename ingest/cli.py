@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from core.cli_support import console, run, run_at
+from core.cli_support import console
 from core.errors import GokartError
 from ingest.files import Format, Kind, Source
 from ingest.imports import Rejects, import_file, told
 from ingest.partitions import prune_tenant
 from settings import settings
-from tenants.lifecycle import find
+from tenants.commands import run_command, run_for_tenant
+from tenants.lifecycle import get_tenant
 from tenants.tables import TenantRow
 from tenants.tenant import current_tenant
 
@@ -43,7 +44,7 @@ def import_(tenant: str, kind: Kind, files: tuple[Path, ...], format_: Format | 
         async def work() -> int:
             return sum([await import_one(path, kind, format_, progress) for path in files])
 
-        rejected = run_at(tenant, work)
+        rejected = run_for_tenant(tenant, work)
     if rejected:
         sys.exit(SOME_REJECTED)
 
@@ -72,7 +73,7 @@ def prune(tenants: tuple[str, ...]) -> None:
 
     async def work() -> list[str]:
         slugs = tenants or await TenantRow.select(TenantRow.slug).order_by(TenantRow.slug).output(as_list=True)
-        return [table for slug in slugs for table in await prune_tenant(await find(slug), datetime.now(UTC))]
+        return [table for slug in slugs for table in await prune_tenant(await get_tenant(slug), datetime.now(UTC))]
 
-    dropped = run(work)
+    dropped = run_command(work)
     console.print(f"Dropped: {', '.join(dropped)}." if dropped else "No month is that old.")

@@ -39,7 +39,7 @@ History = Mapping[UUID, list[State]]  # of each conversion, what the call's call
 
 @retrying
 async def take_conversions(tenant: Tenant, records: Sequence[Record], now: datetime, token: int | None) -> Answer:
-    """One transaction: durable, counted exactly once, in the next report. Raises `database.pool.Unavailable`."""
+    """One transaction: durable, counted exactly once, in the next report. Raises DatabaseUnavailable."""
     good, rejects = await parse_all(records, lambda record: parse_conversion(record, now))
     async with connection() as db, taking(db, token):
         history, homeless = await resolve(db, tenant, good)

@@ -109,7 +109,7 @@ class Ledger(msgspec.Struct, frozen=True):
 
 
 async def preview(tenant: Tenant, content: bytes) -> Preview:
-    """Raises CorrectionsError, `database.pool.Unavailable`."""
+    """Raises CorrectionsError, DatabaseUnavailable."""
     sheet = await to_thread(read_sheet, content)
     async with connection() as db:
         found = await states(db, tenant.schema, await meant(db, tenant.schema, sheet))
@@ -120,7 +120,7 @@ async def preview(tenant: Tenant, content: bytes) -> Preview:
 @retrying
 async def apply(tenant: Tenant, content: bytes, expected: str, now: datetime) -> Preview:
     """Does what a preview with the digest `expected` has shown, and returns it: in one transaction of its own, in the
-    current actor's name. Raises ChangedSince, CorrectionsError, `rollups.TooMuchError`, `database.pool.Unavailable`.
+    current actor's name. Raises ChangedSince, CorrectionsError, `rollups.TooMuchError`, DatabaseUnavailable.
     """
     sheet = await to_thread(read_sheet, content)
     async with transaction() as db:

@@ -19,7 +19,7 @@ from tenants.tenant import Tenant
 
 @retrying
 async def take_events(tenant: Tenant, records: Sequence[Record], now: datetime, token: int | None) -> Answer:
-    """One transaction: durable, counted exactly once, in the next report. Raises `database.pool.Unavailable`."""
+    """One transaction: durable, counted exactly once, in the next report. Raises DatabaseUnavailable."""
     try:
         return await take(tenant, records, now, token)
     except (MonthDroppedError, CheckViolationError):  # the latter: there is no table for an event's month

@@ -9,7 +9,7 @@ from typing import BinaryIO, Self
 import msgspec
 
 from core.errors import GokartError
-from database.pool import Unavailable
+from database.pool import DatabaseUnavailable
 from ingest.batches import Answer, reject
 from ingest.catalogue import put_offers, put_partners
 from ingest.conversions import take_conversions
@@ -95,8 +95,8 @@ async def import_file(tenant: Tenant, source: Source, rejects: Rejects, progress
             rejects.write(answer.rejected, batch, totals.read)
             totals.add(batch, answer)
             progress(source.done)
-    except (Broken, Unavailable) as error:
-        reason = f"the database cannot be used: {error}" if isinstance(error, Unavailable) else str(error)
+    except (Broken, DatabaseUnavailable) as error:
+        reason = f"the database cannot be used: {error}" if isinstance(error, DatabaseUnavailable) else str(error)
         raise GokartError(
             f"{source.path}, after record {totals.read}: {reason}.\n"
             f"What came before is in: {told(totals)}. Import the whole file again once this is mended: "

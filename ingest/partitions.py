@@ -12,7 +12,7 @@ from core.timestamps import EPOCH, midnight
 from database.pool import Connection, connection
 from ingest.batches import taking
 from settings import settings
-from tenants.cache import TRUSTED_FOR
+from tenants.cache import TRUST_SECONDS
 from tenants.tenant import Tenant
 
 AHEAD_FROM = 20  # day of the month: leaves ten days for what may fail
@@ -92,7 +92,7 @@ async def prune_tenant(tenant: Tenant, now: datetime) -> list[str]:
         names = sorted(row["name"] for row in rows if month_of(row["name"]) < oldest)
         if names:
             await db.execute("UPDATE tenant SET pruned_before = $1 WHERE id = $2", midnight(oldest), tenant.id)
-            await asyncio.sleep(TRUSTED_FOR)
+            await asyncio.sleep(TRUST_SECONDS)
         for name in names:
             async with db.transaction():
                 await db.execute(f"SET LOCAL lock_timeout = '{LONGEST_LOCK}'")

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.timestamps import EPOCH, parse_instant, ticks
+from core.timestamps import EPOCH, parse_timestamp, ticks
 
 MILLIONTH = Decimal("0.000001")
 COST_LIMIT = Decimal(10**9)
@@ -223,7 +223,7 @@ def content_id(record: Record) -> UUID:
 def instant(field: str, text: str, now: datetime, *, oldest: datetime = EPOCH) -> datetime:
     """A date-time between `oldest` and a day after `now`, in UTC. Raises RecordError."""
     try:
-        value = parse_instant(text)
+        value = parse_timestamp(text)
     except ValueError as error:
         raise RecordError(field, f"{text!r} is not a date-time such as 2025-05-19T15:36:26.846Z") from error
     if value > now + LONGEST_AHEAD:

@@ -4,16 +4,17 @@ from datetime import datetime, timedelta
 
 import click
 
-from core.cli_support import console, print_table, run
+from core.cli_support import console, print_table
 from jobs.runs import State, states
 from jobs.tasks import TASKS
 from settings import settings
+from tenants.commands import run_command
 
 
 @click.command()
 def tasks() -> None:
     """Show the periodic tasks, their last runs and failures. The server processes do them."""
-    known = run(lambda: states(timedelta(seconds=settings.tasks_every)))
+    known = run_command(lambda: states(timedelta(seconds=settings.tasks_every)))
     rows = [[name, task.summary, *told(known.get(name))] for name, task in TASKS.items()]
     print_table(["task", "what it does", "last run", "outcome", "next"], rows, "")
     for name, state in known.items():

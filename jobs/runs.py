@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from database.pool import connection
-from tenants.tables import TENANT_COLUMNS, tenant_of
+from tenants.tables import TENANT_COLUMNS, tenant_from_row
 from tenants.tenant import Tenant
 
 LEASE = timedelta(seconds=60)
@@ -53,7 +53,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 async def claim(tasks: Collection[str], every: timedelta) -> Run | None:
-    """One that is due, or was left; nobody else gets it. Raises `database.pool.Unavailable`."""
+    """One that is due, or was left; nobody else gets it. Raises DatabaseUnavailable."""
     async with connection() as db:
         await db.execute("INSERT INTO task (name) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", list(tasks))
         row = await db.fetchrow(
@@ -89,7 +89,7 @@ async def clock() -> datetime:
 async def next_tenant(after: str) -> Tenant | None:
     async with connection() as db:
         row = await db.fetchrow(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug > $1 ORDER BY slug LIMIT 1", after)
-    return tenant_of(dict(row)) if row else None
+    return tenant_from_row(dict(row)) if row else None
 
 
 async def keep(run: Run) -> None:

@@ -12,8 +12,8 @@ from time import monotonic
 
 import structlog
 
-from core.background import beside
-from database.pool import Unavailable
+from core.background import run_in_background
+from database.pool import DatabaseUnavailable
 from jobs import runs
 from jobs.runs import LEASE, Run, TakenOver
 from jobs.tasks import TASKS, Done, Task
@@ -42,7 +42,7 @@ async def doing_tasks() -> None:
 async def do(run: Run) -> None:
     task, started, totals, failures = TASKS[run.task], monotonic(), Counter[str](), 0
     log.info("task begins", task=task.name, after=run.reached)
-    async with beside(keeping(run)):
+    async with run_in_background(keeping(run)):
         while True:
             began = monotonic()
             place = await next_place(task, run)
@@ -78,7 +78,7 @@ async def attempt(task: Task, name: str, work: Awaitable[Done], totals: Counter[
             done = await work
     except Exception as error:  # of whatever kind: it is this tenant's, and the others go on
         reason = f"{name or 'platform'}: {type(error).__name__}: {error}"
-        if isinstance(error, Unavailable):
+        if isinstance(error, DatabaseUnavailable):
             log.warning("task failed", task=task.name, tenant=name, error=reason)
         else:
             log.exception("task failed", task=task.name, tenant=name)
@@ -95,5 +95,5 @@ async def keeping(run: Run) -> None:
         await asyncio.sleep(LEASE.total_seconds() / 4)
         try:
             await runs.keep(run)
-        except Unavailable as error:
+        except DatabaseUnavailable as error:
             log.warning("a task may be taken for left", task=run.task, error=str(error))

@@ -39,7 +39,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 async def read_standing(tenant: Tenant, advertiser: UUID) -> Standing:
-    """Raises `database.pool.Unavailable`."""
+    """Raises DatabaseUnavailable."""
     async with connection() as db:
         row = await db.fetchrow(f"SELECT * FROM {tenant.schema}.advertiser WHERE id = $1", advertiser)
     assert row is not None, "its people refer to it"

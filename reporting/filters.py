@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.timestamps import iso, midnight, parse_instant, quarter_of
+from core.timestamps import iso, midnight, parse_timestamp, quarter_of
 from web.clients import has_body, read_body
 from web.problems import FieldError, Problem, invalid
 from web.requests import Call, header
@@ -161,7 +161,7 @@ def read_instant(text: str) -> datetime:
         if DATE.fullmatch(text):
             instant = midnight(date.fromisoformat(text))
         else:
-            instant = parse_instant(LOST_PLUS.sub(r"+\1", text))  # a + that was not written as %2B in the URL
+            instant = parse_timestamp(LOST_PLUS.sub(r"+\1", text))  # a + that was not written as %2B in the URL
     except ValueError as error:
         raise ValueError(
             f"{text!r} is not an ISO 8601 date (2024-01-22) or date-time (2024-01-22T10:15:00Z) that exists"

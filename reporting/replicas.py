@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 
-from database.pool import Connection, Unavailable, connection, has_replica
+from database.pool import Connection, DatabaseUnavailable, connection, has_replica
 from reporting.answers import Answer
 from reporting.freshness import ReportValidators, read_validators, validators_of
 from reporting.queries import with_validators
@@ -48,7 +48,7 @@ async def reading(db: Connection) -> AsyncIterator[None]:
 async def caught_up(stack: AsyncExitStack, asked: Asked, fresh: ReportValidators) -> Connection | None:
     """The same of the replica, left to the stack to close; None where that has not got so far, or does not answer."""
     async with AsyncExitStack() as tried:
-        with suppress(Unavailable):
+        with suppress(DatabaseUnavailable):
             db = await tried.enter_async_context(connection("replica stream"))
             await tried.enter_async_context(reading(db))
             if (await read_validators(db, asked)).etag == fresh.etag:
@@ -60,10 +60,10 @@ async def caught_up(stack: AsyncExitStack, asked: Asked, fresh: ReportValidators
 
 async def read_at_once(asked: Asked, fresh: ReportValidators | None) -> tuple[ReportValidators, Answer | None]:
     """The whole report, as JSON, and how fresh it is; None in the place of one of more than `stream_rows` rows. Of the
-    replica only where that is as fresh as `fresh`. Raises `Unavailable`.
+    replica only where that is as fresh as `fresh`. Raises DatabaseUnavailable.
     """
     if fresh and has_replica():
-        with suppress(Unavailable):
+        with suppress(DatabaseUnavailable):
             async with connection("replica") as db:
                 told, answer = await read_answer(db, asked)
             if told.etag == fresh.etag:

@@ -6,7 +6,7 @@ from typing import Any
 from litestar import HttpMethod, Response
 from litestar.response import Stream
 
-from database.pool import Share, connection, has_replica
+from database.pool import ConcurrencyLimit, connection, has_replica
 from reporting.answers import Answer, answers
 from reporting.filters import DAY
 from reporting.freshness import ReportValidators, read_validators
@@ -19,14 +19,14 @@ from web.requests import Call, header, state_of
 VARY = {"Vary": "Authorization, Accept-Encoding"}  # said by the compressor, where there is a body
 FEW_DAYS = 7  # of a daily report that may well be small
 
-reports = Share("reporting", max(1, settings.database_pool // 3))  # for each advertiser
+reports = ConcurrencyLimit("reporting", max(1, settings.database_pool // 3))  # for each advertiser
 
 Writer = Callable[[Call, Asked], Awaitable[Response[Any]]]
 
 
 async def fresh_response(request: Call, asked: Asked, write: Writer) -> Response[Any]:
     """The report as `write` writes it, or 304."""
-    async with reports.turn(asked.owner):
+    async with reports.slot(asked.owner):
         return await write(request, asked)
 
 
@@ -61,7 +61,7 @@ async def csv_response(request: Call, asked: Asked) -> Response[Any]:
 
 
 async def freshness(asked: Asked) -> ReportValidators:
-    """What the primary says. Raises `database.pool.Unavailable`."""
+    """What the primary says. Raises DatabaseUnavailable."""
     async with connection() as db:
         return await read_validators(db, asked)
 

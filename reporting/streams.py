@@ -17,7 +17,7 @@ import anyio
 import msgspec
 
 from core.timestamps import midnight
-from database.pool import Connection, Share, Unavailable
+from database.pool import ConcurrencyLimit, Connection, DatabaseUnavailable
 from reporting.filters import DAY, Range
 from reporting.freshness import ReportValidators
 from reporting.queries import first_day
@@ -32,7 +32,7 @@ HandOn = Callable[[bytes], Coroutine[Any, Any, None]]
 ROWS_OF_A_PART = 20_000  # which PostgreSQL sorts in memory
 MOST_DAYS = 31  # of a part; those that come may have many more rows than those before
 
-_streams = Share("streaming", settings.streams_per_advertiser)
+_streams = ConcurrencyLimit("streaming", settings.streams_per_advertiser)
 
 
 def csv_stream(asked: Asked, fresh: ReportValidators, note_rows: NoteRows) -> AsyncGenerator[bytes, None]:
@@ -128,7 +128,7 @@ def part_from(asked: Asked, start: datetime, days: int) -> Range | None:
 async def stream(
     asked: Asked, fresh: ReportValidators, produce: Callable[[Connection, HandOn], Awaitable[None]]
 ) -> AsyncGenerator[bytes, None]:
-    """What `produce` hands on, which waits until it is taken. Raises `Unavailable` where nothing comes in time."""
+    """What `produce` hands on, which waits until it is taken. Raises DatabaseUnavailable after a timeout."""
     send, receive = anyio.create_memory_object_stream[bytes](0)
 
     async def hand_on(chunk: bytes) -> None:
@@ -136,7 +136,7 @@ async def stream(
             await send.send(bytes(chunk))  # asyncpg gives a bytearray
 
     async def work() -> None:
-        async with send, _streams.turn(asked.owner), snapshot(asked, fresh) as db:
+        async with send, _streams.slot(asked.owner), snapshot(asked, fresh) as db:
             await produce(db, hand_on)
 
     task = asyncio.create_task(work())
@@ -148,7 +148,7 @@ async def stream(
                 yield chunk
         await task
     except TimeoutError as error:
-        raise Unavailable("the query took too long") from error
+        raise DatabaseUnavailable("the query took too long") from error
     finally:
         receive.close()
         task.cancel()

@@ -17,8 +17,8 @@ import structlog
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from core.background import regularly
-from database.pool import Connection, Unavailable, connection
+from core.background import run_every
+from database.pool import Connection, DatabaseUnavailable, connection
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
 from web.problems import problem_of
@@ -150,7 +150,7 @@ def outcome(state: dict[str, Any]) -> int:
 
 def flush_request_log() -> AbstractAsyncContextManager[None]:
     """Writes what is noted every few seconds, and at the end of the block."""
-    return regularly(write_request_log, FLUSH_INTERVAL)
+    return run_every(FLUSH_INTERVAL, write_request_log)
 
 
 async def write_request_log() -> None:
@@ -164,7 +164,7 @@ async def write_request_log() -> None:
             async with connection() as db:
                 await insert_entries(db, schema, entries)
                 await delete_expired(db, schema, datetime.now(UTC))
-        except Unavailable as error:
+        except DatabaseUnavailable as error:
             log.warning("pulls are not written yet", tenant=schema, error=repr(error))
             for entry in entries:
                 _pending.add(schema, entry)
@@ -208,7 +208,7 @@ async def delete_expired(db: Connection, schema: str, now: datetime) -> None:
 async def recent_singular_requests(
     tenant: Tenant, advertiser: UUID, limit: int = 50, before: int | None = None
 ) -> list[SingularRequest]:
-    """Newest first; with `before`, those that come after the one with this id. Raises `database.pool.Unavailable`."""
+    """Newest first; with `before`, those that come after the one with this id. Raises DatabaseUnavailable."""
     async with connection() as db:
         rows = await db.fetch(
             f"""

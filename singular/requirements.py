@@ -36,7 +36,7 @@ class FlawedOffer(msgspec.Struct, frozen=True):
 
 async def flawed_offers(tenant: Tenant, advertiser: UUID) -> list[FlawedOffer]:
     """The advertiser's offers with anything missing or plainly wrong; none, if all is well. Those with figures in the
-    last 90 days come first, then by name. Raises `database.pool.Unavailable`.
+    last 90 days come first, then by name. Raises DatabaseUnavailable.
     """
     async with connection() as db:
         rows = await db.fetch(

@@ -1,11 +1,12 @@
-"""What a worker may remember of tenants and tokens, and how it hears that it must forget.
+"""An in-process cache of tenants and API keys that is never more than a second out of date.
 
-Triggers in the database NOTIFY the schema of a tenant that changed (or whose tokens did), in the transaction that
-changes it; on a Citus cluster, whose nodes nobody listens to, `tell` alone does, for what is on a node. Each worker
-listens on a connection of its own and pings over it: PostgreSQL delivers notifications before it answers, so an
-answered ping proves that the worker has heard of everything committed before it was asked. What is remembered counts
-only for a second after such a ping; without it (database down, half-dead network) each request asks the database. So a
-revoked token is dead within a second on every worker, whatever breaks.
+Database triggers send NOTIFY with the schema of the tenant that changed, in the transaction that makes the change. On a
+Citus cluster the triggers run on a worker node, where nobody listens: there `notify_changed` sends it instead.
+
+Each process listens on a connection of its own and pings over it. PostgreSQL delivers pending notifications before it
+answers a query, so an answered ping proves that every earlier commit has been heard of. Cached values are used for one
+second after such a ping. Without a recent ping (database down, half-open network connection) every request reads the
+database. A revoked API key is therefore refused within a second by every process, whatever fails.
 """
 
 import asyncio
@@ -21,82 +22,82 @@ from database.urls import listen_url
 from tenants.tenant import current_tenant
 
 CHANNEL = "gokart_changed"
-TRUSTED_FOR = 1.0
-PING_EVERY = 0.3
+TRUST_SECONDS = 1.0
+PING_INTERVAL = 0.3
 PING_TIMEOUT = 0.6
-MOST_TENANTS = 20_000
-MOST_PER_TENANT = 10_000
+MAX_TENANTS = 20_000
+MAX_VALUES_PER_TENANT = 10_000
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
 
-async def tell(db: asyncpg.Connection) -> None:
-    """That tokens or advertisers of the bound tenant change in the running transaction: heard when it commits."""
+async def notify_changed(db: asyncpg.Connection) -> None:
+    """Invalidates what every process has cached of the bound tenant, when the running transaction commits."""
     await db.execute("SELECT pg_notify($1, $2)", CHANNEL, current_tenant().schema)
 
 
-class Memory:
-    """Facts of tenants, by (schema, key), that are forgotten as soon as the tenant's schema is told to have changed."""
+class TenantCache:
+    """Values by schema and key. All values of a schema are dropped when its tenant changes."""
 
     def __init__(self) -> None:
-        self._facts: LRUCache[str, LRUCache[object, object]] = LRUCache(MOST_TENANTS)
-        self._changes = 0
-        self._sure_until = 0.0
+        self._values: LRUCache[str, LRUCache[object, object]] = LRUCache(MAX_TENANTS)
+        self._invalidations = 0
+        self._trusted_until = 0.0
 
-    async def recall(self, schema: str, key: object, load: Callable[[], Awaitable[T]]) -> T:
-        """The remembered fact, else the loaded one; None is not remembered for a key other than None."""
-        if monotonic() >= self._sure_until:
+    async def get_or_load(self, schema: str, key: object, load: Callable[[], Awaitable[T]]) -> T:
+        """The cached value, else the result of `load`. None is cached for the key None only."""
+        if monotonic() >= self._trusted_until:
             return await load()
-        facts = self._facts.get(schema)
-        if facts is not None and key in facts:
-            return cast(T, facts[key])
-        changes = self._changes
-        fact = await load()
-        # Loaded before a change that has been heard of since: it may be the old one.
-        if changes == self._changes and (fact is not None or key is None):
-            self._facts.setdefault(schema, LRUCache(MOST_PER_TENANT))[key] = fact
-        return fact
+        values = self._values.get(schema)
+        if values is not None and key in values:
+            return cast(T, values[key])
+        invalidations = self._invalidations
+        value = await load()
+        # An invalidation that arrived while loading may be about the value that was read.
+        if invalidations == self._invalidations and (value is not None or key is None):
+            self._values.setdefault(schema, LRUCache(MAX_VALUES_PER_TENANT))[key] = value
+        return value
 
-    def forget(self, schema: str) -> None:
-        self._changes += 1
-        self._facts.pop(schema, None)
+    def invalidate(self, schema: str) -> None:
+        self._invalidations += 1
+        self._values.pop(schema, None)
 
-    def doubt_everything(self) -> None:
-        self._changes += 1
-        self._facts.clear()
-        self._sure_until = 0.0
+    def invalidate_all(self) -> None:
+        self._invalidations += 1
+        self._values.clear()
+        self._trusted_until = 0.0
 
-    def trust(self, until: float) -> None:
-        """`until` counts from before the ping was sent, on the monotonic clock."""
-        self._sure_until = until
+    def trust_until(self, deadline: float) -> None:
+        """`deadline` is on the monotonic clock and counts from before the ping was sent."""
+        self._trusted_until = deadline
 
 
-async def listen_for_ever(memory: Memory) -> None:
-    """Keeps `memory` true, reconnecting whenever it has to."""
+async def listen_for_changes(cache: TenantCache) -> None:
+    """Keeps `cache` up to date until cancelled, reconnecting after each failure."""
     while True:
         try:
-            await listen(memory)
-        except Exception as error:  # noqa: BLE001  # of whatever kind: without this task nothing is remembered again
-            log.warning("listening for changes was interrupted", error=f"{type(error).__name__}: {error}")
+            await _listen(cache)
+        except Exception as error:  # noqa: BLE001  # any error: without this task nothing would be cached again
+            log.warning("cache invalidation interrupted", error=f"{type(error).__name__}: {error}")
         finally:
-            memory.doubt_everything()
-        await asyncio.sleep(PING_EVERY)
+            cache.invalidate_all()
+        await asyncio.sleep(PING_INTERVAL)
 
 
-async def listen(memory: Memory) -> None:
+async def _listen(cache: TenantCache) -> None:
     connection = await asyncpg.connect(
         listen_url(), timeout=5, server_settings={"application_name": "gokart listening"}
     )
     try:
-        await connection.add_listener(CHANNEL, lambda *message: memory.forget(str(message[-1])))
+        await connection.add_listener(CHANNEL, lambda *message: cache.invalidate(str(message[-1])))
         while True:
             asked = monotonic()
             await connection.execute("SELECT 1", timeout=PING_TIMEOUT)
-            memory.trust(asked + TRUSTED_FOR)
-            await asyncio.sleep(PING_EVERY)
+            cache.trust_until(asked + TRUST_SECONDS)
+            await asyncio.sleep(PING_INTERVAL)
     finally:
         connection.terminate()
 
 
-memory = Memory()
+tenant_cache = TenantCache()

@@ -7,10 +7,12 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from core.cli_support import console, limit_options, limits_told, origin, print_table, run
+from core.cli_support import console, describe_limits, limit_options, print_table
 from core.errors import GokartError
 from tenants import lifecycle, nodes
-from tenants.migrations import Outcome, latest_version, migrate_platform, migrate_tenants
+from tenants.commands import run_command
+from tenants.hosts import site_url
+from tenants.migrations import MigrationOutcome, latest_version, migrate_platform, migrate_tenants
 from tenants.tables import TenantRow
 
 
@@ -27,10 +29,10 @@ def create(tenant: str, name: str) -> None:
 
     async def work() -> None:
         await migrate_platform()
-        await lifecycle.create(tenant, name)
+        await lifecycle.create_tenant(tenant, name)
 
-    run(work)
-    console.print(f"Created {tenant}: {origin(f'api.{tenant}')}/docs")
+    run_command(work)
+    console.print(f"Created {tenant}: {site_url(f'api.{tenant}')}/docs")
 
 
 @tenants.command("list")
@@ -40,9 +42,9 @@ def list_() -> None:
     async def work() -> tuple[list[TenantRow], dict[str, str] | None]:
         await migrate_platform()
         rows = await TenantRow.objects().order_by(TenantRow.slug)
-        return rows, await nodes.places_of((row.slug, row.schema) for row in rows)
+        return rows, await nodes.nodes_of((row.slug, row.schema) for row in rows)
 
-    rows, places = run(work)
+    rows, places = run_command(work)
     latest = latest_version()
     print_table(
         ["tenant", "name", "status", "created", "schema version"] + (["node"] if places else []),
@@ -66,7 +68,7 @@ def list_() -> None:
 @click.option("--name", required=True, help="The new display name.")
 def rename(tenant: str, name: str) -> None:
     """Give TENANT another display name; its hosts stay as they are."""
-    run(lambda: lifecycle.rename(tenant, name))
+    run_command(lambda: lifecycle.rename_tenant(tenant, name))
     console.print("Changed.")
 
 
@@ -74,7 +76,7 @@ def rename(tenant: str, name: str) -> None:
 @click.argument("tenant")
 def suspend(tenant: str) -> None:
     """Answer 403 on TENANT's hosts; nothing is lost."""
-    run(lambda: lifecycle.set_status(tenant, "suspended"))
+    run_command(lambda: lifecycle.set_tenant_status(tenant, "suspended"))
     console.print(f"Suspended {tenant}.")
 
 
@@ -82,7 +84,7 @@ def suspend(tenant: str) -> None:
 @click.argument("tenant")
 def resume(tenant: str) -> None:
     """Undo suspend."""
-    run(lambda: lifecycle.set_status(tenant, "active"))
+    run_command(lambda: lifecycle.set_tenant_status(tenant, "active"))
     console.print(f"Resumed {tenant}.")
 
 
@@ -91,8 +93,8 @@ def resume(tenant: str) -> None:
 @limit_options
 def limit(tenant: str, rate: float | None, burst: int | None, concurrency: int | None) -> None:
     """Set what each token of TENANT may ask for. What is not given is the platform's again."""
-    run(lambda: lifecycle.set_limits(tenant, rate, burst, concurrency))
-    console.print(limits_told(rate, burst, concurrency, "the platform's"))
+    run_command(lambda: lifecycle.set_tenant_limits(tenant, rate, burst, concurrency))
+    console.print(describe_limits(rate, burst, concurrency, "the platform's"))
 
 
 @tenants.command()
@@ -102,9 +104,9 @@ def move(tenant: str, node: str) -> None:
     """Take TENANT to another NODE of a Citus cluster (see: gokart nodes), while it is read."""
 
     async def work() -> bool:
-        return await nodes.move(await lifecycle.find(tenant), node)
+        return await nodes.move_tenant(await lifecycle.get_tenant(tenant), node)
 
-    console.print(f"Moved {tenant} to {node}." if run(work) else f"{tenant} is on {node} already.")
+    console.print(f"Moved {tenant} to {node}." if run_command(work) else f"{tenant} is on {node} already.")
 
 
 @click.command("nodes")
@@ -119,7 +121,7 @@ def nodes_() -> None:
                 f"{node.tenants:,}",
                 "?" if node.size is None else decimal(node.size),
             ]
-            for node in run(nodes.list_nodes)
+            for node in run_command(nodes.list_nodes)
         ],
         "The cluster has no nodes yet: SELECT citus_add_node('HOST', PORT)",
     )
@@ -131,13 +133,13 @@ def nodes_() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(tenant: str, no_dump: bool, yes: bool) -> None:
     """Delete TENANT with all its data, keeping a dump."""
-    found = run(lambda: lifecycle.find(tenant))
+    found = run_command(lambda: lifecycle.get_tenant(tenant))
     if (
         not yes
         and click.prompt(f"This deletes {found.name} with all its data. Type its name, {tenant}, to go on") != tenant
     ):
         raise GokartError("Nothing was deleted.")
-    path = run(lambda: lifecycle.delete(tenant, keep_dump=not no_dump))
+    path = run_command(lambda: lifecycle.delete_tenant(tenant, keep_dump=not no_dump))
     console.print(f"Deleted {tenant}." + (f" Its data is in {path} (for pg_restore)." if path else ""), soft_wrap=True)
 
 
@@ -145,7 +147,7 @@ def delete(tenant: str, no_dump: bool, yes: bool) -> None:
 @click.argument("tenants", nargs=-1, metavar="[TENANT]...")
 def migrate(tenants: tuple[str, ...]) -> None:
     """Bring the platform and every tenant (or those named) to the latest schema."""
-    outcomes = run(lambda: migrate_with_progress(list(tenants)))
+    outcomes = run_command(lambda: migrate_with_progress(list(tenants)))
     failed = [outcome for outcome in outcomes if outcome.error]
     changed = sum(1 for outcome in outcomes if outcome.ran)
     console.print(f"{changed} migrated, {len(outcomes) - changed - len(failed)} up to date, {len(failed)} failed.")
@@ -154,7 +156,7 @@ def migrate(tenants: tuple[str, ...]) -> None:
         raise GokartError(f"left as they were:\n{lines}")
 
 
-async def migrate_with_progress(slugs: list[str]) -> list[Outcome]:
+async def migrate_with_progress(slugs: list[str]) -> list[MigrationOutcome]:
     await migrate_platform()
     slugs = slugs or await TenantRow.select(TenantRow.slug).order_by(TenantRow.slug).output(as_list=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()

@@ -20,12 +20,12 @@ from piccolo.engine.postgres import PostgresTransaction
 
 from core.errors import GokartError
 from database.pool import transaction
-from database.pool_affinity import near
+from database.pool_affinity import pool_affinity
 from database.urls import listen_url
 from piccolo_conf import DB
 from tenants.nodes import is_distributed
 from tenants.schema.piccolo_app import APP_CONFIG
-from tenants.tables import TENANT_COLUMNS, TenantMigration, TenantRow, tenant_of
+from tenants.tables import TENANT_COLUMNS, TenantMigration, TenantRow, tenant_from_row
 from tenants.tenant import Tenant, bound_to, current_tenant
 
 PLATFORM_LOCK = 0x676F6B61  # pg_advisory_lock of the platform's migrations
@@ -34,7 +34,7 @@ PIECE = re.compile(
 )  # of SQL: comments, strings, functions, the rest
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class MigrationOutcome(msgspec.Struct, frozen=True):
     """What became of a tenant in a run. `error` is None where it is now at the latest version."""
 
     slug: str
@@ -56,27 +56,27 @@ async def migrate_platform() -> None:
         await lock.close()
 
 
-async def migrate_tenants(slugs: list[str]) -> AsyncIterator[Outcome]:
+async def migrate_tenants(slugs: list[str]) -> AsyncIterator[MigrationOutcome]:
     """Brings each tenant to the latest version, in the order given, and says what became of it."""
     for slug in slugs:
         try:
-            yield Outcome(slug, await migrate_tenant(slug), None)
+            yield MigrationOutcome(slug, await migrate_tenant(slug), None)
         except OSError:
             raise  # nobody can be migrated now
         except Exception as error:  # noqa: BLE001  # of whatever kind: it is this tenant's, and the others go on
             reason = f"{type(error).__name__}: {error}"
             await TenantRow.update({TenantRow.migration_error: reason}).where(TenantRow.slug == slug)
-            yield Outcome(slug, 0, reason)
+            yield MigrationOutcome(slug, 0, reason)
 
 
 async def migrate_tenant(slug: str) -> int:
     """Runs what this tenant has not seen, all or nothing. Returns how many migrations that were."""
-    with near(slug):
+    with pool_affinity(slug):
         async with transaction():
             rows = await TenantRow.raw(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug = {{}} FOR UPDATE", slug)
             if not rows:
                 raise GokartError(f"There is no tenant {slug!r}.")
-            return await run_pending(tenant_of(rows[0]))
+            return await run_pending(tenant_from_row(rows[0]))
 
 
 async def run_pending(tenant: Tenant) -> int:
@@ -120,11 +120,11 @@ async def execute_in_schema(script: str) -> None:
         await db.execute(script)
         return
     await db.execute("SET LOCAL citus.enable_unsafe_triggers TO on")
-    for statement in statements_of(script):
+    for statement in split_statements(script):
         await db.execute(statement)
 
 
-def statements_of(script: str) -> list[str]:
+def split_statements(script: str) -> list[str]:
     """One by one, as Citus wants them: it sends a node the text that it was sent."""
     statements = [""]
     for piece in PIECE.findall(script):

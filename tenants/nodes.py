@@ -19,7 +19,7 @@ NO_CITUS = "This database has no Citus: it is one server, and every tenant is on
 UNDISTRIBUTED = "coordinator"  # of a tenant that was there before Citus, and has not been moved to a node yet
 
 # Every tenant has a table of this name, and all of its tables are on one node.
-PLACES = """
+NODE_OF_SCHEMA = """
 SELECT s.nspname AS schema, d.nodename || ':' || d.nodeport AS node
 FROM pg_class t JOIN pg_namespace s ON s.oid = t.relnamespace JOIN pg_dist_shard h ON h.logicalrelid = t.oid
     JOIN pg_dist_placement p ON p.shardid = h.shardid JOIN pg_dist_node d ON d.groupid = p.groupid
@@ -27,7 +27,7 @@ WHERE t.relname = 'advertiser' AND d.noderole = 'primary'
 """
 
 # What takes a foreign key or a trigger away from its table, and gives it back; partitions have theirs of their table.
-ATTACHED = """
+CONSTRAINTS = """
 SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS taking,
     format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS giving
 FROM pg_constraint WHERE connamespace = $1::text::regnamespace AND contype = 'f' AND conparentid = 0
@@ -59,22 +59,22 @@ async def has_citus(db: asyncpg.Connection) -> bool:
 
 
 async def is_distributed(db: asyncpg.Connection, schema: str) -> bool:
-    return await has_citus(db) and await place_of(db, schema) is not None
+    return await has_citus(db) and await node_of(db, schema) is not None
 
 
-async def place_of(db: asyncpg.Connection, schema: str) -> str | None:
+async def node_of(db: asyncpg.Connection, schema: str) -> str | None:
     """The node's name. Only where there is Citus; None for a schema that is on no node of its own."""
-    node: str | None = await db.fetchval(f"SELECT node FROM ({PLACES}) AS places WHERE schema = $1", schema)
+    node: str | None = await db.fetchval(f"SELECT node FROM ({NODE_OF_SCHEMA}) AS places WHERE schema = $1", schema)
     return node
 
 
-async def places_of(tenants: Iterable[tuple[str, str]]) -> dict[str, str] | None:
+async def nodes_of(tenants: Iterable[tuple[str, str]]) -> dict[str, str] | None:
     """The name of each one's node, from pairs of label and schema, by label. None where there is no Citus."""
     async with connection() as db:
         if not await has_citus(db):
             return None
         by_label = dict(tenants)
-        rows = await db.fetch(f"{PLACES} AND s.nspname = ANY($1)", list(by_label.values()))
+        rows = await db.fetch(f"{NODE_OF_SCHEMA} AND s.nspname = ANY($1)", list(by_label.values()))
     places = {row["schema"]: row["node"] for row in rows}
     return {label: places.get(schema, UNDISTRIBUTED) for label, schema in by_label.items()}
 
@@ -92,7 +92,7 @@ async def nodes(db: asyncpg.Connection) -> list[Node]:
         SELECT nodename AS host, nodeport AS port, isactive AS active, shouldhaveshards AS takes_tenants,
             coalesce(tenants, 0) AS tenants
         FROM pg_dist_node
-        LEFT JOIN (SELECT node, count(*) AS tenants FROM ({PLACES}) AS places GROUP BY 1) AS counts
+        LEFT JOIN (SELECT node, count(*) AS tenants FROM ({NODE_OF_SCHEMA}) AS places GROUP BY 1) AS counts
             ON node = nodename || ':' || nodeport
         WHERE noderole = 'primary' ORDER BY groupid
         """
@@ -142,18 +142,18 @@ async def distribute(db: asyncpg.Connection, schema: str) -> None:
 
     Its tables are made as on any PostgreSQL first: what Citus lets one do to a table on a node at a time is less.
     """
-    async with detached(db, schema):
+    async with without_constraints(db, schema):
         await db.execute("SELECT citus_schema_distribute($1::text::regnamespace)", schema)
 
 
 @asynccontextmanager
-async def detached(db: asyncpg.Connection, schema: str) -> AsyncIterator[None]:
+async def without_constraints(db: asyncpg.Connection, schema: str) -> AsyncIterator[None]:
     """Takes the schema's foreign keys and triggers away for the block: Citus distributes one table after the other in
     the order of their names, whichever refers to which, and triggers would note each row that comes to the node.
     """
     await db.execute("SET LOCAL citus.enable_unsafe_triggers TO on")
     await db.execute("SET LOCAL search_path TO ''")  # so that definitions name the schemas of what they use
-    attached = await db.fetch(ATTACHED, schema)
+    attached = await db.fetch(CONSTRAINTS, schema)
     await db.execute("SET LOCAL search_path TO DEFAULT")
     for one in attached:
         await db.execute(one["taking"])
@@ -162,7 +162,7 @@ async def detached(db: asyncpg.Connection, schema: str) -> AsyncIterator[None]:
         await db.execute(one["giving"])
 
 
-async def move(tenant: Tenant, name: str) -> bool:
+async def move_tenant(tenant: Tenant, name: str) -> bool:
     """Takes the tenant to the node of that name, host or host:port; False where it is there already.
 
     It is read and written meanwhile, but for the last moments, when what writes waits. A tenant that no node has yet
@@ -172,14 +172,14 @@ async def move(tenant: Tenant, name: str) -> bool:
     db = await asyncpg.connect(listen_url(), server_settings={"application_name": "gokart moving"})
     try:
         await need_citus(db)
-        node = choose(await nodes(db), name)
-        if await place_of(db, tenant.schema) is None:
+        node = choose_node(await nodes(db), name)
+        if await node_of(db, tenant.schema) is None:
             async with db.transaction():
                 await db.execute("SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id)  # as a migration does
                 await distribute(db, tenant.schema)
-        elif await place_of(db, tenant.schema) == node.name:
+        elif await node_of(db, tenant.schema) == node.name:
             return False
-        if await place_of(db, tenant.schema) != node.name:
+        if await node_of(db, tenant.schema) != node.name:
             # By logical replication, though the events' tables have no replica identity: these are only added to.
             await db.execute(
                 "SELECT citus_schema_move($1::text::regnamespace, $2::text, $3::int, 'force_logical')",
@@ -190,7 +190,7 @@ async def move(tenant: Tenant, name: str) -> bool:
         await db.close()
 
 
-def choose(among: Sequence[Node], name: str) -> Node:
+def choose_node(among: Sequence[Node], name: str) -> Node:
     """Raises GokartError."""
     found = [node for node in among if name in {node.name, node.host}]
     if len(found) != 1:

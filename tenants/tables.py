@@ -38,6 +38,6 @@ TENANT_COLUMNS = (
 )
 
 
-def tenant_of(row: dict[str, object]) -> Tenant:
+def tenant_from_row(row: dict[str, object]) -> Tenant:
     """From a row of TENANT_COLUMNS."""
     return Tenant(**row)  # type: ignore[arg-type]

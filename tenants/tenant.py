@@ -17,9 +17,9 @@ from uuid import UUID
 import msgspec
 from piccolo.table import Table, TableMeta
 
-from database.pool_affinity import near
+from database.pool_affinity import pool_affinity
 
-SLUG = re.compile(r"[a-z](?:[a-z0-9-]{0,58}[a-z0-9])?")
+SLUG_PATTERN = re.compile(r"[a-z](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
 class NoTenantError(RuntimeError):
@@ -49,7 +49,7 @@ def schema_of(slug: str) -> str:
     """The schema of the tenant with this label. A label has no underscore, so no two share a schema; the result
     is a safe identifier, which the SQL in this project relies on.
     """
-    if not SLUG.fullmatch(slug):
+    if not SLUG_PATTERN.fullmatch(slug):
         raise ValueError(
             f"{slug!r}: a tenant's name is 1 to 60 of a-z, 0-9 and '-', begins with a letter, not ending in '-'"
         )
@@ -76,7 +76,7 @@ def bound_tenant() -> Tenant | None:
 def bound_to(tenant: Tenant) -> Iterator[None]:
     token = _current.set(tenant)
     try:
-        with near(tenant.slug):
+        with pool_affinity(tenant.slug):
             yield
     finally:
         _current.reset(token)

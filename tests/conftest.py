@@ -64,11 +64,11 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Server]":
     """The app, served to all tests of this process."""
-    from core.cli_support import run
+    from tenants.commands import run_command
     from tenants.migrations import migrate_platform
     from tests.support.servers import serving
 
-    run(migrate_platform)
+    run_command(migrate_platform)
     with serving(tmp_path_factory.mktemp("server")) as running:
         yield running
 

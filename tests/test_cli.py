@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from database.embedded import Server
+from database.embedded import EmbeddedPostgres
 from settings import PREFIX, PROJECT
 
 CLI = [sys.executable, str(PROJECT / "cli.py")]
@@ -100,7 +100,7 @@ def test_nonsense_in_the_settings_is_told_by_name(environment: dict[str, str]) -
 def test_serving_ends_with_its_database(
     environment: dict[str, str], free: int, ending: signal.Signals, workers: int
 ) -> None:
-    database = Server(Path(environment["GOKART_DATA_DIR"]) / "postgres")
+    database = EmbeddedPostgres(Path(environment["GOKART_DATA_DIR"]) / "postgres")
     with subprocess.Popen([*CLI, "serve", "--port", str(free), "--workers", str(workers)], env=environment) as serving:
         try:
             assert answer(free, serving) == 200

@@ -9,7 +9,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from starlette.types import Scope, Send
 
-from database.pool import Unavailable
+from database.pool import DatabaseUnavailable
 from web.clients import ClientGone
 
 PROBLEM_JSON = "application/problem+json"
@@ -71,7 +71,7 @@ def problem_of(error: Exception) -> Problem:
     """What the caller may know of an exception. An unexpected one says nothing of itself."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error, Unavailable):
+    if isinstance(error, DatabaseUnavailable):
         return Problem(
             503, "The database cannot answer now; try again shortly.", headers={"Retry-After": str(RETRY_AFTER)}
         )

@@ -21,7 +21,7 @@ from admin.piccolo.writes import write
 from auth.users.guards import current_session
 from auth.users.realms import STAFF
 from auth.users.sessions import Session
-from database.pool import Share, transaction
+from database.pool import ConcurrencyLimit, transaction
 from settings import settings
 from web.pages.forms import number_of
 from web.problems import Problem, send_problem
@@ -38,7 +38,7 @@ TABLE = re.compile(
 READ = {"GET", "HEAD"}
 MOST_IDS = 1_000
 HEADER_NAME = "__range_header_name"  # of any header of the answer; its page does not ask for that
-_reading = Share("reading of tables", max(1, settings.database_pool // 2))
+_reading = ConcurrencyLimit("reading of tables", max(1, settings.database_pool // 2))
 NONSENSE = (ValueError, asyncpg.DataError)  # an order by a column that there is not, a page before the first
 
 
@@ -147,7 +147,7 @@ async def read(request: Call, path: str, query: bytes | None) -> Answer:
     if HEADER_NAME in request.query_params:
         raise refused(400, "No name of a header can be chosen.")
     try:
-        async with _reading.turn(), transaction() as db:
+        async with _reading.slot(), transaction() as db:
             await db.execute("SET TRANSACTION READ ONLY")
             await db.execute("SELECT set_config('statement_timeout', $1, true)", f"{settings.report_timeout}s")
             return await pass_on(piccolo, request, path, query=query)

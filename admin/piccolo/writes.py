@@ -18,7 +18,7 @@ from auth.users.users import Person
 from database.audit_context import acting_as
 from database.pool import Connection, transaction
 from settings import settings
-from tenants.cache import tell
+from tenants.cache import notify_changed
 from tenants.tenant import current_tenant
 from web.proxies import address_of
 from web.requests import Call
@@ -77,7 +77,7 @@ async def write_row(
     if answer.status >= 400:
         raise Refused(in_words(answer))
     if rule.table in {Advertiser, ApiToken}:
-        await tell(db)
+        await notify_changed(db)
     if rule.people and values.get("active") is False and isinstance(id_, int):
         await shut_out(db, rule.people, id_)
     return answer

@@ -8,12 +8,12 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from database.pool import OUTDATED, Connection, connection
+from database.pool import SCHEMA_ERRORS, Connection, connection
 from tenants.nodes import sizes_on_nodes
 from tenants.tenant import Tenant, schema_of
 
 LONGEST_LOCK = "500ms"
-NOT_KNOWN = (*OUTDATED, asyncpg.LockNotAvailableError)
+NOT_KNOWN = (*SCHEMA_ERRORS, asyncpg.LockNotAvailableError)
 
 
 class Figures(msgspec.Struct, frozen=True):

@@ -17,13 +17,13 @@ from auth.users.invitations import Invited, invite_staff, new_link
 from auth.users.realms import STAFF
 from core.errors import GokartError
 from database.audit_context import current_actor
-from database.pool import OUTDATED, Unavailable
+from database.pool import SCHEMA_ERRORS, DatabaseUnavailable
 from settings import settings
 from tenants import lifecycle
 from tenants.migrations import latest_version, migrate_tenants
-from tenants.nodes import places_of
+from tenants.nodes import nodes_of
 from tenants.tables import TenantMigration, TenantRow
-from tenants.tenant import SLUG, Tenant, bound_to, schema_of
+from tenants.tenant import SLUG_PATTERN, Tenant, bound_to, schema_of
 from web.pages.forms import Form, field_and_text, form_of
 from web.pages.origins import api_origin, app_origin
 from web.pages.rendering import Frame, Notice, page
@@ -61,7 +61,7 @@ class TenantsController(Controller):
                 for state, label in STATES.items()
             ],
             figures=await figures_of([tenant.slug for tenant in found.tenants]),
-            nodes=await places_of((tenant.slug, schema_of(tenant.slug)) for tenant in found.tenants),
+            nodes=await nodes_of((tenant.slug, schema_of(tenant.slug)) for tenant in found.tenants),
             may_create=person_of(request).is_at_least("manager"),
         )
 
@@ -80,7 +80,7 @@ class TenantsController(Controller):
                 invited.append(await invite_owner(form))
 
         try:
-            tenant = await lifecycle.create(form["slug"].strip().lower(), form["name"], invite)
+            tenant = await lifecycle.create_tenant(form["slug"].strip().lower(), form["name"], invite)
         except GokartError as error:
             return new_page(frame, form, error=error)
         return await owner_link_page(request, frame, tenant, invited[0], made=f"The tenant {tenant.name} is created.")
@@ -92,12 +92,12 @@ class TenantsController(Controller):
 
     @post("/tenants/{slug:str}/suspend", guards=MANAGER)
     async def suspend(self, request: Call, slug: FromPath[str]) -> Response[Any]:
-        await lifecycle.set_status((await tenant_at(slug)).slug, "suspended")
+        await lifecycle.set_tenant_status((await tenant_at(slug)).slug, "suspended")
         return lead(request, f"/tenants/{slug}?done=suspended")
 
     @post("/tenants/{slug:str}/resume", guards=MANAGER)
     async def resume(self, request: Call, slug: FromPath[str]) -> Response[Any]:
-        await lifecycle.set_status((await tenant_at(slug)).slug, "active")
+        await lifecycle.set_tenant_status((await tenant_at(slug)).slug, "active")
         return lead(request, f"/tenants/{slug}?done=resumed")
 
     @post("/tenants/{slug:str}/name", guards=MANAGER)
@@ -105,7 +105,7 @@ class TenantsController(Controller):
         form = await form_of(request)
         await tenant_at(slug)
         try:
-            await lifecycle.rename(slug, form["name"])
+            await lifecycle.rename_tenant(slug, form["name"])
         except GokartError as error:
             return await tenant_page(request, frame, slug, error=error, form=form)
         return lead(request, f"/tenants/{slug}?done=renamed")
@@ -115,7 +115,7 @@ class TenantsController(Controller):
         form = await form_of(request)
         await tenant_at(slug)
         try:
-            await lifecycle.set_limits(
+            await lifecycle.set_tenant_limits(
                 slug,
                 read_limit(form, "rate", float, MOST_RATE),
                 read_limit(form, "burst", int, MOST),
@@ -167,7 +167,7 @@ async def invite_owner(form: Form) -> Invited:
     """Into the bound tenant. Raises GokartError, naming the form's field."""
     try:
         return await invite_staff(STAFF, form["email"], form["owner"], "owner", actor_name())
-    except OUTDATED as error:
+    except SCHEMA_ERRORS as error:
         raise GokartError("email: The tenant's schema is of an older version: migrate it first.") from error
     except GokartError as error:
         field, text = field_and_text(error)
@@ -176,11 +176,11 @@ async def invite_owner(form: Form) -> Invited:
 
 async def tenant_at(slug: str) -> Tenant:
     """Raises Problem 404."""
-    if not SLUG.fullmatch(slug):
+    if not SLUG_PATTERN.fullmatch(slug):
         raise Problem(404, "There is no such tenant.")
     try:
-        return await lifecycle.find(slug)
-    except Unavailable:
+        return await lifecycle.get_tenant(slug)
+    except DatabaseUnavailable:
         raise
     except GokartError as error:
         raise Problem(404, str(error)) from error
@@ -244,7 +244,7 @@ async def tenant_page(
         this=tenant,
         hosts=hosts,
         figures=(await figures_of([slug]))[slug],
-        nodes=await places_of([(slug, tenant.schema)]),
+        nodes=await nodes_of([(slug, tenant.schema)]),
         counts=await counts_of(tenant),
         owners=await owners_of(tenant),
         version=row["version"] if row else None,
@@ -266,7 +266,7 @@ async def owners_of(tenant: Tenant) -> list[Member] | None:
     try:
         with bound_to(tenant):
             return await members(STAFF, "p.role = 'owner'")
-    except OUTDATED:
+    except SCHEMA_ERRORS:
         return None
 
 

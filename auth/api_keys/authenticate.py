@@ -15,7 +15,7 @@ from auth.api_keys.last_used import note_use
 from auth.api_keys.rate_limits import Limit, Limiter
 from database.pool import connection
 from settings import settings
-from tenants.cache import memory
+from tenants.cache import tenant_cache
 from tenants.tenant import Tenant, current_tenant
 from web.problems import Problem
 from web.proxies import Address, address_of, site_of
@@ -71,7 +71,7 @@ async def authenticate(tenant: Tenant, authorization: list[str], address: Addres
     if scheme.lower() != "apitoken" or not is_well_formed(token):
         await refuse(address)
     key = digest(token)
-    caller = await memory.recall(tenant.schema, key, lambda: load(tenant, key))
+    caller = await tenant_cache.get_or_load(tenant.schema, key, lambda: load(tenant, key))
     if caller is None or (caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)):
         await refuse(address)
     return caller

@@ -9,7 +9,8 @@ from auth.api_keys import service as api_keys
 from auth.api_keys.format import Minted
 from auth.api_keys.tables import ApiToken
 from catalog.tables import Advertiser
-from core.cli_support import console, limit_options, limits_told, operator, print_table, run_at
+from core.cli_support import console, describe_limits, limit_options, print_table
+from tenants.commands import operator, run_for_tenant
 
 TOKEN = click.IntRange(1, 2**31 - 1)
 
@@ -52,7 +53,7 @@ def create(  # noqa: PLR0917  # click passes by name
             networks=networks,
         )
 
-    show(run_at(tenant, work))
+    show(run_for_tenant(tenant, work))
 
 
 def show(minted: Minted) -> None:
@@ -84,7 +85,7 @@ def list_(tenant: str) -> None:
         ]
 
     columns = ["id", "token", "name", "advertiser", "scopes", "networks", "state", "last used (UTC)"]
-    print_table(columns, run_at(tenant, work), "There is no token yet.")
+    print_table(columns, run_for_tenant(tenant, work), "There is no token yet.")
 
 
 def used(token: ApiToken) -> str:
@@ -115,7 +116,7 @@ def state_of(token: ApiToken) -> str:
 def rotate(tenant: str, token: int, grace_days: float) -> None:
     """Replace TOKEN (its id) by a new one; the old one works on for the grace period."""
     grace = timedelta(days=grace_days)
-    show(run_at(tenant, lambda: api_keys.rotate_token(token, created_by=operator(), grace=grace)))
+    show(run_for_tenant(tenant, lambda: api_keys.rotate_token(token, created_by=operator(), grace=grace)))
 
 
 @tokens.command()
@@ -123,7 +124,7 @@ def rotate(tenant: str, token: int, grace_days: float) -> None:
 @click.argument("token", type=TOKEN)
 def revoke(tenant: str, token: int) -> None:
     """Stop TOKEN (its id) at once, for ever."""
-    run_at(tenant, lambda: api_keys.revoke_token(token))
+    run_for_tenant(tenant, lambda: api_keys.revoke_token(token))
     console.print(f"Revoked {token}.")
 
 
@@ -133,5 +134,5 @@ def revoke(tenant: str, token: int) -> None:
 @limit_options
 def limit(tenant: str, token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
     """Set what TOKEN (its id) may ask for. What is not given is the tenant's again."""
-    run_at(tenant, lambda: api_keys.limit_token(token, rate, burst, concurrency))
-    console.print(limits_told(rate, burst, concurrency, "the tenant's"))
+    run_for_tenant(tenant, lambda: api_keys.limit_token(token, rate, burst, concurrency))
+    console.print(describe_limits(rate, burst, concurrency, "the tenant's"))

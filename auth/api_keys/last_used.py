@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from core.background import regularly
+from core.background import run_every
 from database.pool import connection
 from tenants.tenant import Tenant
 from web.proxies import Address
@@ -24,7 +24,7 @@ def note_use(tenant: Tenant, token: int, address: Address | None) -> None:
 
 def writing_uses() -> AbstractAsyncContextManager[None]:
     """Writes what is noted every few seconds, and at the end of the block."""
-    return regularly(write_uses, WRITE_EVERY)
+    return run_every(WRITE_EVERY, write_uses)
 
 
 async def write_uses() -> None:

@@ -14,7 +14,7 @@ from auth.api_keys.format import Minted, mint
 from auth.api_keys.tables import ApiToken
 from core.errors import GokartError
 from database.pool import Connection, transaction
-from tenants.cache import tell
+from tenants.cache import notify_changed
 from tenants.tenant import current_tenant
 
 ADVERTISER_SCOPES = ("cost-report", "singular")
@@ -142,7 +142,7 @@ async def rotate_token(
         )
         until = min(filter(None, [ends_at, now + grace]))
         await ApiToken.update({ApiToken.expires_at: until}).where(ApiToken.id == token)
-        await tell(db)
+        await notify_changed(db)
     return minted
 
 
@@ -158,7 +158,7 @@ async def revoke_token(token: int, *, owner: UUID | None = None) -> None:
         await ApiToken.update({ApiToken.revoked_at: datetime.now(UTC)}).where(
             (ApiToken.id == token) & ApiToken.revoked_at.is_null()
         )
-        await tell(db)
+        await notify_changed(db)
 
 
 async def limit_token(token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
@@ -167,7 +167,7 @@ async def limit_token(token: int, rate: float | None, burst: int | None, concurr
     async with transaction() as db:
         if not await ApiToken.update(limits).where(ApiToken.id == token).returning(ApiToken.id):
             raise unknown(token)
-        await tell(db)
+        await notify_changed(db)
 
 
 def unknown(token: int) -> NoSuchTokenError:

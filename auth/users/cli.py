@@ -14,7 +14,9 @@ from auth.users.one_time_links import LIVES
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from auth.users.users import ROLES
 from catalog.tables import Advertiser
-from core.cli_support import console, operator, origin, print_table, run, run_at
+from core.cli_support import console, print_table
+from tenants.commands import operator, run_command, run_for_tenant
+from tenants.hosts import site_url
 from tenants.migrations import migrate_platform
 
 T = TypeVar("T")
@@ -36,13 +38,13 @@ def realm_of(tenant: str | None, platform: bool) -> Realm:
 def run_in(tenant: str | None, work: Callable[[], Awaitable[T]]) -> T:
     """At the tenant, else the platform, whose tables are made where there are none yet."""
     if tenant:
-        return run_at(tenant, work)
+        return run_for_tenant(tenant, work)
 
     async def migrated() -> T:
         await migrate_platform()
         return await work()
 
-    return run(migrated)
+    return run_command(migrated)
 
 
 @click.group()
@@ -117,7 +119,7 @@ def logins() -> None:
 )
 def invite_to_advertiser(tenant: str, advertiser: UUID, email: str, name: str, scopes: tuple[str, ...]) -> None:
     """Add somebody to an advertiser of TENANT, and print the one-time link to set a password."""
-    show(tenant, run_at(tenant, lambda: invite_login(email, name, advertiser, scopes or SCOPES, operator())))
+    show(tenant, run_for_tenant(tenant, lambda: invite_login(email, name, advertiser, scopes or SCOPES, operator())))
 
 
 @logins.command("list")
@@ -132,7 +134,9 @@ def list_logins(tenant: str) -> None:
             for m in await members(ADVERTISER)
         ]
 
-    print_table(["e-mail", "name", "advertiser", "scopes", *STANDING], run_at(tenant, work), "There is nobody yet.")
+    print_table(
+        ["e-mail", "name", "advertiser", "scopes", *STANDING], run_for_tenant(tenant, work), "There is nobody yet."
+    )
 
 
 @logins.command("link")
@@ -141,7 +145,7 @@ def list_logins(tenant: str) -> None:
 @click.option("--no-second-factor", is_flag=True, help="Turn two-step sign-in off as well.")
 def login_link(tenant: str, email: str, no_second_factor: bool) -> None:
     """Print a new one-time link to set a password. Earlier ones of the same person no longer work."""
-    show(tenant, run_at(tenant, lambda: link_again(ADVERTISER, email, no_second_factor)))
+    show(tenant, run_for_tenant(tenant, lambda: link_again(ADVERTISER, email, no_second_factor)))
 
 
 async def link_again(realm: Realm, email: str, no_second_factor: bool) -> Invited:
@@ -157,7 +161,7 @@ def show(tenant: str | None, invited: Invited) -> None:
     hours = int(LIVES[invited.purpose].total_seconds() // 3600)
     lasts = f"{hours // 24} days" if hours > 24 else f"{hours} hours"
     click.echo(f"For {invited.person.email}: works once, for {lasts}. It is not shown again.", err=True)
-    click.echo(link_url(origin(f"app.{tenant}" if tenant else "admin"), invited.person.realm, invited.token))
+    click.echo(link_url(site_url(f"app.{tenant}" if tenant else "admin"), invited.person.realm, invited.token))
 
 
 STANDING = ["state", "two-step", "last sign-in (UTC)"]

@@ -13,17 +13,17 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from piccolo.apps.user.tables import BaseUser
 
 from core.errors import GokartError
-from database.pool import Share
+from database.pool import ConcurrencyLimit
 
 SHORTEST = 10
 LONGEST = 128  # Piccolo's
 SHORTEST_NAME = 4  # of an e-mail address, for a password to be too much like it
 
-_hashing = Share("signing in", 2)  # each takes a core, and 64 MiB with Argon2
+_hashing = ConcurrencyLimit("signing in", 2)  # each takes a core, and 64 MiB with Argon2
 
 
 class Hasher(ABC):
-    """Slow on purpose, so in a thread, and never many at once. Raises `database.pool.Unavailable`."""
+    """Slow on purpose, so in a thread, and never many at once. Raises DatabaseUnavailable."""
 
     @abstractmethod
     def _hash(self, password: str) -> str: ...
@@ -36,12 +36,12 @@ class Hasher(ABC):
         return self._hash("nobody has this password")
 
     async def hash(self, password: str) -> str:
-        async with _hashing.turn():
+        async with _hashing.slot():
             return await to_thread(self._hash, password)
 
     async def is_right(self, hashed: str | None, password: str) -> bool:
         """Takes as long where there is nobody to compare with, so that the time does not tell who exists."""
-        async with _hashing.turn():
+        async with _hashing.slot():
             right = await to_thread(lambda: self._is(hashed or self._nobodys, password[:LONGEST]))
         return right and hashed is not None and len(password) <= LONGEST
 

@@ -98,10 +98,10 @@ class DashboardSummary(msgspec.Struct, frozen=True):
 
 async def read_summary(tenant: Tenant, advertiser: UUID, filter_: Filter) -> DashboardSummary:
     """For a filter of whole UTC days. Takes one of the advertiser's turns at reports, the same as the API's, so that
-    pages keep nobody from a report. Raises `database.pool.Unavailable`.
+    pages keep nobody from a report. Raises DatabaseUnavailable.
     """
     async with (
-        reports.turn((tenant.id, advertiser)),
+        reports.slot((tenant.id, advertiser)),
         connection() as db,
         asyncio.timeout(settings.report_timeout),
         db.transaction(isolation="repeatable_read", readonly=True),

@@ -12,7 +12,7 @@ VERSION = "1.38.0"
 DESCRIPTION = "triggers on nodes"
 
 FORWARDS = r"""
--- Nobody listens to a node, and a transaction that two nodes commit may not notify: `tenants.cache.tell` does it.
+-- Nobody listens to a node, and a transaction that two nodes commit may not notify: `notify_changed` does it.
 CREATE OR REPLACE FUNCTION gokart_schema_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_TABLE_NAME !~ '_\d{6,}$' THEN

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from database.superuser import give, identity
+from database.superuser import chown_to, process_identity
 
 PATIENCE = 10.0
 PORT = 6432
@@ -37,8 +37,10 @@ def bouncing(url: str, *, size: int) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="gokart-bouncer-", dir="/tmp"))  # not $TMPDIR: a socket's path is short
     target, user = target_of(url)
     (folder / "ini").write_text(CONFIGURATION.format(target=target, size=size, port=PORT, folder=folder))
-    give(folder, user)
-    process = subprocess.Popen([program, "-q", str(folder / "ini")], stderr=subprocess.DEVNULL, **identity(user))
+    chown_to(folder, user)
+    process = subprocess.Popen(
+        [program, "-q", str(folder / "ini")], stderr=subprocess.DEVNULL, **process_identity(user)
+    )
     try:
         wait_for(folder / f".s.PGSQL.{PORT}", process)
         name = urlsplit(url).path

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import psutil
 
-from database.embedded import Server, binary
-from database.superuser import give, identity
+from database.embedded import EmbeddedPostgres, binary
+from database.superuser import chown_to, process_identity
 from tests.support.waiting import becomes
 from tests.tenants.database import execute
 
@@ -26,7 +26,7 @@ class Replica:
     """
 
     def __init__(self, directory: Path, database: str) -> None:
-        self._server = Server(directory, fsync="off", hot_standby_feedback="on")
+        self._server = EmbeddedPostgres(directory, fsync="off", hot_standby_feedback="on")
         self._database = database
         self._hanging: list[psutil.Process] = []
         self.url = self.start()
@@ -83,7 +83,7 @@ def replicating(primary: str) -> Iterator[Replica]:
     """`primary` is the direct URL of this process's database, on an embedded server."""
     folder = Path(tempfile.mkdtemp(prefix="gokart-replica-"))
     owner = who_runs(primary)
-    give(folder, owner)
+    chown_to(folder, owner)
     replica = None
     try:
         url = urlsplit(primary)._replace(path="/postgres").geturl()
@@ -93,7 +93,7 @@ def replicating(primary: str) -> Iterator[Replica]:
                 *("--checkpoint=fast", "--no-sync", "--write-recovery-conf"),
             ],
             check=True,
-            **identity(owner),
+            **process_identity(owner),
         )
         replica = Replica(folder / "postgres", urlsplit(primary).path.removeprefix("/"))
         yield replica

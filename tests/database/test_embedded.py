@@ -13,7 +13,7 @@ import asyncpg
 import psutil
 import pytest
 
-from database.embedded import DatabaseUnavailable, Server, binary
+from database.embedded import EmbeddedPostgres, EmbeddedPostgresError, binary
 
 FAST = {"fsync": "off"}
 ROOT = Path(__file__).parents[2]
@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 USER = """
 import sys, time
 from pathlib import Path
-from database.embedded import Server
-server = Server(Path(sys.argv[1]), fsync="off")
+from database.embedded import EmbeddedPostgres
+server = EmbeddedPostgres(Path(sys.argv[1]), fsync="off")
 try:
     server.start()
 except Exception as error:
@@ -73,7 +73,7 @@ def another_user(directory: Path, program: str = USER) -> subprocess.Popen[str]:
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cluster that was stopped in good order, to be copied."""
     directory = tmp_path_factory.mktemp("complete") / "postgres"
-    server = Server(directory, **FAST)
+    server = EmbeddedPostgres(directory, **FAST)
     sql(server.start(), "CREATE TABLE kept AS SELECT 7 AS figure")
     server.stop()
     return directory
@@ -86,7 +86,7 @@ def directory(tmp_path: Path, complete: Path) -> Iterator[Path]:
     place.parent.mkdir()
     subprocess.run(["cp", "-a", complete, place], check=True)
     yield place
-    last = Server(place, **FAST)
+    last = EmbeddedPostgres(place, **FAST)
     if last.running:
         last.start()
         last.stop()
@@ -98,14 +98,14 @@ def figure(url: str) -> object:
 
 def test_it_finds_its_data_again(directory: Path) -> None:
     for _ in range(2):
-        server = Server(directory, **FAST)
+        server = EmbeddedPostgres(directory, **FAST)
         assert figure(server.start()) == 7
         server.stop()
         assert not server.running
 
 
 def test_it_is_postgresql_18_with_names_in_order_of_code_points(directory: Path) -> None:
-    server = Server(directory, **FAST)
+    server = EmbeddedPostgres(directory, **FAST)
     url = server.start()
     assert str(sql(url, "SHOW server_version")).startswith("18.")
     assert sql(url, "SELECT string_agg(n, '' ORDER BY n) FROM unnest(array['é', 'b', 'Z', 'a']) n") == "Zabé"
@@ -114,7 +114,7 @@ def test_it_is_postgresql_18_with_names_in_order_of_code_points(directory: Path)
 
 
 def test_the_last_user_stops_it(directory: Path) -> None:
-    first, second = Server(directory, **FAST), Server(directory, **FAST)
+    first, second = EmbeddedPostgres(directory, **FAST), EmbeddedPostgres(directory, **FAST)
     assert first.start() == second.start()
     first.stop()
     assert figure(second.start()) == 7
@@ -123,7 +123,7 @@ def test_the_last_user_stops_it(directory: Path) -> None:
 
 
 def test_stopping_twice_is_harmless(directory: Path) -> None:
-    server = Server(directory, **FAST)
+    server = EmbeddedPostgres(directory, **FAST)
     server.start()
     server.stop()
     server.stop()
@@ -134,7 +134,7 @@ def test_a_killed_user_leaves_a_server_that_the_next_one_takes_over_and_stops(di
         assert killed.stdout
         assert killed.stdout.readline() == "started\n"
         killed.kill()
-    server = Server(directory, **FAST)
+    server = EmbeddedPostgres(directory, **FAST)
     assert server.running
     assert figure(server.start()) == 7
     server.stop()
@@ -149,7 +149,7 @@ def test_a_killed_server_starts_again(directory: Path) -> None:
         postgres = psutil.Process(int((directory / "postmaster.pid").read_text().split()[0]))
         postgres.kill()
         until(lambda: not postgres.is_running() or postgres.status() == psutil.STATUS_ZOMBIE)
-    server = Server(directory, **FAST)
+    server = EmbeddedPostgres(directory, **FAST)
     assert figure(server.start()) == 7
     server.stop()
     assert not server.running
@@ -160,7 +160,7 @@ def test_a_lock_file_that_names_another_program_does_not_stop_it(directory: Path
     stale = directory / "postmaster.pid"
     stale.write_text(remains.format(pid=os.getpid(), directory=directory))
     shutil.chown(stale, directory.stat().st_uid)
-    server = Server(directory, **FAST)
+    server = EmbeddedPostgres(directory, **FAST)
     assert figure(server.start()) == 7
     server.stop()
 
@@ -171,7 +171,7 @@ def test_making_the_cluster_may_be_killed_at_any_point(tmp_path: Path) -> None:
         until(lambda: list(tmp_path.glob("postgres.new-*/global")))
         killed.kill()
     assert not directory.exists()
-    server = Server(directory, **FAST)
+    server = EmbeddedPostgres(directory, **FAST)
     assert sql(server.start(), "SELECT 1") == 1
     server.stop()
 
@@ -185,7 +185,7 @@ def test_users_who_arrive_together_share_one_server(tmp_path: Path) -> None:
     for user in users:
         _, errors = user.communicate()
         assert errors == ""
-    assert not Server(directory).running
+    assert not EmbeddedPostgres(directory).running
 
 
 @pytest.mark.parametrize("name", ["with space, comma, 'quotes\" and é", "long" * 30])
@@ -193,14 +193,14 @@ def test_any_path_will_do(tmp_path: Path, complete: Path, name: str) -> None:
     place = tmp_path / name / "postgres"
     place.parent.mkdir()
     subprocess.run(["cp", "-a", complete, place], check=True)
-    server = Server(place, **FAST)
+    server = EmbeddedPostgres(place, **FAST)
     assert figure(server.start()) == 7
     server.stop()
 
 
 def refusal(directory: Path) -> str:
-    with pytest.raises(DatabaseUnavailable) as caught:
-        Server(directory, **FAST).start()
+    with pytest.raises(EmbeddedPostgresError) as caught:
+        EmbeddedPostgres(directory, **FAST).start()
     return str(caught.value)
 
 
@@ -230,7 +230,7 @@ def test_a_server_that_does_not_start_shows_why(directory: Path) -> None:
     message = refusal(directory)
     assert f"PostgreSQL in {directory} did not start" in message
     assert 'unrecognized configuration parameter "shared_bufers"' in message
-    assert not Server(directory).running
+    assert not EmbeddedPostgres(directory).running
 
 
 def test_a_cluster_that_there_is_no_room_for_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_cluster_that_there_is_no_room_for_is_refused_and_leaves_nothing(tmp_p
     with another_user(tmp_path / "postgres", POOR_USER) as poor:
         _, errors = poor.communicate()
     assert poor.returncode == 1
-    assert errors.startswith("DatabaseUnavailable: The disk is full: PostgreSQL could not write to ")
+    assert errors.startswith("EmbeddedPostgresError: The disk is full: PostgreSQL could not write to ")
     assert not list(tmp_path.glob("postgres.new-*"))
 
 
@@ -251,7 +251,7 @@ def test_a_cluster_that_there_is_no_room_for_is_refused_and_leaves_nothing(tmp_p
     ],
 )
 def test_a_full_disk_is_told_from_its_log(tmp_path: Path, line: str, full: bool) -> None:
-    message = Server(tmp_path)._why(
+    message = EmbeddedPostgres(tmp_path)._why(
         f"LOG:  starting PostgreSQL\n{line}\nLOG:  database system is shut down\n", tmp_path
     )
     assert message.startswith("The disk is full") is full

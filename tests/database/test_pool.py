@@ -4,10 +4,10 @@ from uuid import uuid4
 
 import pytest
 
-from core.cli_support import run
 from core.errors import GokartError
 from database.audit_context import Actor, acting_as
 from database.pool import transaction
+from tenants.commands import run_command
 from tenants.migrations import migrate_platform
 from tenants.tables import TenantRow
 from tests.tenants.database import execute
@@ -15,7 +15,7 @@ from tests.tenants.database import execute
 
 @pytest.fixture
 def mark() -> str:
-    run(migrate_platform)
+    run_command(migrate_platform)
     return f"t{uuid4().hex[:12]}"
 
 
@@ -38,7 +38,7 @@ def test_both_are_done_as_the_same_actor(mark: str) -> None:
                 await add(f"{mark}a")
                 await add(f"{mark}b")
 
-    run(work)
+    run_command(work)
     assert there(mark) == ["a", "b"]
     rows = execute("SELECT actor FROM audit_log WHERE after ->> 'slug' LIKE $1", f"{mark}%")
     assert [row["actor"] for row in rows] == ["staff:nora@example.com"] * 2
@@ -51,7 +51,7 @@ def test_neither_is_done_where_the_outer_one_fails(mark: str) -> None:
             raise GokartError("no")
 
     with pytest.raises(GokartError):
-        run(work)
+        run_command(work)
     assert there(mark) == []
 
 
@@ -68,5 +68,5 @@ def test_an_inner_one_that_fails_is_undone_alone(mark: str) -> None:
             await add(f"{mark}b")
             raise GokartError("no")
 
-    run(work)
+    run_command(work)
     assert there(mark) == ["a", "c"]

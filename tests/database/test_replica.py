@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from database import pool
-from database.pool import Unavailable, connection, has_replica, open_pool, open_replica
+from database.pool import DatabaseUnavailable, connection, has_replica, open_pool, open_replica
 from settings import settings
 from tests.database.replicas import Replica
 from tests.tenants.database import execute
@@ -60,7 +60,7 @@ async def test_what_it_has_not_heard_of_yet_cannot_be_read_there(replica: Replic
     replica.pause()
     try:
         execute("CREATE TABLE untold AS SELECT 42 AS answer")
-        with pytest.raises(Unavailable):
+        with pytest.raises(DatabaseUnavailable):
             await read("SELECT answer FROM untold")
         assert has_replica()
     finally:
@@ -73,7 +73,7 @@ async def test_one_that_is_stopped_is_not_asked_until_it_is_started(replica: Rep
     await asyncio.to_thread(replica.stop)
     try:
         await becomes_known(serves=False)
-        with pytest.raises(Unavailable):
+        with pytest.raises(DatabaseUnavailable):
             await read("SELECT 1")
     finally:
         await asyncio.to_thread(replica.start)
@@ -89,7 +89,7 @@ async def test_one_that_hangs_keeps_nobody_waiting(replica: Replica) -> None:
     try:
         began = monotonic()
         ended = await asyncio.gather(*waiting, return_exceptions=True)
-        assert [type(each) for each in ended] == [Unavailable] * 3
+        assert [type(each) for each in ended] == [DatabaseUnavailable] * 3
         assert monotonic() - began < SOON
         assert not has_replica()
     finally:
@@ -104,7 +104,7 @@ async def test_one_that_cancels_a_query_is_left_alone_for_a_moment(replica: Repl
     replica.ask("ALTER SYSTEM SET max_standby_streaming_delay = 0")
     replica.ask("SELECT pg_reload_conf()")
     await asyncio.to_thread(replica.catch_up)
-    with pytest.raises(Unavailable):
+    with pytest.raises(DatabaseUnavailable):
         await read_what_is_dropped()
     assert not has_replica()
     await becomes_known(serves=True)

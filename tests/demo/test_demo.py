@@ -21,7 +21,6 @@ import msgspec
 import pytest
 
 from catalog.tables import Offer
-from core.cli_support import run, run_at
 from core.errors import GokartError
 from demo import filling, history
 from demo.cast import ACME, DEMO, Cast
@@ -30,6 +29,7 @@ from reporting.dashboard.periods import Period
 from reporting.dashboard.summary import read_summary
 from settings import PROJECT
 from singular.requirements import flawed_offers
+from tenants.commands import run_command, run_for_tenant
 from tenants.tenant import current_tenant
 from tests.support.sandbox import Sandbox
 from tests.support.servers import free_port
@@ -130,7 +130,7 @@ def fill(cast: Cast, now: datetime, *, batches: int | None = None) -> None:
             if number == batches:
                 await steps.aclose()
 
-    run(work)
+    run_command(work)
 
 
 def expected(sandbox: Sandbox, cast: Cast, now: datetime) -> dict[str, tuple[int, int, int, Decimal]]:
@@ -214,7 +214,9 @@ def test_the_days_that_were_corrected_later_are_restated_and_no_others(sandbox: 
     fill(cast, now)
     days = [(sandbox.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
     period = Period("custom", days[0], days[-1])
-    seen = run_at(sandbox.tenant.slug, lambda: read_summary(current_tenant(), cast.advertisers[0].id, period.filter))
+    seen = run_for_tenant(
+        sandbox.tenant.slug, lambda: read_summary(current_tenant(), cast.advertisers[0].id, period.filter)
+    )
     assert {day.day for day in seen.daily if day.restated} == restatements(cast, days, now)
     assert 0.02 < seen.restated / len(days) < 0.5
     assert seen.daily[-1].provisional(now)
@@ -222,7 +224,7 @@ def test_the_days_that_were_corrected_later_are_restated_and_no_others(sandbox: 
 
 
 def test_advertisers_have_contacts_and_bills(sandbox: Sandbox, cast: Cast) -> None:
-    run(lambda: filling.make_tenant(cast))
+    run_command(lambda: filling.make_tenant(cast))
     rows = execute(
         "SELECT * FROM {s}.advertiser WHERE id = ANY($1)",
         [advertiser.id for advertiser in cast.advertisers],
@@ -238,12 +240,14 @@ def test_advertisers_have_contacts_and_bills(sandbox: Sandbox, cast: Cast) -> No
 
 
 def test_some_offers_lack_what_singular_reads(sandbox: Sandbox) -> None:
-    run(lambda: filling.make_tenant(msgspec.structs.replace(DEMO, slug=sandbox.tenant.slug, name=sandbox.tenant.name)))
+    run_command(
+        lambda: filling.make_tenant(msgspec.structs.replace(DEMO, slug=sandbox.tenant.slug, name=sandbox.tenant.name))
+    )
 
     async def flaws(advertiser: UUID) -> list[str]:
         return [flaw.field for offer in await flawed_offers(current_tenant(), advertiser) for flaw in offer.flaws]
 
-    found = {a.name: run_at(sandbox.tenant.slug, partial(flaws, a.id)) for a in DEMO.advertisers}
+    found = {a.name: run_for_tenant(sandbox.tenant.slug, partial(flaws, a.id)) for a in DEMO.advertisers}
     assert found == {
         "Brown Boots": ["store_id"],
         "Spin Royale": ["store_id"],
@@ -257,7 +261,7 @@ def test_a_tenant_of_that_name_that_is_not_the_demos_is_left_alone(sandbox: Sand
     other = msgspec.structs.replace(cast, name="Not ours")
     with pytest.raises(GokartError, match="not the demo's"):
         fill(other, datetime.now(UTC))
-    assert not run_at(sandbox.tenant.slug, Offer.exists)
+    assert not run_for_tenant(sandbox.tenant.slug, Offer.exists)
 
 
 # The command

@@ -7,9 +7,9 @@ import httpx
 import pyotp
 import pytest
 
-from core.cli_support import operator
 from demo import people
 from demo.welcome import MADE_BY
+from tenants.commands import operator
 from tests.support.people import Browser, make_platform_staff
 from tests.support.servers import Server
 from tests.tenants.command import gokart

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from database.embedded import Server as Postgres
+from database.embedded import EmbeddedPostgres
 from tests.support.sandbox import JSON, MAY, Sandbox
 from tests.support.servers import ROOT, Server, run_cli, serving
 from tests.tenants.database import execute
@@ -17,9 +17,9 @@ HOST = {"Host": "api.acme.localhost"}
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
+def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     """A server of the test's own, which it may stop."""
-    server = Postgres(tmp_path / "postgres", fsync="off")
+    server = EmbeddedPostgres(tmp_path / "postgres", fsync="off")
     server.start()
     yield server
     server.stop()
@@ -36,7 +36,9 @@ def get(server: Server, path: str, **rest: Any) -> httpx.Response:
         return client.get(path, **rest)
 
 
-def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(postgres: Postgres, tmp_path: Path) -> None:
+def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
     url = postgres.start()
     here = {"GOKART_DATABASE_URL": url}
     run_cli("tenants", "create", "acme", "--name", "Acme", **here)
@@ -68,7 +70,7 @@ def test_the_server_starts_while_the_database_is_down(tmp_path: Path) -> None:
         assert response.status_code == 503
 
 
-def test_a_database_that_was_never_migrated_is_503(postgres: Postgres, tmp_path: Path) -> None:
+def test_a_database_that_was_never_migrated_is_503(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     with serving(tmp_path, GOKART_DATABASE_URL=postgres.start()) as server:
         assert answer(server, "gokart_x").status_code == 503
         assert get(server, "/readyz").status_code == 503

@@ -32,7 +32,7 @@ def running(
     with serving(
         folder, GOKART_REPLICA_URL=replica.url, GOKART_ANSWERS_REMEMBERED="0", GOKART_LOG_LEVEL="debug"
     ) as server:
-        assert becomes(lambda: bool(server.log_lines("the replica serves")), wanted=True, within=10)
+        assert becomes(lambda: bool(server.log_lines("replica available")), wanted=True, within=10)
         yield server
 
 

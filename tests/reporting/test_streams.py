@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from database import url
-from database.connections import Pool, Unavailable, connect_options
+from database.connections import ConnectionPool, DatabaseUnavailable, connect_options
 from reporting.replicas import reading
 from reporting.streams import copy_out
 from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, an_event, an_offer, create_sandbox
@@ -337,9 +337,9 @@ async def test_who_stops_at_the_last_chunk_leaves_no_transaction_open() -> None:
     async def gone(_: bytes) -> None:
         raise TimeoutError
 
-    pool = Pool(connect_options(url()), most=1, wait=5, most_owners=1, idle_for=60)
+    pool = ConnectionPool(connect_options(url()), max_size=1, timeout=5, max_tenants=1, max_idle=60)
     async with asyncio.timeout(PATIENCE):
-        with pytest.raises(Unavailable):
+        with pytest.raises(DatabaseUnavailable):
             async with pool.acquire() as db, reading(db):
                 await copy_out(db, "SELECT 1", gone, header=True)
         async with pool.acquire() as db:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import psutil
 
-from database.embedded import Server
+from database.embedded import EmbeddedPostgres
 from tests.support import citus
 
 PREFIX = "gokart_test_"
@@ -26,7 +26,9 @@ class Databases:
         outside = os.environ.get("GOKART_DATABASE_URL")
         if outside is None:
             os.environ[EMBEDDED] = "yes"
-            server = Server(directory, fsync="off", full_page_writes="off", synchronous_commit="off", autovacuum="off")
+            server = EmbeddedPostgres(
+                directory, fsync="off", full_page_writes="off", synchronous_commit="off", autovacuum="off"
+            )
             outside = server.start()
             atexit.register(server.stop)
         self.embedded = EMBEDDED in os.environ

@@ -1,4 +1,4 @@
-"""The app's own functions, called by the tests: `terminal.run` without a new loop and new connections for each call."""
+"""The app's own functions, called by the tests: `run_command` without a new loop and new connections for each call."""
 
 import atexit
 from collections.abc import Awaitable, Callable
@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from core.cli_support import operator
 from database.audit_context import Actor, acting_as
-from database.connections import Pool
+from database.connections import ConnectionPool
 from piccolo_conf import DB
 from settings import settings
-from tenants.lifecycle import find
+from tenants.commands import operator
+from tenants.lifecycle import get_tenant
 from tenants.tenant import bound_to
 
 T = TypeVar("T")
@@ -28,12 +28,14 @@ def portal() -> BlockingPortal:
 
 
 @cache
-def pool() -> Pool:
+def pool() -> ConnectionPool:
     """No statement is prepared, since tests change tables."""
 
-    async def opened() -> Pool:
+    async def opened() -> ConnectionPool:
         options = {**DB.config, "statement_cache_size": 0}
-        return Pool(options, most=settings.database_pool, wait=settings.database_wait, most_owners=20, idle_for=300)
+        return ConnectionPool(
+            options, max_size=settings.database_pool, timeout=settings.database_wait, max_tenants=20, max_idle=300
+        )
 
     return portal().call(opened)
 
@@ -68,7 +70,7 @@ def run_at(slug: str, work: Callable[[], Awaitable[T]]) -> T:
     """The same, bound to a tenant."""
 
     async def bound() -> T:
-        with bound_to(await find(slug)):
+        with bound_to(await get_tenant(slug)):
             return await work()
 
     return run(bound)

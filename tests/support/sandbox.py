@@ -14,7 +14,7 @@ from auth.api_keys import service as api_keys
 from catalog.tables import Advertiser
 from database.pool import transaction
 from tenants import lifecycle
-from tenants.cache import tell
+from tenants.cache import notify_changed
 from tenants.tenant import Tenant, bound_to
 from tests.support.running import run, run_at
 
@@ -86,7 +86,7 @@ class Sandbox(msgspec.Struct):
                 await Advertiser.update({getattr(Advertiser, name): value for name, value in values.items()}).where(
                     Advertiser.id == advertiser
                 )
-                await tell(db)
+                await notify_changed(db)
 
         run_at(self.tenant.slug, work)
 
@@ -94,7 +94,7 @@ class Sandbox(msgspec.Struct):
 def create_sandbox(http: httpx.Client) -> Sandbox:
     async def work() -> Sandbox:
         slug = f"t{uuid4().hex[:12]}"
-        tenant = await lifecycle.create(slug, f"{slug} Media")
+        tenant = await lifecycle.create_tenant(slug, f"{slug} Media")
         owner, rival = uuid4(), uuid4()
         with bound_to(tenant):
             for id_, name in (owner, "Owner"), (rival, "Rival"):

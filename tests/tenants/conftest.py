@@ -1,10 +1,10 @@
 import pytest
 
-from core.cli_support import run
+from tenants.commands import run_command
 from tenants.migrations import migrate_platform
 
 
 @pytest.fixture(scope="session")
 def platform() -> None:
     """The platform's tables, for tests that need no server."""
-    run(migrate_platform)
+    run_command(migrate_platform)

@@ -12,7 +12,7 @@ import pytest
 from auth.api_keys import service as api_keys
 from auth.api_keys.format import mint
 from tenants import lifecycle
-from tenants.cache import Memory
+from tenants.cache import TenantCache
 from tests.auth.api_keys.cast import change, id_of, revoke
 from tests.support.running import run, run_at
 from tests.support.sandbox import JSON, Sandbox
@@ -93,18 +93,18 @@ def test_a_typo_in_a_token_costs_no_query(workers: list[Worker], sandbox: Sandbo
         assert workers[0].ask(sandbox.host, WRONG, mint().token)[0] == 503
 
 
-@pytest.mark.parametrize("happening", ["forget", "doubt_everything"])
+@pytest.mark.parametrize("happening", ["invalidate", "invalidate_all"])
 def test_what_was_read_before_a_change_is_not_remembered_after_it(happening: str) -> None:
     async def work() -> tuple[str, str, str]:
-        memory = Memory()
-        memory.trust(monotonic() + 60)
+        cache = TenantCache()
+        cache.trust_until(monotonic() + 60)
 
         async def old() -> str:
-            if happening == "forget":
-                memory.forget("t_demo")
+            if happening == "invalidate":
+                cache.invalidate("t_demo")
             else:
-                memory.doubt_everything()
-                memory.trust(monotonic() + 60)
+                cache.invalidate_all()
+                cache.trust_until(monotonic() + 60)
             return "old"
 
         async def new() -> str:
@@ -114,20 +114,20 @@ def test_what_was_read_before_a_change_is_not_remembered_after_it(happening: str
             return "not needed"
 
         return (
-            await memory.recall("t_demo", "key", old),
-            await memory.recall("t_demo", "key", new),
-            await memory.recall("t_demo", "key", not_needed),
+            await cache.get_or_load("t_demo", "key", old),
+            await cache.get_or_load("t_demo", "key", new),
+            await cache.get_or_load("t_demo", "key", not_needed),
         )
 
     assert asyncio.run(work()) == ("old", "new", "new")
 
 
 def suspend(sandbox: Sandbox) -> None:
-    run(lambda: lifecycle.set_status(sandbox.tenant.slug, "suspended"))
+    run(lambda: lifecycle.set_tenant_status(sandbox.tenant.slug, "suspended"))
 
 
 def delete(sandbox: Sandbox) -> None:
-    run(lambda: lifecycle.delete(sandbox.tenant.slug, keep_dump=False))
+    run(lambda: lifecycle.delete_tenant(sandbox.tenant.slug, keep_dump=False))
 
 
 def rotate_without_grace(sandbox: Sandbox) -> None:
@@ -191,7 +191,7 @@ def test_a_tenant_is_there_and_back_within_a_second(workers: list[Worker], sandb
     seconds_until(lambda: statuses(workers, sandbox) == {403})
     if trouble == "listening connection killed":
         execute(KILL_LISTENERS)
-    run(lambda: lifecycle.set_status(sandbox.tenant.slug, "active"))
+    run(lambda: lifecycle.set_tenant_status(sandbox.tenant.slug, "active"))
     assert seconds_until(lambda: statuses(workers, sandbox) == {200}) < 1
 
 
@@ -199,7 +199,7 @@ def test_a_host_asked_for_before_its_tenant_was_made_answers_within_a_second(wor
     slug = f"t{uuid4().hex[:12]}"
     for worker in workers * 3:
         assert worker.ask(f"api.{slug}.localhost", REPORT)[0] == 404
-    run(lambda: lifecycle.create(slug, "New"))
+    run(lambda: lifecycle.create_tenant(slug, "New"))
     assert seconds_until(lambda: {w.ask(f"api.{slug}.localhost", REPORT)[0] for w in workers} == {401}) < 1
 
 

@@ -49,7 +49,7 @@ def exists(slug: str) -> bool:
 
 def test_creating_takes_well_under_a_second() -> None:
     started = time.monotonic()
-    run(lambda: lifecycle.create(a_name(), "Quick"))
+    run(lambda: lifecycle.create_tenant(a_name(), "Quick"))
     assert time.monotonic() - started < 1
 
 
@@ -94,7 +94,7 @@ def test_a_bad_display_name_is_refused_in_words(name: str) -> None:
 
 def test_a_taken_name_is_refused_in_words() -> None:
     slug = a_name()
-    run(lambda: lifecycle.create(slug, "First"))
+    run(lambda: lifecycle.create_tenant(slug, "First"))
     assert complaint("tenants", "create", slug, "--name", "Second") == f"Error: There is a tenant '{slug}' already."
     assert execute("SELECT name FROM tenant WHERE slug = $1", slug) == [{"name": "First"}]
 
@@ -113,7 +113,7 @@ def test_of_two_who_create_the_same_tenant_at_once_one_is_told() -> None:
     slug = a_name()
 
     async def both() -> list[Any]:
-        return await asyncio.gather(*(lifecycle.create(slug, name) for name in "AB"), return_exceptions=True)
+        return await asyncio.gather(*(lifecycle.create_tenant(slug, name) for name in "AB"), return_exceptions=True)
 
     outcomes = run(both)
     assert sorted(isinstance(outcome, GokartError) for outcome in outcomes) == [False, True]
@@ -126,7 +126,7 @@ def test_of_two_who_create_the_same_tenant_at_once_one_is_told() -> None:
 def test_the_list_has_every_tenant_with_its_state() -> None:
     active, suspended = a_name(), a_name()
     for slug in active, suspended:
-        run(lambda slug=slug: lifecycle.create(slug, "Somebody Media"))  # type: ignore[misc]
+        run(lambda slug=slug: lifecycle.create_tenant(slug, "Somebody Media"))  # type: ignore[misc]
     assert gokart("tenants", "suspend", suspended).exit_code == 0
     lines = {line.split()[0]: unwrapped(line) for line in gokart("tenants", "list").stdout.splitlines()}
     today = r"\d{4}-\d\d-\d\d"
@@ -136,7 +136,7 @@ def test_the_list_has_every_tenant_with_its_state() -> None:
 
 def test_no_name_breaks_the_list_or_commands_the_terminal() -> None:
     slug, name = a_name(), "[/bold] [red]Acme[/red]\x1b]0;pwned\x07\r\nx" + "y" * 150
-    run(lambda: lifecycle.create(slug, name))
+    run(lambda: lifecycle.create_tenant(slug, name))
     output = gokart("tenants", "list").stdout
     (line,) = [line for line in output.splitlines() if line.startswith(slug)]
     assert "[/bold] [red]Acme[/red]�]0;pwned���x" + "y" * 150 in line
@@ -305,6 +305,6 @@ def test_a_place_for_the_dump_that_cannot_be_written_to_changes_nothing(filled: 
 
 def test_a_name_can_be_used_again(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
-    run(lambda: lifecycle.delete(slug, keep_dump=False))
-    run(lambda: lifecycle.create(slug, "Another"))
+    run(lambda: lifecycle.delete_tenant(slug, keep_dump=False))
+    run(lambda: lifecycle.create_tenant(slug, "Another"))
     seconds_until(lambda: sandbox.get(JSON, **MAY).status_code == 401)  # the old tenant's tokens open nothing

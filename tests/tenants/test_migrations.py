@@ -74,7 +74,7 @@ def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upgrade
 
 def a_tenant() -> str:
     slug = f"t{uuid4().hex[:12]}"
-    run(lambda: lifecycle.create(slug, slug))
+    run(lambda: lifecycle.create_tenant(slug, slug))
     return slug
 
 

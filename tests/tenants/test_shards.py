@@ -13,8 +13,8 @@ import database
 from database.audit_context import Actor, acting_as
 from database.pool import transaction
 from tenants.cache import CHANNEL
-from tenants.migrations import statements_of
-from tenants.nodes import detached
+from tenants.migrations import split_statements
+from tenants.nodes import without_constraints
 from tests.admin.piccolo.calls import an_admin, change
 from tests.auth.api_keys.cast import id_of
 from tests.support.people import audit, staff_browser
@@ -145,7 +145,7 @@ def test_a_schema_has_no_keys_and_triggers_while_it_goes_to_a_node_and_all_of_th
     before = execute(DEFINITIONS, schema)
 
     async def work() -> int:
-        async with transaction() as db, detached(db, schema):
+        async with transaction() as db, without_constraints(db, schema):
             left: int = await db.fetchval(LEFT, schema)
         return left
 
@@ -166,7 +166,7 @@ def test_a_migration_can_be_run_statement_by_statement() -> None:
         END $$;
         INSERT INTO {name} VALUES ({name}_said() || '-' || 1 - 2);
         INSERT INTO {name} DEFAULT VALUES"""
-    statements = statements_of(script)
+    statements = split_statements(script)
     assert len(statements) == 4
     for statement in statements:
         execute(statement)

@@ -34,7 +34,7 @@ def pair() -> tuple[Tenant, Tenant]:
 
 async def a_tenant() -> Tenant:
     slug = f"t{uuid4().hex[:12]}"
-    return await lifecycle.create(slug, f"{slug} Media")
+    return await lifecycle.create_tenant(slug, f"{slug} Media")
 
 
 def an_advertiser(name: str = "Somebody") -> Advertiser:
@@ -176,7 +176,7 @@ def python_files() -> Iterator[Path]:
 def test_no_query_is_frozen_with_its_tenant_in_it() -> None:
     frozen = re.compile(r"(?<!gc)\.freeze" + r"\(\)")
     assert [str(path) for path in python_files() if frozen.search(path.read_text())] == [
-        str(PROJECT / "tenants" / "current.py")  # which forbids it
+        str(PROJECT / "tenants" / "tenant.py")  # which forbids it
     ]
 
 

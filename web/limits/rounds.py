@@ -17,7 +17,7 @@ from time import monotonic
 import msgspec
 import structlog
 
-from core.background import beside
+from core.background import run_in_background
 from web.limits.stores import HELD_FOR, Answer, Ask, Store, in_words
 
 TICK = 0.04
@@ -139,7 +139,7 @@ class Rounds:
         self.away = False
         self._wake.set()  # a first round, which connects
         try:
-            async with beside(self._run()):
+            async with run_in_background(self._run()):
                 yield
             await self._give_back()
         finally:

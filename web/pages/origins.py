@@ -1,7 +1,7 @@
 """Where the other hosts of the tenant are, seen from the one that a browser has asked."""
 
 from settings import settings
-from tenants.hosts import HOST
+from tenants.hosts import HOST_PATTERN
 from tenants.tenant import current_tenant
 from web.requests import Call
 
@@ -17,6 +17,6 @@ def app_origin(request: Call) -> str:
 
 
 def origin(request: Call, kind: str) -> str:
-    host = HOST.fullmatch(request.headers["host"].lower())
+    host = HOST_PATTERN.fullmatch(request.headers["host"].lower())
     port = f":{host['port']}" if host and host["port"] else ""
     return f"{request.scope['scheme']}://{kind}.{current_tenant().slug}.{settings.base_host}{port}"

@@ -43,7 +43,7 @@ def outdated_tenant() -> str:
     first = min(modules())
     migrations.migration_modules = lambda: {first: modules()[first]}  # type: ignore[assignment]
     try:
-        run(lambda: lifecycle.create(slug, f"{slug} Media"))
+        run(lambda: lifecycle.create_tenant(slug, f"{slug} Media"))
     finally:
         migrations.migration_modules = modules
     return slug

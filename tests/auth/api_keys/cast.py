@@ -44,7 +44,7 @@ def make_cast(http: httpx.Client) -> Cast:
     fill(sandbox, sandbox.rival, RIVALS)
     fill(outside, outside.owner, OUTSIDERS)
     fill(suspended, suspended.owner, SUSPENDED)
-    run(lambda: lifecycle.set_status(suspended.tenant.slug, "suspended"))
+    run(lambda: lifecycle.set_tenant_status(suspended.tenant.slug, "suspended"))
     tokens = {
         (situation, scope): token
         for scope in ("cost-report", "singular", "ingest")

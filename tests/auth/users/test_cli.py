@@ -12,8 +12,8 @@ import pytest
 from auth.api_keys.format import is_well_formed
 from auth.users.realms import PLATFORM
 from cli import Commands, main
-from core.cli_support import operator
 from settings import settings
+from tenants.commands import operator
 from tests.support.people import PASSWORD, add_person, audit, browser, make_login, make_staff, platform_browser
 from tests.support.sandbox import Sandbox, a_callback, an_offer
 from tests.tenants.command import complaint, gokart, spawn

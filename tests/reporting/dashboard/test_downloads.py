@@ -5,9 +5,9 @@ import pytest
 from litestar import Litestar, Response, route
 from litestar.types import ASGIApp
 
-from core.cli_support import run
 from reporting.dashboard.downloads import cost_report_csv
 from reporting.dashboard.periods import period_of
+from tenants.commands import run_command
 from tenants.tenant import bound_to
 from tests.support.sandbox import CSV, Sandbox, a_callback, an_event, an_offer
 from web.requests import READ, Call, Requests
@@ -31,7 +31,7 @@ def download(sandbox: Sandbox, method: str = "GET", **headers: str) -> httpx.Res
         async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
             return await client.request(method, "/download", params=DAYS, headers=headers)
 
-    return run(work)
+    return run_command(work)
 
 
 @pytest.fixture

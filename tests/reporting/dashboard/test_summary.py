@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as limits
 
 import settings
-from database.pool import Unavailable
+from database.pool import DatabaseUnavailable
 from ingest.conversions import take_conversions
 from reporting.dashboard import summary as summaries
 from reporting.dashboard.daily import DailyMetrics
@@ -238,7 +238,7 @@ def test_pages_that_wait_keep_no_other_advertiser_waiting(sandbox: Sandbox, othe
         return other
 
     async def stuck() -> None:
-        with suppress(Unavailable):
+        with suppress(DatabaseUnavailable):
             await read_summary(sandbox.tenant, sandbox.owner, MAY.filter)
 
     with locked(f"{sandbox.tenant.schema}.by_month"):
@@ -248,7 +248,7 @@ def test_pages_that_wait_keep_no_other_advertiser_waiting(sandbox: Sandbox, othe
 def test_one_that_takes_too_long_is_given_up(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     impatient = settings.settings.model_copy(update={"report_timeout": 0.2})
     monkeypatch.setattr(summaries, "settings", impatient)
-    with locked(f"{sandbox.tenant.schema}.by_day"), pytest.raises(Unavailable):
+    with locked(f"{sandbox.tenant.schema}.by_day"), pytest.raises(DatabaseUnavailable):
         shown(sandbox)
 
 
