@@ -14,11 +14,11 @@ import httpx
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from tests.database.bouncers import bouncing
+from tests.support.pgbouncer import running_pgbouncer
 from tests.support.postgres import Databases
 
 if TYPE_CHECKING:
-    from tests.database.replicas import Replica
+    from tests.support.replica import Replica
     from tests.support.sandbox import Sandbox
     from tests.support.servers import Server
 
@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     DATABASES.create()
     if THROUGH:
         assert THROUGH == "pgbouncer", f"THROUGH={THROUGH} is unknown; THROUGH=pgbouncer is known"
-        os.environ["GOKART_DATABASE_URL"] = BETWEEN.enter_context(bouncing(DATABASES.url, size=20))
+        os.environ["GOKART_DATABASE_URL"] = BETWEEN.enter_context(running_pgbouncer(DATABASES.url, size=20))
         os.environ["GOKART_LISTEN_URL"] = DATABASES.url
         os.environ["GOKART_PGBOUNCER"] = "true"
 
@@ -66,10 +66,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Server]":
     """The app, served to all tests of this process."""
     from tenants.commands import run_command
     from tenants.migrations import migrate_platform
-    from tests.support.servers import serving
+    from tests.support.servers import running_server
 
     run_command(migrate_platform)
-    with serving(tmp_path_factory.mktemp("server")) as running:
+    with running_server(tmp_path_factory.mktemp("server")) as running:
         yield running
 
 
@@ -82,11 +82,11 @@ def http(server: "Server") -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def replica() -> "Iterator[Replica]":
     """A streaming replica of the tests' server."""
-    from tests.database.replicas import replicating
+    from tests.support.replica import running_replica
 
     if not DATABASES.embedded:
         pytest.skip("a server of one's own is not copied")
-    with replicating(DATABASES.url) as running:
+    with running_replica(DATABASES.url) as running:
         yield running
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.portal.reading import Page
-from tests.support.people import Browser, audit, browser, make_staff, staff_browser
+from tests.support.database import execute
+from tests.support.html_page import Page
+from tests.support.people import Browser, audit, browser, create_staff_user, staff_browser
 from tests.support.sandbox import JSON, MAY, Sandbox
 from tests.support.servers import Server
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
+from tests.support.wait import wait_for_value
 
 TOKEN = re.compile(r"gokart_[0-9A-Za-z]{39}")
 ROTATION = {"grace": "168", "expiry": "365"}
@@ -87,7 +87,7 @@ def test_an_ingest_key_takes_data_in_and_reads_nothing(sandbox: Sandbox, client:
 
 def test_the_line_for_the_terminal_works_as_it_stands(sandbox: Sandbox, server: Server) -> None:
     client = Browser(sandbox.http, f"app.{sandbox.tenant.slug}.localhost:{server.port}")
-    client.sign_in(make_staff(sandbox, "manager"), root="/staff")
+    client.sign_in(create_staff_user(sandbox, "manager"), root="/staff")
     for answer, says in (
         (make(client, sandbox), '{"data":[]}'),
         (make_ingest(client), '{"accepted":0,"duplicates":0,"rejected":[]}'),
@@ -121,12 +121,12 @@ def test_any_key_is_rotated_and_revoked(sandbox: Sandbox, client: Browser, whose
     new = shown(client.post(f"/staff/keys/{id_of(sandbox, old)}/rotate", data=ROTATION))
     assert {sandbox.get(JSON, token=token, **MAY).status_code for token in (old, new)} == {200}
     client.post(f"/staff/keys/{id_of(sandbox, old)}/revoke")
-    assert becomes(lambda: sandbox.get(JSON, token=old, **MAY).status_code, 401)
+    assert wait_for_value(lambda: sandbox.get(JSON, token=old, **MAY).status_code, 401)
 
 
 def test_so_is_an_ingest_key(sandbox: Sandbox, client: Browser) -> None:
     assert client.post(f"/staff/keys/{id_of(sandbox, sandbox.ingest_key)}/revoke").status_code == 303
-    becomes(lambda: sandbox.request("POST", "/api/v1/ingest/events", token=sandbox.ingest_key).status_code, 401)
+    wait_for_value(lambda: sandbox.request("POST", "/api/v1/ingest/events", token=sandbox.ingest_key).status_code, 401)
 
 
 @pytest.mark.parametrize("key", ["0", "1000000", "2147483648", "9" * 40])
@@ -138,7 +138,7 @@ def test_a_key_that_is_not_there(shared: Browser, key: str, path: str) -> None:
 
 def test_it_is_noted_who_did_it(sandbox: Sandbox) -> None:
     client = browser(sandbox)
-    email = make_staff(sandbox, "manager")
+    email = create_staff_user(sandbox, "manager")
     client.sign_in(email, root="/staff")
     key = id_of(sandbox, shown(make(client, sandbox)))
     client.post(f"/staff/keys/{key}/rotate", data=ROTATION)

@@ -1,12 +1,12 @@
 """The tenant's audit log on the desk: as the platform's, whose tests say more of the page."""
 
 from auth.users.realms import STAFF
-from tests.support.people import advertiser_browser, browser, make_staff, session_cookie, staff_browser
+from tests.support.people import advertiser_browser, browser, create_staff_user, session_cookie, staff_browser
 from tests.support.sandbox import Sandbox
 
 
 def test_it_tells_who_did_what_from_where(sandbox: Sandbox) -> None:
-    email = make_staff(sandbox, "manager")
+    email = create_staff_user(sandbox, "manager")
     manager = browser(sandbox, cookies=session_cookie(sandbox, STAFF, email))
     manager.post(f"/staff/singular/{sandbox.owner}", data={"singular": "off"})
     page = " ".join(staff_browser(sandbox, "viewer").get("/staff/audit", params={"subject": "advertiser"}).text.split())

@@ -10,17 +10,17 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.portal.reading import Page
-from tests.support.people import Browser, audit, browser, make_staff, staff_browser
-from tests.support.sandbox import Sandbox, a_callback, an_offer
+from tests.support.html_page import Page
+from tests.support.people import Browser, audit, browser, create_staff_user, staff_browser
+from tests.support.sandbox import Sandbox, conversion_callback, offer_record
 
 ROOT = "/staff/corrections"
 
 
 def a_conversion(sandbox: Sandbox, **fields: Any) -> str:
     """Sent in, a Success of 60; its id."""
-    offer = an_offer(sandbox, name="Chess")
-    callback = a_callback(sandbox, offer["id"], **fields)
+    offer = offer_record(sandbox, name="Chess")
+    callback = conversion_callback(sandbox, offer["id"], **fields)
     sandbox.send("offers", [offer])
     sandbox.send("conversions", [callback])
     id_: str = callback["conversion"]["conversionId"]
@@ -114,7 +114,7 @@ def test_another_file_than_the_one_looked_at_is_not_applied(sandbox: Sandbox, cl
 
 
 def test_it_is_noted_who_did_it(sandbox: Sandbox) -> None:
-    client, email = browser(sandbox), make_staff(sandbox, "manager")
+    client, email = browser(sandbox), create_staff_user(sandbox, "manager")
     client.sign_in(email, root="/staff")
     id_ = a_conversion(sandbox)
     apply(client, look(client, sheet((id_, "Rejected", ""))))

@@ -8,10 +8,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.portal.reading import Page
-from tests.support.people import Browser, make_staff
+from tests.support.html_page import Page
+from tests.support.people import Browser, create_staff_user
 from tests.support.sandbox import Sandbox, create_sandbox
-from tests.support.servers import Server, free_port, serving
+from tests.support.servers import Server, free_port, running_server
 
 
 class Inbox:
@@ -48,7 +48,7 @@ def mailing(
     url = f"smtp://127.0.0.1:{inbox[1]}"
     folder = tmp_path_factory.mktemp("mailing")
     with (
-        serving(folder, GOKART_SMTP_URL=url, GOKART_MAIL_FROM="noreply@example.com") as beside,
+        running_server(folder, GOKART_SMTP_URL=url, GOKART_MAIL_FROM="noreply@example.com") as beside,
         beside.client() as client,
     ):
         yield client
@@ -58,7 +58,7 @@ def mailing(
 def owner(mailing: httpx.Client) -> tuple[Sandbox, Browser]:
     sandbox = create_sandbox(mailing)
     client = Browser(mailing, f"app.{sandbox.tenant.slug}.localhost")
-    client.sign_in(make_staff(sandbox), root="/staff")
+    client.sign_in(create_staff_user(sandbox), root="/staff")
     return sandbox, client
 
 

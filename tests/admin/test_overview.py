@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.portal.reading import Page
+from tests.support.database import execute
+from tests.support.html_page import Page
 from tests.support.people import Browser, advertiser_browser, staff_browser
-from tests.support.sandbox import Sandbox, an_event, an_offer
-from tests.tenants.database import execute
+from tests.support.sandbox import Sandbox, event_record, offer_record
 
 
 @pytest.fixture
@@ -75,9 +75,9 @@ def test_an_ingest_key_about_to_stop_is_said_on_every_page(sandbox: Sandbox, cli
 
 
 def test_what_came_in_and_what_was_refused(sandbox: Sandbox, client: Browser) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"]), {"id": "x"}])
+    sandbox.send("events", [event_record(offer["id"]), {"id": "x"}])
     page = overview(client)
     assert "Records taken in 2" in page
     assert "Records rejected 1" in page

@@ -6,9 +6,9 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from admin.app import STAFF_ADMIN
-from tests.support.people import Browser, audit, make_login, make_staff, staff_browser
+from tests.support.database import execute
+from tests.support.people import Browser, audit, create_advertiser_user, create_staff_user, staff_browser
 from tests.support.sandbox import Sandbox
-from tests.tenants.database import execute
 
 THEIR_OWN = ("/staff/sign-in", "/staff/sign-out", "/staff/forgot", "/staff/link", "/staff/account")
 PATHS = sorted(
@@ -27,14 +27,14 @@ SEEN_BY_ALL = ["/staff", "/staff/keys", "/staff/people", "/staff/singular", "/st
 
 @pytest.fixture(scope="module")
 def people(module_sandbox: Sandbox) -> dict[str, Browser]:
-    make_staff(module_sandbox, "owner")  # so that there is one whatever happens to the others
+    create_staff_user(module_sandbox, "owner")  # so that there is one whatever happens to the others
     return {role: staff_browser(module_sandbox, role) for role in ("owner", "manager", "viewer")}
 
 
 @pytest.fixture(scope="module")
 def url_of(module_sandbox: Sandbox) -> dict[str, str]:
     """Of each path, for something that is there."""
-    login, staff = make_login(module_sandbox), make_staff(module_sandbox, "viewer")
+    login, staff = create_advertiser_user(module_sandbox), create_staff_user(module_sandbox, "viewer")
     tables = {"key_id": ("api_token", ""), "advertiser": ("advertiser", "")}
 
     def url(path: str) -> str:

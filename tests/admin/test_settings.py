@@ -2,7 +2,7 @@
 
 import pyotp
 
-from tests.support.people import Browser, audit, browser, make_staff, staff_browser
+from tests.support.people import Browser, audit, browser, create_staff_user, staff_browser
 from tests.support.sandbox import Sandbox
 
 REQUIRED = {"staff_totp_required": "on"}
@@ -11,7 +11,7 @@ REQUIRED = {"staff_totp_required": "on"}
 def owner_with_totp(sandbox: Sandbox) -> tuple[Browser, str]:
     """Signed in with both factors, and the e-mail address."""
     secret = pyotp.random_base32()
-    client, email = browser(sandbox), make_staff(sandbox, totp_secret=secret)
+    client, email = browser(sandbox), create_staff_user(sandbox, totp_secret=secret)
     client.sign_in(email, root="/staff")
     assert client.post("/staff/sign-in/code", data={"code": pyotp.TOTP(secret).now()}).status_code == 303
     return client, email
@@ -37,7 +37,7 @@ def test_once_it_is_asked_whoever_has_none_is_led_to_it(sandbox: Sandbox) -> Non
 
 def test_who_would_be_asked_is_named(sandbox: Sandbox) -> None:
     client, email = owner_with_totp(sandbox)
-    viewer = make_staff(sandbox, "viewer")
+    viewer = create_staff_user(sandbox, "viewer")
     page = client.get("/staff/settings").text
     assert f"Without one today: {viewer}." in page
     assert f"{email}," not in page

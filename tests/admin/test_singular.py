@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tests.portal.reading import Page
-from tests.support.people import Browser, advertiser_browser, audit, browser, make_staff, staff_browser
-from tests.support.sandbox import MAY, SINGULAR, Sandbox, an_event, an_offer
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
+from tests.support.database import execute
+from tests.support.html_page import Page
+from tests.support.people import Browser, advertiser_browser, audit, browser, create_staff_user, staff_browser
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, event_record, offer_record
+from tests.support.wait import wait_for_value
 
 COMPLETE: dict[str, Any] = {"os": "ANDROID", "storeId": "com.test", "campaignName": "AOS_TEST_2025"}
 
@@ -31,14 +31,14 @@ def test_switched_on_a_request_is_answered_and_pulls_are_too(sandbox: Sandbox) -
     assert "anna@example.com asked for it" in client.get(f"/staff/singular/{sandbox.owner}").text
     assert sandbox.get(SINGULAR, **MAY).status_code == 403
     switch(client, sandbox, "on")
-    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, 200)
+    assert wait_for_value(lambda: sandbox.get(SINGULAR, **MAY).status_code, 200)
     assert "asked for" not in row_of(client, "Owner")
 
 
 def test_switched_off_pulls_are_refused(sandbox: Sandbox) -> None:
     client = staff_browser(sandbox, "manager")
     switch(client, sandbox, "off")
-    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, 403)
+    assert wait_for_value(lambda: sandbox.get(SINGULAR, **MAY).status_code, 403)
     assert row_of(client, "Owner").startswith("Owner off")
     assert row_of(client, "Rival").startswith("Rival on")
 
@@ -53,7 +53,7 @@ def test_a_request_can_be_declined(sandbox: Sandbox) -> None:
 
 
 def test_it_is_noted_who_switched_it(sandbox: Sandbox) -> None:
-    client, email = browser(sandbox), make_staff(sandbox, "manager")
+    client, email = browser(sandbox), create_staff_user(sandbox, "manager")
     client.sign_in(email, root="/staff")
     switch(client, sandbox, "off")
     last = audit(sandbox)[-1]
@@ -62,7 +62,7 @@ def test_it_is_noted_who_switched_it(sandbox: Sandbox) -> None:
 
 
 def test_what_is_missing_is_named(sandbox: Sandbox) -> None:
-    sandbox.send("offers", [an_offer(sandbox, name="Chess", **COMPLETE), an_offer(sandbox, name="Checkers")])
+    sandbox.send("offers", [offer_record(sandbox, name="Chess", **COMPLETE), offer_record(sandbox, name="Checkers")])
     page = Page(staff_browser(sandbox, "viewer").get(f"/staff/singular/{sandbox.owner}").text)
     assert "1 does not: see below" in page.text
     assert "Checkers" in page.text
@@ -72,9 +72,9 @@ def test_what_is_missing_is_named(sandbox: Sandbox) -> None:
 
 
 def test_with_everything_there_nothing_is(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox, **COMPLETE)
+    offer = offer_record(sandbox, **COMPLETE)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     page = Page(staff_browser(sandbox).get(f"/staff/singular/{sandbox.owner}").text)
     assert page.text.count("Still to do.") == 1, "that Singular has pulled"
     assert "Offers to mend" not in page.text

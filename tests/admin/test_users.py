@@ -7,19 +7,19 @@ import httpx
 import pyotp
 import pytest
 
-from tests.portal.reading import Page
+from tests.support.database import execute
+from tests.support.html_page import Page
 from tests.support.people import (
     PASSWORD,
     Browser,
     advertiser_browser,
     audit,
     browser,
-    make_login,
-    make_staff,
+    create_advertiser_user,
+    create_staff_user,
     staff_browser,
 )
 from tests.support.sandbox import Sandbox
-from tests.tenants.database import execute
 
 NEW = "an entirely new one"
 CHOSEN = {"password": NEW, "again": NEW}
@@ -54,7 +54,11 @@ def errors(html: str) -> dict[str, str]:
 
 def a_person(sandbox: Sandbox, kind: str, **columns: Any) -> tuple[str, str]:
     """The e-mail address, and where the desk has its page."""
-    email = make_staff(sandbox, "viewer", **columns) if kind == "staff" else make_login(sandbox, **columns)
+    email = (
+        create_staff_user(sandbox, "viewer", **columns)
+        if kind == "staff"
+        else create_advertiser_user(sandbox, **columns)
+    )
     return email, f"/staff/people/{kind}/{id_of(sandbox, email)}"
 
 
@@ -134,7 +138,7 @@ class TestInviting:
         assert invite(owner, kind, sandbox, email="\ua7cb@example.com").status_code in {201, 400}
 
     def test_it_is_noted_who_did_it(self, sandbox: Sandbox, kind: str) -> None:
-        email = make_staff(sandbox)
+        email = create_staff_user(sandbox)
         client = browser(sandbox)
         client.sign_in(email, root="/staff")
         invite(client, kind, sandbox)
@@ -214,7 +218,7 @@ class TestLookingAfter:
         assert browser(sandbox).sign_in(email, root=ROOTS[kind]).status_code == 303
 
     def test_what_is_done_is_noted(self, sandbox: Sandbox, kind: str) -> None:
-        actor = make_staff(sandbox)
+        actor = create_staff_user(sandbox)
         client = browser(sandbox)
         client.sign_in(actor, root="/staff")
         email, path = a_person(sandbox, kind, totp_secret=pyotp.random_base32())
@@ -275,8 +279,8 @@ class TestMorePower:
     @pytest.mark.parametrize("act", ["link", "two-step", "sessions", "role", "active"])
     @pytest.mark.parametrize("role", ["owner", "manager", "viewer"])
     def test_a_manager_does_nothing_to_staff(self, sandbox: Sandbox, manager: Browser, act: str, role: str) -> None:
-        make_staff(sandbox)
-        person = id_of(sandbox, make_staff(sandbox, role))
+        create_staff_user(sandbox)
+        person = id_of(sandbox, create_staff_user(sandbox, role))
         before = execute("SELECT * FROM {s}.staff WHERE id = $1", person, schema=sandbox.tenant.schema)
         data = {"role": "viewer", "active": "off"}
         answer = manager.post(f"/staff/people/staff/{person}/{act}", data=data)
@@ -287,7 +291,7 @@ class TestMorePower:
 
     def test_nor_does_it_by_the_number_of_an_advertisers_person(self, sandbox: Sandbox, manager: Browser) -> None:
         """Where both tables have the number: the path says whose it is."""
-        person, _ = id_of(sandbox, make_staff(sandbox)), [make_login(sandbox) for _ in range(3)]
+        person, _ = id_of(sandbox, create_staff_user(sandbox)), [create_advertiser_user(sandbox) for _ in range(3)]
         url = link(manager.post(f"/staff/people/logins/{person}/link"))
         assert not url.startswith("/staff")
 

@@ -13,7 +13,7 @@ from schemathesis import Case, HookContext, SerializationContext
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
-from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
+from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 from tests.support.servers import Server
 
 NDJSON = "application/x-ndjson"
@@ -81,10 +81,13 @@ def failures(event: events.EngineEvent) -> Iterator[str]:
 def busy_place(sandbox: Sandbox) -> Sandbox:
     """With figures in its reports, also of an offer that the catalogue does not have."""
     unlisted = str(uuid4())
-    full = an_offer(sandbox, appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025")
+    full = offer_record(sandbox, appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025")
     sandbox.send("offers", [full])
-    sandbox.send("events", [an_event(full["id"]), an_event(full["id"], "view")])
-    sandbox.send("conversions", [a_callback(sandbox, full["id"], revenue="69.000001"), a_callback(sandbox, unlisted)])
+    sandbox.send("events", [event_record(full["id"]), event_record(full["id"], "view")])
+    sandbox.send(
+        "conversions",
+        [conversion_callback(sandbox, full["id"], revenue="69.000001"), conversion_callback(sandbox, unlisted)],
+    )
     return sandbox
 
 

@@ -8,10 +8,10 @@ import psutil
 from bench.data import Filled, Shape, filled, restore
 from bench.events import BATCH, Events, body, send
 from bench.serving import Server as Measured
-from tests.support.running import run
+from tests.support.app_calls import run
+from tests.support.database import execute
 from tests.support.sandbox import JSON
 from tests.support.servers import Server
-from tests.tenants.database import execute
 
 LITTLE = Shape("bench-little", 3, 3, date(2024, 1, 1), date(2024, 1, 2), (date(2024, 1, 1),))
 SUMS = "sum(conversions), sum(clicks), sum(views), sum(cost)"

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.browsers import Watched, launched
+from tests.browser.page_watcher import PageWatcher, launched_chromium
 
 T = TypeVar("T")
 
@@ -26,15 +26,15 @@ def chromium() -> Iterator[Browser]:
         with ThreadPoolExecutor(1) as beside:
             return beside.submit(copy_context().run, run, main).result()
 
-    with launched() as browser, pytest.MonkeyPatch.context() as patch:
+    with launched_chromium() as browser, pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncio, "run", run_beside)
         yield browser
 
 
 @pytest.fixture
-def a_browser(chromium: Browser) -> Iterator[Watched]:
-    """Opens watched pages: `a_browser(width=PHONE, dark=True)`. Fails the test when one of them was in trouble."""
-    watched = Watched(chromium)
+def open_page(chromium: Browser) -> Iterator[PageWatcher]:
+    """Opens watched pages: `open_page(width=PHONE, dark=True)`. Fails the test when one of them was in trouble."""
+    watched = PageWatcher(chromium)
     yield watched
     watched.close()
     assert watched.trouble == []

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tests.browser.browsers import Watched, launched
-from tests.browser.tours import Tour, tours
-from tests.support.servers import ROOT, run_cli, serving
+from tests.browser.page_watcher import PageWatcher, launched_chromium
+from tests.browser.screenshot_tours import Tour, tours
+from tests.support.servers import ROOT, run_cli, running_server
 
 WIDTHS = {"wide": 1280, "phone": 390}
 TALLEST = 2400  # pixels; a longer page is cut there
@@ -19,7 +19,7 @@ QUALITY = 75  # a third of the size of a PNG, and letters are still sharp
 def take(tours: list[Tour], browser: Browser, port: int, folder: Path) -> None:
     """A picture called NAME-WIDTH-SCHEME.webp of each shot in each manner. Fails where a page was in trouble."""
     folder.mkdir(parents=True, exist_ok=True)
-    watched = Watched(browser)
+    watched = PageWatcher(browser)
     for tour, (manner, width), dark in product(tours, WIDTHS.items(), [False, True]):
         page = watched(width=width, dark=dark)
         page.goto(f"http://{tour.host}:{port}{tour.door}")
@@ -51,7 +51,7 @@ def main() -> None:
     data.mkdir(parents=True, exist_ok=True)
     password = re.search(r"(?m)^ +password +(\S+)", run_cli("demo", "--no-serve", GOKART_DATA_DIR=str(data)))
     assert password, "the demo prints it"
-    with serving(data, GOKART_DATA_DIR=str(data)) as server, launched() as browser:
+    with running_server(data, GOKART_DATA_DIR=str(data)) as server, launched_chromium() as browser:
         take(tours(password[1]), browser, server.port, ROOT / "docs" / "screenshots")
 
 

@@ -7,15 +7,15 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from auth.users.realms import STAFF
-from tests.admin.piccolo.calls import fill
-from tests.auth.api_keys.cast import id_of
-from tests.browser.browsers import Watched
-from tests.browser.entering import app_of, enter, sign_in
-from tests.support.people import PASSWORD, audit, make_staff, session_cookie
+from tests.browser.login import app_of, enter, sign_in
+from tests.browser.page_watcher import PageWatcher
+from tests.support.api_key_cast import id_of
+from tests.support.database import execute
+from tests.support.people import PASSWORD, audit, create_staff_user, session_cookie
+from tests.support.piccolo_admin import fill
 from tests.support.sandbox import MAY, SINGULAR, Sandbox
 from tests.support.servers import Server
-from tests.tenants.database import execute
-from tests.tenants.workers import seconds_until
+from tests.support.workers import wait_until
 
 SCRIPT = '<img src=x onerror="document.title = 1"><script>document.title = 2</script>'
 
@@ -23,9 +23,11 @@ SCRIPT = '<img src=x onerror="document.title = 1"><script>document.title = 2</sc
 class Admin:
     """A browser with somebody signed in."""
 
-    def __init__(self, browser: Watched, sandbox: Sandbox, server: Server, role: str = "owner", **options: Any) -> None:
+    def __init__(
+        self, browser: PageWatcher, sandbox: Sandbox, server: Server, role: str = "owner", **options: Any
+    ) -> None:
         self.url = f"{app_of(sandbox, server)}/admin/"
-        self.email = make_staff(sandbox, role)
+        self.email = create_staff_user(sandbox, role)
         self.page: Page = browser(**options)
         self.page.on("dialog", lambda dialog: dialog.accept())
         enter(self.page, app_of(sandbox, server), session_cookie(sandbox, STAFF, self.email), "/admin/")
@@ -57,10 +59,10 @@ def full(sandbox: Sandbox) -> Sandbox:
     return fill(sandbox)
 
 
-def test_singular_is_switched_on(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+def test_singular_is_switched_on(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
-    seconds_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 403)
-    admin = Admin(a_browser, sandbox, server, "manager")
+    wait_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 403)
+    admin = Admin(open_page, sandbox, server, "manager")
     expect(admin.page).to_have_title(f"{sandbox.tenant.name} — GoKart admin")
     admin.page.get_by_role("link", name="advertiser", exact=True).click()
     admin.page.get_by_role("link", name="Owner").click()
@@ -68,14 +70,16 @@ def test_singular_is_switched_on(a_browser: Watched, sandbox: Sandbox, server: S
     admin.field("singular_enabled").select_option("true")
     admin.field("contact_email").fill("Anna@Example.com")
     admin.save()
-    assert seconds_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 200) < 1
+    assert wait_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 200) < 1
     entry = audit(sandbox)[-1]
     assert (entry["actor"], entry["subject"], entry["label"]) == (f"staff:{admin.email}", "advertiser", "Owner")
     assert msgspec.json.decode(entry["after"]) == {"singular_enabled": True, "contact_email": "anna@example.com"}
 
 
-def test_every_table_is_listed_sorted_filtered_and_exported(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    admin = Admin(a_browser, full, server)
+def test_every_table_is_listed_sorted_filtered_and_exported(
+    open_page: PageWatcher, full: Sandbox, server: Server
+) -> None:
+    admin = Admin(open_page, full, server)
     links = admin.page.locator(".sidebar_wrapper a[href^='#/']")
     expect(links).to_have_count(13)  # and Home
     for path in [link.get_attribute("href") for link in links.all()][1:]:
@@ -93,8 +97,8 @@ def test_every_table_is_listed_sorted_filtered_and_exported(a_browser: Watched, 
         assert download.value.path().read_text().count("\n") >= 1
 
 
-def test_tables_are_named_as_in_the_admin(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    admin = Admin(a_browser, full, server)
+def test_tables_are_named_as_in_the_admin(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    admin = Admin(open_page, full, server)
     for name in "API key", "conversion", "intake reject", "Singular pull", "API key":
         admin.page.locator(".sidebar_wrapper").get_by_role("link", name=name, exact=True).click()
         expect(admin.page.locator("h1").get_by_text(name, exact=True)).to_be_visible()
@@ -103,9 +107,9 @@ def test_tables_are_named_as_in_the_admin(a_browser: Watched, full: Sandbox, ser
 
 
 def test_it_is_dark_where_the_system_is_unless_somebody_chooses_otherwise(
-    a_browser: Watched, sandbox: Sandbox, server: Server
+    open_page: PageWatcher, sandbox: Sandbox, server: Server
 ) -> None:
-    page = Admin(a_browser, sandbox, server, dark=True).page
+    page = Admin(open_page, sandbox, server, dark=True).page
     app = page.locator("#app > #app")
     expect(app).to_have_class("dark_mode")
     page.emulate_media(color_scheme="light")
@@ -117,8 +121,8 @@ def test_it_is_dark_where_the_system_is_unless_somebody_chooses_otherwise(
     expect(app).to_have_class("dark_mode")
 
 
-def test_a_row_is_made_found_and_deleted(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    admin = Admin(a_browser, sandbox, server, "manager")
+def test_a_row_is_made_found_and_deleted(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(open_page, sandbox, server, "manager")
     admin.go("offer")
     admin.page.get_by_role("link", name="Add Row").click()
     admin.page.reload(wait_until="networkidle")  # the form is emptied when each of two answers comes
@@ -141,8 +145,8 @@ def test_a_row_is_made_found_and_deleted(a_browser: Watched, sandbox: Sandbox, s
     admin.told("No results found")
 
 
-def test_the_database_says_in_words_why_not(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    admin = Admin(a_browser, full, server)
+def test_the_database_says_in_words_why_not(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    admin = Admin(open_page, full, server)
     admin.go("advertiser", full.owner)
     admin.button("drop_down").click()
     admin.button("delete_row").click()
@@ -152,8 +156,8 @@ def test_the_database_says_in_words_why_not(a_browser: Watched, full: Sandbox, s
     admin.told("currency field - ")
 
 
-def test_several_rows_are_changed_at_once(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    admin = Admin(a_browser, sandbox, server, "manager")
+def test_several_rows_are_changed_at_once(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(open_page, sandbox, server, "manager")
     admin.go("advertiser")
     admin.page.locator("th input[type=checkbox]").check()
     admin.page.get_by_role("link", name="Update 2 rows").click()
@@ -169,7 +173,7 @@ def test_several_rows_are_changed_at_once(a_browser: Watched, sandbox: Sandbox, 
     assert [row["status"] for row in rows] == ["paused", "paused"]
 
 
-def test_what_may_not_be_done_is_not_offered(a_browser: Watched, full: Sandbox, server: Server) -> None:
+def test_what_may_not_be_done_is_not_offered(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
     for role, table, row, may_change in [
         ("viewer", "advertiser", full.owner, []),
         ("owner", "audit_log", 1, []),
@@ -181,7 +185,7 @@ def test_what_may_not_be_done_is_not_offered(a_browser: Watched, full: Sandbox, 
             ["name", "networks", "rate", "burst", "concurrency", "expires_at"],
         ),
     ]:
-        admin = Admin(a_browser, full, server, role)
+        admin = Admin(open_page, full, server, role)
         admin.go(table)
         expect(admin.page.get_by_text("Showing")).to_be_visible()
         expect(admin.page.get_by_role("link", name="Add Row")).to_be_hidden()
@@ -200,8 +204,8 @@ def test_what_may_not_be_done_is_not_offered(a_browser: Watched, full: Sandbox, 
             admin.save()
 
 
-def test_a_viewer_s_own_requests_are_refused(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    admin = Admin(a_browser, sandbox, server, "viewer")
+def test_a_viewer_s_own_requests_are_refused(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(open_page, sandbox, server, "viewer")
     status = admin.page.evaluate(
         """async (row) => {
             const token = document.cookie.match(/csrftoken=([^;]+)/)[1];
@@ -215,9 +219,9 @@ def test_a_viewer_s_own_requests_are_refused(a_browser: Watched, sandbox: Sandbo
 
 
 def test_a_session_that_ends_in_mid_work_is_taken_up_again(
-    a_browser: Watched, sandbox: Sandbox, server: Server
+    open_page: PageWatcher, sandbox: Sandbox, server: Server
 ) -> None:
-    admin = Admin(a_browser, sandbox, server)
+    admin = Admin(open_page, sandbox, server)
     admin.go("advertiser", sandbox.owner)
     admin.shows("Edit advertiser")
     expect(admin.field("currency")).to_have_value("USD")
@@ -237,8 +241,8 @@ def test_a_session_that_ends_in_mid_work_is_taken_up_again(
     expect(admin.page.locator("form [name=created_at]")).to_be_disabled()
 
 
-def test_who_has_signed_out_sees_nothing_going_back(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    admin = Admin(a_browser, sandbox, server)
+def test_who_has_signed_out_sees_nothing_going_back(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(open_page, sandbox, server)
     admin.go("advertiser")
     expect(admin.page.get_by_text("Rival")).to_be_visible()
     admin.button("nav_dropdown").click()
@@ -253,10 +257,10 @@ def test_who_has_signed_out_sees_nothing_going_back(a_browser: Watched, sandbox:
 
 
 def test_two_tenants_in_one_browser(
-    a_browser: Watched, sandbox: Sandbox, other_sandbox: Sandbox, server: Server
+    open_page: PageWatcher, sandbox: Sandbox, other_sandbox: Sandbox, server: Server
 ) -> None:
-    here = Admin(a_browser, sandbox, server)
-    email = make_staff(other_sandbox, "viewer")
+    here = Admin(open_page, sandbox, server)
+    email = create_staff_user(other_sandbox, "viewer")
     there = here.page.context.new_page()
     sign_in(there, f"{app_of(other_sandbox, server)}/admin/", email)
     expect(there.get_by_role("heading", name=f"Welcome to {other_sandbox.tenant.name}")).to_be_visible()
@@ -268,8 +272,8 @@ def test_two_tenants_in_one_browser(
     expect(there.get_by_role("link", name="Add Row")).to_be_hidden()
 
 
-def test_its_links_lead_to_the_admin(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    admin = Admin(a_browser, sandbox, server)
+def test_its_links_lead_to_the_admin(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(open_page, sandbox, server)
     for name, path in [("API keys", "/staff/keys"), ("People", "/staff/people"), ("My account", "/staff/account")]:
         admin.go()
         admin.page.get_by_role("link", name=name).click()

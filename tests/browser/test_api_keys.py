@@ -8,13 +8,13 @@ import subprocess
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-from tests.browser.browsers import PHONE, Watched, obstacles
-from tests.browser.entering import app_of, enter_portal, sign_in
-from tests.support.people import make_login
-from tests.support.sandbox import MAY, Sandbox, a_callback, an_offer
+from tests.browser.login import app_of, enter_portal, sign_in
+from tests.browser.page_watcher import PHONE, PageWatcher, page_problems
+from tests.support.database import execute
+from tests.support.people import create_advertiser_user
+from tests.support.sandbox import MAY, Sandbox, conversion_callback, offer_record
 from tests.support.servers import Server
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
+from tests.support.wait import wait_for_value
 
 TOKEN = re.compile(r"gokart_[0-9A-Za-z]{39}")
 
@@ -40,11 +40,13 @@ def make(page: Page, name: str = "Nightly import", *scopes: str) -> str:
     return page.locator("#key").inner_text()
 
 
-def test_from_signing_in_to_a_report_by_keyboard_alone(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    offer = an_offer(sandbox, name="Chess")
+def test_from_signing_in_to_a_report_by_keyboard_alone(
+    open_page: PageWatcher, sandbox: Sandbox, server: Server
+) -> None:
+    offer = offer_record(sandbox, name="Chess")
     sandbox.send("offers", [offer])
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"])])
-    page = sign_in(a_browser(), app_of(sandbox, server), make_login(sandbox))
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"])])
+    page = sign_in(open_page(), app_of(sandbox, server), create_advertiser_user(sandbox))
     tab_to(page, "API keys")
     page.keyboard.press("Enter")
     page.wait_for_url("**/keys")
@@ -66,8 +68,10 @@ def test_from_signing_in_to_a_report_by_keyboard_alone(a_browser: Watched, sandb
     assert sandbox.get(token=copied, **MAY).json()["data"][0]["offerName"] == "Chess"
 
 
-def test_the_line_for_the_terminal_is_copied_and_works(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), sandbox, server, "/keys")
+def test_the_line_for_the_terminal_is_copied_and_works(
+    open_page: PageWatcher, sandbox: Sandbox, server: Server
+) -> None:
+    page = enter_portal(open_page(), sandbox, server, "/keys")
     make(page)
     page.locator("[data-copy=curl]").click()
     expect(page.locator("[data-copy=curl]")).to_have_text("Copied")
@@ -77,9 +81,9 @@ def test_the_line_for_the_terminal_is_copied_and_works(a_browser: Watched, sandb
 
 
 def test_reloading_the_page_shows_the_key_no_more_and_makes_no_other(
-    a_browser: Watched, sandbox: Sandbox, server: Server
+    open_page: PageWatcher, sandbox: Sandbox, server: Server
 ) -> None:
-    page = enter_portal(a_browser(), sandbox, server, "/keys")
+    page = enter_portal(open_page(), sandbox, server, "/keys")
     make(page)
     page.reload()
     expect(page.get_by_text("no second one has been made")).to_be_visible()
@@ -88,9 +92,9 @@ def test_reloading_the_page_shows_the_key_no_more_and_makes_no_other(
 
 
 def test_after_signing_out_the_back_button_does_not_show_it(
-    a_browser: Watched, sandbox: Sandbox, server: Server
+    open_page: PageWatcher, sandbox: Sandbox, server: Server
 ) -> None:
-    page = enter_portal(a_browser(), sandbox, server, "/keys")
+    page = enter_portal(open_page(), sandbox, server, "/keys")
     make(page)
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in")
@@ -100,9 +104,9 @@ def test_after_signing_out_the_back_button_does_not_show_it(
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_a_key_is_rotated_and_the_old_one_revoked(
-    a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
+    open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
-    page = enter_portal(a_browser(javascript=javascript), sandbox, server, "/keys")
+    page = enter_portal(open_page(javascript=javascript), sandbox, server, "/keys")
     old = make(page)
     page.get_by_role("link", name="I have copied it").click()
     page.get_by_role("link", name="Rotate Nightly import").click()
@@ -117,12 +121,14 @@ def test_a_key_is_rotated_and_the_old_one_revoked(
     row.get_by_role("link", name="Revoke").click()
     page.get_by_role("button", name="Revoke the key").click()
     expect(page.get_by_role("status")).to_contain_text("The key is revoked")
-    assert becomes(lambda: sandbox.get(token=old, **MAY).status_code, 401)
+    assert wait_for_value(lambda: sandbox.get(token=old, **MAY).status_code, 401)
     assert sandbox.get(token=new, **MAY).status_code == 200
 
 
-def test_without_javascript_an_error_is_told_at_its_field(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(javascript=False), sandbox, server, "/keys/new")
+def test_without_javascript_an_error_is_told_at_its_field(
+    open_page: PageWatcher, sandbox: Sandbox, server: Server
+) -> None:
+    page = enter_portal(open_page(javascript=False), sandbox, server, "/keys/new")
     page.get_by_label("Name").fill("Nightly import")
     page.get_by_label("Networks").fill("10.0.0.1/8")
     page.get_by_role("button", name="Make the key").click()
@@ -131,16 +137,16 @@ def test_without_javascript_an_error_is_told_at_its_field(a_browser: Watched, sa
 
 
 def test_the_last_day_is_asked_for_where_it_is_to_be_chosen(
-    a_browser: Watched, sandbox: Sandbox, server: Server
+    open_page: PageWatcher, sandbox: Sandbox, server: Server
 ) -> None:
-    page = enter_portal(a_browser(javascript=False), sandbox, server, "/keys/new")
+    page = enter_portal(open_page(javascript=False), sandbox, server, "/keys/new")
     expect(page.get_by_label("Last day")).to_be_hidden()
     page.get_by_label("Works for").select_option("A day of your choice")
     page.get_by_label("Last day").fill("2020-01-01")
 
 
-def test_on_a_phone_nothing_of_a_key_is_out_of_sight(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(width=PHONE), sandbox, server, "/keys")
+def test_on_a_phone_nothing_of_a_key_is_out_of_sight(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(width=PHONE), sandbox, server, "/keys")
     row = page.locator("tbody tr").first
     for part in [
         *row.locator("td").all(),
@@ -153,31 +159,31 @@ def test_on_a_phone_nothing_of_a_key_is_out_of_sight(a_browser: Watched, sandbox
     assert row.get_by_role("cell").count() == 6, "still a table for whoever hears it"
 
 
-def test_everybody_can_use_the_pages(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), sandbox, server, "/keys")
-    assert obstacles(page) == []
+def test_everybody_can_use_the_pages(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), sandbox, server, "/keys")
+    assert page_problems(page) == []
     page.get_by_role("link", name="Make a key").first.click()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_label("Name").fill("x" * 200)
     page.get_by_label("Networks").fill("everywhere")
     page.get_by_label("Works for").select_option("A day of your choice")
     page.get_by_role("button", name="Make the key").click()
     expect(page.locator(".alert.danger")).to_contain_text("No key has been made")
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_label("Networks").fill("2001:db8::/32")
     page.get_by_label("Works for").select_option("Never")
     page.get_by_label("Singular", exact=True).check()
     page.get_by_role("button", name="Make the key").click()
     expect(page.get_by_role("heading", name="Your new key")).to_be_visible()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     execute("UPDATE {s}.api_token SET expires_at = now() + interval '1 day'", schema=sandbox.tenant.schema)
     page.goto(page.url.replace("/new", ""))
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_role("link", name="Rotate x").click()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_role("button", name="Rotate the key").click()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_role("link", name="I have copied it").click()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_role("link", name="Revoke x").last.click()
-    assert obstacles(page) == []
+    assert page_problems(page) == []

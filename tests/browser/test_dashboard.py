@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browsers import PHONE, Watched, barriers, in_each_manner, open_details, sticking_out
-from tests.browser.entering import app_of, enter_portal
-from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
+from tests.browser.login import app_of, enter_portal
+from tests.browser.page_watcher import PHONE, PageWatcher, accessibility_violations, each_layout, open_details, overflow
+from tests.support.database import execute
+from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 from tests.support.servers import Server
-from tests.tenants.database import execute
-from tests.tenants.workers import seconds_until
+from tests.support.workers import wait_until
 
 DRAWN = "Chart.getChart(document.querySelector('canvas'))"
 SHIFTS = """new Promise((told) => new PerformanceObserver((list, me) => {
@@ -24,7 +24,10 @@ SHIFTS = """new Promise((told) => new PerformanceObserver((list, me) => {
 @pytest.fixture
 def full(sandbox: Sandbox) -> Sandbox:
     """With two offers and figures on each of the last 40 days, today included."""
-    first, second = an_offer(sandbox, name="First", os="IOS", campaignName="ONE"), an_offer(sandbox, name="Second")
+    first, second = (
+        offer_record(sandbox, name="First", os="IOS", campaignName="ONE"),
+        offer_record(sandbox, name="Second"),
+    )
     partner = {"id": str(uuid4()), "name": "Playdeck"}
     sandbox.send("offers", [first, second])
     sandbox.send("partners", [partner])
@@ -33,18 +36,18 @@ def full(sandbox: Sandbox) -> Sandbox:
     sandbox.send(
         "conversions",
         [
-            a_callback(
+            conversion_callback(
                 sandbox, first["id"], revenue=str(10 + n), userCompletedAt=day.isoformat(), sent_at=now.isoformat()
             )
             for n, day in enumerate(days)
         ],
     )
-    sandbox.send("events", [an_event(second["id"], occurredAt=day.isoformat()) for day in days])
+    sandbox.send("events", [event_record(second["id"], occurredAt=day.isoformat()) for day in days])
     return sandbox
 
 
-def test_the_chart_has_the_figures_of_the_table(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_the_chart_has_the_figures_of_the_table(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     drawn = figures(page)
     costs = page.locator("#days tr td:nth-child(2)").all_text_contents()
     assert drawn == [float(cost) for cost in reversed(costs)]
@@ -54,8 +57,8 @@ def test_the_chart_has_the_figures_of_the_table(a_browser: Watched, full: Sandbo
     assert f" Cost, USD: highest {max(drawn):.2f} on " in name
 
 
-def test_another_figure_can_be_shown_and_is_kept(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_another_figure_can_be_shown_and_is_kept(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     page.get_by_text("Clicks", exact=True).nth(1).click()
     assert set(figures(page)) == {1}
     assert " Clicks: highest 1 on " in (page.locator("canvas").get_attribute("aria-label") or "")
@@ -64,20 +67,20 @@ def test_another_figure_can_be_shown_and_is_kept(a_browser: Watched, full: Sandb
     assert set(figures(page)) == {1}
 
 
-def test_a_figure_is_chosen_by_keyboard(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_a_figure_is_chosen_by_keyboard(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     page.locator("#measure-cost").focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_label("Conversions", exact=True)).to_be_checked()
     assert set(figures(page)) == {1}
 
 
-def test_a_day_s_figures_are_told_where_one_points(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_a_day_s_figures_are_told_where_one_points(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     box = page.locator("canvas").bounding_box()
     assert box
     page.mouse.move(box["x"] + box["width"] - 20, box["y"] + box["height"] / 2)
-    seconds_until(lambda: page.evaluate(f"{DRAWN}.tooltip.opacity > 0"))
+    wait_until(lambda: page.evaluate(f"{DRAWN}.tooltip.opacity > 0"))
     told = page.evaluate(f"(({{title, body, footer}}) => [title, body[0].lines, footer])({DRAWN}.tooltip)")
     day, cost, conversions, clicks, views, _ = page.locator("#days tr").first.locator("th, td").all_text_contents()
     assert told == [
@@ -87,21 +90,21 @@ def test_a_day_s_figures_are_told_where_one_points(a_browser: Watched, full: San
     ]
 
 
-def test_many_days_are_a_line(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server, "/?period=last-90-days")
+def test_many_days_are_a_line(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server, "/?period=last-90-days")
     assert page.evaluate(f"{DRAWN}.getDatasetMeta(0).type") == "line"
     assert len(figures(page)) == 90
     assert ink(page) > 1000
 
 
-def test_other_days_come_without_a_new_page(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_other_days_come_without_a_new_page(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     page.evaluate("window.stayed = true")
     page.get_by_role("link", name="Last 7 days").click()
     page.wait_for_url("**/?period=last-7-days")
     expect(page.get_by_role("link", name="Last 7 days")).to_have_attribute("aria-current", "true")
     expect(page.get_by_role("link", name="Last 7 days")).to_be_focused()
-    seconds_until(lambda: len(figures(page)) == 7)
+    wait_until(lambda: len(figures(page)) == 7)
     expect(page.locator("#shown")).to_contain_text("Shown: ")
     page.get_by_label("Offer", exact=True).focus()
     page.get_by_label("Offer", exact=True).select_option(label="Second")
@@ -118,29 +121,29 @@ def test_other_days_come_without_a_new_page(a_browser: Watched, full: Sandbox, s
     assert len(figures(page)) == 30
 
 
-def test_a_top_offer_leads_to_its_own_figures(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_a_top_offer_leads_to_its_own_figures(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     page.locator(".tops").first.get_by_role("link", name="First").click()
     expect(page.locator("#rows tr")).to_have_count(1)
     expect(page.locator("#offerId option:checked")).to_have_text("First · iOS · ONE")
 
 
-def test_dates_that_make_no_sense_are_said_in_place(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_dates_that_make_no_sense_are_said_in_place(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     page.evaluate("window.stayed = true")
     page.get_by_label("First day").fill("2026-03-02")
     page.get_by_label("Last day").fill("2026-03-01")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#date_from-error")).to_contain_text("Is after the last day")
     expect(page.get_by_label("First day")).to_have_value("2026-03-02")
-    assert barriers(page) == []
+    assert accessibility_violations(page) == []
     page.get_by_role("link", name="Last 7 days").click()
-    seconds_until(lambda: len(figures(page)) == 7)
+    wait_until(lambda: len(figures(page)) == 7)
     assert page.evaluate("window.stayed")
 
 
-def test_it_works_without_javascript(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(javascript=False), full, server)
+def test_it_works_without_javascript(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(javascript=False), full, server)
     expect(page.locator("canvas")).to_be_hidden()
     page.locator("summary").click()
     expect(page.locator("#days tr")).to_have_count(30)
@@ -156,8 +159,8 @@ def test_it_works_without_javascript(a_browser: Watched, full: Sandbox, server: 
     expect(page.locator("#date_from-error")).to_be_visible()
 
 
-def test_what_is_seen_can_be_downloaded(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server, "/?period=last-7-days")
+def test_what_is_seen_can_be_downloaded(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server, "/?period=last-7-days")
     with page.expect_download() as begun:
         page.get_by_role("link", name="Download CSV").click()
     assert begun.value.suggested_filename.startswith("gokart-cost-report_")
@@ -166,51 +169,51 @@ def test_what_is_seen_can_be_downloaded(a_browser: Watched, full: Sandbox, serve
     assert sum(float(line.split(",")[5]) for line in lines[1:]) == sum(figures(page))
 
 
-def test_whose_session_has_ended_signs_in_and_comes_back(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_whose_session_has_ended_signs_in_and_comes_back(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     execute("DELETE FROM {s}.session", schema=full.tenant.schema)
     page.get_by_role("link", name="Last 7 days").click()
     page.wait_for_url(re.compile(r"/sign-in\?next=/%3Fperiod%3Dlast-7-days$"))
 
 
 @pytest.mark.parametrize("query", ["", "?date_from=2020-01-01&date_to=2020-01-31", "?period=last-90-days"])
-def test_everybody_can_read_it(a_browser: Watched, full: Sandbox, server: Server, query: str) -> None:
-    page = enter_portal(a_browser(), full, server)
-    for width in in_each_manner(page):
+def test_everybody_can_read_it(open_page: PageWatcher, full: Sandbox, server: Server, query: str) -> None:
+    page = enter_portal(open_page(), full, server)
+    for width in each_layout(page):
         page.goto(f"{app_of(full, server)}/{query}")
         open_details(page)
-        assert barriers(page) + sticking_out(page, width) == []
+        assert accessibility_violations(page) + overflow(page, width) == []
 
 
-def test_nothing_shifts_while_it_comes(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_nothing_shifts_while_it_comes(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     figures(page)
     assert page.evaluate(SHIFTS) < 0.01
 
 
-def test_the_chart_is_drawn_anew_in_the_dark(a_browser: Watched, full: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), full, server)
+def test_the_chart_is_drawn_anew_in_the_dark(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
     light = colors(page)
     page.emulate_media(color_scheme="dark")
-    seconds_until(lambda: colors(page) != light)
+    wait_until(lambda: colors(page) != light)
     assert colors(page) == page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--chart-1')")
 
 
 @pytest.mark.parametrize("state", ["no offers", "no figures", "closed"])
 def test_everybody_can_read_that_there_is_nothing(
-    a_browser: Watched, sandbox: Sandbox, server: Server, state: str
+    open_page: PageWatcher, sandbox: Sandbox, server: Server, state: str
 ) -> None:
     if state == "no figures":
-        sandbox.send("offers", [an_offer(sandbox)])
+        sandbox.send("offers", [offer_record(sandbox)])
     columns: dict[str, Any] = {"scopes": ["singular"]} if state == "closed" else {}
-    page = enter_portal(a_browser(width=PHONE), sandbox, server, **columns)
+    page = enter_portal(open_page(width=PHONE), sandbox, server, **columns)
     expect(page.locator(".empty-title")).to_be_visible()
-    assert barriers(page) == []
+    assert accessibility_violations(page) == []
 
 
 def figures(page: Page) -> list[float]:
     """Those in the chart, once it is drawn. (Playwright's own waiting for a function breaks the pages' policy.)"""
-    seconds_until(lambda: page.evaluate(f"!!{DRAWN}"))
+    wait_until(lambda: page.evaluate(f"!!{DRAWN}"))
     drawn: list[float] = page.evaluate(f"{DRAWN}.data.datasets[0].data")
     return drawn
 

@@ -2,14 +2,16 @@
 
 import pytest
 
-from tests.browser.browsers import PHONE, WIDE, Watched
+from tests.browser.page_watcher import PHONE, WIDE, PageWatcher
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Server
 
 
 @pytest.mark.parametrize("width", [PHONE, WIDE])
-def test_every_call_of_the_api_can_be_tried(a_browser: Watched, sandbox: Sandbox, server: Server, width: int) -> None:
-    page = a_browser(width=width)
+def test_every_call_of_the_api_can_be_tried(
+    open_page: PageWatcher, sandbox: Sandbox, server: Server, width: int
+) -> None:
+    page = open_page(width=width)
     page.goto(f"http://{sandbox.host}:{server.port}/docs")
     call = page.locator("#operations-Cost_report-getCostReportJson")
     call.get_by_role("button").first.click()

@@ -1,15 +1,15 @@
 """Errors as pages: readable by everybody, at any width, light and dark."""
 
-from tests.browser.browsers import Watched, obstacles
+from tests.browser.page_watcher import PageWatcher, page_problems
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Server
 
 
-def test_it_says_what_is_wrong(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = a_browser()
+def test_it_says_what_is_wrong(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = open_page()
     answer = page.goto(f"http://app.{sandbox.tenant.slug}.localhost:{server.port}/nothing")
     assert answer
     assert answer.status == 404
     assert answer.headers["x-request-id"] in page.locator("main").inner_text()
     assert sandbox.tenant.name in page.title()
-    assert obstacles(page) == []
+    assert page_problems(page) == []

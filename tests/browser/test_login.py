@@ -3,20 +3,22 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browsers import Watched, obstacles
-from tests.browser.entering import app_of, sign_in
-from tests.support.people import PASSWORD, browser, make_login, make_staff
+from tests.browser.login import app_of, sign_in
+from tests.browser.page_watcher import PageWatcher, page_problems
+from tests.support.database import execute
+from tests.support.people import PASSWORD, browser, create_advertiser_user, create_staff_user
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Server
-from tests.tenants.database import execute
 
 
 def sign_in_to_portal(page: Page, sandbox: Sandbox, server: Server, path: str = "/") -> Page:
-    return sign_in(page, app_of(sandbox, server) + path, make_login(sandbox))
+    return sign_in(page, app_of(sandbox, server) + path, create_advertiser_user(sandbox))
 
 
-def test_after_signing_out_the_back_button_shows_nothing(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = sign_in_to_portal(a_browser(), sandbox, server, "/account")
+def test_after_signing_out_the_back_button_shows_nothing(
+    open_page: PageWatcher, sandbox: Sandbox, server: Server
+) -> None:
+    page = sign_in_to_portal(open_page(), sandbox, server, "/account")
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -27,22 +29,22 @@ def test_after_signing_out_the_back_button_shows_nothing(a_browser: Watched, san
 
 @pytest.mark.parametrize("how", ["expired", "revoked"])
 def test_a_session_that_is_over_leads_to_signing_in_and_back(
-    a_browser: Watched, sandbox: Sandbox, server: Server, how: str
+    open_page: PageWatcher, sandbox: Sandbox, server: Server, how: str
 ) -> None:
-    page = sign_in_to_portal(a_browser(), sandbox, server)
+    page = sign_in_to_portal(open_page(), sandbox, server)
     ending = {"expired": "UPDATE {s}.session SET expires_at = now()", "revoked": "DELETE FROM {s}.session"}
     execute(ending[how], schema=sandbox.tenant.schema)
     page.get_by_role("link", name="API keys").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.get_by_label("E-mail").fill(make_login(sandbox))
+    page.get_by_label("E-mail").fill(create_advertiser_user(sandbox))
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{app_of(sandbox, server)}/keys")
 
 
-def test_a_session_ended_from_elsewhere_is_over(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    email = make_login(sandbox)
-    pages = [sign_in(a_browser(), f"{app_of(sandbox, server)}/account", email) for _ in range(2)]
+def test_a_session_ended_from_elsewhere_is_over(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    email = create_advertiser_user(sandbox)
+    pages = [sign_in(open_page(), f"{app_of(sandbox, server)}/account", email) for _ in range(2)]
     pages[0].reload()
     pages[0].get_by_role("button", name="End all others").click()
     expect(pages[0].get_by_role("status")).to_contain_text("ended")
@@ -51,10 +53,10 @@ def test_a_session_ended_from_elsewhere_is_over(a_browser: Watched, sandbox: San
 
 
 def test_two_tenants_in_one_browser_are_two_worlds(
-    a_browser: Watched, sandbox: Sandbox, other_sandbox: Sandbox, server: Server
+    open_page: PageWatcher, sandbox: Sandbox, other_sandbox: Sandbox, server: Server
 ) -> None:
-    page = sign_in_to_portal(a_browser(), sandbox, server, "/account")
-    other = sign_in(page.context.new_page(), f"{app_of(other_sandbox, server)}/staff", make_staff(other_sandbox))
+    page = sign_in_to_portal(open_page(), sandbox, server, "/account")
+    other = sign_in(page.context.new_page(), f"{app_of(other_sandbox, server)}/staff", create_staff_user(other_sandbox))
     page.reload()
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
     expect(other.locator("header")).to_contain_text(other_sandbox.tenant.name)
@@ -66,16 +68,16 @@ def test_two_tenants_in_one_browser_are_two_worlds(
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
 
-def test_without_javascript_one_gets_in_too(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = sign_in_to_portal(a_browser(javascript=False), sandbox, server, "/account")
+def test_without_javascript_one_gets_in_too(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = sign_in_to_portal(open_page(javascript=False), sandbox, server, "/account")
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
 
 def test_a_form_on_another_tenants_page_does_nothing(
-    a_browser: Watched, sandbox: Sandbox, other_sandbox: Sandbox, server: Server
+    open_page: PageWatcher, sandbox: Sandbox, other_sandbox: Sandbox, server: Server
 ) -> None:
     """The two hosts are same-site, so the browser sends the cookie along."""
-    page = sign_in_to_portal(a_browser(), sandbox, server)
+    page = sign_in_to_portal(open_page(), sandbox, server)
     evil = page.context.new_page()
     form = f'<form method="post" action="{app_of(sandbox, server)}/sign-out"><button>Win</button></form>'
     host = f"{app_of(other_sandbox, server)}/prize"
@@ -87,19 +89,19 @@ def test_a_form_on_another_tenants_page_does_nothing(
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
-def test_nothing_keeps_anybody_out(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = a_browser()
+def test_nothing_keeps_anybody_out(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = open_page()
     for path in ("/sign-in", "/forgot", "/link/unknown", "/nothing"):
         page.goto(app_of(sandbox, server) + path)
-        assert obstacles(page) == [], path
+        assert page_problems(page) == [], path
     sign_in_to_portal(page, sandbox, server, "/account")
     for path in ("/account", "/account/two-step"):
         page.goto(app_of(sandbox, server) + path)
-        assert obstacles(page) == [], path
+        assert page_problems(page) == [], path
 
 
-def test_a_planted_cookie_is_no_way_in(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = a_browser()
+def test_a_planted_cookie_is_no_way_in(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = open_page()
     url = app_of(sandbox, server)
     page.context.add_cookies([{"name": "gokart_advertiser", "value": "planted", "url": url}])
     sign_in_to_portal(page, sandbox, server)

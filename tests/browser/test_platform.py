@@ -7,12 +7,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from settings import settings
-from tests.browser.browsers import Watched, obstacles
-from tests.browser.entering import enter_platform, sign_in
-from tests.support.people import PASSWORD, make_platform_staff
+from tests.browser.login import enter_platform, sign_in
+from tests.browser.page_watcher import PageWatcher, page_problems
+from tests.support.cli import gokart
+from tests.support.people import PASSWORD, create_platform_staff
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Server
-from tests.tenants.command import gokart
 
 
 def choose_password(page: Page) -> None:
@@ -23,10 +23,10 @@ def choose_password(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_from_the_first_owner_of_all_to_a_tenants_own(a_browser: Watched, server: Server) -> None:
+def test_from_the_first_owner_of_all_to_a_tenants_own(open_page: PageWatcher, server: Server) -> None:
     slug, email = f"t{uuid4().hex[:12]}", f"{uuid4().hex[:12]}@gokart.example"
     printed = gokart("staff", "invite", "--platform", "--email", email, "--name", "Kim Lund", "--role", "owner")
-    page = a_browser()
+    page = open_page()
     page.goto(printed.stdout.strip().replace(f":{settings.port}/", f":{server.port}/"))
     choose_password(page)
 
@@ -47,7 +47,7 @@ def test_from_the_first_owner_of_all_to_a_tenants_own(a_browser: Watched, server
     page.get_by_role("link", name="Done").click()
     expect(page.get_by_role("row", name="Nora Berg")).to_contain_text("invited")
 
-    owner = a_browser()
+    owner = open_page()
     owner.goto(link)
     choose_password(owner)
     assert owner.url == f"http://app.{slug}.localhost:{server.port}/staff"
@@ -64,8 +64,8 @@ def test_from_the_first_owner_of_all_to_a_tenants_own(a_browser: Watched, server
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_suspending_asks_first(a_browser: Watched, sandbox: Sandbox, server: Server, javascript: bool) -> None:
-    page = enter_platform(a_browser(javascript=javascript), server, "manager")
+def test_suspending_asks_first(open_page: PageWatcher, sandbox: Sandbox, server: Server, javascript: bool) -> None:
+    page = enter_platform(open_page(javascript=javascript), server, "manager")
     page.goto(f"http://admin.localhost:{server.port}/tenants/{sandbox.tenant.slug}")
     page.get_by_role("button", name="Suspend").click()
     asked = page.get_by_role("dialog")
@@ -78,8 +78,8 @@ def test_suspending_asks_first(a_browser: Watched, sandbox: Sandbox, server: Ser
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
 
 
-def test_a_viewer_sees_no_button_that_would_refuse(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = sign_in(a_browser(), f"http://admin.localhost:{server.port}/", make_platform_staff("viewer"))
+def test_a_viewer_sees_no_button_that_would_refuse(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = sign_in(open_page(), f"http://admin.localhost:{server.port}/", create_platform_staff("viewer"))
     expect(page.get_by_role("heading", name="Tenants")).to_be_visible()
     expect(page.get_by_role("link", name="New tenant")).to_have_count(0)
     expect(page.get_by_role("link", name="Staff", exact=True)).to_have_count(0)
@@ -88,16 +88,16 @@ def test_a_viewer_sees_no_button_that_would_refuse(a_browser: Watched, sandbox: 
     expect(page.locator("main").get_by_role("button")).to_have_count(0)
 
 
-def test_nobody_is_kept_out_of_any_page(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = enter_platform(a_browser(), server, "owner")
+def test_nobody_is_kept_out_of_any_page(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = enter_platform(open_page(), server, "owner")
     paths = ["/", "/?text=nothing-like-this", "/new", f"/tenants/{sandbox.tenant.slug}", "/staff", "/audit", "/account"]
     for path in paths:
         page.goto(f"http://admin.localhost:{server.port}{path}")
-        assert obstacles(page) == [], path
+        assert page_problems(page) == [], path
     page.goto(f"http://admin.localhost:{server.port}/staff")
     page.locator("tbody a").first.click()
     expect(page.get_by_role("heading", name="Getting in")).to_be_visible()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_role("button", name="New link").or_(page.get_by_role("button", name="Activate")).first.click()
     page.wait_for_load_state()
-    assert obstacles(page) == []
+    assert page_problems(page) == []

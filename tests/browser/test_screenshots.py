@@ -4,8 +4,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from tests.browser.screenshot_tours import Shot, Tour
 from tests.browser.screenshots import take
-from tests.browser.tours import Shot, Tour
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Server
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.browsers import PHONE, Watched, barriers, obstacles, open_details
-from tests.browser.entering import enter_portal
-from tests.support.sandbox import MAY, Sandbox, an_event, an_offer
+from tests.browser.login import enter_portal
+from tests.browser.page_watcher import PHONE, PageWatcher, accessibility_violations, open_details, page_problems
+from tests.support.database import execute
+from tests.support.sandbox import MAY, Sandbox, event_record, offer_record
 from tests.support.servers import Server
-from tests.tenants.database import execute
 
 PULLS = """
 INSERT INTO {s}.singular_pull (at, advertiser, token, format, starts_at, ends_at, status, rows, milliseconds)
@@ -20,27 +20,29 @@ FROM {s}.api_token, generate_series(0, 29) AS n WHERE advertiser = $1
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_somebody_asks_for_singular(a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool) -> None:
+def test_somebody_asks_for_singular(
+    open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool
+) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
-    page = enter_portal(a_browser(javascript=javascript), sandbox, server, "/singular", email="dana@example.com")
+    page = enter_portal(open_page(javascript=javascript), sandbox, server, "/singular", email="dana@example.com")
     page.get_by_role("button", name="Ask for Singular to be enabled").click()
     expect(page.get_by_role("status")).to_have_text("The staff have been told. You see here when Singular is enabled.")
     expect(page.locator(".steps")).to_contain_text("dana@example.com asked for it on")
     expect(page.get_by_role("button", name="Ask for Singular")).to_have_count(0)
-    assert barriers(page) == [] if javascript else True
+    assert accessibility_violations(page) == [] if javascript else True
 
 
-def test_a_value_is_copied(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(), sandbox, server, "/singular")
+def test_a_value_is_copied(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), sandbox, server, "/singular")
     page.locator("[data-copy=url]").click()
     expect(page.locator("[data-copy=url]")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"http://{sandbox.host}:{server.port}/api/v1/integrations/cost-report/singular/json"
 
 
-def test_pulls_are_leafed_through(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+def test_pulls_are_leafed_through(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     execute(PULLS, sandbox.owner, schema=sandbox.tenant.schema)
-    page = enter_portal(a_browser(), sandbox, server, "/singular")
+    page = enter_portal(open_page(), sandbox, server, "/singular")
     expect(page.locator("#pulled tr")).to_have_count(25)
     page.get_by_role("link", name="Older").click()
     expect(page.locator("#pulled tr")).to_have_count(5)
@@ -49,19 +51,19 @@ def test_pulls_are_leafed_through(a_browser: Watched, sandbox: Sandbox, server: 
 
 
 @pytest.mark.parametrize("program", ["curl", "python", "sheets", "excel"])
-def test_an_example_is_copied_whole(a_browser: Watched, sandbox: Sandbox, server: Server, program: str) -> None:
-    page = enter_portal(a_browser(), sandbox, server, "/api")
+def test_an_example_is_copied_whole(open_page: PageWatcher, sandbox: Sandbox, server: Server, program: str) -> None:
+    page = enter_portal(open_page(), sandbox, server, "/api")
     page.locator(f"[data-copy={program}]").click()
     expect(page.locator(f"[data-copy={program}]")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.locator(f"#{program}").text_content()
 
 
-def test_the_script_for_sheets_fills_a_sheet(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+def test_the_script_for_sheets_fills_a_sheet(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     """Run in the browser, with what Google's services would give it; the report is the API's own."""
-    offer = an_offer(sandbox, name="=1+1")
+    offer = offer_record(sandbox, name="=1+1")
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
-    page = enter_portal(a_browser(), sandbox, server, "/api")
+    sandbox.send("events", [event_record(offer["id"])])
+    page = enter_portal(open_page(), sandbox, server, "/api")
     script = page.locator("#sheets").text_content() or ""
     written: list[Any] = page.context.new_page().evaluate(
         """([script, report]) => {
@@ -86,16 +88,16 @@ def test_the_script_for_sheets_fills_a_sheet(a_browser: Watched, sandbox: Sandbo
 
 
 @pytest.mark.parametrize("path", ["/singular", "/api"])
-def test_everybody_can_read_it(a_browser: Watched, sandbox: Sandbox, server: Server, path: str) -> None:
-    sandbox.send("offers", [an_offer(sandbox, name="Half done", os="IOS", storeId="com.test")])
+def test_everybody_can_read_it(open_page: PageWatcher, sandbox: Sandbox, server: Server, path: str) -> None:
+    sandbox.send("offers", [offer_record(sandbox, name="Half done", os="IOS", storeId="com.test")])
     execute(PULLS, sandbox.owner, schema=sandbox.tenant.schema)
     execute("UPDATE {s}.api_token SET burst = 50 WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
-    page = enter_portal(a_browser(), sandbox, server, path)
+    page = enter_portal(open_page(), sandbox, server, path)
     open_details(page)
-    assert obstacles(page) == []
+    assert page_problems(page) == []
 
 
-def test_everybody_can_read_that_there_is_nothing(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = enter_portal(a_browser(width=PHONE), sandbox, server, "/singular")
+def test_everybody_can_read_that_there_is_nothing(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(width=PHONE), sandbox, server, "/singular")
     expect(page.get_by_text("Singular has not asked yet")).to_be_visible()
-    assert barriers(page) == []
+    assert accessibility_violations(page) == []

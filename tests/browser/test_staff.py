@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.browser.browsers import Watched, obstacles
-from tests.browser.entering import enter_admin, enter_portal
-from tests.support.people import PASSWORD, make_login, make_staff
-from tests.support.sandbox import MAY, SINGULAR, Sandbox, a_callback, an_offer
+from tests.browser.login import enter_admin, enter_portal
+from tests.browser.page_watcher import PageWatcher, page_problems
+from tests.support.people import PASSWORD, create_advertiser_user, create_staff_user
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, conversion_callback, offer_record
 from tests.support.servers import Server
-from tests.support.waiting import becomes
+from tests.support.wait import wait_for_value
 
 PAGES = [
     "/staff",
@@ -35,9 +35,9 @@ def a_sheet(*rows: str) -> FilePayload:
 
 def a_conversion(sandbox: Sandbox) -> str:
     """A Success of 60; its id."""
-    offer = an_offer(sandbox, name="Chess")
+    offer = offer_record(sandbox, name="Chess")
     sandbox.send("offers", [offer])
-    callback = a_callback(sandbox, offer["id"])
+    callback = conversion_callback(sandbox, offer["id"])
     sandbox.send("conversions", [callback])
     id_: str = callback["conversion"]["conversionId"]
     return id_
@@ -58,16 +58,16 @@ def downloaded(page: Page, button: str) -> str:
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_an_advertisers_person_is_invited_and_makes_a_key(
-    a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
+    open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
-    page = enter_admin(a_browser(javascript=javascript), sandbox, server, "/staff/people", "manager")
+    page = enter_admin(open_page(javascript=javascript), sandbox, server, "/staff/people", "manager")
     page.get_by_role("link", name="Invite an advertiser's person").first.click()
     page.get_by_label("Advertiser").select_option("Owner")
     page.get_by_label("E-mail").fill("dana@example.com")
     page.get_by_label("Name").fill("Dana Gray")
     page.get_by_role("button", name="Make the link").click()
     link = page.locator("#link").inner_text()
-    theirs = a_browser(javascript=javascript)
+    theirs = open_page(javascript=javascript)
     theirs.goto(link)
     choose_password(theirs)
     theirs.get_by_role("link", name="API keys").click()
@@ -82,10 +82,10 @@ def test_an_advertisers_person_is_invited_and_makes_a_key(
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_somebody_is_shut_out_and_let_in_again(
-    a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
+    open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
-    theirs = enter_portal(a_browser(), sandbox, server, "/keys", email="dana@example.com")
-    page = enter_admin(a_browser(javascript=javascript), sandbox, server, "/staff/people", "manager")
+    theirs = enter_portal(open_page(), sandbox, server, "/keys", email="dana@example.com")
+    page = enter_admin(open_page(javascript=javascript), sandbox, server, "/staff/people", "manager")
     page.get_by_role("link", name="Manage dana@example.com").click()
     page.get_by_role("button", name="Deactivate").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
@@ -98,23 +98,25 @@ def test_somebody_is_shut_out_and_let_in_again(
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_singular_is_switched_off_and_on(
-    a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool
+    open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
-    page = enter_admin(a_browser(javascript=javascript), sandbox, server, "/staff/singular", "manager")
+    page = enter_admin(open_page(javascript=javascript), sandbox, server, "/staff/singular", "manager")
     page.get_by_role("link", name="Open Owner").click()
     page.get_by_role("button", name="Switch Singular off").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Switch Singular off").click()
     expect(page.get_by_role("status")).to_contain_text("Singular is off")
-    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, 403)
+    assert wait_for_value(lambda: sandbox.get(SINGULAR, **MAY).status_code, 403)
     page.get_by_role("button", name="Switch Singular on").click()
     expect(page.get_by_role("status")).to_contain_text("Singular is on")
-    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, 200)
+    assert wait_for_value(lambda: sandbox.get(SINGULAR, **MAY).status_code, 200)
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_conversions_are_corrected(a_browser: Watched, sandbox: Sandbox, server: Server, *, javascript: bool) -> None:
+def test_conversions_are_corrected(
+    open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool
+) -> None:
     id_, unknown = a_conversion(sandbox), str(uuid4())
-    page = enter_admin(a_browser(javascript=javascript), sandbox, server, "/staff/corrections", "manager")
+    page = enter_admin(open_page(javascript=javascript), sandbox, server, "/staff/corrections", "manager")
     page.get_by_label("CSV file").set_input_files(a_sheet(f"{id_},Rejected,Twice", f"{unknown},Rejected,"))
     page.get_by_role("button", name="Look at it").click()
     expect(page.get_by_role("heading", name="1 conversion to correct")).to_be_visible()
@@ -128,8 +130,8 @@ def test_conversions_are_corrected(a_browser: Watched, sandbox: Sandbox, server:
     expect(page.get_by_text("1 is as the file says already")).to_be_visible()
 
 
-def test_a_key_is_found_by_its_advertiser(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
-    page = enter_admin(a_browser(), sandbox, server, "/staff/keys", "viewer")
+def test_a_key_is_found_by_its_advertiser(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    page = enter_admin(open_page(), sandbox, server, "/staff/keys", "viewer")
     expect(page.locator("tbody tr")).to_have_count(3)
     page.get_by_label("Advertiser").select_option("Rival")
     page.get_by_role("button", name="Show").click()
@@ -139,34 +141,34 @@ def test_a_key_is_found_by_its_advertiser(a_browser: Watched, sandbox: Sandbox, 
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
-def test_everybody_can_use_the_pages(a_browser: Watched, sandbox: Sandbox, server: Server) -> None:
+def test_everybody_can_use_the_pages(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     sandbox.set_advertiser(sandbox.owner, name="An advertiser with a name of some length GmbH & Co. KG")
     id_ = a_conversion(sandbox)
-    make_login(sandbox, email="dana@example.com")
-    make_staff(sandbox, "viewer", email="somebody.with.a.long.address@subsidiary.example.com", totp_secret="x")
-    page = enter_admin(a_browser(), sandbox, server)
+    create_advertiser_user(sandbox, email="dana@example.com")
+    create_staff_user(sandbox, "viewer", email="somebody.with.a.long.address@subsidiary.example.com", totp_secret="x")
+    page = enter_admin(open_page(), sandbox, server)
     origin = f"http://app.{sandbox.tenant.slug}.localhost:{server.port}"
     for path in [*PAGES, f"/staff/singular/{sandbox.owner}"]:
         page.goto(origin + path)
-        assert obstacles(page) == []
+        assert page_problems(page) == []
     page.goto(f"{origin}/staff/people")
     page.get_by_role("link", name="Manage somebody").click()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_role("button", name="Make a new link").click()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_role("dialog").get_by_role("button", name="Make a new link").click()
     expect(page.get_by_role("heading", name="A one-time link")).to_be_visible()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.goto(f"{origin}/staff/people/staff/new")
     page.get_by_label("E-mail").fill("dana@example")
     page.get_by_label("Name").fill(" ")
     page.get_by_role("button", name="Make the link").click()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.goto(f"{origin}/staff/corrections")
     page.get_by_label("CSV file").set_input_files(a_sheet(f"{id_},Rejected,Twice", "x,Rejected,"))
     page.get_by_role("button", name="Look at it").click()
     expect(page.get_by_role("heading", name="1 conversion to correct")).to_be_visible()
-    assert obstacles(page) == []
+    assert page_problems(page) == []
     page.get_by_role("button", name="Correct 1 conversion").click()
     expect(page.get_by_role("status")).to_contain_text("1 conversion is corrected")
-    assert obstacles(page) == []
+    assert page_problems(page) == []

@@ -6,12 +6,12 @@ from uuid import uuid4
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.browser.browsers import Watched
-from tests.support.sandbox import MAY, Sandbox, a_callback, an_offer
+from tests.browser.page_watcher import PageWatcher
+from tests.support.database import execute
+from tests.support.sandbox import MAY, Sandbox, conversion_callback, offer_record
 from tests.support.servers import Server, run_cli
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
-from tests.tenants.workers import seconds_until
+from tests.support.wait import wait_for_value
+from tests.support.workers import wait_until
 
 CHOSEN = "a password of my own"
 
@@ -24,7 +24,7 @@ def set_password(page: Page, link: str) -> None:
     page.wait_for_url(lambda url: "/link/" not in url)
 
 
-def test_a_tenants_first_day(a_browser: Watched, server: Server, sandbox: Sandbox) -> None:
+def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sandbox) -> None:
     """`place` lends its records' shapes; the tenant is a new one."""
     slug = f"s{uuid4().hex[:10]}"
     port = str(server.port)
@@ -35,7 +35,7 @@ def test_a_tenants_first_day(a_browser: Watched, server: Server, sandbox: Sandbo
     (link,) = re.findall(r"http://\S+/staff/link/\S+", said)
     app, api = f"http://app.{slug}.localhost:{port}", f"api.{slug}.localhost"
 
-    olga = a_browser()
+    olga = open_page()
     set_password(olga, link)
     expect(olga).to_have_url(f"{app}/staff")
     olga.goto(f"{app}/staff/keys/new-ingest")
@@ -48,9 +48,9 @@ def test_a_tenants_first_day(a_browser: Watched, server: Server, sandbox: Sandbo
         answer = httpx.request(method, f"{server.url}/api/v1/ingest/{kind}", headers=headers, json=[record])
         assert answer.json()["accepted"] == 1
 
-    offer = an_offer(sandbox, name="Grow an oak", advertiserName="Brown Boots", storeId="com.oak", os="ANDROID")
+    offer = offer_record(sandbox, name="Grow an oak", advertiserName="Brown Boots", storeId="com.oak", os="ANDROID")
     send("PUT", "offers", offer | {"campaignName": "OAK_2026"})
-    send("POST", "conversions", a_callback(sandbox, offer["id"], revenue="12.34"))
+    send("POST", "conversions", conversion_callback(sandbox, offer["id"], revenue="12.34"))
 
     olga.goto(f"{app}/staff/people/logins/new")
     olga.get_by_label("Advertiser").select_option("Brown Boots")
@@ -58,7 +58,7 @@ def test_a_tenants_first_day(a_browser: Watched, server: Server, sandbox: Sandbo
     olga.get_by_label("Name").fill("Anna")
     olga.get_by_role("button", name="Make the link").click()
 
-    anna = a_browser()
+    anna = open_page()
     set_password(anna, olga.locator("#link").inner_text())
     anna.goto(f"{app}/?date_from=2025-05-01&date_to=2025-05-31")
     expect(anna.locator("main")).to_contain_text("12.34")
@@ -82,11 +82,11 @@ def test_a_tenants_first_day(a_browser: Watched, server: Server, sandbox: Sandbo
     olga.goto(f"{app}/staff")
     olga.get_by_role("link", name="Brown Boots").first.click()
     olga.get_by_role("button", name="Switch Singular on").click()
-    becomes(lambda: pull("singular/json").status_code, 200)
+    wait_for_value(lambda: pull("singular/json").status_code, 200)
     (item,) = pull("singular/json").json()["data"]["items"]
     assert (item["campaign_name"], item["cost"]) == ("OAK_2026", 12.34)
 
-    seconds_until(lambda: bool(execute("SELECT FROM {s}.singular_pull WHERE status = 200", schema=f"t_{slug}")))
+    wait_until(lambda: bool(execute("SELECT FROM {s}.singular_pull WHERE status = 200", schema=f"t_{slug}")))
     anna.goto(f"{app}/singular")
     expect(anna.get_by_role("cell", name="Figures sent").first).to_be_visible()
     olga.goto(f"{app}/admin/#/audit_log")

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.browsers import Watched
+from tests.browser.page_watcher import PageWatcher
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Server
 
 
 @pytest.fixture
-def watched(chromium: Browser) -> Iterator[Watched]:
+def watched(chromium: Browser) -> Iterator[PageWatcher]:
     """Without the check at the end."""
-    watched = Watched(chromium)
+    watched = PageWatcher(chromium)
     yield watched
     watched.close()
 
@@ -23,7 +23,7 @@ def url(sandbox: Sandbox, server: Server) -> str:
     return f"http://{sandbox.host}:{server.port}"
 
 
-def test_a_request_to_elsewhere(watched: Watched, url: str) -> None:
+def test_a_request_to_elsewhere(watched: PageWatcher, url: str) -> None:
     page = watched()
     page.goto(f"{url}/healthz")
     page.evaluate("fetch('https://getgokart.ai/').catch(() => {})")
@@ -31,7 +31,7 @@ def test_a_request_to_elsewhere(watched: Watched, url: str) -> None:
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_what_the_policy_forbids(watched: Watched, url: str, *, javascript: bool) -> None:
+def test_what_the_policy_forbids(watched: PageWatcher, url: str, *, javascript: bool) -> None:
     page = watched(javascript=javascript)
     page.goto(f"{url}/docs/errors")
     assert watched.trouble == []
@@ -40,7 +40,7 @@ def test_what_the_policy_forbids(watched: Watched, url: str, *, javascript: bool
     assert "Content Security Policy" in watched.trouble[0]
 
 
-def test_an_uncaught_error(watched: Watched, url: str) -> None:
+def test_an_uncaught_error(watched: PageWatcher, url: str) -> None:
     page = watched()
     page.goto(f"{url}/healthz")
     with page.expect_event("pageerror"):

@@ -4,9 +4,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.support.cli import cli_error, gokart
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
-from tests.tenants.command import complaint, gokart
-from tests.tenants.workers import seconds_until
+from tests.support.workers import wait_until
 
 
 def advertisers(sandbox: Sandbox) -> dict[str, str]:
@@ -24,7 +24,7 @@ def test_it_may_have_the_id_that_it_has_elsewhere(sandbox: Sandbox) -> None:
     id_ = str(uuid4())
     command = "advertisers", "create", sandbox.tenant.slug, "--name", "Brown Boots", "--id", id_
     assert gokart(*command).stdout == f"{id_}\n"
-    assert complaint(*command) == f"Error: There is an advertiser {id_} already."
+    assert cli_error(*command) == f"Error: There is an advertiser {id_} already."
 
 
 def test_a_tenant_lists_its_own(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
@@ -44,12 +44,12 @@ def test_its_state_is_changed_and_changed_back(
 
     assert gokart("advertisers", "set", sandbox.tenant.slug, str(sandbox.owner), option).stdout == "Changed.\n"
     assert advertisers(sandbox)[str(sandbox.owner)] == shown
-    seconds_until(lambda: statuses() == (report, singular))
+    wait_until(lambda: statuses() == (report, singular))
 
     back = {"--no-singular": "--singular", "--paused": "--active"}[option]
     assert gokart("advertisers", "set", sandbox.tenant.slug, str(sandbox.owner), back).stdout == "Changed.\n"
     assert advertisers(sandbox)[str(sandbox.owner)] == "Owner active on"
-    seconds_until(lambda: statuses() == (200, 200))
+    wait_until(lambda: statuses() == (200, 200))
 
 
 def test_no_name_breaks_the_list_or_commands_the_terminal(sandbox: Sandbox) -> None:
@@ -73,4 +73,4 @@ def test_what_makes_no_sense_is_told_in_a_line(module_sandbox: Sandbox, argument
         text.replace("{}", module_sandbox.tenant.slug).replace("{owner}", str(module_sandbox.owner))
         for text in arguments
     ]
-    assert says in complaint("advertisers", *filled)
+    assert says in cli_error("advertisers", *filled)

@@ -8,10 +8,20 @@ import pytest
 
 from auth.users.realms import STAFF
 from database.urls import listen_url
-from tests.database.bouncers import bouncing
-from tests.support.people import browser, make_staff
-from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_event, an_offer, create_sandbox
-from tests.support.servers import Server, serving
+from tests.support.people import browser, create_staff_user
+from tests.support.pgbouncer import running_pgbouncer
+from tests.support.sandbox import (
+    CSV,
+    JSON,
+    MAY,
+    SINGULAR,
+    Sandbox,
+    conversion_callback,
+    create_sandbox,
+    event_record,
+    offer_record,
+)
+from tests.support.servers import Server, running_server
 
 BACKENDS = 3
 CLIENTS = 6  # a token may be used by eight at a time
@@ -24,8 +34,8 @@ def through(
 ) -> Iterator[httpx.Client]:
     folder, direct = tmp_path_factory.mktemp("through"), listen_url()
     with (
-        bouncing(direct, size=BACKENDS) as url,
-        serving(
+        running_pgbouncer(direct, size=BACKENDS) as url,
+        running_server(
             folder,
             workers=2,
             GOKART_DATABASE_URL=url,
@@ -44,10 +54,10 @@ def sandbox(through: httpx.Client) -> Sandbox:
 
 
 def test_what_is_taken_in_is_reported(sandbox: Sandbox) -> None:
-    offers = [an_offer(sandbox, name=f"Offer {n}") for n in range(5)]
+    offers = [offer_record(sandbox, name=f"Offer {n}") for n in range(5)]
     assert sandbox.send("offers", offers)["accepted"] == 5
-    assert sandbox.send("events", [an_event(each["id"]) for each in offers])["accepted"] == 5
-    assert sandbox.send("conversions", [a_callback(sandbox, each["id"]) for each in offers])["accepted"] == 5
+    assert sandbox.send("events", [event_record(each["id"]) for each in offers])["accepted"] == 5
+    assert sandbox.send("conversions", [conversion_callback(sandbox, each["id"]) for each in offers])["accepted"] == 5
 
     rows = sandbox.report()
     assert [(row["offerName"], row["totalClicks"], row["revenue"]) for row in rows] == [
@@ -59,12 +69,12 @@ def test_what_is_taken_in_is_reported(sandbox: Sandbox) -> None:
 
 
 def test_many_at_once_each_get_what_they_asked_for(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
 
     def work(_: int) -> None:
-        assert sandbox.send("events", [an_event(offer["id"])] * 2)["accepted"] == 1
-        assert sandbox.send("conversions", [a_callback(sandbox, offer["id"])])["accepted"] == 1
+        assert sandbox.send("events", [event_record(offer["id"])] * 2)["accepted"] == 1
+        assert sandbox.send("conversions", [conversion_callback(sandbox, offer["id"])])["accepted"] == 1
         for path in JSON, CSV, SINGULAR:
             assert sandbox.get(path, **MAY).status_code == 200
         assert sandbox.get(SINGULAR, token=sandbox.rival_key, **MAY).json()["data"]["items"] == []
@@ -77,6 +87,6 @@ def test_many_at_once_each_get_what_they_asked_for(sandbox: Sandbox) -> None:
 
 def test_staff_sign_in_and_open_the_admin(sandbox: Sandbox) -> None:
     there = browser(sandbox)
-    assert there.sign_in(make_staff(sandbox), root=STAFF.root).status_code == 303
+    assert there.sign_in(create_staff_user(sandbox), root=STAFF.root).status_code == 303
     assert there.get(STAFF.home).status_code == 200
     assert there.get("/admin/api/tables/offer/").status_code == 200

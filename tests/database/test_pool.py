@@ -10,7 +10,7 @@ from database.pool import transaction
 from tenants.commands import run_command
 from tenants.migrations import migrate_platform
 from tenants.tables import TenantRow
-from tests.tenants.database import execute
+from tests.support.database import execute
 
 
 @pytest.fixture

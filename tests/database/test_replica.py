@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from database import pool
 from database.pool import DatabaseUnavailable, connection, has_replica, open_pool, open_replica
 from settings import settings
-from tests.database.replicas import Replica
-from tests.tenants.database import execute
+from tests.support.database import execute
+from tests.support.replica import Replica
 
 pytestmark = pytest.mark.anyio
 SOON = 5.0
@@ -93,7 +93,7 @@ async def test_one_that_hangs_keeps_nobody_waiting(replica: Replica) -> None:
         assert monotonic() - began < SOON
         assert not has_replica()
     finally:
-        replica.go_on()
+        replica.resume_process()
     await becomes_known(serves=True)
     assert await read("SELECT 1") == 1
 

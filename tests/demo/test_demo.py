@@ -31,9 +31,9 @@ from settings import PROJECT
 from singular.requirements import flawed_offers
 from tenants.commands import run_command, run_for_tenant
 from tenants.tenant import current_tenant
+from tests.support.database import execute
 from tests.support.sandbox import Sandbox
 from tests.support.servers import free_port
-from tests.tenants.database import execute
 
 CLI = [sys.executable, str(PROJECT / "cli.py"), "demo"]
 MONDAY = date(2026, 3, 2)
@@ -268,7 +268,7 @@ def test_a_tenant_of_that_name_that_is_not_the_demos_is_left_alone(sandbox: Sand
 
 
 @contextmanager
-def serving(port: int) -> Iterator[str]:
+def running_server(port: int) -> Iterator[str]:
     """What it prints before it serves."""
     with subprocess.Popen([*CLI, "--days", "10", "--port", str(port)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -302,7 +302,7 @@ def paste(command: str) -> str:
 @pytest.mark.usefixtures("server")
 def test_the_lines_it_prints_work_when_pasted() -> None:
     port = free_port()
-    with serving(port) as printed:
+    with running_server(port) as printed:
         wait_until_ready(port)
         json, csv, singular, intake = commands(printed)
         before = msgspec.json.decode(paste(json))["data"]
@@ -317,7 +317,7 @@ def test_the_lines_it_prints_work_when_pasted() -> None:
         docs = httpx.get(f"http://127.0.0.1:{port}/docs", headers={"Host": "api.demo.localhost"}, follow_redirects=True)
         assert docs.status_code == 200
 
-    with serving(port) as printed_again:
+    with running_server(port) as printed_again:
         wait_until_ready(port)
         assert status_of(commands(printed)[0]) == "401"
         assert status_of(commands(printed_again)[0]) == "200"

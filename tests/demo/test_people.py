@@ -10,10 +10,10 @@ import pytest
 from demo import people
 from demo.welcome import MADE_BY
 from tenants.commands import operator
-from tests.support.people import Browser, make_platform_staff
+from tests.support.cli import gokart
+from tests.support.database import execute
+from tests.support.people import Browser, create_platform_staff
 from tests.support.servers import Server
-from tests.tenants.command import gokart
-from tests.tenants.database import execute
 
 DEMO_SCHEMA = "t_demo"
 LOGIN = re.compile(r"^  (.{15}) http://(.*?):8123(/\S*) +(\S+@\S+)$", re.MULTILINE)
@@ -102,7 +102,7 @@ def test_whatever_was_done_to_them_they_are_what_is_printed(http: httpx.Client) 
 
 @pytest.mark.usefixtures("started")
 def test_nobody_is_added_to_the_staff_of_an_installation_that_has_its_own(http: httpx.Client) -> None:
-    email = make_platform_staff("owner")
+    email = create_platform_staff("owner")
     demos = [one.email for one in people.PLATFORM_STAFF]
     execute("DELETE FROM staff WHERE email = ANY($1)", demos)
     printed = start(ours=False)

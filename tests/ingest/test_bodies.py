@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import zstandard
 
-from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
+from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def sandbox(module_sandbox: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def offer(sandbox: Sandbox) -> str:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     return str(offer["id"])
 
@@ -33,7 +33,7 @@ def post(
 
 
 def lines(offer: str, count: int = 3) -> list[bytes]:
-    return [msgspec.json.encode(an_event(offer)) for _ in range(count)]
+    return [msgspec.json.encode(event_record(offer)) for _ in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_is_not_what_it_says_is_400(sandbox: Sandbox, offer: str, encoding:
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 def test_a_body_that_is_cut_off_is_never_taken_for_a_whole_one(other_sandbox: Sandbox, encoding: str) -> None:
-    offer = an_offer(other_sandbox)
+    offer = offer_record(other_sandbox)
     other_sandbox.send("offers", [offer])
     body = b"\n".join(lines(offer["id"], 15_000))
     packed = zstandard.compress(body) if encoding == "zstd" else gzip.compress(body)
@@ -128,7 +128,8 @@ BAD_RECORDS = {
 @pytest.mark.parametrize("kind", ["events", "conversions"])
 def test_a_bad_record_of_any_kind_does_not_sink_the_batch(sandbox: Sandbox, offer: str, kind: str, bad: bytes) -> None:
     first, second = (
-        msgspec.json.encode(an_event(offer) if kind == "events" else a_callback(sandbox, offer)) for _ in range(2)
+        msgspec.json.encode(event_record(offer) if kind == "events" else conversion_callback(sandbox, offer))
+        for _ in range(2)
     )
     for body in (b"[" + b",".join([first, bad]) + b"]", second + b"\n" + bad):
         headers = {"Content-Type": "application/json"}
@@ -140,7 +141,7 @@ def test_a_bad_record_of_any_kind_does_not_sink_the_batch(sandbox: Sandbox, offe
 
 
 def test_a_number_that_nobody_reads_may_be_as_it_likes(sandbox: Sandbox, offer: str) -> None:
-    callback = a_callback(sandbox, offer, rewardPoints="POINTS")
+    callback = conversion_callback(sandbox, offer, rewardPoints="POINTS")
     body = msgspec.json.encode(callback).replace(b'"POINTS"', b"1e-99999999999999999999")
     headers = {"Content-Type": "application/json"}
     path = "/api/v1/ingest/conversions"

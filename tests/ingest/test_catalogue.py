@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox, an_event, an_offer
+from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox, event_record, offer_record
 
 
 def test_an_offer_is_put_whole(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox, name="A", campaignName="C", appName="App", storeId="com.test", os="ANDROID")
+    offer = offer_record(sandbox, name="A", campaignName="C", appName="App", storeId="com.test", os="ANDROID")
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     assert sandbox.send("offers", [offer]) == {"accepted": 0, "duplicates": 1, "rejected": []}
     sandbox.send("offers", [{"id": offer["id"], "name": "B", "advertiserId": offer["advertiserId"]}])
     (item,) = sandbox.get(SINGULAR, **MAY).json()["data"]["items"]
@@ -20,9 +20,9 @@ def test_an_offer_is_put_whole(sandbox: Sandbox) -> None:
 
 
 def test_an_offer_takes_its_figures_to_another_advertiser(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     sandbox.send("offers", [offer | {"advertiserId": str(sandbox.rival)}])
     assert sandbox.report() == []
     assert len(sandbox.get(JSON, token=sandbox.rival_key, **MAY).json()["data"]) == 1
@@ -30,17 +30,17 @@ def test_an_offer_takes_its_figures_to_another_advertiser(sandbox: Sandbox) -> N
 
 def test_a_new_advertiser_needs_a_name(sandbox: Sandbox) -> None:
     new = str(uuid4())
-    answer = sandbox.send("offers", [an_offer(sandbox, advertiserId=new)])
+    answer = sandbox.send("offers", [offer_record(sandbox, advertiserId=new)])
     assert [r["field"] for r in answer["rejected"]] == ["advertiserName"]
-    answer = sandbox.send("offers", [an_offer(sandbox, advertiserId=new, advertiserName="New")])
+    answer = sandbox.send("offers", [offer_record(sandbox, advertiserId=new, advertiserName="New")])
     assert answer["accepted"] == 1
 
 
 def test_the_last_of_a_call_holds(sandbox: Sandbox) -> None:
-    offer, partner = an_offer(sandbox), str(uuid4())
+    offer, partner = offer_record(sandbox), str(uuid4())
     assert sandbox.send("offers", [offer | {"name": "A"}, offer | {"name": "B"}])["accepted"] == 1
     sandbox.send("partners", [{"id": partner, "name": "A"}, {"id": partner, "name": "B"}])
-    sandbox.send("events", [an_event(offer["id"], partnerId=partner)])
+    sandbox.send("events", [event_record(offer["id"], partnerId=partner)])
     (row,) = sandbox.report()
     assert (row["offerName"], row["publisherName"]) == ("B", "B")
 
@@ -62,14 +62,14 @@ def test_the_last_of_a_call_holds(sandbox: Sandbox) -> None:
 def test_a_bad_record_is_rejected_by_its_field(
     module_sandbox: Sandbox, kind: str, changes: dict[str, Any], field: str
 ) -> None:
-    good = an_offer(module_sandbox) if kind == "offers" else {"id": str(uuid4()), "name": "P"}
+    good = offer_record(module_sandbox) if kind == "offers" else {"id": str(uuid4()), "name": "P"}
     answer = module_sandbox.send(kind, [good, good | {"id": str(uuid4())} | changes])
     assert answer["accepted"] == 1
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
 
 
 def test_catalogues_sent_at_once_do_not_collide(sandbox: Sandbox) -> None:
-    offers = [an_offer(sandbox, name=f"Offer {n}", advertiserName="Owner") for n in range(50)]
+    offers = [offer_record(sandbox, name=f"Offer {n}", advertiserName="Owner") for n in range(50)]
     partners = [{"id": str(uuid4()), "name": f"Partner {n}"} for n in range(50)]
 
     def sender(n: int) -> None:
@@ -84,7 +84,7 @@ def test_catalogues_sent_at_once_do_not_collide(sandbox: Sandbox) -> None:
 
 
 def test_an_advertisers_new_name_is_a_change(sandbox: Sandbox) -> None:
-    offers = [an_offer(sandbox, advertiserName="Old"), an_offer(sandbox, advertiserName="Old")]
+    offers = [offer_record(sandbox, advertiserName="Old"), offer_record(sandbox, advertiserName="Old")]
     sandbox.send("offers", offers)
     renamed = [offer | {"advertiserName": "New"} for offer in offers]
     assert sandbox.send("offers", renamed) == {"accepted": 1, "duplicates": 1, "rejected": []}

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from tests.support.sandbox import JSON, Sandbox, a_callback, an_event, an_offer
+from tests.support.sandbox import JSON, Sandbox, conversion_callback, event_record, offer_record
 
 
 def later(callback: dict[str, Any], sent_at: str, **changes: Any) -> dict[str, Any]:
@@ -25,16 +25,16 @@ def figures(sandbox: Sandbox, **params: str) -> list[tuple[str, str, int, float]
 
 
 def test_only_a_success_counts_and_costs(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox, name="Test")
+    offer = offer_record(sandbox, name="Test")
     sandbox.send("offers", [offer])
     sandbox.send(
-        "conversions", [a_callback(sandbox, offer["id"], status=s) for s in ("Pending", "Success", "Rejected")]
+        "conversions", [conversion_callback(sandbox, offer["id"], status=s) for s in ("Pending", "Success", "Rejected")]
     )
     assert figures(sandbox) == [("Test", sandbox.tenant.name, 1, 60)]
 
 
 def test_a_status_may_flip_again_and_again(sandbox: Sandbox) -> None:
-    callback = a_callback(sandbox, an_offer(sandbox)["id"], status="Pending")
+    callback = conversion_callback(sandbox, offer_record(sandbox)["id"], status="Pending")
     expected = {"Pending": [], "Rejected": [], "Success": [("Test", sandbox.tenant.name, 1, 60)]}
     for day, status in enumerate(["Pending", "Success", "Rejected", "Success", "Rejected", "Pending", "Success"], 1):
         sent = later(callback, f"2025-06-{day:02}T00:00:00Z", status=status)
@@ -46,8 +46,8 @@ def test_the_latest_sent_holds_whatever_order_they_arrive_in(sandbox: Sandbox) -
     for order in permutations(
         ["2025-06-01T00:00:00.0000001Z", "2025-06-01T00:00:00.0000002Z", "2025-06-01T02:00:00+03:00"]
     ):
-        offer = an_offer(sandbox, name="Test")
-        callback = a_callback(sandbox, offer["id"])
+        offer = offer_record(sandbox, name="Test")
+        callback = conversion_callback(sandbox, offer["id"])
         revenues = dict(zip(sorted(order), [2, 3, 1], strict=True))  # the last of the three is of the day before
         for sent_at in order:
             sandbox.send("conversions", [later(callback, sent_at, revenue=revenues[sent_at])])
@@ -55,7 +55,7 @@ def test_the_latest_sent_holds_whatever_order_they_arrive_in(sandbox: Sandbox) -
 
 
 def test_one_that_arrives_late_but_is_older_counts_as_a_duplicate(sandbox: Sandbox) -> None:
-    new = a_callback(sandbox, an_offer(sandbox)["id"], sent_at="2025-06-02T00:00:00Z")
+    new = conversion_callback(sandbox, offer_record(sandbox)["id"], sent_at="2025-06-02T00:00:00Z")
     old = later(new, "2025-06-01T00:00:00Z", revenue=1)
     assert sandbox.send("conversions", [new]) == {"accepted": 1, "duplicates": 0, "rejected": []}
     assert sandbox.send("conversions", [old, new]) == {"accepted": 0, "duplicates": 2, "rejected": []}
@@ -63,10 +63,10 @@ def test_one_that_arrives_late_but_is_older_counts_as_a_duplicate(sandbox: Sandb
 
 
 def test_of_two_sent_at_once_the_order_of_arrival_does_not_decide(sandbox: Sandbox) -> None:
-    offers = [an_offer(sandbox), an_offer(sandbox)]
+    offers = [offer_record(sandbox), offer_record(sandbox)]
     ids = sorted(str(uuid4()) for _ in range(2))
     for offer, order in zip(offers, [(0, 1), (1, 0)], strict=True):
-        callback = a_callback(sandbox, offer["id"])
+        callback = conversion_callback(sandbox, offer["id"])
         two = [
             callback | {"id": id_, "conversion": callback["conversion"] | {"revenue": n}}
             for n, id_ in enumerate(ids, 1)
@@ -81,7 +81,7 @@ def test_without_an_id_the_order_of_arrival_does_not_decide_either(sandbox: Sand
     revenues = []
     for somewhere, order in [(sandbox, (1, 2)), (other_sandbox, (2, 1))]:
         for revenue in order:
-            callback = a_callback(sandbox, offer, conversionId=conversion, revenue=revenue)
+            callback = conversion_callback(sandbox, offer, conversionId=conversion, revenue=revenue)
             del callback["id"]
             somewhere.send("conversions", [callback])
         token = somewhere.create_api_key("cost-report", advertiser=sandbox.owner)
@@ -91,11 +91,11 @@ def test_without_an_id_the_order_of_arrival_does_not_decide_either(sandbox: Sand
 
 
 def test_changed_revenue_offer_partner_and_time_move_the_figures(sandbox: Sandbox) -> None:
-    first, second = an_offer(sandbox, name="First"), an_offer(sandbox, name="Second")
+    first, second = offer_record(sandbox, name="First"), offer_record(sandbox, name="Second")
     partner = str(uuid4())
     sandbox.send("offers", [first, second])
     sandbox.send("partners", [{"id": partner, "name": "Limestone"}])
-    callback = a_callback(sandbox, first["id"])
+    callback = conversion_callback(sandbox, first["id"])
     sandbox.send("conversions", [callback])
     sandbox.send("conversions", [later(callback, "2025-06-01T00:00:00Z", revenue="59.999999")])
     assert figures(sandbox) == [("First", sandbox.tenant.name, 1, 59.999999)]
@@ -109,8 +109,10 @@ def test_changed_revenue_offer_partner_and_time_move_the_figures(sandbox: Sandbo
 
 
 def test_it_counts_on_completion_else_on_creation(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)["id"]
-    sandbox.send("conversions", [a_callback(sandbox, offer, userCompletedAt=None, createdAt="2025-05-20T00:00:00Z")])
+    offer = offer_record(sandbox)["id"]
+    sandbox.send(
+        "conversions", [conversion_callback(sandbox, offer, userCompletedAt=None, createdAt="2025-05-20T00:00:00Z")]
+    )
     assert len(sandbox.report(date_from="2025-05-20", date_to="2025-05-20")) == 1
 
 
@@ -133,17 +135,17 @@ def test_it_counts_on_completion_else_on_creation(sandbox: Sandbox) -> None:
     ],
 )
 def test_revenue_is_read_exactly(module_sandbox: Sandbox, written: str, counted: str) -> None:
-    offer = an_offer(module_sandbox)["id"]
-    callback = msgspec.json.encode(a_callback(module_sandbox, offer, revenue="REVENUE"))
+    offer = offer_record(module_sandbox)["id"]
+    callback = msgspec.json.encode(conversion_callback(module_sandbox, offer, revenue="REVENUE"))
     post(module_sandbox, callback.replace(b'"REVENUE"', written.encode()))
     row = module_sandbox.get(JSON, date_from="2025-05-01", date_to="2025-05-31", offerId=offer).text
     assert f'"revenue":{counted},' in row
 
 
 def test_the_sum_of_many_is_exact(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)["id"]
-    sandbox.send("conversions", [a_callback(sandbox, offer, revenue="0.1") for _ in range(1000)])
-    sandbox.send("conversions", [a_callback(sandbox, offer, revenue="999999999.999999") for _ in range(1000)])
+    offer = offer_record(sandbox)["id"]
+    sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue="0.1") for _ in range(1000)])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue="999999999.999999") for _ in range(1000)])
     text = sandbox.get(JSON, date_from="2025-05-01", date_to="2025-05-31").text
     assert '"revenue":1000000000099.999,' in text
 
@@ -179,8 +181,8 @@ def test_the_sum_of_many_is_exact(sandbox: Sandbox) -> None:
 def test_a_bad_record_is_rejected_by_its_field_and_does_not_sink_the_batch(
     module_sandbox: Sandbox, changes: dict[str, Any], field: str
 ) -> None:
-    bad = a_callback(module_sandbox, an_offer(module_sandbox)["id"], **changes)
-    good = [a_callback(module_sandbox, an_offer(module_sandbox)["id"]) for _ in range(2)]
+    bad = conversion_callback(module_sandbox, offer_record(module_sandbox)["id"], **changes)
+    good = [conversion_callback(module_sandbox, offer_record(module_sandbox)["id"]) for _ in range(2)]
     answer = module_sandbox.send("conversions", [good[0], bad, good[1]])
     assert (answer["accepted"], answer["duplicates"]) == (2, 0)
     (reject,) = answer["rejected"]
@@ -198,26 +200,29 @@ def test_anything_else_is_a_reject_too(module_sandbox: Sandbox, record: Any) -> 
 
 def test_times_up_to_a_day_ahead_are_taken(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
-    offer = an_offer(sandbox)["id"]
+    offer = offer_record(sandbox)["id"]
     soon, too_late = ((now + timedelta(hours=hours)).isoformat() for hours in (23, 25))
-    callbacks = [a_callback(sandbox, offer, userCompletedAt=at) for at in (soon, too_late)]
-    late_sender = a_callback(sandbox, offer, sent_at=too_late)
+    callbacks = [conversion_callback(sandbox, offer, userCompletedAt=at) for at in (soon, too_late)]
+    late_sender = conversion_callback(sandbox, offer, sent_at=too_late)
     answer = sandbox.send("conversions", [*callbacks, late_sender])
     assert answer["accepted"] == 1
     assert [r["field"] for r in answer["rejected"]] == ["conversion.userCompletedAt", "sentAt"]
 
 
 def test_the_far_past_is_taken(sandbox: Sandbox) -> None:
-    sandbox.send("conversions", [a_callback(sandbox, an_offer(sandbox)["id"], userCompletedAt="1970-01-01T00:00:00Z")])
+    sandbox.send(
+        "conversions",
+        [conversion_callback(sandbox, offer_record(sandbox)["id"], userCompletedAt="1970-01-01T00:00:00Z")],
+    )
     assert len(sandbox.report(date_from="1970-01-01", date_to="1970-01-01")) == 1
 
 
 def test_what_was_not_seen_before_is_made_and_what_exists_is_not_renamed(sandbox: Sandbox) -> None:
     offer, partner, advertiser = str(uuid4()), str(uuid4()), str(uuid4())
     named = {"partnerId": partner, "partnerName": "Limestone", "offerAdvertiserId": advertiser}
-    sandbox.send("conversions", [a_callback(sandbox, offer, offerName="First", **named)])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer, offerName="First", **named)])
     other = {"partnerId": partner, "partnerName": "Sandstone", "offerAdvertiserId": str(sandbox.rival)}
-    sandbox.send("conversions", [a_callback(sandbox, offer, offerName="Second", **other)])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer, offerName="Second", **other)])
     token = sandbox.create_api_key("cost-report", advertiser=UUID(advertiser))
     (row,) = sandbox.get(JSON, token=token, date_from="2025-05-01", date_to="2025-05-31").json()["data"]
     assert (row["offerName"], row["publisherName"], row["totalConversions"]) == ("First", "Limestone", 2)
@@ -229,8 +234,10 @@ def test_what_was_not_seen_before_is_made_and_what_exists_is_not_renamed(sandbox
 def test_a_name_is_taken_from_whichever_callback_of_a_call_brings_it(sandbox: Sandbox) -> None:
     offer, partner, advertiser = str(uuid4()), str(uuid4()), str(uuid4())
     ids = {"partnerId": partner, "offerAdvertiserId": advertiser}
-    named = a_callback(sandbox, offer, offerName="Test", partnerName="Limestone", offerAdvertiserName="Boots", **ids)
-    nameless = a_callback(sandbox, offer, offerName=None, partnerName=None, offerAdvertiserName=None, **ids)
+    named = conversion_callback(
+        sandbox, offer, offerName="Test", partnerName="Limestone", offerAdvertiserName="Boots", **ids
+    )
+    nameless = conversion_callback(sandbox, offer, offerName=None, partnerName=None, offerAdvertiserName=None, **ids)
     sandbox.send("conversions", [nameless, named, nameless])
     token = sandbox.create_api_key("cost-report", advertiser=UUID(advertiser))
     (row,) = sandbox.get(JSON, token=token, date_from="2025-05-01", date_to="2025-05-31").json()["data"]
@@ -238,16 +245,16 @@ def test_a_name_is_taken_from_whichever_callback_of_a_call_brings_it(sandbox: Sa
 
 
 def test_a_rejected_callback_leaves_nothing_behind(sandbox: Sandbox) -> None:
-    offer, partner = an_offer(sandbox), str(uuid4())
+    offer, partner = offer_record(sandbox), str(uuid4())
     sandbox.send("offers", [offer])
-    sandbox.send("conversions", [a_callback(sandbox, str(uuid4()), offerAdvertiserId=None, partnerId=partner)])
-    answer = sandbox.send("events", [an_event(offer["id"], partnerId=partner)])
+    sandbox.send("conversions", [conversion_callback(sandbox, str(uuid4()), offerAdvertiserId=None, partnerId=partner)])
+    answer = sandbox.send("events", [event_record(offer["id"], partnerId=partner)])
     assert [r["field"] for r in answer["rejected"]] == ["partnerId"]
 
 
 def test_more_than_can_be_counted_is_refused_whole(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)["id"]
-    most = [a_callback(sandbox, offer, revenue=999_999_999) for _ in range(9_300)]
+    offer = offer_record(sandbox)["id"]
+    most = [conversion_callback(sandbox, offer, revenue=999_999_999) for _ in range(9_300)]
     sandbox.send("conversions", most[:5_000])
     headers = {"Content-Type": "application/json"}
     path = "/api/v1/ingest/conversions"

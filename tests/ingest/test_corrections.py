@@ -21,9 +21,9 @@ from ingest import corrections
 from ingest.conversions import take_conversions
 from ingest.correction_files import BadRow, CorrectionsError
 from ingest.corrections import ChangedSince, Preview
-from tests.support.running import run_at
-from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_offer
-from tests.tenants.database import execute
+from tests.support.app_calls import run_in_tenant
+from tests.support.database import execute
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, conversion_callback, offer_record
 
 ANNA = Actor("staff:anna@example.com", ip_address("192.0.2.7"))
 STATUSES = ["Pending", "Success", "Rejected"]
@@ -31,7 +31,7 @@ HEADER = ("ConversionId", "Status", "RejectionReason")
 
 
 def preview(sandbox: Sandbox, content: str | bytes) -> Preview:
-    return run_at(sandbox.tenant.slug, lambda: corrections.preview(sandbox.tenant, as_bytes(content)))
+    return run_in_tenant(sandbox.tenant.slug, lambda: corrections.preview(sandbox.tenant, as_bytes(content)))
 
 
 def apply(
@@ -44,7 +44,7 @@ def apply(
         with acting_as(ANNA):
             return await corrections.apply(sandbox.tenant, as_bytes(content), digest, now or datetime.now(UTC))
 
-    return run_at(sandbox.tenant.slug, work)
+    return run_in_tenant(sandbox.tenant.slug, work)
 
 
 def as_bytes(content: str | bytes) -> bytes:
@@ -59,7 +59,7 @@ def sheet(*rows: Sequence[Any], header: Sequence[str] = HEADER) -> str:
 
 def a_conversion(sandbox: Sandbox, **fields: Any) -> str:
     """Sent in; its id. A Success of revenue 60 on 19 May 2025, for an offer of its own unless one is given."""
-    callback = a_callback(sandbox, fields.pop("offer", str(uuid4())), **fields)
+    callback = conversion_callback(sandbox, fields.pop("offer", str(uuid4())), **fields)
     assert sandbox.send("conversions", [callback])["accepted"] == 1
     return str(callback["conversion"]["conversionId"])
 
@@ -268,7 +268,7 @@ def test_rows_that_contradict_each_other_are_all_bad(module_sandbox: Sandbox) ->
 
 
 def test_a_preview_shows_what_would_change_and_changes_nothing(sandbox: Sandbox) -> None:
-    offer, theirs, partner = an_offer(sandbox, name="Boots"), an_offer(sandbox, sandbox.rival), str(uuid4())
+    offer, theirs, partner = offer_record(sandbox, name="Boots"), offer_record(sandbox, sandbox.rival), str(uuid4())
     sandbox.send("offers", [offer, theirs])
     sandbox.send("partners", [{"id": partner, "name": "Limestone"}])
     lost = a_conversion(sandbox, offer=offer["id"], partnerId=partner, revenue="0.000001")
@@ -341,7 +341,7 @@ def test_a_reason_goes_with_the_rejection(
 
 
 def test_a_correction_is_in_the_next_of_every_report(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox, name="Boots")
+    offer = offer_record(sandbox, name="Boots")
     sandbox.send("offers", [offer])
     ids = [a_conversion(sandbox, offer=offer["id"], revenue=f"0.{n}") for n in range(1, 6)]
     before = sandbox.get(JSON, **MAY)
@@ -411,7 +411,7 @@ def later(callback: dict[str, Any], sent_at: datetime, status: str) -> dict[str,
 
 
 def test_a_callback_sent_before_a_correction_does_not_undo_it_when_it_comes_late(sandbox: Sandbox) -> None:
-    callback = a_callback(sandbox, str(uuid4()), status="Pending")
+    callback = conversion_callback(sandbox, str(uuid4()), status="Pending")
     sandbox.send("conversions", [callback])
     now = datetime.now(UTC)
     apply(sandbox, sheet((callback["conversion"]["conversionId"], "Rejected", "fraud")), now=now)
@@ -421,7 +421,7 @@ def test_a_callback_sent_before_a_correction_does_not_undo_it_when_it_comes_late
 
 
 def test_a_callback_sent_after_a_correction_holds(sandbox: Sandbox) -> None:
-    callback = a_callback(sandbox, str(uuid4()))
+    callback = conversion_callback(sandbox, str(uuid4()))
     sandbox.send("conversions", [callback])
     now = datetime.now(UTC)
     apply(sandbox, sheet((callback["conversion"]["conversionId"], "Rejected", "fraud")), now=now)
@@ -432,7 +432,7 @@ def test_a_callback_sent_after_a_correction_holds(sandbox: Sandbox) -> None:
 
 def test_a_correction_holds_over_what_it_has_seen_whatever_the_senders_clock_says(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
-    ahead = later(a_callback(sandbox, str(uuid4())), now + timedelta(hours=1), "Success")
+    ahead = later(conversion_callback(sandbox, str(uuid4())), now + timedelta(hours=1), "Success")
     sandbox.send("conversions", [ahead])
     content = sheet((ahead["conversion"]["conversionId"], "Rejected", ""))
     apply(sandbox, content, now=now)
@@ -446,7 +446,7 @@ def test_a_correction_holds_over_what_it_has_seen_whatever_the_senders_clock_say
 
 
 def test_a_conversion_that_changed_since_the_preview_stops_it(sandbox: Sandbox) -> None:
-    changed, other = a_callback(sandbox, str(uuid4())), a_conversion(sandbox)
+    changed, other = conversion_callback(sandbox, str(uuid4())), a_conversion(sandbox)
     sandbox.send("conversions", [changed])
     content = sheet((changed["conversion"]["conversionId"], "Success", ""), (other, "Rejected", ""))
     digest = preview(sandbox, content).digest
@@ -478,7 +478,7 @@ def test_another_file_than_that_of_the_preview_is_refused(sandbox: Sandbox) -> N
 
 
 def test_an_offer_that_went_to_another_advertiser_stops_it(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     content = sheet((a_conversion(sandbox, offer=offer["id"]), "Rejected", ""))
     digest = preview(sandbox, content).digest
@@ -501,8 +501,8 @@ def refused(sandbox: Sandbox, content: str, digest: str) -> None:
 
 
 def test_corrections_and_callbacks_of_the_same_conversions_at_once_are_counted_once(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)["id"]
-    callbacks = [a_callback(sandbox, offer, revenue=n, clickId=str(uuid4())) for n in range(1, 61)]
+    offer = offer_record(sandbox)["id"]
+    callbacks = [conversion_callback(sandbox, offer, revenue=n, clickId=str(uuid4())) for n in range(1, 61)]
     sandbox.send("conversions", callbacks)
     now = datetime.now(UTC)
     by_id = sheet(*((c["conversion"]["conversionId"], STATUSES[n % 3], "") for n, c in enumerate(callbacks)))
@@ -525,7 +525,7 @@ def test_corrections_and_callbacks_of_the_same_conversions_at_once_are_counted_o
     async def all_at_once() -> None:
         await asyncio.gather(correct(by_id), correct(by_click), send(1), send(-1), send(2))
 
-    run_at(sandbox.tenant.slug, all_at_once)
+    run_in_tenant(sandbox.tenant.slug, all_at_once)
     (ledger,) = execute(
         "SELECT count(*), sum(cost) / 1000000 AS cost FROM {s}.conversion WHERE status = 'Success'",
         schema=sandbox.tenant.schema,
@@ -545,7 +545,7 @@ def test_of_two_who_apply_the_same_preview_one_is_told_to_look_again(sandbox: Sa
             return_exceptions=True,
         )
 
-    outcomes = run_at(sandbox.tenant.slug, both)
+    outcomes = run_in_tenant(sandbox.tenant.slug, both)
     assert sorted(type(one).__name__ for one in outcomes) == ["ChangedSince", "Preview"]
     assert revenue(sandbox) == 0
 

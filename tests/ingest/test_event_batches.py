@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.sandbox import SINGULAR, Sandbox, an_event, an_offer
-from tests.tenants.database import execute
+from tests.support.database import execute
+from tests.support.sandbox import SINGULAR, Sandbox, event_record, offer_record
 
 OFFERS = [str(UUID(int=n)) for n in (0xA1, 0xB2)]
 PARTNERS = [str(UUID(int=n)) for n in (0xC3, 0xD4)]
@@ -87,7 +87,7 @@ def records(draw: st.DrawFn) -> bytes:
 @pytest.fixture(scope="module")
 def places(module_sandbox: Sandbox, module_other_sandbox: Sandbox) -> tuple[Sandbox, Sandbox]:
     for sandbox in module_sandbox, module_other_sandbox:
-        sandbox.send("offers", [an_offer(sandbox, id=id_, name=f"Offer {id_}") for id_ in OFFERS])
+        sandbox.send("offers", [offer_record(sandbox, id=id_, name=f"Offer {id_}") for id_ in OFFERS])
         sandbox.send("partners", [{"id": id_, "name": f"Partner {id_}"} for id_ in PARTNERS])
     return module_sandbox, module_other_sandbox
 
@@ -133,7 +133,7 @@ def test_an_odd_value_is_answered_the_same_alone_and_beside_a_wrong_one(
     places: tuple[Sandbox, Sandbox], key: str
 ) -> None:
     for n in range(len(odd_values("")[key])):
-        event = an_event(OFFERS[0], partnerId=PARTNERS[0])
+        event = event_record(OFFERS[0], partnerId=PARTNERS[0])
         event[key] = odd_values(event["id"])[key][n]
         answer_both(places, [msgspec.json.encode(event)], lines=True)
 
@@ -148,7 +148,7 @@ def test_records_are_answered_the_same_alone_and_beside_a_wrong_one(
 
 @pytest.mark.parametrize("beside", [[], [WRONG]], ids=["alone", "beside a wrong one"])
 def test_times_are_kept_to_the_microsecond(sandbox: Sandbox, beside: list[Any]) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     start = datetime(1970, 1, 1, tzinfo=UTC)
     seconds = (datetime.now(UTC) - start).total_seconds()
@@ -159,7 +159,7 @@ def test_times_are_kept_to_the_microsecond(sandbox: Sandbox, beside: list[Any]) 
         for n in range(500)
     ]
     texts = [at.isoformat(timespec="microseconds") + "" for at in instants]
-    events = [an_event(offer["id"], occurredAt=text) for text in texts]
+    events = [event_record(offer["id"], occurredAt=text) for text in texts]
     assert sandbox.send("events", [*events, *beside])["accepted"] == len(events)
     rows = execute("SELECT id::text, occurred_at FROM {s}.event", schema=sandbox.tenant.schema)
     assert {row["id"]: row["occurred_at"] for row in rows} == dict(
@@ -168,18 +168,18 @@ def test_times_are_kept_to_the_microsecond(sandbox: Sandbox, beside: list[Any]) 
 
 
 def test_ids_in_capitals_are_the_same_ids(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    event = an_event(offer["id"])
+    event = event_record(offer["id"])
     shouted = event | {"id": event["id"].upper(), "offerId": event["offerId"].upper()}
     answers = [sandbox.send("events", [one]) for one in (event, shouted)]
     assert [(a["accepted"], a["duplicates"]) for a in answers] == [(1, 0), (0, 1)]
 
 
 def test_of_a_key_given_twice_the_last_holds(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    event = msgspec.json.encode(an_event(offer["id"], "click"))
+    event = msgspec.json.encode(event_record(offer["id"], "click"))
     twice = event.replace(b"{", b'{"type":"view","offerId":"x",', 1)
     assert post(sandbox, [twice], lines=True) == {"accepted": 1, "duplicates": 0, "rejected": []}
     ((_, clicks, views),) = [(r["offerId"], r["totalClicks"], r["totalViews"]) for r in sandbox.report()]
@@ -187,10 +187,10 @@ def test_of_a_key_given_twice_the_last_holds(sandbox: Sandbox) -> None:
 
 
 def test_unknown_offers_and_partners_are_rejected_one_by_one(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    known = [an_event(offer["id"]) for _ in range(3)]
-    no_offer, no_partner = an_event(str(uuid4()).upper()), an_event(offer["id"], partnerId=str(uuid4()))
+    known = [event_record(offer["id"]) for _ in range(3)]
+    no_offer, no_partner = event_record(str(uuid4()).upper()), event_record(offer["id"], partnerId=str(uuid4()))
     answer = sandbox.send("events", [known[0], no_offer, known[1], no_partner, known[2]])
     assert answer["accepted"] == 3
     assert [(r["index"], r["id"], r["field"], r["message"]) for r in answer["rejected"]] == [
@@ -200,10 +200,10 @@ def test_unknown_offers_and_partners_are_rejected_one_by_one(sandbox: Sandbox) -
 
 
 def test_a_call_may_span_months(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     times = ["2024-12-31T23:59:59.999Z", "2025-01-01T01:30:00+02:00", "2025-01-01T00:00:00Z", "2025-03-01T00:00:00Z"]
-    events = [an_event(offer["id"], occurredAt=at) for at in times]
+    events = [event_record(offer["id"], occurredAt=at) for at in times]
     assert sandbox.send("events", events)["accepted"] == 4
     response = sandbox.get(SINGULAR, date_from="2024-12-01", date_to="2025-03-31")
     assert [(item["date"], item["clicks"]) for item in response.json()["data"]["items"]] == [

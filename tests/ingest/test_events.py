@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
+from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "events.ndjson"
 
@@ -25,7 +25,7 @@ def test_the_example_is_taken_once_its_offer_is_known(sandbox: Sandbox) -> None:
 
 def post_example(sandbox: Sandbox, known: str, *, offer: bool) -> dict[str, Any]:
     if offer:
-        sandbox.send("offers", [an_offer(sandbox, id=known)])
+        sandbox.send("offers", [offer_record(sandbox, id=known)])
     response = sandbox.request(
         "POST",
         "/api/v1/ingest/events",
@@ -52,47 +52,47 @@ def post_example(sandbox: Sandbox, known: str, *, offer: bool) -> dict[str, Any]
     ],
 )
 def test_a_bad_record_is_rejected_by_its_field(module_sandbox: Sandbox, changes: dict[str, Any], field: str) -> None:
-    offer = an_offer(module_sandbox)
+    offer = offer_record(module_sandbox)
     module_sandbox.send("offers", [offer])
-    answer = module_sandbox.send("events", [an_event(offer["id"]), an_event(offer["id"]) | changes])
+    answer = module_sandbox.send("events", [event_record(offer["id"]), event_record(offer["id"]) | changes])
     assert answer["accepted"] == 1
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
 
 
 def test_an_event_repeated_within_a_call_counts_once(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    event = an_event(offer["id"])
+    event = event_record(offer["id"])
     assert sandbox.send("events", [event] * 5) == {"accepted": 1, "duplicates": 4, "rejected": []}
 
 
 def test_the_tenant_itself_may_be_named_as_the_partner(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"], partnerId=str(sandbox.tenant.id)), an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"], partnerId=str(sandbox.tenant.id)), event_record(offer["id"])])
     (row,) = sandbox.report()
     assert (row["publisherName"], row["totalClicks"]) == (sandbox.tenant.name, 2)
 
 
 def test_the_last_tenth_of_a_microsecond_belongs_to_its_day(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"], occurredAt="2025-05-31T23:59:59.9999999Z")])
+    sandbox.send("events", [event_record(offer["id"], occurredAt="2025-05-31T23:59:59.9999999Z")])
     assert len(sandbox.report(date_from="2025-05-31", date_to="2025-05-31")) == 1
 
 
 def test_many_senders_of_overlapping_batches_count_each_event_once(sandbox: Sandbox) -> None:
     """And none of them runs into a deadlock: every call is answered 200."""
-    offers = [an_offer(sandbox) for _ in range(5)]
+    offers = [offer_record(sandbox) for _ in range(5)]
     sandbox.send("offers", offers)
     events = [
-        an_event(
+        event_record(
             random.choice(offers)["id"], random.choice(["view", "click"]), occurredAt=f"2025-05-{day:02}T10:00:00Z"
         )
         for day in range(1, 29)
         for _ in range(40)
     ]
-    callbacks = [a_callback(sandbox, offers[0]["id"]) for _ in range(100)]
+    callbacks = [conversion_callback(sandbox, offers[0]["id"]) for _ in range(100)]
 
     def sender(seed: int) -> int:
         dice = random.Random(seed)

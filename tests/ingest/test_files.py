@@ -19,8 +19,8 @@ import zstandard
 from click.testing import Result
 
 from ingest.files import Broken, Format, Kind, Source
-from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer
-from tests.tenants.command import COMMAND, gokart
+from tests.support.cli import COMMAND, gokart
+from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 
 Records = list[dict[str, Any]]
 CLI = [*COMMAND, "import"]
@@ -29,7 +29,7 @@ CLI = [*COMMAND, "import"]
 @pytest.fixture
 def offer(sandbox: Sandbox) -> str:
     """Of the owner."""
-    record = an_offer(sandbox)
+    record = offer_record(sandbox)
     sandbox.send("offers", [record])
     id_: str = record["id"]
     return id_
@@ -40,7 +40,7 @@ def import_files(sandbox: Sandbox, kind: Kind, *files: Path) -> Result:
 
 
 def some_events(offer: str, count: int) -> Records:
-    return [an_event(offer, "click" if n % 3 else "view", id=str(UUID(int=n + 1))) for n in range(count)]
+    return [event_record(offer, "click" if n % 3 else "view", id=str(UUID(int=n + 1))) for n in range(count)]
 
 
 def a_file(folder: Path, name: str, text: str | bytes) -> Path:
@@ -108,8 +108,8 @@ def without_nulls(value: Any) -> Any:
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_says_the_same(tmp_path: Path, name: str, compression: str) -> None:
     records = [
-        an_event(str(UUID(int=7))),
-        an_event(
+        event_record(str(UUID(int=7))),
+        event_record(
             str(UUID(int=8)), "view", partnerId=str(UUID(int=9)), note='a "quoted", comma\nand a {[line]} ünïcode'
         ),
     ]
@@ -138,7 +138,9 @@ def test_conversions_count_the_same_from_every_format_and_once(tmp_path: Path, s
     offer = str(UUID(int=7))
     money = ["0.000001", 1e-06, 60, "123456789.123456", None, "0.1", 0.2]
     records = [
-        a_callback(sandbox, offer, revenue=revenue, status=status, rejectionReason='said "no", twice\nand more')
+        conversion_callback(
+            sandbox, offer, revenue=revenue, status=status, rejectionReason='said "no", twice\nand more'
+        )
         for revenue in money
         for status in ("Success", "Pending")
     ]
@@ -153,11 +155,11 @@ def test_conversions_count_the_same_from_every_format_and_once(tmp_path: Path, s
 
 
 def test_the_catalogue_comes_from_files_too(tmp_path: Path, sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox, name="From a file", storeId="com.test", os="IOS")
+    offer = offer_record(sandbox, name="From a file", storeId="com.test", os="IOS")
     partner = {"id": str(UUID(int=9)), "name": "Null"}
     assert import_files(sandbox, "partners", a_file(tmp_path, "p.csv", as_csv([partner]))).exit_code == 0
     assert import_files(sandbox, "offers", a_file(tmp_path, "o.csv.gz", as_csv([offer]))).exit_code == 0
-    sandbox.send("events", [an_event(offer["id"], partnerId=partner["id"])])
+    sandbox.send("events", [event_record(offer["id"], partnerId=partner["id"])])
     (row,) = sandbox.report()
     assert (row["offerName"], row["publisherName"]) == ("From a file", "Null")
 
@@ -197,7 +199,7 @@ def test_a_clean_import_leaves_no_file_of_rejects(tmp_path: Path, sandbox: Sandb
 def test_a_rejected_row_of_a_table_is_written_as_the_callback_that_it_stands_for(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    record = a_callback(sandbox, str(UUID(int=7)), revenue="-1")
+    record = conversion_callback(sandbox, str(UUID(int=7)), revenue="-1")
     path = a_file(tmp_path, "c.csv", as_csv([record]) + "one,cell,too few\r\n")
     import_files(sandbox, "conversions", path)
     first, second = [msgspec.json.decode(line) for line in Path(f"{path}.rejects.ndjson").read_bytes().splitlines()]
@@ -233,7 +235,7 @@ def cut(content: bytes) -> bytes:
 )
 def test_a_broken_file_is_told(tmp_path: Path, name: str, damage: Callable[[bytes], bytes], reason: str) -> None:
     write = as_ndjson if "ndjson" in name else as_json if "json" in name else as_csv
-    whole = write([an_event(str(UUID(int=7))) for _ in range(100)]).encode()
+    whole = write([event_record(str(UUID(int=7))) for _ in range(100)]).encode()
     path = tmp_path / name
     path.write_bytes(damage(whole))
     with pytest.raises(Broken) as told:
@@ -284,7 +286,7 @@ def peak_memory(sandbox: Sandbox, path: Path) -> int:
 @pytest.mark.parametrize("name", ["all.json", "table.csv", "lines.ndjson.gz"])
 def test_memory_stays_the_same_however_large_the_file(tmp_path: Path, sandbox: Sandbox, offer: str, name: str) -> None:
     def of(count: int) -> Path:
-        event = an_event(offer)
+        event = event_record(offer)
         return a_file(tmp_path, f"{count}-{name}", FORMATS[name.removesuffix(".gz")]([event] * count))
 
     assert peak_memory(sandbox, of(100_000)) < peak_memory(sandbox, of(10_000)) + 10

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from ingest.partitions import make_ahead
-from tests.support.running import run
-from tests.support.sandbox import Sandbox, an_event, an_offer
-from tests.tenants.database import execute
+from tests.support.app_calls import run
+from tests.support.database import execute
+from tests.support.sandbox import Sandbox, event_record, offer_record
 
 
 def months(sandbox: Sandbox) -> list[str]:
@@ -15,9 +15,9 @@ def months(sandbox: Sandbox) -> list[str]:
 
 
 def send_in_december(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"], occurredAt="2024-12-05T10:00:00Z")])
+    sandbox.send("events", [event_record(offer["id"], occurredAt="2024-12-05T10:00:00Z")])
 
 
 def test_the_next_month_is_there_before_it_begins(sandbox: Sandbox) -> None:
@@ -32,9 +32,9 @@ def test_the_next_month_is_there_before_it_begins(sandbox: Sandbox) -> None:
 def test_events_are_taken_into_a_month_made_ahead(sandbox: Sandbox) -> None:
     send_in_december(sandbox)
     run(lambda: make_ahead(sandbox.tenant, datetime(2024, 12, 31, tzinfo=UTC)))
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    event = an_event(offer["id"], occurredAt="2025-01-01T00:00:00Z")
+    event = event_record(offer["id"], occurredAt="2025-01-01T00:00:00Z")
     assert [sandbox.send("events", [event])["accepted"] for _ in range(2)] == [1, 0]
 
 

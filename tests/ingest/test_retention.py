@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.sandbox import Sandbox, an_event, an_offer
-from tests.support.servers import run_cli, serving
-from tests.tenants.database import execute
+from tests.support.database import execute
+from tests.support.sandbox import Sandbox, event_record, offer_record
+from tests.support.servers import run_cli, running_server
 
 
 def ago(days: int) -> str:
@@ -18,9 +18,9 @@ def ago(days: int) -> str:
 
 
 def test_pruning_the_ledger_changes_no_report(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"], occurredAt=ago(days)) for days in (1, 100, 400)])
+    sandbox.send("events", [event_record(offer["id"], occurredAt=ago(days)) for days in (1, 100, 400)])
     everything = {"date_from": "1970-01-01", "date_to": "2100-01-01"}
     before = sandbox.report(**everything)
     said = run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
@@ -30,9 +30,9 @@ def test_pruning_the_ledger_changes_no_report(sandbox: Sandbox) -> None:
 
 
 def test_what_was_pruned_never_counts_again_whatever_the_setting_is_now(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    event = an_event(offer["id"], occurredAt=ago(400))
+    event = event_record(offer["id"], occurredAt=ago(400))
     sandbox.send("events", [event])
     run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
     answer = sandbox.send("events", [event])  # to a server that keeps events for ever
@@ -40,23 +40,23 @@ def test_what_was_pruned_never_counts_again_whatever_the_setting_is_now(sandbox:
 
 
 def test_an_event_that_may_have_been_pruned_is_not_taken_again(sandbox: Sandbox, tmp_path: Path) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     with (
-        serving(tmp_path, GOKART_EVENT_RETENTION_DAYS="50") as server,
+        running_server(tmp_path, GOKART_EVENT_RETENTION_DAYS="50") as server,
         server.client() as http,
     ):
         forgetful = msgspec.structs.replace(sandbox, http=http)
-        answer = forgetful.send("events", [an_event(offer["id"], occurredAt=ago(days)) for days in (49, 51)])
+        answer = forgetful.send("events", [event_record(offer["id"], occurredAt=ago(days)) for days in (49, 51)])
     assert answer["accepted"] == 1
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, "occurredAt")]
 
 
 @pytest.mark.parametrize("met", [True, False], ids=["by a process that made its month", "by another one"])
 def test_what_was_pruned_while_a_call_came_in_never_counts_again(sandbox: Sandbox, tmp_path: Path, met: bool) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    event = an_event(offer["id"], occurredAt=ago(400))
+    event = event_record(offer["id"], occurredAt=ago(400))
     sandbox.send("events", [event])
 
     def slowly() -> Iterator[bytes]:
@@ -77,15 +77,15 @@ def test_what_was_pruned_while_a_call_came_in_never_counts_again(sandbox: Sandbo
     if met:
         answer = sent_slowly(sandbox)
     else:
-        with serving(tmp_path) as server, server.client() as http:
+        with running_server(tmp_path) as server, server.client() as http:
             answer = sent_slowly(msgspec.structs.replace(sandbox, http=http))
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
     assert sum(row["totalClicks"] for row in sandbox.report(date_from="1970-01-01", date_to="2100-01-01")) == 1
 
 
 def test_a_month_that_somebody_dropped_by_hand_is_made_again(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     execute("DROP TABLE {s}.event_2025_05", schema=sandbox.tenant.schema)
-    assert sandbox.send("events", [an_event(offer["id"])])["accepted"] == 1
+    assert sandbox.send("events", [event_record(offer["id"])])["accepted"] == 1

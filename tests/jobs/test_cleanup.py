@@ -6,18 +6,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.cleanup import clear_platform, clear_tenant
-from tests.support.running import run
-from tests.support.sandbox import JSON, MAY, Sandbox, an_event, an_offer
-from tests.tenants.database import execute
+from tests.support.app_calls import run
+from tests.support.database import execute
+from tests.support.sandbox import JSON, MAY, Sandbox, event_record, offer_record
 
 NOW = datetime.now(UTC)
 
 
 def test_calls_are_logged_for_90_days(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     for _ in range(3):
-        sandbox.send("events", [an_event(offer["id"]), an_event("not one")])
+        sandbox.send("events", [event_record(offer["id"]), event_record("not one")])
     age = "UPDATE {s}.intake SET received_at = now() - $2::interval WHERE id = (SELECT min(id) + $1 FROM {s}.intake)"
     for n, days in enumerate([100, 91, 89]):
         execute(age, n, timedelta(days=days), schema=sandbox.tenant.schema)
@@ -30,7 +30,7 @@ def test_calls_are_logged_for_90_days(sandbox: Sandbox) -> None:
 
 
 def test_reports_go_on_telling_when_the_last_call_was(sandbox: Sandbox) -> None:
-    sandbox.send("offers", [an_offer(sandbox)])
+    sandbox.send("offers", [offer_record(sandbox)])
     execute("UPDATE {s}.intake SET received_at = '2025-01-02T03:04:05Z'", schema=sandbox.tenant.schema)
     run(lambda: clear_tenant(sandbox.tenant, NOW))
     assert sandbox.get(JSON, **MAY).headers["gokart-data-through"] == "2025-01-02T03:04:05Z"

@@ -15,11 +15,20 @@ import pytest
 
 from jobs.retention import SETTLED, thin
 from settings import settings
-from tests.reporting.oracle import Oracle
-from tests.support.running import run
-from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, a_callback, an_event, an_offer
-from tests.tenants.database import execute
-from tests.tenants.workers import seconds_until
+from tests.support.app_calls import run
+from tests.support.database import execute
+from tests.support.oracle import Oracle
+from tests.support.sandbox import (
+    CSV,
+    JSON,
+    SINGULAR,
+    SINGULAR_CSV,
+    Sandbox,
+    conversion_callback,
+    event_record,
+    offer_record,
+)
+from tests.support.workers import wait_until
 
 START = datetime(2025, 5, 1, tzinfo=UTC)
 DAYS = 40
@@ -123,7 +132,7 @@ def test_whoever_reads_meanwhile_gets_right_figures(sandbox: Sandbox) -> None:
     ranges = [("2025-05-02T10:20:00Z", "2025-05-29T05:00:00Z"), ("2025-05-26T23:50:00Z", "2025-05-27T00:01:00Z")]
     with reading(sandbox, oracle, ranges) as finish:
         run(lambda: thin(sandbox.tenant, NOW))
-        seconds_until(lambda: is_told(sandbox))
+        wait_until(lambda: is_told(sandbox))
         finish()  # what began before
     with reading(sandbox, oracle, ranges):
         run(lambda: thin(sandbox.tenant, LATER))
@@ -140,7 +149,7 @@ def thin_place(module_sandbox: Sandbox) -> tuple[Sandbox, Oracle]:
 
 def fill(sandbox: Sandbox) -> Oracle:
     """Each day several views, clicks and conversions, at all times of the day."""
-    offers = [an_offer(sandbox, name=name) for name in ("One", "Two")]
+    offers = [offer_record(sandbox, name=name) for name in ("One", "Two")]
     sandbox.send("offers", offers)
     oracle = Oracle(
         {offer["id"]: offer["name"] for offer in offers},
@@ -151,10 +160,10 @@ def fill(sandbox: Sandbox) -> Oracle:
     for n in range(DAYS * 12):
         at = START + timedelta(hours=2, minutes=7) * n
         offer = offers[n % 2]["id"]
-        events.append(an_event(offer, "click" if n % 3 else "view", occurredAt=f"{at:%Y-%m-%dT%H:%M:%S.000000Z}"))
+        events.append(event_record(offer, "click" if n % 3 else "view", occurredAt=f"{at:%Y-%m-%dT%H:%M:%S.000000Z}"))
         if n % 4 == 0:
             completed = f"{at + timedelta(minutes=11):%Y-%m-%dT%H:%M:%S.000000Z}"
-            callbacks.append(a_callback(sandbox, offer, userCompletedAt=completed, revenue=f"{n}.25"))
+            callbacks.append(conversion_callback(sandbox, offer, userCompletedAt=completed, revenue=f"{n}.25"))
     for event in events:
         oracle.happen(event)
     for callback in callbacks:
@@ -167,7 +176,7 @@ def fill(sandbox: Sandbox) -> Oracle:
 def thinned(sandbox: Sandbox) -> None:
     """As after two runs of the task; the server has heard."""
     run(lambda: thin(sandbox.tenant, NOW))
-    seconds_until(lambda: is_told(sandbox))
+    wait_until(lambda: is_told(sandbox))
     run(lambda: thin(sandbox.tenant, LATER))
 
 

@@ -7,16 +7,16 @@ import msgspec
 import pytest
 
 from jobs.tasks import TASKS
-from tests.jobs.platforms import TENANTS, Platform, a_platform, kill
-from tests.support.sandbox import an_event
-from tests.tenants.workers import seconds_until
+from tests.support.sandbox import event_record
+from tests.support.separate_database import TENANTS, Platform, kill, separate_database
+from tests.support.workers import wait_until
 
 ONCE = dict.fromkeys(TASKS, 1)
 
 
 @pytest.fixture(scope="module")
 def module_platform() -> Iterator[Platform]:
-    with a_platform() as platform:
+    with separate_database() as platform:
         yield platform
 
 
@@ -28,7 +28,7 @@ def platform(module_platform: Platform) -> Platform:
 
 
 def test_each_run_is_one_process_s_however_many_there_are(platform: Platform, tmp_path: Path) -> None:
-    with platform.serving(tmp_path, workers=2) as one, platform.serving(tmp_path, workers=2) as other:
+    with platform.running_server(tmp_path, workers=2) as one, platform.running_server(tmp_path, workers=2) as other:
         platform.wait_for(ONCE)
         ended = [line for server in (one, other) for line in server.log_lines("task ends")]
     assert sorted(line["task"] for line in ended) == sorted(TASKS)
@@ -36,8 +36,8 @@ def test_each_run_is_one_process_s_however_many_there_are(platform: Platform, tm
 
 
 def test_a_task_is_run_again_when_its_time_has_come(platform: Platform, tmp_path: Path) -> None:
-    with platform.serving(tmp_path, every="0.2"):
-        seconds_until(lambda: min(platform.runs(ended=False).values(), default=0) >= 3)
+    with platform.running_server(tmp_path, every="0.2"):
+        wait_until(lambda: min(platform.runs(ended=False).values(), default=0) >= 3)
 
 
 @pytest.mark.parametrize("died", [False, True], ids=["between runs", "during one that died"])
@@ -50,18 +50,18 @@ def test_a_clock_that_was_set_back_stops_no_task(platform: Platform, tmp_path: P
         """,
         died,
     )
-    with platform.serving(tmp_path):
+    with platform.running_server(tmp_path):
         platform.wait_for({"clear": 1})
 
 
 def test_a_run_whose_process_died_is_taken_over_where_it_was(platform: Platform, tmp_path: Path) -> None:
     with platform.locked("t_birch.intake"):
-        with platform.serving(tmp_path) as first:
-            seconds_until(lambda: reached(platform, "clear") == "ash")
+        with platform.running_server(tmp_path) as first:
+            wait_until(lambda: reached(platform, "clear") == "ash")
             kill(first)
         platform.execute("UPDATE task SET alive_until = now() WHERE run IS NOT NULL")  # as time would
         assert "interrupted, 1 tenants so far" in platform.command("tasks")
-    with platform.serving(tmp_path) as second:
+    with platform.running_server(tmp_path) as second:
         platform.wait_for(ONCE)
         (begun,) = [line for line in second.log_lines("task begins") if line["task"] == "clear"]
     assert begun["after"] == "ash"
@@ -69,11 +69,11 @@ def test_a_run_whose_process_died_is_taken_over_where_it_was(platform: Platform,
 
 
 def test_a_process_that_seemed_dead_stops_where_another_has_taken_over(platform: Platform, tmp_path: Path) -> None:
-    with platform.serving(tmp_path) as server:
+    with platform.running_server(tmp_path) as server:
         with platform.locked("t_birch.intake"):
-            seconds_until(lambda: reached(platform, "clear") == "ash")
+            wait_until(lambda: reached(platform, "clear") == "ash")
             platform.execute("UPDATE task SET run = gen_random_uuid() WHERE name = 'clear'")
-        seconds_until(lambda: bool(server.log_lines("taken over")))
+        wait_until(lambda: bool(server.log_lines("taken over")))
     assert reached(platform, "clear") == "ash"
 
 
@@ -81,7 +81,7 @@ def test_a_tenant_that_fails_stops_no_other_and_is_told(platform: Platform, tmp_
     platform.execute("ALTER TABLE t_birch.sign_in_attempt RENAME TO elsewhere")
     platform.execute("INSERT INTO t_cedar.sign_in_attempt VALUES ('who', 1, now() - interval '2 days')")
     try:
-        with platform.serving(tmp_path) as server:
+        with platform.running_server(tmp_path) as server:
             platform.wait_for(ONCE)
             (failure,) = server.log_lines("task failed")
     finally:
@@ -107,10 +107,10 @@ def test_months_beyond_the_retention_are_dropped(platform: Platform, tmp_path: P
     offers.write_bytes(msgspec.json.encode(offer | {"advertiserId": "ee70b574-1234-4b4e-8b99-46e050754d1c"}))
     platform.command("import", "ash", "offers", str(offers))
     events = tmp_path / "events.json"
-    events.write_bytes(msgspec.json.encode(an_event(offer["id"])))
+    events.write_bytes(msgspec.json.encode(event_record(offer["id"])))
     platform.command("import", "ash", "events", str(events))
     days = platform.execute("SELECT * FROM t_ash.by_day")
-    with platform.serving(tmp_path, GOKART_EVENT_RETENTION_DAYS="32") as server:
+    with platform.running_server(tmp_path, GOKART_EVENT_RETENTION_DAYS="32") as server:
         platform.wait_for(ONCE)
         (did,) = [line for line in server.log_lines("task did") if line["task"] == "drop-months"]
     assert (did["tenant"], did["months_dropped"]) == ("ash", 1)

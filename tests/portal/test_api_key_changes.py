@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.portal.key_forms import errors, keys, make, make_one, rotation, set_key, shown
-from tests.portal.reading import Page
-from tests.support.people import Browser, advertiser_browser, audit, browser, make_login
+from tests.support.api_key_forms import errors, keys, make, make_one, rotation, set_key, shown
+from tests.support.database import execute
+from tests.support.html_page import Page
+from tests.support.people import Browser, advertiser_browser, audit, browser, create_advertiser_user
 from tests.support.sandbox import CSV, JSON, MAY, Sandbox
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
+from tests.support.wait import wait_for_value
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ class TestRotating:
         key, old = make_one(client, sandbox)
         answer = client.post(f"/keys/{key}/rotate", data=rotation("0"))
         assert "The old key has stopped" in answer.text
-        assert becomes(lambda: sandbox.get(JSON, token=old, **MAY).status_code, 401)
+        assert wait_for_value(lambda: sandbox.get(JSON, token=old, **MAY).status_code, 401)
         assert sandbox.get(JSON, token=shown(answer.text), **MAY).status_code == 200
 
     @pytest.mark.parametrize(("grace", "hours"), [("24", 24), ("720", 720)])
@@ -104,7 +104,7 @@ class TestRotating:
 
     def test_it_is_noted_of_both_keys(self, sandbox: Sandbox) -> None:
         client = browser(sandbox)
-        email = make_login(sandbox)
+        email = create_advertiser_user(sandbox)
         client.sign_in(email)
         key, _ = make_one(client, sandbox)
         seen = len(audit(sandbox))
@@ -128,7 +128,7 @@ class TestRevoking:
         key, token = make_one(client, sandbox)
         answer = client.post(f"/keys/{key}/revoke")
         assert (answer.status_code, answer.headers["location"]) == (303, "/keys?done=revoked")
-        assert becomes(lambda: sandbox.get(CSV, token=token, **MAY).status_code, 401)
+        assert wait_for_value(lambda: sandbox.get(CSV, token=token, **MAY).status_code, 401)
         page = client.get(answer.headers["location"])
         assert "The key is revoked" in page.text
         assert "Past keys" in page.text
@@ -136,7 +136,7 @@ class TestRevoking:
 
     def test_it_is_noted_who_did_it(self, sandbox: Sandbox) -> None:
         client = browser(sandbox)
-        email = make_login(sandbox)
+        email = create_advertiser_user(sandbox)
         client.sign_in(email)
         key, _ = make_one(client, sandbox)
         client.post(f"/keys/{key}/revoke")

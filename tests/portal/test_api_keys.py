@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.portal.key_forms import BOTH, TOKEN, errors, keys, make, make_one, rotation, set_key, shown, table_rows
-from tests.portal.reading import Page
-from tests.support.people import Browser, advertiser_browser, audit, browser, make_login
+from tests.support.api_key_forms import BOTH, TOKEN, errors, keys, make, make_one, rotation, set_key, shown, table_rows
+from tests.support.database import execute
+from tests.support.html_page import Page
+from tests.support.people import Browser, advertiser_browser, audit, browser, create_advertiser_user
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
 from tests.support.servers import Server
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
+from tests.support.wait import wait_for_value
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ class TestMaking:
     def test_the_line_for_the_terminal_works_as_it_stands(self, sandbox: Sandbox, server: Server) -> None:
         host = f"app.{sandbox.tenant.slug}.localhost:{server.port}"
         client = Browser(sandbox.http, host)
-        client.sign_in(make_login(sandbox))
+        client.sign_in(create_advertiser_user(sandbox))
         line = Page(make(client).text).one("code", id="curl").text
         assert f"http://api.{sandbox.tenant.slug}.localhost:{server.port}/" in line
         done = subprocess.run(
@@ -178,7 +178,7 @@ class TestMaking:
 
     def test_it_is_noted_who_made_it_and_from_where(self, sandbox: Sandbox) -> None:
         client = browser(sandbox)
-        email = make_login(sandbox)
+        email = create_advertiser_user(sandbox)
         client.sign_in(email)
         make(client)
         (entry,) = [row for row in audit(sandbox) if row["subject"] == "api_token" and row["label"] == "Nightly"]
@@ -191,7 +191,9 @@ class TestMaking:
 
     def test_a_long_address_makes_keys_too(self, sandbox: Sandbox) -> None:
         client = browser(sandbox)
-        client.sign_in(make_login(sandbox, email=f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.example.com"))
+        client.sign_in(
+            create_advertiser_user(sandbox, email=f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.example.com")
+        )
         assert make(client).status_code == 201
 
 
@@ -224,13 +226,13 @@ class TestWhatAPersonHas:
     def test_but_it_may_be_revoked(self, sandbox: Sandbox, client: Browser) -> None:
         key, token = make_one(advertiser_browser(sandbox), sandbox)
         assert client.post(f"/keys/{key}/revoke").status_code == 303
-        assert becomes(lambda: sandbox.get(JSON, token=token, **MAY).status_code, 401)
+        assert wait_for_value(lambda: sandbox.get(JSON, token=token, **MAY).status_code, 401)
 
 
 class TestList:
     def test_it_says_what_each_is_and_how_it_stands(self, sandbox: Sandbox) -> None:
         client = browser(sandbox)
-        email = make_login(sandbox)
+        email = create_advertiser_user(sandbox)
         client.sign_in(email)
         make(client, "Nightly", ["cost-report"], networks="192.0.2.0/24", expiry="never")
         text = Page(client.get("/keys").text).text

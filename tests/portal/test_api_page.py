@@ -13,12 +13,12 @@ import pytest
 
 from auth.api_keys import service as api_keys
 from tenants import lifecycle
-from tests.portal.reading import Page
-from tests.support.people import PASSWORD, Browser, make_login
-from tests.support.running import run, run_at
-from tests.support.sandbox import JSON, SINGULAR, Sandbox, a_callback, an_offer
+from tests.support.app_calls import run, run_in_tenant
+from tests.support.database import execute
+from tests.support.html_page import Page
+from tests.support.people import PASSWORD, Browser, create_advertiser_user
+from tests.support.sandbox import JSON, SINGULAR, Sandbox, conversion_callback, offer_record
 from tests.support.servers import Server
-from tests.tenants.database import execute
 
 
 def test_the_curl_line_works_as_printed(sandbox: Sandbox, server: Server) -> None:
@@ -68,7 +68,7 @@ def test_the_other_programs_ask_the_same(sandbox: Sandbox, server: Server, progr
 def test_each_host_and_scheme_has_its_own(sandbox: Sandbox, http: httpx.Client) -> None:
     client = Browser(http, f"APP.{sandbox.tenant.slug.upper()}.localhost.")
     client.headers["Origin"] = f"http://{client.host.lower()}"
-    assert client.sign_in(make_login(sandbox)).status_code == 303
+    assert client.sign_in(create_advertiser_user(sandbox)).status_code == 303
     page = Page(client.get("/api").text)
     assert page.one("code", id="base-url").text == f"http://api.{sandbox.tenant.slug}.localhost"
     assert page.one("a", **{"class": "button secondary"}).attributes["href"].endswith(".localhost/docs")
@@ -78,7 +78,7 @@ def test_it_tells_the_limits_in_force(sandbox: Sandbox, server: Server) -> None:
     assert "1,000,000 requests after a rest" in shown(sandbox, server).text  # the tests' server is generous
     run(lambda: lifecycle.set_tenant_limits(sandbox.tenant.slug, 2.5, 30, 4))
     (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
-    run_at(sandbox.tenant.slug, lambda: api_keys.limit_token(key["id"], None, 77, None))
+    run_in_tenant(sandbox.tenant.slug, lambda: api_keys.limit_token(key["id"], None, 77, None))
     text = shown(sandbox, server).text
     assert "30 requests after a rest" in text
     assert "2.5 a second" in text
@@ -100,17 +100,18 @@ def test_limits_of_others_keys_are_not_told(sandbox: Sandbox, server: Server) ->
 
 def fill(sandbox: Sandbox) -> None:
     """A conversion of just now."""
-    offer = an_offer(sandbox, name="Test", os="WEB", campaignName="ONE")
+    offer = offer_record(sandbox, name="Test", os="WEB", campaignName="ONE")
     sandbox.send("offers", [offer])
     now = datetime.now(UTC).isoformat()
     sandbox.send(
-        "conversions", [a_callback(sandbox, offer["id"], revenue="60.000001", userCompletedAt=now, sent_at=now)]
+        "conversions",
+        [conversion_callback(sandbox, offer["id"], revenue="60.000001", userCompletedAt=now, sent_at=now)],
     )
 
 
 def shown(sandbox: Sandbox, server: Server, **columns: Any) -> Page:
     client = Browser(sandbox.http, f"app.{sandbox.tenant.slug}.localhost:{server.port}")
-    assert client.sign_in(make_login(sandbox, **columns), PASSWORD).status_code == 303
+    assert client.sign_in(create_advertiser_user(sandbox, **columns), PASSWORD).status_code == 303
     answer = client.get("/api")
     assert answer.status_code == 200, answer.text
     return Page(answer.text)

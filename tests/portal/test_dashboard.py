@@ -9,10 +9,10 @@ import pytest
 
 from reporting.dashboard.formats import format_count, format_money
 from reporting.dashboard.periods import LABELS
-from tests.portal.reading import Page
-from tests.support.people import Browser, advertiser_browser, browser, make_login
-from tests.support.sandbox import CSV, JSON, MAY, Sandbox, a_callback, an_event, an_offer
-from tests.tenants.database import execute
+from tests.support.database import execute
+from tests.support.html_page import Page
+from tests.support.people import Browser, advertiser_browser, browser, create_advertiser_user
+from tests.support.sandbox import CSV, JSON, MAY, Sandbox, conversion_callback, event_record, offer_record
 
 SCRIPT = "<script>alert('x')</script>\"'"
 
@@ -81,9 +81,9 @@ def test_one_offer_can_be_looked_at(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("whose", ["the rival's", "nobody's"])
 def test_another_advertisers_offer_shows_nothing(sandbox: Sandbox, whose: str) -> None:
     fill(sandbox)
-    offer = an_offer(sandbox, sandbox.rival, name="Secret plan")
+    offer = offer_record(sandbox, sandbox.rival, name="Secret plan")
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     page = opened(advertiser_browser(sandbox), offerId=offer["id"] if whose == "the rival's" else str(uuid4()), **MAY)
     assert "No figures on these days" in page.text
     assert "Secret plan" not in page.text
@@ -161,7 +161,7 @@ def test_an_advertiser_without_offers_is_told_so(sandbox: Sandbox) -> None:
 
 
 def test_an_advertiser_without_figures_is_told_so(sandbox: Sandbox) -> None:
-    sandbox.send("offers", [an_offer(sandbox)])
+    sandbox.send("offers", [offer_record(sandbox)])
     assert "No figures yet You have 1 offer at" in opened(advertiser_browser(sandbox)).text
 
 
@@ -185,7 +185,7 @@ def test_days_that_are_not_over_are_provisional(sandbox: Sandbox) -> None:
     fill(sandbox)
     now = datetime.now(UTC)
     yesterday, tomorrow = now - timedelta(days=1), now + timedelta(days=1)
-    sandbox.send("events", [an_event(an_offer_of(sandbox), occurredAt=yesterday.isoformat())])
+    sandbox.send("events", [event_record(an_offer_of(sandbox), occurredAt=yesterday.isoformat())])
     page = opened(advertiser_browser(sandbox), date_from=str(yesterday.date()), date_to=str(tomorrow.date()))
     last, _, first = [row[5] for row in page.rows("days")]
     assert last.endswith("Provisional")
@@ -203,11 +203,11 @@ def test_a_paused_advertiser_is_told(sandbox: Sandbox) -> None:
 
 
 def test_what_is_stored_stays_text(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox, name=SCRIPT, campaignName=SCRIPT)
+    offer = offer_record(sandbox, name=SCRIPT, campaignName=SCRIPT)
     partner = {"id": str(uuid4()), "name": SCRIPT}
     sandbox.send("offers", [offer])
     sandbox.send("partners", [partner])
-    sandbox.send("events", [an_event(offer["id"], partnerId=partner["id"])])
+    sandbox.send("events", [event_record(offer["id"], partnerId=partner["id"])])
     answer = advertiser_browser(sandbox).get("/", params=MAY)
     page = Page(answer.text)
     assert SCRIPT not in answer.text
@@ -218,9 +218,9 @@ def test_what_is_stored_stays_text(sandbox: Sandbox) -> None:
 
 
 def test_more_rows_than_fit_are_in_the_csv(sandbox: Sandbox) -> None:
-    offers = [an_offer(sandbox, name=f"Offer {n:04}") for n in range(501)]
+    offers = [offer_record(sandbox, name=f"Offer {n:04}") for n in range(501)]
     sandbox.send("offers", offers)
-    sandbox.send("events", [an_event(offer["id"]) for offer in offers])
+    sandbox.send("events", [event_record(offer["id"]) for offer in offers])
     client = advertiser_browser(sandbox)
     page = opened(client, **MAY)
     assert len(page.rows("rows")) == 500
@@ -245,7 +245,7 @@ def test_the_csv_is_the_apis(sandbox: Sandbox) -> None:
 def test_the_csv_has_the_days_that_are_shown(sandbox: Sandbox) -> None:
     """Those of a usual period by their dates: tomorrow the link still leads to them."""
     fill(sandbox)
-    sandbox.send("events", [an_event(an_offer_of(sandbox), occurredAt=datetime.now(UTC).isoformat())])
+    sandbox.send("events", [event_record(an_offer_of(sandbox), occurredAt=datetime.now(UTC).isoformat())])
     page = opened(advertiser_browser(sandbox), period="last-7-days", offerId=an_offer_of(sandbox))
     shown = {name: page.one("input", id=name).attributes["value"] for name in MAY}
     assert query_of(page.all("a", download="")[0].attributes["href"]) == shown | {"offerId": an_offer_of(sandbox)}
@@ -253,9 +253,9 @@ def test_the_csv_has_the_days_that_are_shown(sandbox: Sandbox) -> None:
 
 def test_the_csv_has_names_as_they_are(sandbox: Sandbox) -> None:
     """Like the API's, which programs read: what a spreadsheet would take for a formula is not rewritten."""
-    offer = an_offer(sandbox, name='=HYPERLINK("http://example.com")')
+    offer = offer_record(sandbox, name='=HYPERLINK("http://example.com")')
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     text = advertiser_browser(sandbox).get("/report.csv", params=MAY).text
     assert '"=HYPERLINK(""http://example.com"")"' in text
 
@@ -284,7 +284,7 @@ def test_whoever_is_not_signed_in_comes_back_after_that(sandbox: Sandbox) -> Non
     sent = client.post(
         "/sign-in",
         data={
-            "email": make_login(sandbox),
+            "email": create_advertiser_user(sandbox),
             "password": "correct horse battery",
             "next": Page(client.get(answer.headers["Location"]).text).one("input", name="next").attributes["value"],
         },
@@ -294,21 +294,21 @@ def test_whoever_is_not_signed_in_comes_back_after_that(sandbox: Sandbox) -> Non
 
 def fill(sandbox: Sandbox) -> tuple[str, str]:
     """Two offers of the owner, with figures on 19 and 20 May 2025; their ids."""
-    first = an_offer(sandbox, name="First", os="ANDROID", campaignName="ONE")
-    second = an_offer(sandbox, name="Second", os="IOS")
+    first = offer_record(sandbox, name="First", os="ANDROID", campaignName="ONE")
+    second = offer_record(sandbox, name="Second", os="IOS")
     partner = {"id": str(uuid4()), "name": "Playdeck"}
     sandbox.send("offers", [first, second])
     sandbox.send("partners", [partner])
     sandbox.send(
         "conversions",
         [
-            a_callback(sandbox, first["id"], partnerId=partner["id"]),
-            a_callback(sandbox, first["id"], revenue="0.000001"),
-            a_callback(sandbox, second["id"], revenue="1234567.25", userCompletedAt="2025-05-20T00:00:00Z"),
-            a_callback(sandbox, second["id"], status="Pending"),
+            conversion_callback(sandbox, first["id"], partnerId=partner["id"]),
+            conversion_callback(sandbox, first["id"], revenue="0.000001"),
+            conversion_callback(sandbox, second["id"], revenue="1234567.25", userCompletedAt="2025-05-20T00:00:00Z"),
+            conversion_callback(sandbox, second["id"], status="Pending"),
         ],
     )
-    sandbox.send("events", [an_event(first["id"]), an_event(first["id"]), an_event(first["id"], "view")])
+    sandbox.send("events", [event_record(first["id"]), event_record(first["id"]), event_record(first["id"], "view")])
     return first["id"], second["id"]
 
 

@@ -7,19 +7,19 @@ from uuid import UUID
 import pytest
 
 from auth.api_keys import service as api_keys
-from tests.portal.reading import Page
+from tests.support.app_calls import run_in_tenant
+from tests.support.database import execute
+from tests.support.html_page import Page
 from tests.support.people import advertiser_browser, audit, browser
-from tests.support.running import run_at
-from tests.support.sandbox import MAY, SINGULAR, Sandbox, an_event, an_offer
-from tests.tenants.database import execute
-from tests.tenants.workers import seconds_until
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, event_record, offer_record
+from tests.support.workers import wait_until
 
 WHOLE: dict[str, Any] = {"os": "ANDROID", "storeId": "com.test", "campaignName": "AOS_TEST_2025"}
 SCRIPT = "<script>alert('x')</script>\"'"
 
 
 def test_all_is_done_where_singular_pulls(sandbox: Sandbox) -> None:
-    sandbox.send("offers", [an_offer(sandbox, **WHOLE)])
+    sandbox.send("offers", [offer_record(sandbox, **WHOLE)])
     log_pull(sandbox)
     assert standing(shown(sandbox)) == {
         "Singular is enabled": True,
@@ -117,9 +117,9 @@ def test_nobody_gets_in_without_signing_in(module_sandbox: Sandbox, module_other
 
 
 def test_the_values_to_enter_work(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox, **WHOLE)
+    offer = offer_record(sandbox, **WHOLE)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     page = shown(sandbox)
     url, header, value = [page.one("code", id=name).text for name in ("url", "header", "value")]
     host, _, path = url.removeprefix("http://").partition("/")
@@ -133,9 +133,9 @@ def test_the_values_to_enter_work(sandbox: Sandbox) -> None:
 
 
 def test_offers_that_singular_would_refuse_are_named_with_the_field(sandbox: Sandbox) -> None:
-    bad = an_offer(sandbox, name="Half done", os="IOS", storeId="com.test", campaignName="IOS_1")
-    good = an_offer(sandbox, name="All done", **WHOLE)
-    rivals = an_offer(sandbox, sandbox.rival, name="Not mine")
+    bad = offer_record(sandbox, name="Half done", os="IOS", storeId="com.test", campaignName="IOS_1")
+    good = offer_record(sandbox, name="All done", **WHOLE)
+    rivals = offer_record(sandbox, sandbox.rival, name="Not mine")
     sandbox.send("offers", [bad, good, rivals])
     page = shown(sandbox)
     assert standing(page)["One offer is incomplete"] is False
@@ -179,7 +179,7 @@ def test_a_pull_through_the_api_is_there(sandbox: Sandbox) -> None:
     """What is noted is written every few seconds."""
     client = advertiser_browser(sandbox)
     sandbox.get(SINGULAR, **MAY)
-    seconds_until(lambda: bool(Page(client.get("/singular").text).all("tbody", id="pulled")))
+    wait_until(lambda: bool(Page(client.get("/singular").text).all("tbody", id="pulled")))
     assert shown(sandbox).rows("pulled")[0][1:3] == ["1 \u2013 31 May 2025", "0"]
 
 
@@ -210,8 +210,8 @@ def test_a_page_that_is_none_is_the_first_or_empty(module_sandbox: Sandbox, befo
 
 
 def test_what_is_stored_stays_text(sandbox: Sandbox) -> None:
-    sandbox.send("offers", [an_offer(sandbox, name=SCRIPT, storeId=SCRIPT, campaignName=SCRIPT, os="IOS")])
-    run_at(
+    sandbox.send("offers", [offer_record(sandbox, name=SCRIPT, storeId=SCRIPT, campaignName=SCRIPT, os="IOS")])
+    run_in_tenant(
         sandbox.tenant.slug,
         lambda: api_keys.create_token(name=SCRIPT, scopes=["singular"], advertiser=sandbox.owner, created_by="test"),
     )

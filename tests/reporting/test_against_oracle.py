@@ -11,8 +11,8 @@ import httpx
 import msgspec
 from hypothesis import HealthCheck, given, settings
 
-from tests.reporting.histories import History, histories, send_history
-from tests.reporting.oracle import Oracle
+from tests.support.histories import History, histories, send_history
+from tests.support.oracle import Oracle
 from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, create_sandbox
 
 NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_event, an_offer
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, conversion_callback, event_record, offer_record
 
 CALLBACK = Path(__file__).parents[2] / "docs" / "examples" / "conversion-callback-v1.json"
 BROWN_BOOTS = "ee70b574-1234-4b4e-8b99-46e050754d1c"
@@ -22,17 +22,18 @@ def documented(module_sandbox: Sandbox) -> Sandbox:
     module_sandbox.send(
         "offers",
         [
-            an_offer(module_sandbox, id=ADVERTISED, name="Advertised Test"),
-            an_offer(module_sandbox, id=SPIN, name="Spin Royale"),
+            offer_record(module_sandbox, id=ADVERTISED, name="Advertised Test"),
+            offer_record(module_sandbox, id=SPIN, name="Spin Royale"),
         ],
     )
     module_sandbox.send(
-        "conversions", [a_callback(module_sandbox, ADVERTISED, revenue=23, partnerId=PARTNER) for _ in range(3)]
+        "conversions",
+        [conversion_callback(module_sandbox, ADVERTISED, revenue=23, partnerId=PARTNER) for _ in range(3)],
     )
     events = [(ADVERTISED, "click", 5), (ADVERTISED, "view", 5), (SPIN, "click", 3), (SPIN, "view", 27)]
     module_sandbox.send(
         "events",
-        [an_event(offer, kind, partnerId=PARTNER) for offer, kind, count in events for _ in range(count)],
+        [event_record(offer, kind, partnerId=PARTNER) for offer, kind, count in events for _ in range(count)],
     )
     return module_sandbox
 
@@ -78,12 +79,12 @@ def test_the_filter_may_come_as_the_documented_body(documented: Sandbox) -> None
 
 def test_singular_gets_the_documented_item(sandbox: Sandbox) -> None:
     sandbox.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
-    offer = an_offer(
+    offer = offer_record(
         sandbox, name="Test", appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025"
     )
     sandbox.send("offers", [offer])
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue=69, partnerId=PARTNER)])
-    sandbox.send("events", [an_event(offer["id"], "click", partnerId=PARTNER)])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], revenue=69, partnerId=PARTNER)])
+    sandbox.send("events", [event_record(offer["id"], "click", partnerId=PARTNER)])
     document = sandbox.get(SINGULAR, **MAY).json()
     assert set(document) == {"data"}
     assert set(document["data"]) == {"generatedAt", "items"}
@@ -96,7 +97,7 @@ def test_singular_gets_the_documented_item(sandbox: Sandbox) -> None:
 
 
 def test_a_missing_app_or_store_id_is_null(sandbox: Sandbox) -> None:
-    sandbox.send("conversions", [a_callback(sandbox, ADVERTISED)])
+    sandbox.send("conversions", [conversion_callback(sandbox, ADVERTISED)])
     (item,) = sandbox.get(SINGULAR, **MAY).json()["data"]["items"]
     assert (item["app"], item["store_id"], item["os"], item["campaign_name"]) == (None, None, None, None)
     assert item["partner_id"] == str(sandbox.tenant.id)

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from database.embedded import EmbeddedPostgres
+from tests.support.database import execute
 from tests.support.sandbox import JSON, MAY, Sandbox
-from tests.support.servers import ROOT, Server, run_cli, serving
-from tests.tenants.database import execute
+from tests.support.servers import ROOT, Server, run_cli, running_server
 
 HOST = {"Host": "api.acme.localhost"}
 
@@ -44,7 +44,7 @@ def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(
     run_cli("tenants", "create", "acme", "--name", "Acme", **here)
     advertiser = run_cli("advertisers", "create", "acme", "--name", "Boots", **here)
     token = run_cli("tokens", "create", "acme", "--advertiser", advertiser, "--name", "test", **here)
-    with serving(tmp_path, GOKART_DATABASE_URL=url) as server:
+    with running_server(tmp_path, GOKART_DATABASE_URL=url) as server:
         assert answer(server, token).status_code == 200
 
         postgres.stop()
@@ -65,13 +65,13 @@ def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(
 
 def test_the_server_starts_while_the_database_is_down(tmp_path: Path) -> None:
     nowhere = f"postgresql://postgres@/postgres?host={ROOT / 'tests'}"
-    with serving(tmp_path, GOKART_DATABASE_URL=nowhere) as server:
+    with running_server(tmp_path, GOKART_DATABASE_URL=nowhere) as server:
         response = answer(server, "gokart_x")
         assert response.status_code == 503
 
 
 def test_a_database_that_was_never_migrated_is_503(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
-    with serving(tmp_path, GOKART_DATABASE_URL=postgres.start()) as server:
+    with running_server(tmp_path, GOKART_DATABASE_URL=postgres.start()) as server:
         assert answer(server, "gokart_x").status_code == 503
         assert get(server, "/readyz").status_code == 503
         assert "gokart migrate" in server.log.read_text()

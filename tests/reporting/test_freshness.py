@@ -5,7 +5,17 @@ from itertools import pairwise
 
 import pytest
 
-from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, SINGULAR_CSV, Sandbox, a_callback, an_event, an_offer
+from tests.support.sandbox import (
+    CSV,
+    JSON,
+    MAY,
+    SINGULAR,
+    SINGULAR_CSV,
+    Sandbox,
+    conversion_callback,
+    event_record,
+    offer_record,
+)
 
 PATHS = [JSON, CSV, SINGULAR, SINGULAR_CSV]
 
@@ -21,9 +31,9 @@ def again(sandbox: Sandbox, path: str, etag: str) -> int:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_unchanged_report_is_304_until_something_shown_changes(sandbox: Sandbox, path: str) -> None:
-    offer, partner = an_offer(sandbox), "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-    event = an_event(offer["id"], partnerId=partner)
-    callback = a_callback(sandbox, offer["id"], partnerId=partner)
+    offer, partner = offer_record(sandbox), "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+    event = event_record(offer["id"], partnerId=partner)
+    callback = conversion_callback(sandbox, offer["id"], partnerId=partner)
     rejection = callback | {"sentAt": "2025-06-20T00:00:00Z"}
     rejection["conversion"] = callback["conversion"] | {"status": "Rejected"}
     changes = [
@@ -47,11 +57,11 @@ def test_an_unchanged_report_is_304_until_something_shown_changes(sandbox: Sandb
 
 
 def test_what_is_not_shown_does_not_change_it(sandbox: Sandbox) -> None:
-    mine, theirs = an_offer(sandbox), an_offer(sandbox, sandbox.rival)
+    mine, theirs = offer_record(sandbox), offer_record(sandbox, sandbox.rival)
     sandbox.send("offers", [mine, theirs])
     etag = sandbox.get(JSON, **MAY).headers["etag"]
-    sandbox.send("events", [an_event(theirs["id"]), an_event(mine["id"], occurredAt="2025-06-01T00:00:00Z")])
-    sandbox.send("conversions", [a_callback(sandbox, mine["id"], status="Pending")])
+    sandbox.send("events", [event_record(theirs["id"]), event_record(mine["id"], occurredAt="2025-06-01T00:00:00Z")])
+    sandbox.send("conversions", [conversion_callback(sandbox, mine["id"], status="Pending")])
     assert again(sandbox, JSON, etag) == 304
 
 
@@ -77,14 +87,14 @@ def test_data_through_is_the_last_intake(sandbox: Sandbox) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     untouched = sandbox.get(JSON, **MAY).headers["gokart-data-through"]
     assert untouched == sandbox.tenant.created_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    sandbox.send("offers", [an_offer(sandbox)])
+    sandbox.send("offers", [offer_record(sandbox)])
     through = datetime.fromisoformat(sandbox.get(JSON, **MAY).headers["gokart-data-through"])
     assert before <= through <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_head_is_get_without_the_body(module_sandbox: Sandbox, path: str) -> None:
-    module_sandbox.send("conversions", [a_callback(module_sandbox, an_offer(module_sandbox)["id"])])
+    module_sandbox.send("conversions", [conversion_callback(module_sandbox, offer_record(module_sandbox)["id"])])
     got, headed = (
         module_sandbox.request(
             method, path, token=module_sandbox.owner_key, params=MAY, headers={"Accept-Encoding": "identity"}
@@ -103,9 +113,9 @@ def test_head_is_get_without_the_body(module_sandbox: Sandbox, path: str) -> Non
 @pytest.mark.parametrize("encoding", ["zstd", "br", "gzip"])
 @pytest.mark.parametrize("path", [JSON, CSV])
 def test_a_report_is_compressed_when_asked(sandbox: Sandbox, path: str, encoding: str) -> None:
-    offers = [an_offer(sandbox, name=f"An offer with a longer name {n}") for n in range(30)]
+    offers = [offer_record(sandbox, name=f"An offer with a longer name {n}") for n in range(30)]
     sandbox.send("offers", offers)
-    sandbox.send("events", [an_event(offer["id"]) for offer in offers])
+    sandbox.send("events", [event_record(offer["id"]) for offer in offers])
     headers = {"Accept-Encoding": encoding}
     response = sandbox.request("GET", path, token=sandbox.owner_key, params=MAY, headers=headers)
     assert response.headers["content-encoding"] == encoding

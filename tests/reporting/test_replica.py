@@ -7,10 +7,10 @@ import httpx
 import msgspec
 import pytest
 
-from tests.database.replicas import Replica
-from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, an_event, an_offer
-from tests.support.servers import Server, serving
-from tests.support.waiting import becomes
+from tests.support.replica import Replica
+from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, event_record, offer_record
+from tests.support.servers import Server, running_server
+from tests.support.wait import wait_for_value
 
 A_MONTH = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
 CLICKS: dict[str, Callable[[httpx.Response], int]] = {
@@ -29,18 +29,18 @@ def running(
 ) -> Iterator[Server]:
     """A server that knows of the replica, and remembers no answers."""
     folder: Path = tmp_path_factory.mktemp("running")
-    with serving(
+    with running_server(
         folder, GOKART_REPLICA_URL=replica.url, GOKART_ANSWERS_REMEMBERED="0", GOKART_LOG_LEVEL="debug"
     ) as server:
-        assert becomes(lambda: bool(server.log_lines("replica available")), wanted=True, within=10)
+        assert wait_for_value(lambda: bool(server.log_lines("replica available")), wanted=True, within=10)
         yield server
 
 
 @pytest.fixture
 def offer(sandbox: Sandbox) -> str:
-    record = an_offer(sandbox)
+    record = offer_record(sandbox)
     sandbox.send("offers", [record])
-    sandbox.send("events", [an_event(record["id"])])
+    sandbox.send("events", [event_record(record["id"])])
     return str(record["id"])
 
 
@@ -77,7 +77,7 @@ def test_one_that_lags_is_not_believed(
     replica.catch_up()
     replica.pause()
     try:
-        there.send("events", [an_event(offer)])
+        there.send("events", [event_record(offer)])
         assert clicks(there, path) == 2
         there.send("partners", [{"id": str(there.tenant.id), "name": "Renamed"}])
         if path in {JSON, CSV}:
@@ -97,9 +97,9 @@ def test_one_that_lags_behind_others_only_is_believed(
     replica.catch_up()
     replica.pause()
     try:
-        record = an_offer(other_sandbox)
+        record = offer_record(other_sandbox)
         other_sandbox.send("offers", [record])
-        other_sandbox.send("events", [an_event(record["id"])])
+        other_sandbox.send("events", [event_record(record["id"])])
         assert clicks(there, JSON) == 1
         assert times_read(running, there) == 1
     finally:
@@ -111,7 +111,7 @@ def test_where_it_is_down_the_primary_is_read(there: Sandbox, replica: Replica, 
     replica.stop()
     try:
         for count in range(2, 5):
-            there.send("events", [an_event(offer)])
+            there.send("events", [event_record(offer)])
             assert clicks(there, path) == count
     finally:
         replica.start()
@@ -126,4 +126,4 @@ def test_where_it_freezes_nobody_waits_for_long(there: Sandbox, replica: Replica
             assert response.status_code == 200
             assert response.elapsed.total_seconds() < 3
     finally:
-        replica.go_on()
+        replica.resume_process()

@@ -24,9 +24,9 @@ from database import url
 from database.connections import ConnectionPool, DatabaseUnavailable, connect_options
 from reporting.replicas import reading
 from reporting.streams import copy_out
-from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, an_event, an_offer, create_sandbox
-from tests.support.servers import Server, serving
-from tests.tenants.database import locked
+from tests.support.database import locked
+from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, create_sandbox, event_record, offer_record
+from tests.support.servers import Server, running_server
 
 YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
 NEVER_ASKED = {"date_from": "2024-01-01", "date_to": "2024-11-30"}  # so that no answer is remembered
@@ -75,7 +75,7 @@ def big(http: httpx.Client) -> Sandbox:
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A server that gives a report two seconds."""
     with (
-        serving(tmp_path_factory.mktemp("impatient"), GOKART_REPORT_TIMEOUT="2") as running,
+        running_server(tmp_path_factory.mktemp("impatient"), GOKART_REPORT_TIMEOUT="2") as running,
         running.client() as client,
     ):
         yield client
@@ -275,16 +275,16 @@ def test_one_who_reads_slowly_keeps_nobody_else_waiting(big: Sandbox, server: Se
 def test_a_lock_that_holds_up_one_tenants_intake_holds_up_nobody_else(
     big: Sandbox, sandbox: Sandbox, other_sandbox: Sandbox
 ) -> None:
-    offer = an_offer(other_sandbox)
+    offer = offer_record(other_sandbox)
     other_sandbox.send("offers", [offer])
-    other_sandbox.send("events", [an_event(offer["id"])])
+    other_sandbox.send("events", [event_record(offer["id"])])
     with ThreadPoolExecutor(8) as pool:
         with locked(f"{other_sandbox.tenant.schema}.event"):
             calls = [pool.submit(try_to_send, other_sandbox, offer["id"]) for _ in range(8)]
             until(lambda: len(backends(other_sandbox)) >= 3)
             started = time.monotonic()
             assert big.get(JSON, **YEAR).status_code == 200
-            assert sandbox.send("offers", [an_offer(sandbox)])["accepted"] == 1
+            assert sandbox.send("offers", [offer_record(sandbox)])["accepted"] == 1
             assert time.monotonic() - started < 2
         assert {call.result() for call in calls} == {200}
 
@@ -303,7 +303,7 @@ def test_a_lock_that_holds_up_one_advertisers_reports_holds_up_nobody_else(
 
 
 def try_to_send(sandbox: Sandbox, offer: str) -> int:
-    body = [an_event(offer)]
+    body = [event_record(offer)]
     return sandbox.request("POST", "/api/v1/ingest/events", token=sandbox.ingest_key, json=body).status_code
 
 

@@ -8,8 +8,18 @@ import httpx
 import msgspec
 import pytest
 
-from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, SINGULAR_CSV, Sandbox, a_callback, an_event, an_offer
-from tests.support.servers import serving
+from tests.support.sandbox import (
+    CSV,
+    JSON,
+    MAY,
+    SINGULAR,
+    SINGULAR_CSV,
+    Sandbox,
+    conversion_callback,
+    event_record,
+    offer_record,
+)
+from tests.support.servers import running_server
 
 OTHER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
@@ -20,7 +30,7 @@ def second(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
     """Another process on the same database."""
-    with serving(tmp_path_factory.mktemp("second")) as running, running.client() as client:
+    with running_server(tmp_path_factory.mktemp("second")) as running, running.client() as client:
         yield client
 
 
@@ -30,18 +40,18 @@ def both(sandbox: Sandbox, second: httpx.Client) -> list[Sandbox]:
 
 
 def test_a_report_after_an_intake_has_it_in_both_processes(both: list[Sandbox]) -> None:
-    offer = an_offer(both[0])
+    offer = offer_record(both[0])
     both[0].send("offers", [offer])
     for clicks, sender in zip(range(1, 13), cycle(both), strict=False):
-        sender.send("events", [an_event(offer["id"])])
+        sender.send("events", [event_record(offer["id"])])
         for reader in (*both, *both):  # made, then remembered
             assert [row["totalClicks"] for row in reader.report()] == [clicks]
 
 
 def test_every_change_shows_at_once_in_both(both: list[Sandbox]) -> None:
     here, there = both
-    offer = an_offer(here, name="Kettle")
-    callback = a_callback(here, offer["id"], partnerId=OTHER, partnerName="Sandstone")
+    offer = offer_record(here, name="Kettle")
+    callback = conversion_callback(here, offer["id"], partnerId=OTHER, partnerName="Sandstone")
     rejected = {**callback, "sentAt": "2025-06-20T00:00:00Z"}
     rejected["conversion"] = callback["conversion"] | {"status": "Rejected"}
     steps = [
@@ -59,14 +69,14 @@ def test_every_change_shows_at_once_in_both(both: list[Sandbox]) -> None:
 
 
 def test_no_report_is_older_than_what_was_acknowledged_before_it_was_asked_for(both: list[Sandbox]) -> None:
-    offer = an_offer(both[0])
+    offer = offer_record(both[0])
     both[0].send("offers", [offer])
     acknowledged = 0
 
     def send(sender: Sandbox) -> None:
         nonlocal acknowledged
         for _ in range(40):
-            sender.send("events", [an_event(offer["id"])])
+            sender.send("events", [event_record(offer["id"])])
             acknowledged += 1
 
     def read(reader: Sandbox) -> None:
@@ -86,9 +96,9 @@ def test_no_report_is_older_than_what_was_acknowledged_before_it_was_asked_for(b
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, SINGULAR_CSV])
 def test_a_tag_of_one_process_is_known_to_the_other(both: list[Sandbox], path: str) -> None:
     here, there = both
-    offer = an_offer(here)
+    offer = offer_record(here)
     here.send("offers", [offer])
-    here.send("events", [an_event(offer["id"])])
+    here.send("events", [event_record(offer["id"])])
     etag = here.get(path, **MAY).headers["etag"]
 
     def again() -> int:
@@ -96,5 +106,5 @@ def test_a_tag_of_one_process_is_known_to_the_other(both: list[Sandbox], path: s
         return there.request("GET", path, token=there.owner_key, params=MAY, headers=headers).status_code
 
     assert again() == 304
-    here.send("events", [an_event(offer["id"])])
+    here.send("events", [event_record(offer["id"])])
     assert again() == 200

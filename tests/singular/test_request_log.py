@@ -22,12 +22,12 @@ from singular.request_log import (
     write_request_log,
 )
 from tenants.tenant import current_tenant
-from tests.auth.api_keys.cast import NOWHERE, an_advertiser, change, id_of
-from tests.support.running import run, run_at
-from tests.support.sandbox import JSON, SINGULAR, SINGULAR_CSV, Sandbox, a_callback, an_event, an_offer
-from tests.support.servers import serving
-from tests.tenants.database import execute, locked
-from tests.tenants.workers import seconds_until
+from tests.support.api_key_cast import NOWHERE, an_advertiser, change, id_of
+from tests.support.app_calls import run, run_in_tenant
+from tests.support.database import execute, locked
+from tests.support.sandbox import JSON, SINGULAR, SINGULAR_CSV, Sandbox, conversion_callback, event_record, offer_record
+from tests.support.servers import running_server
+from tests.support.workers import wait_until
 
 MAY = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
 START, END = datetime(2025, 5, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)
@@ -37,7 +37,7 @@ NOTHING = (None, None)
 
 def log_of(sandbox: Sandbox, advertiser: UUID | None = None, **options: Any) -> list[SingularRequest]:
     """Newest first."""
-    return run_at(
+    return run_in_tenant(
         sandbox.tenant.slug, lambda: recent_singular_requests(current_tenant(), advertiser or sandbox.owner, **options)
     )
 
@@ -45,7 +45,7 @@ def log_of(sandbox: Sandbox, advertiser: UUID | None = None, **options: Any) -> 
 @contextmanager
 def server_of(sandbox: Sandbox, folder: Path, **environment: str) -> Iterator[Sandbox]:
     """The place at a server of the test's own, which writes when it ends."""
-    with serving(folder, workers=1, **environment) as running, running.client() as client:
+    with running_server(folder, workers=1, **environment) as running, running.client() as client:
         yield msgspec.structs.replace(sandbox, http=client)
 
 
@@ -55,9 +55,9 @@ def told(pull: SingularRequest) -> tuple[str, int, int | None, tuple[datetime | 
 
 def filled(sandbox: Sandbox) -> Sandbox:
     """With three items in May."""
-    offers = [an_offer(sandbox) for _ in range(3)]
+    offers = [offer_record(sandbox) for _ in range(3)]
     sandbox.send("offers", offers)
-    sandbox.send("events", [an_event(offer["id"]) for offer in offers])
+    sandbox.send("events", [event_record(offer["id"]) for offer in offers])
     return sandbox
 
 
@@ -141,7 +141,7 @@ SELECT o.key, '2100-01-01'::date + n, p.key, 1, 1, 1, 1 FROM {s}.offer o, {s}.pa
 
 
 def test_a_client_that_leaves_in_the_middle_is_noted_as_gone(sandbox: Sandbox, tmp_path: Path) -> None:
-    sandbox.send("conversions", [a_callback(sandbox, an_offer(sandbox)["id"])])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer_record(sandbox)["id"])])
     execute(FILL, schema=sandbox.tenant.schema)
     with server_of(sandbox, tmp_path) as there:
         port = httpx.URL(there.http.base_url).port
@@ -155,7 +155,7 @@ def test_a_client_that_leaves_in_the_middle_is_noted_as_gone(sandbox: Sandbox, t
 
 def test_it_is_written_while_the_server_runs(sandbox: Sandbox) -> None:
     assert sandbox.get(SINGULAR, **MAY).status_code == 200
-    seconds_until(lambda: bool(log_of(sandbox)))
+    wait_until(lambda: bool(log_of(sandbox)))
 
 
 def test_no_pull_waits_for_the_log(sandbox: Sandbox) -> None:

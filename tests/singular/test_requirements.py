@@ -7,14 +7,14 @@ import pytest
 
 from singular.requirements import FlawedOffer, flawed_offers
 from tenants.tenant import current_tenant
-from tests.support.running import run_at
-from tests.support.sandbox import Sandbox, an_event, an_offer
+from tests.support.app_calls import run_in_tenant
+from tests.support.sandbox import Sandbox, event_record, offer_record
 
 GOOD = {"name": "Good", "os": "ANDROID", "storeId": "com.test", "campaignName": "AOS_TEST_2025"}
 
 
 def flawed(sandbox: Sandbox) -> list[FlawedOffer]:
-    return run_at(sandbox.tenant.slug, lambda: flawed_offers(current_tenant(), sandbox.owner))
+    return run_in_tenant(sandbox.tenant.slug, lambda: flawed_offers(current_tenant(), sandbox.owner))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def flawed(sandbox: Sandbox) -> list[FlawedOffer]:
     ],
 )
 def test_each_flaw_is_named(sandbox: Sandbox, fields: dict[str, Any], problems: dict[str, str]) -> None:
-    offer = an_offer(sandbox, **GOOD | fields)
+    offer = offer_record(sandbox, **GOOD | fields)
     sandbox.send("offers", [offer])
     found = {flaw.field: flaw.message for each in flawed(sandbox) for flaw in each.flaws}
     assert found.keys() == problems.keys()
@@ -55,12 +55,12 @@ def test_each_flaw_is_named(sandbox: Sandbox, fields: dict[str, Any], problems: 
 
 def test_offers_with_figures_come_first(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
-    offers = {name: an_offer(sandbox, name=name) for name in ("Asleep", "Busy", "Dormant", "Zealous")}
+    offers = {name: offer_record(sandbox, name=name) for name in ("Asleep", "Busy", "Dormant", "Zealous")}
     sandbox.send("offers", offers.values())
     sandbox.send(
         "events",
         [
-            an_event(offers[name]["id"], occurredAt=(now - timedelta(days=days)).isoformat())
+            event_record(offers[name]["id"], occurredAt=(now - timedelta(days=days)).isoformat())
             for name, days in [("Asleep", 92), ("Busy", 0), ("Zealous", 88)]
         ],
     )
@@ -73,6 +73,6 @@ def test_offers_with_figures_come_first(sandbox: Sandbox) -> None:
 
 
 def test_nobody_is_told_of_anothers_offers(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    sandbox.send("offers", [an_offer(sandbox, sandbox.rival, name="Theirs")])
-    other_sandbox.send("offers", [an_offer(other_sandbox, name="Elsewhere")])
+    sandbox.send("offers", [offer_record(sandbox, sandbox.rival, name="Theirs")])
+    other_sandbox.send("offers", [offer_record(other_sandbox, name="Elsewhere")])
     assert flawed(sandbox) == []

@@ -22,12 +22,12 @@ async def join_nodes(cluster: str, database: str) -> None:
     finally:
         await outside.close()
     for worker in workers:
-        await run_at(at(database, worker["nodename"], worker["nodeport"]), "CREATE EXTENSION citus")
-    await run_at(database, "CREATE EXTENSION citus")
+        await run_in_tenant(at(database, worker["nodename"], worker["nodeport"]), "CREATE EXTENSION citus")
+    await run_in_tenant(database, "CREATE EXTENSION citus")
     if here is not None:
-        await run_at(database, "SELECT citus_set_coordinator_host($1, $2)", *here)
+        await run_in_tenant(database, "SELECT citus_set_coordinator_host($1, $2)", *here)
     for worker in workers:
-        await run_at(database, "SELECT citus_add_node($1, $2)", *worker)
+        await run_in_tenant(database, "SELECT citus_add_node($1, $2)", *worker)
 
 
 async def leave_nodes(cluster: str, name: str) -> None:
@@ -46,7 +46,7 @@ def at(url: str, host: str, port: int) -> str:
     return parts._replace(netloc=f"{who}{mark}{host}:{port}").geturl()
 
 
-async def run_at(url: str, statement: str, *args: object) -> None:
+async def run_in_tenant(url: str, statement: str, *args: object) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(statement, *args)

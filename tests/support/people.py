@@ -13,9 +13,9 @@ from auth.users.passwords import ARGON2, PBKDF2
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from auth.users.users import find, read_email
 from database.pool import transaction
-from tests.support.running import run, run_at
+from tests.support.app_calls import run, run_in_tenant
+from tests.support.database import execute
 from tests.support.sandbox import Sandbox
-from tests.tenants.database import execute
 
 PASSWORD = "correct horse battery"
 # As the app keeps it, but quick to check: how much work that is stands in the hash.
@@ -25,7 +25,7 @@ HASHED = {
 }
 
 
-def add_person(sandbox: Sandbox | None, realm: Realm, **columns: Any) -> str:
+def insert_user(sandbox: Sandbox | None, realm: Realm, **columns: Any) -> str:
     """Somebody with PASSWORD; of the platform where there is no sandbox. Returns the e-mail address."""
     email = read_email(columns.pop("email", f"{realm.name}-{uuid4().hex[:8]}@example.com"))
     values = {"email": email, "name": email.partition("@")[0].title(), **columns}
@@ -43,21 +43,21 @@ def add_person(sandbox: Sandbox | None, realm: Realm, **columns: Any) -> str:
     if sandbox is None:
         run(work)
     else:
-        run_at(sandbox.tenant.slug, work)
+        run_in_tenant(sandbox.tenant.slug, work)
     return email
 
 
-def make_staff(sandbox: Sandbox, role: str = "owner", **columns: Any) -> str:
-    return add_person(sandbox, STAFF, role=role, **columns)
+def create_staff_user(sandbox: Sandbox, role: str = "owner", **columns: Any) -> str:
+    return insert_user(sandbox, STAFF, role=role, **columns)
 
 
-def make_login(sandbox: Sandbox, advertiser: UUID | None = None, **columns: Any) -> str:
+def create_advertiser_user(sandbox: Sandbox, advertiser: UUID | None = None, **columns: Any) -> str:
     """Of the sandbox's owner unless another advertiser is given."""
-    return add_person(sandbox, ADVERTISER, advertiser=advertiser or sandbox.owner, **columns)
+    return insert_user(sandbox, ADVERTISER, advertiser=advertiser or sandbox.owner, **columns)
 
 
-def make_platform_staff(role: str = "owner", **columns: Any) -> str:
-    return add_person(None, PLATFORM, role=role, **columns)
+def create_platform_staff(role: str = "owner", **columns: Any) -> str:
+    return insert_user(None, PLATFORM, role=role, **columns)
 
 
 class Browser(httpx.Client):
@@ -92,23 +92,25 @@ def session_cookie(sandbox: Sandbox | None, realm: Realm, email: str) -> dict[st
         assert person, f"there is no {email}"
         return await sessions.create(realm, person.id, address=ip_address("127.0.0.1"), user_agent="tests")
 
-    token = run(work) if sandbox is None else run_at(sandbox.tenant.slug, work)
+    token = run(work) if sandbox is None else run_in_tenant(sandbox.tenant.slug, work)
     return {realm.cookie(secure=False): token}
 
 
 def staff_browser(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
     """A new member of staff, signed in."""
-    return browser(sandbox, cookies=session_cookie(sandbox, STAFF, make_staff(sandbox, role, **columns)))
+    return browser(sandbox, cookies=session_cookie(sandbox, STAFF, create_staff_user(sandbox, role, **columns)))
 
 
 def advertiser_browser(sandbox: Sandbox, advertiser: UUID | None = None, **columns: Any) -> Browser:
     """A new person of the advertiser's, signed in."""
-    return browser(sandbox, cookies=session_cookie(sandbox, ADVERTISER, make_login(sandbox, advertiser, **columns)))
+    return browser(
+        sandbox, cookies=session_cookie(sandbox, ADVERTISER, create_advertiser_user(sandbox, advertiser, **columns))
+    )
 
 
 def platform_staff_browser(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
     """A new member of the platform's staff, signed in."""
-    return platform_browser(sandbox, cookies=session_cookie(None, PLATFORM, make_platform_staff(role, **columns)))
+    return platform_browser(sandbox, cookies=session_cookie(None, PLATFORM, create_platform_staff(role, **columns)))
 
 
 def audit(sandbox: Sandbox | None = None) -> list[dict[str, Any]]:

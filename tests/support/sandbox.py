@@ -16,7 +16,7 @@ from database.pool import transaction
 from tenants import lifecycle
 from tenants.cache import notify_changed
 from tenants.tenant import Tenant, bound_to
-from tests.support.running import run, run_at
+from tests.support.app_calls import run, run_in_tenant
 
 JSON = "/api/v1/integrations/cost-report/json"
 CSV = "/api/v1/integrations/cost-report/csv"
@@ -75,7 +75,7 @@ class Sandbox(msgspec.Struct):
     def create_api_key(self, *scopes: str, advertiser: UUID | None = None, **options: Any) -> str:
         """A further token: of the owner, unless it is for ingest."""
         owner = None if scopes == ("ingest",) else advertiser or self.owner
-        return run_at(
+        return run_in_tenant(
             self.tenant.slug,
             lambda: api_keys.create_token(name="test", scopes=scopes, advertiser=owner, created_by="test", **options),
         ).token
@@ -88,7 +88,7 @@ class Sandbox(msgspec.Struct):
                 )
                 await notify_changed(db)
 
-        run_at(self.tenant.slug, work)
+        run_in_tenant(self.tenant.slug, work)
 
 
 def create_sandbox(http: httpx.Client) -> Sandbox:
@@ -114,14 +114,14 @@ def create_sandbox(http: httpx.Client) -> Sandbox:
     return run(work)
 
 
-def an_offer(sandbox: Sandbox, advertiser: UUID | None = None, **fields: Any) -> dict[str, Any]:
+def offer_record(sandbox: Sandbox, advertiser: UUID | None = None, **fields: Any) -> dict[str, Any]:
     """A catalogue record; of the owner, unless another advertiser is given."""
     id_ = str(uuid4())
     defaults = {"id": id_, "name": f"Offer {id_[:4]}", "advertiserId": str(advertiser or sandbox.owner)}
     return defaults | fields
 
 
-def an_event(offer: str, kind: str = "click", **fields: Any) -> dict[str, Any]:
+def event_record(offer: str, kind: str = "click", **fields: Any) -> dict[str, Any]:
     defaults = {
         "id": str(uuid4()),
         "type": kind,
@@ -132,7 +132,7 @@ def an_event(offer: str, kind: str = "click", **fields: Any) -> dict[str, Any]:
     return defaults | fields
 
 
-def a_callback(
+def conversion_callback(
     sandbox: Sandbox, offer: str, *, sent_at: str = "2025-05-19T16:00:00Z", **conversion: Any
 ) -> dict[str, Any]:
     """A conversion callback: a Success of revenue 60 on 19 May 2025, unless told otherwise."""

@@ -17,8 +17,8 @@ import msgspec
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
-NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # is trusted: there is no TLS, and certificates take time to load
-GENEROUS = {  # tests ask a lot from one address
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # is trusted: there is no TLS, and certificates take time to load
+HIGH_LIMITS = {  # tests ask a lot from one address
     "GOKART_FAILED_TOKEN_BURST": "1000000",
     "GOKART_TOKEN_BURST": "1000000",
     "GOKART_TOKEN_RATE": "1000000",
@@ -35,7 +35,7 @@ class Server(msgspec.Struct):
         return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, verify=NOBODY)
+        return httpx.Client(base_url=self.url, timeout=30, verify=NO_TLS)
 
     def log_lines(self, containing: str = "") -> list[dict[str, Any]]:
         """The log so far."""
@@ -44,14 +44,14 @@ class Server(msgspec.Struct):
 
 
 @contextmanager
-def serving(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Server]:
+def running_server(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Server]:
     """A server on the tests' database. `settings` are environment variables on top of generous limits."""
     port = free_port()
     log = folder / f"server-{port}.log"
     command = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", str(port), "--workers", str(workers)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(GENEROUS | settings), stdout=output, stderr=output
+            command, cwd=ROOT, env=environment(HIGH_LIMITS | settings), stdout=output, stderr=output
         )
     server = Server(port, log, process.pid)
     try:

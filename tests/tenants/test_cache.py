@@ -13,13 +13,13 @@ from auth.api_keys import service as api_keys
 from auth.api_keys.format import mint
 from tenants import lifecycle
 from tenants.cache import TenantCache
-from tests.auth.api_keys.cast import change, id_of, revoke
-from tests.support.running import run, run_at
+from tests.support.api_key_cast import change, id_of, revoke
+from tests.support.app_calls import run, run_in_tenant
+from tests.support.database import execute, locked
 from tests.support.sandbox import JSON, Sandbox
-from tests.support.servers import Server, serving
-from tests.tenants.database import execute, locked
-from tests.tenants.wire import Wire, a_wire
-from tests.tenants.workers import Worker, each_worker, seconds_until
+from tests.support.servers import Server, running_server
+from tests.support.tcp_proxy import TcpProxy, running_tcp_proxy
+from tests.support.workers import Worker, each_worker, wait_until
 
 WORKERS = 2
 REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"
@@ -30,16 +30,16 @@ pytestmark = pytest.mark.usefixtures("server")
 
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
+def wire() -> Iterator[TcpProxy]:
     """Between the workers and what they listen to."""
-    with a_wire() as made:
+    with running_tcp_proxy() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def two_workers(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def two_workers(wire: TcpProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("workers")
-    with serving(folder, workers=WORKERS, GOKART_LISTEN_URL=wire.url, GOKART_DATABASE_WAIT="0.5") as running:
+    with running_server(folder, workers=WORKERS, GOKART_LISTEN_URL=wire.url, GOKART_DATABASE_WAIT="0.5") as running:
         yield running
 
 
@@ -59,7 +59,7 @@ def until_remembered(workers: list[Worker], sandbox: Sandbox) -> None:
         with locked(*tables):
             return all(worker.ask(sandbox.host, WRONG, sandbox.owner_key)[0] == 400 for worker in workers)
 
-    seconds_until(remembered)
+    wait_until(remembered)
 
 
 def test_a_known_host_and_token_cost_no_query(workers: list[Worker], sandbox: Sandbox) -> None:
@@ -80,7 +80,7 @@ def test_an_unknown_host_asked_for_again_costs_no_query(workers: list[Worker]) -
         with locked("public.tenant"):
             return workers[0].ask(host, WRONG)[0] == 404
 
-    seconds_until(remembered)
+    wait_until(remembered)
 
 
 def test_a_typo_in_a_token_costs_no_query(workers: list[Worker], sandbox: Sandbox) -> None:
@@ -132,7 +132,7 @@ def delete(sandbox: Sandbox) -> None:
 
 def rotate_without_grace(sandbox: Sandbox) -> None:
     old = id_of(sandbox, sandbox.owner_key)
-    run_at(sandbox.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=timedelta(0)))
+    run_in_tenant(sandbox.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=timedelta(0)))
 
 
 CHANGES: dict[str, tuple[Callable[[Sandbox], None], int]] = {
@@ -158,14 +158,14 @@ def test_every_worker_hears_of_a_change_within_a_second(workers: list[Worker], s
     until_remembered(workers, sandbox)
     make, status = CHANGES[name]
     make(sandbox)
-    assert seconds_until(lambda: statuses(workers, sandbox) == {status}) < 1
+    assert wait_until(lambda: statuses(workers, sandbox) == {status}) < 1
     for _ in range(10):
         assert statuses(workers, sandbox) == {status}
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_revoked_token_is_dead_within_a_second_whatever_happens_to_the_network(
-    workers: list[Worker], wire: Wire, sandbox: Sandbox, trouble: str
+    workers: list[Worker], wire: TcpProxy, sandbox: Sandbox, trouble: str
 ) -> None:
     until_remembered(workers, sandbox)
     troubles: dict[str, AbstractContextManager[None]] = {"network silent": wire.silent(), "network cut": wire.cut()}
@@ -173,13 +173,15 @@ def test_a_revoked_token_is_dead_within_a_second_whatever_happens_to_the_network
         if trouble == "listening connection killed":
             assert len(execute(KILL_LISTENERS)) >= WORKERS
         revoke(sandbox, sandbox.owner_key)
-        assert seconds_until(lambda: statuses(workers, sandbox) == {401}) < 1
+        assert wait_until(lambda: statuses(workers, sandbox) == {401}) < 1
         for _ in range(10):
             assert statuses(workers, sandbox) == {401}
             assert statuses(workers, sandbox, sandbox.rival_key) == {200}  # served from the database meanwhile
 
 
-def test_workers_remember_again_when_the_trouble_is_over(workers: list[Worker], wire: Wire, sandbox: Sandbox) -> None:
+def test_workers_remember_again_when_the_trouble_is_over(
+    workers: list[Worker], wire: TcpProxy, sandbox: Sandbox
+) -> None:
     with wire.cut():
         assert statuses(workers, sandbox) == {200}
     until_remembered(workers, sandbox)
@@ -188,11 +190,11 @@ def test_workers_remember_again_when_the_trouble_is_over(workers: list[Worker], 
 @pytest.mark.parametrize("trouble", ["no trouble", "listening connection killed"])
 def test_a_tenant_is_there_and_back_within_a_second(workers: list[Worker], sandbox: Sandbox, trouble: str) -> None:
     suspend(sandbox)
-    seconds_until(lambda: statuses(workers, sandbox) == {403})
+    wait_until(lambda: statuses(workers, sandbox) == {403})
     if trouble == "listening connection killed":
         execute(KILL_LISTENERS)
     run(lambda: lifecycle.set_tenant_status(sandbox.tenant.slug, "active"))
-    assert seconds_until(lambda: statuses(workers, sandbox) == {200}) < 1
+    assert wait_until(lambda: statuses(workers, sandbox) == {200}) < 1
 
 
 def test_a_host_asked_for_before_its_tenant_was_made_answers_within_a_second(workers: list[Worker]) -> None:
@@ -200,7 +202,7 @@ def test_a_host_asked_for_before_its_tenant_was_made_answers_within_a_second(wor
     for worker in workers * 3:
         assert worker.ask(f"api.{slug}.localhost", REPORT)[0] == 404
     run(lambda: lifecycle.create_tenant(slug, "New"))
-    assert seconds_until(lambda: {w.ask(f"api.{slug}.localhost", REPORT)[0] for w in workers} == {401}) < 1
+    assert wait_until(lambda: {w.ask(f"api.{slug}.localhost", REPORT)[0] for w in workers} == {401}) < 1
 
 
 def statuses(workers: list[Worker], sandbox: Sandbox, token: str | None = None) -> set[int]:

@@ -24,11 +24,11 @@ from database.urls import listen_url
 from settings import settings
 from tenants import lifecycle
 from tenants.migrations import latest_version
-from tests.support.running import run
-from tests.support.sandbox import JSON, MAY, Sandbox, a_callback, an_event, an_offer
-from tests.tenants.command import COMMAND, complaint, gokart, spawn
-from tests.tenants.database import execute
-from tests.tenants.workers import seconds_until
+from tests.support.app_calls import run
+from tests.support.cli import COMMAND, cli_error, gokart, spawn
+from tests.support.database import execute
+from tests.support.sandbox import JSON, MAY, Sandbox, conversion_callback, event_record, offer_record
+from tests.support.workers import wait_until
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -88,14 +88,14 @@ def unwrapped(text: str) -> str:
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201])
 def test_a_bad_display_name_is_refused_in_words(name: str) -> None:
     slug = a_name()
-    assert complaint("tenants", "create", slug, "--name", name).endswith("display name has 1 to 200 characters.")
+    assert cli_error("tenants", "create", slug, "--name", name).endswith("display name has 1 to 200 characters.")
     assert not exists(slug)
 
 
 def test_a_taken_name_is_refused_in_words() -> None:
     slug = a_name()
     run(lambda: lifecycle.create_tenant(slug, "First"))
-    assert complaint("tenants", "create", slug, "--name", "Second") == f"Error: There is a tenant '{slug}' already."
+    assert cli_error("tenants", "create", slug, "--name", "Second") == f"Error: There is a tenant '{slug}' already."
     assert execute("SELECT name FROM tenant WHERE slug = $1", slug) == [{"name": "First"}]
 
 
@@ -103,7 +103,7 @@ def test_a_schema_that_is_no_tenants_is_left_alone() -> None:
     slug = a_name()
     execute(f"CREATE SCHEMA t_{slug}")
     try:
-        assert f"has a schema t_{slug} already" in complaint("tenants", "create", slug, "--name", "X")
+        assert f"has a schema t_{slug} already" in cli_error("tenants", "create", slug, "--name", "X")
         assert execute("SELECT FROM tenant WHERE slug = $1", slug) == []
     finally:
         execute(f"DROP SCHEMA t_{slug}")  # without CASCADE: it is still empty
@@ -151,7 +151,7 @@ def test_suspending_and_resuming_lose_nothing(sandbox: Sandbox) -> None:
     for command, done, status in ("suspend", "Suspended", 403), ("resume", "Resumed", 200):
         for _ in range(2):  # twice is no error
             assert gokart("tenants", command, slug).stdout == f"{done} {slug}.\n"
-        seconds_until(lambda status=status: sandbox.get(JSON, **MAY).status_code == status)  # type: ignore[misc]
+        wait_until(lambda status=status: sandbox.get(JSON, **MAY).status_code == status)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_suspending_and_resuming_lose_nothing(sandbox: Sandbox) -> None:
     ],
 )  # fmt: skip
 def test_a_tenant_that_is_not_there_is_told_in_words(command: list[str]) -> None:
-    assert re.fullmatch(r"Error: There is no tenant 'no ?body'\.", complaint(*command), re.IGNORECASE)
+    assert re.fullmatch(r"Error: There is no tenant 'no ?body'\.", cli_error(*command), re.IGNORECASE)
 
 
 # Deleting
@@ -170,10 +170,10 @@ def test_a_tenant_that_is_not_there_is_told_in_words(command: list[str]) -> None
 
 @pytest.fixture
 def filled(sandbox: Sandbox) -> Sandbox:
-    offer = an_offer(sandbox, name="Kept Offer")
+    offer = offer_record(sandbox, name="Kept Offer")
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"]) for _ in range(3)])
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue="0.000001")])
+    sandbox.send("events", [event_record(offer["id"]) for _ in range(3)])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], revenue="0.000001")])
     return sandbox
 
 
@@ -202,7 +202,7 @@ def test_a_dump_brings_everything_back(filled: Sandbox, tmp_path: Path) -> None:
     names = ", ".join(row)
     places = ", ".join(f"${n + 1}" for n in range(len(row)))
     execute(f"INSERT INTO tenant ({names}) VALUES ({places})", *row.values())
-    seconds_until(lambda: filled.get(JSON, **MAY).status_code == 200)
+    wait_until(lambda: filled.get(JSON, **MAY).status_code == 200)
     assert filled.report() == before
 
 
@@ -242,7 +242,7 @@ def waiting(sandbox: Sandbox) -> int:
 
 
 def test_what_was_acknowledged_while_it_was_deleted_is_in_the_dump(sandbox: Sandbox, tmp_path: Path) -> None:
-    callback = a_callback(sandbox, an_offer(sandbox)["id"])
+    callback = conversion_callback(sandbox, offer_record(sandbox)["id"])
     with ThreadPoolExecutor(2) as pool:
         with held_up(sandbox):
             answer = pool.submit(
@@ -307,4 +307,4 @@ def test_a_name_can_be_used_again(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
     run(lambda: lifecycle.delete_tenant(slug, keep_dump=False))
     run(lambda: lifecycle.create_tenant(slug, "Another"))
-    seconds_until(lambda: sandbox.get(JSON, **MAY).status_code == 401)  # the old tenant's tokens open nothing
+    wait_until(lambda: sandbox.get(JSON, **MAY).status_code == 401)  # the old tenant's tokens open nothing

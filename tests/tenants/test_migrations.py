@@ -19,11 +19,11 @@ from settings import PROJECT
 from tenants import lifecycle
 from tenants.migrations import latest_version, migration_modules
 from tenants.schema.piccolo_app import APP_CONFIG
-from tests.support.running import run
-from tests.tenants.command import COMMAND, gokart
-from tests.tenants.database import execute, locked
-from tests.tenants.screen import on_a_terminal
-from tests.tenants.workers import seconds_until
+from tests.support.app_calls import run
+from tests.support.cli import COMMAND, gokart
+from tests.support.database import execute, locked
+from tests.support.terminal import in_terminal
+from tests.support.workers import wait_until
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -117,7 +117,7 @@ def until_waiting(count: int = 1) -> None:
         "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
         "AND application_name = ''"
     )
-    seconds_until(lambda: len(execute(query)) >= count)
+    wait_until(lambda: len(execute(query)) >= count)
 
 
 def test_every_named_tenant_is_brought_to_the_latest_version(upgrade: Upgrade) -> None:
@@ -209,9 +209,9 @@ def test_a_tenant_made_while_others_migrate_is_at_the_latest_version() -> None:
 def test_the_progress_is_shown_on_a_terminal(upgrade: Upgrade) -> None:
     first, second, _ = upgrade.tenants
     command = [sys.executable, "-c", WITH_FOLDER, str(upgrade.folder), "migrate", *upgrade.tenants]
-    with locked(f"t_{second}.offer"), on_a_terminal(command, PYTHONPATH=str(PROJECT)) as screen:
+    with locked(f"t_{second}.offer"), in_terminal(command, PYTHONPATH=str(PROJECT)) as screen:
         until_waiting()
-        seconds_until(lambda: screen.shows(f"Migrating {first} .*1/3"))  # while the second is being migrated
+        wait_until(lambda: screen.shows(f"Migrating {first} .*1/3"))  # while the second is being migrated
 
 
 def test_the_platforms_own_migrations_may_run_twice_at_once() -> None:

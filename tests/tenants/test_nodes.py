@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tenants.nodes import NO_CITUS
-from tests.admin.platform.cast import seen, signed_in
-from tests.support.sandbox import Sandbox, an_event, an_offer
-from tests.tenants.command import complaint, gokart
-from tests.tenants.database import execute
+from tests.support.cli import cli_error, gokart
+from tests.support.database import execute
+from tests.support.platform_pages import seen, signed_in
+from tests.support.sandbox import Sandbox, event_record, offer_record
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -46,16 +46,16 @@ def node_of(sandbox: Sandbox) -> str:
 
 @pytest.mark.usefixtures("one_server")
 def test_without_citus_there_are_no_nodes_and_it_is_said() -> None:
-    assert complaint("nodes") == f"Error: {NO_CITUS}"
+    assert cli_error("nodes") == f"Error: {NO_CITUS}"
 
 
 @pytest.mark.usefixtures("one_server")
 def test_without_citus_nothing_can_be_moved(sandbox: Sandbox) -> None:
-    assert complaint("tenants", "move", sandbox.tenant.slug, "worker-1") == f"Error: {NO_CITUS}"
+    assert cli_error("tenants", "move", sandbox.tenant.slug, "worker-1") == f"Error: {NO_CITUS}"
 
 
 def test_who_is_unknown_is_not_moved() -> None:
-    assert complaint("tenants", "move", "nobody", "worker-1") == "Error: There is no tenant 'nobody'."
+    assert cli_error("tenants", "move", "nobody", "worker-1") == "Error: There is no tenant 'nobody'."
 
 
 @pytest.mark.usefixtures("one_server")
@@ -90,16 +90,16 @@ def test_where_a_tenant_is_shows_in_the_platform_admin(sandbox: Sandbox) -> None
 
 
 def test_a_tenant_is_moved_while_it_is_read_and_sent_data(cluster: list[str], sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     here = node_of(sandbox)
     target = next(node for node in cluster if node != here)
     with ThreadPoolExecutor(1) as beside:
         moving = beside.submit(gokart, "tenants", "move", sandbox.tenant.slug, target)
         sent = 1
         while not moving.done():
-            assert sandbox.send("events", [an_event(offer["id"])])["accepted"] == 1
+            assert sandbox.send("events", [event_record(offer["id"])])["accepted"] == 1
             sent += 1
             (row,) = sandbox.report()
             assert row["totalClicks"] == sent
@@ -114,4 +114,4 @@ def test_who_is_there_already_stays(sandbox: Sandbox) -> None:
     assert (
         gokart("tenants", "move", sandbox.tenant.slug, here).stdout == f"{sandbox.tenant.slug} is on {here} already.\n"
     )
-    assert "There is no such node" in complaint("tenants", "move", sandbox.tenant.slug, "nowhere:1")
+    assert "There is no such node" in cli_error("tenants", "move", sandbox.tenant.slug, "nowhere:1")

@@ -15,14 +15,14 @@ from database.pool import transaction
 from tenants.cache import CHANNEL
 from tenants.migrations import split_statements
 from tenants.nodes import without_constraints
-from tests.admin.piccolo.calls import an_admin, change
-from tests.auth.api_keys.cast import id_of
+from tests.support.api_key_cast import id_of
+from tests.support.app_calls import run
+from tests.support.cli import gokart
+from tests.support.database import execute
 from tests.support.people import audit, staff_browser
-from tests.support.running import run
-from tests.support.sandbox import MAY, SINGULAR, Sandbox, an_event, an_offer
-from tests.support.waiting import becomes
-from tests.tenants.command import gokart
-from tests.tenants.database import execute
+from tests.support.piccolo_admin import change, piccolo_admin_browser
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, event_record, offer_record
+from tests.support.wait import wait_for_value
 
 
 def as_on_a_node(sandbox: Sandbox, *tables: str) -> None:
@@ -76,12 +76,12 @@ def paused(sandbox: Sandbox) -> None:
 
 
 def paused_in_the_admin(sandbox: Sandbox) -> None:
-    assert change(an_admin(sandbox), "advertiser", sandbox.owner, status="paused").status_code == 200
+    assert change(piccolo_admin_browser(sandbox), "advertiser", sandbox.owner, status="paused").status_code == 200
 
 
 def key_restricted_to_another_network_in_the_admin(sandbox: Sandbox) -> None:
     key = id_of(sandbox, sandbox.owner_key)
-    answer = change(an_admin(sandbox), "api_token", key, networks=["192.0.2.0/24"])
+    answer = change(piccolo_admin_browser(sandbox), "api_token", key, networks=["192.0.2.0/24"])
     assert answer.status_code == 200, answer.text
 
 
@@ -108,7 +108,7 @@ def test_every_worker_hears_of_a_change_though_no_trigger_tells(
     assert sandbox.get(SINGULAR, **MAY).status_code == 200
     assert sandbox.get(SINGULAR, **MAY).status_code == 200
     change_it(sandbox)
-    assert becomes(lambda: sandbox.get(SINGULAR, **MAY).status_code, status)
+    assert wait_for_value(lambda: sandbox.get(SINGULAR, **MAY).status_code, status)
 
 
 @pytest.mark.parametrize("name", ["staff:o'brien@example.com", "staff:back\\slash'@example.com", "staff:x'; SELECT 1"])
@@ -138,9 +138,9 @@ LEFT = (
 
 def test_a_schema_has_no_keys_and_triggers_while_it_goes_to_a_node_and_all_of_them_there(sandbox: Sandbox) -> None:
     """Foreign keys are triggers too."""
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     schema = sandbox.tenant.schema
     before = execute(DEFINITIONS, schema)
 

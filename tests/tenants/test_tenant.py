@@ -19,7 +19,7 @@ from database.pool import transaction
 from settings import PROJECT
 from tenants import lifecycle
 from tenants.tenant import NoTenantError, Tenant, TenantTable, bound_to, current_tenant, schema_of
-from tests.support.running import run
+from tests.support.app_calls import run
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -41,7 +41,7 @@ def an_advertiser(name: str = "Somebody") -> Advertiser:
     return Advertiser(id=uuid4(), name=name, created_at=datetime.now(UTC))
 
 
-def an_offer(advertiser: UUID, name: str) -> dict[str, Any]:
+def offer_record(advertiser: UUID, name: str) -> dict[str, Any]:
     return {"id": uuid4(), "advertiser": advertiser, "name": name}
 
 
@@ -111,7 +111,7 @@ async def work_as(tenant: Tenant, random: Random) -> None:
         await Advertiser.insert(advertiser)
         await Offer.raw(
             f"INSERT INTO {Offer._meta.get_formatted_tablename()} (id, advertiser, name) VALUES ({{}}, {{}}, {{}})",
-            *an_offer(advertiser.id, tenant.slug).values(),
+            *offer_record(advertiser.id, tenant.slug).values(),
         )
 
     async def select() -> None:

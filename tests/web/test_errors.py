@@ -13,11 +13,11 @@ import httpx
 import msgspec
 import pytest
 
+from tests.support.database import execute, locked
+from tests.support.raw_http import raw
+from tests.support.request_log_lines import log_line_named, log_line_of
 from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox
-from tests.support.servers import Server, free_port, serving
-from tests.tenants.database import execute, locked
-from tests.web.lines import line_named, line_of
-from tests.web.raw import raw
+from tests.support.servers import Server, free_port, running_server
 
 EVENTS = "/api/v1/ingest/events"
 TITLES = {
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("server")
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one connection and little patience."""
-    with serving(
+    with running_server(
         tmp_path_factory.mktemp("small"),
         GOKART_INTAKE_BODY="1024",
         GOKART_DATABASE_POOL="1",
@@ -142,7 +142,7 @@ def test_a_crash_says_nothing_of_the_inside(sandbox: Sandbox) -> None:
 
 def test_a_crash_is_logged_with_all_that_is_known_under_the_same_id(sandbox: Sandbox, server: Server) -> None:
     response = crashed(sandbox)
-    line = line_of(server, response)
+    line = log_line_of(server, response)
     assert line["request_id"] == response.json()["requestId"]
     assert line["level"] == "error"
     assert line["status"] == 500
@@ -181,7 +181,7 @@ def test_a_table_of_the_platform_that_is_locked_is_503_and_not_a_hanging_request
 
 def test_a_server_starts_and_answers_503_while_there_is_no_database(tmp_path: Path) -> None:
     url = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
-    with serving(tmp_path, GOKART_DATABASE_URL=url) as lonely, lonely.client() as client:
+    with running_server(tmp_path, GOKART_DATABASE_URL=url) as lonely, lonely.client() as client:
         assert client.get("/healthz").status_code == 200
         for path, host in ("/readyz", "localhost"), (JSON, "api.demo.localhost"), ("/docs", "api.demo.localhost"):
             response = client.get(path, headers={"Host": host, "Authorization": "ApiToken x"})
@@ -326,5 +326,5 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_ours(
     ]
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall("\r\n".join(lines).encode())
-    line = line_named(server, request_id)
+    line = log_line_named(server, request_id)
     assert (line["level"], line["status"]) == ("info", 499)

@@ -6,9 +6,9 @@ from ipaddress import ip_address
 import httpx
 import pytest
 
+from tests.support.raw_http import Answer, raw
 from tests.support.sandbox import CSV, JSON, MAY, Sandbox, create_sandbox
-from tests.support.servers import Server, serving
-from tests.web.raw import Answer, raw
+from tests.support.servers import Server, running_server
 from web.proxies import address_of
 
 REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"
@@ -30,7 +30,9 @@ def other_sandbox(http: httpx.Client) -> Sandbox:
 @pytest.fixture(scope="module")
 def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for which this machine is a trusted proxy, and 203.0.113.0/24 are."""
-    with serving(tmp_path_factory.mktemp("proxy"), GOKART_TRUSTED_PROXIES="127.0.0.1/32, 203.0.113.0/24") as running:
+    with running_server(
+        tmp_path_factory.mktemp("proxy"), GOKART_TRUSTED_PROXIES="127.0.0.1/32, 203.0.113.0/24"
+    ) as running:
         yield running
 
 

@@ -8,22 +8,22 @@ import httpx
 import pytest
 
 from auth.api_keys.format import mint
-from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_offer
-from tests.support.servers import Server, free_port, serving
-from tests.tenants.command import COMMAND
-from tests.tenants.database import execute
-from tests.tenants.screen import on_a_terminal
-from tests.tenants.workers import seconds_until
-from tests.web.lines import line_of
-from tests.web.raw import raw
+from tests.support.cli import COMMAND
+from tests.support.database import execute
+from tests.support.raw_http import raw
+from tests.support.request_log_lines import log_line_of
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, conversion_callback, offer_record
+from tests.support.servers import Server, free_port, running_server
+from tests.support.terminal import in_terminal
+from tests.support.workers import wait_until
 
 
 def test_a_report_is_one_line_with_everything(sandbox: Sandbox, server: Server) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"])])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"])])
     for path in JSON, CSV, SINGULAR:
-        line = line_of(server, sandbox.get(path, **MAY))
+        line = log_line_of(server, sandbox.get(path, **MAY))
         milliseconds = line.pop("ms")
         assert 0 < milliseconds < 10_000
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line.pop("timestamp"))
@@ -44,7 +44,7 @@ def test_a_report_is_one_line_with_everything(sandbox: Sandbox, server: Server) 
 def test_an_intake_call_is_one_line_with_what_became_of_the_records(sandbox: Sandbox, server: Server) -> None:
     content = b'[{"id": "7df30136-ff83-4551-b877-fa0f0d8b8f72", "name": "A"}, {}]'
     path, json = "/api/v1/ingest/partners", {"Content-Type": "application/json"}
-    line = line_of(server, sandbox.request("PUT", path, token=sandbox.ingest_key, headers=json, content=content))
+    line = log_line_of(server, sandbox.request("PUT", path, token=sandbox.ingest_key, headers=json, content=content))
     assert (line["tenant"], line["advertiser"], line["token"]) == (sandbox.tenant.slug, None, 3)
     assert (line["method"], line["route"], line["status"]) == ("PUT", path, 200)
     assert (line["rows"], line["accepted"], line["duplicates"], line["rejected"]) == (2, 1, 0, 1)
@@ -71,7 +71,7 @@ def test_a_refused_request_is_a_line_with_what_is_known(  # noqa: PLR0917  # pyt
     known: dict[str, Any],
 ) -> None:
     tokens = {"owner": module_sandbox.owner_key, "ingest": module_sandbox.ingest_key, None: None}
-    line = line_of(server, module_sandbox.request(method, path, token=tokens[token], host=host))
+    line = log_line_of(server, module_sandbox.request(method, path, token=tokens[token], host=host))
     assert {name: line[name] for name in known} == known
     assert line.get("tenant") == (None if host else module_sandbox.tenant.slug)
     assert ("token" in line) == ("token" in known)
@@ -80,7 +80,7 @@ def test_a_refused_request_is_a_line_with_what_is_known(  # noqa: PLR0917  # pyt
 
 def test_the_log_of_a_server_is_json_alone_and_has_no_token(sandbox: Sandbox, tmp_path: Path) -> None:
     tokens = [sandbox.owner_key, sandbox.rival_key, sandbox.ingest_key, mint().token, "gokart_" + "x" * 39]
-    with serving(tmp_path, GOKART_LOG_LEVEL="debug") as server, server.client() as client:
+    with running_server(tmp_path, GOKART_LOG_LEVEL="debug") as server, server.client() as client:
         sandbox.http = client
         for token in tokens:
             for path in JSON, CSV, SINGULAR, f"/{token}", f"/docs/{token}":
@@ -106,16 +106,16 @@ def test_the_log_of_a_server_is_json_alone_and_has_no_token(sandbox: Sandbox, tm
 def test_the_log_is_readable_on_a_terminal(sandbox: Sandbox) -> None:
     port, tenant = free_port(), sandbox.tenant.slug
     with (
-        on_a_terminal([*COMMAND, "serve", "--port", str(port)]) as screen,
+        in_terminal([*COMMAND, "serve", "--port", str(port)]) as screen,
         httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
     ):
-        seconds_until(lambda: screen.shows("Uvicorn running"))
+        wait_until(lambda: screen.shows("Uvicorn running"))
         sandbox.http = client
         execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=sandbox.tenant.schema)
         assert sandbox.get(JSON).status_code == 400
         assert sandbox.get(JSON, **MAY).status_code == 500
-        seconds_until(lambda: screen.shows(rf"\[info +\] request .* status=400 tenant={tenant} "))
-        seconds_until(lambda: screen.shows("UndefinedTableError"))
+        wait_until(lambda: screen.shows(rf"\[info +\] request .* status=400 tenant={tenant} "))
+        wait_until(lambda: screen.shows("UndefinedTableError"))
     assert "Traceback (most recent call last)" in screen.shown
     assert '{"' not in screen.shown
     assert sandbox.owner_key not in screen.shown
@@ -123,7 +123,7 @@ def test_the_log_is_readable_on_a_terminal(sandbox: Sandbox) -> None:
 
 def test_the_format_may_be_chosen(tmp_path: Path) -> None:
     with (
-        serving(tmp_path, GOKART_LOG_FORMAT="console", GOKART_LOG_LEVEL="warning") as quiet,
+        running_server(tmp_path, GOKART_LOG_FORMAT="console", GOKART_LOG_LEVEL="warning") as quiet,
         quiet.client() as client,
     ):
         client.get("/healthz")

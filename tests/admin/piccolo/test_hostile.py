@@ -8,13 +8,23 @@ import pytest
 
 from admin.piccolo.app import piccolo
 from admin.piccolo.rules import RULES
-from tests.admin.piccolo.calls import an_admin, change, create, fill, kept, opened, path_of, row_of, rows_of
-from tests.support.people import Browser, audit, browser, make_login, make_staff, staff_browser
-from tests.support.sandbox import Sandbox, an_offer
+from tests.support.database import execute
+from tests.support.people import Browser, audit, browser, create_advertiser_user, create_staff_user, staff_browser
+from tests.support.piccolo_admin import (
+    change,
+    create,
+    fill,
+    kept,
+    opened,
+    path_of,
+    piccolo_admin_browser,
+    row_of,
+    rows_of,
+)
+from tests.support.raw_http import Answer, raw
+from tests.support.sandbox import Sandbox, offer_record
 from tests.support.servers import Server
-from tests.tenants.database import execute
-from tests.tenants.workers import seconds_until
-from tests.web.raw import Answer, raw
+from tests.support.workers import wait_until
 
 SCRIPT = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 
@@ -29,8 +39,8 @@ def cookies_of(client: Browser) -> str:
 def test_a_session_is_worth_nothing_at_another_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     """Not even where both have a member of staff of the same number, name and address."""
     for somewhere in (sandbox, other_sandbox):
-        make_staff(somewhere, email="anna@example.com")
-    here = an_admin(other_sandbox)
+        create_staff_user(somewhere, email="anna@example.com")
+    here = piccolo_admin_browser(other_sandbox)
     there = browser(sandbox, headers={"Cookie": cookies_of(here), "X-CSRFToken": here.cookies["csrftoken"]})
     assert there.get("/admin/").status_code == 303
     for method in ("GET", "PATCH", "PUT", "DELETE"):
@@ -39,9 +49,9 @@ def test_a_session_is_worth_nothing_at_another_tenant(sandbox: Sandbox, other_sa
 
 
 def test_rows_of_another_tenant_are_not_there(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    offer = an_offer(other_sandbox)
+    offer = offer_record(other_sandbox)
     other_sandbox.send("offers", [offer])
-    admin = an_admin(sandbox)
+    admin = piccolo_admin_browser(sandbox)
     for table, row in [
         ("advertiser", other_sandbox.owner),
         ("offer", offer["id"]),
@@ -57,7 +67,7 @@ def test_rows_of_another_tenant_are_not_there(sandbox: Sandbox, other_sandbox: S
 
 
 def test_tenants_asked_in_turns_never_mix(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    here, there = an_admin(sandbox), an_admin(other_sandbox)
+    here, there = piccolo_admin_browser(sandbox), piccolo_admin_browser(other_sandbox)
     for _ in range(3):
         for somewhere, admin in [(sandbox, here), (other_sandbox, there)]:
             assert [row["name"] for row in rows_of(admin, "partner")] == [somewhere.tenant.name]
@@ -65,7 +75,7 @@ def test_tenants_asked_in_turns_never_mix(sandbox: Sandbox, other_sandbox: Sandb
 
 
 def test_a_page_of_another_origin_changes_nothing(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox)
+    admin = piccolo_admin_browser(sandbox)
     neighbour = f"http://app.{other_sandbox.tenant.slug}.localhost"
     del admin.headers["Origin"]
     for headers in (
@@ -94,7 +104,7 @@ def test_a_page_of_another_origin_changes_nothing(sandbox: Sandbox, other_sandbo
 
 
 def test_without_the_pages_own_token_nothing_changes(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox)
+    admin = piccolo_admin_browser(sandbox)
     for token in ("", "x", admin.headers["X-CSRFToken"][:-1]):
         admin.headers["X-CSRFToken"] = token
         assert change(admin, "advertiser", sandbox.owner, currency="GBP").status_code == 403
@@ -108,7 +118,7 @@ def test_without_the_pages_own_token_nothing_changes(sandbox: Sandbox) -> None:
 
 
 def test_a_viewer_changes_nothing_whatever_is_called(sandbox: Sandbox) -> None:
-    viewer = an_admin(sandbox, "viewer")
+    viewer = piccolo_admin_browser(sandbox, "viewer")
     before = len(audit(sandbox))
     for table, rule in RULES.items():
         row = rows_of(viewer, table)[0]["id"] if rows_of(viewer, table) else 1
@@ -128,7 +138,7 @@ def test_a_viewer_changes_nothing_whatever_is_called(sandbox: Sandbox) -> None:
 
 
 def test_a_manager_does_not_become_an_owner(sandbox: Sandbox) -> None:
-    email = make_staff(sandbox, "manager")
+    email = create_staff_user(sandbox, "manager")
     manager = browser(sandbox)
     manager.sign_in(email, root="/staff")
     opened(manager)
@@ -152,7 +162,7 @@ def test_a_manager_does_not_become_an_owner(sandbox: Sandbox) -> None:
 
 def test_an_advertisers_people_are_no_staff(sandbox: Sandbox) -> None:
     portal = browser(sandbox)
-    assert portal.sign_in(make_login(sandbox)).status_code == 303
+    assert portal.sign_in(create_advertiser_user(sandbox)).status_code == 303
     token = portal.cookies["gokart_advertiser"]
     for cookie in (
         f"gokart_advertiser={token}",
@@ -171,7 +181,7 @@ def test_an_advertisers_people_are_no_staff(sandbox: Sandbox) -> None:
 
 def test_no_secret_is_in_any_answer(sandbox: Sandbox) -> None:
     fill(sandbox)
-    admin = an_admin(sandbox, totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    admin = piccolo_admin_browser(sandbox, totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
     secrets = [sandbox.owner_key, sandbox.rival_key, sandbox.ingest_key, "JBSWY3DPEHPK3PXP", "pbkdf2_sha256", "$argon2"]
     for table in ("api_token", "session"):
         rows = execute(f"SELECT encode(digest, 'hex') AS hex FROM {{s}}.{table}", schema=sandbox.tenant.schema)
@@ -197,7 +207,7 @@ def everything(admin: Browser) -> list[httpx.Response]:
 
 
 def test_secrets_are_not_asked_for_by_filter_order_or_field(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox)
+    admin = piccolo_admin_browser(sandbox)
     for table, column in [("staff", "password"), ("staff", "totp_secret"), ("api_token", "digest")]:
         for query in (f"__order={column}", f"__visible_fields={column}", f"{column}=x", f"{column}__operator=not_null"):
             assert admin.get(path_of(table) + f"?{query}").status_code == 400
@@ -208,7 +218,9 @@ def test_secrets_are_not_asked_for_by_filter_order_or_field(sandbox: Sandbox) ->
 
 @pytest.mark.parametrize("name", ["Transfer-Encoding", "Location", "%00", "X%0d%0aSet-Cookie:%20a=b"])
 def test_no_header_is_chosen_by_the_caller(module_sandbox: Sandbox, name: str) -> None:
-    answer = an_admin(module_sandbox).get(path_of("staff") + f"?__range_header=true&__range_header_name={name}")
+    answer = piccolo_admin_browser(module_sandbox).get(
+        path_of("staff") + f"?__range_header=true&__range_header_name={name}"
+    )
     assert answer.status_code == 400
 
 
@@ -216,9 +228,9 @@ def test_no_header_is_chosen_by_the_caller(module_sandbox: Sandbox, name: str) -
 
 
 def test_a_script_in_a_name_stays_text(sandbox: Sandbox) -> None:
-    sandbox.send("offers", [an_offer(sandbox, name=SCRIPT)])
+    sandbox.send("offers", [offer_record(sandbox, name=SCRIPT)])
     execute("UPDATE tenant SET name = $1 WHERE slug = $2", SCRIPT, sandbox.tenant.slug)
-    admin = an_admin(sandbox)
+    admin = piccolo_admin_browser(sandbox)
     answer = admin.get(path_of("offer"))
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -301,7 +313,7 @@ def test_where_the_page_leads_is_always_here(sandbox: Sandbox, server: Server) -
 
 def test_an_error_of_ours_says_nothing_and_is_logged(sandbox: Sandbox, server: Server) -> None:
     """A table that has gone."""
-    admin = an_admin(sandbox)
+    admin = piccolo_admin_browser(sandbox)
     execute("DROP VIEW {s}.conversion_list", schema=sandbox.tenant.schema)
     response = admin.get(path_of("conversion_list"), headers={"X-Request-Id": f"lost-{sandbox.tenant.slug}"})
     assert response.status_code == 500
@@ -310,7 +322,7 @@ def test_an_error_of_ours_says_nothing_and_is_logged(sandbox: Sandbox, server: S
     def logged() -> list[dict[str, Any]]:
         return [line for line in server.log_lines() if line.get("request_id") == f"lost-{sandbox.tenant.slug}"]
 
-    seconds_until(lambda: bool(logged()))  # the line is written after the answer
+    wait_until(lambda: bool(logged()))  # the line is written after the answer
     (line,) = logged()
     assert (line["route"], line["tenant"]) == ("/admin/api/tables/conversion_list/", sandbox.tenant.slug)
     assert "conversion_list" in line["exception"]

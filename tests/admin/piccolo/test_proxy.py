@@ -12,11 +12,11 @@ from starlette.routing import BaseRoute, Mount
 from admin.piccolo.app import piccolo
 from admin.piccolo.page import FILES
 from admin.piccolo.rules import RULES
-from tests.admin.piccolo.calls import an_admin, change, opened, path_of, person_id, rows_of
-from tests.support.people import PASSWORD, Browser, advertiser_browser, browser, make_staff
+from tests.support.database import execute, locked
+from tests.support.people import PASSWORD, Browser, advertiser_browser, browser, create_staff_user
+from tests.support.piccolo_admin import change, opened, path_of, person_id, piccolo_admin_browser, rows_of
 from tests.support.sandbox import Sandbox
-from tests.support.servers import serving
-from tests.tenants.database import execute, locked
+from tests.support.servers import running_server
 
 LOGIN, LOGOUT = "/admin/public/login/", "/admin/public/logout/"
 
@@ -95,7 +95,7 @@ def test_it_is_known_what_piccolo_admin_answers() -> None:
 
 def test_nobody_gets_through_without_a_session(module_sandbox: Sandbox) -> None:
     nobody, advertiser, half = browser(module_sandbox), advertiser_browser(module_sandbox), browser(module_sandbox)
-    email = make_staff(module_sandbox, totp_secret=pyotp.random_base32())
+    email = create_staff_user(module_sandbox, totp_secret=pyotp.random_base32())
     assert half.sign_in(email, root="/staff").headers["location"].startswith("/staff/sign-in/code")
     for client in (nobody, advertiser, half):
         client.headers["X-CSRFToken"] = client.cookies["csrftoken"] = "x"
@@ -126,7 +126,7 @@ def test_what_the_form_to_sign_in_needs_is_open(module_sandbox: Sandbox) -> None
 
 
 def test_what_is_closed_is_closed_to_owners_too(module_sandbox: Sandbox) -> None:
-    admin = an_admin(module_sandbox)
+    admin = piccolo_admin_browser(module_sandbox)
     for method, path in CLOSED:
         for tried in [method] if method != "*" else ["GET", "POST"]:
             response = admin.request(tried, filled(path))
@@ -135,7 +135,7 @@ def test_what_is_closed_is_closed_to_owners_too(module_sandbox: Sandbox) -> None
 
 
 def test_viewers_look_and_do_nothing_else(module_sandbox: Sandbox) -> None:
-    viewer = an_admin(module_sandbox, "viewer")
+    viewer = piccolo_admin_browser(module_sandbox, "viewer")
     for _, path in OF_A_TABLE:
         for table in piccolo.table_config_map:
             assert viewer.get(filled(path, table)).status_code in {200, 404, 400}, path
@@ -149,7 +149,7 @@ def test_viewers_look_and_do_nothing_else(module_sandbox: Sandbox) -> None:
 
 
 def test_managers_change_all_but_staff_and_settings(sandbox: Sandbox) -> None:
-    manager, owner = an_admin(sandbox, "manager"), an_admin(sandbox, "owner")
+    manager, owner = piccolo_admin_browser(sandbox, "manager"), piccolo_admin_browser(sandbox, "owner")
     for table in piccolo.table_config_map:
         rule = RULES.get(table)
         for method, path in WRITES:
@@ -166,8 +166,8 @@ def test_managers_change_all_but_staff_and_settings(sandbox: Sandbox) -> None:
 
 
 def test_the_role_counts_that_one_has_now(sandbox: Sandbox) -> None:
-    email = make_staff(sandbox, "manager")
-    manager, owner = browser(sandbox), an_admin(sandbox)
+    email = create_staff_user(sandbox, "manager")
+    manager, owner = browser(sandbox), piccolo_admin_browser(sandbox)
     manager.sign_in(email, root="/staff")
     opened(manager)
     assert change(manager, "advertiser", sandbox.owner, currency="GBP").status_code == 200
@@ -176,7 +176,7 @@ def test_the_role_counts_that_one_has_now(sandbox: Sandbox) -> None:
 
 
 def test_head_answers_like_get_without_the_body(module_sandbox: Sandbox) -> None:
-    admin = an_admin(module_sandbox)
+    admin = piccolo_admin_browser(module_sandbox)
     for path in ["/admin/", "/admin/public/meta/", "/admin/api/user/", path_of("advertiser"), path_of("staff", 1)]:
         got, asked = admin.get(path), admin.head(path)
         assert (asked.status_code, asked.content) == (200, b"")
@@ -184,19 +184,19 @@ def test_head_answers_like_get_without_the_body(module_sandbox: Sandbox) -> None
 
 
 def test_without_its_last_slash_the_page_leads_to_itself(module_sandbox: Sandbox) -> None:
-    admin = an_admin(module_sandbox)
+    admin = piccolo_admin_browser(module_sandbox)
     for path in ("/admin", "//admin", "/admin//"):
         response = admin.get("/", extensions={"target": path.encode()})
         assert (response.status_code, response.headers["location"]) == (303, "/admin/"), path
 
 
 def test_what_is_not_there_is_told_as_a_page(module_sandbox: Sandbox) -> None:
-    response = an_admin(module_sandbox).get("/admin/nonsense")
+    response = piccolo_admin_browser(module_sandbox).get("/admin/nonsense")
     assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
 def test_the_page_is_the_tenants(module_sandbox: Sandbox) -> None:
-    admin = an_admin(module_sandbox)
+    admin = piccolo_admin_browser(module_sandbox)
     page = admin.get("/admin/")
     assert f"<title>{module_sandbox.tenant.name} — GoKart admin</title>" in page.text
     assert "unsafe" not in page.headers["content-security-policy"]
@@ -228,7 +228,7 @@ def test_the_page_is_the_tenants(module_sandbox: Sandbox) -> None:
     ],
 )
 def test_queries_that_make_no_sense_are_no_error_of_ours(module_sandbox: Sandbox, query: str, status: int) -> None:
-    response = an_admin(module_sandbox).get(path_of("offer") + f"?{query}")
+    response = piccolo_admin_browser(module_sandbox).get(path_of("offer") + f"?{query}")
     assert response.status_code == status, response.text
     assert "Traceback" not in response.text
 
@@ -237,7 +237,7 @@ def test_queries_that_make_no_sense_are_no_error_of_ours(module_sandbox: Sandbox
 def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Of a server that gives a query up soon, and for which this machine is a trusted proxy."""
     with (
-        serving(
+        running_server(
             tmp_path_factory.mktemp("hurried"), GOKART_REPORT_TIMEOUT="0.3", GOKART_TRUSTED_PROXIES="127.0.0.0/8"
         ) as server,
         server.client() as client,
@@ -247,7 +247,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 def test_a_query_that_takes_too_long_is_given_up(sandbox: Sandbox, hurried: httpx.Client) -> None:
     admin = Browser(hurried, f"app.{sandbox.tenant.slug}.localhost")
-    assert admin.sign_in(make_staff(sandbox), root="/staff").status_code == 303
+    assert admin.sign_in(create_staff_user(sandbox), root="/staff").status_code == 303
     opened(admin)
     with locked(f"{sandbox.tenant.schema}.advertiser"):
         for response in (
@@ -262,7 +262,7 @@ def test_a_query_that_takes_too_long_is_given_up(sandbox: Sandbox, hurried: http
 
 def test_ids_are_never_asked_for_without_end(sandbox: Sandbox) -> None:
     sandbox.send("partners", [{"id": str(uuid4()), "name": f"Partner {n}"} for n in range(1_200)])
-    admin = an_admin(sandbox, "viewer")
+    admin = piccolo_admin_browser(sandbox, "viewer")
     for query, length in [
         ("", 1000),
         ("limit=5000", 1000),
@@ -279,7 +279,7 @@ def test_ids_are_never_asked_for_without_end(sandbox: Sandbox) -> None:
 
 
 def test_its_form_signs_in(module_sandbox: Sandbox) -> None:
-    email, client = make_staff(module_sandbox, "manager"), browser(module_sandbox)
+    email, client = create_staff_user(module_sandbox, "manager"), browser(module_sandbox)
     response = client.post(LOGIN, json={"username": email.upper(), "password": PASSWORD})
     assert (response.status_code, response.json()) == (200, {"message": "logged in"})
     cookie = response.headers["set-cookie"]
@@ -291,10 +291,10 @@ def test_its_form_signs_in(module_sandbox: Sandbox) -> None:
 
 
 def test_each_sign_in_is_another_session(module_sandbox: Sandbox) -> None:
-    client, given = browser(module_sandbox), {"username": make_staff(module_sandbox), "password": PASSWORD}
+    client, given = browser(module_sandbox), {"username": create_staff_user(module_sandbox), "password": PASSWORD}
     client.post(LOGIN, json=given)
     earlier = client.cookies["gokart_staff"]
-    client.post(LOGIN, json={"username": make_staff(module_sandbox), "password": PASSWORD})
+    client.post(LOGIN, json={"username": create_staff_user(module_sandbox), "password": PASSWORD})
     assert client.cookies["gokart_staff"] != earlier
     client.cookies["gokart_staff"] = earlier
     assert client.get("/admin/api/user/").status_code == 401
@@ -302,7 +302,7 @@ def test_each_sign_in_is_another_session(module_sandbox: Sandbox) -> None:
 
 def test_its_form_asks_for_the_second_factor(sandbox: Sandbox) -> None:
     secret = pyotp.random_base32()
-    email, client = make_staff(sandbox, totp_secret=secret), browser(sandbox)
+    email, client = create_staff_user(sandbox, totp_secret=secret), browser(sandbox)
     given = {"username": email, "password": PASSWORD}
     response = client.post(LOGIN, json=given)
     assert (response.status_code, response.json()) == (401, {"detail": "MFA code required"})
@@ -322,7 +322,7 @@ def test_its_form_wants_a_name_and_a_password(module_sandbox: Sandbox, given: ob
 
 
 def test_guessing_is_limited_as_at_the_staff_login(sandbox: Sandbox) -> None:
-    email, client = make_staff(sandbox), browser(sandbox)
+    email, client = create_staff_user(sandbox), browser(sandbox)
     for _ in range(10):
         assert client.post(LOGIN, json={"username": email, "password": "a wrong guess"}).status_code == 401
     response = client.post(LOGIN, json={"username": email, "password": PASSWORD})
@@ -332,7 +332,7 @@ def test_guessing_is_limited_as_at_the_staff_login(sandbox: Sandbox) -> None:
 
 def test_signing_out_ends_the_session(sandbox: Sandbox) -> None:
     client = browser(sandbox)
-    client.post(LOGIN, json={"username": make_staff(sandbox), "password": PASSWORD})
+    client.post(LOGIN, json={"username": create_staff_user(sandbox), "password": PASSWORD})
     token = client.cookies["gokart_staff"]
     response = client.post(LOGOUT)
     assert (response.status_code, client.cookies.get("gokart_staff")) == (200, None)
@@ -342,7 +342,7 @@ def test_signing_out_ends_the_session(sandbox: Sandbox) -> None:
 
 
 def test_a_session_that_has_ended_is_told_as_the_page_expects(sandbox: Sandbox) -> None:
-    client = an_admin(sandbox)
+    client = piccolo_admin_browser(sandbox)
     execute("UPDATE {s}.session SET expires_at = now()", schema=sandbox.tenant.schema)
     assert change(client, "advertiser", sandbox.owner, name="New").json() == {"error": "Auth failed"}
 
@@ -357,7 +357,7 @@ def secure(sandbox: Sandbox, hurried: httpx.Client) -> Browser:
 
 
 def test_cookies_are_secure_behind_https(sandbox: Sandbox, secure: Browser) -> None:
-    signed_in = secure.post(LOGIN, json={"username": make_staff(sandbox), "password": PASSWORD})
+    signed_in = secure.post(LOGIN, json={"username": create_staff_user(sandbox), "password": PASSWORD})
     session = signed_in.headers["set-cookie"]
     assert session.startswith("__Host-gokart_staff=")
     assert "Secure" in session
@@ -369,7 +369,7 @@ def test_cookies_are_secure_behind_https(sandbox: Sandbox, secure: Browser) -> N
 def test_changes_are_made_behind_https_and_from_no_other_host(
     sandbox: Sandbox, other_sandbox: Sandbox, secure: Browser
 ) -> None:
-    signed_in = secure.post(LOGIN, json={"username": make_staff(sandbox), "password": PASSWORD})
+    signed_in = secure.post(LOGIN, json={"username": create_staff_user(sandbox), "password": PASSWORD})
     secure.headers["Cookie"] = signed_in.headers["set-cookie"].partition(";")[0] + "; csrftoken=x"
     secure.headers["X-CSRFToken"] = "x"
     assert change(secure, "advertiser", sandbox.owner, currency="GBP").status_code == 200

@@ -7,11 +7,21 @@ from uuid import UUID, uuid4
 import pytest
 
 from admin.piccolo.rules import RULES
-from tests.admin.piccolo.calls import an_admin, change, create, fill, kept, path_of, person_id, row_of, rows_of
-from tests.auth.api_keys.cast import id_of
-from tests.support.people import audit, browser, make_login, make_staff
-from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, a_callback, an_offer
-from tests.tenants.workers import seconds_until
+from tests.support.api_key_cast import id_of
+from tests.support.people import audit, browser, create_advertiser_user, create_staff_user
+from tests.support.piccolo_admin import (
+    change,
+    create,
+    fill,
+    kept,
+    path_of,
+    person_id,
+    piccolo_admin_browser,
+    row_of,
+    rows_of,
+)
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, conversion_callback, offer_record
+from tests.support.workers import wait_until
 
 
 @pytest.fixture
@@ -24,21 +34,29 @@ def full(sandbox: Sandbox) -> Sandbox:
 
 def test_singular_is_switched_on_and_the_api_knows(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
-    seconds_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 403)
-    assert change(an_admin(sandbox, "manager"), "advertiser", sandbox.owner, singular_enabled="true").status_code == 200
-    assert seconds_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 200) < 1
+    wait_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 403)
+    assert (
+        change(
+            piccolo_admin_browser(sandbox, "manager"), "advertiser", sandbox.owner, singular_enabled="true"
+        ).status_code
+        == 200
+    )
+    assert wait_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 200) < 1
 
 
 def test_a_paused_advertiser_is_refused_by_the_api(sandbox: Sandbox) -> None:
     assert sandbox.get(JSON, **MAY).status_code == 200
-    assert change(an_admin(sandbox, "manager"), "advertiser", sandbox.owner, status="paused").status_code == 200
-    assert seconds_until(lambda: sandbox.get(JSON, **MAY).status_code == 403) < 1
+    assert (
+        change(piccolo_admin_browser(sandbox, "manager"), "advertiser", sandbox.owner, status="paused").status_code
+        == 200
+    )
+    assert wait_until(lambda: sandbox.get(JSON, **MAY).status_code == 403) < 1
 
 
 def test_what_the_page_sends_back_unchanged_changes_nothing(full: Sandbox) -> None:
     """Every column of every row: instants to the second, numbers and truths as text."""
-    admin = an_admin(full)
-    seconds_until(lambda: all(row["last_used_at"] for row in rows_of(admin, "api_token") if row["id"] != 2))
+    admin = piccolo_admin_browser(full)
+    wait_until(lambda: all(row["last_used_at"] for row in rows_of(admin, "api_token") if row["id"] != 2))
     for table in RULES:
         for row in rows_of(admin, table):
             before, entries = kept(full, table, as_id(row["id"])), len(audit(full))
@@ -58,7 +76,7 @@ def as_text(value: Any) -> Any:
 
 
 def test_an_advertiser_is_made_with_what_the_page_sends(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox, "manager")
+    admin = piccolo_admin_browser(sandbox, "manager")
     sent = admin.get(path_of("advertiser") + "new/").json() | {"name": " Velvet Kettle ", "currency": "eur"}
     sent |= {
         "contact_email": "Anna@Example.com",
@@ -75,36 +93,36 @@ def test_an_advertiser_is_made_with_what_the_page_sends(sandbox: Sandbox) -> Non
 
 
 def test_an_offer_is_made_and_shows_in_the_report(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox, "manager")
+    admin = piccolo_admin_browser(sandbox, "manager")
     response = create(admin, "offer", name="Kettle", advertiser=str(sandbox.owner), os="ANDROID")
     assert response.status_code == 201, response.text
     offer = response.json()[0]["id"]
-    sandbox.send("conversions", [a_callback(sandbox, offer)])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer)])
     assert [row["offerName"] for row in sandbox.report()] == ["Kettle"]
     assert change(admin, "offer", offer, name="Teapot").status_code == 200
     assert [row["offerName"] for row in sandbox.report()] == ["Teapot"]
 
 
 def test_a_new_name_gives_reports_a_new_etag(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"])])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"])])
     etag = sandbox.get(CSV, **MAY).headers["etag"]
-    assert change(an_admin(sandbox), "offer", offer["id"], name="Teapot").status_code == 200
+    assert change(piccolo_admin_browser(sandbox), "offer", offer["id"], name="Teapot").status_code == 200
     assert sandbox.get(CSV, **MAY).headers["etag"] != etag
 
 
 def test_a_key_is_kept_to_its_networks(sandbox: Sandbox) -> None:
-    admin, token = an_admin(sandbox, "manager"), id_of(sandbox, sandbox.owner_key)
+    admin, token = piccolo_admin_browser(sandbox, "manager"), id_of(sandbox, sandbox.owner_key)
     assert change(admin, "api_token", token, networks=["192.0.2.0/24", "192.0.2.0/24"]).status_code == 200
     assert row_of(admin, "api_token", token)["networks"] == ["192.0.2.0/24"]
-    assert seconds_until(lambda: sandbox.get(JSON, **MAY).status_code == 403) < 1
+    assert wait_until(lambda: sandbox.get(JSON, **MAY).status_code == 403) < 1
     assert change(admin, "api_token", token, networks=[]).status_code == 200
-    assert seconds_until(lambda: sandbox.get(JSON, **MAY).status_code == 200) < 1
+    assert wait_until(lambda: sandbox.get(JSON, **MAY).status_code == 200) < 1
 
 
 def test_a_key_may_expire_sooner_never_later(sandbox: Sandbox) -> None:
-    admin, token = an_admin(sandbox, "manager"), id_of(sandbox, sandbox.owner_key)
+    admin, token = piccolo_admin_browser(sandbox, "manager"), id_of(sandbox, sandbox.owner_key)
     soon, later = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) + timedelta(days=30)
     assert change(admin, "api_token", token, expires_at=later.isoformat()).status_code == 200
     assert change(admin, "api_token", token, expires_at=soon.isoformat()).status_code == 200
@@ -115,8 +133,8 @@ def test_a_key_may_expire_sooner_never_later(sandbox: Sandbox) -> None:
 
 
 def test_who_is_no_longer_active_is_signed_out_for_good(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox)
-    email, other = make_login(sandbox), make_staff(sandbox, "viewer")
+    admin = piccolo_admin_browser(sandbox)
+    email, other = create_advertiser_user(sandbox), create_staff_user(sandbox, "viewer")
     portal, colleague = browser(sandbox), browser(sandbox)
     assert portal.sign_in(email).status_code == 303
     assert colleague.sign_in(other, root="/staff").status_code == 303
@@ -133,7 +151,7 @@ def test_who_is_no_longer_active_is_signed_out_for_good(sandbox: Sandbox) -> Non
 
 
 def test_two_step_sign_in_made_obligatory_binds_the_owner_too(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox)
+    admin = piccolo_admin_browser(sandbox)
     assert change(admin, "setting", 1, staff_totp_required="true").status_code == 200
     assert admin.get("/admin/").headers["location"] == "/staff/account/two-step"
     assert admin.get(path_of("setting", 1)).status_code == 403
@@ -144,7 +162,7 @@ def test_two_step_sign_in_made_obligatory_binds_the_owner_too(sandbox: Sandbox) 
 
 
 def test_what_the_system_keeps_is_refused_by_name_when_changed(full: Sandbox) -> None:
-    admin = an_admin(full)
+    admin = piccolo_admin_browser(full)
     for table, rule in RULES.items():
         row = rows_of(admin, table)[0]
         id_ = row.pop("id")
@@ -170,7 +188,7 @@ def another(value: Any, type_: type) -> Any:
 
 
 def test_an_id_is_never_changed(full: Sandbox) -> None:
-    admin = an_admin(full)
+    admin = piccolo_admin_browser(full)
     for table in RULES:
         row = rows_of(admin, table)[0]["id"]
         other = str(uuid4()) if isinstance(row, str) else 4711
@@ -223,7 +241,7 @@ NONSENSE: list[tuple[str, str, Any]] = [
 
 
 def test_values_that_make_no_sense_are_refused_by_name(full: Sandbox) -> None:
-    admin = an_admin(full)
+    admin = piccolo_admin_browser(full)
     for table, column, value in NONSENSE:
         row = rows_of(admin, table)[0]["id"]
         before = kept(full, table, as_id(row))
@@ -235,7 +253,7 @@ def test_values_that_make_no_sense_are_refused_by_name(full: Sandbox) -> None:
 
 
 def test_a_column_that_there_is_not_is_refused(full: Sandbox) -> None:
-    admin = an_admin(full)
+    admin = piccolo_admin_browser(full)
     for table, rule in RULES.items():
         row = rows_of(admin, table)[0]["id"]
         for name in ("nonsense", "_meta", "select", "digest", "password", "totp_secret", "recovery_codes", "key"):
@@ -246,19 +264,21 @@ def test_a_column_that_there_is_not_is_refused(full: Sandbox) -> None:
 
 
 def test_a_body_that_is_no_object_is_refused(module_sandbox: Sandbox) -> None:
-    admin = an_admin(module_sandbox)
+    admin = piccolo_admin_browser(module_sandbox)
     for body in (b"", b"nonsense", b"[]", b"1", b"null", b'"x"', b'[{"name": "x"}]', b"\xff", b"{"):
         for method, row in [("PUT", module_sandbox.owner), ("PATCH", module_sandbox.owner), ("POST", None)]:
             assert admin.request(method, path_of("advertiser", row), content=body).status_code == 400, body
 
 
 def test_a_body_without_end_is_refused(module_sandbox: Sandbox) -> None:
-    response = change(an_admin(module_sandbox), "advertiser", module_sandbox.owner, billing_address="x" * 70_000)
+    response = change(
+        piccolo_admin_browser(module_sandbox), "advertiser", module_sandbox.owner, billing_address="x" * 70_000
+    )
     assert response.status_code == 413
 
 
 def test_a_row_that_there_is_not(module_sandbox: Sandbox) -> None:
-    admin = an_admin(module_sandbox)
+    admin = piccolo_admin_browser(module_sandbox)
     gone = {"advertiser": [str(uuid4()), "1"], "staff": ["4711", "9" * 30, "-1"]}
     for table, row in [(table, row) for table, rows in gone.items() for row in rows]:
         for method in ("PUT", "PATCH", "DELETE"):
@@ -267,12 +287,12 @@ def test_a_row_that_there_is_not(module_sandbox: Sandbox) -> None:
 
 
 def test_an_offer_of_an_advertiser_that_there_is_not(module_sandbox: Sandbox) -> None:
-    response = create(an_admin(module_sandbox), "offer", name="Kettle", advertiser=str(uuid4()))
+    response = create(piccolo_admin_browser(module_sandbox), "offer", name="Kettle", advertiser=str(uuid4()))
     assert (response.status_code, response.json()) == (422, {"custom_form_error": "There is no row that it refers to."})
 
 
 def test_rows_that_others_belong_to_stay(full: Sandbox) -> None:
-    admin = an_admin(full)
+    admin = piccolo_admin_browser(full)
     offer = rows_of(admin, "offer")[0]["id"]
     for table, row, other in [("advertiser", full.owner, "offer"), ("offer", offer, "conversion")]:
         response = admin.delete(path_of(table, row))
@@ -282,7 +302,7 @@ def test_rows_that_others_belong_to_stay(full: Sandbox) -> None:
 
 
 def test_what_nothing_belongs_to_is_deleted(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox, "manager")
+    admin = piccolo_admin_browser(sandbox, "manager")
     for table, columns in [("advertiser", {}), ("partner", {}), ("offer", {"advertiser": str(sandbox.owner)})]:
         row = create(admin, table, name="Mistake", **columns).json()[0]["id"]
         assert admin.delete(path_of(table, row)).status_code == 204
@@ -291,14 +311,14 @@ def test_what_nothing_belongs_to_is_deleted(sandbox: Sandbox) -> None:
 
 
 def test_the_network_itself_is_not_deleted(sandbox: Sandbox) -> None:
-    admin, id_ = an_admin(sandbox), sandbox.tenant.id
+    admin, id_ = piccolo_admin_browser(sandbox), sandbox.tenant.id
     for spelling in (str(id_), str(id_).upper(), id_.hex):
         assert admin.delete(path_of("partner", spelling)).status_code == 422
     assert row_of(admin, "partner", id_)["name"] == sandbox.tenant.name
 
 
 def test_the_last_owner_stays_one(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox)
+    admin = piccolo_admin_browser(sandbox)
     me = person_id(sandbox, "staff", admin.get("/admin/api/user/").json()["username"])
     told = {"custom_form_error": "There would be no owner left: make somebody else an owner first."}
     for response in (
@@ -307,13 +327,13 @@ def test_the_last_owner_stays_one(sandbox: Sandbox) -> None:
         admin.delete(path_of("staff", me)),
     ):
         assert (response.status_code, response.json()) == (422, told)
-    make_staff(sandbox, "owner")
+    create_staff_user(sandbox, "owner")
     assert change(admin, "staff", me, role="viewer").status_code == 200
     assert change(admin, "staff", me, role="owner").status_code == 403
 
 
 def test_staff_that_goes_is_gone_at_once(sandbox: Sandbox) -> None:
-    admin, email = an_admin(sandbox), make_staff(sandbox, "manager")
+    admin, email = piccolo_admin_browser(sandbox), create_staff_user(sandbox, "manager")
     other = browser(sandbox)
     other.sign_in(email, root="/staff")
     assert admin.delete(path_of("staff", person_id(sandbox, "staff", email))).status_code == 204
@@ -324,4 +344,4 @@ def test_staff_that_goes_is_gone_at_once(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("column", ["expires_at", "created_at"])
 def test_an_instant_that_no_calendar_has_is_refused(module_sandbox: Sandbox, column: str, instant: str) -> None:
     token = id_of(module_sandbox, module_sandbox.owner_key)
-    assert change(an_admin(module_sandbox), "api_token", token, **{column: instant}).status_code == 400
+    assert change(piccolo_admin_browser(module_sandbox), "api_token", token, **{column: instant}).status_code == 400

@@ -4,11 +4,21 @@ import pytest
 from piccolo.columns import Varchar
 
 from admin.piccolo.app import piccolo
-from tests.admin.piccolo.calls import an_admin, change, create, fill, kept, path_of, person_id, row_of, rows_of
-from tests.support.people import audit, browser, make_login, make_staff
+from tests.support.database import execute
+from tests.support.people import audit, browser, create_advertiser_user, create_staff_user
+from tests.support.piccolo_admin import (
+    change,
+    create,
+    fill,
+    kept,
+    path_of,
+    person_id,
+    piccolo_admin_browser,
+    row_of,
+    rows_of,
+)
 from tests.support.sandbox import Sandbox
-from tests.tenants.database import execute
-from tests.tenants.workers import seconds_until
+from tests.support.workers import wait_until
 
 ALL = sorted(piccolo.table_config_map)
 
@@ -19,8 +29,8 @@ def full(sandbox: Sandbox) -> Sandbox:
 
 
 def test_each_is_listed(full: Sandbox) -> None:
-    admin = an_admin(full, "viewer")
-    seconds_until(lambda: bool(rows_of(admin, "singular_pull_list")))  # it is written after the answer
+    admin = piccolo_admin_browser(full, "viewer")
+    wait_until(lambda: bool(rows_of(admin, "singular_pull_list")))  # it is written after the answer
     for table in ALL:
         (row, *_) = rows_of(admin, table, __readable="true", __page=1, __page_size=15)
         assert row_of(admin, table, row["id"]).items() <= row.items()
@@ -30,7 +40,7 @@ def test_each_is_listed(full: Sandbox) -> None:
 
 
 def test_each_can_be_ordered_and_filtered_by_each_column(full: Sandbox) -> None:
-    admin = an_admin(full, "viewer")
+    admin = piccolo_admin_browser(full, "viewer")
     for table, config in piccolo.table_config_map.items():
         for column in config.table_class._meta.columns:
             name = column._meta.name
@@ -42,7 +52,7 @@ def test_each_can_be_ordered_and_filtered_by_each_column(full: Sandbox) -> None:
 
 
 def test_they_are_in_groups_and_explained(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox, "viewer")
+    admin = piccolo_admin_browser(sandbox, "viewer")
     assert admin.get("/admin/api/tables/grouped/").json() == {
         "grouped": {
             "Access": ["advertiser_login", "api_token", "setting", "staff"],
@@ -57,7 +67,7 @@ def test_they_are_in_groups_and_explained(sandbox: Sandbox) -> None:
 
 
 def test_money_instants_and_addresses_are_for_people(full: Sandbox) -> None:
-    admin = an_admin(full)
+    admin = piccolo_admin_browser(full)
     change(admin, "advertiser", full.owner, singular_enabled=False)
     (conversion,) = rows_of(admin, "conversion_list")
     assert conversion["cost"] == "60.5"
@@ -71,7 +81,7 @@ def test_money_instants_and_addresses_are_for_people(full: Sandbox) -> None:
 
 
 def test_logs_show_the_newest_first(full: Sandbox) -> None:
-    admin = an_admin(full, "viewer")
+    admin = piccolo_admin_browser(full, "viewer")
     for table in ("audit_log", "intake", "intake_reject_list", "singular_pull_list", "conversion_list"):
         order = admin.get(path_of(table) + "schema/").json()["extra"]["order_by"]
         assert [column["ascending"] for column in order] == [False], table
@@ -81,12 +91,12 @@ def test_logs_show_the_newest_first(full: Sandbox) -> None:
 
 
 def test_each_change_is_noted_with_who_and_from_where(sandbox: Sandbox) -> None:
-    email = make_staff(sandbox, "owner")
+    email = create_staff_user(sandbox, "owner")
     admin = browser(sandbox)
     admin.sign_in(email, root="/staff")
     admin.get("/admin/")
     admin.headers["X-CSRFToken"] = admin.cookies["csrftoken"]
-    start, login = len(audit(sandbox)), person_id(sandbox, "advertiser_login", make_login(sandbox))
+    start, login = len(audit(sandbox)), person_id(sandbox, "advertiser_login", create_advertiser_user(sandbox))
     start += 1
     made = create(admin, "advertiser", name="Kettle").json()[0]["id"]
     change(admin, "advertiser", made, currency="GBP")
@@ -109,7 +119,7 @@ def test_each_change_is_noted_with_who_and_from_where(sandbox: Sandbox) -> None:
 
 
 def test_what_is_refused_is_not_noted(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox, "manager")
+    admin = piccolo_admin_browser(sandbox, "manager")
     entries = len(audit(sandbox))
     change(admin, "advertiser", sandbox.owner, name="New", currency="nonsense")
     change(admin, "advertiser", sandbox.owner, name="New", created_at="2020-01-01T00:00:00Z")
@@ -121,7 +131,7 @@ def test_what_is_refused_is_not_noted(sandbox: Sandbox) -> None:
 
 
 def test_the_log_itself_is_changed_by_nobody(sandbox: Sandbox) -> None:
-    admin = an_admin(sandbox)
+    admin = piccolo_admin_browser(sandbox)
     entry = rows_of(admin, "audit_log")[0]["id"]
     before = execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=sandbox.tenant.schema)
     for method in ("PUT", "PATCH", "DELETE"):

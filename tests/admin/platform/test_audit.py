@@ -5,11 +5,11 @@ import re
 import pytest
 from asyncpg import RaiseError
 
-from tests.admin.platform.cast import seen, signed_in
+from tests.support.cli import gokart
+from tests.support.database import execute
 from tests.support.people import audit
+from tests.support.platform_pages import seen, signed_in
 from tests.support.sandbox import Sandbox
-from tests.tenants.command import gokart
-from tests.tenants.database import execute
 
 
 def test_it_tells_who_did_what_from_where(sandbox: Sandbox) -> None:

@@ -8,9 +8,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.admin.platform.cast import a_slug, link_in, seen
-from tests.support.people import Browser, make_platform_staff
-from tests.support.servers import Server, free_port, serving
+from tests.support.people import Browser, create_platform_staff
+from tests.support.platform_pages import a_slug, link_in, seen
+from tests.support.servers import Server, free_port, running_server
 
 
 class Inbox:
@@ -42,11 +42,11 @@ def owner(server: Server, inbox: Inbox, tmp_path_factory: pytest.TempPathFactory
     folder, url = tmp_path_factory.mktemp("mailing"), f"smtp://127.0.0.1:{controller.port}"
     try:
         with (
-            serving(folder, GOKART_SMTP_URL=url, GOKART_MAIL_FROM="noreply@example.com") as beside,
+            running_server(folder, GOKART_SMTP_URL=url, GOKART_MAIL_FROM="noreply@example.com") as beside,
             beside.client() as http,
         ):
             browser = Browser(http, "admin.localhost")
-            browser.sign_in(make_platform_staff("owner"))
+            browser.sign_in(create_platform_staff("owner"))
             yield browser
     finally:
         controller.stop()

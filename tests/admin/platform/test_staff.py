@@ -9,10 +9,10 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from admin.platform.app import PLATFORM_ADMIN
-from tests.admin.platform.cast import link_in, seen, signed_in
-from tests.support.people import PASSWORD, audit, browser, make_platform_staff, make_staff, platform_browser
+from tests.support.database import execute
+from tests.support.people import PASSWORD, audit, browser, create_platform_staff, create_staff_user, platform_browser
+from tests.support.platform_pages import link_in, seen, signed_in
 from tests.support.sandbox import Sandbox
-from tests.tenants.database import execute
 
 
 class Route(NamedTuple):
@@ -67,7 +67,7 @@ def test_nobody_gets_in_without_signing_in(sandbox: Sandbox, other_sandbox: Sand
     """Staff of a tenant neither: their cookie is of another name and another host."""
     outsider = platform_browser(sandbox)
     staff = browser(other_sandbox)
-    staff.sign_in(make_staff(other_sandbox), root="/staff")
+    staff.sign_in(create_staff_user(other_sandbox), root="/staff")
     cookies = {name.replace("staff", "platform"): value for name, value in staff.cookies.items()}
     for client in outsider, platform_browser(sandbox, cookies=cookies):
         for method, path, _ in ROUTES:
@@ -127,7 +127,7 @@ def test_a_mistake_is_told_and_invites_nobody(sandbox: Sandbox, change: dict[str
 
 
 def test_a_role_is_changed_at_once(sandbox: Sandbox) -> None:
-    owner, email = signed_in(sandbox, "owner"), make_platform_staff("viewer")
+    owner, email = signed_in(sandbox, "owner"), create_platform_staff("viewer")
     client = platform_browser(sandbox)
     client.sign_in(email)
     (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
@@ -138,7 +138,7 @@ def test_a_role_is_changed_at_once(sandbox: Sandbox) -> None:
 
 
 def test_who_is_deactivated_is_out_at_once_and_for_good(sandbox: Sandbox) -> None:
-    owner, email = signed_in(sandbox, "owner"), make_platform_staff("manager")
+    owner, email = signed_in(sandbox, "owner"), create_platform_staff("manager")
     client = platform_browser(sandbox)
     client.sign_in(email)
     (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
@@ -155,7 +155,7 @@ def test_who_is_deactivated_is_out_at_once_and_for_good(sandbox: Sandbox) -> Non
 
 def test_the_second_factor_of_who_has_lost_it_is_turned_off(sandbox: Sandbox) -> None:
     owner = signed_in(sandbox, "owner")
-    email = make_platform_staff("viewer", totp_secret=pyotp.random_base32())
+    email = create_platform_staff("viewer", totp_secret=pyotp.random_base32())
     client = platform_browser(sandbox)
     assert client.sign_in(email).headers["location"].startswith("/sign-in/code")
     (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
@@ -167,7 +167,7 @@ def test_the_second_factor_of_who_has_lost_it_is_turned_off(sandbox: Sandbox) ->
 @pytest.fixture
 def last_owner() -> Iterator[str]:
     """All others are put aside meanwhile."""
-    email = make_platform_staff("owner")
+    email = create_platform_staff("owner")
     others = execute(
         "UPDATE staff SET active = false WHERE role = 'owner' AND active AND email <> $1 RETURNING id", email
     )
@@ -179,7 +179,7 @@ def test_the_last_owner_is_not_lost(sandbox: Sandbox, last_owner: str) -> None:
     owner = platform_browser(sandbox)
     owner.sign_in(last_owner)
     (row,) = execute("SELECT id FROM staff WHERE email = $1", last_owner)
-    invited = make_platform_staff("owner")
+    invited = create_platform_staff("owner")
     execute("UPDATE staff SET password = NULL WHERE email = $1", invited)  # who has not come yet is no owner to rely on
     for path, form in ("deactivate", {}), ("role", {"role": "viewer"}):
         answer = owner.post(f"/staff/{row['id']}/{path}", data=form)

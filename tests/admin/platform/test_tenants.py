@@ -7,11 +7,11 @@ from html import unescape
 import pytest
 
 from tenants.migrations import latest_version
-from tests.admin.platform.cast import a_slug, link_in, outdated_tenant, seen, signed_in
+from tests.support.database import execute, locked
 from tests.support.people import PASSWORD, Browser, audit, browser
-from tests.support.sandbox import JSON, MAY, Sandbox, an_event, an_offer
-from tests.tenants.database import execute, locked
-from tests.tenants.workers import seconds_until
+from tests.support.platform_pages import a_slug, link_in, outdated_tenant, seen, signed_in
+from tests.support.sandbox import JSON, MAY, Sandbox, event_record, offer_record
+from tests.support.workers import wait_until
 
 
 def row_of(page: str, slug: str) -> str:
@@ -29,10 +29,10 @@ def new_tenant(slug: str, changes: dict[str, str] | None = None) -> dict[str, st
 
 
 def test_the_list_says_how_it_stands_with_each(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     before = datetime.now(UTC).replace(second=0, microsecond=0)
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
     used = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
     set_used = "UPDATE {s}.api_token SET last_used_at = CASE WHEN advertiser IS NULL THEN now() ELSE $1 END"
     execute(set_used, used, schema=sandbox.tenant.schema)
@@ -185,7 +185,7 @@ def test_a_label_is_given_once(sandbox: Sandbox) -> None:
 
 
 def test_its_page_counts_what_is_there(sandbox: Sandbox) -> None:
-    sandbox.send("offers", [an_offer(sandbox), an_offer(sandbox)])
+    sandbox.send("offers", [offer_record(sandbox), offer_record(sandbox)])
     page = seen(signed_in(sandbox, "viewer").get(f"/tenants/{sandbox.tenant.slug}"))
     for told in "Advertisers 2", "Offers 2", "Partners 1", "Staff 0", "Live keys 3", "Nobody: invite the first one.":
         assert told in page
@@ -205,10 +205,10 @@ def test_suspending_closes_its_hosts_and_resuming_opens_them(sandbox: Sandbox) -
         return sandbox.get(JSON, **MAY).status_code, browser(sandbox).get("/sign-in").status_code
 
     assert staff.post(f"/tenants/{slug}/suspend").headers["location"] == f"/tenants/{slug}?done=suspended"
-    seconds_until(lambda: statuses() == (403, 403))
+    wait_until(lambda: statuses() == (403, 403))
     assert "its hosts answer 403" in seen(staff.get(f"/tenants/{slug}?done=suspended"))
     staff.post(f"/tenants/{slug}/resume")
-    seconds_until(lambda: statuses() == (200, 200))
+    wait_until(lambda: statuses() == (200, 200))
     changes = [row["after"] for row in audit() if row["label"] == sandbox.tenant.name and row["action"] == "changed"]
     assert changes == ['{"status": "suspended"}', '{"status": "active"}']
 
@@ -218,7 +218,7 @@ def test_its_limits_are_set_and_unset(sandbox: Sandbox) -> None:
     assert staff.post(f"/tenants/{slug}/limits", data={"rate": "2.5", "burst": "7"}).status_code == 303
     page = staff.get(f"/tenants/{slug}?done=limits").text
     assert 'name="rate" type="text" value="2.5"' in page
-    seconds_until(lambda: "7" in sandbox.get(JSON, **MAY).headers["ratelimit-policy"])
+    wait_until(lambda: "7" in sandbox.get(JSON, **MAY).headers["ratelimit-policy"])
     staff.post(f"/tenants/{slug}/limits", data={"rate": "", "burst": " "})
     assert execute("SELECT token_rate, token_burst FROM tenant WHERE slug = $1", slug) == [
         {"token_rate": None, "token_burst": None}
@@ -240,9 +240,9 @@ def test_a_limit_that_makes_no_sense_changes_none(module_sandbox: Sandbox, field
 
 def test_its_name_is_that_of_its_own_publisher(sandbox: Sandbox) -> None:
     staff, slug = signed_in(sandbox), sandbox.tenant.slug
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    sandbox.send("events", [an_event(offer["id"], occurredAt="2025-05-19T15:31:44Z")])
+    sandbox.send("events", [event_record(offer["id"], occurredAt="2025-05-19T15:31:44Z")])
     assert staff.post(f"/tenants/{slug}/name", data={"name": " Gravel Digital "}).status_code == 303
     assert [row["publisherName"] for row in sandbox.report()] == ["Gravel Digital"]
     assert "Gravel Digital" in seen(staff.get(f"/tenants/{slug}"))

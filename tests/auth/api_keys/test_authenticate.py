@@ -11,12 +11,12 @@ import pytest
 from auth.api_keys import service as api_keys
 from auth.api_keys.format import BASE62, Minted, hint, is_well_formed, mint
 from core.errors import GokartError
-from tests.auth.api_keys.cast import change, id_of, revoke
-from tests.support.running import run_at
+from tests.support.api_key_cast import change, id_of, revoke
+from tests.support.app_calls import run_in_tenant
+from tests.support.database import execute
+from tests.support.raw_http import raw
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox, create_sandbox
 from tests.support.servers import Server
-from tests.tenants.database import execute
-from tests.web.raw import raw
 
 REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"
 
@@ -32,7 +32,7 @@ def status(sandbox: Sandbox, token: str) -> int:
 
 def rotate(sandbox: Sandbox, token: str, grace: timedelta = api_keys.DEFAULT_GRACE) -> Minted:
     old = id_of(sandbox, token)
-    return run_at(sandbox.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=grace))
+    return run_in_tenant(sandbox.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=grace))
 
 
 # What they look like
@@ -277,7 +277,7 @@ def test_a_token_works_from_its_networks_alone(sandbox: Sandbox, networks: list[
 def test_a_token_that_makes_no_sense_is_not_made(sandbox: Sandbox, options: dict[str, object], says: str) -> None:
     wanted = {"name": "test", "scopes": ["cost-report"], "advertiser": sandbox.owner, "created_by": "test"} | options
     with pytest.raises(GokartError, match=re.escape(says)):
-        run_at(sandbox.tenant.slug, lambda: api_keys.create_token(**wanted))  # type: ignore[arg-type]
+        run_in_tenant(sandbox.tenant.slug, lambda: api_keys.create_token(**wanted))  # type: ignore[arg-type]
 
 
 def test_a_token_is_of_an_advertiser_of_its_own_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
@@ -292,4 +292,4 @@ def test_a_token_of_another_tenant_is_neither_rotated_nor_revoked(sandbox: Sandb
         lambda: api_keys.revoke_token(unknown),
     ):
         with pytest.raises(GokartError, match=f"at {other_sandbox.tenant.slug}"):
-            run_at(other_sandbox.tenant.slug, work)
+            run_in_tenant(other_sandbox.tenant.slug, work)

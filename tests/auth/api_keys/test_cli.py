@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from auth.api_keys.format import hint
-from tests.auth.api_keys.cast import change, id_of
+from tests.support.api_key_cast import change, id_of
+from tests.support.cli import cli_error, gokart, spawn
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
-from tests.tenants.command import complaint, gokart, spawn
-from tests.tenants.workers import seconds_until
+from tests.support.workers import wait_until
 
 
 def lines(sandbox: Sandbox) -> dict[str, str]:
@@ -38,13 +38,13 @@ def test_a_tokens_life(sandbox: Sandbox) -> None:
     second = rotated.stdout.removesuffix("\n")
     assert (status(sandbox, token), status(sandbox, second)) == (200, 200)
     assert re.search(r"any live until \d{4}-\d\d-\d\d \d\d:\d\d ", lines(sandbox)[hint(token)])
-    assert f"rotate its successor, {id_of(sandbox, second)}" in complaint("tokens", "rotate", slug, number)
+    assert f"rotate its successor, {id_of(sandbox, second)}" in cli_error("tokens", "rotate", slug, number)
 
     assert gokart("tokens", "revoke", slug, number).stdout == f"Revoked {number}.\n"
-    seconds_until(lambda: status(sandbox, token) == 401)
+    wait_until(lambda: status(sandbox, token) == 401)
     assert status(sandbox, second) == 200
     assert f"any revoked {datetime.now(UTC):%Y-}" in lines(sandbox)[hint(token)]
-    assert "no live token" in complaint("tokens", "rotate", slug, number)
+    assert "no live token" in cli_error("tokens", "rotate", slug, number)
 
 
 def test_no_command_shows_a_token_again(sandbox: Sandbox) -> None:
@@ -105,4 +105,4 @@ def test_what_makes_no_sense_is_told_in_a_line(module_sandbox: Sandbox, argument
     def fill(text: str) -> str:
         return text.replace("{}", module_sandbox.tenant.slug).replace("{owner}", str(module_sandbox.owner))
 
-    assert fill(says) in complaint("tokens", *map(fill, arguments))
+    assert fill(says) in cli_error("tokens", *map(fill, arguments))

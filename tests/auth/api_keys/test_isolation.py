@@ -8,11 +8,11 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from main import api
-from tests.auth.api_keys.cast import OWNERS, RIVALS, Cast, make_cast
-from tests.support.sandbox import MAY, a_callback, an_event, an_offer
+from tests.support.api_key_cast import OWNERS, RIVALS, Cast, create_cast
+from tests.support.database import execute
+from tests.support.raw_http import raw
+from tests.support.sandbox import MAY, conversion_callback, event_record, offer_record
 from tests.support.servers import Server
-from tests.tenants.database import execute
-from tests.web.raw import raw
 
 # Every route of the app: the scope that it needs, or None where it says nothing of any tenant.
 ROUTES: dict[str, str | None] = {
@@ -60,7 +60,7 @@ SENDING = pytest.mark.parametrize("call", [call for call in CALLS if call.scope 
 
 @pytest.fixture(scope="module")
 def cast(http: httpx.Client) -> Cast:
-    return make_cast(http)
+    return create_cast(http)
 
 
 def rows(cast: Cast) -> dict[str, Any]:
@@ -88,10 +88,10 @@ def ask(cast: Cast, situation: str, call: Call) -> httpx.Response:
     if scope != "ingest":
         return cast.sandbox.request(method, path, host=host, token=token, params=MAY)
     records = {
-        "conversions": lambda: a_callback(cast.sandbox, an_offer(cast.sandbox)["id"]),
-        "events": lambda: an_event(an_offer(cast.sandbox)["id"]),
-        "offers": lambda: an_offer(cast.sandbox),
-        "partners": lambda: {"id": an_offer(cast.sandbox)["id"], "name": "Sent"},
+        "conversions": lambda: conversion_callback(cast.sandbox, offer_record(cast.sandbox)["id"]),
+        "events": lambda: event_record(offer_record(cast.sandbox)["id"]),
+        "offers": lambda: offer_record(cast.sandbox),
+        "partners": lambda: {"id": offer_record(cast.sandbox)["id"], "name": "Sent"},
     }[path.rpartition("/")[2]]()
     json = {"Content-Type": "application/json"}
     return cast.sandbox.request(

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from auth.api_keys.format import mint
-from tests.auth.api_keys.cast import id_of
+from tests.support.api_key_cast import id_of
+from tests.support.cli import cli_error, gokart
+from tests.support.database import execute, locked
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox, create_sandbox
-from tests.support.servers import Server, serving
-from tests.tenants.command import complaint, gokart
-from tests.tenants.database import execute, locked
+from tests.support.servers import Server, running_server
 
 RATE, BURST, CONCURRENCY, FAILURES = 5, 5, 8, 3
 WRONG = {"date_from": "2025-05-01"}  # 400: past the limits, and quick
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("server")
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(
+    with running_server(
         tmp_path_factory.mktemp("limited"),
         GOKART_TOKEN_RATE=str(RATE),
         GOKART_TOKEN_BURST=str(BURST),
@@ -114,8 +114,8 @@ def test_a_tenants_limit_comes_before_the_platforms_and_a_tokens_before_that(san
     token = sandbox.create_api_key("cost-report")
     gokart("tokens", "limit", slug, str(id_of(sandbox, token)), "--burst", "3", "--rate", "0.5")
     assert policy(sandbox, token) == '"token";q=3;w=6'
-    assert "no token 999" in complaint("tokens", "limit", slug, "999")
-    assert "no tenant" in complaint("tenants", "limit", "nobody", "--burst", "4")
+    assert "no token 999" in cli_error("tokens", "limit", slug, "999")
+    assert "no tenant" in cli_error("tenants", "limit", "nobody", "--burst", "4")
 
 
 def test_a_changed_limit_holds_within_a_second(sandbox: Sandbox) -> None:

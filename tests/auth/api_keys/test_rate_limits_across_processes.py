@@ -13,11 +13,11 @@ import httpx
 import msgspec
 import pytest
 
+from tests.support.database import execute, locked
+from tests.support.limit_stores import Database, Redis, Store
 from tests.support.sandbox import JSON, MAY, Sandbox, create_sandbox
-from tests.support.servers import Server, serving
-from tests.support.waiting import becomes
-from tests.tenants.database import execute, locked
-from tests.web.limits.stores import Database, Redis, Store
+from tests.support.servers import Server, running_server
+from tests.support.wait import wait_for_value
 
 WRONG = {"date_from": "2025-05-01"}  # 400: past the limits, and quick
 FAILURES = 3
@@ -46,8 +46,8 @@ def machines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     settings = {**SETTINGS, "GOKART_LIMITS": store.setting}
     try:
         with (
-            serving(folder, workers=1, **settings) as one,
-            serving(folder, workers=1, **settings) as other,
+            running_server(folder, workers=1, **settings) as one,
+            running_server(folder, workers=1, **settings) as other,
             one.client() as first,
             other.client() as second,
         ):
@@ -97,7 +97,7 @@ def waiting(sandbox: Sandbox) -> int:
 def times_away(server: Server) -> int:
     """So often the store was away for the server, which has it back now."""
     away = len(server.log_lines("counts limits for itself"))
-    becomes(lambda: len(server.log_lines("counted over all processes again")), away, within=5)
+    wait_for_value(lambda: len(server.log_lines("counted over all processes again")), away, within=5)
     return away
 
 
@@ -136,9 +136,9 @@ def test_requests_at_a_time_over_both(there: list[Sandbox]) -> None:
     with ThreadPoolExecutor(5) as threads:
         with locked(f"{there[0].tenant.schema}.offer"):
             under_way = [threads.submit(let_in, there[n % 2], token) for n in range(5)]
-            becomes(partial(waiting, there[0]), 5, within=10)
+            wait_for_value(partial(waiting, there[0]), 5, within=10)
             for each in there:
-                becomes(partial(passes, each, token), wanted=False)
+                wait_for_value(partial(passes, each, token), wanted=False)
                 refused = each.get(token=token, **WRONG)
                 assert refused.json()["detail"] == "5 requests of this token are under way."
                 assert refused.headers["retry-after"] == "1"
@@ -159,22 +159,22 @@ def test_a_killed_process_gives_its_places_back_and_a_long_request_keeps_its_own
     with (
         ThreadPoolExecutor(2) as threads,
         locked(f"{there[0].tenant.schema}.offer"),
-        serving(tmp_path, workers=1, **SETTINGS, GOKART_LIMITS=machines.store.setting) as doomed,
+        running_server(tmp_path, workers=1, **SETTINGS, GOKART_LIMITS=machines.store.setting) as doomed,
         doomed.client() as client,
     ):
         doomed_place = msgspec.structs.replace(there[0], http=client)
         lost = threads.submit(let_in, doomed_place, token)
         kept = threads.submit(let_in, there[0], token)
-        becomes(partial(passes, there[1], token), wanted=False)
+        wait_for_value(partial(passes, there[1], token), wanted=False)
         until = time.monotonic() + HELD_FOR * 1.2
         while time.monotonic() < until:
             assert not passes(there[1], token), "both are renewed"
         os.kill(doomed.process, signal.SIGKILL)
-        becomes(partial(passes, there[1], token), wanted=True, within=HELD_FOR + 2)
+        wait_for_value(partial(passes, there[1], token), wanted=True, within=HELD_FOR + 2)
         with pytest.raises(httpx.TransportError):
             lost.result()
         one_more = threads.submit(let_in, there[1], token)
-        becomes(partial(passes, there[1], token), wanted=False)
+        wait_for_value(partial(passes, there[1], token), wanted=False)
     assert [kept.result().status_code, one_more.result().status_code] == [200, 200]
 
 
@@ -212,7 +212,7 @@ def test_a_store_that_does_not_answer_makes_nobody_wait_for_long(machines: Machi
         assert all(passes(there[0], token) for _ in range(50))
         assert time.monotonic() - started < 5
     finally:
-        machines.store.go_on()
+        machines.store.resume_process()
     for server in machines.servers:
         times_away(server)
     test_the_burst_over_both_is_the_burst(there, 5)
@@ -223,7 +223,7 @@ def test_a_server_that_is_stopped_gives_its_places_back_at_once(
 ) -> None:
     token = limited(there[0], burst=50)
     with (
-        serving(tmp_path, workers=1, **SETTINGS, GOKART_LIMITS=machines.store.setting) as stopped,
+        running_server(tmp_path, workers=1, **SETTINGS, GOKART_LIMITS=machines.store.setting) as stopped,
         stopped.client() as client,
     ):
         assert passes(msgspec.structs.replace(there[0], http=client), token)
@@ -237,5 +237,5 @@ def test_the_workers_of_a_server_share_limits_unless_told_otherwise(sandbox: San
         with server.client() as client:
             return passes(msgspec.structs.replace(sandbox, http=client), token)
 
-    with serving(tmp_path, workers=2) as server, ThreadPoolExecutor(6) as threads:
+    with running_server(tmp_path, workers=2) as server, ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(on_a_connection_of_its_own, range(40))) == 10

@@ -14,10 +14,18 @@ from auth.users.realms import PLATFORM
 from cli import Commands, main
 from settings import settings
 from tenants.commands import operator
-from tests.support.people import PASSWORD, add_person, audit, browser, make_login, make_staff, platform_browser
-from tests.support.sandbox import Sandbox, a_callback, an_offer
-from tests.tenants.command import complaint, gokart, spawn
-from tests.tenants.database import execute
+from tests.support.cli import cli_error, gokart, spawn
+from tests.support.database import execute
+from tests.support.people import (
+    PASSWORD,
+    audit,
+    browser,
+    create_advertiser_user,
+    create_staff_user,
+    insert_user,
+    platform_browser,
+)
+from tests.support.sandbox import Sandbox, conversion_callback, offer_record
 
 
 def lines(*command: str) -> dict[str, str]:
@@ -69,7 +77,7 @@ def test_the_platforms_first_owner_does(sandbox: Sandbox) -> None:
 
 
 def test_who_is_locked_out_gets_another_link(sandbox: Sandbox) -> None:
-    slug, email = sandbox.tenant.slug, make_staff(sandbox, totp_secret=pyotp.random_base32())
+    slug, email = sandbox.tenant.slug, create_staff_user(sandbox, totp_secret=pyotp.random_base32())
     first = link("staff", "link", slug, "--email", email)
     second = link("staff", "link", slug, "--email", email.upper(), "--no-second-factor")
     client = browser(sandbox)
@@ -80,15 +88,15 @@ def test_who_is_locked_out_gets_another_link(sandbox: Sandbox) -> None:
 
 
 def test_without_being_asked_for_it_the_second_factor_stays(sandbox: Sandbox) -> None:
-    slug, email = sandbox.tenant.slug, make_staff(sandbox, totp_secret=pyotp.random_base32())
+    slug, email = sandbox.tenant.slug, create_staff_user(sandbox, totp_secret=pyotp.random_base32())
     path = link("staff", "link", slug, "--email", email)
     answer = browser(sandbox).post(path, data={"password": "another password", "again": "another password"})
     assert answer.headers["location"] == "/staff/sign-in/code"
 
 
 def test_a_role_is_changed_and_somebody_is_put_out(sandbox: Sandbox) -> None:
-    slug, email = sandbox.tenant.slug, make_staff(sandbox, "viewer")
-    make_staff(sandbox, "owner")
+    slug, email = sandbox.tenant.slug, create_staff_user(sandbox, "viewer")
+    create_staff_user(sandbox, "owner")
     client = browser(sandbox)
     client.sign_in(email, root="/staff")
     command = "staff", "set", slug, "--email", email
@@ -103,9 +111,9 @@ def test_a_role_is_changed_and_somebody_is_put_out(sandbox: Sandbox) -> None:
 
 
 def test_the_last_owner_stays(sandbox: Sandbox) -> None:
-    email = make_staff(sandbox, "owner")
+    email = create_staff_user(sandbox, "owner")
     for change in ["--inactive"], ["--role", "viewer"]:
-        said = complaint("staff", "set", sandbox.tenant.slug, "--email", email, *change)
+        said = cli_error("staff", "set", sandbox.tenant.slug, "--email", email, *change)
         assert "There would be no owner left" in said
 
 
@@ -131,7 +139,7 @@ def test_both_scopes_where_none_is_named(sandbox: Sandbox) -> None:
 
 
 def test_each_list_is_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    mine, theirs = make_login(sandbox), make_login(other_sandbox)
+    mine, theirs = create_advertiser_user(sandbox), create_advertiser_user(other_sandbox)
     assert set(lines("logins", "list", sandbox.tenant.slug)) == {mine}
     assert set(lines("logins", "list", other_sandbox.tenant.slug)) == {theirs}
 
@@ -157,15 +165,15 @@ def test_each_list_is_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) ->
     ],
 )
 def test_what_makes_no_sense_is_told_in_a_line(module_sandbox: Sandbox, arguments: list[str], says: str) -> None:
-    there = make_staff(module_sandbox)
-    assert says in complaint(
+    there = create_staff_user(module_sandbox)
+    assert says in cli_error(
         *(text.replace("{}", module_sandbox.tenant.slug).replace("{there}", there) for text in arguments)
     )
 
 
 def test_an_advertiser_of_another_tenant_is_none(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     command = "logins", "invite", sandbox.tenant.slug, "--advertiser", str(other_sandbox.owner)
-    assert "There is no such advertiser." in complaint(*command, "--email", "x@y.z", "--name", "X")
+    assert "There is no such advertiser." in cli_error(*command, "--email", "x@y.z", "--name", "X")
 
 
 # Who did it
@@ -193,9 +201,9 @@ def test_what_is_done_here_has_the_operators_name(sandbox: Sandbox, tmp_path: Pa
     assert isinstance(main, Commands)
     slug, owner, someone, email = f"{sandbox.tenant.slug}-x", str(uuid4()), an_email(), an_email()
     file = tmp_path / "conversions.json"
-    offer = an_offer(sandbox)
-    file.write_text(json.dumps(a_callback(sandbox, offer["id"]) | {"conversion": {
-        **a_callback(sandbox, offer["id"])["conversion"], "offerAdvertiserId": str(uuid4())}}))  # fmt: skip
+    offer = offer_record(sandbox)
+    file.write_text(json.dumps(conversion_callback(sandbox, offer["id"]) | {"conversion": {
+        **conversion_callback(sandbox, offer["id"])["conversion"], "offerAdvertiserId": str(uuid4())}}))  # fmt: skip
     noted = len(audit())
     ran = set()
 
@@ -243,13 +251,13 @@ def test_what_is_done_here_has_the_operators_name(sandbox: Sandbox, tmp_path: Pa
 
 
 def test_links_are_of_who_made_them(sandbox: Sandbox) -> None:
-    email = make_staff(sandbox)
+    email = create_staff_user(sandbox)
     gokart("staff", "link", sandbox.tenant.slug, "--email", email)
     (row,) = execute("SELECT purpose, created_by FROM {s}.one_time_link", schema=sandbox.tenant.schema)
     assert row == {"purpose": "reset", "created_by": operator()}
 
 
 def test_who_is_called_strangely_breaks_no_list(sandbox: Sandbox) -> None:
-    email = add_person(None, PLATFORM, role="viewer", name="[/x] [bold]A")
+    email = insert_user(None, PLATFORM, role="viewer", name="[/x] [bold]A")
     assert lines("staff", "list", "--platform")[email].startswith("[/x] [bold]A viewer active")
     assert email not in lines("staff", "list", sandbox.tenant.slug)

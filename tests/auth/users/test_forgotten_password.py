@@ -8,10 +8,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.support.people import Browser, audit, make_login, make_staff
+from tests.support.database import execute
+from tests.support.people import Browser, audit, create_advertiser_user, create_staff_user
 from tests.support.sandbox import Sandbox
-from tests.support.servers import Server, free_port, serving
-from tests.tenants.database import execute
+from tests.support.servers import Server, free_port, running_server
 
 NEW = "an entirely new one"
 
@@ -38,7 +38,7 @@ def mailing(tmp_path_factory: pytest.TempPathFactory, server: Server, inbox: Inb
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        with serving(
+        with running_server(
             tmp_path_factory.mktemp("mailing"),
             GOKART_SMTP_URL=f"smtp://127.0.0.1:{port}",
             GOKART_MAIL_FROM="gokart@example.com",
@@ -50,7 +50,7 @@ def mailing(tmp_path_factory: pytest.TempPathFactory, server: Server, inbox: Inb
 
 @pytest.mark.parametrize("root", ["", "/staff"])
 def test_the_letter_has_a_link_that_works_once(mailing: Server, inbox: Inbox, sandbox: Sandbox, root: str) -> None:
-    email = make_staff(sandbox) if root else make_login(sandbox)
+    email = create_staff_user(sandbox) if root else create_advertiser_user(sandbox)
     with mailing.client() as http:
         client = Browser(http, f"app.{sandbox.tenant.slug}.localhost")
         assert "Send the link" in client.get(f"{root}/forgot").text
@@ -69,7 +69,7 @@ def test_the_letter_has_a_link_that_works_once(mailing: Server, inbox: Inbox, sa
 
 
 def test_who_asked_and_from_where_is_noted(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     with mailing.client() as http:
         Browser(http, f"app.{sandbox.tenant.slug}.localhost").post("/forgot", data={"email": email})
     inbox.letters.get(timeout=30)
@@ -81,7 +81,7 @@ def test_who_asked_and_from_where_is_noted(mailing: Server, inbox: Inbox, sandbo
 def test_an_invitation_is_not_replaced_by_whoever_knows_the_address(
     mailing: Server, inbox: Inbox, sandbox: Sandbox
 ) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     execute("UPDATE {s}.advertiser_login SET password = NULL", schema=sandbox.tenant.schema)
     with mailing.client() as http:
         answer = Browser(http, f"app.{sandbox.tenant.slug}.localhost").post("/forgot", data={"email": email})
@@ -91,7 +91,7 @@ def test_an_invitation_is_not_replaced_by_whoever_knows_the_address(
 
 
 def test_nobody_is_written_to_without_end(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     with mailing.client() as http:
         client = Browser(http, f"app.{sandbox.tenant.slug}.localhost")
         statuses = [client.post("/forgot", data={"email": email}).status_code for _ in range(7)]

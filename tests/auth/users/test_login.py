@@ -7,22 +7,22 @@ import pyotp
 import pytest
 
 from auth.users.realms import ADVERTISER, STAFF, Realm
+from tests.support.database import execute
 from tests.support.people import (
     PASSWORD,
     Browser,
-    add_person,
     advertiser_browser,
     audit,
     browser,
-    make_login,
-    make_platform_staff,
-    make_staff,
+    create_advertiser_user,
+    create_platform_staff,
+    create_staff_user,
+    insert_user,
     platform_browser,
     session_cookie,
     staff_browser,
 )
 from tests.support.sandbox import Sandbox
-from tests.tenants.database import execute
 
 HOMES = {"staff": "/staff", "advertiser": "/"}
 
@@ -33,7 +33,7 @@ def sandbox(module_sandbox: Sandbox) -> Sandbox:
 
 
 def person_at(sandbox: Sandbox, realm: Realm) -> str:
-    return make_staff(sandbox) if realm is STAFF else make_login(sandbox)
+    return create_staff_user(sandbox) if realm is STAFF else create_advertiser_user(sandbox)
 
 
 @pytest.mark.parametrize("realm", [STAFF, ADVERTISER], ids=["staff", "advertiser"])
@@ -71,7 +71,7 @@ class TestEachRealm:
         self, sandbox: Sandbox, other_sandbox: Sandbox, realm: Realm
     ) -> None:
         email = person_at(sandbox, realm)
-        add_person(
+        insert_user(
             other_sandbox,
             realm,
             email=email,
@@ -133,7 +133,7 @@ class TestEachRealm:
         assert client.get(f"{realm.root}/account").status_code == 303
 
     def test_who_is_no_longer_active_is_out_at_once(self, sandbox: Sandbox, realm: Realm) -> None:
-        make_staff(sandbox)
+        create_staff_user(sandbox)
         client = browser(sandbox)
         email = person_at(sandbox, realm)
         client.sign_in(email, root=realm.root)
@@ -146,19 +146,19 @@ def test_one_kind_of_people_is_not_another(sandbox: Sandbox) -> None:
     staff, advertiser = staff_browser(sandbox), advertiser_browser(sandbox)
     assert staff.get("/account").status_code == 303
     assert advertiser.get("/staff/account").status_code == 303
-    assert browser(sandbox).sign_in(make_login(sandbox), root="/staff").status_code == 403
-    assert browser(sandbox).sign_in(make_staff(sandbox)).status_code == 403
+    assert browser(sandbox).sign_in(create_advertiser_user(sandbox), root="/staff").status_code == 403
+    assert browser(sandbox).sign_in(create_staff_user(sandbox)).status_code == 403
     value = next(iter(advertiser.cookies.values()))
     assert browser(sandbox, cookies={"gokart_staff": value}).get("/staff/account").status_code == 303
 
 
 def test_the_platforms_staff_sign_in_at_their_own_host(sandbox: Sandbox) -> None:
-    email = make_platform_staff()
+    email = create_platform_staff()
     client = platform_browser(sandbox)
     assert client.sign_in(email).status_code == 303
     assert email in client.get("/account").text
     assert browser(sandbox).sign_in(email, root="/staff").status_code == 403
-    assert platform_browser(sandbox).sign_in(make_staff(sandbox)).status_code == 403
+    assert platform_browser(sandbox).sign_in(create_staff_user(sandbox)).status_code == 403
 
 
 def test_the_apis_host_has_no_pages_and_no_cookies(sandbox: Sandbox) -> None:
@@ -182,7 +182,7 @@ class TestSecondFactor:
         assert secret not in again.get("/account").text
 
     def test_no_code_is_taken_twice(self, sandbox: Sandbox) -> None:
-        email = make_login(sandbox)
+        email = create_advertiser_user(sandbox)
         client = browser(sandbox)
         client.sign_in(email)
         secret, codes = turn_on(client)
@@ -227,7 +227,7 @@ def turn_on(client: Browser, root: str = "") -> tuple[str, list[str]]:
 
 class TestAccount:
     def test_a_new_password_ends_the_other_sessions(self, sandbox: Sandbox) -> None:
-        email = make_login(sandbox)
+        email = create_advertiser_user(sandbox)
         mine, other = browser(sandbox), browser(sandbox)
         for client in mine, other:
             client.sign_in(email)
@@ -258,7 +258,7 @@ class TestAccount:
         assert told in answer.text
 
     def test_sessions_are_listed_and_ended_one_by_one_or_all(self, sandbox: Sandbox) -> None:
-        email = make_login(sandbox)
+        email = create_advertiser_user(sandbox)
         clients = [browser(sandbox, headers={"User-Agent": f"Browser {n}"}) for n in range(3)]
         for client in clients:
             client.sign_in(email)
@@ -275,7 +275,7 @@ class TestAccount:
         assert advertiser_browser(sandbox).post(f"/account/sessions/{number}/end").status_code == 404
 
     def test_whose_session_somebody_ended_is_noted(self, sandbox: Sandbox) -> None:
-        email = make_login(sandbox)
+        email = create_advertiser_user(sandbox)
         clients = [browser(sandbox, cookies=session_cookie(sandbox, ADVERTISER, email)) for _ in range(2)]
         clients[0].post("/account/sessions/end-others")
         last = audit(sandbox)[-1]
@@ -285,7 +285,7 @@ class TestAccount:
         assert len(audit(sandbox)) == before, "signing out is no change"
 
     def test_the_right_password_however_often_shuts_nobody_out(self, sandbox: Sandbox) -> None:
-        email = make_login(sandbox)
+        email = create_advertiser_user(sandbox)
         client = browser(sandbox, cookies=session_cookie(sandbox, ADVERTISER, email))
         for _ in range(11):
             assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303

@@ -6,10 +6,10 @@ import httpx
 import pyotp
 import pytest
 
-from tests.support.people import PASSWORD, make_login, make_staff
+from tests.support.database import execute
+from tests.support.people import PASSWORD, create_advertiser_user, create_staff_user
 from tests.support.sandbox import Sandbox
-from tests.support.servers import Server, serving
-from tests.tenants.database import execute
+from tests.support.servers import Server, running_server
 
 GUESSES = 10
 
@@ -18,7 +18,7 @@ GUESSES = 10
 def behind_proxy(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Server]:  # noqa: ARG001  # makes the database
     """Two workers, which believe the tests' word on where a request comes from."""
     folder = tmp_path_factory.mktemp("attempts")
-    with serving(folder, workers=2, GOKART_TRUSTED_PROXIES="127.0.0.0/8") as running:
+    with running_server(folder, workers=2, GOKART_TRUSTED_PROXIES="127.0.0.0/8") as running:
         yield running
 
 
@@ -35,7 +35,7 @@ def attempt(
 
 @pytest.mark.parametrize("root", ["", "/staff"])
 def test_guessing_is_stopped_whichever_worker_is_asked(behind_proxy: Server, sandbox: Sandbox, root: str) -> None:
-    email = make_staff(sandbox) if root else make_login(sandbox)
+    email = create_staff_user(sandbox) if root else create_advertiser_user(sandbox)
     statuses = [
         attempt(behind_proxy, sandbox, email, f"guess {n}", "192.0.2.1", root=root).status_code
         for n in range(GUESSES + 3)
@@ -49,7 +49,7 @@ def test_guessing_is_stopped_whichever_worker_is_asked(behind_proxy: Server, san
 
 
 def test_addresses_of_one_ipv6_network_are_one(behind_proxy: Server, sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     for n in range(GUESSES):
         attempt(behind_proxy, sandbox, email, "a guess", f"2001:db8::{n}")
     assert attempt(behind_proxy, sandbox, email, PASSWORD, "2001:db8::ffff").status_code == 429
@@ -65,14 +65,14 @@ def test_guesses_at_an_address_without_an_account_count_alike(behind_proxy: Serv
 
 
 def test_another_spelling_of_the_address_is_the_same_account(behind_proxy: Server, sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     for n in range(GUESSES):
         attempt(behind_proxy, sandbox, f" {email.upper() if n % 2 else email} ", "a guess", "192.0.2.3")
     assert attempt(behind_proxy, sandbox, email, PASSWORD, "192.0.2.3").status_code == 429
 
 
 def test_whoever_gets_in_starts_afresh(behind_proxy: Server, sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     for _ in range(2):
         for _ in range(GUESSES - 1):
             assert attempt(behind_proxy, sandbox, email, "a guess", "192.0.2.4").status_code == 403
@@ -80,7 +80,7 @@ def test_whoever_gets_in_starts_afresh(behind_proxy: Server, sandbox: Sandbox) -
 
 
 def test_what_is_counted_runs_out(behind_proxy: Server, sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     for _ in range(GUESSES + 1):
         attempt(behind_proxy, sandbox, email, "a guess", "192.0.2.5")
     execute("UPDATE {s}.sign_in_attempt SET since = since - interval '15 minutes'", schema=sandbox.tenant.schema)
@@ -90,8 +90,8 @@ def test_what_is_counted_runs_out(behind_proxy: Server, sandbox: Sandbox) -> Non
 def test_one_tenants_guesses_do_not_count_at_another(
     behind_proxy: Server, sandbox: Sandbox, other_sandbox: Sandbox
 ) -> None:
-    email = make_login(sandbox)
-    make_login(other_sandbox, email=email)
+    email = create_advertiser_user(sandbox)
+    create_advertiser_user(other_sandbox, email=email)
     for _ in range(GUESSES + 1):
         attempt(behind_proxy, sandbox, email, "a guess", "192.0.2.6")
     assert attempt(behind_proxy, other_sandbox, email, PASSWORD, "192.0.2.6").status_code == 303
@@ -103,7 +103,7 @@ def test_nobody_is_shut_out_by_an_address_that_reads_like_a_key(
 ) -> None:
     """Of the second factor, or of one account from one sandbox."""
     secret = pyotp.random_base32()
-    email = (make_staff if root else make_login)(sandbox, totp_secret=secret)
+    email = (create_staff_user if root else create_advertiser_user)(sandbox, totp_secret=secret)
     people = "staff" if root else "advertiser_login"
     (row,) = execute(f"SELECT id FROM {{s}}.{people} WHERE email = $1", email, schema=sandbox.tenant.schema)
     for typed in f"code {row['id']}", f"{email} 198.51.100.8":

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.auth.users.test_login_throttle import GUESSES, attempt
-from tests.support.people import PASSWORD, make_login, make_staff
+from tests.support.database import execute
+from tests.support.limit_stores import Redis
+from tests.support.people import PASSWORD, create_advertiser_user, create_staff_user
 from tests.support.sandbox import Sandbox
-from tests.support.servers import Server, serving
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
-from tests.web.limits.stores import Redis
+from tests.support.servers import Server, running_server
+from tests.support.wait import wait_for_value
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -26,7 +26,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 def machines(redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     folder = tmp_path_factory.mktemp("machines")
     settings = {"GOKART_LIMITS": redis.setting, "GOKART_TRUSTED_PROXIES": "127.0.0.0/8"}
-    with serving(folder, workers=1, **settings) as one, serving(folder, workers=1, **settings) as other:
+    with running_server(folder, workers=1, **settings) as one, running_server(folder, workers=1, **settings) as other:
         yield [one, other]
 
 
@@ -41,7 +41,7 @@ def counted_in_database(sandbox: Sandbox) -> int:
 
 @pytest.mark.parametrize("root", ["", "/staff"])
 def test_guessing_is_stopped_whichever_machine_is_asked(machines: list[Server], sandbox: Sandbox, root: str) -> None:
-    email = make_staff(sandbox) if root else make_login(sandbox)
+    email = create_staff_user(sandbox) if root else create_advertiser_user(sandbox)
     statuses = guess(machines, sandbox, email, GUESSES + 3, address="192.0.2.1", root=root)
     assert statuses == [403] * GUESSES + [429] * 3
     for machine in machines:
@@ -53,7 +53,7 @@ def test_guessing_is_stopped_whichever_machine_is_asked(machines: list[Server], 
 
 
 def test_whoever_gets_in_starts_afresh(machines: list[Server], sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     for _ in range(2):
         assert guess(machines, sandbox, email, GUESSES - 1, address="192.0.2.4") == [403] * (GUESSES - 1)
         assert attempt(machines[0], sandbox, email, PASSWORD, "192.0.2.4").status_code == 303
@@ -62,24 +62,24 @@ def test_whoever_gets_in_starts_afresh(machines: list[Server], sandbox: Sandbox)
 def test_one_tenants_guesses_do_not_count_at_another(
     machines: list[Server], sandbox: Sandbox, other_sandbox: Sandbox
 ) -> None:
-    email = make_login(sandbox)
-    make_login(other_sandbox, email=email)
+    email = create_advertiser_user(sandbox)
+    create_advertiser_user(other_sandbox, email=email)
     guess(machines, sandbox, email, GUESSES + 1, address="192.0.2.6")
     assert attempt(machines[0], other_sandbox, email, PASSWORD, "192.0.2.6").status_code == 303
 
 
 def test_what_is_counted_runs_out(machines: list[Server], sandbox: Sandbox, redis: Redis) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     guess(machines, sandbox, email, GUESSES, address="192.0.2.5")
     key = f"gokart:window:{sandbox.tenant.schema} 192.0.2.5 advertiser:{email}"
     assert 0 < int(redis.ask(f'PTTL "{key}"').removeprefix(":")) <= 15 * 60 * 1000
     assert redis.ask(f'PEXPIRE "{key}" 1') == ":1"
-    becomes(lambda: redis.ask(f'EXISTS "{key}"'), ":0")
+    wait_for_value(lambda: redis.ask(f'EXISTS "{key}"'), ":0")
     assert attempt(machines[0], sandbox, email, PASSWORD, "192.0.2.5").status_code == 303
 
 
 def test_without_redis_the_database_counts(machines: list[Server], sandbox: Sandbox, redis: Redis) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     redis.stop()
     try:
         statuses = guess(machines, sandbox, email, GUESSES + 2, address="192.0.2.9")
@@ -94,5 +94,5 @@ def test_without_redis_the_database_counts(machines: list[Server], sandbox: Sand
             attempt(machine, sandbox, "nobody@example.com", "a guess", "198.51.100.10")
         return [len(machine.log_lines("counted in Redis again")) for machine in machines]
 
-    becomes(back, [1, 1], within=10)
+    wait_for_value(back, [1, 1], within=10)
     assert [len(machine.log_lines("counted in the database")) for machine in machines] == [1, 1], "said once"

@@ -64,7 +64,7 @@ class Inbox:
 
 
 @asynccontextmanager
-async def serving(inbox: Inbox, *, tls: str = "", **options: Any) -> AsyncIterator[int]:
+async def running_server(inbox: Inbox, *, tls: str = "", **options: Any) -> AsyncIterator[int]:
     """The port of a mail server on localhost. `tls` is empty, starttls or always."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     AUTHORITY.issue_cert("localhost").configure_cert(context)
@@ -106,7 +106,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
 
 async def test_a_mail_arrives_as_it_was_written(inbox: Inbox, configure: Configure) -> None:
     text = f"Grüße, Ænna!\n\n{LINK}\n.\nA line.\n"
-    async with serving(inbox) as port:
+    async with running_server(inbox) as port:
         configure(f"smtp://localhost:{port}", "GoKart Zürich <noreply@example.com>")
         await send_mail("anna@example.com", "Your invitation to Zürich " + "and so on " * 20, text)
     (message,) = inbox.mails
@@ -132,7 +132,7 @@ async def test_it_is_off_until_it_is_configured(configure: Configure) -> None:
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize(("scheme", "tls"), [("smtp", "starttls"), ("smtps", "always")])
 async def test_the_password_goes_under_tls(inbox: Inbox, configure: Configure, scheme: str, tls: str) -> None:
-    async with serving(inbox, tls=tls) as port:
+    async with running_server(inbox, tls=tls) as port:
         configure(f"{scheme}://{LOGIN}localhost:{port}")
         await send_mail("anna@example.com", "Hello", "Hello")
     assert inbox.over_tls == [True]
@@ -141,7 +141,7 @@ async def test_the_password_goes_under_tls(inbox: Inbox, configure: Configure, s
 
 async def test_without_a_password_tls_is_taken_where_it_is_offered(inbox: Inbox, configure: Configure) -> None:
     for tls in "", "starttls":
-        async with serving(inbox, tls=tls) as port:
+        async with running_server(inbox, tls=tls) as port:
             configure(f"smtp://127.0.0.1:{port}")
             await send_mail("anna@example.com", "Hello", "Hello")
     assert inbox.over_tls == [False, True]
@@ -160,7 +160,7 @@ async def test_without_a_password_tls_is_taken_where_it_is_offered(inbox: Inbox,
 async def test_a_server_without_good_tls_gets_no_password(
     inbox: Inbox, configure: Configure, url: str, tls: str, reason: str
 ) -> None:
-    async with serving(inbox, tls=tls) as port:
+    async with running_server(inbox, tls=tls) as port:
         configure(f"{url}:{port}")
         await refused("anna@example.com", reason)
     assert (inbox.passwords, inbox.mails) == (0, [])
@@ -168,7 +168,7 @@ async def test_a_server_without_good_tls_gets_no_password(
 
 @pytest.mark.usefixtures("trusted")
 async def test_a_certificate_for_another_name_is_refused(inbox: Inbox, configure: Configure) -> None:
-    async with serving(inbox, tls="always") as port:
+    async with running_server(inbox, tls="always") as port:
         configure(f"smtps://{LOGIN}127.0.0.1:{port}")
         await refused("anna@example.com", "certificate is not trusted")
     assert inbox.passwords == 0
@@ -176,26 +176,26 @@ async def test_a_certificate_for_another_name_is_refused(inbox: Inbox, configure
 
 @pytest.mark.usefixtures("trusted")
 async def test_a_wrong_password_is_told_without_it(inbox: Inbox, configure: Configure) -> None:
-    async with serving(inbox, tls="always") as port:
+    async with running_server(inbox, tls="always") as port:
         configure(f"smtps://gokart:s3cret@localhost:{port}")
         told = await refused("anna@example.com", "refuses the user name or password of GOKART_SMTP_URL")
     assert "s3cret" not in told
 
 
 async def test_an_address_that_the_server_refuses_is_told(inbox: Inbox, configure: Configure) -> None:
-    async with serving(inbox) as port:
+    async with running_server(inbox) as port:
         configure(f"smtp://localhost:{port}")
         await refused("nobody@example.com", r"refuses the address \(550 no such user\)")
 
 
 async def test_a_mail_that_the_server_refuses_is_told(inbox: Inbox, configure: Configure) -> None:
-    async with serving(inbox) as port:
+    async with running_server(inbox) as port:
         configure(f"smtp://localhost:{port}")
         await refused("full@example.com", r"refuses the mail \(552 mailbox full\)")
 
 
 async def test_a_server_that_is_down_is_told(inbox: Inbox, configure: Configure) -> None:
-    async with serving(inbox) as port:
+    async with running_server(inbox) as port:
         configure(f"smtp://localhost:{port}")
     await refused("anna@example.com", "Error connecting to localhost")
     configure("smtp://mail.invalid")
@@ -236,14 +236,14 @@ async def test_a_server_that_never_answers_is_not_waited_for(
     ],
 )
 async def test_what_is_no_address_gets_no_mail(inbox: Inbox, configure: Configure, address: str) -> None:
-    async with serving(inbox) as port:
+    async with running_server(inbox) as port:
         configure(f"smtp://localhost:{port}")
         await refused(address, "No mail can be sent to .* should be one e-mail address")
     assert inbox.recipients == []
 
 
 async def test_a_subject_brings_no_header_with_it(inbox: Inbox, configure: Configure) -> None:
-    async with serving(inbox) as port:
+    async with running_server(inbox) as port:
         configure(f"smtp://localhost:{port}")
         await send_mail("anna@example.com", "Welcome to Evil\r\nBcc: eve@example.com\n\nBody\u2028\x00x", "Hello")
     (message,) = inbox.mails
@@ -254,7 +254,7 @@ async def test_a_subject_brings_no_header_with_it(inbox: Inbox, configure: Confi
 
 
 async def test_a_domain_in_any_script_is_written_as_the_mail_system_does(inbox: Inbox, configure: Configure) -> None:
-    async with serving(inbox) as port:
+    async with running_server(inbox) as port:
         configure(f"smtp://localhost:{port}")
         await send_mail("anna@bücher.example", "Hello", "Hello")
     assert inbox.recipients == ["anna@xn--bcher-kva.example"]

@@ -6,10 +6,18 @@ import pytest
 
 from auth.users.one_time_links import make_link
 from auth.users.realms import ADVERTISER, STAFF, Realm
-from tests.support.people import PASSWORD, advertiser_browser, audit, browser, make_login, make_staff, staff_browser
-from tests.support.running import run_at
+from tests.support.app_calls import run_in_tenant
+from tests.support.database import execute
+from tests.support.people import (
+    PASSWORD,
+    advertiser_browser,
+    audit,
+    browser,
+    create_advertiser_user,
+    create_staff_user,
+    staff_browser,
+)
 from tests.support.sandbox import Sandbox
-from tests.tenants.database import execute
 
 NEW = "an entirely new one"
 CHOSEN = {"password": NEW, "again": NEW}
@@ -18,14 +26,14 @@ CHOSEN = {"password": NEW, "again": NEW}
 def link_for(sandbox: Sandbox, realm: Realm, email: str, purpose: str = "reset") -> str:
     """The path of a new link."""
     (row,) = execute(f"SELECT id FROM {{s}}.{realm.people} WHERE email = $1", email, schema=sandbox.tenant.schema)
-    token = run_at(sandbox.tenant.slug, lambda: make_link(realm, row["id"], purpose, "test"))  # type: ignore[arg-type]
+    token = run_in_tenant(sandbox.tenant.slug, lambda: make_link(realm, row["id"], purpose, "test"))  # type: ignore[arg-type]
     return f"{realm.root}/link/{token}"
 
 
 @pytest.mark.parametrize("realm", [STAFF, ADVERTISER], ids=["staff", "advertiser"])
 class TestEachRealm:
     def test_it_sets_the_password_and_signs_in_once(self, sandbox: Sandbox, realm: Realm) -> None:
-        email = make_staff(sandbox) if realm is STAFF else make_login(sandbox)
+        email = create_staff_user(sandbox) if realm is STAFF else create_advertiser_user(sandbox)
         before = browser(sandbox)
         before.sign_in(email, root=realm.root)
         path, client = link_for(sandbox, realm, email), browser(sandbox)
@@ -42,14 +50,14 @@ class TestEachRealm:
     def test_a_link_of_another_realm_or_tenant_is_none(
         self, sandbox: Sandbox, other_sandbox: Sandbox, realm: Realm
     ) -> None:
-        email = make_staff(sandbox) if realm is STAFF else make_login(sandbox)
+        email = create_staff_user(sandbox) if realm is STAFF else create_advertiser_user(sandbox)
         path = link_for(sandbox, realm, email)
         assert browser(other_sandbox).get(path).status_code == 404
         other_root = path.removeprefix("/staff") if realm is STAFF else f"/staff{path}"
         assert browser(sandbox).get(other_root).status_code == 404
 
     def test_the_change_is_noted_as_the_persons_own(self, sandbox: Sandbox, realm: Realm) -> None:
-        email = make_staff(sandbox) if realm is STAFF else make_login(sandbox)
+        email = create_staff_user(sandbox) if realm is STAFF else create_advertiser_user(sandbox)
         browser(sandbox).post(link_for(sandbox, realm, email), data=CHOSEN)
         last = audit(sandbox)[-1]
         assert (last["actor"], last["subject"], last["action"]) == (f"{realm.name}:{email}", realm.people, "changed")
@@ -58,20 +66,20 @@ class TestEachRealm:
 
 
 def test_a_newer_link_ends_the_older_one(sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     older, newer = link_for(sandbox, ADVERTISER, email), link_for(sandbox, ADVERTISER, email)
     assert browser(sandbox).get(older).status_code == 404
     assert browser(sandbox).get(newer).status_code == 200
 
 
 def test_of_links_made_at_once_one_works(sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     (row,) = execute("SELECT id FROM {s}.advertiser_login WHERE email = $1", email, schema=sandbox.tenant.schema)
 
     async def work() -> list[str]:
         return await asyncio.gather(*(make_link(ADVERTISER, row["id"], "reset", "test") for _ in range(8)))
 
-    tokens = run_at(sandbox.tenant.slug, work)
+    tokens = run_in_tenant(sandbox.tenant.slug, work)
     assert sorted(browser(sandbox).get(f"/link/{token}").status_code for token in tokens) == [200, *[404] * 7]
 
 
@@ -87,19 +95,19 @@ def test_a_new_password_ends_a_link_that_was_asked_for(sandbox: Sandbox, realm: 
 
 
 def test_a_link_runs_out(sandbox: Sandbox) -> None:
-    path = link_for(sandbox, ADVERTISER, make_login(sandbox))
+    path = link_for(sandbox, ADVERTISER, create_advertiser_user(sandbox))
     execute("UPDATE {s}.one_time_link SET expires_at = now()", schema=sandbox.tenant.schema)
     assert browser(sandbox).get(path).status_code == 404
     assert browser(sandbox).post(path, data=CHOSEN).status_code == 404
 
 
 def test_only_the_digest_of_a_link_is_stored(sandbox: Sandbox) -> None:
-    path = link_for(sandbox, ADVERTISER, make_login(sandbox))
+    path = link_for(sandbox, ADVERTISER, create_advertiser_user(sandbox))
     assert path.rpartition("/")[2] not in str(execute("SELECT * FROM {s}.one_time_link", schema=sandbox.tenant.schema))
 
 
 def test_a_poor_password_leaves_the_link_alone(sandbox: Sandbox) -> None:
-    path = link_for(sandbox, ADVERTISER, make_login(sandbox))
+    path = link_for(sandbox, ADVERTISER, create_advertiser_user(sandbox))
     poor = browser(sandbox).post(path, data={"password": "short", "again": "short"})
     assert poor.status_code == 400
     assert "10 to 128 characters" in poor.text
@@ -107,6 +115,6 @@ def test_a_poor_password_leaves_the_link_alone(sandbox: Sandbox) -> None:
 
 
 def test_without_mail_nobody_can_ask_for_a_link(sandbox: Sandbox) -> None:
-    client, email = browser(sandbox), make_login(sandbox)
+    client, email = browser(sandbox), create_advertiser_user(sandbox)
     assert "Ask the staff" in client.get("/forgot").text
     assert client.post("/forgot", data={"email": email}).status_code == 404

@@ -9,7 +9,7 @@ from reporting.dashboard.downloads import cost_report_csv
 from reporting.dashboard.periods import period_of
 from tenants.commands import run_command
 from tenants.tenant import bound_to
-from tests.support.sandbox import CSV, Sandbox, a_callback, an_event, an_offer
+from tests.support.sandbox import CSV, Sandbox, conversion_callback, event_record, offer_record
 from web.requests import READ, Call, Requests
 
 DAYS = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
@@ -36,10 +36,10 @@ def download(sandbox: Sandbox, method: str = "GET", **headers: str) -> httpx.Res
 
 @pytest.fixture
 def filled(sandbox: Sandbox) -> Sandbox:
-    offer = an_offer(sandbox, name='=1+1, "quoted"')
+    offer = offer_record(sandbox, name='=1+1, "quoted"')
     sandbox.send("offers", [offer])
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue="69.50")])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], revenue="69.50")])
+    sandbox.send("events", [event_record(offer["id"])])
     return sandbox
 
 
@@ -58,7 +58,7 @@ def test_it_is_304_until_something_changes(filled: Sandbox) -> None:
     unchanged = download(filled, **{"If-None-Match": etag})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     assert "Cookie" in unchanged.headers["vary"]
-    filled.send("conversions", [a_callback(filled, an_offer(filled)["id"])])
+    filled.send("conversions", [conversion_callback(filled, offer_record(filled)["id"])])
     assert download(filled, **{"If-None-Match": etag}).status_code == 200
 
 

@@ -9,7 +9,7 @@ import pytest
 from reporting.dashboard.periods import CUSTOM, LABELS, Period, before, period_of
 from reporting.dashboard.summary import read_summary
 from tenants.tenant import current_tenant
-from tests.support.running import run_at
+from tests.support.app_calls import run_in_tenant
 from tests.support.sandbox import Sandbox
 from web.problems import Problem
 
@@ -98,6 +98,6 @@ def test_the_period_before_is_as_long() -> None:
 )
 def test_the_ends_of_time_are_shown_like_any_day(sandbox: Sandbox, query: str) -> None:
     period = asked(query)
-    seen = run_at(sandbox.tenant.slug, lambda: read_summary(current_tenant(), sandbox.owner, period.filter))
+    seen = run_in_tenant(sandbox.tenant.slug, lambda: read_summary(current_tenant(), sandbox.owner, period.filter))
     assert (seen.daily[0].day, seen.daily[-1].day) == (period.first, period.last)
     assert seen.daily[-1].provisional(datetime.now(UTC)) == (period.last.year == 9999)

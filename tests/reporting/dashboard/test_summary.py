@@ -25,11 +25,11 @@ from reporting.dashboard.periods import Period
 from reporting.dashboard.summary import DashboardMetrics, DashboardSummary, MetricChange, read_summary
 from reporting.filters import Filter
 from tenants.tenant import current_tenant
-from tests.reporting.histories import History, histories, send_history
-from tests.reporting.oracle import Oracle
-from tests.support.running import run, run_at
-from tests.support.sandbox import JSON, Sandbox, a_callback, an_event, an_offer, create_sandbox
-from tests.tenants.database import execute, locked
+from tests.support.app_calls import run, run_in_tenant
+from tests.support.database import execute, locked
+from tests.support.histories import History, histories, send_history
+from tests.support.oracle import Oracle
+from tests.support.sandbox import JSON, Sandbox, conversion_callback, create_sandbox, event_record, offer_record
 
 A_DAY = timedelta(days=1)
 MAY = Period("custom", date(2025, 5, 1), date(2025, 5, 31))
@@ -37,7 +37,7 @@ exactly = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def shown(sandbox: Sandbox, period: Period = MAY, advertiser: UUID | None = None) -> DashboardSummary:
-    return run_at(
+    return run_in_tenant(
         sandbox.tenant.slug, lambda: read_summary(current_tenant(), advertiser or sandbox.owner, period.filter)
     )
 
@@ -139,7 +139,7 @@ def test_the_table_is_cut_and_the_totals_are_not(sandbox: Sandbox) -> None:
         schema=sandbox.tenant.schema,
     )
     offers = execute("SELECT id, name FROM {s}.offer ORDER BY name", schema=sandbox.tenant.schema)
-    sandbox.send("events", [an_event(str(offer["id"])) for offer in offers])
+    sandbox.send("events", [event_record(str(offer["id"])) for offer in offers])
     seen = shown(sandbox)
     assert [line.offer_name for line in seen.rows] == [offer["name"] for offer in offers[: summaries.MAX_ROWS]]
     assert seen.row_count == seen.totals.clicks == summaries.MAX_ROWS + 3
@@ -147,16 +147,18 @@ def test_the_table_is_cut_and_the_totals_are_not(sandbox: Sandbox) -> None:
 
 
 def test_the_best_five_come_by_cost_then_clicks(sandbox: Sandbox) -> None:
-    offers = [an_offer(sandbox, name=f"Offer {n}", os="IOS", campaignName=f"C{n}") for n in range(7)]
+    offers = [offer_record(sandbox, name=f"Offer {n}", os="IOS", campaignName=f"C{n}") for n in range(7)]
     partners = [{"id": str(UUID(int=n + 1)), "name": f"Partner {n}"} for n in range(7)]
     sandbox.send("offers", offers)
     sandbox.send("partners", partners)
     costs, clicks = [5, 0, 70, 0, 5, 0, 20], [1, 4, 1, 2, 3, 0, 0]
     for offer, partner, cost, count in zip(offers, partners, costs, clicks, strict=True):
         if cost:
-            sandbox.send("conversions", [a_callback(sandbox, offer["id"], partnerId=partner["id"], revenue=cost)])
+            sandbox.send(
+                "conversions", [conversion_callback(sandbox, offer["id"], partnerId=partner["id"], revenue=cost)]
+            )
         if count:
-            sandbox.send("events", [an_event(offer["id"], partnerId=partner["id"]) for _ in range(count)])
+            sandbox.send("events", [event_record(offer["id"], partnerId=partner["id"]) for _ in range(count)])
     seen = shown(sandbox)
     assert [(top.name, top.os, top.campaign) for top in seen.offers] == [
         (f"Offer {n}", "IOS", f"C{n}") for n in (2, 6, 4, 0, 1)
@@ -165,13 +167,13 @@ def test_the_best_five_come_by_cost_then_clicks(sandbox: Sandbox) -> None:
 
 
 def test_the_change_is_against_as_many_days_before(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     before, within = "2025-04-30T23:59:59Z", "2025-05-01T00:00:00Z"
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"], userCompletedAt=before, revenue="40")])
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"], userCompletedAt=within, revenue="45.50")])
-    sandbox.send("events", [an_event(offer["id"], occurredAt=within)])
-    sandbox.send("events", [an_event(offer["id"], occurredAt="2025-03-30T23:59:59Z")])  # the 32nd day before
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], userCompletedAt=before, revenue="40")])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], userCompletedAt=within, revenue="45.50")])
+    sandbox.send("events", [event_record(offer["id"], occurredAt=within)])
+    sandbox.send("events", [event_record(offer["id"], occurredAt="2025-03-30T23:59:59Z")])  # the 32nd day before
     assert shown(sandbox).changes == {
         "cost": MetricChange(Decimal("5.5"), Decimal("13.8")),
         "conversions": MetricChange(Decimal(0), Decimal(0)),
@@ -189,7 +191,7 @@ def test_nothing_at_all_is_shown_as_zeros(sandbox: Sandbox) -> None:
 
 
 def test_it_tells_up_to_when_data_was_in_as_the_api_does(sandbox: Sandbox) -> None:
-    sandbox.send("conversions", [a_callback(sandbox, an_offer(sandbox)["id"])])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer_record(sandbox)["id"])])
     response = sandbox.get(JSON, date_from="2025-05-01", date_to="2025-05-31")
     fresh = shown(sandbox).validators
     assert fresh.headers["GoKart-Data-Through"] == response.headers["gokart-data-through"]
@@ -197,27 +199,27 @@ def test_it_tells_up_to_when_data_was_in_as_the_api_does(sandbox: Sandbox) -> No
 
 
 def test_an_advertiser_sees_its_own(sandbox: Sandbox) -> None:
-    mine, theirs = an_offer(sandbox), an_offer(sandbox, sandbox.rival)
+    mine, theirs = offer_record(sandbox), offer_record(sandbox, sandbox.rival)
     sandbox.send("offers", [mine, theirs])
-    sandbox.send("events", [an_event(theirs["id"]), an_event(mine["id"]), an_event(mine["id"])])
+    sandbox.send("events", [event_record(theirs["id"]), event_record(mine["id"]), event_record(mine["id"])])
     assert [shown(sandbox, advertiser=each).totals.clicks for each in (sandbox.owner, sandbox.rival)] == [2, 1]
     assert shown(sandbox, Period(MAY.name, MAY.first, MAY.last, UUID(theirs["id"]))).totals.clicks == 0
 
 
 def test_it_is_of_one_instant_while_data_comes_in(sandbox: Sandbox) -> None:
-    offer = an_offer(sandbox)
+    offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
 
     def send() -> None:
         for _ in range(60):
-            sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue="0.000001")])
+            sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], revenue="0.000001")])
 
     async def look() -> list[DashboardSummary]:
         return [await read_summary(current_tenant(), sandbox.owner, MAY.filter) for _ in range(60)]
 
     with ThreadPoolExecutor(1) as pool:
         sender = pool.submit(send)
-        seen = run_at(sandbox.tenant.slug, look)
+        seen = run_in_tenant(sandbox.tenant.slug, look)
         sender.result()
     for each in seen:
         in_days = sum((day.cost for day in each.daily), Decimal(0))
@@ -259,7 +261,7 @@ def told(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
     """A callback about that day, taken in at that time."""
     sent_at = at.isoformat()
     noon = f"{day}T12:00:00Z"
-    record = a_callback(sandbox, OFFER, sent_at=sent_at, userCompletedAt=noon, **conversion)
+    record = conversion_callback(sandbox, OFFER, sent_at=sent_at, userCompletedAt=noon, **conversion)
     run(lambda: take_conversions(sandbox.tenant, [msgspec.json.encode(record)], at, None))
 
 
@@ -316,7 +318,7 @@ def test_a_day_is_provisional_until_it_is_over(sandbox: Sandbox) -> None:
 
 def test_what_the_api_takes_in_now_is_noted_as_of_now(sandbox: Sandbox) -> None:
     before = datetime.now(UTC)
-    sandbox.send("conversions", [a_callback(sandbox, OFFER)])
+    sandbox.send("conversions", [conversion_callback(sandbox, OFFER)])
     (day,) = [day for day in shown(sandbox).daily if day.day == DAY]
     assert day.changed_at is not None
     assert before <= day.changed_at <= datetime.now(UTC)

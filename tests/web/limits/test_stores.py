@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.tenants.database import execute
-from tests.web.limits.stores import Redis
+from tests.support.database import execute
+from tests.support.limit_stores import Redis
 from web.limits.in_database import DatabaseStore
 from web.limits.in_redis import RedisStore
 from web.limits.rounds import Purse, Rounds
@@ -86,7 +86,7 @@ async def test_a_lost_connection_is_made_again(in_database: DatabaseStore) -> No
     assert (await in_database.settle([an_ask(key)]))[0].level == pytest.approx(50 - 5 - 4)
 
 
-class Watched(RedisStore):
+class PageWatcher(RedisStore):
     """`asked` is set with the third question."""
 
     def __init__(self, url: str) -> None:
@@ -103,7 +103,7 @@ class Watched(RedisStore):
 
 async def test_a_store_that_answers_but_cannot_count_stays_away(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web.limits.rounds.RETRY", 0.01)
-    store = Watched(redis.setting)
+    store = PageWatcher(redis.setting)
     rounds, purse = Rounds(store), Purse(uuid4().hex, level=1, at=0)
     redis.ask("REPLICAOF 127.0.0.1 1")
     try:

@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PASSWORD, Browser, advertiser_browser, browser, make_login, make_staff
+from tests.support.database import execute
+from tests.support.people import (
+    PASSWORD,
+    Browser,
+    advertiser_browser,
+    browser,
+    create_advertiser_user,
+    create_staff_user,
+)
 from tests.support.sandbox import Sandbox
-from tests.support.servers import serving
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
+from tests.support.servers import running_server
+from tests.support.wait import wait_for_value
 
 POSTS = ["/sign-in", "/staff/sign-in", "/account/password", "/staff/account/two-step", "/sign-out", "/forgot"]
 
@@ -41,7 +48,7 @@ def test_a_form_of_another_origins_page_is_refused(
 
 
 def test_a_form_of_the_own_page_is_taken(sandbox: Sandbox) -> None:
-    email = make_login(sandbox)
+    email = create_advertiser_user(sandbox)
     for headers in [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]:
         client = browser(sandbox, headers=headers)
         assert client.sign_in(email).status_code == 303
@@ -63,8 +70,8 @@ def test_every_page_says_what_a_browser_must_not_do(module_sandbox: Sandbox, pat
 @pytest.mark.parametrize("realm", ["advertiser", "staff"])
 def test_behind_https_cookies_are_bound_to_the_host(tmp_path: Path, sandbox: Sandbox, realm: str) -> None:
     root = "/staff" if realm == "staff" else ""
-    email = make_staff(sandbox) if realm == "staff" else make_login(sandbox)
-    with serving(tmp_path, GOKART_TRUSTED_PROXIES="127.0.0.0/8") as proxied, proxied.client() as http:
+    email = create_staff_user(sandbox) if realm == "staff" else create_advertiser_user(sandbox)
+    with running_server(tmp_path, GOKART_TRUSTED_PROXIES="127.0.0.0/8") as proxied, proxied.client() as http:
         host = f"app.{sandbox.tenant.slug}.localhost"
         client = Browser(http, host, headers={"X-Forwarded-Proto": "https", "Origin": f"https://{host}"})
         answer = client.sign_in(email, PASSWORD, root)
@@ -83,7 +90,7 @@ def test_what_is_refused_before_any_page_is_told_in_a_page(sandbox: Sandbox) -> 
     reader = {"Accept": "text/html,*/*"}
     suspended = browser(sandbox, headers=reader)
     execute("UPDATE tenant SET status = 'suspended' WHERE slug = $1", sandbox.tenant.slug)
-    becomes(lambda: suspended.get("/").status_code, 403)
+    wait_for_value(lambda: suspended.get("/").status_code, 403)
     for answer in suspended.get("/"), Browser(sandbox.http, "app.nobody.localhost", headers=reader).get("/"):
         assert answer.status_code in {403, 404}
         assert answer.text.startswith("<!doctype html>")

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from database.urls import listen_url
 
 
-class Wire:
+class TcpProxy:
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._ends: list[socket.socket] = []
@@ -94,8 +94,8 @@ def connect() -> socket.socket:
 
 
 @contextmanager
-def a_wire() -> Iterator[Wire]:
-    wire = Wire()
+def running_tcp_proxy() -> Iterator[TcpProxy]:
+    wire = TcpProxy()
     try:
         yield wire
     finally:

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import httpx
 
-from tests.support.people import Browser, make_login, staff_browser
-from tests.support.sandbox import MAY, SINGULAR, Sandbox, a_callback, an_event, an_offer
-from tests.tenants.database import execute
+from tests.support.database import execute
+from tests.support.people import Browser, create_advertiser_user, staff_browser
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, conversion_callback, event_record, offer_record
 
 TABLES = "/admin/api/tables"
 TOKEN = "X-CSRFToken"
@@ -20,18 +20,18 @@ def opened(client: Browser) -> Browser:
     return client
 
 
-def an_admin(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
+def piccolo_admin_browser(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
     """A new member of staff, signed in, with the page open."""
     return opened(staff_browser(sandbox, role, **columns))
 
 
 def fill(sandbox: Sandbox) -> Sandbox:
     """So that there is at least one row in every table."""
-    offer = an_offer(sandbox, name="Velvet Kettle", os="IOS", storeId="1234")
+    offer = offer_record(sandbox, name="Velvet Kettle", os="IOS", storeId="1234")
     sandbox.send("offers", [offer])
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"], revenue="60.5")])
-    sandbox.send("events", [an_event(offer["id"]), {"id": "nonsense"}])
-    make_login(sandbox)
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], revenue="60.5")])
+    sandbox.send("events", [event_record(offer["id"]), {"id": "nonsense"}])
+    create_advertiser_user(sandbox)
     assert sandbox.get(SINGULAR, **MAY).status_code == 200
     return sandbox
 

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
+from tests.support.database import execute
 from tests.support.servers import free_port
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
+from tests.support.wait import wait_for_value
 
 
 class Store(Protocol):
@@ -56,7 +56,7 @@ class Redis:
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        becomes(lambda: self.ask("PING"), "+PONG", within=10)
+        wait_for_value(lambda: self.ask("PING"), "+PONG", within=10)
 
     def stop(self) -> None:
         self._process.kill()
@@ -68,7 +68,7 @@ class Redis:
         """Nobody is refused, and nobody gets an answer."""
         self._process.send_signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume_process(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
     def ask(self, command: str) -> str:

@@ -14,8 +14,8 @@ import msgspec
 import psutil
 
 from tests.support.postgres import PREFIX
-from tests.support.servers import Server, run_cli, serving
-from tests.support.waiting import becomes
+from tests.support.servers import Server, run_cli, running_server
+from tests.support.wait import wait_for_value
 
 URLS = ("GOKART_DATABASE_URL", "GOKART_LISTEN_URL")
 TENANTS = ["ash", "birch", "cedar"]
@@ -41,11 +41,11 @@ class Platform(msgspec.Struct):
 
         return asyncio.run(work())
 
-    def serving(
+    def running_server(
         self, folder: Path, *, workers: int = 1, every: str = A_DAY, **settings: str
     ) -> AbstractContextManager[Server]:
         settings = {"GOKART_TASKS_EVERY": every, **self.environment, **settings}
-        return serving(folder, workers=workers, **settings)
+        return running_server(folder, workers=workers, **settings)
 
     def command(self, *arguments: str) -> str:
         return run_cli(*arguments, **self.environment)
@@ -56,7 +56,9 @@ class Platform(msgspec.Struct):
         return {row["name"]: row["runs"] for row in rows}
 
     def wait_for(self, runs: dict[str, int]) -> None:
-        becomes(lambda: {name: count for name, count in self.runs().items() if name in runs}, runs, within=PATIENCE)
+        wait_for_value(
+            lambda: {name: count for name, count in self.runs().items() if name in runs}, runs, within=PATIENCE
+        )
 
     @contextmanager
     def locked(self, table: str) -> Iterator[None]:
@@ -72,7 +74,7 @@ class Platform(msgspec.Struct):
 
 
 @contextmanager
-def a_platform() -> Iterator[Platform]:
+def separate_database() -> Iterator[Platform]:
     """Removed at the end."""
     name = f"{PREFIX}{os.getpid()}_{token_hex(4)}"
     here = {name: os.environ[name] for name in (*URLS, "GOKART_PGBOUNCER") if name in os.environ}

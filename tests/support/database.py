@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 import database
-from tests.support.running import fetch
+from tests.support.app_calls import fetch
 
 
 def execute(sql: str, *args: Any, schema: str = "") -> list[dict[str, Any]]:

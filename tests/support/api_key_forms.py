@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from tests.portal.reading import Page
+from tests.support.database import execute
+from tests.support.html_page import Page
 from tests.support.people import Browser
 from tests.support.sandbox import Sandbox
-from tests.tenants.database import execute
 
 TOKEN = re.compile(r"gokart_[0-9A-Za-z]{39}")
 BOTH = ["cost-report", "singular"]

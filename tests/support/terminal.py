@@ -28,7 +28,7 @@ class Screen:
 
 
 @contextmanager
-def on_a_terminal(command: list[str], **variables: str) -> Iterator[Screen]:
+def in_terminal(command: list[str], **variables: str) -> Iterator[Screen]:
     """The program is asked to end with the block."""
     near, far = pty.openpty()
     process = subprocess.Popen(

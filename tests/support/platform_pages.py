@@ -7,8 +7,8 @@ from uuid import uuid4
 import httpx
 
 from tenants import lifecycle, migrations
+from tests.support.app_calls import run
 from tests.support.people import Browser, platform_staff_browser
-from tests.support.running import run
 from tests.support.sandbox import Sandbox
 
 

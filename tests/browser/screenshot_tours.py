@@ -31,7 +31,7 @@ class Tour(msgspec.Struct, frozen=True):
 ADVERTISER, STAFF, PLATFORM = "anna@brownboots.example", "nora@limestone.example", "kim@gokart.example"
 
 
-def signing_in(email: str, password: str) -> Callable[[Page], object]:
+def login_by_form(email: str, password: str) -> Callable[[Page], object]:
     """On whichever page asks for it."""
 
     def enter(page: Page) -> None:
@@ -122,7 +122,7 @@ def tours(password: str) -> list[Tour]:
                 Shot("not-found", "/nowhere"),
             ],
         ),
-        Tour("app.demo.localhost", portal, signing_in(ADVERTISER, password)),
-        Tour("app.demo.localhost", staff, signing_in(STAFF, password), "/staff"),
-        Tour("admin.localhost", platform, signing_in(PLATFORM, password)),
+        Tour("app.demo.localhost", portal, login_by_form(ADVERTISER, password)),
+        Tour("app.demo.localhost", staff, login_by_form(STAFF, password), "/staff"),
+        Tour("admin.localhost", platform, login_by_form(PLATFORM, password)),
     ]

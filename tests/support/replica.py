@@ -14,8 +14,8 @@ import psutil
 
 from database.embedded import EmbeddedPostgres, binary
 from database.superuser import chown_to, process_identity
-from tests.support.waiting import becomes
-from tests.tenants.database import execute
+from tests.support.database import execute
+from tests.support.wait import wait_for_value
 
 WRITTEN = "SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'tests', '')"
 
@@ -46,14 +46,14 @@ class Replica:
         for process in self._hanging:
             process.send_signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume_process(self) -> None:
         while self._hanging:
             self._hanging.pop().send_signal(signal.SIGCONT)
 
     def pause(self) -> None:
         """From here on it lags."""
         self.ask("SELECT pg_wal_replay_pause()")
-        assert becomes(lambda: self.ask("SELECT pg_get_wal_replay_pause_state()"), "paused")
+        assert wait_for_value(lambda: self.ask("SELECT pg_get_wal_replay_pause_state()"), "paused")
 
     def resume(self) -> None:
         self.ask("SELECT pg_wal_replay_resume()")
@@ -62,7 +62,9 @@ class Replica:
         """Until it has replayed all that the primary has committed by now."""
         execute(WRITTEN)
         (row,) = execute("SELECT pg_current_wal_flush_lsn()::text AS written")
-        assert becomes(lambda: self.ask(f"SELECT pg_last_wal_replay_lsn() >= '{row['written']}'"), "t", within=10)
+        assert wait_for_value(
+            lambda: self.ask(f"SELECT pg_last_wal_replay_lsn() >= '{row['written']}'"), "t", within=10
+        )
 
     def ask(self, sql: str) -> str:
         """One value."""
@@ -79,7 +81,7 @@ def who_runs(primary: str) -> int | None:
 
 
 @contextmanager
-def replicating(primary: str) -> Iterator[Replica]:
+def running_replica(primary: str) -> Iterator[Replica]:
     """`primary` is the direct URL of this process's database, on an embedded server."""
     folder = Path(tempfile.mkdtemp(prefix="gokart-replica-"))
     owner = who_runs(primary)
@@ -99,6 +101,6 @@ def replicating(primary: str) -> Iterator[Replica]:
         yield replica
     finally:
         if replica is not None:
-            replica.go_on()
+            replica.resume_process()
             replica.stop()
         shutil.rmtree(folder)

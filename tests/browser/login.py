@@ -5,7 +5,13 @@ from typing import Any
 from playwright.sync_api import Page
 
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF
-from tests.support.people import PASSWORD, make_login, make_platform_staff, make_staff, session_cookie
+from tests.support.people import (
+    PASSWORD,
+    create_advertiser_user,
+    create_platform_staff,
+    create_staff_user,
+    session_cookie,
+)
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Server
 
@@ -18,7 +24,10 @@ def app_of(sandbox: Sandbox, server: Server) -> str:
 def enter_portal(page: Page, sandbox: Sandbox, server: Server, path: str = "/", **columns: Any) -> Page:
     """As a new person of the owner's (or of `advertiser`)."""
     return enter(
-        page, app_of(sandbox, server), session_cookie(sandbox, ADVERTISER, make_login(sandbox, **columns)), path
+        page,
+        app_of(sandbox, server),
+        session_cookie(sandbox, ADVERTISER, create_advertiser_user(sandbox, **columns)),
+        path,
     )
 
 
@@ -27,13 +36,13 @@ def enter_admin(
 ) -> Page:
     """As a new member of the staff."""
     return enter(
-        page, app_of(sandbox, server), session_cookie(sandbox, STAFF, make_staff(sandbox, role, **columns)), path
+        page, app_of(sandbox, server), session_cookie(sandbox, STAFF, create_staff_user(sandbox, role, **columns)), path
     )
 
 
 def enter_platform(page: Page, server: Server, role: str) -> Page:
     """As a new member of the platform's staff."""
-    cookie = session_cookie(None, PLATFORM, make_platform_staff(role))
+    cookie = session_cookie(None, PLATFORM, create_platform_staff(role))
     return enter(page, f"http://admin.localhost:{server.port}", cookie)
 
 

@@ -23,7 +23,7 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost",
 )
 PHONE, WIDE = 360, 1280
-MANNERS = [(WIDE, False), (PHONE, True)]  # width, dark: each of both once
+LAYOUTS = [(WIDE, False), (PHONE, True)]  # width, dark: each of both once
 TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) => console.error(
     `Content Security Policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`))"""
 
@@ -36,14 +36,14 @@ def executable() -> str:
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
+def launched_chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
         yield browser
         browser.close()
 
 
-class Watched:
+class PageWatcher:
     """Opens pages, each in a browser of its own: no cookie, no cache, no storage is shared between two."""
 
     def __init__(self, browser: Browser) -> None:
@@ -84,7 +84,7 @@ class Watched:
 AXE = (PACKAGES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
-def barriers(page: Page) -> list[str]:
+def accessibility_violations(page: Page) -> list[str]:
     """What axe-core finds on the page that keeps people out, an entry for each sandbox."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
@@ -96,20 +96,24 @@ def barriers(page: Page) -> list[str]:
     ]
 
 
-def obstacles(page: Page) -> list[str]:
+def page_problems(page: Page) -> list[str]:
     """The same in each manner, and what sticks out of the screen."""
-    return [obstacle for width in in_each_manner(page) for obstacle in [*barriers(page), *sticking_out(page, width)]]
+    return [
+        obstacle
+        for width in each_layout(page)
+        for obstacle in [*accessibility_violations(page), *overflow(page, width)]
+    ]
 
 
-def in_each_manner(page: Page) -> Iterator[int]:
+def each_layout(page: Page) -> Iterator[int]:
     """Its width, once the page is in it."""
-    for width, dark in MANNERS:
+    for width, dark in LAYOUTS:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme="dark" if dark else "light")
         yield width
 
 
-def sticking_out(page: Page, width: int) -> list[str]:
+def overflow(page: Page, width: int) -> list[str]:
     needed = page.evaluate("document.documentElement.scrollWidth")
     return [f"{needed} pixels on a screen of {width}"] if needed > width else []
 

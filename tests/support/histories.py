@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 from hypothesis import strategies as st
 
-from tests.reporting.oracle import Oracle
-from tests.support.sandbox import Sandbox, an_offer
+from tests.support.oracle import Oracle
+from tests.support.sandbox import Sandbox, offer_record
 
 # Where buckets meet: quarters, midnight, months, a leap day, the year; and the last tenth of a microsecond before.
 EDGES = [
@@ -108,8 +108,8 @@ def send_history(sandbox: Sandbox, history: History) -> tuple[Oracle, list[str]]
 def set_up(sandbox: Sandbox) -> tuple[Oracle, list[str], list[str]]:
     """Names that sort differently by code point than by any dictionary; two offers of one name."""
     names = ["Zebra", "apple", "Zebra"]
-    mine = [an_offer(sandbox, name=name) for name in names]
-    theirs = an_offer(sandbox, sandbox.rival, name="Not yours")
+    mine = [offer_record(sandbox, name=name) for name in names]
+    theirs = offer_record(sandbox, sandbox.rival, name="Not yours")
     partners = [{"id": str(UUID(int=n + 1)), "name": name} for n, name in enumerate(['Öl, & "Söhne"', "zoo"])]
     sandbox.send("offers", [*mine, theirs])
     sandbox.send("partners", partners)

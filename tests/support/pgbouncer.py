@@ -30,7 +30,7 @@ logfile = {folder}/log
 
 
 @contextmanager
-def bouncing(url: str, *, size: int) -> Iterator[str]:
+def running_pgbouncer(url: str, *, size: int) -> Iterator[str]:
     """The URL of the same database through a PgBouncer that has at most `size` connections to it."""
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program is not None, "make pgbouncer installs it"

@@ -17,7 +17,7 @@ def gokart(*arguments: str, given: str | None = None) -> Result:
     return CliRunner().invoke(main, arguments, input=given, prog_name="gokart")
 
 
-def complaint(*arguments: str, given: str | None = None) -> str:
+def cli_error(*arguments: str, given: str | None = None) -> str:
     """Why the command does nothing, told in a line and not in a traceback."""
     result = gokart(*arguments, given=given)
     assert result.exit_code in {1, 2}

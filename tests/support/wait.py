@@ -9,7 +9,7 @@ PATIENCE = 2.0  # of a machine that is busy with other tests too
 PAUSE = 0.01  # between two looks, which what is waited for needs a processor too
 
 
-def becomes(look: Callable[[], T], wanted: T, *, within: float = PATIENCE) -> bool:
+def wait_for_value(look: Callable[[], T], wanted: T, *, within: float = PATIENCE) -> bool:
     deadline = time.monotonic() + within
     while (seen := look()) != wanted:
         if time.monotonic() > deadline:

@@ -5,15 +5,15 @@ from typing import Any
 import httpx
 
 from tests.support.servers import Server
-from tests.tenants.workers import seconds_until
+from tests.support.workers import wait_until
 
 
-def line_of(server: Server, response: httpx.Response) -> dict[str, Any]:
+def log_line_of(server: Server, response: httpx.Response) -> dict[str, Any]:
     """The one line of a request."""
-    return line_named(server, response.headers["x-request-id"])
+    return log_line_named(server, response.headers["x-request-id"])
 
 
-def line_named(server: Server, request_id: str) -> dict[str, Any]:
+def log_line_named(server: Server, request_id: str) -> dict[str, Any]:
     """The same, where there is no response to take the id from."""
     found: list[dict[str, Any]] = []
 
@@ -21,6 +21,6 @@ def line_named(server: Server, request_id: str) -> dict[str, Any]:
         found[:] = [line for line in server.log_lines(containing=request_id) if line.get("request_id") == request_id]
         return bool(found)
 
-    seconds_until(written)
+    wait_until(written)
     (line,) = found
     return line

@@ -66,7 +66,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         DB.pool = None
 
 
-def run_at(slug: str, work: Callable[[], Awaitable[T]]) -> T:
+def run_in_tenant(slug: str, work: Callable[[], Awaitable[T]]) -> T:
     """The same, bound to a tenant."""
 
     async def bound() -> T:

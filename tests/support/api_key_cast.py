@@ -12,8 +12,8 @@ from auth.api_keys.format import digest, mint
 from auth.api_keys.tables import ApiToken
 from catalog.tables import Advertiser
 from tenants import lifecycle
-from tests.support.running import run, run_at
-from tests.support.sandbox import Sandbox, a_callback, an_event, an_offer, create_sandbox
+from tests.support.app_calls import run, run_in_tenant
+from tests.support.sandbox import Sandbox, conversion_callback, create_sandbox, event_record, offer_record
 
 NOWHERE = "192.0.2.0/24"
 OWNERS, RIVALS, OUTSIDERS, SUSPENDED = "Velvet Kettle", "Copper Lantern", "Marble Anchor", "Silent Orchard"
@@ -38,7 +38,7 @@ class Cast(msgspec.Struct):
         }
 
 
-def make_cast(http: httpx.Client) -> Cast:
+def create_cast(http: httpx.Client) -> Cast:
     sandbox, outside, suspended = (create_sandbox(http) for _ in range(3))
     fill(sandbox, sandbox.owner, OWNERS)
     fill(sandbox, sandbox.rival, RIVALS)
@@ -54,10 +54,12 @@ def make_cast(http: httpx.Client) -> Cast:
 
 
 def fill(sandbox: Sandbox, advertiser: UUID, name: str) -> None:
-    offer = an_offer(sandbox, advertiser, name=f"{name} Offer", campaignName=f"{name} Campaign", appName=f"{name} App")
+    offer = offer_record(
+        sandbox, advertiser, name=f"{name} Offer", campaignName=f"{name} Campaign", appName=f"{name} App"
+    )
     sandbox.send("offers", [offer])
-    sandbox.send("conversions", [a_callback(sandbox, offer["id"])])
-    sandbox.send("events", [an_event(offer["id"])])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"])])
+    sandbox.send("events", [event_record(offer["id"])])
 
 
 def tokens_for(scope: str, sandbox: Sandbox, outside: Sandbox, suspended: Sandbox) -> dict[str, str]:
@@ -92,7 +94,7 @@ def an_advertiser(sandbox: Sandbox, **values: Any) -> UUID:
         id_: UUID = row.id
         return id_
 
-    return run_at(sandbox.tenant.slug, work)
+    return run_in_tenant(sandbox.tenant.slug, work)
 
 
 def change(sandbox: Sandbox, token: str, **values: Any) -> None:
@@ -103,7 +105,7 @@ def change(sandbox: Sandbox, token: str, **values: Any) -> None:
             ApiToken.digest == digest(token)
         )
 
-    run_at(sandbox.tenant.slug, work)
+    run_in_tenant(sandbox.tenant.slug, work)
 
 
 def id_of(sandbox: Sandbox, token: str) -> int:
@@ -112,9 +114,9 @@ def id_of(sandbox: Sandbox, token: str) -> int:
         id_: int = row["id"]
         return id_
 
-    return run_at(sandbox.tenant.slug, work)
+    return run_in_tenant(sandbox.tenant.slug, work)
 
 
 def revoke(sandbox: Sandbox, token: str) -> None:
     id_ = id_of(sandbox, token)
-    run_at(sandbox.tenant.slug, lambda: api_keys.revoke_token(id_))
+    run_in_tenant(sandbox.tenant.slug, lambda: api_keys.revoke_token(id_))

@@ -10,7 +10,7 @@ import msgspec
 import psutil
 
 from tests.support.servers import Server
-from tests.support.waiting import PAUSE
+from tests.support.wait import PAUSE
 
 PATIENCE = 30.0
 
@@ -63,7 +63,7 @@ def connect(server: Server) -> Worker:
     return worker
 
 
-def seconds_until(all_are_so: Callable[[], bool]) -> float:
+def wait_until(all_are_so: Callable[[], bool]) -> float:
     """How long it took; fails after a while."""
     started = time.monotonic()
     while not all_are_so():
