@@ -10,8 +10,8 @@ from starlette_compress import CompressMiddleware, add_compress_type
 from admin.app import STAFF_ADMIN
 from admin.platform.app import PLATFORM_ADMIN
 from apidocs.controller import DocsController
-from auth.api_keys.last_used import writing_uses
-from auth.users.guards import SignInNeeded, to_sign_in
+from auth.api_keys.last_used import flush_last_used
+from auth.users.guards import LoginRequired, redirect_to_login
 from core.background import run_in_background
 from core.logging import configure_logs
 from database.pool import open_pool, open_replica
@@ -59,7 +59,7 @@ api = Litestar(
         lambda _: open_replica(),
         lambda _: run_in_background(listen_for_changes(tenant_cache)),
         lambda _: sharing(),
-        lambda _: writing_uses(),
+        lambda _: flush_last_used(),
         lambda _: flush_request_log(),
         lambda _: run_in_background(doing_tasks()),
     ],
@@ -73,7 +73,7 @@ def pages(*routers: Router) -> ASGIApp:
     """An app of pages for browsers."""
     site = Litestar(
         route_handlers=[static, *routers],
-        exception_handlers={SignInNeeded: to_sign_in, Exception: handle_page},
+        exception_handlers={LoginRequired: redirect_to_login, Exception: handle_page},
         request_max_body_size=MOST_FORM,
         openapi_config=None,
         logging_config=None,

@@ -10,10 +10,19 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from auth.api_keys import service as api_keys
-from auth.api_keys.listing import LARGEST_ID, PAGE, STATES, Key, State, expiring_keys, find_key, list_keys
+from auth.api_keys.listing import (
+    API_KEY_STATUSES,
+    LARGEST_ID,
+    PAGE,
+    ApiKeyDetails,
+    ApiKeyStatus,
+    expiring_api_keys,
+    find_api_key,
+    list_api_keys,
+)
 from auth.api_keys.pages import (
     KeyForm,
-    key_notice,
+    expiry_notice,
     make_key,
     new_page,
     read_key_form,
@@ -21,8 +30,8 @@ from auth.api_keys.pages import (
     rotate_key,
     rotate_page,
 )
-from auth.users.guards import at_least, signed_in
-from auth.users.users import Person
+from auth.users.guards import requires_login, requires_role
+from auth.users.users import User
 from catalog.service import advertiser_names
 from tenants.tenant import current_tenant
 from web.pages.forms import form_of, number_of
@@ -38,7 +47,7 @@ DONE = {"revoked": "The key is revoked and does not work any longer."}
 
 class StaffKeyController(Controller):
     path = "/keys"
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get()
     async def list_all(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -46,11 +55,11 @@ class StaffKeyController(Controller):
         asked = request.query_params
         names = await advertiser_names(current_tenant())
         owner, state, before = asked.get("advertiser", ""), asked.get("state", ""), asked.get("before", "")
-        keys = await list_keys(
+        keys = await list_api_keys(
             current_tenant(),
             advertiser=UUID(owner) if owner in names else None,
             ingest=owner == INGEST,
-            state=cast(State, state) if state in STATES else None,
+            state=cast(ApiKeyStatus, state) if state in API_KEY_STATUSES else None,
             before=number_of(before, LARGEST_ID),
         )
         older = {"advertiser": owner, "state": state, "before": keys[-1].id} if len(keys) == PAGE else None
@@ -61,7 +70,7 @@ class StaffKeyController(Controller):
             keys=keys,
             owners=[("", "All"), (INGEST, f"{current_tenant().name} itself (ingest)"), *names.items()],
             owner=owner,
-            states=[("", "All"), *STATES.items()],
+            states=[("", "All"), *API_KEY_STATUSES.items()],
             state=state,
             filtered=bool(owner or state or before),
             newest=f"{ROOT}?{urlencode({'advertiser': owner, 'state': state})}" if before else None,
@@ -69,12 +78,12 @@ class StaffKeyController(Controller):
             done=DONE.get(asked.get("done", "")),
         )
 
-    @get("/new", guards=[at_least("manager")])
+    @get("/new", guards=[requires_role("manager")])
     async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         form = KeyForm(scopes=[request.query_params.get("scope", "")])
         return await advertiser_page(request, frame, form, request.query_params.get("advertiser", ""))
 
-    @post("/new", guards=[at_least("manager")])
+    @post("/new", guards=[requires_role("manager")])
     async def make(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         sent = await form_of(request)
         form = read_key_form(sent, api_keys.ADVERTISER_SCOPES, datetime.now(UTC))
@@ -84,36 +93,36 @@ class StaffKeyController(Controller):
         made = await make_key(request, frame, ROOT, form, None if form.errors else UUID(owner))
         return made or await advertiser_page(request, frame, form, owner)
 
-    @get("/new-ingest", guards=[at_least("manager")])
+    @get("/new-ingest", guards=[requires_role("manager")])
     async def new_ingest(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         return ingest_page(request, frame, KeyForm())
 
-    @post("/new-ingest", guards=[at_least("manager")])
+    @post("/new-ingest", guards=[requires_role("manager")])
     async def make_ingest(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         form = read_key_form(await form_of(request), [api_keys.INGEST], datetime.now(UTC), scopes=[api_keys.INGEST])
         return await make_key(request, frame, ROOT, form, None) or ingest_page(request, frame, form)
 
-    @get("/{key_id:int}/rotate", guards=[at_least("manager")])
+    @get("/{key_id:int}/rotate", guards=[requires_role("manager")])
     async def rotate_form(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
         return rotate_page(frame, ROOT, await any_key(key_id))
 
-    @post("/{key_id:int}/rotate", guards=[at_least("manager")])
+    @post("/{key_id:int}/rotate", guards=[requires_role("manager")])
     async def rotate(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
         return await rotate_key(request, frame, ROOT, await any_key(key_id))
 
-    @get("/{key_id:int}/revoke", guards=[at_least("manager")])
+    @get("/{key_id:int}/revoke", guards=[requires_role("manager")])
     async def revoke_form(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
         return revoke_page(frame, ROOT, await any_key(key_id))
 
-    @post("/{key_id:int}/revoke", guards=[at_least("manager")])
+    @post("/{key_id:int}/revoke", guards=[requires_role("manager")])
     async def revoke(self, request: Call, key_id: FromPath[int]) -> Response[Any]:
-        await api_keys.revoke_token((await any_key(key_id)).id)
+        await api_keys.revoke_api_key((await any_key(key_id)).id)
         return lead(request, f"{ROOT}?done=revoked")
 
 
-async def any_key(key: int) -> Key:
+async def any_key(key: int) -> ApiKeyDetails:
     """Raises Problem 404."""
-    found = await find_key(current_tenant(), key)
+    found = await find_api_key(current_tenant(), key)
     if found is None:
         raise Problem(404, "There is no such key.")
     return found
@@ -137,7 +146,7 @@ def ingest_page(request: Call, frame: Frame, form: KeyForm) -> Response[Any]:
     return new_page(request, frame, ROOT, form, [api_keys.INGEST], template="admin/api_keys_ingest.html")
 
 
-async def ingest_notices(person: Person) -> list[Notice]:
+async def ingest_notices(user: User) -> list[Notice]:
     """For every page of the desk: what would stop data from coming in. Advertisers see to their own keys."""
-    keys = [key for key in await expiring_keys(current_tenant()) if key.advertiser is None]
-    return [key_notice(key, ROOT, key.can_rotate and person.is_at_least("manager")) for key in keys]
+    keys = [key for key in await expiring_api_keys(current_tenant()) if key.advertiser is None]
+    return [expiry_notice(key, ROOT, key.can_rotate and user.is_at_least("manager")) for key in keys]

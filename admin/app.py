@@ -10,22 +10,22 @@ from admin.overview import OverviewController
 from admin.piccolo.proxy import piccolo_proxy
 from admin.settings import SettingsController
 from admin.singular import StaffSingularController
-from admin.users import LoginController, PeopleController, StaffController
+from admin.users import AdvertiserUserController, PeopleController, StaffController
 from auth.users.account_pages import AccountController
 from auth.users.audit import AuditController
-from auth.users.login_pages import SignInController
+from auth.users.login_pages import LoginController
 from auth.users.realms import STAFF
 
 PAGES = Router(
     path="/staff",
     route_handlers=[
-        SignInController,
+        LoginController,
         AccountController,
         OverviewController,
         StaffKeyController,
         PeopleController,
         StaffController,
-        LoginController,
+        AdvertiserUserController,
         StaffSingularController,
         CorrectionsController,
         SettingsController,

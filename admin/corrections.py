@@ -13,7 +13,7 @@ from litestar import Controller, Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
-from auth.users.guards import at_least, signed_in
+from auth.users.guards import requires_login, requires_role
 from ingest.correction_files import COLUMNS, LARGEST_FILE, MOST_ROWS, CorrectionsError
 from ingest.corrections import ChangedSince, Preview, apply, preview
 from ingest.rollups import TooMuchError
@@ -40,14 +40,14 @@ templates.filters.update(change=change, money=format_money)
 
 class CorrectionsController(Controller):
     path = "/corrections"
-    guards = [signed_in]
+    guards = [requires_login]
     request_max_body_size = MOST_BODY
 
     @get()
     async def form(self, frame: NamedDependency[Frame]) -> Response[Any]:
         return upload_page(frame)
 
-    @post(guards=[at_least("manager")])
+    @post(guards=[requires_role("manager")])
     async def look(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         upload = (await request.form()).get("file")
         content = await upload.read(LARGEST_FILE + 1) if isinstance(upload, UploadFile) else b""
@@ -58,7 +58,7 @@ class CorrectionsController(Controller):
         except CorrectionsError as error:
             return upload_page(frame, error=str(error))
 
-    @post("/apply", guards=[at_least("manager")])
+    @post("/apply", guards=[requires_role("manager")])
     async def apply(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         """What has been done once is no change any longer: sent again, it does nothing."""
         form = await form_of(request)
@@ -75,7 +75,7 @@ class CorrectionsController(Controller):
             return upload_page(frame, error=str(error))
         return page("admin/corrections_done.html", frame, root=ROOT, preview=done, packed=packed(content))
 
-    @post("/rejects", guards=[at_least("manager")])
+    @post("/rejects", guards=[requires_role("manager")])
     async def rejects(self, request: Call) -> Response[bytes]:
         content = unpacked((await form_of(request))["content"])
         try:

@@ -1,7 +1,7 @@
 """What is around every page of the staff's desk."""
 
 from admin.api_keys import ingest_notices
-from auth.users.guards import person_of
+from auth.users.guards import current_user
 from tenants.tenant import current_tenant
 from web.pages.rendering import Frame, Link
 from web.requests import Call, state_of
@@ -21,18 +21,18 @@ OWNERS = {"/staff/settings"}
 
 
 async def staff_frame(request: Call) -> Frame:
-    person = person_of(request) if "session" in state_of(request.scope) else None
+    user = current_user(request) if "session" in state_of(request.scope) else None
     here = "/".join(request.url.path.split("/")[:3])
     return Frame(
         AREA,
         current_tenant(),
-        person,
+        user,
         [
             Link(href, label, here=href == here)
             for href, label in PAGES.items()
-            if person and (href not in OWNERS or person.is_at_least("owner"))
+            if user and (href not in OWNERS or user.is_at_least("owner"))
         ],
-        await ingest_notices(person) if person else (),
+        await ingest_notices(user) if user else (),
         home_url="/staff",
         sign_out_url="/staff/sign-out",
         account_url="/staff/account",

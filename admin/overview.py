@@ -8,9 +8,9 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from auth.api_keys.listing import expiring_keys
-from auth.users.directory import members
-from auth.users.guards import signed_in
+from auth.api_keys.listing import expiring_api_keys
+from auth.users.directory import list_users
+from auth.users.guards import requires_login
 from auth.users.realms import ADVERTISER, STAFF
 from database.pool import connection
 from tenants.tenant import Tenant, current_tenant
@@ -46,7 +46,7 @@ class FailedPull(msgspec.Struct, frozen=True):
 
 
 class OverviewController(Controller):
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get()
     async def overview(self, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -56,9 +56,9 @@ class OverviewController(Controller):
             "admin/overview.html",
             frame,
             requests=await singular_requests(tenant),
-            staff=await members(STAFF, awaited),
-            logins=await members(ADVERTISER, awaited),
-            keys=await expiring_keys(tenant),
+            staff=await list_users(STAFF, awaited),
+            logins=await list_users(ADVERTISER, awaited),
+            keys=await expiring_api_keys(tenant),
             intake=await read_intake(tenant),
             **await read_beginnings(tenant),
             pulls=await failed_pulls(tenant),

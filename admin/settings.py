@@ -5,8 +5,8 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 
-from auth.users.directory import members
-from auth.users.guards import at_least, person_of, signed_in
+from auth.users.directory import list_users
+from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.realms import STAFF
 from database.pool import connection, transaction
 from tenants.tenant import current_tenant
@@ -20,7 +20,7 @@ ROOT = "/staff/settings"
 
 class SettingsController(Controller):
     path = "/settings"
-    guards = [signed_in, at_least("owner")]
+    guards = [requires_login, requires_role("owner")]
 
     @get()
     async def settings(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -29,7 +29,7 @@ class SettingsController(Controller):
     @post()
     async def save(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         required = (await form_of(request)).has("staff_totp_required")
-        if required and not person_of(request).totp:
+        if required and not current_user(request).totp:
             return await settings_page(request, frame, error="Set up two-step sign-in for yourself first.")
         async with transaction() as db:
             await db.execute(f"UPDATE {current_tenant().schema}.setting SET staff_totp_required = $1", required)
@@ -44,8 +44,8 @@ async def settings_page(request: Call, frame: Frame, *, error: str = "", done: b
         frame,
         status=400 if error else 200,
         required=required,
-        totp=person_of(request).totp,
-        without=[member.email for member in await members(STAFF, "p.active AND p.totp_secret IS NULL")],
+        totp=current_user(request).totp,
+        without=[member.email for member in await list_users(STAFF, "p.active AND p.totp_secret IS NULL")],
         account=STAFF.path("/account/two-step"),
         error=error,
         done=done,

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from admin.advertisers import MOST, find_advertiser, list_advertisers, switch_singular
-from auth.users.guards import at_least, signed_in
+from auth.users.guards import requires_login, requires_role
 from portal.singular import shown
 from singular.request_log import recent_singular_requests
 from singular.requirements import flawed_offers
@@ -29,7 +29,7 @@ PULLS = 5
 
 class StaffSingularController(Controller):
     path = "/singular"
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get()
     async def advertisers(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -55,7 +55,7 @@ class StaffSingularController(Controller):
             done=DONE.get(request.query_params.get("done", "")),
         )
 
-    @post("/{advertiser:uuid}", guards=[at_least("manager")])
+    @post("/{advertiser:uuid}", guards=[requires_role("manager")])
     async def switch(self, request: Call, advertiser: FromPath[UUID]) -> Response[Any]:
         """What is missing does not stand in the way: the staff may know better, or mend it afterwards."""
         on = (await form_of(request))["singular"] == "on"

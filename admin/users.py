@@ -14,15 +14,15 @@ from litestar.params import FromPath
 from auth.api_keys.listing import LARGEST_ID
 from auth.api_keys.pages import SCOPES
 from auth.users import totp
-from auth.users.directory import Member, change_login, change_staff, members
-from auth.users.emails import send_link
-from auth.users.guards import at_least, person_of, signed_in
-from auth.users.invitations import Invited, invite_login, invite_staff, new_link
-from auth.users.login_pages import link_url
+from auth.users.directory import UserDetails, list_users, update_advertiser_user, update_staff_user
+from auth.users.emails import send_link_email
+from auth.users.guards import current_user, requires_login, requires_role
+from auth.users.invitations import IssuedLink, invite_advertiser_user, invite_staff_user, renew_link
+from auth.users.login_pages import one_time_url
 from auth.users.mail import MailError, mail_is_on
-from auth.users.one_time_links import LIVES
+from auth.users.one_time_links import LINK_LIFETIMES
 from auth.users.realms import ADVERTISER, STAFF, Realm
-from auth.users.sessions import end_all
+from auth.users.sessions import end_sessions
 from auth.users.users import ROLES
 from catalog.service import advertiser_names
 from core.errors import GokartError
@@ -37,9 +37,9 @@ from web.requests import Call
 ROOT = "/staff/people"
 DONE = {
     "role": "The role is changed.",
-    "scopes": "What this person may see is changed. Keys made before keep what they have.",
+    "scopes": "What this user may see is changed. Keys made before keep what they have.",
     "two-step": "Two-step sign-in is off. Ask for it to be set up again.",
-    "sessions": "All sessions of this person have ended.",
+    "sessions": "All sessions of this user have ended.",
     "off": "The account is deactivated, and its sessions have ended.",
     "on": "The account is active again.",
 }
@@ -71,16 +71,16 @@ LOGIN_KIND = Kind(
 
 class PeopleController(Controller):
     path = "/people"
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get()
     async def people(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         names = await advertiser_names(current_tenant())
-        logins = await members(ADVERTISER)
+        logins = await list_users(ADVERTISER)
         return page(
             "admin/users.html",
             frame,
-            staff=await members(STAFF),
+            staff=await list_users(STAFF),
             logins=sorted(logins, key=lambda login: names[str(login.advertiser)]),
             names=names,
         )
@@ -88,7 +88,7 @@ class PeopleController(Controller):
 
 class StaffController(Controller):
     path = "/people/staff"
-    guards = [signed_in, at_least("owner")]
+    guards = [requires_login, requires_role("owner")]
 
     @get("/new")
     async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -98,51 +98,51 @@ class StaffController(Controller):
     async def invite(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         form = await form_of(request)
         try:
-            invited = await invite_staff(STAFF, form["email"], form["name"], form["role"], actor_of(request))
+            invited = await invite_staff_user(STAFF, form["email"], form["name"], form["role"], actor_of(request))
         except GokartError as error:
             return invite_page(frame, STAFF_KIND, form["email"], form["name"], [form["role"]], error=error)
         return await link_page(request, frame, STAFF_KIND, invited)
 
-    @get("/{person:int}")
-    async def person(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
-        return await person_page(request, frame, STAFF_KIND, person)
+    @get("/{user:int}")
+    async def user(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
+        return await person_page(request, frame, STAFF_KIND, user)
 
-    @post("/{person:int}/role")
-    async def role(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+    @post("/{user:int}/role")
+    async def role(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
         form = await form_of(request)
-        await found(STAFF, person)
+        await found(STAFF, user)
         try:
-            await change_staff(STAFF, person, role=form["role"])
+            await update_staff_user(STAFF, user, role=form["role"])
         except GokartError as error:
-            return await person_page(request, frame, STAFF_KIND, person, error=error)
-        return done(request, STAFF_KIND, person, "role")
+            return await person_page(request, frame, STAFF_KIND, user, error=error)
+        return done(request, STAFF_KIND, user, "role")
 
-    @post("/{person:int}/active")
-    async def active(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+    @post("/{user:int}/active")
+    async def active(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
         active = (await form_of(request))["active"] == "on"
-        await found(STAFF, person)
+        await found(STAFF, user)
         try:
-            await change_staff(STAFF, person, active=active)
+            await update_staff_user(STAFF, user, active=active)
         except GokartError as error:
-            return await person_page(request, frame, STAFF_KIND, person, error=error)
-        return done(request, STAFF_KIND, person, "on" if active else "off")
+            return await person_page(request, frame, STAFF_KIND, user, error=error)
+        return done(request, STAFF_KIND, user, "on" if active else "off")
 
-    @post("/{person:int}/link")
-    async def link(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
-        return await make_link(request, frame, STAFF_KIND, person)
+    @post("/{user:int}/link")
+    async def link(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
+        return await make_link(request, frame, STAFF_KIND, user)
 
-    @post("/{person:int}/sessions")
-    async def sessions(self, request: Call, person: FromPath[int]) -> Response[Any]:
-        return await end_sessions(request, STAFF_KIND, person)
+    @post("/{user:int}/sessions")
+    async def sessions(self, request: Call, user: FromPath[int]) -> Response[Any]:
+        return await end_user_sessions(request, STAFF_KIND, user)
 
-    @post("/{person:int}/two-step")
-    async def two_step(self, request: Call, person: FromPath[int]) -> Response[Any]:
-        return await two_step_off(request, STAFF_KIND, person)
+    @post("/{user:int}/two-step")
+    async def two_step(self, request: Call, user: FromPath[int]) -> Response[Any]:
+        return await two_step_off(request, STAFF_KIND, user)
 
 
-class LoginController(Controller):
+class AdvertiserUserController(Controller):
     path = "/people/logins"
-    guards = [signed_in, at_least("manager")]
+    guards = [requires_login, requires_role("manager")]
 
     @get("/new")
     async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -155,56 +155,56 @@ class LoginController(Controller):
         email, name, scopes = form["email"], form["name"], form.all("scopes")
         try:
             advertiser = read_advertiser(form["advertiser"])
-            invited = await invite_login(email, name, advertiser, scopes, actor_of(request))
+            invited = await invite_advertiser_user(email, name, advertiser, scopes, actor_of(request))
         except GokartError as error:
             return invite_page(
                 frame, LOGIN_KIND, email, name, scopes, error=error, **await owners_of(form["advertiser"])
             )
         return await link_page(request, frame, LOGIN_KIND, invited)
 
-    @get("/{person:int}")
-    async def person(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
-        return await person_page(request, frame, LOGIN_KIND, person)
+    @get("/{user:int}")
+    async def user(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
+        return await person_page(request, frame, LOGIN_KIND, user)
 
-    @post("/{person:int}/scopes")
-    async def scopes(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+    @post("/{user:int}/scopes")
+    async def scopes(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
         form = await form_of(request)
-        await found(ADVERTISER, person)
+        await found(ADVERTISER, user)
         try:
-            await change_login(person, scopes=form.all("scopes"))
+            await update_advertiser_user(user, scopes=form.all("scopes"))
         except GokartError as error:
-            return await person_page(request, frame, LOGIN_KIND, person, error=error)
-        return done(request, LOGIN_KIND, person, "scopes")
+            return await person_page(request, frame, LOGIN_KIND, user, error=error)
+        return done(request, LOGIN_KIND, user, "scopes")
 
-    @post("/{person:int}/active")
-    async def active(self, request: Call, person: FromPath[int]) -> Response[Any]:
+    @post("/{user:int}/active")
+    async def active(self, request: Call, user: FromPath[int]) -> Response[Any]:
         active = (await form_of(request))["active"] == "on"
-        await found(ADVERTISER, person)
-        await change_login(person, active=active)
-        return done(request, LOGIN_KIND, person, "on" if active else "off")
+        await found(ADVERTISER, user)
+        await update_advertiser_user(user, active=active)
+        return done(request, LOGIN_KIND, user, "on" if active else "off")
 
-    @post("/{person:int}/link")
-    async def link(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
-        return await make_link(request, frame, LOGIN_KIND, person)
+    @post("/{user:int}/link")
+    async def link(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
+        return await make_link(request, frame, LOGIN_KIND, user)
 
-    @post("/{person:int}/sessions")
-    async def sessions(self, request: Call, person: FromPath[int]) -> Response[Any]:
-        return await end_sessions(request, LOGIN_KIND, person)
+    @post("/{user:int}/sessions")
+    async def sessions(self, request: Call, user: FromPath[int]) -> Response[Any]:
+        return await end_user_sessions(request, LOGIN_KIND, user)
 
-    @post("/{person:int}/two-step", guards=[at_least("owner")])
-    async def two_step(self, request: Call, person: FromPath[int]) -> Response[Any]:
-        return await two_step_off(request, LOGIN_KIND, person)
+    @post("/{user:int}/two-step", guards=[requires_role("owner")])
+    async def two_step(self, request: Call, user: FromPath[int]) -> Response[Any]:
+        return await two_step_off(request, LOGIN_KIND, user)
 
 
 def actor_of(request: Call) -> str:
-    return person_of(request).actor(None).name
+    return current_user(request).actor(None).name
 
 
-async def found(realm: Realm, person: int) -> Member:
+async def found(realm: Realm, user: int) -> UserDetails:
     """Raises Problem 404."""
-    people = await members(realm, "p.id = $1", person) if 0 < person <= LARGEST_ID else []
+    people = await list_users(realm, "p.id = $1", user) if 0 < user <= LARGEST_ID else []
     if not people:
-        raise Problem(404, "There is no such person.")
+        raise Problem(404, "There is no such user.")
     return people[0]
 
 
@@ -213,7 +213,7 @@ def read_advertiser(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise GokartError("advertiser: Choose whose person this is.") from error
+        raise GokartError("advertiser: Choose an advertiser.") from error
 
 
 async def owners_of(chosen: str) -> dict[str, Any]:
@@ -221,26 +221,26 @@ async def owners_of(chosen: str) -> dict[str, Any]:
     return {"owners": [("", "Choose an advertiser"), *names.items()], "owner": chosen}
 
 
-def done(request: Call, kind: Kind, person: int, what: str) -> Response[Any]:
-    return lead(request, f"{kind.root}/{person}?done={what}")
+def done(request: Call, kind: Kind, user: int, what: str) -> Response[Any]:
+    return lead(request, f"{kind.root}/{user}?done={what}")
 
 
-async def end_sessions(request: Call, kind: Kind, person: int) -> Response[Any]:
-    await end_all(kind.realm, (await found(kind.realm, person)).id)
-    return done(request, kind, person, "sessions")
+async def end_user_sessions(request: Call, kind: Kind, user: int) -> Response[Any]:
+    await end_sessions(kind.realm, (await found(kind.realm, user)).id)
+    return done(request, kind, user, "sessions")
 
 
-async def two_step_off(request: Call, kind: Kind, person: int) -> Response[Any]:
-    await totp.turn_off(kind.realm, (await found(kind.realm, person)).id)
-    return done(request, kind, person, "two-step")
+async def two_step_off(request: Call, kind: Kind, user: int) -> Response[Any]:
+    await totp.disable_totp(kind.realm, (await found(kind.realm, user)).id)
+    return done(request, kind, user, "two-step")
 
 
-async def make_link(request: Call, frame: Frame, kind: Kind, person: int) -> Response[Any]:
-    await found(kind.realm, person)
+async def make_link(request: Call, frame: Frame, kind: Kind, user: int) -> Response[Any]:
+    await found(kind.realm, user)
     try:
-        invited = await new_link(kind.realm, person, actor_of(request))
+        invited = await renew_link(kind.realm, user, actor_of(request))
     except GokartError as error:
-        return await person_page(request, frame, kind, person, error=error)
+        return await person_page(request, frame, kind, user, error=error)
     return await link_page(request, frame, kind, invited)
 
 
@@ -265,20 +265,20 @@ def invite_page(
         chosen=chosen or [],
         errors=dict([field_and_text(error)]) if error else {},
         mail=mail_is_on(),
-        days=LIVES["invitation"].days,
+        days=LINK_LIFETIMES["invitation"].days,
         **{"owners": [], "owner": ""} | context,
     )
 
 
-async def link_page(request: Call, frame: Frame, kind: Kind, invited: Invited) -> Response[Any]:
+async def link_page(request: Call, frame: Frame, kind: Kind, invited: IssuedLink) -> Response[Any]:
     """The answer to the form itself, since it is the only one that ever has the link in it. The letter is sent first,
     so that it can say whether that went well.
     """
-    url = link_url(app_origin(request), kind.realm, invited.token)
+    url = one_time_url(app_origin(request), kind.realm, invited.token)
     trouble = ""
     if mail_is_on():
         try:
-            await send_link(invited.person, invited.purpose, url)
+            await send_link_email(invited.user, invited.purpose, url)
         except MailError as error:
             trouble = str(error)
     return page(
@@ -288,17 +288,17 @@ async def link_page(request: Call, frame: Frame, kind: Kind, invited: Invited) -
         root=ROOT,
         invited=invited,
         url=url,
-        hours=int(LIVES[invited.purpose].total_seconds() // 3600),
+        hours=int(LINK_LIFETIMES[invited.purpose].total_seconds() // 3600),
         mailed=mail_is_on() and not trouble,
         trouble=trouble,
     )
 
 
 async def person_page(
-    request: Call, frame: Frame, kind: Kind, person: int, *, error: GokartError | None = None
+    request: Call, frame: Frame, kind: Kind, user: int, *, error: GokartError | None = None
 ) -> Response[Any]:
     """Raises Problem 404."""
-    member = await found(kind.realm, person)
+    member = await found(kind.realm, user)
     names = await advertiser_names(current_tenant()) if member.advertiser else {}
     return page(
         "admin/user.html",
@@ -307,7 +307,7 @@ async def person_page(
         root=ROOT,
         kind=kind,
         member=member,
-        myself=kind.realm is STAFF and member.id == person_of(request).id,
+        myself=kind.realm is STAFF and member.id == current_user(request).id,
         advertiser=names.get(str(member.advertiser), ""),
         chosen=list(member.scopes) or [member.role],
         error=field_and_text(error)[1] if error else "",

@@ -30,9 +30,9 @@ def bare() -> Any:
 def guarded() -> ASGIApp:
     """Behind host, token, limits, compression and log."""
     import main
-    from auth.api_keys.authenticate import requires
+    from auth.api_keys.authenticate import requires_api_key
 
-    @get(EMPTY, guards=[requires("cost-report")])
+    @get(EMPTY, guards=[requires_api_key("cost-report")])
     async def empty() -> dict[str, str]:
         return {}
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import msgspec
 
-from auth.api_keys.format import mint
+from auth.api_keys.format import mint_api_key
 from database.audit_context import Actor, acting_as
 from database.pool import connection, open_pool
 from tenants import lifecycle
@@ -41,7 +41,7 @@ async def make(number: int) -> Made:
     started = time.perf_counter()
     tenant = await lifecycle.create_tenant(f"n{number}", f"Tenant {number}")
     milliseconds = (time.perf_counter() - started) * 1000
-    token, advertiser = mint(), uuid4()
+    token, advertiser = mint_api_key(), uuid4()
     async with connection() as db:
         await db.execute(
             DATA.format(s=tenant.schema, advertiser=advertiser, digest=token.digest.hex(), hint=token.hint)

@@ -128,10 +128,10 @@ async def prepare(shape: Shape) -> Filled:
     tenant = await kept(shape) or await fill(shape)
     await restore(tenant.schema)
     with bound_to(tenant):
-        reader = await api_keys.create_token(
+        reader = await api_keys.create_api_key(
             name="bench", scopes=api_keys.ADVERTISER_SCOPES, advertiser=ADVERTISER, created_by="bench"
         )
-        sender = await api_keys.create_token(
+        sender = await api_keys.create_api_key(
             name="bench", scopes=[api_keys.INGEST], advertiser=None, created_by="bench"
         )
     return Filled(tenant, reader.token, sender.token)

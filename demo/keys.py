@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from auth.api_keys import service as api_keys
-from auth.api_keys.tables import ApiToken
+from auth.api_keys.tables import ApiKey
 from auth.users.realms import STAFF
 from database.pool import Connection, transaction
 from demo.cast import BROWN_BOOTS, FERNHILL_BANK, Cast
@@ -41,9 +41,9 @@ async def make_keys_of_all_kinds(db: Connection, tenant: Tenant, advertiser: UUI
     ends = now + timedelta(days=10)
     finance = await make_key("Finance spreadsheet", advertiser, BY_ANNA, now - timedelta(days=80), expires_at=ends)
     await set_used(db, tenant, finance, now - timedelta(hours=5), THEIR_OFFICE)
-    if not await ApiToken.exists().where((ApiToken.name == "Looker Studio") & (ApiToken.advertiser == advertiser)):
+    if not await ApiKey.exists().where((ApiKey.name == "Looker Studio") & (ApiKey.advertiser == advertiser)):
         old = await make_key("Looker Studio", advertiser, BY_ANNA, now - timedelta(days=200))
-        await api_keys.rotate_token(old, created_by=BY_ANNA, grace=timedelta(days=4))
+        await api_keys.rotate_api_key(old, created_by=BY_ANNA, grace=timedelta(days=4))
         await db.execute(
             f"UPDATE {tenant.schema}.api_token SET created_at = $2 WHERE replaces = $1", old, now - timedelta(days=3)
         )
@@ -60,15 +60,15 @@ async def make_key(
     expires_at: datetime | None = None,
 ) -> int:
     """The id of the one that works, a new one where there is none."""
-    works = ApiToken.revoked_at.is_null() & (ApiToken.expires_at.is_null() | (ApiToken.expires_at > datetime.now(UTC)))
-    mine = (ApiToken.name == name) & (ApiToken.advertiser == advertiser) & works
-    there: ApiToken | None = await ApiToken.objects().where(mine).order_by(ApiToken.id).first()
+    works = ApiKey.revoked_at.is_null() & (ApiKey.expires_at.is_null() | (ApiKey.expires_at > datetime.now(UTC)))
+    mine = (ApiKey.name == name) & (ApiKey.advertiser == advertiser) & works
+    there: ApiKey | None = await ApiKey.objects().where(mine).order_by(ApiKey.id).first()
     if there is None:
-        minted = await api_keys.create_token(
+        minted = await api_keys.create_api_key(
             name=name, scopes=scopes, advertiser=advertiser, created_by=created_by, expires_at=expires_at
         )
-        await ApiToken.update({ApiToken.created_at: created_at}).where(ApiToken.digest == minted.digest)
-        there = await ApiToken.objects().where(mine).first()
+        await ApiKey.update({ApiKey.created_at: created_at}).where(ApiKey.digest == minted.digest)
+        there = await ApiKey.objects().where(mine).first()
         assert there is not None
     key: int = there.id
     return key

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from auth.users.one_time_links import make_link
+from auth.users.one_time_links import create_link
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from auth.users.totp import ALPHABET
 from database.pool import transaction
@@ -88,7 +88,7 @@ async def make_people(tenants: list[tuple[Tenant, Cast]]) -> People:
 
 
 async def put(realm: Realm, who: Colleague | Login, hashed: str, number: int, **columns: Any) -> None:
-    table = f"{realm.schema}.{realm.people}"
+    table = f"{realm.schema}.{realm.table}"
     now = datetime.now(UTC)
     values = {"email": who.email, "name": who.name, "created_at": now - timedelta(days=90 - 11 * number), **columns}
     if who.joined:
@@ -104,4 +104,4 @@ async def put(realm: Realm, who: Colleague | Login, hashed: str, number: int, **
             *values.values(),
         )
     if made and not who.joined:
-        await make_link(realm, made, "invitation", f"{STAFF.name}:{NORA.email}")  # which nobody is given
+        await create_link(realm, made, "invitation", f"{STAFF.name}:{NORA.email}")  # which nobody is given

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from auth.api_keys import service as api_keys
-from auth.api_keys.tables import ApiToken
+from auth.api_keys.tables import ApiKey
 from core.timestamps import iso
 from demo.cast import ACME, DEMO, Cast
 from demo.history import json
@@ -37,9 +37,9 @@ class Opened(msgspec.Struct, frozen=True):
 async def make_tokens(tenant: Tenant, cast: Cast) -> Tokens:
     """New ones, since a token is only ever shown once; those of an earlier run are revoked."""
     with bound_to(tenant):
-        earlier = ApiToken.select(ApiToken.id).where((ApiToken.name == MADE_BY) & ApiToken.revoked_at.is_null())
+        earlier = ApiKey.select(ApiKey.id).where((ApiKey.name == MADE_BY) & ApiKey.revoked_at.is_null())
         for key in await earlier.output(as_list=True):
-            await api_keys.revoke_token(key)
+            await api_keys.revoke_api_key(key)
         return Tokens(
             advertiser=await make_token(api_keys.ADVERTISER_SCOPES, cast.advertisers[0].id),
             ingest=await make_token([api_keys.INGEST], None),
@@ -47,7 +47,7 @@ async def make_tokens(tenant: Tenant, cast: Cast) -> Tokens:
 
 
 async def make_token(scopes: tuple[str, ...] | list[str], advertiser: UUID | None) -> str:
-    minted = await api_keys.create_token(name=MADE_BY, scopes=scopes, advertiser=advertiser, created_by=operator())
+    minted = await api_keys.create_api_key(name=MADE_BY, scopes=scopes, advertiser=advertiser, created_by=operator())
     return minted.token
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from litestar import Controller, post, put
 
-from auth.api_keys.authenticate import caller_of, requires
+from auth.api_keys.authenticate import current_caller, requires_api_key
 from database.pool import ConcurrencyLimit
 from ingest.batches import Answer
 from ingest.bodies import read_records, records_of
@@ -25,7 +25,7 @@ _calls_of_tenant = ConcurrencyLimit("intake of one tenant", max(1, settings.data
 
 class IngestController(Controller):
     path = "/api/v1/ingest"
-    guards = [requires("ingest")]
+    guards = [requires_api_key("ingest")]
     tags = ["Data in"]
 
     @post("/conversions", status_code=200)
@@ -55,7 +55,7 @@ async def answer(request: Call, take: Callable[[Tenant, Sequence[bytes], int], A
     async with _calls_of_tenant.slot(tenant.id), _calls.slot():
         records = await to_thread(records_of, body, encoding)
         try:
-            result = await take(tenant, records, caller_of(request).token)
+            result = await take(tenant, records, current_caller(request).api_key)
         except TooMuchError as error:
             raise Problem(422, str(error)) from error
     state_of(request.scope)["log"].update(

@@ -7,14 +7,14 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from auth.users.guards import person_of
-from auth.users.users import Person
+from auth.users.guards import current_user
+from auth.users.users import User
 from database.pool import connection, transaction
 from tenants.tenant import Tenant
 from web.requests import Call
 
 
-class Standing(msgspec.Struct, frozen=True):
+class AdvertiserStatus(msgspec.Struct, frozen=True):
     """`currency` is ISO 4217. Who asked for Singular (an e-mail address), and when; None where nobody has."""
 
     advertiser: UUID
@@ -38,15 +38,15 @@ class Standing(msgspec.Struct, frozen=True):
         )
 
 
-async def read_standing(tenant: Tenant, advertiser: UUID) -> Standing:
+async def read_advertiser_status(tenant: Tenant, advertiser: UUID) -> AdvertiserStatus:
     """Raises DatabaseUnavailable."""
     async with connection() as db:
         row = await db.fetchrow(f"SELECT * FROM {tenant.schema}.advertiser WHERE id = $1", advertiser)
     assert row is not None, "its people refer to it"
-    return Standing.of(row)
+    return AdvertiserStatus.of(row)
 
 
-async def request_singular(tenant: Tenant, person: Person) -> None:
+async def request_singular(tenant: Tenant, user: User) -> None:
     """Asks the network's staff to enable Singular. Asking again, or for what is enabled, changes nothing."""
     async with transaction() as db:
         await db.execute(
@@ -54,13 +54,13 @@ async def request_singular(tenant: Tenant, person: Person) -> None:
             UPDATE {tenant.schema}.advertiser SET singular_requested_at = now(), singular_requested_by = $2
             WHERE id = $1 AND NOT singular_enabled AND singular_requested_at IS NULL
             """,
-            person.advertiser,
-            person.email,
+            user.advertiser,
+            user.email,
         )
 
 
 def advertiser_of(request: Call) -> UUID:
     """Whose people the caller, whom the guard let in, is one of."""
-    advertiser = person_of(request).advertiser
+    advertiser = current_user(request).advertiser
     assert advertiser is not None, "an advertiser's people have one"
     return advertiser

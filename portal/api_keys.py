@@ -12,10 +12,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from auth.api_keys import service as api_keys
-from auth.api_keys.listing import Key, expiring_keys, find_key, keys_of
+from auth.api_keys.listing import ApiKeyDetails, advertiser_api_keys, expiring_api_keys, find_api_key
 from auth.api_keys.pages import (
     KeyForm,
-    key_notice,
+    expiry_notice,
     make_key,
     new_page,
     read_key_form,
@@ -23,8 +23,8 @@ from auth.api_keys.pages import (
     rotate_key,
     rotate_page,
 )
-from auth.users.guards import person_of, signed_in
-from auth.users.users import Person
+from auth.users.guards import current_user, requires_login
+from auth.users.users import User
 from tenants.tenant import current_tenant
 from web.pages.forms import form_of
 from web.pages.rendering import Frame, Notice, instant, page
@@ -39,82 +39,82 @@ MOST_NOTICES = 2
 
 class KeyController(Controller):
     path = ROOT
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get()
-    async def list_keys(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        person = person_of(request)
-        keys = await keys_of(current_tenant(), advertiser_of(person))
+    async def list_api_keys(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+        user = current_user(request)
+        keys = await advertiser_api_keys(current_tenant(), advertiser_of(user))
         return page(
             "portal/api_keys.html",
             frame,
             root=ROOT,
             working=[key for key in keys if key.works],
             past=[key for key in keys if not key.works],
-            mine=person.scopes,
+            mine=user.scopes,
             done=DONE.get(request.query_params.get("done", "")),
         )
 
     @get("/new")
     async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         """`?scope=` has that one ticked."""
-        offered = scopes_of(person_of(request))
+        offered = scopes_of(current_user(request))
         chosen = offered if len(offered) == 1 else [request.query_params.get("scope", "")]
         return new_page(request, frame, ROOT, KeyForm(scopes=chosen), offered)
 
     @post("/new")
     async def make(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        person = person_of(request)
-        offered = scopes_of(person)
+        user = current_user(request)
+        offered = scopes_of(user)
         form = read_key_form(await form_of(request), offered, datetime.now(UTC))
-        made = await make_key(request, frame, ROOT, form, advertiser_of(person))
+        made = await make_key(request, frame, ROOT, form, advertiser_of(user))
         return made or new_page(request, frame, ROOT, form, offered)
 
     @get("/{key_id:int}/rotate")
     async def rotate_form(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
-        person = person_of(request)
-        return rotate_page(frame, ROOT, await own_key(person, key_id), within=person.scopes)
+        user = current_user(request)
+        return rotate_page(frame, ROOT, await own_key(user, key_id), within=user.scopes)
 
     @post("/{key_id:int}/rotate")
     async def rotate(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
-        person = person_of(request)
-        key = await own_key(person, key_id)
-        return await rotate_key(request, frame, ROOT, key, owner=person.advertiser, within=person.scopes)
+        user = current_user(request)
+        key = await own_key(user, key_id)
+        return await rotate_key(request, frame, ROOT, key, owner=user.advertiser, within=user.scopes)
 
     @get("/{key_id:int}/revoke")
     async def revoke_form(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
-        return revoke_page(frame, ROOT, await own_key(person_of(request), key_id))
+        return revoke_page(frame, ROOT, await own_key(current_user(request), key_id))
 
     @post("/{key_id:int}/revoke")
     async def revoke(self, request: Call, key_id: FromPath[int]) -> Response[Any]:
-        person = person_of(request)
-        key = await own_key(person, key_id)
-        await api_keys.revoke_token(key.id, owner=person.advertiser)
+        user = current_user(request)
+        key = await own_key(user, key_id)
+        await api_keys.revoke_api_key(key.id, owner=user.advertiser)
         return lead(request, f"{ROOT}?done=revoked")
 
 
-def advertiser_of(person: Person) -> UUID:
-    assert person.advertiser is not None, "an advertiser's people have one"
-    return person.advertiser
+def advertiser_of(user: User) -> UUID:
+    assert user.advertiser is not None, "an advertiser's people have one"
+    return user.advertiser
 
 
-def scopes_of(person: Person) -> list[str]:
-    """What the person's keys can have, in the order to show."""
-    return [scope for scope in api_keys.ADVERTISER_SCOPES if scope in person.scopes]
+def scopes_of(user: User) -> list[str]:
+    """What the user's keys can have, in the order to show."""
+    return [scope for scope in api_keys.ADVERTISER_SCOPES if scope in user.scopes]
 
 
-async def own_key(person: Person, key: int) -> Key:
+async def own_key(user: User, key: int) -> ApiKeyDetails:
     """Raises Problem 404, for another advertiser's key too."""
-    found = await find_key(current_tenant(), key, owner=advertiser_of(person))
+    found = await find_api_key(current_tenant(), key, owner=advertiser_of(user))
     if found is None:
         raise Problem(404, "There is no such key.")
     return found
 
 
-async def expiring_notices(person: Person) -> list[Notice]:
+async def expiry_notices(user: User) -> list[Notice]:
     """For every page: which keys stop soon, or have been replaced and are still used."""
-    keys = await expiring_keys(current_tenant(), advertiser_of(person))
+    keys = await expiring_api_keys(current_tenant(), advertiser_of(user))
     if len(keys) > MOST_NOTICES:
         text = f"{len(keys)} API keys stop working soon, the first on {instant(keys[0].expires_at)}."
         return [Notice("warning", text, ROOT, "See them")]
-    return [key_notice(key, ROOT, key.can_rotate and set(key.scopes) <= person.scopes) for key in keys]
+    return [expiry_notice(key, ROOT, key.can_rotate and set(key.scopes) <= user.scopes) for key in keys]

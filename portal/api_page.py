@@ -9,7 +9,7 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from auth.api_keys.rate_limits import Limit
-from auth.users.guards import person_of, signed_in
+from auth.users.guards import current_user, requires_login
 from database.pool import connection
 from portal import snippets
 from portal.advertiser_status import advertiser_of
@@ -29,13 +29,13 @@ class LimitedKey(msgspec.Struct, frozen=True):
 
 
 class ApiController(Controller):
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get("/api")
     async def api(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         """The examples pull the cost report or, for somebody who may not see that, Singular's."""
         tenant, origin = current_tenant(), api_origin(request)
-        report = snippets.COST_REPORT if "cost-report" in person_of(request).scopes else snippets.SINGULAR
+        report = snippets.COST_REPORT if "cost-report" in current_user(request).scopes else snippets.SINGULAR
         usual = usual_limit(tenant)
         return page(
             "portal/api.html",

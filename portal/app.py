@@ -4,7 +4,7 @@ from litestar import Router
 from litestar.di import Provide
 
 from auth.users.account_pages import AccountController
-from auth.users.login_pages import SignInController
+from auth.users.login_pages import LoginController
 from auth.users.realms import ADVERTISER
 from portal.api_keys import KeyController
 from portal.api_page import ApiController
@@ -15,7 +15,7 @@ from portal.singular import SingularController
 PORTAL = Router(
     path="/",
     route_handlers=[
-        SignInController,
+        LoginController,
         AccountController,
         DashboardController,
         KeyController,

@@ -11,11 +11,11 @@ import msgspec
 from litestar import Controller, Response, get, route
 from litestar.di import NamedDependency
 
-from auth.users.guards import has_scope, signed_in
+from auth.users.guards import requires_login, requires_scope
 from database.pool import connection
-from portal.advertiser_status import advertiser_of, read_standing
+from portal.advertiser_status import advertiser_of, read_advertiser_status
 from portal.formatting import span
-from portal.layout import closed
+from portal.layout import forbidden_page
 from reporting.dashboard.downloads import cost_report_csv
 from reporting.dashboard.formats import format_count, format_money, format_percent, with_sign
 from reporting.dashboard.periods import CUSTOM, LABELS, Period, read_period
@@ -31,11 +31,11 @@ FIELDS = ("date_from", "date_to", "offerId")  # where an error can be shown
 
 
 class DashboardController(Controller):
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get("/")
     async def dashboard(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        refused = closed(request, frame)
+        refused = forbidden_page(request, frame)
         if refused:
             return refused
         now = datetime.now(UTC)
@@ -45,7 +45,7 @@ class DashboardController(Controller):
             return await filters_page(request, frame, problem.errors or [])
         return await figures_page(request, frame, period, now)
 
-    @route("/report.csv", http_method=READ, guards=[has_scope("cost-report")])
+    @route("/report.csv", http_method=READ, guards=[requires_scope("cost-report")])
     async def download(self, request: Call) -> Response[Any]:
         """The very bytes of the API's CSV, names of offers included, whatever a spreadsheet may make of them."""
         period = read_period(request, datetime.now(UTC))
@@ -85,7 +85,7 @@ async def filters_page(request: Call, frame: Frame, errors: Sequence[FieldError]
         "portal/dashboard.html",
         frame,
         status=400,
-        standing=await read_standing(tenant, advertiser),
+        standing=await read_advertiser_status(tenant, advertiser),
         title="Which days?",
         preset="",
         presets=presets(None, None),
@@ -99,7 +99,7 @@ async def filters_page(request: Call, frame: Frame, errors: Sequence[FieldError]
 
 async def figures_page(request: Call, frame: Frame, period: Period, now: datetime) -> Response[Any]:
     tenant, advertiser = current_tenant(), advertiser_of(request)
-    standing = await read_standing(tenant, advertiser)
+    standing = await read_advertiser_status(tenant, advertiser)
     offers = await read_offers(tenant, advertiser)
     shown = await read_summary(tenant, advertiser, period.filter)
     return page(
@@ -109,7 +109,7 @@ async def figures_page(request: Call, frame: Frame, period: Period, now: datetim
         title=span(period.first, period.last),
         preset="" if period.name == CUSTOM else period.name,
         presets=presets(period.name, period.offer),
-        offers=with_stranger(offers, period.offer),
+        offers=with_unknown_offer(offers, period.offer),
         given={
             "date_from": str(period.first),
             "date_to": str(period.last),
@@ -151,7 +151,7 @@ def dated(period: Period) -> dict[str, str]:
     return asked | ({"offerId": str(period.offer)} if period.offer else {})
 
 
-def with_stranger(offers: list[Offer], chosen: UUID | None) -> list[Offer]:
+def with_unknown_offer(offers: list[Offer], chosen: UUID | None) -> list[Offer]:
     """With the offer asked for, where it is none of the advertiser's: what is shown is not all of them."""
     if chosen is None or any(offer.id == chosen for offer in offers):
         return offers

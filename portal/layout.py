@@ -5,9 +5,9 @@ from uuid import UUID
 
 from litestar import Response
 
-from auth.users.guards import person_of
-from portal.advertiser_status import advertiser_of, read_standing
-from portal.api_keys import expiring_notices
+from auth.users.guards import current_user
+from portal.advertiser_status import advertiser_of, read_advertiser_status
+from portal.api_keys import expiry_notices
 from tenants.tenant import Tenant, current_tenant
 from web.pages.rendering import Frame, Link, Notice, page
 from web.requests import Call, state_of
@@ -27,19 +27,19 @@ async def portal_frame(request: Call) -> Frame:
     tenant = current_tenant()
     if "session" not in state_of(request.scope):
         return Frame(AREA, tenant)
-    person = person_of(request)
+    user = current_user(request)
     here = page_of(request)
     nav = [
         Link(href, label, here=href == here)
         for href, (label, scope) in PAGES.items()
-        if scope is None or scope in person.scopes
+        if scope is None or scope in user.scopes
     ]
-    notices = [*await paused_notices(tenant, advertiser_of(request)), *await expiring_notices(person)]
-    return Frame(AREA, tenant, person, nav, notices, home_url=nav[0].href)
+    notices = [*await paused_notices(tenant, advertiser_of(request)), *await expiry_notices(user)]
+    return Frame(AREA, tenant, user, nav, notices, home_url=nav[0].href)
 
 
 async def paused_notices(tenant: Tenant, advertiser: UUID) -> list[Notice]:
-    if (await read_standing(tenant, advertiser)).active:
+    if (await read_advertiser_status(tenant, advertiser)).active:
         return []
     text = (
         f"{tenant.name} has paused your account: what is here can still be read, but API keys are refused, "
@@ -53,9 +53,9 @@ def page_of(request: Call) -> str:
     return "/" + request.url.path.split("/")[1]
 
 
-def closed(request: Call, frame: Frame) -> Response[Any] | None:
+def forbidden_page(request: Call, frame: Frame) -> Response[Any] | None:
     """For somebody without the page's scope: why it is closed, and what is open."""
     label, scope = PAGES[page_of(request)]
-    if scope is None or scope in person_of(request).scopes:
+    if scope is None or scope in current_user(request).scopes:
         return None
     return page("portal/closed.html", frame, status=403, label=label)

@@ -8,12 +8,12 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 
-from auth.api_keys.listing import Key, keys_of
-from auth.users.guards import has_scope, person_of, signed_in
+from auth.api_keys.listing import ApiKeyDetails, advertiser_api_keys
+from auth.users.guards import current_user, requires_login, requires_scope
 from database.pool import connection
-from portal.advertiser_status import advertiser_of, read_standing, request_singular
+from portal.advertiser_status import advertiser_of, read_advertiser_status, request_singular
 from portal.formatting import span
-from portal.layout import closed
+from portal.layout import forbidden_page
 from reporting.dashboard.formats import format_count
 from singular.request_log import CLIENT_GONE, SingularRequest, recent_singular_requests
 from singular.requirements import FlawedOffer, flawed_offers
@@ -72,17 +72,17 @@ class Shown(msgspec.Struct, frozen=True):
 
 class SingularController(Controller):
     path = ROOT
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get()
     async def singular(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        refused = closed(request, frame)
+        refused = forbidden_page(request, frame)
         if refused:
             return refused
         tenant, advertiser = current_tenant(), advertiser_of(request)
         before = page_of(request.query_params.get("before", ""))
         pulls = await recent_singular_requests(tenant, advertiser, PAGE + 1, before)
-        keys = [key for key in await keys_of(tenant, advertiser) if key.works and SCOPE in key.scopes]
+        keys = [key for key in await advertiser_api_keys(tenant, advertiser) if key.works and SCOPE in key.scopes]
         last = await last_success(tenant, advertiser)
         flawed = await flawed_offers(tenant, advertiser)
         done = DONE.get(request.query_params.get("done", ""))
@@ -90,7 +90,7 @@ class SingularController(Controller):
             "portal/singular.html",
             frame,
             notice=Notice("success", done) if done else None,
-            standing=await read_standing(tenant, advertiser),
+            standing=await read_advertiser_status(tenant, advertiser),
             offers=await count_offers(tenant, advertiser),
             flawed=flawed,
             flawed_text=in_text(flawed),
@@ -106,9 +106,9 @@ class SingularController(Controller):
             older=pulls[PAGE - 1].id if len(pulls) > PAGE else None,
         )
 
-    @post("/request", guards=[has_scope(SCOPE)])
+    @post("/request", guards=[requires_scope(SCOPE)])
     async def ask(self, request: Call) -> Response[Any]:
-        await request_singular(current_tenant(), person_of(request))
+        await request_singular(current_tenant(), current_user(request))
         return lead(request, f"{ROOT}?done=requested")
 
 
@@ -117,7 +117,7 @@ def page_of(text: str) -> int | None:
     return number_of(text, LARGEST_ID)
 
 
-def last_use(keys: list[Key]) -> datetime | None:
+def last_use(keys: list[ApiKeyDetails]) -> datetime | None:
     return max((key.last_used_at for key in keys if key.last_used_at), default=None)
 
 

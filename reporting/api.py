@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Controller, Response, route
 
-from auth.api_keys.authenticate import caller_of, requires
+from auth.api_keys.authenticate import current_caller, requires_api_key
 from reporting.filters import read_filter
 from reporting.reports import COST_REPORT, SINGULAR, Asked, Report
 from reporting.responses import Writer, csv_response, fresh_response, json_response
@@ -20,7 +20,7 @@ MOST_FILTER = 16_384  # bytes of a filter in the body
 
 
 class CostReportController(Controller):
-    guards = [requires("cost-report")]
+    guards = [requires_api_key("cost-report")]
     request_max_body_size = MOST_FILTER
     tags = ["Cost report"]
 
@@ -36,7 +36,7 @@ class CostReportController(Controller):
 
 
 class SingularController(Controller):
-    guards = [log_request, requires("singular")]
+    guards = [log_request, requires_api_key("singular")]
     request_max_body_size = MOST_FILTER
     tags = ["Singular"]
 
@@ -55,7 +55,7 @@ async def respond(request: Call, report: Report, write: Writer) -> Response[Any]
     """Given up when the client goes away."""
     filter_ = await read_filter(request, report.parameters)
     state_of(request.scope)["range"] = filter_.range
-    advertiser = caller_of(request).advertiser
+    advertiser = current_caller(request).advertiser
     assert advertiser is not None, "the guard's scope belongs to advertisers' tokens"
     asked = Asked(report, current_tenant(), advertiser, as_kept(request, filter_))
     return await while_connected(request, fresh_response(request, asked, write))

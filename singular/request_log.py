@@ -126,7 +126,7 @@ async def log_request(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
             RequestLogEntry(
                 at,
                 caller.advertiser,
-                caller.token,
+                caller.api_key,
                 format_,
                 range_.start if range_ else None,
                 range_.end if range_ else None,

@@ -17,7 +17,7 @@ from starlette.routing import Mount
 from admin.piccolo import page
 from admin.piccolo.listings import TABLES
 from auth.users.sessions import Session
-from auth.users.users import Person
+from auth.users.users import User
 from settings import settings
 from tenants.tenant import current_tenant
 
@@ -52,7 +52,7 @@ class OwnHost(Sequence[str]):
 class Whoever(BaseUser):
     """Whom the gate has let in, in Piccolo's words."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: User) -> None:
         self.person = person
 
     @property
@@ -71,7 +71,7 @@ class Whoever(BaseUser):
 class Gated(AuthenticationBackend):
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser]:
         session = cast(Session, conn.scope["state"]["session"])
-        return AuthCredentials(["authenticated"]), Whoever(session.person)
+        return AuthCredentials(["authenticated"]), Whoever(session.user)
 
 
 class TenantAdmin(AdminRouter):

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Response
 
 from admin.piccolo.responses import Answer, body_of, refused, sent
-from auth.users.login import begin, check_code, check_password, finish
+from auth.users.login import check_code, check_password, log_out, start_session
 from auth.users.realms import STAFF
 from web.requests import Call
 
@@ -26,20 +26,20 @@ class Credentials(msgspec.Struct):
 async def sign_in(request: Call) -> Answer:
     """Raises Refused, and Problem 429."""
     given = credentials(request, await body_of(request))
-    person = await check_password(STAFF, given.username, given.password, request)
-    if person is None:
+    user = await check_password(STAFF, given.username, given.password, request)
+    if user is None:
         raise refused(401, "Login failed")
-    if person.totp and not given.mfa_code:
+    if user.totp and not given.mfa_code:
         raise refused(401, "MFA code required")  # these very words make the page ask for it
-    if person.totp and not await check_code(person, given.mfa_code or "", request):
+    if user.totp and not await check_code(user, given.mfa_code or "", request):
         raise refused(401, "MFA failed")
     response = Response({"message": "logged in"})
-    response.set_cookie(await begin(person, request))
+    response.set_cookie(await start_session(user, request))
     return await sent(request, response)
 
 
 async def sign_out(request: Call) -> Answer:
-    return await sent(request, await finish(STAFF, request, Response({"message": "logged out"})))
+    return await sent(request, await log_out(STAFF, request, Response({"message": "logged out"})))
 
 
 def credentials(request: Call, body: bytes) -> Credentials:

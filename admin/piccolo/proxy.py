@@ -18,7 +18,7 @@ from admin.piccolo.page import FILES, POLICY
 from admin.piccolo.responses import Answer, Refused, json_answer, pass_on, redirect, refused, sent
 from admin.piccolo.rules import rights_of
 from admin.piccolo.writes import write
-from auth.users.guards import current_session
+from auth.users.guards import load_session
 from auth.users.realms import STAFF
 from auth.users.sessions import Session
 from database.pool import ConcurrencyLimit, transaction
@@ -69,7 +69,7 @@ async def answer_to(request: Call) -> Answer:
         return await sign_in(request)
     if method == "POST" and path == "/public/logout/":
         return await sign_out(request)
-    session = await current_session(STAFF, request)
+    session = await load_session(STAFF, request)
     signed_in = session if session and not session.awaits_code else None
     if path == "/" and method in READ:
         return await front_door(request, signed_in)
@@ -110,19 +110,19 @@ def route(request: Call, path: str) -> None:
 def let_in(request: Call, session: Session) -> None:
     state = state_of(request.scope)
     state["session"] = session
-    state["log"]["person"] = f"{STAFF.name}:{session.person.id}"
+    state["log"]["user"] = f"{STAFF.name}:{session.user.id}"
 
 
 async def api_answer(request: Call, session: Session, path: str) -> Answer:
     method = request.scope["method"]
-    if method not in READ and not session.person.is_at_least("manager"):
+    if method not in READ and not session.user.is_at_least("manager"):
         raise refused(403, "This needs the role 'manager' or one above it.")
     if method in READ and ABOUT.fullmatch(path):
         route(request, path)
         return await pass_on(piccolo, request, path)
     if method in READ and path == "/api/rights/":
         route(request, path)
-        return json_answer(200, rights_of(session.person))
+        return json_answer(200, rights_of(session.user))
     match = TABLE.fullmatch(path)
     if match is None or match["table"] not in piccolo.table_config_map:
         raise refused(404, "There is nothing at this URL.")
@@ -131,7 +131,7 @@ async def api_answer(request: Call, session: Session, path: str) -> Answer:
     if method in READ:
         return await read(request, path, bounded(request) if about == "ids" else None)
     if about is None and method in ({"PUT", "PATCH", "DELETE"} if row else {"POST"}):
-        return await write(request, session.person, table, row)
+        return await write(request, session.user, table, row)
     raise refused(405, "This URL does not answer that method.")
 
 

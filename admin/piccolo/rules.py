@@ -24,7 +24,7 @@ from auth.api_keys import service as api_keys
 from auth.users import users
 from auth.users.invitations import read_role, read_scopes
 from auth.users.realms import ADVERTISER, STAFF, Realm
-from auth.users.users import Person
+from auth.users.users import User
 from core.errors import GokartError
 
 Row = Mapping[str, Any]
@@ -234,7 +234,7 @@ RULES = {
         Rule(
             tables.ApiToken,
             {
-                "name": lambda value, _: api_keys.read_name(value),
+                "name": lambda value, _: api_keys.read_key_name(value),
                 "networks": lambda value, _: api_keys.read_networks(value),
                 "rate": optional(read_limit),
                 "burst": optional(read_limit),
@@ -268,7 +268,7 @@ RULES = {
 }
 
 
-def rights_of(person: Person) -> dict[str, dict[str, Any]]:
+def rights_of(person: User) -> dict[str, dict[str, Any]]:
     """What this person may do, by table. Those that nothing may be done to are not named."""
     return {
         table: {"create": rule.create, "delete": rule.delete, "edit": list(rule.edit)}

@@ -13,8 +13,8 @@ from admin.piccolo.app import piccolo
 from admin.piccolo.responses import Answer, Refused, body_of, json_answer, pass_on, refused, refused_field
 from admin.piccolo.rules import LARGEST, RULES, FieldRefused, Rule, UnknownColumns
 from admin.piccolo.tables import Advertiser, ApiToken, Partner
-from auth.users.directory import shut_out
-from auth.users.users import Person
+from auth.users.directory import revoke_access
+from auth.users.users import User
 from database.audit_context import acting_as
 from database.pool import Connection, transaction
 from settings import settings
@@ -26,14 +26,14 @@ from web.requests import Call
 DONE_TO = {"POST": "created", "PUT": "changed", "PATCH": "changed", "DELETE": "deleted"}
 
 
-async def write(request: Call, person: Person, table: str, row: str | None) -> Answer:
+async def write(request: Call, user: User, table: str, row: str | None) -> Answer:
     """Raises Refused."""
     method = request.scope["method"]
     rule = rule_for(table, method)
-    if not person.is_at_least(rule.role):
+    if not user.is_at_least(rule.role):
         raise refused(403, f"This needs the role '{rule.role}' or one above it.")
     sent = None if method == "DELETE" else columns_of(await body_of(request))
-    with acting_as(person.actor(address_of(request.scope))):
+    with acting_as(user.actor(address_of(request.scope))):
         try:
             async with transaction() as db:
                 await db.execute("SELECT set_config('statement_timeout', $1, true)", f"{settings.report_timeout}s")
@@ -79,7 +79,7 @@ async def write_row(
     if rule.table in {Advertiser, ApiToken}:
         await notify_changed(db)
     if rule.people and values.get("active") is False and isinstance(id_, int):
-        await shut_out(db, rule.people, id_)
+        await revoke_access(db, rule.people, id_)
     return answer
 
 

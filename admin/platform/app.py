@@ -8,12 +8,12 @@ from admin.platform.staff import StaffController
 from admin.platform.tenants import TenantsController
 from auth.users.account_pages import AccountController
 from auth.users.audit import AuditController
-from auth.users.login_pages import SignInController
+from auth.users.login_pages import LoginController
 from auth.users.realms import PLATFORM
 
 PLATFORM_ADMIN = Router(
     path="/",
-    route_handlers=[SignInController, AccountController, TenantsController, StaffController, AuditController],
+    route_handlers=[LoginController, AccountController, TenantsController, StaffController, AuditController],
     opt={"realm": PLATFORM},
     dependencies={"frame": Provide(platform_frame)},
 )

@@ -4,26 +4,26 @@ from typing import Any
 
 from litestar import Response
 
-from auth.users.emails import send_link
-from auth.users.invitations import Invited
-from auth.users.login_pages import link_url
+from auth.users.emails import send_link_email
+from auth.users.invitations import IssuedLink
+from auth.users.login_pages import one_time_url
 from auth.users.mail import MailError, mail_is_on
-from auth.users.one_time_links import LIVES
+from auth.users.one_time_links import LINK_LIFETIMES
 from web.pages.rendering import Frame, page
 
 
 async def link_page(
-    frame: Frame, invited: Invited, origin: str, *, back: tuple[str, str], made: str = ""
+    frame: Frame, invited: IssuedLink, origin: str, *, back: tuple[str, str], made: str = ""
 ) -> Response[Any]:
-    """`origin` is that of the host where the person will sign in, `back` a page's path and title, `made` what else was
+    """`origin` is that of the host where the user will sign in, `back` a page's path and title, `made` what else was
     done. A letter that cannot be sent takes nothing back.
     """
-    person = invited.person
-    url = link_url(origin, person.realm, invited.token)
+    user = invited.user
+    url = one_time_url(origin, user.realm, invited.token)
     mail_error = None
     if mail_is_on():
         try:
-            await send_link(person, invited.purpose, url)
+            await send_link_email(user, invited.purpose, url)
         except MailError as error:
             mail_error = str(error)
     return page(
@@ -31,9 +31,9 @@ async def link_page(
         frame,
         back=back,
         made=made,
-        invited=invited.person,
+        invited=invited.user,
         purpose=invited.purpose,
-        days=LIVES[invited.purpose].days,
+        days=LINK_LIFETIMES[invited.purpose].days,
         url=url,
         mailed=mail_is_on() and mail_error is None,
         mail_error=mail_error,

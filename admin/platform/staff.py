@@ -10,10 +10,10 @@ from admin.platform.links import link_page
 from admin.platform.tenants import actor_name
 from auth.api_keys.listing import LARGEST_ID
 from auth.users import totp
-from auth.users.directory import Member, change_staff, members
-from auth.users.guards import at_least, person_of, signed_in
-from auth.users.invitations import invite_staff, new_link
-from auth.users.login_pages import origin_of
+from auth.users.directory import UserDetails, list_users, update_staff_user
+from auth.users.guards import current_user, requires_login, requires_role
+from auth.users.invitations import invite_staff_user, renew_link
+from auth.users.login_pages import request_origin
 from auth.users.realms import PLATFORM
 from auth.users.users import ROLES
 from core.errors import GokartError
@@ -39,7 +39,7 @@ assert set(ABOUT_ROLES) == set(ROLES)
 
 class StaffController(Controller):
     path = "/staff"
-    guards = [signed_in, at_least("owner")]
+    guards = [requires_login, requires_role("owner")]
 
     @get()
     async def everybody(self, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -49,65 +49,65 @@ class StaffController(Controller):
     async def invite(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         form = await form_of(request)
         try:
-            invited = await invite_staff(PLATFORM, form["email"], form["name"], form["role"], actor_name())
+            invited = await invite_staff_user(PLATFORM, form["email"], form["name"], form["role"], actor_name())
         except GokartError as error:
             return await staff_page(frame, form, error=error)
-        return await link_page(frame, invited, origin_of(request), back=("/staff", "Staff"))
+        return await link_page(frame, invited, request_origin(request), back=("/staff", "Staff"))
 
-    @get("/{person:int}")
-    async def person(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+    @get("/{user:int}")
+    async def user(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
         done = DONE.get(request.query_params.get("done", ""))
-        return await person_page(request, frame, person, notice=Notice("success", done) if done else None)
+        return await person_page(request, frame, user, notice=Notice("success", done) if done else None)
 
-    @post("/{person:int}/link")
-    async def link(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
-        found = await somebody(person)
+    @post("/{user:int}/link")
+    async def link(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
+        found = await somebody(user)
         try:
-            invited = await new_link(PLATFORM, person, actor_name())
+            invited = await renew_link(PLATFORM, user, actor_name())
         except GokartError as error:
-            return await person_page(request, frame, person, error=error)
-        return await link_page(frame, invited, origin_of(request), back=(f"/staff/{person}", found.name))
+            return await person_page(request, frame, user, error=error)
+        return await link_page(frame, invited, request_origin(request), back=(f"/staff/{user}", found.name))
 
-    @post("/{person:int}/role")
-    async def role(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
+    @post("/{user:int}/role")
+    async def role(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
         form = await form_of(request)
-        await somebody(person)
+        await somebody(user)
         try:
-            await change_staff(PLATFORM, person, role=form["role"])
+            await update_staff_user(PLATFORM, user, role=form["role"])
         except GokartError as error:
-            return await person_page(request, frame, person, error=error)
-        return lead(request, f"/staff/{person}?done=role" if person_may_stay(request, person, form["role"]) else "/")
+            return await person_page(request, frame, user, error=error)
+        return lead(request, f"/staff/{user}?done=role" if person_may_stay(request, user, form["role"]) else "/")
 
-    @post("/{person:int}/deactivate")
-    async def deactivate(self, request: Call, frame: NamedDependency[Frame], person: FromPath[int]) -> Response[Any]:
-        await somebody(person)
+    @post("/{user:int}/deactivate")
+    async def deactivate(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
+        await somebody(user)
         try:
-            await change_staff(PLATFORM, person, active=False)
+            await update_staff_user(PLATFORM, user, active=False)
         except GokartError as error:
-            return await person_page(request, frame, person, error=error)
-        return lead(request, f"/staff/{person}?done=deactivated")
+            return await person_page(request, frame, user, error=error)
+        return lead(request, f"/staff/{user}?done=deactivated")
 
-    @post("/{person:int}/activate")
-    async def activate(self, request: Call, person: FromPath[int]) -> Response[Any]:
-        await somebody(person)
-        await change_staff(PLATFORM, person, active=True)
-        return lead(request, f"/staff/{person}?done=activated")
+    @post("/{user:int}/activate")
+    async def activate(self, request: Call, user: FromPath[int]) -> Response[Any]:
+        await somebody(user)
+        await update_staff_user(PLATFORM, user, active=True)
+        return lead(request, f"/staff/{user}?done=activated")
 
-    @post("/{person:int}/two-step-off")
-    async def two_step_off(self, request: Call, person: FromPath[int]) -> Response[Any]:
-        await somebody(person)
-        await totp.turn_off(PLATFORM, person)
-        return lead(request, f"/staff/{person}?done=two-step-off")
+    @post("/{user:int}/two-step-off")
+    async def two_step_off(self, request: Call, user: FromPath[int]) -> Response[Any]:
+        await somebody(user)
+        await totp.disable_totp(PLATFORM, user)
+        return lead(request, f"/staff/{user}?done=two-step-off")
 
 
-def person_may_stay(request: Call, person: int, role: str) -> bool:
+def person_may_stay(request: Call, user: int, role: str) -> bool:
     """Whether this page is still for whoever has just set that role."""
-    return person != person_of(request).id or role == "owner"
+    return user != current_user(request).id or role == "owner"
 
 
-async def somebody(person: int) -> Member:
+async def somebody(user: int) -> UserDetails:
     """Raises Problem 404."""
-    found = await members(PLATFORM, "p.id = $1", person) if 0 < person <= LARGEST_ID else []
+    found = await list_users(PLATFORM, "p.id = $1", user) if 0 < user <= LARGEST_ID else []
     if not found:
         raise Problem(404, "There is nobody of this number.")
     return found[0]
@@ -119,7 +119,7 @@ async def staff_page(frame: Frame, form: Form, *, error: GokartError | None = No
         "platform/staff.html",
         frame,
         status=400 if error else 200,
-        everybody=await members(PLATFORM),
+        everybody=await list_users(PLATFORM),
         roles=[(role, role.title(), about) for role, about in ABOUT_ROLES.items()],
         given={"email": form["email"], "name": form["name"], "role": form["role"] or "viewer"},
         errors={"email": "", "name": "", "role": ""} | {field or "email": text},
@@ -127,16 +127,16 @@ async def staff_page(frame: Frame, form: Form, *, error: GokartError | None = No
 
 
 async def person_page(
-    request: Call, frame: Frame, person: int, *, notice: Notice | None = None, error: GokartError | None = None
+    request: Call, frame: Frame, user: int, *, notice: Notice | None = None, error: GokartError | None = None
 ) -> Response[Any]:
     if error:
         notice = Notice("danger", field_and_text(error)[1])
     return page(
-        "platform/person.html",
+        "platform/user.html",
         frame,
         status=400 if error else 200,
-        one=await somebody(person),
-        own=person == person_of(request).id,
+        one=await somebody(user),
+        own=user == current_user(request).id,
         roles=[(role, f"{role.title()}: {about}") for role, about in ABOUT_ROLES.items()],
         notice=notice,
     )

@@ -11,9 +11,9 @@ from admin.platform.figures import counts_of, figures_of
 from admin.platform.links import link_page
 from admin.platform.listing import STATES, list_tenants, read_search
 from auth.api_keys.listing import LARGEST_ID
-from auth.users.directory import Member, members
-from auth.users.guards import at_least, person_of, signed_in
-from auth.users.invitations import Invited, invite_staff, new_link
+from auth.users.directory import UserDetails, list_users
+from auth.users.guards import current_user, requires_login, requires_role
+from auth.users.invitations import IssuedLink, invite_staff_user, renew_link
 from auth.users.realms import STAFF
 from core.errors import GokartError
 from database.audit_context import current_actor
@@ -31,7 +31,7 @@ from web.pages.responses import lead
 from web.problems import Problem
 from web.requests import Call
 
-MANAGER = [at_least("manager")]
+MANAGER = [requires_role("manager")]
 MOST_RATE = 100_000
 MOST = 1_000_000
 DONE = {
@@ -46,7 +46,7 @@ N = TypeVar("N", int, float)
 
 
 class TenantsController(Controller):
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get()
     async def tenants(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -62,7 +62,7 @@ class TenantsController(Controller):
             ],
             figures=await figures_of([tenant.slug for tenant in found.tenants]),
             nodes=await nodes_of((tenant.slug, schema_of(tenant.slug)) for tenant in found.tenants),
-            may_create=person_of(request).is_at_least("manager"),
+            may_create=current_user(request).is_at_least("manager"),
         )
 
     @get("/new", guards=MANAGER)
@@ -73,7 +73,7 @@ class TenantsController(Controller):
     async def create(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         """The tenant and its first owner's invitation, or neither."""
         form = await form_of(request)
-        invited: list[Invited] = []
+        invited: list[IssuedLink] = []
 
         async def invite(tenant: Tenant) -> None:
             with bound_to(tenant):
@@ -151,9 +151,9 @@ class TenantsController(Controller):
         if not 0 < person <= LARGEST_ID:
             raise told
         with bound_to(tenant):
-            if not await members(STAFF, "p.id = $1 AND p.role = 'owner' AND p.active", person):
+            if not await list_users(STAFF, "p.id = $1 AND p.role = 'owner' AND p.active", person):
                 raise told
-            invited = await new_link(STAFF, person, actor_name())
+            invited = await renew_link(STAFF, person, actor_name())
         return await owner_link_page(request, frame, tenant, invited)
 
 
@@ -163,10 +163,10 @@ def actor_name() -> str:
     return actor.name
 
 
-async def invite_owner(form: Form) -> Invited:
+async def invite_owner(form: Form) -> IssuedLink:
     """Into the bound tenant. Raises GokartError, naming the form's field."""
     try:
-        return await invite_staff(STAFF, form["email"], form["owner"], "owner", actor_name())
+        return await invite_staff_user(STAFF, form["email"], form["owner"], "owner", actor_name())
     except SCHEMA_ERRORS as error:
         raise GokartError("email: The tenant's schema is of an older version: migrate it first.") from error
     except GokartError as error:
@@ -257,21 +257,21 @@ async def tenant_page(
         given=kept | {name: form[name] for name in kept if form is not None and form.has(name)},
         errors=dict.fromkeys(kept, "") | {field: text},
         notice=notice,
-        may_act=person_of(request).is_at_least("manager"),
+        may_act=current_user(request).is_at_least("manager"),
     )
 
 
-async def owners_of(tenant: Tenant) -> list[Member] | None:
+async def owners_of(tenant: Tenant) -> list[UserDetails] | None:
     """None where the tenant's schema is too old to have any."""
     try:
         with bound_to(tenant):
-            return await members(STAFF, "p.role = 'owner'")
+            return await list_users(STAFF, "p.role = 'owner'")
     except SCHEMA_ERRORS:
         return None
 
 
 async def owner_link_page(
-    request: Call, frame: Frame, tenant: Tenant, invited: Invited, *, made: str = ""
+    request: Call, frame: Frame, tenant: Tenant, invited: IssuedLink, *, made: str = ""
 ) -> Response[Any]:
     with bound_to(tenant):
         origin = app_origin(request)

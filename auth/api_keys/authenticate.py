@@ -11,7 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from auth.api_keys.format import digest, is_well_formed
-from auth.api_keys.last_used import note_use
+from auth.api_keys.last_used import record_use
 from auth.api_keys.rate_limits import Limit, Limiter
 from database.pool import connection
 from settings import settings
@@ -30,7 +30,7 @@ failures: Limiter[str] = Limiter("failures", lambda site: f"failures {site}")
 class Caller(msgspec.Struct, frozen=True):
     """A verified token. `advertiser` is None for an ingest token, a limit where the tenant's holds."""
 
-    token: int
+    api_key: int
     advertiser: UUID | None
     advertiser_active: bool
     singular_enabled: bool
@@ -42,7 +42,7 @@ class Caller(msgspec.Struct, frozen=True):
     concurrency: int | None
 
 
-def requires(scope: str) -> Guard:
+def requires_api_key(scope: str) -> Guard:
     """A guard: the caller's token is good (401), may do this (403), and has not asked too much (429)."""
 
     async def guard(request: AnyConnection, _: BaseRouteHandler) -> None:
@@ -51,15 +51,15 @@ def requires(scope: str) -> Guard:
         caller = await authenticate(tenant, header(request.scope, b"authorization"), address)
         state = state_of(request.scope)
         state["caller"] = caller
-        state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), token=caller.token)
+        state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), api_key=caller.api_key)
         await admit(tenant, caller, state)
         authorize(caller, scope, address)
-        note_use(tenant, caller.token, address)
+        record_use(tenant, caller.api_key, address)
 
     return guard
 
 
-def caller_of(request: AnyConnection) -> Caller:
+def current_caller(request: AnyConnection) -> Caller:
     """The caller that the guard let in."""
     return cast(Caller, state_of(request.scope)["caller"])
 
@@ -87,7 +87,7 @@ async def refuse(address: Address | None) -> NoReturn:
 
 
 async def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
-    key = (tenant.id, caller.token)
+    key = (tenant.id, caller.api_key)
     limit = Limit(
         rate=caller.rate or tenant.token_rate or settings.token_rate,
         burst=caller.burst or tenant.token_burst or settings.token_burst,
@@ -124,7 +124,7 @@ async def load(tenant: Tenant, key: bytes) -> Caller | None:
     if row is None:
         return None
     return Caller(
-        token=row["id"],
+        api_key=row["id"],
         advertiser=row["advertiser"],
         advertiser_active=row["active"],
         singular_enabled=row["singular_enabled"],

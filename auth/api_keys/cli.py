@@ -6,8 +6,8 @@ from uuid import UUID
 import click
 
 from auth.api_keys import service as api_keys
-from auth.api_keys.format import Minted
-from auth.api_keys.tables import ApiToken
+from auth.api_keys.format import MintedKey
+from auth.api_keys.tables import ApiKey
 from catalog.tables import Advertiser
 from core.cli_support import console, describe_limits, limit_options, print_table
 from tenants.commands import operator, run_for_tenant
@@ -43,8 +43,8 @@ def create(  # noqa: PLR0917  # click passes by name
     if ingest == (advertiser is not None) or (ingest and scopes):
         raise click.UsageError("Give either --advertiser ID (and its scopes), or --ingest.")
 
-    async def work() -> Minted:
-        return await api_keys.create_token(
+    async def work() -> MintedKey:
+        return await api_keys.create_api_key(
             name=name,
             scopes=[api_keys.INGEST] if ingest else scopes or api_keys.ADVERTISER_SCOPES,
             advertiser=advertiser,
@@ -56,7 +56,7 @@ def create(  # noqa: PLR0917  # click passes by name
     show(run_for_tenant(tenant, work))
 
 
-def show(minted: Minted) -> None:
+def show(minted: MintedKey) -> None:
     """The token alone on standard output, so that a script can take it; the rest beside it."""
     click.echo("Keep it now: it is not shown again.", err=True)
     click.echo(minted.token)
@@ -68,7 +68,7 @@ def list_(tenant: str) -> None:
     """List TENANT's tokens, by what may be shown of them."""
 
     async def work() -> list[list[str]]:
-        found = await ApiToken.objects().order_by(ApiToken.id)
+        found = await ApiKey.objects().order_by(ApiKey.id)
         names = {a["id"]: a["name"] for a in await Advertiser.select(Advertiser.id, Advertiser.name)}
         return [
             [
@@ -88,14 +88,14 @@ def list_(tenant: str) -> None:
     print_table(columns, run_for_tenant(tenant, work), "There is no token yet.")
 
 
-def used(token: ApiToken) -> str:
-    at: datetime | None = token.last_used_at
-    return f"{at:%Y-%m-%d %H:%M} from {token.last_used_from}" if at else "never"
+def used(key: ApiKey) -> str:
+    at: datetime | None = key.last_used_at
+    return f"{at:%Y-%m-%d %H:%M} from {key.last_used_from}" if at else "never"
 
 
-def state_of(token: ApiToken) -> str:
-    expires_at: datetime | None = token.expires_at
-    revoked_at: datetime | None = token.revoked_at
+def state_of(key: ApiKey) -> str:
+    expires_at: datetime | None = key.expires_at
+    revoked_at: datetime | None = key.revoked_at
     if revoked_at:
         return f"revoked {revoked_at:%Y-%m-%d}"
     if expires_at is None:
@@ -116,7 +116,7 @@ def state_of(token: ApiToken) -> str:
 def rotate(tenant: str, token: int, grace_days: float) -> None:
     """Replace TOKEN (its id) by a new one; the old one works on for the grace period."""
     grace = timedelta(days=grace_days)
-    show(run_for_tenant(tenant, lambda: api_keys.rotate_token(token, created_by=operator(), grace=grace)))
+    show(run_for_tenant(tenant, lambda: api_keys.rotate_api_key(token, created_by=operator(), grace=grace)))
 
 
 @tokens.command()
@@ -124,7 +124,7 @@ def rotate(tenant: str, token: int, grace_days: float) -> None:
 @click.argument("token", type=TOKEN)
 def revoke(tenant: str, token: int) -> None:
     """Stop TOKEN (its id) at once, for ever."""
-    run_for_tenant(tenant, lambda: api_keys.revoke_token(token))
+    run_for_tenant(tenant, lambda: api_keys.revoke_api_key(token))
     console.print(f"Revoked {token}.")
 
 
@@ -134,5 +134,5 @@ def revoke(tenant: str, token: int) -> None:
 @limit_options
 def limit(tenant: str, token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
     """Set what TOKEN (its id) may ask for. What is not given is the tenant's again."""
-    run_for_tenant(tenant, lambda: api_keys.limit_token(token, rate, burst, concurrency))
+    run_for_tenant(tenant, lambda: api_keys.set_api_key_limits(token, rate, burst, concurrency))
     console.print(describe_limits(rate, burst, concurrency, "the tenant's"))

@@ -19,7 +19,7 @@ BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SHAPE = re.compile(f"{PREFIX}[0-9A-Za-z]{{{RANDOM_DIGITS + CHECKSUM_DIGITS}}}")
 
 
-class Minted(msgspec.Struct, frozen=True):
+class MintedKey(msgspec.Struct, frozen=True):
     """A new token, with what may be stored of it."""
 
     token: str
@@ -27,10 +27,10 @@ class Minted(msgspec.Struct, frozen=True):
     hint: str
 
 
-def mint() -> Minted:
+def mint_api_key() -> MintedKey:
     body = PREFIX + "".join(secrets.choice(BASE62) for _ in range(RANDOM_DIGITS))
     token = body + checksum(body)
-    return Minted(token, digest(token), hint(token))
+    return MintedKey(token, digest(token), hint(token))
 
 
 def is_well_formed(token: str) -> bool:

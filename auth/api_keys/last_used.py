@@ -18,16 +18,16 @@ Use = tuple[datetime, Address | None]
 _uses: dict[str, dict[int, Use]] = {}  # of each token, by schema
 
 
-def note_use(tenant: Tenant, token: int, address: Address | None) -> None:
+def record_use(tenant: Tenant, token: int, address: Address | None) -> None:
     _uses.setdefault(tenant.schema, {})[token] = (datetime.now(UTC), address)
 
 
-def writing_uses() -> AbstractAsyncContextManager[None]:
+def flush_last_used() -> AbstractAsyncContextManager[None]:
     """Writes what is noted every few seconds, and at the end of the block."""
-    return run_every(WRITE_EVERY, write_uses)
+    return run_every(WRITE_EVERY, write_last_used)
 
 
-async def write_uses() -> None:
+async def write_last_used() -> None:
     for schema in list(_uses):
         try:
             await write(schema, _uses.pop(schema))

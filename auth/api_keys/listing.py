@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from auth.api_keys.format import Minted
+from auth.api_keys.format import MintedKey
 from database.pool import connection
 from tenants.tenant import Tenant
 
@@ -14,8 +14,8 @@ SOON = timedelta(days=14)
 PAGE = 50
 LARGEST_ID = 2**31 - 1
 
-State = Literal["live", "expiring", "rotated", "expired", "revoked"]
-STATES: dict[State, str] = {
+ApiKeyStatus = Literal["live", "expiring", "rotated", "expired", "revoked"]
+API_KEY_STATUSES: dict[ApiKeyStatus, str] = {
     "live": "Live",
     "expiring": "Expires soon",
     "rotated": "Replaced",
@@ -24,7 +24,7 @@ STATES: dict[State, str] = {
 }
 
 
-class Key(msgspec.Struct, frozen=True):
+class ApiKeyDetails(msgspec.Struct, frozen=True):
     """`rotated` is one that has a successor and still works; `expiring` one without that stops within `SOON`.
 
     `advertiser` is None for an ingest key, which is the tenant's.
@@ -47,7 +47,7 @@ class Key(msgspec.Struct, frozen=True):
     successor: int | None
     successor_hint: str | None
     successor_created_at: datetime | None
-    state: State
+    state: ApiKeyStatus
 
     @property
     def works(self) -> bool:
@@ -83,7 +83,7 @@ def keys_sql(tenant: Tenant) -> str:
     return f"SELECT * FROM ({KEYS.format(s=tenant.schema, soon=SOON.days)}) AS key"
 
 
-async def keys_of(tenant: Tenant, advertiser: UUID) -> list[Key]:
+async def advertiser_api_keys(tenant: Tenant, advertiser: UUID) -> list[ApiKeyDetails]:
     """The advertiser's: those that work first, each newest first."""
     async with connection() as db:
         rows = await db.fetch(
@@ -93,37 +93,37 @@ async def keys_of(tenant: Tenant, advertiser: UUID) -> list[Key]:
             """,
             advertiser,
         )
-    return [Key(**row) for row in rows]
+    return [ApiKeyDetails(**row) for row in rows]
 
 
-async def find_key(tenant: Tenant, key: int, owner: UUID | None = None) -> Key | None:
+async def find_api_key(tenant: Tenant, key: int, owner: UUID | None = None) -> ApiKeyDetails | None:
     """With `owner`, a key of anybody but this advertiser is not found."""
     if not 0 < key <= LARGEST_ID:
         return None
     return await fetch_key(tenant, "id = $1 AND ($2::uuid IS NULL OR advertiser = $2)", key, owner)
 
 
-async def key_of_token(tenant: Tenant, minted: Minted) -> Key:
+async def find_minted_key(tenant: Tenant, minted: MintedKey) -> ApiKeyDetails:
     """The key that has just been made."""
     key = await fetch_key(tenant, f"id = (SELECT id FROM {tenant.schema}.api_token WHERE digest = $1)", minted.digest)
     assert key is not None
     return key
 
 
-async def fetch_key(tenant: Tenant, where: str, *args: object) -> Key | None:
+async def fetch_key(tenant: Tenant, where: str, *args: object) -> ApiKeyDetails | None:
     async with connection() as db:
         row = await db.fetchrow(f"{keys_sql(tenant)} WHERE {where}", *args)
-    return Key(**row) if row else None
+    return ApiKeyDetails(**row) if row else None
 
 
-async def list_keys(
+async def list_api_keys(
     tenant: Tenant,
     *,
     advertiser: UUID | None = None,
     ingest: bool = False,
-    state: State | None = None,
+    state: ApiKeyStatus | None = None,
     before: int | None = None,
-) -> list[Key]:
+) -> list[ApiKeyDetails]:
     """All of the tenant, newest first, `PAGE` at a time; `before` is the id of the last one shown.
 
     `ingest`: the tenant's own alone.
@@ -141,10 +141,10 @@ async def list_keys(
             state,
             before,
         )
-    return [Key(**row) for row in rows]
+    return [ApiKeyDetails(**row) for row in rows]
 
 
-async def expiring_keys(tenant: Tenant, advertiser: UUID | None = None) -> list[Key]:
+async def expiring_api_keys(tenant: Tenant, advertiser: UUID | None = None) -> list[ApiKeyDetails]:
     """Those that stop soon and have no successor, or one that is not used in their place; the first to stop first.
 
     Of one advertiser, or of the whole tenant.
@@ -159,4 +159,4 @@ async def expiring_keys(tenant: Tenant, advertiser: UUID | None = None) -> list[
             """,
             advertiser,
         )
-    return [Key(**row) for row in rows]
+    return [ApiKeyDetails(**row) for row in rows]

@@ -9,11 +9,11 @@ import msgspec
 from litestar import Response
 
 from auth.api_keys import service as api_keys
-from auth.api_keys.format import Minted
-from auth.api_keys.listing import STATES, Key, State, find_key, key_of_token
-from auth.users.guards import person_of
+from auth.api_keys.format import MintedKey
+from auth.api_keys.listing import API_KEY_STATUSES, ApiKeyDetails, ApiKeyStatus, find_api_key, find_minted_key
+from auth.users.guards import current_user
 from core.errors import GokartError
-from portal.advertiser_status import read_standing
+from portal.advertiser_status import read_advertiser_status
 from tenants.tenant import current_tenant
 from web.pages.forms import Form, field_and_text, form_of
 from web.pages.origins import api_origin
@@ -48,14 +48,14 @@ GRACES = {  # hours → label, help
 }
 USUAL_GRACE = "168"
 
-KINDS: dict[State, str] = {
+KINDS: dict[ApiKeyStatus, str] = {
     "live": "success",
     "expiring": "warning",
     "rotated": "info",
     "expired": "neutral",
     "revoked": "danger",
 }
-templates.globals["key_states"] = {state: (label, KINDS[state]) for state, label in STATES.items()}
+templates.globals["key_states"] = {state: (label, KINDS[state]) for state, label in API_KEY_STATUSES.items()}
 templates.globals["scope_names"] = {scope: label for scope, (label, _) in SCOPES.items()}
 
 
@@ -98,7 +98,7 @@ def read_key_form(
     chosen = form.all("scopes") if scopes is None else scopes
     read = KeyForm(form["name"], chosen, form["expiry"], form["day"], form["networks"])
     lines = [line for line in read.networks.splitlines() if line.strip()]
-    read.want("name", lambda: api_keys.read_name(read.name))
+    read.want("name", lambda: api_keys.read_key_name(read.name))
     read.want("scopes", lambda: read_scopes(read.scopes, offered))
     read.want("expires_at", lambda: read_expiry(read.expiry, read.day, now))
     read.want("networks", lambda: api_keys.read_networks(lines))
@@ -173,10 +173,10 @@ async def make_key(
     if form.errors:
         return None
     try:
-        minted = await api_keys.create_token(
-            advertiser=advertiser, created_by=person_of(request).actor(None).name, new_name=True, **form.wanted
+        minted = await api_keys.create_api_key(
+            advertiser=advertiser, created_by=current_user(request).actor(None).name, new_name=True, **form.wanted
         )
-    except api_keys.LiveNameError:
+    except api_keys.DuplicateKeyNameError:
         form.errors["name"] = (
             f"A key called «{form.wanted['name']}» works already. If you have reloaded the page that showed it: a key "
             "is shown once, and no second one has been made. Rotate that one, or choose another name."
@@ -189,28 +189,34 @@ async def make_key(
 
 
 async def rotate_key(
-    request: Call, frame: Frame, root: str, key: Key, *, owner: UUID | None = None, within: frozenset[str] | None = None
+    request: Call,
+    frame: Frame,
+    root: str,
+    key: ApiKeyDetails,
+    *,
+    owner: UUID | None = None,
+    within: frozenset[str] | None = None,
 ) -> Response[Any]:
-    """As `auth.api_keys.service.rotate_token`."""
+    """As `auth.api_keys.service.rotate_api_key`."""
     form = read_rotate_form(await form_of(request), datetime.now(UTC))
     if form.errors:
         return rotate_page(frame, root, key, form, within=within)
     try:
-        minted = await api_keys.rotate_token(
-            key.id, created_by=person_of(request).actor(None).name, owner=owner, within=within, **form.wanted
+        minted = await api_keys.rotate_api_key(
+            key.id, created_by=current_user(request).actor(None).name, owner=owner, within=within, **form.wanted
         )
     except GokartError as error:
         form.take(error)
-        return rotate_page(frame, root, await find_key(current_tenant(), key.id) or key, form, within=within)
-    replaced = await find_key(current_tenant(), key.id)
+        return rotate_page(frame, root, await find_api_key(current_tenant(), key.id) or key, form, within=within)
+    replaced = await find_api_key(current_tenant(), key.id)
     return await shown_page(request, frame, root, minted, replaced=replaced)
 
 
 async def shown_page(
-    request: Call, frame: Frame, root: str, minted: Minted, *, replaced: Key | None = None
+    request: Call, frame: Frame, root: str, minted: MintedKey, *, replaced: ApiKeyDetails | None = None
 ) -> Response[Any]:
     """The answer to the form itself, since it is the only one that ever has the key in it."""
-    key = await key_of_token(current_tenant(), minted)
+    key = await find_minted_key(current_tenant(), minted)
     return page(
         "api_keys/shown.html",
         frame,
@@ -225,7 +231,7 @@ async def shown_page(
 
 
 async def is_singular_off(advertiser: UUID | None) -> bool:
-    return advertiser is not None and not (await read_standing(current_tenant(), advertiser)).singular_enabled
+    return advertiser is not None and not (await read_advertiser_status(current_tenant(), advertiser)).singular_enabled
 
 
 def curl_line(origin: str, token: str, scopes: Collection[str], today: date) -> str:
@@ -239,7 +245,7 @@ def curl_line(origin: str, token: str, scopes: Collection[str], today: date) -> 
 
 
 def rotate_page(
-    frame: Frame, root: str, key: Key, form: KeyForm | None = None, *, within: frozenset[str] | None = None
+    frame: Frame, root: str, key: ApiKeyDetails, form: KeyForm | None = None, *, within: frozenset[str] | None = None
 ) -> Response[Any]:
     """`within` are the scopes beyond which whoever looks at it may not rotate a key; None: there is no such bound."""
     beyond = [] if within is None else [scope for scope in key.scopes if scope not in within]
@@ -263,11 +269,11 @@ def choice_of_day() -> dict[str, Any]:
     return {"expiries": list(EXPIRIES.items()), "first_day": today, "last_day": today + LONGEST_LIFE}
 
 
-def revoke_page(frame: Frame, root: str, key: Key) -> Response[Any]:
+def revoke_page(frame: Frame, root: str, key: ApiKeyDetails) -> Response[Any]:
     return page("api_keys/revoke.html", frame, root=root, key=key)
 
 
-def key_notice(key: Key, root: str, may_rotate: bool) -> Notice:
+def expiry_notice(key: ApiKeyDetails, root: str, may_rotate: bool) -> Notice:
     """Of a key that stops soon, or has been replaced and is still used."""
     called = f"The {'API' if key.advertiser else 'ingest'} key «{key.name}» ({key.hint})"
     until = instant(key.expires_at)

@@ -10,8 +10,8 @@ from asyncpg import ForeignKeyViolationError
 from msgspec import UNSET, UnsetType
 from piccolo.columns import Column
 
-from auth.api_keys.format import Minted, mint
-from auth.api_keys.tables import ApiToken
+from auth.api_keys.format import MintedKey, mint_api_key
+from auth.api_keys.tables import ApiKey
 from core.errors import GokartError
 from database.pool import Connection, transaction
 from tenants.cache import notify_changed
@@ -24,15 +24,15 @@ LONGEST_NAME = 200
 MOST_NETWORKS = 100
 
 
-class NoSuchTokenError(GokartError):
+class UnknownApiKeyError(GokartError):
     """There is none with this id, or it is somebody else's."""
 
 
-class LiveNameError(GokartError):
+class DuplicateKeyNameError(GokartError):
     """A live token of the same owner has that name."""
 
 
-async def create_token(
+async def create_api_key(
     *,
     name: str,
     scopes: Iterable[str],
@@ -41,11 +41,11 @@ async def create_token(
     expires_at: datetime | None = None,
     networks: Iterable[str] = (),
     new_name: bool = False,
-) -> Minted:
+) -> MintedKey:
     """A new token: of an advertiser with its scopes, or of the tenant (advertiser None) with scope `ingest` alone.
 
-    `networks` are CIDR. `new_name`: raises LiveNameError where a live token of the same owner has it, so that a form
-    sent twice makes one token. Raises GokartError for what makes no sense.
+    `networks` are CIDR. `new_name`: raises DuplicateKeyNameError if a live key of the same owner has the
+    name, so that a form submitted twice creates one key. Raises GokartError for invalid values.
     """
     wanted = sorted(set(scopes))
     allowed = ADVERTISER_SCOPES if advertiser else (INGEST,)
@@ -54,10 +54,10 @@ async def create_token(
         raise GokartError(f"scopes: {owner} has one or more of: {', '.join(allowed)}.")
     if expires_at and expires_at <= datetime.now(UTC):
         raise GokartError("expires_at: That is in the past.")
-    minted = mint()
-    row = ApiToken(
+    minted = mint_api_key()
+    row = ApiKey(
         advertiser=advertiser,
-        name=read_name(name),
+        name=read_key_name(name),
         digest=minted.digest,
         hint=minted.hint,
         scopes=wanted,
@@ -70,7 +70,7 @@ async def create_token(
         async with transaction() as db:
             if new_name:
                 await check_new_name(db, advertiser, row.name)
-            await ApiToken.insert(row)
+            await ApiKey.insert(row)
     except ForeignKeyViolationError as error:
         raise GokartError(f"advertiser: There is no {advertiser} at this tenant.") from error
     return minted
@@ -91,10 +91,10 @@ async def check_new_name(db: Connection, advertiser: UUID | None, name: str) -> 
         name,
     )
     if taken:
-        raise LiveNameError(f"name: A live token is called «{name}» already.")
+        raise DuplicateKeyNameError(f"name: A live token is called «{name}» already.")
 
 
-async def rotate_token(
+async def rotate_api_key(
     token: int,
     *,
     created_by: str,
@@ -102,7 +102,7 @@ async def rotate_token(
     expires_at: datetime | UnsetType | None = UNSET,
     owner: UUID | None = None,
     within: frozenset[str] | None = None,
-) -> Minted:
+) -> MintedKey:
     """A new token like an old one, which goes on working for `grace` (or until it would have expired, if sooner).
 
     The new one expires when the old one would have, unless `expires_at` says otherwise.
@@ -110,27 +110,27 @@ async def rotate_token(
     With `owner`, a token of anybody but this advertiser is unknown. With `within`, the token may have no other scopes:
     nobody gets by rotating what they may not make.
 
-    Raises NoSuchTokenError where it is unknown; GokartError where it is revoked or expired, or has been rotated
+    Raises UnknownApiKeyError where it is unknown; GokartError where it is revoked or expired, or has been rotated
     already: it expires because of that, and so would a second successor.
     """
     now = datetime.now(UTC)
     async with transaction() as db:
-        old: ApiToken | None = await ApiToken.objects().lock_rows("UPDATE").where(ApiToken.id == token).first()
+        old: ApiKey | None = await ApiKey.objects().lock_rows("UPDATE").where(ApiKey.id == token).first()
         if old is None or (owner and old.advertiser != owner):
-            raise NoSuchTokenError(f"There is no live token {token} at {current_tenant().slug}.")
+            raise UnknownApiKeyError(f"There is no live token {token} at {current_tenant().slug}.")
         ends_at: datetime | None = old.expires_at
         revoked_at: datetime | None = old.revoked_at
         if revoked_at or (ends_at and ends_at <= now):
             raise GokartError(f"There is no live token {token} at {current_tenant().slug}.")
-        successor: ApiToken | None = await ApiToken.objects().where(ApiToken.replaces == token).first()
+        successor: ApiKey | None = await ApiKey.objects().where(ApiKey.replaces == token).first()
         if successor is not None:
             raise GokartError(f"Token {token} has been rotated already: rotate its successor, {successor.id}.")
         if within is not None and not set(old.scopes) <= within:
             raise GokartError(f"scopes: You may only rotate a token with no more than: {', '.join(sorted(within))}.")
-        minted = mint()
+        minted = mint_api_key()
         copied = ("advertiser", "name", "scopes", "networks", "rate", "burst", "concurrency")
-        await ApiToken.insert(
-            ApiToken(
+        await ApiKey.insert(
+            ApiKey(
                 **{column: old[column] for column in copied},
                 replaces=token,
                 digest=minted.digest,
@@ -141,40 +141,40 @@ async def rotate_token(
             )
         )
         until = min(filter(None, [ends_at, now + grace]))
-        await ApiToken.update({ApiToken.expires_at: until}).where(ApiToken.id == token)
+        await ApiKey.update({ApiKey.expires_at: until}).where(ApiKey.id == token)
         await notify_changed(db)
     return minted
 
 
-async def revoke_token(token: int, *, owner: UUID | None = None) -> None:
-    """From now on 401, for ever. Revoking twice is no error; an unknown token is (NoSuchTokenError).
+async def revoke_api_key(token: int, *, owner: UUID | None = None) -> None:
+    """From now on 401, for ever. Revoking twice is no error; an unknown token is (UnknownApiKeyError).
 
     With `owner`, a token of anybody but this advertiser is unknown.
     """
     async with transaction() as db:
-        mine = (ApiToken.id == token) & (ApiToken.advertiser == owner) if owner else ApiToken.id == token
-        if not await ApiToken.exists().where(mine):
+        mine = (ApiKey.id == token) & (ApiKey.advertiser == owner) if owner else ApiKey.id == token
+        if not await ApiKey.exists().where(mine):
             raise unknown(token)
-        await ApiToken.update({ApiToken.revoked_at: datetime.now(UTC)}).where(
-            (ApiToken.id == token) & ApiToken.revoked_at.is_null()
+        await ApiKey.update({ApiKey.revoked_at: datetime.now(UTC)}).where(
+            (ApiKey.id == token) & ApiKey.revoked_at.is_null()
         )
         await notify_changed(db)
 
 
-async def limit_token(token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+async def set_api_key_limits(token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
     """Sets the token's limits (`auth.api_keys.rate_limits.Limit`); None takes the tenant's. Raises GokartError."""
-    limits: dict[Column | str, Any] = {ApiToken.rate: rate, ApiToken.burst: burst, ApiToken.concurrency: concurrency}
+    limits: dict[Column | str, Any] = {ApiKey.rate: rate, ApiKey.burst: burst, ApiKey.concurrency: concurrency}
     async with transaction() as db:
-        if not await ApiToken.update(limits).where(ApiToken.id == token).returning(ApiToken.id):
+        if not await ApiKey.update(limits).where(ApiKey.id == token).returning(ApiKey.id):
             raise unknown(token)
         await notify_changed(db)
 
 
-def unknown(token: int) -> NoSuchTokenError:
-    return NoSuchTokenError(f"There is no token {token} at {current_tenant().slug}.")
+def unknown(token: int) -> UnknownApiKeyError:
+    return UnknownApiKeyError(f"There is no token {token} at {current_tenant().slug}.")
 
 
-def read_name(text: str) -> str:
+def read_key_name(text: str) -> str:
     """Raises GokartError."""
     name = text.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():

@@ -4,7 +4,7 @@ from catalog.tables import Advertiser
 from tenants.tenant import TenantTable
 
 
-class ApiToken(TenantTable):
+class ApiKey(TenantTable, tablename="api_token"):
     """A token's digest and what it may do. The token itself is shown once, to whoever makes it, and kept nowhere."""
 
     id = Serial(primary_key=True)

@@ -8,12 +8,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from auth.users import sessions, totp
-from auth.users.guards import person_of, session_of, signed_in
+from auth.users.guards import current_session, current_user, requires_login
 from auth.users.login import check_password
-from auth.users.login_throttle import forgive
-from auth.users.one_time_links import end_links
-from auth.users.passwords import SHORTEST, check_new
-from auth.users.users import Person
+from auth.users.login_throttle import reset_attempts
+from auth.users.one_time_links import revoke_links
+from auth.users.passwords import SHORTEST, check_new_password
+from auth.users.users import User
 from core.errors import GokartError
 from database.pool import transaction
 from web.pages.forms import form_of
@@ -32,7 +32,7 @@ DONE = {
 
 class AccountController(Controller):
     path = "/account"
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get()
     async def account(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -41,83 +41,83 @@ class AccountController(Controller):
 
     @post("/password")
     async def password(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        """Ends the person's other sessions, and links."""
-        person, form = person_of(request), await form_of(request)
+        """Ends the user's other sessions, and links."""
+        user, form = current_user(request), await form_of(request)
         try:
-            await check_current(person, form["current"], request)
-            check_new(form["password"], form["again"], person.email)
+            await check_current(user, form["current"], request)
+            check_new_password(form["password"], form["again"], user.email)
         except GokartError as error:
             return await account_page(request, frame, password_error=str(error))
-        hashed = await person.realm.hasher.hash(form["password"])
+        hashed = await user.realm.hasher.hash(form["password"])
         async with transaction() as db:
             await db.execute(
-                f"UPDATE {person.realm.schema}.{person.realm.people} SET password = $2 WHERE id = $1",
-                person.id,
+                f"UPDATE {user.realm.schema}.{user.realm.table} SET password = $2 WHERE id = $1",
+                user.id,
                 hashed,
             )
-            await end_links(db, person.realm, person.id)
-        await sessions.end_all(person.realm, person.id, but=session_of(request).id)
-        return lead(request, person.realm.path("/account?done=password"))
+            await revoke_links(db, user.realm, user.id)
+        await sessions.end_sessions(user.realm, user.id, but=current_session(request).id)
+        return lead(request, user.realm.path("/account?done=password"))
 
     @get("/two-step", opt={"before_totp": True})
     async def two_step_form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        if person_of(request).totp:
-            return lead(request, person_of(request).realm.path("/account"))
+        if current_user(request).totp:
+            return lead(request, current_user(request).realm.path("/account"))
         return two_step_page(request, frame, totp.new_secret())
 
     @post("/two-step", opt={"before_totp": True})
     async def two_step(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         """The recovery codes are in the answer, and nowhere else again."""
-        person, form = person_of(request), await form_of(request)
-        if person.totp:
-            return lead(request, person.realm.path("/account"))
+        user, form = current_user(request), await form_of(request)
+        if user.totp:
+            return lead(request, user.realm.path("/account"))
         try:
-            await check_current(person, form["current"], request)
-            codes = await totp.turn_on(person, form["secret"], form["code"])
+            await check_current(user, form["current"], request)
+            codes = await totp.enable_totp(user, form["secret"], form["code"])
         except GokartError as error:
             secret = form["secret"] if totp.is_secret(form["secret"]) else totp.new_secret()
             return two_step_page(request, frame, secret, error=str(error))
-        await sessions.end_all(person.realm, person.id, but=session_of(request).id)
-        return codes_page(person, frame, codes)
+        await sessions.end_sessions(user.realm, user.id, but=current_session(request).id)
+        return codes_page(user, frame, codes)
 
     @post("/two-step/codes")
     async def codes(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        person, form = person_of(request), await form_of(request)
+        user, form = current_user(request), await form_of(request)
         try:
-            await check_current(person, form["current"], request)
+            await check_current(user, form["current"], request)
         except GokartError as error:
             return await account_page(request, frame, two_step_error=str(error))
-        return codes_page(person, frame, await totp.renew_recovery_codes(person))
+        return codes_page(user, frame, await totp.renew_recovery_codes(user))
 
     @post("/two-step/off")
     async def two_step_off(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        person, form = person_of(request), await form_of(request)
+        user, form = current_user(request), await form_of(request)
         try:
-            await check_current(person, form["current"], request)
+            await check_current(user, form["current"], request)
         except GokartError as error:
             return await account_page(request, frame, two_step_error=str(error))
-        await totp.turn_off(person.realm, person.id)
-        return lead(request, person.realm.path("/account?done=two-step-off"))
+        await totp.disable_totp(user.realm, user.id)
+        return lead(request, user.realm.path("/account?done=two-step-off"))
 
     @post("/sessions/{session:int}/end")
     async def end_session(self, request: Call, session: FromPath[int]) -> Response[Any]:
-        person = person_of(request)
-        if not await sessions.end(person, session):
+        user = current_user(request)
+        if not await sessions.end_session(user, session):
             raise Problem(404, "That session has ended already.")
-        return lead(request, person.realm.path("/account?done=ended"))
+        return lead(request, user.realm.path("/account?done=ended"))
 
     @post("/sessions/end-others")
     async def end_others(self, request: Call) -> Response[Any]:
-        person = person_of(request)
-        await sessions.end_all(person.realm, person.id, but=session_of(request).id)
-        return lead(request, person.realm.path("/account?done=ended"))
+        user = current_user(request)
+        await sessions.end_sessions(user.realm, user.id, but=current_session(request).id)
+        return lead(request, user.realm.path("/account?done=ended"))
 
 
-async def check_current(person: Person, password: str, request: Call) -> None:
+async def check_current(user: User, password: str, request: Call) -> None:
     """Raises GokartError, or Problem 429 for too many tries."""
-    if await check_password(person.realm, person.email, password, request) is None:
+    if await check_password(user.realm, user.email, password, request) is None:
         raise GokartError("The current password is wrong.")
-    await forgive(person.realm, person.email, person.id, address_of(request.scope))
+    await reset_attempts(user.realm, user.email, user.id, address_of(request.scope))
 
 
 async def account_page(
@@ -128,16 +128,16 @@ async def account_page(
     password_error: str | None = None,
     two_step_error: str | None = None,
 ) -> Response[Any]:
-    person = person_of(request)
+    user = current_user(request)
     return page(
         "users/account.html",
         frame,
         status=400 if password_error or two_step_error else 200,
-        root=person.realm.path("/account"),
-        role=person.role,
-        totp=person.totp,
-        sessions=await sessions.sessions_of(person),
-        this_session=session_of(request).id,
+        root=user.realm.path("/account"),
+        role=user.role,
+        totp=user.totp,
+        sessions=await sessions.list_sessions(user),
+        this_session=current_session(request).id,
         notice=notice,
         password_error=password_error,
         two_step_error=two_step_error,
@@ -146,19 +146,19 @@ async def account_page(
 
 
 def two_step_page(request: Call, frame: Frame, secret: str, *, error: str | None = None) -> Response[Any]:
-    person = person_of(request)
+    user = current_user(request)
     issuer = frame.tenant.name if frame.tenant else "GoKart"
     return page(
         "users/two_step.html",
         frame,
         status=400 if error else 200,
-        action=person.realm.path("/account/two-step"),
+        action=user.realm.path("/account/two-step"),
         secret=secret,
-        picture=segno.make(totp.setup_uri(secret, person, issuer)).svg_data_uri(scale=5, border=2, light="white"),
-        required=session_of(request).totp_required,
+        picture=segno.make(totp.setup_uri(secret, user, issuer)).svg_data_uri(scale=5, border=2, light="white"),
+        required=current_session(request).totp_required,
         error=error,
     )
 
 
-def codes_page(person: Person, frame: Frame, codes: list[str]) -> Response[Any]:
-    return page("users/codes.html", frame, codes=codes, onward=person.realm.home)
+def codes_page(user: User, frame: Frame, codes: list[str]) -> Response[Any]:
+    return page("users/codes.html", frame, codes=codes, onward=user.realm.home)

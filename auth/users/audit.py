@@ -8,7 +8,7 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from auth.users.guards import realm_of, signed_in
+from auth.users.guards import realm_of, requires_login
 from auth.users.realms import PLATFORM, STAFF, Realm
 from database.pool import connection
 from web.pages.forms import number_of
@@ -35,8 +35,8 @@ SUBJECTS = {
 }
 
 
-class Search(msgspec.Struct, frozen=True):
-    """`path` is the page's own; `actor` part of the actor's name; `key` of one tenant, person or other row, and empty
+class AuditSearch(msgspec.Struct, frozen=True):
+    """`path` is the page's own; `actor` part of the actor's name; `key` of one tenant, user or other row, and empty
     for all. At most one of `before` and `after`, the number of an entry, where it is not the newest page.
     """
 
@@ -52,7 +52,7 @@ class Search(msgspec.Struct, frozen=True):
         return f"{self.path}?" + urlencode({name: value for name, value in asked.items() if value})
 
 
-class Change(msgspec.Struct, frozen=True):
+class AuditChange(msgspec.Struct, frozen=True):
     """Of one column. As JSON has it; None: it was not there, or empty."""
 
     column: str
@@ -60,7 +60,7 @@ class Change(msgspec.Struct, frozen=True):
     after: str | None
 
 
-class Entry(msgspec.Struct, frozen=True):
+class AuditEntry(msgspec.Struct, frozen=True):
     id: int
     at: datetime
     actor: str
@@ -69,17 +69,17 @@ class Entry(msgspec.Struct, frozen=True):
     subject: str
     key: str
     label: str
-    changes: list[Change]
+    changes: list[AuditChange]
 
 
 class AuditController(Controller):
     path = "/audit"
-    guards = [signed_in]
+    guards = [requires_login]
 
     @get()
     async def log(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         realm = realm_of(request.route_handler)
-        search = read_search(realm, request)
+        search = read_audit_search(realm, request)
         entries, newer, older = await entries_of(realm, search)
         return page(
             "users/audit.html",
@@ -92,7 +92,7 @@ class AuditController(Controller):
         )
 
 
-def read_search(realm: Realm, request: Call) -> Search:
+def read_audit_search(realm: Realm, request: Call) -> AuditSearch:
     """What makes no sense is as if it were not there."""
     asked = {name: value.replace("\0", "").strip() for name, value in request.query_params.items()}
 
@@ -100,7 +100,7 @@ def read_search(realm: Realm, request: Call) -> Search:
         return number_of(asked.get(name, ""), LARGEST_ID) or 0
 
     subject = asked.get("subject", "")
-    return Search(
+    return AuditSearch(
         path=realm.path("/audit"),
         actor=asked.get("actor", "")[:400],
         subject=subject if subject in SUBJECTS[realm.name] else "",
@@ -110,7 +110,7 @@ def read_search(realm: Realm, request: Call) -> Search:
     )
 
 
-async def entries_of(realm: Realm, search: Search) -> tuple[list[Entry], bool, bool]:
+async def entries_of(realm: Realm, search: AuditSearch) -> tuple[list[AuditEntry], bool, bool]:
     """A page of them, the newest first, and whether there are newer and older ones.
 
     By time, and those of one transaction by number: each node of a Citus cluster has numbers of its own.
@@ -139,11 +139,11 @@ async def entries_of(realm: Realm, search: Search) -> tuple[list[Entry], bool, b
     return entries, bool(search.before and entries), more
 
 
-def entry_of(row: dict[str, Any]) -> Entry:
+def entry_of(row: dict[str, Any]) -> AuditEntry:
     before, after = (msgspec.json.decode(row[name]) if row[name] else {} for name in ("before", "after"))
-    changes = [Change(name, said(before.get(name)), said(after.get(name))) for name in sorted({*before, *after})]
+    changes = [AuditChange(name, said(before.get(name)), said(after.get(name))) for name in sorted({*before, *after})]
     told = {name: value for name, value in row.items() if name not in {"before", "after"}}
-    return Entry(**told, changes=[change for change in changes if (change.before, change.after) != (None, None)])
+    return AuditEntry(**told, changes=[change for change in changes if (change.before, change.after) != (None, None)])
 
 
 def said(value: Any) -> str | None:

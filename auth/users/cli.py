@@ -7,10 +7,10 @@ from uuid import UUID
 import click
 
 from auth.users import totp
-from auth.users.directory import Member, change_staff, member, members
-from auth.users.invitations import SCOPES, Invited, invite_login, invite_staff, new_link
-from auth.users.login_pages import link_url
-from auth.users.one_time_links import LIVES
+from auth.users.directory import UserDetails, list_users, member, update_staff_user
+from auth.users.invitations import SCOPES, IssuedLink, invite_advertiser_user, invite_staff_user, renew_link
+from auth.users.login_pages import one_time_url
+from auth.users.one_time_links import LINK_LIFETIMES
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from auth.users.users import ROLES
 from catalog.tables import Advertiser
@@ -60,7 +60,7 @@ def staff() -> None:
 def invite(tenant: str | None, platform: bool, email: str, name: str, role: str) -> None:
     """Add somebody to the staff of TENANT, and print the one-time link to set a password."""
     realm = realm_of(tenant, platform)
-    show(tenant, run_in(tenant, lambda: invite_staff(realm, email, name, role, operator())))
+    show(tenant, run_in(tenant, lambda: invite_staff_user(realm, email, name, role, operator())))
 
 
 @staff.command("list")
@@ -68,7 +68,7 @@ def invite(tenant: str | None, platform: bool, email: str, name: str, role: str)
 def list_staff(tenant: str | None, platform: bool) -> None:
     """List the staff of TENANT."""
     realm = realm_of(tenant, platform)
-    rows = [[m.email, m.name, m.role, *standing(m)] for m in run_in(tenant, lambda: members(realm))]
+    rows = [[m.email, m.name, m.role, *standing(m)] for m in run_in(tenant, lambda: list_users(realm))]
     print_table(["e-mail", "name", "role", *STANDING], rows, "There is nobody yet.")
 
 
@@ -94,7 +94,7 @@ def set_(tenant: str | None, platform: bool, email: str, role: str | None, activ
         raise click.UsageError("Say what to change: --role, --active or --inactive.")
 
     async def work() -> None:
-        await change_staff(realm, (await member(realm, email)).id, role=role, active=active)
+        await update_staff_user(realm, (await member(realm, email)).id, role=role, active=active)
 
     run_in(tenant, work)
     console.print("Changed.")
@@ -119,7 +119,10 @@ def logins() -> None:
 )
 def invite_to_advertiser(tenant: str, advertiser: UUID, email: str, name: str, scopes: tuple[str, ...]) -> None:
     """Add somebody to an advertiser of TENANT, and print the one-time link to set a password."""
-    show(tenant, run_for_tenant(tenant, lambda: invite_login(email, name, advertiser, scopes or SCOPES, operator())))
+    show(
+        tenant,
+        run_for_tenant(tenant, lambda: invite_advertiser_user(email, name, advertiser, scopes or SCOPES, operator())),
+    )
 
 
 @logins.command("list")
@@ -131,7 +134,7 @@ def list_logins(tenant: str) -> None:
         names = {a["id"]: a["name"] for a in await Advertiser.select(Advertiser.id, Advertiser.name)}
         return [
             [m.email, m.name, names.get(m.advertiser, ""), ", ".join(m.scopes), *standing(m)]
-            for m in await members(ADVERTISER)
+            for m in await list_users(ADVERTISER)
         ]
 
     print_table(
@@ -148,25 +151,25 @@ def login_link(tenant: str, email: str, no_second_factor: bool) -> None:
     show(tenant, run_for_tenant(tenant, lambda: link_again(ADVERTISER, email, no_second_factor)))
 
 
-async def link_again(realm: Realm, email: str, no_second_factor: bool) -> Invited:
+async def link_again(realm: Realm, email: str, no_second_factor: bool) -> IssuedLink:
     found = await member(realm, email)
-    invited = await new_link(realm, found.id, operator())
+    invited = await renew_link(realm, found.id, operator())
     if no_second_factor:
-        await totp.turn_off(realm, found.id)
+        await totp.disable_totp(realm, found.id)
     return invited
 
 
-def show(tenant: str | None, invited: Invited) -> None:
+def show(tenant: str | None, invited: IssuedLink) -> None:
     """The link alone on standard output, so that a script can take it; the rest beside it."""
-    hours = int(LIVES[invited.purpose].total_seconds() // 3600)
+    hours = int(LINK_LIFETIMES[invited.purpose].total_seconds() // 3600)
     lasts = f"{hours // 24} days" if hours > 24 else f"{hours} hours"
-    click.echo(f"For {invited.person.email}: works once, for {lasts}. It is not shown again.", err=True)
-    click.echo(link_url(site_url(f"app.{tenant}" if tenant else "admin"), invited.person.realm, invited.token))
+    click.echo(f"For {invited.user.email}: works once, for {lasts}. It is not shown again.", err=True)
+    click.echo(one_time_url(site_url(f"app.{tenant}" if tenant else "admin"), invited.user.realm, invited.token))
 
 
 STANDING = ["state", "two-step", "last sign-in (UTC)"]
 
 
-def standing(who: Member) -> list[str]:
+def standing(who: UserDetails) -> list[str]:
     at = who.last_sign_in_at
     return [who.state, "on" if who.totp else "off", f"{at:%Y-%m-%d %H:%M}" if at else "never"]

@@ -9,13 +9,13 @@ import msgspec
 from asyncpg import CheckViolationError
 
 from auth.users.invitations import read_role, read_scopes
-from auth.users.one_time_links import end_links
+from auth.users.one_time_links import revoke_links
 from auth.users.realms import ADVERTISER, Realm
 from core.errors import GokartError
 from database.pool import Connection, transaction
 
 
-class Member(msgspec.Struct, frozen=True):
+class UserDetails(msgspec.Struct, frozen=True):
     """`joined`: has set a password. `link_until`: when the link ends that was made last and has not been used.
 
     `sessions` are those that live. `role` is of staff, `advertiser` and `scopes` of an advertiser's people.
@@ -45,35 +45,35 @@ class Member(msgspec.Struct, frozen=True):
         return "invited" if self.link_works else "invitation expired"
 
 
-async def members(realm: Realm, where: str = "true", *args: Any) -> list[Member]:
+async def list_users(realm: Realm, where: str = "true", *args: Any) -> list[UserDetails]:
     """Those who may not sign in too, by e-mail address. `where` is about their table, called p."""
-    s, owner = realm.schema, realm.owner
+    s, owner = realm.schema, realm.user_key
     async with transaction() as db:
         rows = await db.fetch(
             f"""
             SELECT p.id, p.email, p.name, p.active, p.password IS NOT NULL AS joined, p.totp_secret IS NOT NULL AS totp,
                 p.created_at, p.last_sign_in_at, l.until AS link_until, coalesce(l.until > now(), false) AS link_works,
                 (SELECT count(*) FROM {s}.session
-                    WHERE {owner} = p.id AND expires_at > now() AND NOT awaits_code) AS sessions, {realm.columns}
-            FROM {s}.{realm.people} p LEFT JOIN LATERAL (
+                    WHERE {owner} = p.id AND expires_at > now() AND NOT awaits_code) AS sessions, {realm.extra_columns}
+            FROM {s}.{realm.table} p LEFT JOIN LATERAL (
                 SELECT max(expires_at) AS until FROM {s}.one_time_link WHERE {owner} = p.id AND used_at IS NULL
             ) l ON true
             WHERE {where} ORDER BY p.email
             """,
             *args,
         )
-    return [msgspec.convert(dict(row), Member) for row in rows]
+    return [msgspec.convert(dict(row), UserDetails) for row in rows]
 
 
-async def member(realm: Realm, email: str) -> Member:
+async def member(realm: Realm, email: str) -> UserDetails:
     """Raises GokartError where there is nobody with this address."""
-    found = await members(realm, "p.email = $1", email.strip().lower())
+    found = await list_users(realm, "p.email = $1", email.strip().lower())
     if not found:
         raise GokartError(f"email: There is nobody with the address {email.strip()!r}.")
     return found[0]
 
 
-async def change_staff(realm: Realm, person: int, *, role: str | None = None, active: bool | None = None) -> None:
+async def update_staff_user(realm: Realm, user: int, *, role: str | None = None, active: bool | None = None) -> None:
     """What is None stays. Whoever is deactivated is signed out, and has no link that works.
 
     Raises GokartError, also where no owner would be left.
@@ -83,32 +83,32 @@ async def change_staff(realm: Realm, person: int, *, role: str | None = None, ac
         async with transaction() as db:
             await db.execute(
                 f"UPDATE {s}.staff SET role = coalesce($2, role), active = coalesce($3, active) WHERE id = $1",
-                person,
+                user,
                 None if role is None else read_role(role),
                 active,
             )
             if active is False:
-                await shut_out(db, realm, person)
+                await revoke_access(db, realm, user)
     except CheckViolationError as error:
         raise GokartError(f"role: {error.args[0]}") from error
 
 
-async def change_login(person: int, *, scopes: Iterable[str] | None = None, active: bool | None = None) -> None:
-    """The same of an advertiser's person. Keys that it has made keep their scopes. Raises GokartError."""
+async def update_advertiser_user(user: int, *, scopes: Iterable[str] | None = None, active: bool | None = None) -> None:
+    """The same of an advertiser's user. Keys that it has made keep their scopes. Raises GokartError."""
     async with transaction() as db:
         await db.execute(
             f"""
             UPDATE {ADVERTISER.schema}.advertiser_login SET scopes = coalesce($2, scopes), active = coalesce($3, active)
             WHERE id = $1
             """,
-            person,
+            user,
             None if scopes is None else read_scopes(scopes),
             active,
         )
         if active is False:
-            await shut_out(db, ADVERTISER, person)
+            await revoke_access(db, ADVERTISER, user)
 
 
-async def shut_out(db: Connection, realm: Realm, person: int) -> None:
-    await db.execute(f"DELETE FROM {realm.schema}.session WHERE {realm.owner} = $1", person)
-    await end_links(db, realm, person)
+async def revoke_access(db: Connection, realm: Realm, user: int) -> None:
+    await db.execute(f"DELETE FROM {realm.schema}.session WHERE {realm.user_key} = $1", user)
+    await revoke_links(db, realm, user)

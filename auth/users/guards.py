@@ -1,4 +1,4 @@
-"""Who is signed in: cookie → session → person. Guards for route handlers of pages.
+"""Who is signed in: cookie → session → user. Guards for route handlers of pages.
 
 A router says in `opt["realm"]` whose pages it has.
 """
@@ -12,8 +12,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from auth.users.realms import Realm
-from auth.users.sessions import Session, find
-from auth.users.users import Person
+from auth.users.sessions import Session, find_session
+from auth.users.users import User
 from database.audit_context import act_as
 from web.pages.responses import lead
 from web.problems import Problem
@@ -23,7 +23,7 @@ from web.requests import state_of
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
-class SignInNeeded(Exception):
+class LoginRequired(Exception):
     """Leads the browser to `path`."""
 
     def __init__(self, path: str) -> None:
@@ -31,7 +31,7 @@ class SignInNeeded(Exception):
         self.path = path
 
 
-def to_sign_in(request: Request[Any, Any, Any], error: SignInNeeded) -> Response[Any]:
+def redirect_to_login(request: Request[Any, Any, Any], error: LoginRequired) -> Response[Any]:
     """Litestar's exception handler for it."""
     return lead(request, error.path)
 
@@ -40,53 +40,53 @@ def realm_of(handler: BaseRouteHandler) -> Realm:
     return cast(Realm, handler.opt["realm"])
 
 
-async def current_session(realm: Realm, connection: AnyConnection) -> Session | None:
-    """Of a person, whatever the session may be used for."""
+async def load_session(realm: Realm, connection: AnyConnection) -> Session | None:
+    """Of a user, whatever the session may be used for."""
     token = connection.cookies.get(realm.cookie(secure=connection.scope["scheme"] == "https"))
-    return await find(realm, token, address_of(connection.scope)) if token else None
+    return await find_session(realm, token, address_of(connection.scope)) if token else None
 
 
-async def signed_in(connection: AnyConnection, handler: BaseRouteHandler) -> None:
-    """A guard: somebody of the realm is, with both factors where there are two. Raises SignInNeeded."""
+async def requires_login(connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    """A guard: somebody of the realm is, with both factors where there are two. Raises LoginRequired."""
     realm = realm_of(handler)
-    session = await current_session(realm, connection)
+    session = await load_session(realm, connection)
     if session is None or session.awaits_code:
         there = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
         back = f"?next={quote(there)}" if connection.scope.get("method") == "GET" else ""
-        raise SignInNeeded(realm.path("/sign-in") + back)
+        raise LoginRequired(realm.path("/sign-in") + back)
     if session.totp_required and not handler.opt.get("before_totp"):
-        raise SignInNeeded(realm.path("/account/two-step"))
+        raise LoginRequired(realm.path("/account/two-step"))
     state = state_of(connection.scope)
     state["session"] = session
-    state["log"]["person"] = f"{realm.name}:{session.person.id}"
-    act_as(session.person.actor(address_of(connection.scope)))
+    state["log"]["user"] = f"{realm.name}:{session.user.id}"
+    act_as(session.user.actor(address_of(connection.scope)))
 
 
-def at_least(role: str) -> Guard:
+def requires_role(role: str) -> Guard:
     """A guard, behind `signed_in`: this role of staff, or one that may do more. Raises Problem 403."""
 
     def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
-        if not person_of(connection).is_at_least(role):
+        if not current_user(connection).is_at_least(role):
             raise Problem(403, f"This needs the role '{role}' or one above it. Ask an owner.")
 
     return guard
 
 
-def has_scope(scope: str) -> Guard:
+def requires_scope(scope: str) -> Guard:
     """A guard, behind `signed_in`, of an advertiser's people. Raises Problem 403."""
 
     def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
-        if scope not in person_of(connection).scopes:
+        if scope not in current_user(connection).scopes:
             raise Problem(403, f"Your account does not include '{scope}'. Ask the staff.")
 
     return guard
 
 
-def session_of(connection: AnyConnection) -> Session:
+def current_session(connection: AnyConnection) -> Session:
     """The session that the guard let in."""
     return cast(Session, state_of(connection.scope)["session"])
 
 
-def person_of(connection: AnyConnection) -> Person:
-    """The person whom the guard let in."""
-    return session_of(connection).person
+def current_user(connection: AnyConnection) -> User:
+    """The user whom the guard let in."""
+    return current_session(connection).user

@@ -7,48 +7,50 @@ from uuid import UUID
 import msgspec
 from asyncpg import CheckViolationError, ForeignKeyViolationError, UniqueViolationError
 
-from auth.users.one_time_links import Purpose, make_link
+from auth.users.one_time_links import Purpose, create_link
 from auth.users.realms import ADVERTISER, Realm
-from auth.users.users import ROLES, Person, columns_of, person_of, read_email, read_name
+from auth.users.users import ROLES, User, read_email, read_name, user_columns, user_from_row
 from core.errors import GokartError
 from database.pool import transaction
 
 SCOPES = ("cost-report", "singular")
 
 
-class Invited(msgspec.Struct, frozen=True):
-    """`token` is the link's (`auth.users.login_pages.link_url`), and kept nowhere."""
+class IssuedLink(msgspec.Struct, frozen=True):
+    """`token` is the link's (`auth.users.login_pages.one_time_url`), and kept nowhere."""
 
-    person: Person
+    user: User
     purpose: Purpose
     token: str
 
 
-async def invite_staff(realm: Realm, email: str, name: str, role: str, created_by: str) -> Invited:
+async def invite_staff_user(realm: Realm, email: str, name: str, role: str, created_by: str) -> IssuedLink:
     """A colleague, without a password as yet. Raises GokartError, naming the field."""
     return await invite(realm, email, name, created_by, role=read_role(role))
 
 
-async def invite_login(email: str, name: str, advertiser: UUID, scopes: Iterable[str], created_by: str) -> Invited:
+async def invite_advertiser_user(
+    email: str, name: str, advertiser: UUID, scopes: Iterable[str], created_by: str
+) -> IssuedLink:
     """Somebody of an advertiser's, whose keys will have no more than `scopes`. Raises GokartError, naming the field."""
     return await invite(ADVERTISER, email, name, created_by, advertiser=advertiser, scopes=read_scopes(scopes))
 
 
-async def invite(realm: Realm, email: str, name: str, created_by: str, **columns: Any) -> Invited:
+async def invite(realm: Realm, email: str, name: str, created_by: str, **columns: Any) -> IssuedLink:
     values = {"email": read_email(email), "name": read_name(name), **columns}
     marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
     try:
         async with transaction() as db:
             row = await db.fetchrow(
                 f"""
-                INSERT INTO {realm.schema}.{realm.people} AS p ({", ".join(values)}) VALUES ({marks})
-                RETURNING {columns_of(realm)}
+                INSERT INTO {realm.schema}.{realm.table} AS p ({", ".join(values)}) VALUES ({marks})
+                RETURNING {user_columns(realm)}
                 """,
                 *values.values(),
             )
             assert row is not None
-            person = person_of(realm, dict(row))
-            return Invited(person, "invitation", await make_link(realm, person.id, "invitation", created_by))
+            user = user_from_row(realm, dict(row))
+            return IssuedLink(user, "invitation", await create_link(realm, user.id, "invitation", created_by))
     except UniqueViolationError as error:
         raise GokartError("email: Somebody with this address is there already.") from error
     except CheckViolationError as error:  # the database knows lower case of letters that Python does not
@@ -57,21 +59,21 @@ async def invite(realm: Realm, email: str, name: str, created_by: str, **columns
         raise GokartError("advertiser: There is no such advertiser.") from error
 
 
-async def new_link(realm: Realm, person: int, created_by: str) -> Invited:
+async def renew_link(realm: Realm, user: int, created_by: str) -> IssuedLink:
     """An invitation, where no password has been set yet, or a link to set another. Raises GokartError."""
     async with transaction() as db:
         row = await db.fetchrow(
             f"""
-            SELECT p.password IS NULL AS invited, {columns_of(realm)} FROM {realm.schema}.{realm.people} p
+            SELECT p.password IS NULL AS invited, {user_columns(realm)} FROM {realm.schema}.{realm.table} p
             WHERE id = $1 AND active FOR UPDATE
             """,
-            person,
+            user,
         )
         if row is None:
             raise GokartError("Nobody active has this number.")
         purpose: Purpose = "invitation" if row["invited"] else "reset"
-        token = await make_link(realm, person, purpose, created_by)
-        return Invited(person_of(realm, dict(row)), purpose, token)
+        token = await create_link(realm, user, purpose, created_by)
+        return IssuedLink(user_from_row(realm, dict(row)), purpose, token)
 
 
 def read_role(role: str) -> str:

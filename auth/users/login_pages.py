@@ -10,13 +10,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from auth.users import login_throttle, one_time_links
-from auth.users.emails import send_link
-from auth.users.guards import current_session, realm_of
-from auth.users.login import begin, check_code, check_password, finish
+from auth.users.emails import send_link_email
+from auth.users.guards import load_session, realm_of
+from auth.users.login import check_code, check_password, log_out, start_session
 from auth.users.mail import MailError, mail_is_on
-from auth.users.passwords import SHORTEST, check_new
+from auth.users.passwords import SHORTEST, check_new_password
 from auth.users.realms import Realm
-from auth.users.users import Person, find
+from auth.users.users import User, find_user
 from core.errors import GokartError
 from database.audit_context import acting_as
 from web.pages.forms import form_of
@@ -31,14 +31,14 @@ log = structlog.get_logger()
 WRONG = "The e-mail address or the password is wrong."
 
 
-class SignInController(Controller):
+class LoginController(Controller):
     opt = {"before_totp": True}
 
     @get("/sign-in")
     async def form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         realm = realm_of(request.route_handler)
         after = local_path(request.query_params.get("next"), realm.home)
-        session = await current_session(realm, request)
+        session = await load_session(realm, request)
         if session and not session.awaits_code:
             return lead(request, after)
         return sign_in_page(realm, frame, after)
@@ -47,11 +47,11 @@ class SignInController(Controller):
     async def sign_in(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         realm, form = realm_of(request.route_handler), await form_of(request)
         after = local_path(form["next"], realm.home)
-        person = await check_password(realm, form["email"], form["password"], request)
-        if person is None:
+        user = await check_password(realm, form["email"], form["password"], request)
+        if user is None:
             return sign_in_page(realm, frame, after, email=form["email"][:320], error=WRONG, status=403)
-        cookie = await begin(person, request, awaits_code=person.totp)
-        response = lead(request, code_path(realm, after) if person.totp else after)
+        cookie = await start_session(user, request, awaits_code=user.totp)
+        response = lead(request, code_path(realm, after) if user.totp else after)
         response.set_cookie(cookie)
         return response
 
@@ -67,10 +67,10 @@ class SignInController(Controller):
     async def code(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         realm, form = realm_of(request.route_handler), await form_of(request)
         after = local_path(form["next"], realm.home)
-        person = await waiting(realm, request)
-        if person is None:
+        user = await waiting(realm, request)
+        if user is None:
             return lead(request, realm.path("/sign-in"))
-        if not await check_code(person, form["code"], request):
+        if not await check_code(user, form["code"], request):
             error = "That code is wrong, or has been used."
             return page(
                 "users/code.html",
@@ -81,13 +81,13 @@ class SignInController(Controller):
                 error=error,
             )
         response = lead(request, after)
-        response.set_cookie(await begin(person, request))
+        response.set_cookie(await start_session(user, request))
         return response
 
     @post("/sign-out")
     async def sign_out(self, request: Call) -> Response[Any]:
         realm = realm_of(request.route_handler)
-        return await finish(realm, request, lead(request, realm.path("/sign-in")))
+        return await log_out(realm, request, lead(request, realm.path("/sign-in")))
 
     @get("/forgot")
     async def forgot_form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
@@ -95,15 +95,15 @@ class SignInController(Controller):
 
     @post("/forgot")
     async def forgot(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        """The same answer whether there is such a person or not; the letter is written after it."""
+        """The same answer whether there is such a user or not; the letter is written after it."""
         realm, form = realm_of(request.route_handler), await form_of(request)
         if not mail_is_on():
             raise Problem(404, "This server sends no e-mail. Ask the staff for a link.")
         email = form["email"].strip().lower()
         address = address_of(request.scope)
-        await login_throttle.count_request(realm, email, address)
+        await login_throttle.count_reset_request(realm, email, address)
         response = forgot_page(realm, frame, sent=True)
-        response.background = BackgroundTask(remind, realm, email, address, origin_of(request))
+        response.background = BackgroundTask(remind, realm, email, address, request_origin(request))
         return response
 
     @get("/link/{token:str}")
@@ -118,12 +118,12 @@ class SignInController(Controller):
         if link is None:
             return link_page(realm, frame, token, None)
         try:
-            check_new(form["password"], form["again"], link.person.email)
-            await one_time_links.use_link(realm, token, link.person, form["password"], address_of(request.scope))
+            check_new_password(form["password"], form["again"], link.user.email)
+            await one_time_links.use_link(realm, token, link.user, form["password"], address_of(request.scope))
         except GokartError as error:
             return link_page(realm, frame, token, link, error=str(error))
-        cookie = await begin(link.person, request, awaits_code=link.person.totp)
-        response = lead(request, code_path(realm, realm.home) if link.person.totp else realm.home)
+        cookie = await start_session(link.user, request, awaits_code=link.user.totp)
+        response = lead(request, code_path(realm, realm.home) if link.user.totp else realm.home)
         response.set_cookie(cookie)
         return response
 
@@ -132,30 +132,30 @@ def code_path(realm: Realm, after: str) -> str:
     return realm.path("/sign-in/code") + (f"?next={quote(after)}" if after != realm.home else "")
 
 
-async def waiting(realm: Realm, request: Call) -> Person | None:
+async def waiting(realm: Realm, request: Call) -> User | None:
     """Whose password was right a moment ago, and whose code is still to come."""
-    session = await current_session(realm, request)
-    return session.person if session and session.awaits_code else None
+    session = await load_session(realm, request)
+    return session.user if session and session.awaits_code else None
 
 
 async def remind(realm: Realm, email: str, address: Address | None, origin: str) -> None:
-    person = await find(realm, email)
-    if person:
-        actor = person.actor(address)
+    user = await find_user(realm, email)
+    if user:
+        actor = user.actor(address)
         with acting_as(actor):
-            token = await one_time_links.make_link(realm, person.id, "reset", actor.name)
+            token = await one_time_links.create_link(realm, user.id, "reset", actor.name)
         try:
-            await send_link(person, "reset", link_url(origin, realm, token))
+            await send_link_email(user, "reset", one_time_url(origin, realm, token))
         except MailError as error:
             log.warning("a letter was not sent", error=str(error))
 
 
-def origin_of(request: Call) -> str:
+def request_origin(request: Call) -> str:
     """Where the caller found this. The Host header has been matched with a tenant, so it is a host name."""
     return f"{request.scope['scheme']}://{request.headers['host'].lower()}"
 
 
-def link_url(origin: str, realm: Realm, token: str) -> str:
+def one_time_url(origin: str, realm: Realm, token: str) -> str:
     return origin + realm.path(f"/link/{token}")
 
 
@@ -182,12 +182,12 @@ def forgot_page(realm: Realm, frame: Frame, *, sent: bool = False) -> Response[A
         sign_in=realm.path("/sign-in"),
         mail=mail_is_on(),
         sent=sent,
-        hours=int(one_time_links.LIVES["reset"].total_seconds() // 3600),
+        hours=int(one_time_links.LINK_LIFETIMES["reset"].total_seconds() // 3600),
     )
 
 
 def link_page(
-    realm: Realm, frame: Frame, token: str, link: one_time_links.Link | None, *, error: str | None = None
+    realm: Realm, frame: Frame, token: str, link: one_time_links.OneTimeLink | None, *, error: str | None = None
 ) -> Response[Any]:
     return page(
         "users/link.html",

@@ -17,7 +17,7 @@ from web.problems import Problem
 from web.proxies import Address, site_of
 
 
-class Limit(NamedTuple):
+class AttemptLimit(NamedTuple):
     """Of `key`. What a stranger has typed stands at its end, after a colon: so no text makes it another one's."""
 
     key: str
@@ -30,25 +30,32 @@ HOUR = timedelta(hours=1)
 OLD = timedelta(days=1)
 
 
-async def count_sign_in(realm: Realm, email: str, address: Address | None) -> None:
+async def count_login_attempt(realm: Realm, email: str, address: Address | None) -> None:
     """Counts a try with a password, before it is looked at. Raises Problem 429."""
     who, site = f"{realm.name}:{email.strip().lower()[:320]}", site_of(address)
     await count(
-        realm, Limit(f"{site} {who}", 10, QUARTER), Limit(site, 100, QUARTER), Limit(who, 100, HOUR)
+        realm,
+        AttemptLimit(f"{site} {who}", 10, QUARTER),
+        AttemptLimit(site, 100, QUARTER),
+        AttemptLimit(who, 100, HOUR),
     )  # the narrowest first: what it refuses does not count for the others
 
 
-async def count_code(realm: Realm, person: int) -> None:
+async def count_code_attempt(realm: Realm, user: int) -> None:
     """The same for a code of the second factor."""
-    await count(realm, Limit(f"code {realm.name}:{person}", 10, QUARTER))
+    await count(realm, AttemptLimit(f"code {realm.name}:{user}", 10, QUARTER))
 
 
-async def count_request(realm: Realm, email: str, address: Address | None) -> None:
+async def count_reset_request(realm: Realm, email: str, address: Address | None) -> None:
     """The same for asking for a link by e-mail."""
-    await count(realm, Limit(f"link {site_of(address)}", 20, HOUR), Limit(f"link {realm.name}:{email[:320]}", 5, HOUR))
+    await count(
+        realm,
+        AttemptLimit(f"link {site_of(address)}", 20, HOUR),
+        AttemptLimit(f"link {realm.name}:{email[:320]}", 5, HOUR),
+    )
 
 
-async def count(realm: Realm, *limits: Limit) -> None:
+async def count(realm: Realm, *limits: AttemptLimit) -> None:
     """All or none: what is refused leaves nothing behind, or strangers could fill the store."""
     if windows is not None:
         full = [(f"{realm.schema} {limit.key}", limit.most, limit.within) for limit in limits]
@@ -60,7 +67,7 @@ async def count(realm: Realm, *limits: Limit) -> None:
     await count_in_database(realm, *limits)
 
 
-async def count_in_database(realm: Realm, *limits: Limit) -> None:
+async def count_in_database(realm: Realm, *limits: AttemptLimit) -> None:
     async with connection() as db, db.transaction():
         for limit in limits:
             row = await db.fetchrow(
@@ -88,10 +95,10 @@ def too_many(wait: float) -> Problem:
     )
 
 
-async def forgive(realm: Realm, email: str, person: int, address: Address | None) -> None:
+async def reset_attempts(realm: Realm, email: str, user: int, address: Address | None) -> None:
     """After a sign-in: this one's tries do not count any longer. What is old goes with them."""
     who = f"{realm.name}:{email}"
-    keys = [f"{site_of(address)} {who}", who, f"code {realm.name}:{person}"]
+    keys = [f"{site_of(address)} {who}", who, f"code {realm.name}:{user}"]
     if windows is not None:
         with suppress(Away):
             await windows.forget([f"{realm.schema} {key}" for key in keys])

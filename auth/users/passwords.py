@@ -39,7 +39,7 @@ class Hasher(ABC):
         async with _hashing.slot():
             return await to_thread(self._hash, password)
 
-    async def is_right(self, hashed: str | None, password: str) -> bool:
+    async def verify(self, hashed: str | None, password: str) -> bool:
         """Takes as long where there is nobody to compare with, so that the time does not tell who exists."""
         async with _hashing.slot():
             right = await to_thread(lambda: self._is(hashed or self._nobodys, password[:LONGEST]))
@@ -73,7 +73,7 @@ ARGON2: Hasher = Argon2()
 PBKDF2: Hasher = Pbkdf2()
 
 
-def check_new(password: str, again: str, email: str) -> None:
+def check_new_password(password: str, again: str, email: str) -> None:
     """Raises GokartError, saying what a password must be."""
     if password != again:
         raise GokartError("The two passwords differ.")

@@ -14,9 +14,9 @@ class Realm(msgspec.Struct, frozen=True):
     """
 
     name: Literal["staff", "advertiser", "platform"]
-    people: str
-    owner: Literal["staff", "login"]
-    columns: str
+    table: str
+    user_key: Literal["staff", "login"]
+    extra_columns: str
     root: str
     home: str
     hasher: Hasher

@@ -9,7 +9,7 @@ import msgspec
 from ua_parser import parse
 
 from auth.users.realms import Realm
-from auth.users.users import Person, columns_of, person_of
+from auth.users.users import User, user_columns, user_from_row
 from database.pool import connection, transaction
 from web.proxies import Address
 
@@ -22,21 +22,21 @@ TOUCH_EVERY = timedelta(minutes=1)
 class Session(msgspec.Struct, frozen=True):
     """`awaits_code`: the password was right, and nothing may be done but to give the second factor's code.
 
-    `totp_required`: this person must set a second factor up before anything else.
+    `totp_required`: this user must set a second factor up before anything else.
     """
 
     id: int
-    person: Person
+    user: User
     awaits_code: bool
     totp_required: bool
 
 
-def digest_of(token: str) -> bytes:
+def session_digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def create(
-    realm: Realm, person: int, *, address: Address | None, user_agent: str, awaits_code: bool = False
+async def create_session(
+    realm: Realm, user: int, *, address: Address | None, user_agent: str, awaits_code: bool = False
 ) -> str:
     """The new session's token, for the cookie."""
     token = secrets.token_urlsafe(32)
@@ -44,11 +44,11 @@ async def create(
         await db.execute(f"DELETE FROM {realm.schema}.session WHERE expires_at <= now()")
         await db.execute(
             f"""
-            INSERT INTO {realm.schema}.session (digest, {realm.owner}, expires_at, awaits_code, address, user_agent)
+            INSERT INTO {realm.schema}.session (digest, {realm.user_key}, expires_at, awaits_code, address, user_agent)
             VALUES ($1, $2, now() + $3::interval, $4, $5, $6)
             """,
-            digest_of(token),
-            person,
+            session_digest(token),
+            user,
             FOR_THE_CODE if awaits_code else IDLE,
             awaits_code,
             address,
@@ -57,18 +57,18 @@ async def create(
     return token
 
 
-async def find(realm: Realm, token: str, address: Address | None) -> Session | None:
-    """The live session of a person who is still active; it now lasts for another `IDLE`, `LONGEST` in all."""
+async def find_session(realm: Realm, token: str, address: Address | None) -> Session | None:
+    """The live session of a user who is still active; it now lasts for another `IDLE`, `LONGEST` in all."""
     required = "false" if realm.name != "staff" else f"(SELECT staff_totp_required FROM {realm.schema}.setting)"
     async with connection() as db:
         row = await db.fetchrow(
             f"""
             SELECT s.id AS session, s.awaits_code, s.seen_at <= now() - $2::interval AS touch,
-                {required} AND p.totp_secret IS NULL AS totp_required, {columns_of(realm)}
-            FROM {realm.schema}.session s JOIN {realm.schema}.{realm.people} p ON p.id = s.{realm.owner}
+                {required} AND p.totp_secret IS NULL AS totp_required, {user_columns(realm)}
+            FROM {realm.schema}.session s JOIN {realm.schema}.{realm.table} p ON p.id = s.{realm.user_key}
             WHERE s.digest = $1 AND s.expires_at > now() AND p.active
             """,
-            digest_of(token),
+            session_digest(token),
             TOUCH_EVERY,
         )
         if row is None:
@@ -85,10 +85,10 @@ async def find(realm: Realm, token: str, address: Address | None) -> Session | N
                 IDLE,
                 LONGEST,
             )
-    return Session(row["session"], person_of(realm, dict(row)), row["awaits_code"], row["totp_required"])
+    return Session(row["session"], user_from_row(realm, dict(row)), row["awaits_code"], row["totp_required"])
 
 
-class Listed(msgspec.Struct, frozen=True):
+class SessionDetails(msgspec.Struct, frozen=True):
     id: int
     created_at: datetime
     seen_at: datetime
@@ -103,34 +103,34 @@ class Listed(msgspec.Struct, frozen=True):
         return " on ".join(names) or self.user_agent or "unknown"
 
 
-async def sessions_of(person: Person) -> list[Listed]:
+async def list_sessions(user: User) -> list[SessionDetails]:
     """Those that are live, the last seen first."""
-    realm = person.realm
+    realm = user.realm
     async with connection() as db:
         rows = await db.fetch(
             f"""
             SELECT id, created_at, seen_at, address, user_agent FROM {realm.schema}.session
-            WHERE {realm.owner} = $1 AND expires_at > now() AND NOT awaits_code ORDER BY seen_at DESC, id DESC
+            WHERE {realm.user_key} = $1 AND expires_at > now() AND NOT awaits_code ORDER BY seen_at DESC, id DESC
             """,
-            person.id,
+            user.id,
         )
-    return [Listed(**row) for row in rows]
+    return [SessionDetails(**row) for row in rows]
 
 
-async def end(person: Person, session: int) -> bool:
-    """False where this person has no such session."""
+async def end_session(user: User, session: int) -> bool:
+    """False where this user has no such session."""
     if not 0 < session < 2**63:
         return False
-    realm = person.realm
+    realm = user.realm
     async with transaction() as db:
         ended = await db.fetchval(
-            f"DELETE FROM {realm.schema}.session WHERE {realm.owner} = $1 AND id = $2 RETURNING id", person.id, session
+            f"DELETE FROM {realm.schema}.session WHERE {realm.user_key} = $1 AND id = $2 RETURNING id", user.id, session
         )
     return ended is not None
 
 
-async def end_all(realm: Realm, person: int, *, but: int | None = None) -> None:
+async def end_sessions(realm: Realm, user: int, *, but: int | None = None) -> None:
     async with transaction() as db:
         await db.execute(
-            f"DELETE FROM {realm.schema}.session WHERE {realm.owner} = $1 AND id IS DISTINCT FROM $2", person, but
+            f"DELETE FROM {realm.schema}.session WHERE {realm.user_key} = $1 AND id IS DISTINCT FROM $2", user, but
         )

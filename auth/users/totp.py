@@ -9,7 +9,7 @@ import time
 import pyotp
 
 from auth.users.realms import Realm
-from auth.users.users import Person
+from auth.users.users import User
 from core.errors import GokartError
 from database.pool import transaction
 
@@ -26,9 +26,9 @@ def is_secret(text: str) -> bool:
     return re.fullmatch(r"[A-Z2-7]{32}", text) is not None
 
 
-def setup_uri(secret: str, person: Person, issuer: str) -> str:
+def setup_uri(secret: str, user: User, issuer: str) -> str:
     """For the QR code that authenticator apps read."""
-    return pyotp.TOTP(secret).provisioning_uri(name=person.email, issuer_name=issuer)
+    return pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=issuer)
 
 
 def step_of(secret: str, code: str) -> int | None:
@@ -47,56 +47,56 @@ def new_recovery_codes() -> list[str]:
     ]
 
 
-def digest_of(recovery_code: str) -> bytes:
+def recovery_code_digest(recovery_code: str) -> bytes:
     """Random enough (74 bits) for a fast digest."""
     return hashlib.sha256(recovery_code.strip().lower().replace(" ", "").encode()).digest()
 
 
-async def turn_on(person: Person, secret: str, code: str) -> list[str]:
+async def enable_totp(user: User, secret: str, code: str) -> list[str]:
     """Returns the recovery codes, which are shown once. Raises GokartError for a wrong code."""
     step = step_of(secret, code) if is_secret(secret) else None
     if step is None:
         raise GokartError("That is not the code that the app shows now.")
     codes = new_recovery_codes()
-    await set_totp(person.realm, person.id, secret, step, codes)
+    await set_totp(user.realm, user.id, secret, step, codes)
     return codes
 
 
-async def renew_recovery_codes(person: Person) -> list[str]:
+async def renew_recovery_codes(user: User) -> list[str]:
     codes = new_recovery_codes()
-    realm = person.realm
+    realm = user.realm
     async with transaction() as db:
         await db.execute(
-            f"UPDATE {realm.schema}.{realm.people} SET recovery_codes = $2 WHERE id = $1 AND totp_secret IS NOT NULL",
-            person.id,
-            [digest_of(code) for code in codes],
+            f"UPDATE {realm.schema}.{realm.table} SET recovery_codes = $2 WHERE id = $1 AND totp_secret IS NOT NULL",
+            user.id,
+            [recovery_code_digest(code) for code in codes],
         )
     return codes
 
 
-async def turn_off(realm: Realm, person: int) -> None:
-    await set_totp(realm, person, None, None, [])
+async def disable_totp(realm: Realm, user: int) -> None:
+    await set_totp(realm, user, None, None, [])
 
 
-async def set_totp(realm: Realm, person: int, secret: str | None, step: int | None, codes: list[str]) -> None:
+async def set_totp(realm: Realm, user: int, secret: str | None, step: int | None, codes: list[str]) -> None:
     async with transaction() as db:
         await db.execute(
             f"""
-            UPDATE {realm.schema}.{realm.people} SET totp_secret = $2, totp_step = $3, recovery_codes = $4 WHERE id = $1
+            UPDATE {realm.schema}.{realm.table} SET totp_secret = $2, totp_step = $3, recovery_codes = $4 WHERE id = $1
             """,
-            person,
+            user,
             secret,
             step,
-            [digest_of(code) for code in codes],
+            [recovery_code_digest(code) for code in codes],
         )
 
 
-async def take_code(realm: Realm, person: int, code: str) -> bool:
+async def verify_code(realm: Realm, user: int, code: str) -> bool:
     """Whether it is right: the app's, or a recovery code. Neither is taken twice."""
-    table = f"{realm.schema}.{realm.people}"
+    table = f"{realm.schema}.{realm.table}"
     async with transaction() as db:
         row = await db.fetchrow(
-            f"SELECT totp_secret, totp_step, recovery_codes FROM {table} WHERE id = $1 FOR UPDATE", person
+            f"SELECT totp_secret, totp_step, recovery_codes FROM {table} WHERE id = $1 FOR UPDATE", user
         )
         if row is None or row["totp_secret"] is None:
             return False
@@ -104,12 +104,12 @@ async def take_code(realm: Realm, person: int, code: str) -> bool:
         if step is not None:
             if row["totp_step"] is not None and step <= row["totp_step"]:
                 return False
-            await db.execute(f"UPDATE {table} SET totp_step = $2 WHERE id = $1", person, step)
+            await db.execute(f"UPDATE {table} SET totp_step = $2 WHERE id = $1", user, step)
             return True
-        digest = digest_of(code)
+        digest = recovery_code_digest(code)
         if digest not in row["recovery_codes"]:
             return False
         await db.execute(
-            f"UPDATE {table} SET recovery_codes = array_remove(recovery_codes, $2) WHERE id = $1", person, digest
+            f"UPDATE {table} SET recovery_codes = array_remove(recovery_codes, $2) WHERE id = $1", user, digest
         )
         return True

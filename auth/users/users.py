@@ -20,8 +20,8 @@ LONGEST_NAME = 200
 ROLES = ("owner", "manager", "viewer")  # each may do what the next may, and more
 
 
-class Person(msgspec.Struct, frozen=True):
-    """`role` is that of staff. An advertiser's person has the advertiser, and `scopes`: no key it makes has more."""
+class User(msgspec.Struct, frozen=True):
+    """`role` is that of staff. An advertiser's user has the advertiser, and `scopes`: no key it makes has more."""
 
     realm: Realm
     id: int
@@ -43,14 +43,14 @@ class Person(msgspec.Struct, frozen=True):
 COLUMNS = "p.id, p.email, p.name, p.last_sign_in_at, p.totp_secret IS NOT NULL AS totp"
 
 
-def columns_of(realm: Realm) -> str:
+def user_columns(realm: Realm) -> str:
     """Of its people's table, called p."""
-    return f"{COLUMNS}, {realm.columns}"
+    return f"{COLUMNS}, {realm.extra_columns}"
 
 
-def person_of(realm: Realm, row: Mapping[str, Any]) -> Person:
-    """From a row with `columns_of(realm)`."""
-    return Person(
+def user_from_row(realm: Realm, row: Mapping[str, Any]) -> User:
+    """From a row with `user_columns(realm)`."""
+    return User(
         realm,
         **{name: row[name] for name in ("id", "email", "name", "totp", "last_sign_in_at")},
         role=row.get("role"),
@@ -71,18 +71,18 @@ def read_name(text: str) -> str:
     """Raises GokartError."""
     name = text.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise GokartError(f"name: A person's name has 1 to {LONGEST_NAME} characters.")
+        raise GokartError(f"name: A name has 1 to {LONGEST_NAME} characters.")
     return name
 
 
-async def find(realm: Realm, email: str) -> Person | None:
+async def find_user(realm: Realm, email: str) -> User | None:
     """Who may sign in under this address: is active, and has set a password."""
     async with connection() as db:
         row = await db.fetchrow(
             f"""
-            SELECT {columns_of(realm)} FROM {realm.schema}.{realm.people} p
+            SELECT {user_columns(realm)} FROM {realm.schema}.{realm.table} p
             WHERE email = $1 AND active AND password IS NOT NULL
             """,
             email.strip().lower(),
         )
-    return person_of(realm, dict(row)) if row else None
+    return user_from_row(realm, dict(row)) if row else None

@@ -78,7 +78,7 @@ def test_it_tells_the_limits_in_force(sandbox: Sandbox, server: Server) -> None:
     assert "1,000,000 requests after a rest" in shown(sandbox, server).text  # the tests' server is generous
     run(lambda: lifecycle.set_tenant_limits(sandbox.tenant.slug, 2.5, 30, 4))
     (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
-    run_in_tenant(sandbox.tenant.slug, lambda: api_keys.limit_token(key["id"], None, 77, None))
+    run_in_tenant(sandbox.tenant.slug, lambda: api_keys.set_api_key_limits(key["id"], None, 77, None))
     text = shown(sandbox, server).text
     assert "30 requests after a rest" in text
     assert "2.5 a second" in text

@@ -213,7 +213,7 @@ def test_what_is_stored_stays_text(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox, name=SCRIPT, storeId=SCRIPT, campaignName=SCRIPT, os="IOS")])
     run_in_tenant(
         sandbox.tenant.slug,
-        lambda: api_keys.create_token(name=SCRIPT, scopes=["singular"], advertiser=sandbox.owner, created_by="test"),
+        lambda: api_keys.create_api_key(name=SCRIPT, scopes=["singular"], advertiser=sandbox.owner, created_by="test"),
     )
     log_pull(sandbox)
     answer = advertiser_browser(sandbox).get("/singular")

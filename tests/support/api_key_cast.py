@@ -8,8 +8,8 @@ import httpx
 import msgspec
 
 from auth.api_keys import service as api_keys
-from auth.api_keys.format import digest, mint
-from auth.api_keys.tables import ApiToken
+from auth.api_keys.format import digest, mint_api_key
+from auth.api_keys.tables import ApiKey
 from catalog.tables import Advertiser
 from tenants import lifecycle
 from tests.support.app_calls import run, run_in_tenant
@@ -72,7 +72,7 @@ def tokens_for(scope: str, sandbox: Sandbox, outside: Sandbox, suspended: Sandbo
     change(sandbox, revoked, revoked_at=datetime.now(UTC))
     return {
         "garbage": "garbage",
-        "unknown": mint().token,
+        "unknown": mint_api_key().token,
         "other tenant": outside.ingest_key if ingest else outside.owner_key,
         "expired": expired,
         "revoked": revoked,
@@ -101,8 +101,8 @@ def change(sandbox: Sandbox, token: str, **values: Any) -> None:
     """Sets columns of a token's row."""
 
     async def work() -> None:
-        await ApiToken.update({getattr(ApiToken, name): value for name, value in values.items()}).where(
-            ApiToken.digest == digest(token)
+        await ApiKey.update({getattr(ApiKey, name): value for name, value in values.items()}).where(
+            ApiKey.digest == digest(token)
         )
 
     run_in_tenant(sandbox.tenant.slug, work)
@@ -110,7 +110,7 @@ def change(sandbox: Sandbox, token: str, **values: Any) -> None:
 
 def id_of(sandbox: Sandbox, token: str) -> int:
     async def work() -> int:
-        (row,) = await ApiToken.select(ApiToken.id).where(ApiToken.digest == digest(token))
+        (row,) = await ApiKey.select(ApiKey.id).where(ApiKey.digest == digest(token))
         id_: int = row["id"]
         return id_
 
@@ -119,4 +119,4 @@ def id_of(sandbox: Sandbox, token: str) -> int:
 
 def revoke(sandbox: Sandbox, token: str) -> None:
     id_ = id_of(sandbox, token)
-    run_in_tenant(sandbox.tenant.slug, lambda: api_keys.revoke_token(id_))
+    run_in_tenant(sandbox.tenant.slug, lambda: api_keys.revoke_api_key(id_))

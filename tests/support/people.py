@@ -11,7 +11,7 @@ from piccolo.apps.user.tables import BaseUser
 from auth.users import sessions
 from auth.users.passwords import ARGON2, PBKDF2
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
-from auth.users.users import find, read_email
+from auth.users.users import find_user, read_email
 from database.pool import transaction
 from tests.support.app_calls import run, run_in_tenant
 from tests.support.database import execute
@@ -35,7 +35,7 @@ def insert_user(sandbox: Sandbox | None, realm: Realm, **columns: Any) -> str:
         marks = ", ".join(f"${n}" for n in range(1, len(values) + 2))
         async with transaction() as db:
             await db.execute(
-                f"INSERT INTO {realm.schema}.{realm.people} ({names}) VALUES ({marks})",
+                f"INSERT INTO {realm.schema}.{realm.table} ({names}) VALUES ({marks})",
                 *values.values(),
                 HASHED[realm.hasher],
             )
@@ -88,9 +88,9 @@ def session_cookie(sandbox: Sandbox | None, realm: Realm, email: str) -> dict[st
     """Of a session made past the form, for tests of other matters."""
 
     async def work() -> str:
-        person = await find(realm, email)
+        person = await find_user(realm, email)
         assert person, f"there is no {email}"
-        return await sessions.create(realm, person.id, address=ip_address("127.0.0.1"), user_agent="tests")
+        return await sessions.create_session(realm, person.id, address=ip_address("127.0.0.1"), user_agent="tests")
 
     token = run(work) if sandbox is None else run_in_tenant(sandbox.tenant.slug, work)
     return {realm.cookie(secure=False): token}

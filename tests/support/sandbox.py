@@ -77,7 +77,7 @@ class Sandbox(msgspec.Struct):
         owner = None if scopes == ("ingest",) else advertiser or self.owner
         return run_in_tenant(
             self.tenant.slug,
-            lambda: api_keys.create_token(name="test", scopes=scopes, advertiser=owner, created_by="test", **options),
+            lambda: api_keys.create_api_key(name="test", scopes=scopes, advertiser=owner, created_by="test", **options),
         ).token
 
     def set_advertiser(self, advertiser: UUID, **values: Any) -> None:
@@ -102,7 +102,7 @@ def create_sandbox(http: httpx.Client) -> Sandbox:
                     Advertiser(id=id_, name=name, singular_enabled=True, created_at=datetime.now(UTC))
                 )
             owner_key, rival_key, ingest_key = [
-                await api_keys.create_token(name="test", scopes=scopes, advertiser=advertiser, created_by="test")
+                await api_keys.create_api_key(name="test", scopes=scopes, advertiser=advertiser, created_by="test")
                 for scopes, advertiser in [
                     (api_keys.ADVERTISER_SCOPES, owner),
                     (api_keys.ADVERTISER_SCOPES, rival),

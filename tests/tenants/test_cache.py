@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from auth.api_keys import service as api_keys
-from auth.api_keys.format import mint
+from auth.api_keys.format import mint_api_key
 from tenants import lifecycle
 from tenants.cache import TenantCache
 from tests.support.api_key_cast import change, id_of, revoke
@@ -90,7 +90,7 @@ def test_a_typo_in_a_token_costs_no_query(workers: list[Worker], sandbox: Sandbo
     with locked(f"{sandbox.tenant.schema}.api_token"):
         for typo in typos:
             assert workers[0].ask(sandbox.host, WRONG, typo)[0] == 401
-        assert workers[0].ask(sandbox.host, WRONG, mint().token)[0] == 503
+        assert workers[0].ask(sandbox.host, WRONG, mint_api_key().token)[0] == 503
 
 
 @pytest.mark.parametrize("happening", ["invalidate", "invalidate_all"])
@@ -132,7 +132,7 @@ def delete(sandbox: Sandbox) -> None:
 
 def rotate_without_grace(sandbox: Sandbox) -> None:
     old = id_of(sandbox, sandbox.owner_key)
-    run_in_tenant(sandbox.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=timedelta(0)))
+    run_in_tenant(sandbox.tenant.slug, lambda: api_keys.rotate_api_key(old, created_by="test", grace=timedelta(0)))
 
 
 CHANGES: dict[str, tuple[Callable[[Sandbox], None], int]] = {

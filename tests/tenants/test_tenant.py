@@ -13,7 +13,7 @@ import pytest
 from piccolo.columns import Varchar
 from piccolo.query.methods.create_index import CreateIndex
 
-from auth.api_keys.tables import ApiToken
+from auth.api_keys.tables import ApiKey
 from catalog.tables import Advertiser, Offer, Partner
 from database.pool import transaction
 from settings import PROJECT
@@ -60,7 +60,7 @@ QUERIES: dict[str, Callable[[], Any]] = {
     "update": lambda: Advertiser.update({Advertiser.name: "x"}, force=True),
     "delete": lambda: Advertiser.delete(force=True),
     "save": lambda: an_advertiser().save(),
-    "alter": lambda: ApiToken.alter().drop_column(ApiToken.name),
+    "alter": lambda: ApiKey.alter().drop_column(ApiKey.name),
     "drop": lambda: Advertiser.alter().drop_table(),
     "create table": Advertiser.create_table,
     "create index": lambda: CreateIndex(Advertiser, ["name"]),

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from auth.api_keys.format import mint
+from auth.api_keys.format import mint_api_key
 from tests.support.cli import COMMAND
 from tests.support.database import execute
 from tests.support.raw_http import raw
@@ -45,7 +45,7 @@ def test_an_intake_call_is_one_line_with_what_became_of_the_records(sandbox: San
     content = b'[{"id": "7df30136-ff83-4551-b877-fa0f0d8b8f72", "name": "A"}, {}]'
     path, json = "/api/v1/ingest/partners", {"Content-Type": "application/json"}
     line = log_line_of(server, sandbox.request("PUT", path, token=sandbox.ingest_key, headers=json, content=content))
-    assert (line["tenant"], line["advertiser"], line["token"]) == (sandbox.tenant.slug, None, 3)
+    assert (line["tenant"], line["advertiser"], line["api_key"]) == (sandbox.tenant.slug, None, 3)
     assert (line["method"], line["route"], line["status"]) == ("PUT", path, 200)
     assert (line["rows"], line["accepted"], line["duplicates"], line["rejected"]) == (2, 1, 0, 1)
 
@@ -79,7 +79,7 @@ def test_a_refused_request_is_a_line_with_what_is_known(  # noqa: PLR0917  # pyt
 
 
 def test_the_log_of_a_server_is_json_alone_and_has_no_token(sandbox: Sandbox, tmp_path: Path) -> None:
-    tokens = [sandbox.owner_key, sandbox.rival_key, sandbox.ingest_key, mint().token, "gokart_" + "x" * 39]
+    tokens = [sandbox.owner_key, sandbox.rival_key, sandbox.ingest_key, mint_api_key().token, "gokart_" + "x" * 39]
     with running_server(tmp_path, GOKART_LOG_LEVEL="debug") as server, server.client() as client:
         sandbox.http = client
         for token in tokens:
@@ -94,7 +94,7 @@ def test_the_log_of_a_server_is_json_alone_and_has_no_token(sandbox: Sandbox, tm
         execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=sandbox.tenant.schema)
         assert sandbox.get(JSON, **MAY).status_code == 500
         execute("ALTER TABLE {s}.api_token RENAME TO forgotten_too", schema=sandbox.tenant.schema)
-        assert sandbox.get(JSON, token=mint().token, **MAY).status_code == 500
+        assert sandbox.get(JSON, token=mint_api_key().token, **MAY).status_code == 500
     text = server.log.read_text()
     assert sum(line["level"] == "error" for line in server.log_lines()) >= 2  # each of them parses
     assert [line for line in text.splitlines() if not line.startswith("{")] == []

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from auth.api_keys import service as api_keys
-from auth.api_keys.format import BASE62, Minted, hint, is_well_formed, mint
+from auth.api_keys.format import BASE62, MintedKey, hint, is_well_formed, mint_api_key
 from core.errors import GokartError
 from tests.support.api_key_cast import change, id_of, revoke
 from tests.support.app_calls import run_in_tenant
@@ -30,29 +30,29 @@ def status(sandbox: Sandbox, token: str) -> int:
     return sandbox.get(JSON, token=token, **MAY).status_code
 
 
-def rotate(sandbox: Sandbox, token: str, grace: timedelta = api_keys.DEFAULT_GRACE) -> Minted:
+def rotate(sandbox: Sandbox, token: str, grace: timedelta = api_keys.DEFAULT_GRACE) -> MintedKey:
     old = id_of(sandbox, token)
-    return run_in_tenant(sandbox.tenant.slug, lambda: api_keys.rotate_token(old, created_by="test", grace=grace))
+    return run_in_tenant(sandbox.tenant.slug, lambda: api_keys.rotate_api_key(old, created_by="test", grace=grace))
 
 
 # What they look like
 
 
 def test_a_token_can_be_found_by_a_secret_scanner_and_has_192_random_bits() -> None:
-    token = mint().token
+    token = mint_api_key().token
     assert re.fullmatch(r"gokart_[0-9A-Za-z]{39}", token)
     assert len(BASE62) ** 33 > 2**192
 
 
 def test_every_random_digit_is_equally_likely() -> None:
-    counts = Counter("".join(mint().token[7:40] for _ in range(2_000)))
+    counts = Counter("".join(mint_api_key().token[7:40] for _ in range(2_000)))
     expected = 2_000 * 33 / 62
     assert set(counts) == set(BASE62)
     assert all(0.8 < count / expected < 1.2 for count in counts.values())
 
 
 def test_a_token_ends_in_the_crc32_of_the_rest() -> None:
-    token = mint().token
+    token = mint_api_key().token
     number = 0
     for digit in token[-6:]:
         number = number * 62 + BASE62.index(digit)
@@ -60,7 +60,7 @@ def test_a_token_ends_in_the_crc32_of_the_rest() -> None:
 
 
 def test_every_typo_is_noticed() -> None:
-    token = mint().token
+    token = mint_api_key().token
     assert is_well_formed(token)
     for position in range(len(token)):
         for other in "0aZ":
@@ -277,7 +277,7 @@ def test_a_token_works_from_its_networks_alone(sandbox: Sandbox, networks: list[
 def test_a_token_that_makes_no_sense_is_not_made(sandbox: Sandbox, options: dict[str, object], says: str) -> None:
     wanted = {"name": "test", "scopes": ["cost-report"], "advertiser": sandbox.owner, "created_by": "test"} | options
     with pytest.raises(GokartError, match=re.escape(says)):
-        run_in_tenant(sandbox.tenant.slug, lambda: api_keys.create_token(**wanted))  # type: ignore[arg-type]
+        run_in_tenant(sandbox.tenant.slug, lambda: api_keys.create_api_key(**wanted))  # type: ignore[arg-type]
 
 
 def test_a_token_is_of_an_advertiser_of_its_own_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
@@ -288,8 +288,8 @@ def test_a_token_is_of_an_advertiser_of_its_own_tenant(sandbox: Sandbox, other_s
 def test_a_token_of_another_tenant_is_neither_rotated_nor_revoked(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     unknown = id_of(sandbox, sandbox.create_api_key("cost-report")) + 1_000
     for work in (
-        lambda: api_keys.rotate_token(unknown, created_by="test"),
-        lambda: api_keys.revoke_token(unknown),
+        lambda: api_keys.rotate_api_key(unknown, created_by="test"),
+        lambda: api_keys.revoke_api_key(unknown),
     ):
         with pytest.raises(GokartError, match=f"at {other_sandbox.tenant.slug}"):
             run_in_tenant(other_sandbox.tenant.slug, work)

@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 import httpx
 import pytest
 
-from auth.api_keys.format import mint
+from auth.api_keys.format import mint_api_key
 from tests.support.api_key_cast import id_of
 from tests.support.cli import cli_error, gokart
 from tests.support.database import execute, locked
@@ -190,7 +190,7 @@ def test_an_address_may_be_wrong_a_few_times(sandbox: Sandbox, unlimited: Sandbo
     address = {"garbage": "192.0.2.10", "unknown": "192.0.2.11", "none": "192.0.2.12"}.get(kind, "192.0.2.13")
 
     def fail() -> httpx.Response:
-        token = {"garbage": "garbage", "unknown": mint().token, "none": None}.get(kind, unlimited.owner_key)
+        token = {"garbage": "garbage", "unknown": mint_api_key().token, "none": None}.get(kind, unlimited.owner_key)
         return sandbox.request("GET", JSON, token=token, params=MAY, headers={"X-Forwarded-For": address})
 
     assert [fail().status_code for _ in range(FAILURES)] == [401] * FAILURES

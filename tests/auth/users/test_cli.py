@@ -153,7 +153,7 @@ def test_each_list_is_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) ->
         (["staff", "invite", "{}", "--email", "x", "--name", "X", "--role", "owner"], "'x' is no e-mail address"),
         (
             ["staff", "invite", "{}", "--email", "x@y.z", "--name", " ", "--role", "owner"],
-            "A person's name has 1 to 200",
+            "A name has 1 to 200",
         ),
         (["staff", "invite", "{}", "--email", "x@y.z", "--name", "X", "--role", "king"], "'king' is not one of"),
         (["staff", "invite", "{}", "--email", "{there}", "--name", "X", "--role", "owner"], "is there already."),

@@ -137,7 +137,7 @@ class TestEachRealm:
         client = browser(sandbox)
         email = person_at(sandbox, realm)
         client.sign_in(email, root=realm.root)
-        execute(f"UPDATE {{s}}.{realm.people} SET active = false WHERE email = $1", email, schema=sandbox.tenant.schema)
+        execute(f"UPDATE {{s}}.{realm.table} SET active = false WHERE email = $1", email, schema=sandbox.tenant.schema)
         assert client.get(f"{realm.root}/account").status_code == 303
         assert client.sign_in(email, root=realm.root).status_code == 403
 

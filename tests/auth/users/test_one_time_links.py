@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth.users.one_time_links import make_link
+from auth.users.one_time_links import create_link
 from auth.users.realms import ADVERTISER, STAFF, Realm
 from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
@@ -25,8 +25,8 @@ CHOSEN = {"password": NEW, "again": NEW}
 
 def link_for(sandbox: Sandbox, realm: Realm, email: str, purpose: str = "reset") -> str:
     """The path of a new link."""
-    (row,) = execute(f"SELECT id FROM {{s}}.{realm.people} WHERE email = $1", email, schema=sandbox.tenant.schema)
-    token = run_in_tenant(sandbox.tenant.slug, lambda: make_link(realm, row["id"], purpose, "test"))  # type: ignore[arg-type]
+    (row,) = execute(f"SELECT id FROM {{s}}.{realm.table} WHERE email = $1", email, schema=sandbox.tenant.schema)
+    token = run_in_tenant(sandbox.tenant.slug, lambda: create_link(realm, row["id"], purpose, "test"))  # type: ignore[arg-type]
     return f"{realm.root}/link/{token}"
 
 
@@ -60,7 +60,7 @@ class TestEachRealm:
         email = create_staff_user(sandbox) if realm is STAFF else create_advertiser_user(sandbox)
         browser(sandbox).post(link_for(sandbox, realm, email), data=CHOSEN)
         last = audit(sandbox)[-1]
-        assert (last["actor"], last["subject"], last["action"]) == (f"{realm.name}:{email}", realm.people, "changed")
+        assert (last["actor"], last["subject"], last["action"]) == (f"{realm.name}:{email}", realm.table, "changed")
         assert str(last["address"]) == "127.0.0.1"
         assert last["after"] == '{"password": "(secret)"}'
 
@@ -77,7 +77,7 @@ def test_of_links_made_at_once_one_works(sandbox: Sandbox) -> None:
     (row,) = execute("SELECT id FROM {s}.advertiser_login WHERE email = $1", email, schema=sandbox.tenant.schema)
 
     async def work() -> list[str]:
-        return await asyncio.gather(*(make_link(ADVERTISER, row["id"], "reset", "test") for _ in range(8)))
+        return await asyncio.gather(*(create_link(ADVERTISER, row["id"], "reset", "test") for _ in range(8)))
 
     tokens = run_in_tenant(sandbox.tenant.slug, work)
     assert sorted(browser(sandbox).get(f"/link/{token}").status_code for token in tokens) == [200, *[404] * 7]
@@ -87,7 +87,7 @@ def test_of_links_made_at_once_one_works(sandbox: Sandbox) -> None:
 def test_a_new_password_ends_a_link_that_was_asked_for(sandbox: Sandbox, realm: Realm) -> None:
     """Somebody else may have asked for it, or read it."""
     client = staff_browser(sandbox) if realm is STAFF else advertiser_browser(sandbox)
-    (row,) = execute(f"SELECT email FROM {{s}}.{realm.people}", schema=sandbox.tenant.schema)
+    (row,) = execute(f"SELECT email FROM {{s}}.{realm.table}", schema=sandbox.tenant.schema)
     path = link_for(sandbox, realm, row["email"])
     answer = client.post(f"{realm.root}/account/password", data=CHOSEN | {"current": PASSWORD})
     assert answer.status_code == 303
