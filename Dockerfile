@@ -4,18 +4,25 @@
 
 FROM python:3.13-slim-trixie AS base
 
-FROM base AS assets
+FROM base AS uv
+WORKDIR /app
+COPY requirements-uv.txt ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-uv.txt
+ENV UV_NO_CACHE=1 \
+    UV_PYTHON_DOWNLOADS=never
+
+FROM uv AS assets
 WORKDIR /assets
 COPY requirements-node.txt assets/package.json assets/package-lock.json ./
-RUN pip install --no-cache-dir --require-hashes -r requirements-node.txt \
+ENV PATH=/node/bin:$PATH
+RUN uv venv /node \
+    && uv pip sync --require-hashes --python /node/bin/python requirements-node.txt \
     && npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
-FROM base AS build
-WORKDIR /app
+FROM uv AS build
 COPY requirements.txt ./
-RUN python -m venv /app/.venv \
-    && /app/.venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt \
-    && /app/.venv/bin/pip uninstall --yes pip
+RUN uv venv .venv \
+    && uv pip sync --require-hashes --compile-bytecode --python .venv/bin/python requirements.txt
 COPY . .
 COPY --from=assets /assets/node_modules assets/node_modules
 RUN .venv/bin/python -m compileall -q -x '\.venv' .

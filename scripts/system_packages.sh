@@ -1,0 +1,63 @@
+#!/bin/sh
+# Installs those of the named Debian packages whose program is missing, or says what to type where it cannot:
+#
+#   system_packages.sh curl pgbouncer redis-server chromium wrk
+#
+# The variable CHROMIUM names the browser to use; then none is installed.
+
+set -eu
+
+has_any() {
+    for program in "$@"; do
+        if PATH=$PATH:/usr/sbin command -v "$program" >/dev/null; then return; fi
+    done
+    return 1
+}
+
+is_installed() {
+    case $1 in
+        chromium) has_any ${CHROMIUM:+"$CHROMIUM"} chromium chromium-browser google-chrome google-chrome-stable ;;
+        redis-server) has_any redis-server valkey-server ;;
+        python*-venv) "${1%-venv}" -c 'import ensurepip' 2>/dev/null ;;
+        *) has_any "$1" ;;
+    esac
+}
+
+# Prints those of the packages that are missing.
+missing() {
+    for package in "$@"; do
+        if ! is_installed "$package"; then printf '%s ' "$package"; fi
+    done
+}
+
+# As root, or through sudo where it asks for no password.
+apt() {
+    if [ "$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >/dev/null </dev/null
+}
+
+can_install() {
+    has_any apt-get && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }
+}
+
+packages=$(missing "$@")
+if [ -z "$packages" ]; then exit 0; fi
+
+if can_install; then
+    echo "Installing $packages..."
+    apt update || true
+    # shellcheck disable=SC2086
+    if ! apt install --yes --no-install-recommends $packages; then
+        # One that this distribution does not have must not keep the others away.
+        for package in $packages; do apt install --yes --no-install-recommends "$package" || true; done
+    fi
+fi
+
+packages=$(missing "$@")
+if [ -z "$packages" ]; then exit 0; fi
+echo "These system packages are missing: $packages" >&2
+echo "On Debian and Ubuntu, type:  sudo apt update && sudo apt install $packages" >&2
+case $packages in
+    *chromium*) echo "Chrome will do as well. To name either:  make CHROMIUM=/path/to/it" >&2 ;;
+esac
+exit 1
