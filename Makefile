@@ -2,6 +2,7 @@
 
 BIN = .venv/bin
 ENVIRONMENT = scripts/environment.sh
+LOCKS = requirements-uv.txt requirements.txt requirements-dev.txt requirements-node.txt
 COMPILE = $(ENVIRONMENT) uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
@@ -11,8 +12,14 @@ export PYTHON
 # The browser can be chosen: make CHROMIUM=/path/to/chromium
 export CHROMIUM
 
+# Where Python may not keep compiled modules, each process of the tests would compile them again.
+ifdef PYTHONDONTWRITEBYTECODE
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
+endif
+
 .DEFAULT_GOAL = help
-.PHONY: help demo serve test system-packages screenshots bench lint check-lock format lock env development
+.PHONY: help demo serve test system-packages screenshots bench lint check-lock format lock $(LOCKS) env development
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,12 +54,20 @@ format: development ## Format the code
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-lock: ## Write the locks from pyproject.toml and package.json; UPGRADE=--upgrade takes the newest versions
-	$(COMPILE) --output-file requirements-uv.txt --group uv
-	$(COMPILE) --output-file requirements.txt pyproject.toml
-	$(COMPILE) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
-	$(COMPILE) --output-file requirements-node.txt --group node
+lock: $(LOCKS) ## Write the locks from pyproject.toml and package.json; UPGRADE=--upgrade takes the newest versions
 	$(ENVIRONMENT) npm $(if $(UPGRADE),update,install) --package-lock-only
+
+requirements-uv.txt:
+	$(COMPILE) --output-file $@ --group uv
+
+requirements.txt:
+	$(COMPILE) --output-file $@ pyproject.toml
+
+requirements-dev.txt: requirements.txt
+	$(COMPILE) --output-file $@ --constraint requirements.txt --group dev pyproject.toml
+
+requirements-node.txt:
+	$(COMPILE) --output-file $@ --group node
 
 check-lock: development ## Check that .venv contains exactly the locked packages, and that they fit together
 	$(ENVIRONMENT) check

@@ -111,8 +111,8 @@ use_index_of_pip() {
 # The environment's variables come before [install] and [global] of the configuration files, as in pip.
 pip_setting() {
     for section in :env: install global; do
-        value=$(echo "$settings" | sed -n "s/^$section\.$1='\(.*\)'\$/\1/p")
-        if [ -n "$value" ]; then echo "$value"; return; fi
+        value=$(printf '%s\n' "$settings" | sed -n "s/^$section\.$1='\(.*\)'\$/\1/p")
+        if [ -n "$value" ]; then printf '%s\n' "$value"; return; fi
     done
 }
 
@@ -193,7 +193,7 @@ assets_are_current() {
 }
 
 install_assets() {
-    run_npm ci
+    run_npm ci >/dev/null
     cp assets/package-lock.json assets/node_modules/installed
 }
 
@@ -201,7 +201,7 @@ install_all() {
     assets=
     trap 'wait' EXIT
     if ! assets_are_current && has_npm; then
-        install_assets >&2 &
+        install_assets &
         assets=$!
     fi
     install_packages "$1"
@@ -227,12 +227,15 @@ shift
 case $command in
     runtime | development) install_all "$command" ;;
     check) check ;;
-    python) describe "$(find_python)" ;;
+    python)
+        python=$(find_python)
+        describe "$python"
+        ;;
     uv | npm)
         choose_python
         install_uv "$python"
         use_index_of_pip "$python"
-        if [ "$command" = npm ]; then run_npm "$@"; else UV_PYTHON=$python .tools/uv/bin/uv "$@"; fi
+        if [ "$command" = npm ]; then run_npm "$@"; else UV_PYTHON=$python .tools/uv/bin/uv "$@" ${no_index:-}; fi
         ;;
     *) fail "There is no command $command." ;;
 esac
