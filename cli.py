@@ -19,6 +19,9 @@ if __name__ in {"__main__", "__mp_main__"}:  # this process, or one of its worke
     gc.disable()
 
 
+ALIASES = {"tasks": "jobs"}  # former names, which still work and are not listed
+
+
 class Commands(click.Group):
     """A group whose commands are imported when they are run, so that --help is quick and starts no database."""
 
@@ -34,6 +37,7 @@ class Commands(click.Group):
         return sorted([*self.commands, *self.elsewhere])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in self.elsewhere:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self.elsewhere[cmd_name][0].partition(":")
@@ -152,9 +156,9 @@ main.add_elsewhere("tokens", "auth.api_keys.cli:tokens", "Create, list, rotate, 
 main.add_elsewhere("staff", "auth.users.cli:staff", "Invite, list, change the staff of a tenant or of the platform.")
 main.add_elsewhere("logins", "auth.users.cli:logins", "Invite and list the people of advertisers.")
 main.add_elsewhere("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
-main.add_elsewhere("prune", "ingest.cli:prune", "Drop what is old from the ledger; no report changes.")
-main.add_elsewhere("tasks", "jobs.cli:tasks", "Show the periodic tasks, their last runs and failures.")
-main.add_elsewhere("import", "ingest.cli:import_", "Take files of conversions, events, offers or partners in.")
+main.add_elsewhere("prune", "ingest.cli:prune", "Delete old views and clicks; no report changes.")
+main.add_elsewhere("jobs", "jobs.cli:jobs", "Show the background jobs, their last runs and failures.")
+main.add_elsewhere("import", "ingest.cli:import_", "Import files of conversions, events, offers or partners.")
 
 
 if __name__ == "__main__":

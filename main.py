@@ -16,7 +16,7 @@ from core.background import run_in_background
 from core.logging import configure_logs
 from database.pool import open_pool, open_replica
 from ingest.api import IngestController
-from jobs.worker import doing_tasks
+from jobs.worker import run_scheduler
 from portal.app import PORTAL
 from reporting.api import CostReportController, SingularController
 from settings import settings
@@ -61,7 +61,7 @@ api = Litestar(
         lambda _: sharing(),
         lambda _: flush_last_used(),
         lambda _: flush_request_log(),
-        lambda _: run_in_background(doing_tasks()),
+        lambda _: run_in_background(run_scheduler()),
     ],
     request_max_body_size=settings.intake_body,
     openapi_config=None,  # `apidocs` has the document

@@ -14,9 +14,9 @@ from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
 from auth.users.guards import requires_login, requires_role
-from ingest.correction_files import COLUMNS, LARGEST_FILE, MOST_ROWS, CorrectionsError
-from ingest.corrections import ChangedSince, Preview, apply, preview
-from ingest.rollups import TooMuchError
+from ingest.correction_files import COLUMNS, MAX_FILE_BYTES, MAX_ROWS, CorrectionsError
+from ingest.corrections import CorrectionsPreview, PreviewOutdatedError, apply_corrections, preview_corrections
+from ingest.rollups import CostOverflowError
 from reporting.dashboard.formats import format_count, format_money, with_sign
 from tenants.tenant import current_tenant
 from web.pages.forms import form_of
@@ -27,7 +27,7 @@ from web.requests import Call
 ROOT = "/staff/corrections"
 REJECTS = "rejected-corrections.csv"
 SHOWN = 200
-MOST_BODY = LARGEST_FILE * 4 // 3 + 2**16  # a file that does not compress, in base64, with what is around it
+MOST_BODY = MAX_FILE_BYTES * 4 // 3 + 2**16  # a file that does not compress, in base64, with what is around it
 
 
 def change(value: int | Decimal, currency: str = "") -> str:
@@ -50,11 +50,11 @@ class CorrectionsController(Controller):
     @post(guards=[requires_role("manager")])
     async def look(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
         upload = (await request.form()).get("file")
-        content = await upload.read(LARGEST_FILE + 1) if isinstance(upload, UploadFile) else b""
+        content = await upload.read(MAX_FILE_BYTES + 1) if isinstance(upload, UploadFile) else b""
         if not content:
             return upload_page(frame, error="Choose a file.")
         try:
-            return preview_page(frame, content, await preview(current_tenant(), content))
+            return preview_page(frame, content, await preview_corrections(current_tenant(), content))
         except CorrectionsError as error:
             return upload_page(frame, error=str(error))
 
@@ -64,14 +64,14 @@ class CorrectionsController(Controller):
         form = await form_of(request)
         content = unpacked(form["content"])
         try:
-            done = await apply(current_tenant(), content, form["digest"], datetime.now(UTC))
-        except ChangedSince as error:
+            done = await apply_corrections(current_tenant(), content, form["digest"], datetime.now(UTC))
+        except PreviewOutdatedError as error:
             try:
-                now = await preview(current_tenant(), content)
+                now = await preview_corrections(current_tenant(), content)
             except CorrectionsError as other:
                 return upload_page(frame, error=str(other))
             return preview_page(frame, content, now, Notice("warning", str(error)), status=409)
-        except (CorrectionsError, TooMuchError) as error:
+        except (CorrectionsError, CostOverflowError) as error:
             return upload_page(frame, error=str(error))
         return page("admin/corrections_done.html", frame, root=ROOT, preview=done, packed=packed(content))
 
@@ -79,7 +79,7 @@ class CorrectionsController(Controller):
     async def rejects(self, request: Call) -> Response[bytes]:
         content = unpacked((await form_of(request))["content"])
         try:
-            found = await preview(current_tenant(), content)
+            found = await preview_corrections(current_tenant(), content)
         except CorrectionsError as error:
             raise Problem(400, str(error), title="Bad Request") from error
         return Response(
@@ -99,10 +99,10 @@ def unpacked(text: str) -> bytes:
     damaged = Problem(400, "The file is damaged: choose it again.", title="Bad Request")
     inflater = zlib.decompressobj()
     try:
-        content = inflater.decompress(urlsafe_b64decode(text), LARGEST_FILE + 1)
+        content = inflater.decompress(urlsafe_b64decode(text), MAX_FILE_BYTES + 1)
     except (ValueError, zlib.error) as error:
         raise damaged from error
-    if not inflater.eof or len(content) > LARGEST_FILE:
+    if not inflater.eof or len(content) > MAX_FILE_BYTES:
         raise damaged
     return content
 
@@ -114,14 +114,14 @@ def upload_page(frame: Frame, error: str = "") -> Response[Any]:
         status=400 if error else 200,
         root=ROOT,
         columns=COLUMNS,
-        rows=MOST_ROWS,
-        megabytes=LARGEST_FILE // 2**20,
+        rows=MAX_ROWS,
+        megabytes=MAX_FILE_BYTES // 2**20,
         error=error,
     )
 
 
 def preview_page(
-    frame: Frame, content: bytes, found: Preview, notice: Notice | None = None, *, status: int = 200
+    frame: Frame, content: bytes, found: CorrectionsPreview, notice: Notice | None = None, *, status: int = 200
 ) -> Response[Any]:
     return page(
         "admin/corrections_preview.html",

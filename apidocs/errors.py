@@ -6,7 +6,7 @@ import msgspec
 
 from apidocs.parts import RATE_LIMITS, Json, exactly, headers, schema
 from ingest.bodies import not_json
-from ingest.rollups import TooMuchError
+from ingest.rollups import CostOverflowError
 from web.problems import PROBLEM_JSON, FieldError, Problem, body_of, invalid
 
 EXAMPLE_STATE = {"state": {"request_id": "5f0c2a9e7b3d4c61a1f4c6a0d9b8e7f2"}}
@@ -104,7 +104,7 @@ RESPONSES: Json = {
     ),
     "TooMuch": failure(
         "One offer and partner would owe more in a month than can be counted. Nothing of the call was taken.",
-        {"revenue": Problem(422, str(TooMuchError()))},
+        {"revenue": Problem(422, str(CostOverflowError()))},
         RATE_LIMITS,
     ),
     "TooManyRequests": failure(

@@ -16,12 +16,12 @@ from core.errors import GokartError
 from database.pool import connection, transaction
 from demo.cast import Cast
 from demo.history import LONGEST_STORY, Sent, day_of, last_id
-from ingest.batches import Answer
-from ingest.catalogue import put_offers, put_partners
-from ingest.conversions import take_conversions
-from ingest.events import take_events
-from ingest.imports import BATCH
-from ingest.partitions import oldest_taken
+from ingest.batches import BatchResult
+from ingest.catalogue import ingest_offers, ingest_partners
+from ingest.conversions import ingest_conversions
+from ingest.events import ingest_events
+from ingest.imports import BATCH_RECORDS
+from ingest.partitions import oldest_accepted
 from tenants import lifecycle
 from tenants.migrations import migrate_tenant
 from tenants.tables import TenantRow
@@ -29,7 +29,7 @@ from tenants.tenant import Tenant, bound_to
 
 A_DAY = timedelta(days=1)
 
-Take = Callable[[Tenant, list[bytes], datetime, None], Awaitable[Answer]]
+Take = Callable[[Tenant, list[bytes], datetime, None], Awaitable[BatchResult]]
 Reached = tuple[date, int, int]  # the day that is in, and how many of how many days are
 
 
@@ -65,8 +65,8 @@ async def make_catalogue(tenant: Tenant, cast: Cast) -> None:
         }
         for offer in cast.offers
     ]
-    checked(await put_partners(tenant, list(map(msgspec.json.encode, partners)), None))
-    checked(await put_offers(tenant, list(map(msgspec.json.encode, offers)), None))
+    checked(await ingest_partners(tenant, list(map(msgspec.json.encode, partners)), None))
+    checked(await ingest_offers(tenant, list(map(msgspec.json.encode, offers)), None))
 
 
 async def make_advertisers(tenant: Tenant, cast: Cast) -> None:
@@ -109,14 +109,14 @@ async def fill(tenant: Tenant, cast: Cast, now: datetime, length: timedelta) -> 
     first = await first_unfinished(tenant, cast, days)
     for day, told, happened in history(cast, days, first, now):
         taken_at = min(now, datetime.combine(day, time.max, UTC))
-        await send(tenant, told, take_conversions, taken_at)
-        await send(tenant, happened, take_events, taken_at)
+        await send(tenant, told, ingest_conversions, taken_at)
+        await send(tenant, happened, ingest_events, taken_at)
         yield day, (day - days[0]).days + 1, len(days)
 
 
 def days_of(tenant: Tenant, now: datetime, length: timedelta) -> list[date]:
     """From the first whose events are not too old to be taken to today, which is not over yet."""
-    start = max(tenant.created_at.date() - length, (oldest_taken(tenant, now) + A_DAY).date())
+    start = max(tenant.created_at.date() - length, (oldest_accepted(tenant, now) + A_DAY).date())
     return [start + n * A_DAY for n in range((now.date() - start).days + 1)]
 
 
@@ -147,11 +147,11 @@ def history(
 
 
 async def send(tenant: Tenant, records: list[Sent], take: Take, at: datetime) -> None:
-    for start in range(0, len(records), BATCH):
-        checked(await take(tenant, [sent.record for sent in records[start : start + BATCH]], at, None))
+    for start in range(0, len(records), BATCH_RECORDS):
+        checked(await take(tenant, [sent.record for sent in records[start : start + BATCH_RECORDS]], at, None))
 
 
-def checked(answer: Answer) -> None:
+def checked(answer: BatchResult) -> None:
     if answer.rejected:
         wrong = answer.rejected[0]
         raise GokartError(f"The intake rejected a record of the demo's: {wrong.field} {wrong.message}")

@@ -1,4 +1,4 @@
-"""POST and PUT /api/v1/ingest/…: the four calls that bring data in."""
+"""POST and PUT /api/v1/ingest/…: the endpoints that receive batches of records."""
 
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,19 +8,20 @@ from litestar import Controller, post, put
 
 from auth.api_keys.authenticate import current_caller, requires_api_key
 from database.pool import ConcurrencyLimit
-from ingest.batches import Answer
-from ingest.bodies import read_records, records_of
-from ingest.catalogue import put_offers, put_partners
-from ingest.conversions import take_conversions
-from ingest.events import take_events
-from ingest.rollups import TooMuchError
+from ingest.batches import BatchResult
+from ingest.bodies import read_request, split_records
+from ingest.catalogue import ingest_offers, ingest_partners
+from ingest.conversions import ingest_conversions
+from ingest.events import ingest_events
+from ingest.rollups import CostOverflowError
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
 from web.problems import Problem
 from web.requests import Call, state_of
 
-_calls = ConcurrencyLimit("intake", max(1, settings.database_pool // 2))
-_calls_of_tenant = ConcurrencyLimit("intake of one tenant", max(1, settings.database_pool // 3))
+# Batches that wait for a lock hold a connection each. Reports, and other tenants, keep the rest of the pool.
+_batches = ConcurrencyLimit("intake", max(1, settings.database_pool // 2))
+_batches_of_tenant = ConcurrencyLimit("intake of one tenant", max(1, settings.database_pool // 3))
 
 
 class IngestController(Controller):
@@ -29,34 +30,40 @@ class IngestController(Controller):
     tags = ["Data in"]
 
     @post("/conversions", status_code=200)
-    async def conversions(self, request: Call) -> Answer:
-        """Conversion callbacks, schema v1. The latest `sentAt` of a conversion holds, in whatever order they arrive."""
-        return await answer(request, lambda tenant, records, token: take_conversions(tenant, records, now(), token))
+    async def conversions(self, request: Call) -> BatchResult:
+        """Conversion callbacks, schema v1. The latest `sentAt` of a conversion wins, in any order of arrival."""
+        return await ingest(
+            request, lambda tenant, records, api_key: ingest_conversions(tenant, records, utc_now(), api_key)
+        )
 
     @post("/events", status_code=200)
-    async def events(self, request: Call) -> Answer:
+    async def events(self, request: Call) -> BatchResult:
         """Views and clicks, each counted once by its id."""
-        return await answer(request, lambda tenant, records, token: take_events(tenant, records, now(), token))
+        return await ingest(
+            request, lambda tenant, records, api_key: ingest_events(tenant, records, utc_now(), api_key)
+        )
 
     @put("/offers")
-    async def offers(self, request: Call) -> Answer:
-        """The catalogue's offers, whole: a field left out becomes null."""
-        return await answer(request, put_offers)
+    async def offers(self, request: Call) -> BatchResult:
+        """The catalogue's offers. Each replaces the whole offer: a missing field becomes null."""
+        return await ingest(request, ingest_offers)
 
     @put("/partners")
-    async def partners(self, request: Call) -> Answer:
+    async def partners(self, request: Call) -> BatchResult:
         """The catalogue's partners."""
-        return await answer(request, put_partners)
+        return await ingest(request, ingest_partners)
 
 
-async def answer(request: Call, take: Callable[[Tenant, Sequence[bytes], int], Awaitable[Answer]]) -> Answer:
-    body, encoding = await read_records(request)
+async def ingest(
+    request: Call, ingest_batch: Callable[[Tenant, Sequence[bytes], int], Awaitable[BatchResult]]
+) -> BatchResult:
+    body, encoding = await read_request(request)
     tenant = current_tenant()
-    async with _calls_of_tenant.slot(tenant.id), _calls.slot():
-        records = await to_thread(records_of, body, encoding)
+    async with _batches_of_tenant.slot(tenant.id), _batches.slot():
+        records = await to_thread(split_records, body, encoding)
         try:
-            result = await take(tenant, records, current_caller(request).api_key)
-        except TooMuchError as error:
+            result = await ingest_batch(tenant, records, current_caller(request).api_key)
+        except CostOverflowError as error:
             raise Problem(422, str(error)) from error
     state_of(request.scope)["log"].update(
         rows=len(records), accepted=result.accepted, duplicates=result.duplicates, rejected=len(result.rejected)
@@ -64,5 +71,5 @@ async def answer(request: Call, take: Callable[[Tenant, Sequence[bytes], int], A
     return result
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""What the intake calls share: parsing records one by one, and the log of calls with what they rejected."""
+"""What all kinds of batches share: parsing record by record, the transaction, and the result."""
 
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -11,97 +11,76 @@ from asyncpg import DeadlockDetectedError
 
 from database.pool import Connection
 from database.transaction_settings import set_local_sql
-from ingest.records import Record, RecordError, Reject, id_of
-from ingest.rollups import columns
+from ingest.records import Record, RecordError, Rejection, record_id
 
-MOST_REJECTS_KEPT = 1_000  # of one call, in the table; the answer has them all
-
-MOST_TRIES = 5
-LONGEST_LOCK = 10  # seconds
+MAX_ATTEMPTS = 5
+LOCK_TIMEOUT_SECONDS = 10
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What became of a call's records. `accepted` were new or changed something, `duplicates` changed nothing."""
+class BatchResult(msgspec.Struct, frozen=True):
+    """The outcome of a batch. `accepted` records were new or changed something, `duplicates` changed nothing."""
 
     accepted: int
     duplicates: int
-    rejected: list[Reject]
+    rejected: list[Rejection]
 
 
-def retrying(take: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Does a call again that PostgreSQL chose to end a deadlock. Locks are taken in order, so that is rare: of three
-    catalogues at once, one makes a row that another has read as missing and the third has locked since.
+def retry_deadlocks(ingest: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Repeats a batch that PostgreSQL aborted to resolve a deadlock.
+
+    Locks are taken in one order, so only three simultaneous catalogue batches can deadlock: one inserts a row that the
+    second has read as missing and the third has locked since.
     """
 
-    @wraps(take)
-    async def again(*args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(MOST_TRIES - 1):
+    @wraps(ingest)
+    async def ingest_with_retries(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(MAX_ATTEMPTS - 1):
             with suppress(DeadlockDetectedError):
-                return await take(*args, **kwargs)
-        return await take(*args, **kwargs)
+                return await ingest(*args, **kwargs)
+        return await ingest(*args, **kwargs)
 
-    return again
+    return ingest_with_retries
 
 
 @asynccontextmanager
-async def taking(db: Connection, token: int | None) -> AsyncIterator[None]:
-    """A call's transaction, in the name of its token (None: of files that the command line takes in).
+async def intake_transaction(db: Connection, api_key: int | None) -> AsyncIterator[None]:
+    """The transaction of a batch, with its API key (None: imported files) as the actor.
 
-    It does not wait for ever behind a migration's lock: DatabaseUnavailable.
+    Waits at most LOCK_TIMEOUT_SECONDS for a lock, such as a migration's: then raises DatabaseUnavailable.
     """
     async with db.transaction():
-        actor = f"intake:{'files' if token is None else f'token {token}'}"
-        await db.execute(set_local_sql({"lock_timeout": f"{LONGEST_LOCK}s", "gokart.actor": actor}))
+        actor = f"intake:{'files' if api_key is None else f'token {api_key}'}"
+        await db.execute(set_local_sql({"lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s", "gokart.actor": actor}))
         yield
 
 
-async def parse_all(
+async def parse_in_thread(
     records: Sequence[Record], parse: Callable[[Record], T]
-) -> tuple[list[tuple[int, Record, T]], list[Reject]]:
-    """The records that make sense, with their index, and the rejects. In a thread, so that reports go on meanwhile."""
-    return await to_thread(parse_each, records, parse)
+) -> tuple[list[tuple[int, Record, T]], list[Rejection]]:
+    """Like parse_records, without blocking the event loop."""
+    return await to_thread(parse_records, records, parse)
 
 
-def parse_each(
+def parse_records(
     records: Sequence[Record], parse: Callable[[Record], T]
-) -> tuple[list[tuple[int, Record, T]], list[Reject]]:
-    good: list[tuple[int, Record, T]] = []
-    rejects: list[Reject] = []
+) -> tuple[list[tuple[int, Record, T]], list[Rejection]]:
+    """The valid records, each with its index and parsed form, and a rejection for each of the others."""
+    parsed: list[tuple[int, Record, T]] = []
+    rejections: list[Rejection] = []
     for index, record in enumerate(records):
         try:
-            good.append((index, record, parse(record)))
+            parsed.append((index, record, parse(record)))
         except RecordError as error:
-            rejects.append(reject(index, record, error))
-    return good, rejects
+            rejections.append(rejection_of(index, record, error))
+    return parsed, rejections
 
 
-def reject(index: int, record: Record, error: RecordError) -> Reject:
-    return Reject(index, id_of(record), error.field, error.message)
+def rejection_of(index: int, record: Record, error: RecordError) -> Rejection:
+    return Rejection(index, record_id(record), error.field, error.message)
 
 
-async def write_log(db: Connection, schema: str, kind: str, token: int | None, answer: Answer) -> None:
-    """In the call's own transaction: a report's GoKart-Data-Through is the time of the last of these."""
-    call = await db.fetchval(
-        f"""
-        INSERT INTO {schema}.intake (kind, token, accepted, duplicates, rejected)
-        VALUES ($1, $2, $3, $4, $5) RETURNING id
-        """,
-        kind,
-        token,
-        answer.accepted,
-        answer.duplicates,
-        len(answer.rejected),
-    )
-    kept: Sequence[Reject] = answer.rejected[:MOST_REJECTS_KEPT]
-    if kept:
-        await db.execute(
-            f"""
-            INSERT INTO {schema}.intake_reject (intake, index, record, field, message)
-            SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[])
-            """,
-            call,
-            *columns((r.index, r.id, r.field[:100], r.message) for r in kept),
-        )
+def sort_by_index(rejections: Iterable[Rejection]) -> list[Rejection]:
+    return sorted(rejections, key=lambda rejection: rejection.index)

@@ -1,77 +1,80 @@
-"""The catalogue as its owner sends it: whole records, the last one holds."""
+"""Offers and partners as their owner sends them: each record replaces the whole row, and the last one wins."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from database.pool import Connection, connection
-from ingest.batches import Answer, parse_all, reject, retrying, taking, write_log
-from ingest.records import OfferRecord, PartnerRecord, Record, RecordError, Reject, parse_plain
-from ingest.rollups import columns
+from ingest.batches import (
+    BatchResult,
+    intake_transaction,
+    parse_in_thread,
+    rejection_of,
+    retry_deadlocks,
+    sort_by_index,
+)
+from ingest.intake_log import log_batch
+from ingest.records import OfferRecord, PartnerRecord, Record, RecordError, parse_camel_case
+from ingest.rollups import to_columns
 from tenants.tenant import Tenant
 
 Row = tuple[UUID, *tuple[object, ...]]
 
 
-@retrying
-async def put_partners(tenant: Tenant, records: Sequence[Record], token: int | None) -> Answer:
-    """One transaction. Raises DatabaseUnavailable."""
-    good, rejects = await parse_all(records, lambda record: parse_plain(record, PartnerRecord))
-    wanted = {partner.id: partner.name for _, _, partner in good}
-    async with connection() as db, taking(db, token):
-        accepted = len(await put_names(db, f"{tenant.schema}.partner", wanted))
-        answer = Answer(accepted, len(good) - accepted, rejects)
-        await write_log(db, tenant.schema, "partners", token, answer)
-    return answer
+@retry_deadlocks
+async def ingest_partners(tenant: Tenant, records: Sequence[Record], api_key: int | None) -> BatchResult:
+    """Ingests partners in one transaction. Raises DatabaseUnavailable."""
+    parsed, rejections = await parse_in_thread(records, lambda record: parse_camel_case(record, PartnerRecord))
+    names = {partner.id: partner.name for _, _, partner in parsed}
+    async with connection() as db, intake_transaction(db, api_key):
+        accepted = len(await save_names(db, f"{tenant.schema}.partner", names))
+        result = BatchResult(accepted, len(parsed) - accepted, rejections)
+        await log_batch(db, tenant.schema, "partners", api_key, result)
+    return result
 
 
-@retrying
-async def put_offers(tenant: Tenant, records: Sequence[Record], token: int | None) -> Answer:
-    """One transaction. An offer keeps its past figures when it moves to another advertiser, who then sees them.
+@retry_deadlocks
+async def ingest_offers(tenant: Tenant, records: Sequence[Record], api_key: int | None) -> BatchResult:
+    """Ingests offers in one transaction. An offer that moves to another advertiser takes its past figures along.
 
     Raises DatabaseUnavailable.
     """
-    good, rejects = await parse_all(records, lambda record: parse_plain(record, OfferRecord))
-    async with connection() as db, taking(db, token):
-        renamed, known = await put_advertisers(db, tenant.schema, [offer for _, _, offer in good])
-        nameless = [
-            reject(
-                index,
-                record,
-                RecordError("advertiserName", f"is needed: {offer.advertiser_id} has not been seen before"),
+    parsed, rejections = await parse_in_thread(records, lambda record: parse_camel_case(record, OfferRecord))
+    async with connection() as db, intake_transaction(db, api_key):
+        renamed, known = await save_advertisers(db, tenant.schema, [offer for _, _, offer in parsed])
+        unnamed = [
+            rejection_of(
+                index, record, RecordError("advertiserName", f"is required: advertiser {offer.advertiser_id} is new")
             )
-            for index, record, offer in good
+            for index, record, offer in parsed
             if offer.advertiser_id not in known
         ]
-        wanted = {offer.id: offer for _, _, offer in good if offer.advertiser_id in known}
-        named = {offer.advertiser_id: offer.id for offer in wanted.values() if offer.advertiser_id in renamed}
-        accepted = len(await write_offers(db, tenant.schema, wanted) | set(named.values()))
-        answer = Answer(accepted, len(good) - len(nameless) - accepted, by_index(rejects + nameless))
-        await write_log(db, tenant.schema, "offers", token, answer)
-    return answer
+        offers = {offer.id: offer for _, _, offer in parsed if offer.advertiser_id in known}
+        # A record that only renames its advertiser is accepted too: the last one of each advertiser.
+        renaming = {offer.advertiser_id: offer.id for offer in offers.values() if offer.advertiser_id in renamed}
+        accepted = len(await save_offers(db, tenant.schema, offers) | set(renaming.values()))
+        result = BatchResult(accepted, len(parsed) - len(unnamed) - accepted, sort_by_index(rejections + unnamed))
+        await log_batch(db, tenant.schema, "offers", api_key, result)
+    return result
 
 
-def by_index(rejects: list[Reject]) -> list[Reject]:
-    return sorted(rejects, key=lambda r: r.index)
-
-
-async def put_advertisers(db: Connection, schema: str, offers: list[OfferRecord]) -> tuple[set[UUID], set[UUID]]:
-    """Makes and renames advertisers as the offers say. Returns which those were, and which of all there are now."""
+async def save_advertisers(db: Connection, schema: str, offers: list[OfferRecord]) -> tuple[set[UUID], set[UUID]]:
+    """Creates and renames the advertisers of the offers. Returns the ids of those, and of all that exist now."""
     names = {offer.advertiser_id: offer.advertiser_name for offer in offers if offer.advertiser_name}
-    renamed = await put_names(db, f"{schema}.advertiser", names)
+    renamed = await save_names(db, f"{schema}.advertiser", names)
     ids = list({offer.advertiser_id for offer in offers})
     rows = await db.fetch(f"SELECT id FROM {schema}.advertiser WHERE id = ANY($1::uuid[])", ids)
     return renamed, {row["id"] for row in rows}
 
 
-async def put_names(db: Connection, table: str, names: dict[UUID, str]) -> set[UUID]:
-    """Makes and renames rows of a table that has an id and a name. Returns the ids of those."""
+async def save_names(db: Connection, table: str, names: dict[UUID, str]) -> set[UUID]:
+    """Creates and renames rows of a table with the columns id and name. Returns the ids of those."""
     if not names:
         return set()
     rows = await db.fetch(
         f"SELECT id, name FROM {table} WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(names)
     )
     old = {row["id"]: row["name"] for row in rows}
-    return await write(
+    return await insert_and_update(
         db,
         table,
         {"id": "uuid", "name": "text"},
@@ -86,27 +89,27 @@ OFFER_COLUMNS = {
 }  # fmt: skip
 
 
-async def write_offers(db: Connection, schema: str, offers: dict[UUID, OfferRecord]) -> set[UUID]:
-    """Returns the ids of those that were made or changed."""
+async def save_offers(db: Connection, schema: str, offers: dict[UUID, OfferRecord]) -> set[UUID]:
+    """Returns the ids of the offers that were created or changed."""
     names = ", ".join(OFFER_COLUMNS)
     rows = await db.fetch(
         f"SELECT {names} FROM {schema}.offer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(offers)
     )
     old = {row["id"]: tuple(row) for row in rows}
-    wanted = [
+    new_rows = [
         (o.id, o.advertiser_id, o.name, o.campaign_name, o.app_name, o.store_id, o.os)
         for _, o in sorted(offers.items())
     ]
-    return await write(
+    return await insert_and_update(
         db,
         f"{schema}.offer",
         OFFER_COLUMNS,
-        new=[row for row in wanted if row[0] not in old],
-        changed=[row for row in wanted if row[0] in old and row != old[row[0]]],
+        new=[row for row in new_rows if row[0] not in old],
+        changed=[row for row in new_rows if row[0] in old and row != old[row[0]]],
     )
 
 
-async def write(
+async def insert_and_update(
     db: Connection,
     table: str,
     types: dict[str, str],
@@ -114,8 +117,10 @@ async def write(
     new: list[Row],
     changed: list[Row],
 ) -> set[UUID]:
-    """Rows of `types`' columns, the first of them the id, in order of id. `changed` ones are locked already; a `new`
-    one that another transaction has just made is overwritten. (Existing ones are not upserted: that uses up keys.)
+    """Rows have the columns of `types`, `id` first, and are in order of id. Returns all their ids.
+
+    The `changed` rows are locked already. A `new` one that another transaction has inserted meanwhile is overwritten.
+    Existing rows are not upserted, because each attempt to insert uses up a value of the identity column.
     """
     names = ", ".join(types)
     rows = f"unnest({', '.join(f'${n}::{type_}[]' for n, type_ in enumerate(types.values(), 1))}) AS u ({names})"
@@ -124,9 +129,9 @@ async def write(
         overwritten = ", ".join(f"{name} = excluded.{name}" for name in others)
         await db.execute(
             f"INSERT INTO {table} ({names}) SELECT * FROM {rows} ON CONFLICT (id) DO UPDATE SET {overwritten}",
-            *columns(new),
+            *to_columns(new),
         )
     if changed:
         replaced = ", ".join(f"{name} = u.{name}" for name in others)
-        await db.execute(f"UPDATE {table} t SET {replaced} FROM {rows} WHERE t.id = u.id", *columns(changed))
+        await db.execute(f"UPDATE {table} t SET {replaced} FROM {rows} WHERE t.id = u.id", *to_columns(changed))
     return {id_ for id_, *_ in [*new, *changed]}

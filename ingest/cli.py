@@ -9,9 +9,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from core.cli_support import console
 from core.errors import GokartError
-from ingest.files import Format, Kind, Source
-from ingest.imports import Rejects, import_file, told
-from ingest.partitions import prune_tenant
+from ingest.files import FileFormat, RecordFile, RecordKind
+from ingest.imports import RejectsFile, format_totals, import_file
+from ingest.partitions import drop_old_months
 from settings import settings
 from tenants.commands import run_command, run_for_tenant
 from tenants.lifecycle import get_tenant
@@ -31,7 +31,7 @@ SOME_REJECTED = 3  # exit code
     type=click.Choice(["json", "ndjson", "csv"]),
     help="Of all the files; without it the name or the beginning of each tells.",
 )
-def import_(tenant: str, kind: Kind, files: tuple[Path, ...], format_: Format | None) -> None:
+def import_(tenant: str, kind: RecordKind, files: tuple[Path, ...], format_: FileFormat | None) -> None:
     """Take FILES of records in at TENANT, as the intake calls do.
 
     JSON (an object or an array), NDJSON (an object a line) or CSV (a first line of column names; an empty cell is
@@ -49,14 +49,14 @@ def import_(tenant: str, kind: Kind, files: tuple[Path, ...], format_: Format | 
         sys.exit(SOME_REJECTED)
 
 
-async def import_one(path: Path, kind: Kind, format_: Format | None, progress: Progress) -> int:
+async def import_one(path: Path, kind: RecordKind, format_: FileFormat | None, progress: Progress) -> int:
     """Returns how many records were rejected."""
-    with Source(path, kind, format_) as source, Rejects(path) as rejects:
+    with RecordFile(path, kind, format_) as source, RejectsFile(path) as rejects:
         bar = progress.add_task(path.name, total=source.size)
         totals = await import_file(current_tenant(), source, rejects, lambda done: progress.update(bar, completed=done))
         progress.remove_task(bar)
     where = f", see {rejects.path}" if totals.rejected else ""
-    console.print(f"{path}: {told(totals)}{where}", soft_wrap=True, highlight=False, markup=False)
+    console.print(f"{path}: {format_totals(totals)}{where}", soft_wrap=True, highlight=False, markup=False)
     return totals.rejected
 
 
@@ -73,7 +73,7 @@ def prune(tenants: tuple[str, ...]) -> None:
 
     async def work() -> list[str]:
         slugs = tenants or await TenantRow.select(TenantRow.slug).order_by(TenantRow.slug).output(as_list=True)
-        return [table for slug in slugs for table in await prune_tenant(await get_tenant(slug), datetime.now(UTC))]
+        return [table for slug in slugs for table in await drop_old_months(await get_tenant(slug), datetime.now(UTC))]
 
     dropped = run_command(work)
     console.print(f"Dropped: {', '.join(dropped)}." if dropped else "No month is that old.")

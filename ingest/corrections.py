@@ -16,28 +16,29 @@ import msgspec
 from core.errors import GokartError
 from core.timestamps import ticks
 from database.pool import Connection, connection, transaction
-from ingest import rollups
-from ingest.batches import LONGEST_LOCK, Answer, retrying, write_log
-from ingest.conversions import State, change, lock, states
+from ingest.batches import LOCK_TIMEOUT_SECONDS, BatchResult, retry_deadlocks
+from ingest.conversions import ConversionState, load_conversions, lock_conversions, update_conversions
 from ingest.correction_files import (
     CLICK,
     CONVERSION,
     REASON,
     STATUS,
-    BadRow,
-    Fault,
-    Sheet,
-    Wanted,
-    read_sheet,
+    CellError,
+    CorrectionRow,
+    CorrectionSheet,
+    InvalidRow,
+    parse_sheet,
     rejects_csv,
 )
-from ingest.records import Reject, Status, storable
+from ingest.intake_log import log_batch
+from ingest.records import ConversionStatus, Rejection, escape_nul
+from ingest.rollups import BucketDelta, apply_deltas
 from tenants.tenant import Tenant
 
-IDS_TOLD = 5  # of the conversions that share a click
+MAX_LISTED_IDS = 5  # of the conversions that share a click
 
 
-class ChangedSince(GokartError):
+class PreviewOutdatedError(GokartError):
     """Nothing was changed."""
 
     def __init__(self) -> None:
@@ -58,13 +59,13 @@ class Correction(msgspec.Struct, frozen=True):
     partner: str
     occurred_at: datetime
     cost: Decimal
-    old_status: Status
-    new_status: Status
+    old_status: ConversionStatus
+    new_status: ConversionStatus
     old_reason: str | None
     new_reason: str | None
 
 
-class Effect(msgspec.Struct, frozen=True):
+class AdvertiserEffect(msgspec.Struct, frozen=True):
     """What is added to (negative: taken from) an advertiser's figures."""
 
     advertiser: UUID
@@ -74,24 +75,24 @@ class Effect(msgspec.Struct, frozen=True):
     cost: Decimal
 
 
-class Preview(msgspec.Struct, frozen=True):
+class CorrectionsPreview(msgspec.Struct, frozen=True):
     """`moves` counts the changes by old and new status, which are the same where only the reason is another one."""
 
     digest: str
     changes: list[Correction]
     unchanged: list[Correction]
-    bad: list[BadRow]
-    moves: dict[tuple[Status, Status], int]
-    effects: list[Effect]
+    invalid: list[InvalidRow]
+    moves: dict[tuple[ConversionStatus, ConversionStatus], int]
+    effects: list[AdvertiserEffect]
     header: list[str]
     separator: str
 
     def rejects_csv(self) -> bytes:
-        """The bad rows, to be mended and uploaded again."""
-        return rejects_csv(self.header, self.separator, self.bad)
+        """The invalid rows, to be mended and uploaded again."""
+        return rejects_csv(self.header, self.separator, self.invalid)
 
 
-class Home(msgspec.Struct, frozen=True):
+class OfferOwner(msgspec.Struct, frozen=True):
     """The offer of a conversion and whose it is."""
 
     offer: str
@@ -100,45 +101,48 @@ class Home(msgspec.Struct, frozen=True):
     currency: str
 
 
-class Ledger(msgspec.Struct, frozen=True):
-    """The conversions that a file may mean, as they are; homes and partners' names by key."""
+class LedgerExcerpt(msgspec.Struct, frozen=True):
+    """The conversions that a file may mean, as they are; owners_by_offer and partners' names by key."""
 
-    states: dict[UUID, State]
-    homes: dict[int, Home]
+    states: dict[UUID, ConversionState]
+    owners_by_offer: dict[int, OfferOwner]
     partners: dict[int, str]
 
 
-async def preview(tenant: Tenant, content: bytes) -> Preview:
+async def preview_corrections(tenant: Tenant, content: bytes) -> CorrectionsPreview:
     """Raises CorrectionsError, DatabaseUnavailable."""
-    sheet = await to_thread(read_sheet, content)
+    sheet = await to_thread(parse_sheet, content)
     async with connection() as db:
-        found = await states(db, tenant.schema, await meant(db, tenant.schema, sheet))
-        ledger = await with_names(db, tenant.schema, found)
-    return await to_thread(compare, content, sheet, ledger)
+        found = await load_conversions(db, tenant.schema, await find_ids(db, tenant.schema, sheet))
+        ledger = await add_names(db, tenant.schema, found)
+    return await to_thread(build_preview, content, sheet, ledger)
 
 
-@retrying
-async def apply(tenant: Tenant, content: bytes, expected: str, now: datetime) -> Preview:
-    """Does what a preview with the digest `expected` has shown, and returns it: in one transaction of its own, in the
-    current actor's name. Raises ChangedSince, CorrectionsError, `rollups.TooMuchError`, DatabaseUnavailable.
+@retry_deadlocks
+async def apply_corrections(tenant: Tenant, content: bytes, expected: str, now: datetime) -> CorrectionsPreview:
+    """Applies the corrections of the preview whose digest is `expected`, in one transaction, as the current actor.
+
+    Raises PreviewOutdatedError, CorrectionsError, CostOverflowError, DatabaseUnavailable.
     """
-    sheet = await to_thread(read_sheet, content)
+    sheet = await to_thread(parse_sheet, content)
     async with transaction() as db:
-        await db.execute(f"SET LOCAL lock_timeout = '{LONGEST_LOCK}s'")
-        found = await lock(db, tenant.schema, await meant(db, tenant.schema, sheet))
-        ledger = await with_names(db, tenant.schema, found)
-        done = await to_thread(compare, content, sheet, ledger)
+        await db.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+        found = await lock_conversions(db, tenant.schema, await find_ids(db, tenant.schema, sheet))
+        ledger = await add_names(db, tenant.schema, found)
+        done = await to_thread(build_preview, content, sheet, ledger)
         if done.digest != expected:
-            raise ChangedSince
+            raise PreviewOutdatedError
         by = uuid4()
-        changes = [(found[one.id], corrected(found[one.id], one, now, by)) for one in done.changes]
-        await rollups.apply(db, tenant.schema, await change(db, tenant.schema, changes), now)
-        answer = Answer(len(done.changes), len(done.unchanged), [reject(done.header, bad) for bad in done.bad])
-        await write_log(db, tenant.schema, "corrections", None, answer)
+        changes = [(found[one.id], corrected_state(found[one.id], one, now, by)) for one in done.changes]
+        await apply_deltas(db, tenant.schema, await update_conversions(db, tenant.schema, changes), now)
+        answer = BatchResult(
+            len(done.changes), len(done.unchanged), [rejection(done.header, invalid) for invalid in done.invalid]
+        )
+        await log_batch(db, tenant.schema, "corrections", None, answer)
     return done
 
 
-def corrected(state: State, correction: Correction, now: datetime, by: UUID) -> State:
+def corrected_state(state: ConversionState, correction: Correction, now: datetime, by: UUID) -> ConversionState:
     """A correction is made after all that it has seen, though a sender's clock may be ahead of ours."""
     rank = max(ticks(now.isoformat(), now), state.rank[0] + 1), by
     return msgspec.structs.replace(
@@ -146,17 +150,17 @@ def corrected(state: State, correction: Correction, now: datetime, by: UUID) -> 
     )
 
 
-async def meant(db: Connection, schema: str, sheet: Sheet) -> set[UUID]:
+async def find_ids(db: Connection, schema: str, sheet: CorrectionSheet) -> set[UUID]:
     """The conversions that the file names (whether they exist is not known yet), or whose click it names."""
-    ids = {one.id for one in sheet.wanted if one.column == CONVERSION}
-    clicks = [one.id for one in sheet.wanted if one.column == CLICK]
+    ids = {one.id for one in sheet.rows if one.column == CONVERSION}
+    clicks = [one.id for one in sheet.rows if one.column == CLICK]
     if clicks:
         rows = await db.fetch(f"SELECT id FROM {schema}.conversion WHERE click = ANY($1::uuid[])", clicks)
         ids |= {row["id"] for row in rows}
     return ids
 
 
-async def with_names(db: Connection, schema: str, found: dict[UUID, State]) -> Ledger:
+async def add_names(db: Connection, schema: str, found: dict[UUID, ConversionState]) -> LedgerExcerpt:
     offers = await db.fetch(
         f"""
         SELECT o.key, o.name, a.id, a.name, a.currency
@@ -168,22 +172,22 @@ async def with_names(db: Connection, schema: str, found: dict[UUID, State]) -> L
         f"SELECT key, name FROM {schema}.partner WHERE key = ANY($1::int[])",
         list({state.partner for state in found.values()}),
     )
-    homes = {key: Home(*home) for key, *home in map(tuple, offers)}
-    return Ledger(found, homes, {row["key"]: row["name"] for row in partners})
+    owners_by_offer = {key: OfferOwner(*owner) for key, *owner in map(tuple, offers)}
+    return LedgerExcerpt(found, owners_by_offer, {row["key"]: row["name"] for row in partners})
 
 
-def compare(content: bytes, sheet: Sheet, ledger: Ledger) -> Preview:
+def build_preview(content: bytes, sheet: CorrectionSheet, ledger: LedgerExcerpt) -> CorrectionsPreview:
     """What each row of the file would do."""
-    matched, missed = match(sheet.wanted, ledger.states)
-    agreed, disputed = agree(matched)
-    corrections = [describe(one, state, repeats, ledger) for one, state, repeats in agreed]
+    matched, missed = match_rows(sheet.rows, ledger.states)
+    agreed, disputed = merge_repeats(matched)
+    corrections = [to_correction(one, state, repeats, ledger) for one, state, repeats in agreed]
     changes = [one for one in corrections if is_change(one)]
-    bad = sorted([*sheet.bad, *missed, *disputed], key=lambda one: one.row)
-    return Preview(
-        digest=digest(content, [state for _, state, _ in agreed], bad, ledger),
+    invalid = sorted([*sheet.invalid, *missed, *disputed], key=lambda one: one.row)
+    return CorrectionsPreview(
+        digest=preview_digest(content, [state for _, state, _ in agreed], invalid, ledger),
         changes=changes,
         unchanged=[one for one in corrections if not is_change(one)],
-        bad=bad,
+        invalid=invalid,
         moves=Counter((one.old_status, one.new_status) for one in changes),
         effects=effects(changes, ledger),
         header=sheet.header,
@@ -191,66 +195,78 @@ def compare(content: bytes, sheet: Sheet, ledger: Ledger) -> Preview:
     )
 
 
-def match(wanted: Iterable[Wanted], found: Mapping[UUID, State]) -> tuple[list[tuple[Wanted, State]], list[BadRow]]:
+def match_rows(
+    rows: Iterable[CorrectionRow], found: Mapping[UUID, ConversionState]
+) -> tuple[list[tuple[CorrectionRow, ConversionState]], list[InvalidRow]]:
     """The rows that mean one conversion, with it, and those that do not."""
     by_click: dict[UUID | None, list[UUID]] = defaultdict(list)
     for state in found.values():
         by_click[state.click].append(state.id)
-    matched, bad = [], []
-    for one in wanted:
+    matched, invalid = [], []
+    for one in rows:
         ids = by_click[one.id] if one.column == CLICK else [one.id] if one.id in found else []
         if len(ids) == 1:
             matched.append((one, found[ids[0]]))
         else:
-            bad.append(BadRow(one.row, one.cells, [miss(one, ids)]))
-    return matched, bad
+            invalid.append(InvalidRow(one.row, one.cells, [no_match_error(one, ids)]))
+    return matched, invalid
 
 
-def miss(one: Wanted, ids: list[UUID]) -> Fault:
+def no_match_error(one: CorrectionRow, ids: list[UUID]) -> CellError:
     if ids:
-        told = ", ".join(map(str, ids[:IDS_TOLD])) + (", …" if len(ids) > IDS_TOLD else "")
-        return Fault(CLICK, f"{len(ids)} conversions have this click: give the {CONVERSION} of the one meant ({told})")
+        told = ", ".join(map(str, ids[:MAX_LISTED_IDS])) + (", …" if len(ids) > MAX_LISTED_IDS else "")
+        return CellError(CLICK, f"{len(ids)} conversions have this click: give the {CONVERSION} instead ({told})")
     if one.column == CLICK:
-        return Fault(CLICK, "no conversion has this click")
-    return Fault(CONVERSION, "there is no conversion with this id")
+        return CellError(CLICK, "no conversion has this click")
+    return CellError(CONVERSION, "there is no conversion with this id")
 
 
-def agree(matched: list[tuple[Wanted, State]]) -> tuple[list[tuple[Wanted, State, int | None]], list[BadRow]]:
+def merge_repeats(
+    matched: list[tuple[CorrectionRow, ConversionState]],
+) -> tuple[list[tuple[CorrectionRow, ConversionState, int | None]], list[InvalidRow]]:
     """The rows with the earlier one that says the same, if any does, and those of which two contradict each other."""
-    rows: dict[UUID, list[Wanted]] = defaultdict(list)
+    rows: dict[UUID, list[CorrectionRow]] = defaultdict(list)
     for one, state in matched:
         rows[state.id].append(one)
-    contrary = {id_: next((one for one in of if says(one) != says(of[0])), None) for id_, of in rows.items()}
-    agreed, bad = [], []
+    conflicts = {
+        id_: next((one for one in of if wanted_state(one) != wanted_state(of[0])), None) for id_, of in rows.items()
+    }
+    agreed, invalid = [], []
     for one, state in matched:
-        first, other = rows[state.id][0], contrary[state.id]
+        first, other = rows[state.id][0], conflicts[state.id]
         if other is None:
             agreed.append((one, state, None if one is first else first.row))
         else:
-            bad.append(BadRow(one.row, one.cells, [contradiction(one, other if says(one) == says(first) else first)]))
-    return agreed, bad
+            invalid.append(
+                InvalidRow(
+                    one.row,
+                    one.cells,
+                    [contradiction(one, other if wanted_state(one) == wanted_state(first) else first)],
+                )
+            )
+    return agreed, invalid
 
 
-def says(one: Wanted) -> tuple[Status, str | None]:
+def wanted_state(one: CorrectionRow) -> tuple[ConversionStatus, str | None]:
     return one.status, one.reason
 
 
-def contradiction(one: Wanted, other: Wanted) -> Fault:
+def contradiction(one: CorrectionRow, other: CorrectionRow) -> CellError:
     if one.status != other.status:
-        return Fault(STATUS, f"row {other.row} says {other.status} of the same conversion")
-    return Fault(REASON, f"row {other.row} gives the same conversion another reason")
+        return CellError(STATUS, f"row {other.row} says {other.status} of the same conversion")
+    return CellError(REASON, f"row {other.row} gives the same conversion another reason")
 
 
-def describe(one: Wanted, state: State, repeats: int | None, ledger: Ledger) -> Correction:
-    home = ledger.homes[state.offer]
+def to_correction(one: CorrectionRow, state: ConversionState, repeats: int | None, ledger: LedgerExcerpt) -> Correction:
+    owner = ledger.owners_by_offer[state.offer]
     old_reason = state.rejection_reason
     return Correction(
         row=one.row,
         repeats=repeats,
         id=state.id,
         click=state.click,
-        offer=home.offer,
-        advertiser=home.advertiser_name,
+        offer=owner.offer,
+        advertiser=owner.advertiser_name,
         partner=ledger.partners[state.partner],
         occurred_at=state.occurred_at,
         cost=units(state.cost),
@@ -265,30 +281,32 @@ def is_change(one: Correction) -> bool:
     return one.repeats is None and (one.old_status, one.old_reason) != (one.new_status, one.new_reason)
 
 
-def effects(changes: Iterable[Correction], ledger: Ledger) -> list[Effect]:
+def effects(changes: Iterable[Correction], ledger: LedgerExcerpt) -> list[AdvertiserEffect]:
     """By the advertiser's name. Only a Success counts and costs."""
-    sums: dict[UUID, rollups.Figures] = defaultdict(rollups.Figures)
-    owners: dict[UUID, Home] = {}
+    sums: dict[UUID, BucketDelta] = defaultdict(BucketDelta)
+    owners: dict[UUID, OfferOwner] = {}
     for one in changes:
         state = ledger.states[one.id]
-        home = ledger.homes[state.offer]
+        owner = ledger.owners_by_offer[state.offer]
         sign = (one.new_status == "Success") - (one.old_status == "Success")
         if sign:
-            owners[home.advertiser] = home
-            sums[home.advertiser].add(rollups.Figures(conversions=sign, cost=sign * state.cost))
+            owners[owner.advertiser] = owner
+            sums[owner.advertiser].add(BucketDelta(conversions=sign, cost=sign * state.cost))
     return [
-        Effect(id_, home.advertiser_name, home.currency, sums[id_].conversions, units(sums[id_].cost))
-        for id_, home in sorted(owners.items(), key=lambda owner: (owner[1].advertiser_name, owner[0]))
+        AdvertiserEffect(id_, owner.advertiser_name, owner.currency, sums[id_].conversions, units(sums[id_].cost))
+        for id_, owner in sorted(owners.items(), key=lambda owner: (owner[1].advertiser_name, owner[0]))
     ]
 
 
-def digest(content: bytes, seen: Iterable[State], bad: Iterable[BadRow], ledger: Ledger) -> str:
+def preview_digest(
+    content: bytes, seen: Iterable[ConversionState], invalid: Iterable[InvalidRow], ledger: LedgerExcerpt
+) -> str:
     """Of all that decides what becomes of the file: another one as soon as one of its conversions is."""
     told = blake2b(content, digest_size=16)
     for state in seen:
-        told.update(f"{state} {ledger.homes[state.offer].advertiser}\n".encode())
-    for one in bad:
-        told.update(f"{one.row} {one.told}\n".encode())
+        told.update(f"{state} {ledger.owners_by_offer[state.offer].advertiser}\n".encode())
+    for one in invalid:
+        told.update(f"{one.row} {one.problems}\n".encode())
     return told.hexdigest()
 
 
@@ -296,9 +314,9 @@ def units(millionths: int) -> Decimal:
     return Decimal(millionths).scaleb(-6)
 
 
-def reject(header: list[str], bad: BadRow) -> Reject:
+def rejection(header: list[str], invalid: InvalidRow) -> Rejection:
     """For the log of calls, which counts records from 0."""
-    found = dict(zip(header, bad.cells, strict=False))
+    found = dict(zip(header, invalid.cells, strict=False))
     named = found.get(CONVERSION) or found.get(CLICK)
-    fields = ", ".join(fault.column for fault in bad.faults)
-    return Reject(bad.row - 2, storable(named)[:200] if named else None, fields, bad.told)
+    fields = ", ".join(fault.column for fault in invalid.errors)
+    return Rejection(invalid.row - 2, escape_nul(named)[:200] if named else None, fields, invalid.problems)

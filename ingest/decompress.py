@@ -1,4 +1,4 @@
-"""Compressed data, read as it is needed, and known for damaged where it is cut off."""
+"""Streaming decompression that detects damaged and truncated data."""
 
 import gzip
 import io
@@ -7,26 +7,26 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
-# What reading raises where the data is not what it says or ends in the middle.
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+# What reading raises if the data is damaged, truncated or of another format.
+DECOMPRESS_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
 
-SLICE = 2**10  # bytes; of zstd they may inflate to 32,768 times as many, all in memory at once
-BUFFER = 2**18
+SLICE_BYTES = 2**10  # zstd may decompress them to 32,768 times as many, all in memory at once
+BUFFER_BYTES = 2**18
 
 
-def inflating(raw: BinaryIO, encoding: str) -> BinaryIO:
+def decompress(raw: BinaryIO, encoding: str) -> BinaryIO:
     """`encoding` is gzip, zstd or identity."""
     match encoding:
         case "gzip":
             return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
         case "zstd":
-            return io.BufferedReader(ZstdFile(raw), BUFFER)
+            return io.BufferedReader(ZstdFile(raw), BUFFER_BYTES)
         case _:
             return raw
 
 
 class ZstdFile(io.RawIOBase):
-    """The library's own reader takes a file that is cut off for one that ends there."""
+    """Unlike zstandard's own reader, raises EOFError if the data is truncated."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self.raw = raw
@@ -38,7 +38,7 @@ class ZstdFile(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self.text and (compressed := self.compressed or self.raw.read(SLICE)):
+        while not self.text and (compressed := self.compressed or self.raw.read(SLICE_BYTES)):
             self.frame = self.frame or zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
             self.text = self.frame.decompress(compressed)
             self.compressed = self.frame.unused_data

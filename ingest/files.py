@@ -12,34 +12,34 @@ import msgspec
 import zstandard
 
 from core.errors import GokartError
-from ingest.decompress import DAMAGED, inflating
+from ingest.decompress import DECOMPRESS_ERRORS, decompress
 from ingest.records import ConversionRecord, Event, OfferRecord, PartnerRecord, RecordError
 
-Kind = Literal["conversions", "events", "offers", "partners"]
-Format = Literal["json", "ndjson", "csv"]
-Found = tuple[bytes, RecordError | None]  # a JSON text, and what the file itself has against it already
+RecordKind = Literal["conversions", "events", "offers", "partners"]
+FileFormat = Literal["json", "ndjson", "csv"]
+SourceRecord = tuple[bytes, RecordError | None]  # a JSON text, and what the file itself has against it already
 
-LONGEST_RECORD = 2**20  # characters
+MAX_RECORD_LENGTH = 2**20  # characters
 CHUNK = 2**18
-ENDINGS: dict[str, Format] = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
+ENDINGS: dict[str, FileFormat] = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
 WHITE = re.compile(r"[ \t\r\n]*")
 
 
-class Broken(GokartError):
+class UnreadableFileError(GokartError):
     """The file cannot be read any further."""
 
 
-class Source:
+class RecordFile:
     """A file of records. `done` and `size` count bytes of the file as it lies there, compressed or not."""
 
-    def __init__(self, path: Path, kind: Kind, format_: Format | None = None) -> None:
+    def __init__(self, path: Path, kind: RecordKind, format_: FileFormat | None = None) -> None:
         self.path = path
         self.kind = kind
         self.format = format_
 
     def __enter__(self) -> Self:
         self.raw = self.path.open("rb")
-        self.text = io.TextIOWrapper(inflated(self.raw), "utf-8-sig", newline="\n")
+        self.text = io.TextIOWrapper(open_compressed(self.raw), "utf-8-sig", newline="\n")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -54,31 +54,31 @@ class Source:
     def done(self) -> int:
         return self.raw.tell()
 
-    def records(self) -> Iterator[Found]:
-        """Raises Broken."""
+    def records(self) -> Iterator[SourceRecord]:
+        """Raises UnreadableFileError."""
         try:
             yield from self.records_of(self.text)
         except UnicodeDecodeError as error:
-            raise Broken(f"it is not UTF-8 text (there is a byte {error.object[error.start]:#04x})") from error
-        except DAMAGED as error:
-            raise Broken(f"the compressed file is damaged or cut off: {error}") from error
+            raise UnreadableFileError(f"it is not UTF-8 text: byte {error.object[error.start]:#04x}") from error
+        except DECOMPRESS_ERRORS as error:
+            raise UnreadableFileError(f"the compressed file is damaged or cut off: {error}") from error
         except csv.Error as error:
-            raise Broken(f"it is not CSV: {error}") from error
+            raise UnreadableFileError(f"it is not CSV: {error}") from error
         except RecursionError as error:
-            raise Broken("the JSON is nested too deeply") from error
+            raise UnreadableFileError("the JSON is nested too deeply") from error
 
-    def records_of(self, text: TextIO) -> Iterator[Found]:
-        first = next((line for line in iter(lambda: text.readline(LONGEST_RECORD), "") if not line.isspace()), "")
+    def records_of(self, text: TextIO) -> Iterator[SourceRecord]:
+        first = next((line for line in iter(lambda: text.readline(MAX_RECORD_LENGTH), "") if not line.isspace()), "")
         match self.format or format_of(self.path, first):
             case "csv":
                 return csv_records(lines_of(first, text), self.kind)
-            case "json" if not is_json(first):
-                return Scanner(first, text).records()
+            case "json" if not is_object(first):
+                return JsonScanner(first, text).records()
             case _:
                 return line_records(lines_of(first, text))
 
 
-def format_of(path: Path, first: str) -> Format:
+def format_of(path: Path, first: str) -> FileFormat:
     """By the name, `.gz` or `.zst` aside, else by the first line."""
     named = [ENDINGS[suffix.lower()] for suffix in path.suffixes if suffix.lower() in ENDINGS]
     return named[-1] if named else "json" if first.lstrip().startswith(("[", "{")) else "csv"
@@ -87,32 +87,32 @@ def format_of(path: Path, first: str) -> Format:
 def lines_of(first: str, rest: TextIO) -> Iterator[str]:
     line = first
     while line:
-        if len(line) == LONGEST_RECORD and not line.endswith("\n"):
-            raise Broken(f"a line has more than {LONGEST_RECORD} characters")
+        if len(line) == MAX_RECORD_LENGTH and not line.endswith("\n"):
+            raise UnreadableFileError(f"a line has more than {MAX_RECORD_LENGTH} characters")
         yield line
-        line = rest.readline(LONGEST_RECORD)
+        line = rest.readline(MAX_RECORD_LENGTH)
 
 
-def inflated(raw: BinaryIO) -> BinaryIO:
+def open_compressed(raw: BinaryIO) -> BinaryIO:
     """By what the file is, not by its name."""
     magic = raw.read(4)
     raw.seek(0)
     if magic.startswith(b"\x1f\x8b"):
-        return inflating(raw, "gzip")
-    return inflating(raw, "zstd" if magic == zstandard.FRAME_HEADER else "identity")
+        return decompress(raw, "gzip")
+    return decompress(raw, "zstd" if magic == zstandard.FRAME_HEADER else "identity")
 
 
 # JSON
 
 
-def line_records(lines: Iterable[str]) -> Iterator[Found]:
+def line_records(lines: Iterable[str]) -> Iterator[SourceRecord]:
     """A broken line is a record to reject, like any other that makes no sense."""
     for line in lines:
         if not line.isspace():
             yield line.strip().encode(), None
 
 
-class Scanner:
+class JsonScanner:
     """Cuts the records out of a JSON array, or objects one after the other, as they stand: every digit is kept."""
 
     # It only finds the end of a record: what is in it, such as a number's value, is the intake's to say.
@@ -123,13 +123,13 @@ class Scanner:
         self.at = 0
         self.rest = rest
 
-    def records(self) -> Iterator[Found]:
+    def records(self) -> Iterator[SourceRecord]:
         if self.next() == "[":
             yield from self.array()
         while self.next():
             yield self.value(), None
 
-    def array(self) -> Iterator[Found]:
+    def array(self) -> Iterator[SourceRecord]:
         self.at += 1
         more = self.next() != "]"
         while more:
@@ -137,7 +137,7 @@ class Scanner:
             more = self.next() == ","
             self.at += more
         if self.next() != "]":
-            raise Broken("the JSON is cut off or broken: the array has no end")
+            raise UnreadableFileError("the JSON is cut off or broken: the array has no end")
         self.at += 1
 
     def value(self) -> bytes:
@@ -147,7 +147,7 @@ class Scanner:
                 _, end = self.decoder.raw_decode(self.buffer, self.at)
             except JSONDecodeError as error:
                 if not self.more():
-                    raise Broken(f"the JSON is cut off or broken: {error.msg}") from error
+                    raise UnreadableFileError(f"the JSON is cut off or broken: {error.msg}") from error
                 continue
             if end == len(self.buffer) and self.more():
                 continue  # it was a number, perhaps, that goes on
@@ -163,15 +163,15 @@ class Scanner:
                 return self.buffer[self.at : self.at + 1]
 
     def more(self) -> bool:
-        if len(self.buffer) - self.at > LONGEST_RECORD:
-            raise Broken(f"the JSON is broken, or a record has more than {LONGEST_RECORD} characters")
+        if len(self.buffer) - self.at > MAX_RECORD_LENGTH:
+            raise UnreadableFileError(f"the JSON is broken, or a record has more than {MAX_RECORD_LENGTH} characters")
         chunk = self.rest.read(CHUNK)
         if chunk:
             self.buffer, self.at = self.buffer[self.at :] + chunk, 0
         return bool(chunk)
 
 
-def is_json(text: str) -> bool:
+def is_object(text: str) -> bool:
     """Whether it is one whole object: then the file has one in each line."""
     try:
         return isinstance(msgspec.json.decode(text), dict)
@@ -181,16 +181,16 @@ def is_json(text: str) -> bool:
 
 # CSV
 
-SHAPES: dict[Kind, type[msgspec.Struct]] = {
+RECORD_TYPES: dict[RecordKind, type[msgspec.Struct]] = {
     "conversions": ConversionRecord,
     "events": Event,
     "offers": OfferRecord,
     "partners": PartnerRecord,
 }
-OF_THE_CALLBACK = ("id", "sentAt")
+CALLBACK_COLUMNS = ("id", "sentAt")
 
 
-def csv_records(lines: Iterable[str], kind: Kind) -> Iterator[Found]:
+def csv_records(lines: Iterable[str], kind: RecordKind) -> Iterator[SourceRecord]:
     rows = csv.reader(lines, strict=True)
     header = header_of(next(rows, []), kind)
     for row in rows:
@@ -201,22 +201,22 @@ def csv_records(lines: Iterable[str], kind: Kind) -> Iterator[Found]:
             yield msgspec.json.encode(row), wrong
         else:
             filled = {name: cell for name, cell in zip(header, row, strict=True) if cell}
-            yield msgspec.json.encode(callback(filled) if kind == "conversions" else filled), None
+            yield msgspec.json.encode(to_callback(filled) if kind == "conversions" else filled), None
 
 
-def header_of(names: list[str], kind: Kind) -> list[str]:
-    """The names in camelCase. Raises Broken where a column that every record needs is missing."""
+def header_of(names: list[str], kind: RecordKind) -> list[str]:
+    """The names in camelCase. Raises UnreadableFileError where a column that every record needs is missing."""
     header = [name.strip()[:1].lower() + name.strip()[1:] for name in names]
-    required = [field.encode_name for field in msgspec.structs.fields(SHAPES[kind]) if field.required]
+    required = [field.encode_name for field in msgspec.structs.fields(RECORD_TYPES[kind]) if field.required]
     if kind == "conversions":
         required.append("sentAt")
     if missing := [name for name in required if name not in header]:
-        raise Broken(f"its first line should name the columns of {kind}; missing: {', '.join(missing)}")
+        raise UnreadableFileError(f"its first line should name the columns of {kind}; missing: {', '.join(missing)}")
     if len(set(header)) < len(header):
-        raise Broken("a column's name occurs twice in its first line")
+        raise UnreadableFileError("a column's name occurs twice in its first line")
     return header
 
 
-def callback(row: dict[str, str]) -> dict[str, Any]:
-    outer = {name: row.pop(name) for name in OF_THE_CALLBACK if name in row}
+def to_callback(row: dict[str, str]) -> dict[str, Any]:
+    outer = {name: row.pop(name) for name in CALLBACK_COLUMNS if name in row}
     return {**outer, "conversion": row}

@@ -10,15 +10,16 @@ from uuid import UUID
 from core.errors import GokartError
 from core.timestamps import EPOCH, midnight
 from database.pool import Connection, connection
-from ingest.batches import taking
+from ingest.batches import intake_transaction
+from ingest.intake_log import delete_batches_before
 from settings import settings
 from tenants.cache import TRUST_SECONDS
 from tenants.tenant import Tenant
 
 AHEAD_FROM = 20  # day of the month: leaves ten days for what may fail
-LONGEST_LOCK = "2s"  # of waiting to drop a month, during which no event of any month can be taken in
+DROP_LOCK_TIMEOUT = "2s"  # of waiting to drop a month, during which no event of any month can be taken in
 
-_made: set[tuple[UUID, date]] = set()
+_created_months: set[tuple[UUID, date]] = set()
 
 
 class MonthDroppedError(GokartError):
@@ -28,17 +29,17 @@ class MonthDroppedError(GokartError):
 async def ensure_months(db: Connection, tenant: Tenant, days: Iterable[date]) -> None:
     """Outside of the transaction that takes the events in: waits for nobody who does. Raises MonthDroppedError."""
     for month in sorted({day.replace(day=1) for day in days}):
-        if (tenant.id, month) not in _made:
-            await make_month(db, tenant.schema, month)
-            _made.add((tenant.id, month))
+        if (tenant.id, month) not in _created_months:
+            await create_month(db, tenant.schema, month)
+            _created_months.add((tenant.id, month))
 
 
 def forget_months(tenant: Tenant) -> None:
     """That they were made: one of them is missing."""
-    _made.difference_update([one for one in _made if one[0] == tenant.id])
+    _created_months.difference_update([one for one in _created_months if one[0] == tenant.id])
 
 
-async def make_ahead(tenant: Tenant, now: datetime) -> bool:
+async def create_next_month(tenant: Tenant, now: datetime) -> bool:
     """Late in a month, the next one for a tenant that has had events in this one. Whether there is one that was not."""
     this = now.date().replace(day=1)
     if now.day < AHEAD_FROM:
@@ -46,13 +47,13 @@ async def make_ahead(tenant: Tenant, now: datetime) -> bool:
     async with connection() as db:
         if await db.fetchval("SELECT to_regclass($1)", f"{tenant.schema}.event_{this:%Y_%m}") is None:
             return False
-        return await make_month(db, tenant.schema, next_month(this))
+        return await create_month(db, tenant.schema, next_month(this))
 
 
-async def make_month(db: Connection, schema: str, month: date) -> bool:
+async def create_month(db: Connection, schema: str, month: date) -> bool:
     """False where it is there already. Raises MonthDroppedError: made again, it would count events twice."""
     name = f"event_{month:%Y_%m}"
-    async with taking(db, None):
+    async with intake_transaction(db, None):
         await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{schema}.{name}")
         if await db.fetchval("SELECT to_regclass($1)", f"{schema}.{name}"):
             return False
@@ -71,19 +72,19 @@ async def make_month(db: Connection, schema: str, month: date) -> bool:
     return True
 
 
-def oldest_taken(tenant: Tenant, now: datetime) -> datetime:
+def oldest_accepted(tenant: Tenant, now: datetime) -> datetime:
     """Before this the ledger has been pruned, or may be at any time: a repeated event would be counted twice."""
     days = settings.event_retention_days
     return max(tenant.pruned_before or EPOCH, now - timedelta(days=days) if days else EPOCH)
 
 
-async def prune_tenant(tenant: Tenant, now: datetime) -> list[str]:
+async def drop_old_months(tenant: Tenant, now: datetime) -> list[str]:
     """Drops the months of which no event is taken any more, and the log of calls of that age; no report changes by it.
     Returns the months' tables.
 
     First the tenant remembers what it has forgotten, and every worker hears of it, whatever its own setting is.
     """
-    oldest = oldest_taken(tenant, now).date().replace(day=1)
+    oldest = oldest_accepted(tenant, now).date().replace(day=1)
     async with connection() as db:
         rows = await db.fetch(
             "SELECT relid::regclass::text AS name FROM pg_partition_tree($1::regclass) WHERE isleaf AND level = 1",
@@ -95,16 +96,9 @@ async def prune_tenant(tenant: Tenant, now: datetime) -> list[str]:
             await asyncio.sleep(TRUST_SECONDS)
         for name in names:
             async with db.transaction():
-                await db.execute(f"SET LOCAL lock_timeout = '{LONGEST_LOCK}'")
+                await db.execute(f"SET LOCAL lock_timeout = '{DROP_LOCK_TIMEOUT}'")
                 await db.execute(f"DROP TABLE IF EXISTS {name}")
-        # All but the last call, whose time every report tells.
-        await db.execute(
-            f"""
-            DELETE FROM {tenant.schema}.intake
-            WHERE received_at < $1 AND received_at < (SELECT max(received_at) FROM {tenant.schema}.intake)
-            """,
-            midnight(oldest),
-        )
+    await delete_batches_before(tenant.schema, midnight(oldest))
     return names
 
 

@@ -1,4 +1,4 @@
-"""One record of an intake call: what it must be, and what is wrong with it otherwise."""
+"""The records of a batch: their fields, and why a record is rejected."""
 
 import re
 from collections.abc import Mapping
@@ -16,19 +16,19 @@ from core.timestamps import EPOCH, parse_timestamp, ticks
 
 MILLIONTH = Decimal("0.000001")
 COST_LIMIT = Decimal(10**9)
-LONGEST_AHEAD = timedelta(days=1)
+MAX_FUTURE = timedelta(days=1)
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$")]
-Status = Literal["Pending", "Success", "Rejected"]
-EventKind = Literal["view", "click"]
+ConversionStatus = Literal["Pending", "Success", "Rejected"]
+EventType = Literal["view", "click"]
 Record = bytes  # a JSON text
-NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last of what is nested too deeply
+INVALID_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # RecursionError: nested too deeply
 
 
-class Reject(msgspec.Struct, frozen=True):
-    """Why a record was not taken. `index` counts the records of a call from 0; `id` is the record's own, if any."""
+class Rejection(msgspec.Struct, frozen=True):
+    """Why a record was rejected. `index` counts the records of the batch from 0; `id` is the id it states, if any."""
 
     index: int
     id: str | None
@@ -36,30 +36,32 @@ class Reject(msgspec.Struct, frozen=True):
     message: str
 
 
-def storable(text: str) -> str:
-    """PostgreSQL's text has no NUL."""
+def escape_nul(text: str) -> str:
+    """PostgreSQL's text cannot contain NUL."""
     return text.replace("\x00", "\\0")
 
 
 class RecordError(Exception):
+    """`field` is the name in the record, with dots for nested ones, or empty for the record as a whole."""
+
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
-        self.field = storable(field)
-        self.message = storable(message)
+        self.field = escape_nul(field)
+        self.message = escape_nul(message)
 
 
 class Event(msgspec.Struct, rename="camel", gc=False):
     """A view or a click, as sent."""
 
     id: UUID
-    type: EventKind
+    type: EventType
     offer_id: UUID
     occurred_at: str
     partner_id: UUID | None = None
 
 
 class OfferRecord(msgspec.Struct, rename="camel"):
-    """An offer of the catalogue, whole: what is left out is null."""
+    """An offer of the catalogue. A missing field means null."""
 
     id: UUID
     name: Name
@@ -77,17 +79,17 @@ class PartnerRecord(msgspec.Struct):
 
 
 class ConversionRecord(msgspec.Struct, rename="camel", gc=False):
-    """The part of a callback that is read here."""
+    """The part of a callback that is used; other keys are ignored."""
 
     conversion_id: UUID
-    status: Status
+    status: ConversionStatus
     offer_id: UUID
     offer_name: Name | None = None
     offer_advertiser_id: UUID | None = None
     offer_advertiser_name: Name | None = None
     partner_id: UUID | None = None
     partner_name: Name | None = None
-    revenue: Any = None  # null, a number, or a decimal string: `millionths` tells
+    revenue: Any = None  # null, a number, or a decimal string: see `parse_cost`
     user_completed_at: str | None = None
     created_at: str | None = None
     rejection_reason: Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")] | None = None
@@ -103,13 +105,13 @@ class Callback(msgspec.Struct, rename="camel", gc=False):
 
 
 class Conversion(msgspec.Struct, gc=False):
-    """A callback that makes sense. Of two for one conversion the greater `rank` holds: the later sent, and for two sent
-    in the same tick the one with the greater id, so that the order of arrival never matters.
+    """A valid callback. Of two callbacks for one conversion, the greater `rank` wins: the one sent later or, within
+    the same tick of 100 ns, the one with the greater id. The order of arrival never matters.
     """
 
     id: UUID
     rank: tuple[int, UUID]
-    status: Status
+    status: ConversionStatus
     occurred_at: datetime
     cost: int
     offer: UUID
@@ -125,22 +127,22 @@ class Conversion(msgspec.Struct, gc=False):
 T = TypeVar("T", Event, OfferRecord, PartnerRecord)
 
 
-def parse_plain(record: Record, kind: type[T]) -> T:
-    """A record whose keys come in camelCase only. Raises RecordError."""
+def parse_camel_case(record: Record, kind: type[T]) -> T:
+    """Parses a record whose keys are in camelCase. Raises RecordError."""
     try:
         decoded: T = decoder(kind).decode(record)
-    except NO_JSON as error:
-        raise explained(error) from error
+    except INVALID_JSON as error:
+        raise to_record_error(error) from error
     return decoded
 
 
 def parse_event(record: Record) -> Event:
-    """Of a key that a record gives twice the last holds, whatever comes before it. Raises RecordError."""
+    """If a key occurs twice, the last one counts, even if an earlier value is invalid. Raises RecordError."""
     try:
-        return parse_plain(record, Event)
+        return parse_camel_case(record, Event)
     except RecordError:
-        with suppress(*NO_JSON):
-            return msgspec.convert(anything.decode(record), Event)
+        with suppress(*INVALID_JSON):
+            return msgspec.convert(generic_decoder.decode(record), Event)
         raise
 
 
@@ -149,104 +151,108 @@ def decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def exact(number: str) -> Decimal:
-    """Not a number where the exponent is beyond Decimal's: whoever reads that field rejects it, and others need not."""
+def lenient_decimal(number: str) -> Decimal:
+    """NaN if the exponent exceeds Decimal's range, so that the record is rejected only if that field is used."""
     try:
         return Decimal(number)
     except InvalidOperation:
         return Decimal("NaN")
 
 
-anything = msgspec.json.Decoder(float_hook=exact)
+generic_decoder = msgspec.json.Decoder(float_hook=lenient_decimal)
 
 
 def parse_callback(record: Record) -> Callback:
-    """Keys in camelCase or, from older senders, PascalCase. Raises RecordError."""
+    """Parses a callback with keys in camelCase or, from older senders, PascalCase. Raises RecordError."""
     try:
-        sent = camel_keys(anything.decode(record), CALLBACK_KEYS)
+        sent = camel_keys(generic_decoder.decode(record), CALLBACK_KEYS)
         if isinstance(sent, dict) and "conversion" in sent:
             sent["conversion"] = camel_keys(sent["conversion"], CONVERSION_KEYS)
         return msgspec.convert(sent, Callback)
-    except NO_JSON as error:
-        raise explained(error) from error
+    except INVALID_JSON as error:
+        raise to_record_error(error) from error
 
 
-def spellings(kind: type[msgspec.Struct]) -> dict[str, str]:
-    """Its keys in camelCase, by each way that they may come."""
+def key_spellings(kind: type[msgspec.Struct]) -> dict[str, str]:
+    """From each accepted spelling of a key to its camelCase name."""
     names = kind.__struct_encode_fields__
     return {spelled: name for name in names for spelled in (name, name[0].upper() + name[1:])}
 
 
-CALLBACK_KEYS = spellings(Callback)
-CONVERSION_KEYS = spellings(ConversionRecord)
+CALLBACK_KEYS = key_spellings(Callback)
+CONVERSION_KEYS = key_spellings(ConversionRecord)
 
 
 def camel_keys(value: Any, keys: Mapping[str, str]) -> Any:
-    """Only those: a callback has many more."""
+    """Drops all other keys; a callback has many more."""
     if isinstance(value, dict):
         return {keys[key]: inner for key, inner in value.items() if key in keys}
     return value
 
 
 def parse_conversion(record: Record, now: datetime) -> Conversion:
-    """Raises RecordError, naming the callback's field."""
+    """Raises RecordError."""
     callback = parse_callback(record)
-    sent = callback.conversion
-    sent_at = instant("sentAt", callback.sent_at, now)
-    occurred = ("userCompletedAt", sent.user_completed_at) if sent.user_completed_at else ("createdAt", sent.created_at)
+    conversion = callback.conversion
+    sent_at = validated_timestamp("sentAt", callback.sent_at, now)
+    occurred = (
+        ("userCompletedAt", conversion.user_completed_at)
+        if conversion.user_completed_at
+        else ("createdAt", conversion.created_at)
+    )
     if not occurred[1]:
         raise RecordError(
-            "conversion.userCompletedAt", "is needed, or createdAt: the time at which the conversion counts"
+            "conversion.userCompletedAt", "is required (or createdAt): the time at which the conversion counts"
         )
     return Conversion(
-        id=sent.conversion_id,
+        id=conversion.conversion_id,
         rank=(ticks(callback.sent_at, sent_at), callback.id or content_id(record)),
-        status=sent.status,
-        occurred_at=instant(f"conversion.{occurred[0]}", occurred[1], now),
-        cost=millionths("conversion.revenue", sent.revenue),
-        offer=sent.offer_id,
-        offer_name=sent.offer_name,
-        advertiser=sent.offer_advertiser_id,
-        advertiser_name=sent.offer_advertiser_name,
-        partner=sent.partner_id,
-        partner_name=sent.partner_name,
-        rejection_reason=sent.rejection_reason,
-        click=sent.click_id,
+        status=conversion.status,
+        occurred_at=validated_timestamp(f"conversion.{occurred[0]}", occurred[1], now),
+        cost=parse_cost("conversion.revenue", conversion.revenue),
+        offer=conversion.offer_id,
+        offer_name=conversion.offer_name,
+        advertiser=conversion.offer_advertiser_id,
+        advertiser_name=conversion.offer_advertiser_name,
+        partner=conversion.partner_id,
+        partner_name=conversion.partner_name,
+        rejection_reason=conversion.rejection_reason,
+        click=conversion.click_id,
     )
 
 
 def content_id(record: Record) -> UUID:
-    """For a callback without an id, one that the order of arrival has no part in."""
+    """The id of a callback that has none: a digest of its content, independent of the order of arrival."""
     return UUID(bytes=blake2b(record, digest_size=16).digest())
 
 
-def instant(field: str, text: str, now: datetime, *, oldest: datetime = EPOCH) -> datetime:
+def validated_timestamp(field: str, text: str, now: datetime, *, oldest: datetime = EPOCH) -> datetime:
     """A date-time between `oldest` and a day after `now`, in UTC. Raises RecordError."""
     try:
         value = parse_timestamp(text)
     except ValueError as error:
         raise RecordError(field, f"{text!r} is not a date-time such as 2025-05-19T15:36:26.846Z") from error
-    if value > now + LONGEST_AHEAD:
-        raise RecordError(field, f"{text} is more than a day ahead of now")
+    if value > now + MAX_FUTURE:
+        raise RecordError(field, f"{text} is more than a day in the future")
     if value < oldest:
-        raise RecordError(field, f"{text} is before {oldest.isoformat()}, the oldest that is taken")
+        raise RecordError(field, f"{text} is before {oldest.isoformat()}, the oldest accepted time")
     return value
 
 
-def millionths(field: str, revenue: object) -> int:
-    """Exactly what was sent, rounded half-even to six places. Raises RecordError."""
-    value = decimal(revenue)
+def parse_cost(field: str, revenue: object) -> int:
+    """The exact amount in millionths, rounded half-even. Raises RecordError."""
+    value = to_decimal(revenue)
     if value is None:
         raise RecordError(field, f"{revenue!r} is not a decimal number")
     if 0 <= value < COST_LIMIT:
-        # One step: a product would first be rounded to the context's 28 digits.
+        # Not value * 10**6: a product is rounded to the context's 28 digits first.
         rounded = value.quantize(MILLIONTH, ROUND_HALF_EVEN)
         if rounded < COST_LIMIT:
             return int(rounded.scaleb(6))
-    raise RecordError(field, f"{revenue} is not between 0 and 1000000000 (exclusive)")
+    raise RecordError(field, f"{revenue} must be at least 0 and less than 1000000000")
 
 
-def decimal(value: object) -> Decimal | None:
+def to_decimal(value: object) -> Decimal | None:
     match value:
         case None:
             return Decimal(0)
@@ -255,7 +261,7 @@ def decimal(value: object) -> Decimal | None:
         case int() if not isinstance(value, bool):
             return Decimal(value)
         case str() if DECIMAL.fullmatch(value):
-            with suppress(InvalidOperation):  # of an exponent beyond all bounds
+            with suppress(InvalidOperation):  # the exponent is out of range
                 return Decimal(value)
     return None
 
@@ -264,8 +270,8 @@ PATH = re.compile(r"^(?P<message>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 
 
-def explained(error: Exception) -> RecordError:
-    """msgspec's «Expected `str`, got `int` - at `$.conversion.status`» as a field and a message."""
+def to_record_error(error: Exception) -> RecordError:
+    """Splits msgspec's “Expected `str`, got `int` - at `$.conversion.status`” into a field and a message."""
     if not isinstance(error, msgspec.ValidationError):
         return RecordError("", f"is not JSON: {error}")
     match = PATH.match(str(error))
@@ -277,16 +283,16 @@ def explained(error: Exception) -> RecordError:
     return RecordError(path, message[:1].lower() + message[1:])
 
 
-class AnyId(msgspec.Struct):
+class RecordId(msgspec.Struct):
     id: Any = None
     Id: Any = None
 
 
-def id_of(record: Record) -> str | None:
-    """The id that a record that was not taken gives for itself, as sent."""
+def record_id(record: Record) -> str | None:
+    """The id that a rejected record states, as sent."""
     try:
-        found = msgspec.json.decode(record, type=AnyId)
-    except NO_JSON:
+        ids = msgspec.json.decode(record, type=RecordId)
+    except INVALID_JSON:
         return None
-    value = found.id if found.id is not None else found.Id
+    value = ids.id if ids.id is not None else ids.Id
     return value[:200] if isinstance(value, str) and "\x00" not in value else None

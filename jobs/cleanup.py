@@ -1,31 +1,33 @@
-"""What is of no use any more, and would only grow: `docs/data-model.md` has the ages."""
+"""Deletes expired rows of the intake log, sessions, one-time links and login attempts. See `docs/data-model.md`."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from auth.users import login_throttle
 from database.pool import connection
-from jobs.chunks import delete_in_chunks
+from ingest.intake_log import delete_batches_before
 from tenants.tenant import Tenant
 
-CALLS_KEPT = timedelta(days=90)
-LINKS_KEPT = timedelta(days=90)  # after they have expired
-CALLS_AT_ONCE = 1_000  # each may have as many rejects, which go with it
+INTAKE_LOG_RETENTION = timedelta(days=90)
+LINK_RETENTION = timedelta(days=90)  # after a link expires
 
 
-async def clear_tenant(tenant: Tenant, now: datetime) -> Mapping[str, int]:
-    return await clear_people(tenant.schema, now) | {"calls_deleted": await clear_calls(tenant.schema, now)}
+async def clean_tenant(tenant: Tenant, now: datetime) -> Mapping[str, int]:
+    deleted = await delete_expired_logins(tenant.schema, now)
+    return deleted | {"batches_deleted": await delete_batches_before(tenant.schema, now - INTAKE_LOG_RETENTION)}
 
 
-async def clear_platform(now: datetime) -> Mapping[str, int]:
-    return await clear_people("public", now)
+async def clean_platform(now: datetime) -> Mapping[str, int]:
+    return await delete_expired_logins("public", now)
 
 
-async def clear_people(schema: str, now: datetime) -> dict[str, int]:
+async def delete_expired_logins(schema: str, now: datetime) -> dict[str, int]:
     async with connection() as db:
-        done = {
+        statuses = {
             "sessions": await db.execute(f"DELETE FROM {schema}.session WHERE expires_at <= $1", now),
-            "links": await db.execute(f"DELETE FROM {schema}.one_time_link WHERE expires_at <= $1", now - LINKS_KEPT),
+            "links": await db.execute(
+                f"DELETE FROM {schema}.one_time_link WHERE expires_at <= $1", now - LINK_RETENTION
+            ),
             "attempts": await db.execute(
                 f"""
                 DELETE FROM {schema}.sign_in_attempt WHERE key IN (
@@ -35,19 +37,4 @@ async def clear_people(schema: str, now: datetime) -> dict[str, int]:
                 now - login_throttle.OLD,
             ),
         }
-    return {f"{name}_deleted": int(status.removeprefix("DELETE ")) for name, status in done.items()}
-
-
-async def clear_calls(schema: str, now: datetime) -> int:
-    """All but the last, whose time every report tells."""
-    return await delete_in_chunks(
-        f"""
-        DELETE FROM {schema}.intake WHERE id IN (
-            SELECT id FROM {schema}.intake
-            WHERE received_at < $1 AND received_at < (SELECT max(received_at) FROM {schema}.intake)
-            ORDER BY received_at LIMIT $2
-        )
-        """,
-        now - CALLS_KEPT,
-        most=CALLS_AT_ONCE,
-    )
+    return {f"{name}_deleted": int(status.removeprefix("DELETE ")) for name, status in statuses.items()}

@@ -1,40 +1,39 @@
-"""Quarters of an hour, which are most of the roll-ups, are deleted when they are old. Days and months stay.
+"""Deletes old quarter-hour buckets, which are most of the roll-ups. Days and months are kept.
 
-In two steps, in two runs: first the tenant says before which day it keeps none (`tenant.thinned_before`), and reports
-go by that from then on (`reporting.thinning`). What was before it is deleted by a later run, when no request is left
-that began before every worker had heard. What intake writes there meanwhile or afterwards nobody reads, and the next
-run deletes it.
+It takes two runs. The first records the day before which the tenant keeps no quarters (`tenant.thinned_before`); from
+then on reports widen their ranges accordingly. A later run deletes the rows, when every request that started before all
+workers knew that day has finished. Rows that intake adds there afterwards are never read; the next run deletes them.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from core.timestamps import midnight
+from database.chunked_delete import delete_in_chunks
 from database.pool import connection
-from jobs.chunks import delete_in_chunks
 from settings import settings
 from tenants.tenant import Tenant
 
-# Longer than a request may wait, in all its turns, until it reads what it was going to when it began.
-SETTLED = timedelta(minutes=10, seconds=10 * (settings.database_wait + settings.report_timeout))
+# Longer than any request can take from its start until it has read its figures.
+READERS_FINISHED_AFTER = timedelta(minutes=10, seconds=10 * (settings.database_wait + settings.report_timeout))
 
 
-async def thin(tenant: Tenant, now: datetime) -> Mapping[str, int]:
-    """A day's quarters are gone once it is GOKART_QUARTER_RETENTION_DAYS and about one run old."""
+async def delete_old_quarters(tenant: Tenant, now: datetime) -> Mapping[str, int]:
+    """The quarters of a day are deleted about one run after the day is GOKART_QUARTER_RETENTION_DAYS old."""
     async with connection() as db:
-        said = await db.fetchrow("SELECT thinned_before, thinned_since FROM tenant WHERE id = $1", tenant.id)
-    if said is None:
-        return {}  # it has just been deleted
+        row = await db.fetchrow("SELECT thinned_before, thinned_since FROM tenant WHERE id = $1", tenant.id)
+    if row is None:
+        return {}  # the tenant was deleted meanwhile
     deleted = 0
-    if said["thinned_since"] and said["thinned_since"] <= now - SETTLED:
-        deleted = await delete(tenant.schema, said["thinned_before"])
+    if row["thinned_since"] and row["thinned_since"] <= now - READERS_FINISHED_AFTER:
+        deleted = await delete_quarters_before(tenant.schema, row["thinned_before"])
     if settings.quarter_retention_days is not None:
-        await say(tenant, midnight((now - timedelta(days=settings.quarter_retention_days)).date()), now)
+        await announce(tenant, midnight((now - timedelta(days=settings.quarter_retention_days)).date()), now)
     return {"quarters_deleted": deleted}
 
 
-async def delete(schema: str, before: datetime) -> int:
-    """Rows that intake is changing are left for the next time."""
+async def delete_quarters_before(schema: str, before: datetime) -> int:
+    """Skips rows that intake has locked; the next run deletes them."""
     deleted = 0
     for offer in await offers_with_quarters(schema, before):
         deleted += await delete_in_chunks(
@@ -51,9 +50,9 @@ async def delete(schema: str, before: datetime) -> int:
     return deleted
 
 
-async def say(tenant: Tenant, before: datetime, now: datetime) -> None:
-    """Where there is nothing to delete nothing is said, since no report needs it. It is never taken back."""
-    if await offers_with_quarters(tenant.schema, before, most=1):
+async def announce(tenant: Tenant, before: datetime, now: datetime) -> None:
+    """Records that the tenant keeps no quarters before that day, if it has any there. The day never moves back."""
+    if await offers_with_quarters(tenant.schema, before, limit=1):
         async with connection() as db:
             await db.execute(
                 """
@@ -66,8 +65,8 @@ async def say(tenant: Tenant, before: datetime, now: datetime) -> None:
             )
 
 
-async def offers_with_quarters(schema: str, before: datetime, *, most: int | None = None) -> list[int]:
-    """By a look into the index for each offer: there is none by time alone."""
+async def offers_with_quarters(schema: str, before: datetime, *, limit: int | None = None) -> list[int]:
+    """One index look-up per offer, because by_quarter has no index by time alone."""
     async with connection() as db:
         rows = await db.fetch(
             f"""
@@ -77,6 +76,6 @@ async def offers_with_quarters(schema: str, before: datetime, *, most: int | Non
             ORDER BY key LIMIT $2
             """,
             before,
-            most,
+            limit,
         )
     return [row["key"] for row in rows]

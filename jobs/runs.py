@@ -1,45 +1,44 @@
-"""Which process is at which task, and how far: one row each in public.task, by the database's clock.
+"""Runs of background jobs: which process runs which job, and how far it is.
 
-A run is one process's as long as that says so every few seconds. From one that does not, another takes it over, and
-goes on with the tenant after the one last done.
+A process holds a run while it extends the run's lease. When it stops, another process takes the run over and continues
+with the tenant after the one last processed. Times are those of the database's clock.
 """
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
 
 from database.pool import connection
+from database.sql import Query, SqlFile
 from tenants.tables import TENANT_COLUMNS, tenant_from_row
 from tenants.tenant import Tenant
 
 LEASE = timedelta(seconds=60)
-RETRIES = 24  # a run in which something failed is repeated after this fraction of the usual time
-
-# $1: the usual time between the starts of two runs. One that begins in the future began before a clock was set back.
-NEXT_AT = f"""CASE WHEN started_at > now() THEN now()
-    ELSE started_at + $1::interval / CASE WHEN failures > 0 THEN {RETRIES} ELSE 1 END END"""
 
 
-class TakenOver(Exception):
-    """Another process has taken this one for dead, and goes on with the run."""
+class RunTakenOverError(Exception):
+    """Another process holds the run now."""
 
 
-class Run(msgspec.Struct, frozen=True):
-    """`reached` is the tenant last done, '' after the platform's own part, None before."""
+class JobRun(msgspec.Struct, frozen=True):
+    """`reached` is the slug of the tenant last processed, '' after the platform, None at the start."""
 
     id: UUID
-    task: str
+    job: str
     reached: str | None
 
 
-class State(msgspec.Struct, frozen=True):
-    """Of the last run, or the one under way: `running`; or `interrupted`, which somebody will take over. `failures` is
-    how many of the tenants looked after so far it failed at; `error` the last of all runs'.
+class JobStatus(msgspec.Struct, frozen=True):
+    """The current or last run of a job. `failures` counts the tenants at which that run failed.
+
+    `interrupted` means that the process of the run has died and no other has taken over yet. `error` and `failed_at`
+    are of the last failure of any run.
     """
 
-    task: str
+    job: str
     running: bool
     interrupted: bool
     started_at: datetime | None
@@ -52,35 +51,30 @@ class State(msgspec.Struct, frozen=True):
     next_at: datetime | None
 
 
-async def claim(tasks: Collection[str], every: timedelta) -> Run | None:
-    """One that is due, or was left; nobody else gets it. Raises DatabaseUnavailable."""
+def statement(name: str) -> SqlFile:
+    return SqlFile(Path(__file__).parent / "sql" / "runs.sql", name)
+
+
+ADD_JOBS = statement("add_jobs")
+CLAIM = statement("claim")
+EXTEND_LEASE = statement("extend_lease")
+RECORD_PROGRESS = statement("record_progress")
+FINISH = statement("finish")
+STATUSES = statement("statuses")
+
+
+async def claim_run(jobs: Collection[str], interval: timedelta) -> JobRun | None:
+    """A run of a job that is due or was interrupted; no other process gets it. Raises DatabaseUnavailable."""
+    names = list(jobs)
+    add = ADD_JOBS.bind("public", names=names)
+    claim = CLAIM.bind("public", names=names, interval=interval, run=uuid4(), lease=LEASE)
     async with connection() as db:
-        await db.execute("INSERT INTO task (name) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", list(tasks))
-        row = await db.fetchrow(
-            f"""
-            UPDATE task SET run = $3, alive_until = now() + $4::interval,
-                started_at = CASE WHEN run IS NULL THEN now() ELSE started_at END,
-                runs = runs + (run IS NULL)::int,
-                tenants = CASE WHEN run IS NULL THEN 0 ELSE tenants END,
-                failures = CASE WHEN run IS NULL THEN 0 ELSE failures END
-            WHERE name = (
-                SELECT name FROM task WHERE name = ANY($2::text[]) AND CASE
-                    WHEN run IS NULL THEN started_at IS NULL OR {NEXT_AT} <= now()
-                    ELSE alive_until <= now() OR alive_until > now() + $4::interval END
-                ORDER BY started_at NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED
-            )
-            RETURNING run, name, reached
-            """,
-            every,
-            list(tasks),
-            uuid4(),
-            LEASE,
-        )
-    return Run(*row) if row else None
+        await db.execute(add.sql, *add.args)
+        row = await db.fetchrow(claim.sql, *claim.args)
+    return JobRun(*row) if row else None
 
 
-async def clock() -> datetime:
-    """The database's."""
+async def database_now() -> datetime:
     async with connection() as db:
         now: datetime = await db.fetchval("SELECT now()")
     return now
@@ -92,57 +86,31 @@ async def next_tenant(after: str) -> Tenant | None:
     return tenant_from_row(dict(row)) if row else None
 
 
-async def keep(run: Run) -> None:
+async def extend_lease(run: JobRun) -> None:
+    query = EXTEND_LEASE.bind("public", job=run.job, run=run.id, lease=LEASE)
     async with connection() as db:
-        await db.execute(
-            "UPDATE task SET alive_until = now() + $3::interval WHERE name = $1 AND run = $2", run.task, run.id, LEASE
-        )
+        await db.execute(query.sql, *query.args)
 
 
-async def note(run: Run, reached: str, error: str | None) -> Run:
-    """That a tenant (or, '', the platform) is done, or why it failed. Raises TakenOver."""
-    async with connection() as db:
-        mine = await db.fetchval(
-            """
-            UPDATE task SET alive_until = now() + $3::interval, reached = $4::text,
-                tenants = tenants + ($4::text <> '')::int,
-                failures = failures + ($5::text IS NOT NULL)::int, error = coalesce($5::text, error),
-                failed_at = CASE WHEN $5::text IS NULL THEN failed_at ELSE now() END
-            WHERE name = $1 AND run = $2 RETURNING true
-            """,
-            run.task,
-            run.id,
-            LEASE,
-            reached,
-            error,
-        )
-    if not mine:
-        raise TakenOver
+async def record_progress(run: JobRun, reached: str, error: str | None) -> JobRun:
+    """Records that a tenant (or '' for the platform) was processed, or why it failed. Raises RunTakenOverError."""
+    await update(RECORD_PROGRESS.bind("public", job=run.job, run=run.id, lease=LEASE, reached=reached, error=error))
     return msgspec.structs.replace(run, reached=reached)
 
 
-async def end(run: Run) -> None:
-    """Raises TakenOver."""
-    async with connection() as db:
-        mine = await db.fetchval(
-            """
-            UPDATE task SET run = NULL, alive_until = NULL, reached = NULL, ended_at = now()
-            WHERE name = $1 AND run = $2 RETURNING true
-            """,
-            run.task,
-            run.id,
-        )
-    if not mine:
-        raise TakenOver
+async def finish(run: JobRun) -> None:
+    """Raises RunTakenOverError."""
+    await update(FINISH.bind("public", job=run.job, run=run.id))
 
 
-async def states(every: timedelta) -> dict[str, State]:
+async def update(query: Query) -> None:
     async with connection() as db:
-        rows = await db.fetch(
-            f"""
-            SELECT name, run IS NOT NULL AND alive_until > now(), run IS NOT NULL AND alive_until <= now(), started_at,
-                ended_at, reached, tenants, failures, failed_at, error, {NEXT_AT} FROM task
-            """,
-            every,
-        )
-    return {row[0]: State(*row) for row in rows}
+        if not await db.fetchval(query.sql, *query.args):
+            raise RunTakenOverError
+
+
+async def job_statuses(interval: timedelta) -> dict[str, JobStatus]:
+    query = STATUSES.bind("public", interval=interval)
+    async with connection() as db:
+        rows = await db.fetch(query.sql, *query.args)
+    return {row["name"]: JobStatus(*row) for row in rows}

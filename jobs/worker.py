@@ -1,7 +1,7 @@
-"""Doing the tasks, beside what is served, in every server process: each run is done by one of them.
+"""Runs the background jobs in every server process, next to live traffic. Each run is done by one process.
 
-At one tenant after the other, with a rest after each as long as it took: ten thousand are no burst. A tenant that fails
-does not stop the others.
+A run processes one tenant after the other, with a pause after each as long as it took, so that ten thousand tenants are
+a steady load and not a burst. A failure at one tenant does not stop the others.
 """
 
 import asyncio
@@ -15,85 +15,84 @@ import structlog
 from core.background import run_in_background
 from database.pool import DatabaseUnavailable
 from jobs import runs
-from jobs.runs import LEASE, Run, TakenOver
-from jobs.tasks import TASKS, Done, Task
+from jobs.definitions import JOBS, Counts, Job
+from jobs.runs import LEASE, JobRun, RunTakenOverError
 from settings import settings
 from tenants.tenant import Tenant, bound_to
 
-LOOK_EVERY = 60.0
-LONGEST = 3_600.0  # at one tenant: a run does not hang there for ever
+POLL_SECONDS = 60.0
+MAX_SECONDS_AT_TENANT = 3_600.0
 
-log = structlog.get_logger("task")
+log = structlog.get_logger("job")
 
 
-async def doing_tasks() -> None:
-    """For ever: also after the database was away, or before it is migrated."""
+async def run_scheduler() -> None:
+    """Never returns, whether the database is unavailable or not migrated yet."""
     while True:
         try:
-            while run := await runs.claim(TASKS, timedelta(seconds=settings.tasks_every)):
-                await do(run)
-        except TakenOver:
-            log.warning("a task was taken over by another process")
-        except Exception as error:  # noqa: BLE001  # of whatever kind: without this loop nothing is done again
-            log.warning("the tasks wait", error=f"{type(error).__name__}: {error}")
-        await asyncio.sleep(min(LOOK_EVERY, settings.tasks_every))
+            while run := await runs.claim_run(JOBS, timedelta(seconds=settings.tasks_every)):
+                await execute(run)
+        except RunTakenOverError:
+            log.warning("another process took over a job")
+        except Exception as error:  # noqa: BLE001  # any error: without this loop no job would run again
+            log.warning("the scheduler retries later", error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(min(POLL_SECONDS, settings.tasks_every))
 
 
-async def do(run: Run) -> None:
-    task, started, totals, failures = TASKS[run.task], monotonic(), Counter[str](), 0
-    log.info("task begins", task=task.name, after=run.reached)
-    async with run_in_background(keeping(run)):
+async def execute(run: JobRun) -> None:
+    job, started, totals, failures = JOBS[run.job], monotonic(), Counter[str](), 0
+    log.info("job started", job=job.name, after=run.reached)
+    async with run_in_background(keep_lease(run)):
         while True:
             began = monotonic()
-            place = await next_place(task, run)
-            if place is None:
+            step = await next_step(job, run)
+            if step is None:
                 break
-            name, work = place
-            error = await attempt(task, name, work, totals)
+            slug, work = step
+            error = await attempt(job, slug, work, totals)
             failures += error is not None
-            run = await runs.note(run, name, error)
+            run = await runs.record_progress(run, slug, error)
             await asyncio.sleep(monotonic() - began)
-        await runs.end(run)
-    log.info("task ends", task=task.name, seconds=round(monotonic() - started, 1), failures=failures, **totals)
+        await runs.finish(run)
+    log.info("job finished", job=job.name, seconds=round(monotonic() - started, 1), failures=failures, **totals)
 
 
-async def next_place(task: Task, run: Run) -> tuple[str, Awaitable[Done]] | None:
-    """What is to be done next, and where: first at the platform (''), then at the tenants by their names."""
-    now = await runs.clock()
-    if run.reached is None and task.at_platform:
-        return "", task.at_platform(now)
+async def next_step(job: Job, run: JobRun) -> tuple[str, Awaitable[Counts]] | None:
+    """The work to do next and the slug it is for: first the platform (''), then the tenants in order of slug."""
+    now = await runs.database_now()
+    if run.reached is None and job.run_at_platform:
+        return "", job.run_at_platform(now)
     tenant = await runs.next_tenant(run.reached or "")
-    return (tenant.slug, bound(task, tenant, now)) if tenant else None
+    return (tenant.slug, run_bound(job, tenant, now)) if tenant else None
 
 
-async def bound(task: Task, tenant: Tenant, now: datetime) -> Done:
+async def run_bound(job: Job, tenant: Tenant, now: datetime) -> Counts:
     with bound_to(tenant):
-        return await task.at_tenant(tenant, now)
+        return await job.run_at_tenant(tenant, now)
 
 
-async def attempt(task: Task, name: str, work: Awaitable[Done], totals: Counter[str]) -> str | None:
-    """What went wrong, if something did."""
+async def attempt(job: Job, slug: str, work: Awaitable[Counts], totals: Counter[str]) -> str | None:
+    """Adds what was done to `totals`. Returns the error, if any."""
     try:
-        async with asyncio.timeout(LONGEST):
-            done = await work
-    except Exception as error:  # of whatever kind: it is this tenant's, and the others go on
-        reason = f"{name or 'platform'}: {type(error).__name__}: {error}"
+        async with asyncio.timeout(MAX_SECONDS_AT_TENANT):
+            counts = await work
+    except Exception as error:  # any error belongs to this tenant; the others continue
+        reason = f"{slug or 'platform'}: {type(error).__name__}: {error}"
         if isinstance(error, DatabaseUnavailable):
-            log.warning("task failed", task=task.name, tenant=name, error=reason)
+            log.warning("job failed", job=job.name, tenant=slug, error=reason)
         else:
-            log.exception("task failed", task=task.name, tenant=name)
+            log.exception("job failed", job=job.name, tenant=slug)
         return reason
-    totals.update(done)
-    if any(done.values()):
-        log.info("task did", task=task.name, tenant=name, **done)
+    totals.update(counts)
+    if any(counts.values()):
+        log.info("job changed data", job=job.name, tenant=slug, **counts)
     return None
 
 
-async def keeping(run: Run) -> None:
-    """Says again and again that somebody is at it."""
+async def keep_lease(run: JobRun) -> None:
     while True:
         await asyncio.sleep(LEASE.total_seconds() / 4)
         try:
-            await runs.keep(run)
+            await runs.extend_lease(run)
         except DatabaseUnavailable as error:
-            log.warning("a task may be taken for left", task=run.task, error=str(error))
+            log.warning("the lease of a job was not extended", job=run.job, error=str(error))

@@ -12,8 +12,8 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from apidocs.document import document
-from ingest.batches import Answer
-from ingest.records import Callback, ConversionRecord, Event, OfferRecord, PartnerRecord, Reject
+from ingest.batches import BatchResult
+from ingest.records import Callback, ConversionRecord, Event, OfferRecord, PartnerRecord, Rejection
 from main import api
 from reporting.queries import COST_REPORT, SINGULAR, Column
 from tests.support.sandbox import JSON, MAY, Sandbox
@@ -96,8 +96,8 @@ def test_every_body_has_an_example() -> None:
 @pytest.mark.parametrize(
     ("component", "struct"),
     [
-        ("IntakeAnswer", Answer),
-        ("Reject", Reject),
+        ("IntakeAnswer", BatchResult),
+        ("Reject", Rejection),
         ("Callback", Callback),
         ("Conversion", ConversionRecord),
         ("Event", Event),

@@ -18,9 +18,9 @@ import pytest
 from core.timestamps import iso
 from database.audit_context import Actor, acting_as
 from ingest import corrections
-from ingest.conversions import take_conversions
-from ingest.correction_files import BadRow, CorrectionsError
-from ingest.corrections import ChangedSince, Preview
+from ingest.conversions import ingest_conversions
+from ingest.correction_files import CorrectionsError, InvalidRow
+from ingest.corrections import CorrectionsPreview, PreviewOutdatedError
 from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
 from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, conversion_callback, offer_record
@@ -30,19 +30,23 @@ STATUSES = ["Pending", "Success", "Rejected"]
 HEADER = ("ConversionId", "Status", "RejectionReason")
 
 
-def preview(sandbox: Sandbox, content: str | bytes) -> Preview:
-    return run_in_tenant(sandbox.tenant.slug, lambda: corrections.preview(sandbox.tenant, as_bytes(content)))
+def preview(sandbox: Sandbox, content: str | bytes) -> CorrectionsPreview:
+    return run_in_tenant(
+        sandbox.tenant.slug, lambda: corrections.preview_corrections(sandbox.tenant, as_bytes(content))
+    )
 
 
 def apply(
     sandbox: Sandbox, content: str | bytes, expected: str | None = None, *, now: datetime | None = None
-) -> Preview:
+) -> CorrectionsPreview:
     """As Anna, of the staff. Looks at a preview first, unless the digest of one is given."""
     digest = expected or preview(sandbox, content).digest
 
-    async def work() -> Preview:
+    async def work() -> CorrectionsPreview:
         with acting_as(ANNA):
-            return await corrections.apply(sandbox.tenant, as_bytes(content), digest, now or datetime.now(UTC))
+            return await corrections.apply_corrections(
+                sandbox.tenant, as_bytes(content), digest, now or datetime.now(UTC)
+            )
 
     return run_in_tenant(sandbox.tenant.slug, work)
 
@@ -78,8 +82,8 @@ def revenue(sandbox: Sandbox) -> float:
     return float(sum(row["revenue"] for row in sandbox.report()))
 
 
-def faults(bad: Sequence[BadRow]) -> list[tuple[int, str, str]]:
-    return [(one.row, fault.column, fault.message) for one in bad for fault in one.faults]
+def faults(bad: Sequence[InvalidRow]) -> list[tuple[int, str, str]]:
+    return [(one.row, fault.column, fault.message) for one in bad for fault in one.errors]
 
 
 # What a file may look like
@@ -102,7 +106,7 @@ def faults(bad: Sequence[BadRow]) -> list[tuple[int, str, str]]:
 def test_a_file_is_read_as_spreadsheets_write_it(module_sandbox: Sandbox, content: str) -> None:
     id_ = a_conversion(module_sandbox)
     done = apply(module_sandbox, content.replace("{id}", id_))
-    assert (len(done.changes), len(done.unchanged), done.bad) == (1, 0, [])
+    assert (len(done.changes), len(done.unchanged), done.invalid) == (1, 0, [])
     assert state(module_sandbox, id_) == ("Rejected", "fraud")
 
 
@@ -161,7 +165,7 @@ def test_a_file_that_cannot_be_used_says_why(module_sandbox: Sandbox, content: s
         (("", "\x00\u202e\n.", "Success", ""), "ConversionId", "“\ufffd\ufffd\ufffd.” should be an id"),
         (("", uuid4(), "Approved", ""), "Status", "“Approved” should be Pending, Success or Rejected"),
         (("", uuid4(), "", ""), "Status", "“” should be Pending, Success or Rejected"),
-        (("", uuid4(), "Success", "fraud"), "RejectionReason", "should be empty where the status is Success"),
+        (("", uuid4(), "Success", "fraud"), "RejectionReason", "should be empty for status Success"),
         (("", uuid4(), "Rejected", "x" * 10_001), "RejectionReason", "has 10,001 characters, and may have 10,000"),
         (("", uuid4(), "Rejected", "a\x00b"), "RejectionReason", "has a NUL character in it"),
         (("", uuid4(), "Success", "", "more"), "", "the row has 5 cells, and the header 4"),
@@ -175,15 +179,15 @@ def test_a_bad_row_says_where_and_what_would_be_right(
     id_ = a_conversion(module_sandbox)
     content = sheet(("", id_, "Rejected", ""), row, header=("ClickId", *HEADER))
     shown = preview(module_sandbox, content)
-    ((number, where, message),) = faults(shown.bad)
+    ((number, where, message),) = faults(shown.invalid)
     assert (number, where) == (3, column)
     assert message.startswith(told)
     assert [one.row for one in shown.changes] == [2]
 
 
 def test_all_that_is_wrong_with_a_row_is_told_at_once(module_sandbox: Sandbox) -> None:
-    (bad,) = preview(module_sandbox, sheet(("7", "Done", "x\x00"))).bad
-    assert bad.told == (
+    (bad,) = preview(module_sandbox, sheet(("7", "Done", "x\x00"))).invalid
+    assert bad.problems == (
         "ConversionId: “7” should be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6; "
         "Status: “Done” should be Pending, Success or Rejected; RejectionReason: has a NUL character in it"
     )
@@ -193,12 +197,12 @@ def test_rows_are_numbered_as_in_a_spreadsheet(module_sandbox: Sandbox) -> None:
     id_ = a_conversion(module_sandbox)
     content = f'ConversionId,Status,RejectionReason\n\n{id_},Rejected,"two\nlines"\n,,\n7,Success,\n'
     shown = preview(module_sandbox, content)
-    assert ([one.row for one in shown.changes], [one.row for one in shown.bad]) == ([3], [5])
+    assert ([one.row for one in shown.changes], [one.row for one in shown.invalid]) == ([3], [5])
 
 
 def test_as_many_rows_as_are_allowed_are_taken(sandbox: Sandbox) -> None:
     content = sheet(*((uuid4(), "Success", "") for _ in range(20_000)))
-    assert len(preview(sandbox, content).bad) == 20_000
+    assert len(preview(sandbox, content).invalid) == 20_000
 
 
 # Which conversion is meant
@@ -218,8 +222,8 @@ def test_a_click_with_several_conversions_does_not_say_which(module_sandbox: San
     ids = sorted(a_conversion(module_sandbox, clickId=click) for _ in range(6))
     content = sheet((click, "", "Rejected"), ("", ids[5], "Rejected"), header=("ClickId", "ConversionId", "Status"))
     done = apply(module_sandbox, content)
-    told = f"6 conversions have this click: give the ConversionId of the one meant ({', '.join(ids[:5])}, …)"
-    assert faults(done.bad) == [(2, "ClickId", told)]
+    told = f"6 conversions have this click: give the ConversionId instead ({', '.join(ids[:5])}, …)"
+    assert faults(done.invalid) == [(2, "ClickId", told)]
     assert [state(module_sandbox, id_)[0] for id_ in ids] == ["Success"] * 5 + ["Rejected"]
 
 
@@ -227,7 +231,7 @@ def test_another_tenants_conversion_is_not_there(sandbox: Sandbox, other_sandbox
     click = str(uuid4())
     id_ = a_conversion(other_sandbox, clickId=click)
     content = sheet((click, "", "Rejected"), ("", id_, "Rejected"), header=("ClickId", "ConversionId", "Status"))
-    assert len(apply(sandbox, content).bad) == 2
+    assert len(apply(sandbox, content).invalid) == 2
     assert state(other_sandbox, id_) == ("Success", None)
 
 
@@ -237,7 +241,7 @@ def test_a_conversion_given_twice_is_changed_once(module_sandbox: Sandbox) -> No
     header = ("ClickId", "ConversionId", "Status", "RejectionReason")
     done = apply(module_sandbox, sheet(("", id_, "Rejected", "x"), (click, "", "rejected", "x"), header=header))
     assert [(one.row, one.repeats) for one in done.changes + done.unchanged] == [(2, None), (3, 2)]
-    assert done.bad == []
+    assert done.invalid == []
 
 
 def test_rows_that_contradict_each_other_are_all_bad(module_sandbox: Sandbox) -> None:
@@ -254,7 +258,7 @@ def test_rows_that_contradict_each_other_are_all_bad(module_sandbox: Sandbox) ->
             header=("ClickId", *HEADER),
         ),
     )
-    assert faults(done.bad) == [
+    assert faults(done.invalid) == [
         (2, "Status", "row 3 says Pending of the same conversion"),
         (3, "Status", "row 2 says Rejected of the same conversion"),
         (4, "Status", "row 3 says Pending of the same conversion"),
@@ -374,7 +378,7 @@ def test_a_correction_is_a_call_that_brought_data_in(sandbox: Sandbox) -> None:
 def test_bad_rows_do_not_keep_the_good_ones_back(sandbox: Sandbox) -> None:
     first, last = a_conversion(sandbox), a_conversion(sandbox)
     done = apply(sandbox, sheet((first, "Rejected", ""), (uuid4(), "Rejected", ""), (last, "Rejected", "")))
-    assert ([one.row for one in done.changes], [one.row for one in done.bad]) == ([2, 4], [3])
+    assert ([one.row for one in done.changes], [one.row for one in done.invalid]) == ([2, 4], [3])
     assert revenue(sandbox) == 0
 
 
@@ -490,7 +494,7 @@ def test_an_offer_that_went_to_another_advertiser_stops_it(sandbox: Sandbox) -> 
 
 def refused(sandbox: Sandbox, content: str, digest: str) -> None:
     etag = sandbox.get(JSON, **MAY).headers["etag"]
-    with pytest.raises(ChangedSince, match="changed since the preview"):
+    with pytest.raises(PreviewOutdatedError, match="changed since the preview"):
         apply(sandbox, content, digest or "0")
     assert sandbox.get(JSON, **MAY).headers["etag"] == etag
     for table in "intake WHERE kind = 'corrections'", "audit_log WHERE subject = 'conversion'":
@@ -512,15 +516,17 @@ def test_corrections_and_callbacks_of_the_same_conversions_at_once_are_counted_o
     async def correct(content: str) -> None:
         done = 0
         while done < 5:
-            seen = await corrections.preview(sandbox.tenant, content.encode())
-            with suppress(ChangedSince):
-                await corrections.apply(sandbox.tenant, content.encode(), seen.digest, datetime.now(UTC))
+            seen = await corrections.preview_corrections(sandbox.tenant, content.encode())
+            with suppress(PreviewOutdatedError):
+                await corrections.apply_corrections(sandbox.tenant, content.encode(), seen.digest, datetime.now(UTC))
                 done += 1
 
     async def send(step: int) -> None:
         for n in range(10):
             sent = [later(c, now + timedelta(seconds=n), STATUSES[(n + step) % 3]) for c in callbacks[::step]]
-            await take_conversions(sandbox.tenant, [msgspec.json.encode(one) for one in sent], datetime.now(UTC), None)
+            await ingest_conversions(
+                sandbox.tenant, [msgspec.json.encode(one) for one in sent], datetime.now(UTC), None
+            )
 
     async def all_at_once() -> None:
         await asyncio.gather(correct(by_id), correct(by_click), send(1), send(-1), send(2))
@@ -538,15 +544,15 @@ def test_of_two_who_apply_the_same_preview_one_is_told_to_look_again(sandbox: Sa
     content = sheet(*((a_conversion(sandbox), "Rejected", "") for _ in range(5)))
     digest = preview(sandbox, content).digest
 
-    async def both() -> list[Preview | BaseException]:
+    async def both() -> list[CorrectionsPreview | BaseException]:
         now = datetime.now(UTC)
         return await asyncio.gather(
-            *(corrections.apply(sandbox.tenant, content.encode(), digest, now) for _ in range(2)),
+            *(corrections.apply_corrections(sandbox.tenant, content.encode(), digest, now) for _ in range(2)),
             return_exceptions=True,
         )
 
     outcomes = run_in_tenant(sandbox.tenant.slug, both)
-    assert sorted(type(one).__name__ for one in outcomes) == ["ChangedSince", "Preview"]
+    assert sorted(type(one).__name__ for one in outcomes) == ["CorrectionsPreview", "PreviewOutdatedError"]
     assert revenue(sandbox) == 0
 
 
@@ -566,7 +572,7 @@ def test_the_rejects_can_be_mended_and_sent_again(sandbox: Sandbox) -> None:
     assert table[1][3:] == ["'-1", "Status: “Rejekted” should be Pending, Success or Rejected"]
     mended = rejects.replace(b"Rejekted", b"Rejected").replace(b"Done", b"Rejected")
     done = apply(sandbox, mended)
-    assert len(done.bad) == 1
+    assert len(done.invalid) == 1
     assert state(sandbox, first) == ("Rejected", "-1")
     assert state(sandbox, second) == ("Rejected", 'two "lines";\r\nof it')
 

@@ -18,7 +18,7 @@ import pytest
 import zstandard
 from click.testing import Result
 
-from ingest.files import Broken, Format, Kind, Source
+from ingest.files import FileFormat, RecordFile, RecordKind, UnreadableFileError
 from tests.support.cli import COMMAND, gokart
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 
@@ -35,7 +35,7 @@ def offer(sandbox: Sandbox) -> str:
     return id_
 
 
-def import_files(sandbox: Sandbox, kind: Kind, *files: Path) -> Result:
+def import_files(sandbox: Sandbox, kind: RecordKind, *files: Path) -> Result:
     return gokart("import", sandbox.tenant.slug, kind, *map(str, files))
 
 
@@ -93,8 +93,8 @@ FORMATS: dict[str, Callable[[Records], str]] = {
 }
 
 
-def read(path: Path, kind: Kind, format_: Format | None = None) -> list[Any]:
-    with Source(path, kind, format_) as source:
+def read(path: Path, kind: RecordKind, format_: FileFormat | None = None) -> list[Any]:
+    with RecordFile(path, kind, format_) as source:
         return [msgspec.json.decode(text) for text, wrong in source.records() if not wrong]
 
 
@@ -225,8 +225,8 @@ def cut(content: bytes) -> bytes:
         ("a.json", lambda _: b"[" * 200_000, "nested too deeply"),
         ("a.json", lambda _: b'["' + b"x" * 2_000_000, "more than 1048576 characters"),
         ("a.ndjson", lambda text: text + b"x" * 2_000_000, "more than 1048576 characters"),
-        ("a.csv", lambda text: text + "é".encode("latin-1"), "not UTF-8 text (there is a byte 0xe9)"),
-        ("a.csv", lambda text: text.decode().encode("utf-16"), "not UTF-8 text (there is a byte 0xff)"),
+        ("a.csv", lambda text: text + "é".encode("latin-1"), "not UTF-8 text: byte 0xe9"),
+        ("a.csv", lambda text: text.decode().encode("utf-16"), "not UTF-8 text: byte 0xff"),
         ("a.csv", lambda text: text + b'"never closed', "it is not CSV: unexpected end of data"),
         ("a.csv", lambda text: text.replace(b"offerId", b"offer"), "missing: offerId"),
         ("a.csv", lambda text: text.replace(b"partnerId", b"OfferId"), "occurs twice"),
@@ -238,7 +238,7 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str, damage: Callable[[byte
     whole = write([event_record(str(UUID(int=7))) for _ in range(100)]).encode()
     path = tmp_path / name
     path.write_bytes(damage(whole))
-    with pytest.raises(Broken) as told:
+    with pytest.raises(UnreadableFileError) as told:
         read(path, "events")
     assert reason in str(told.value)
 

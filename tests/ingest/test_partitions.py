@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ingest.partitions import make_ahead
+from ingest.partitions import create_next_month
 from tests.support.app_calls import run
 from tests.support.database import execute
 from tests.support.sandbox import Sandbox, event_record, offer_record
@@ -22,16 +22,16 @@ def send_in_december(sandbox: Sandbox) -> None:
 
 def test_the_next_month_is_there_before_it_begins(sandbox: Sandbox) -> None:
     send_in_december(sandbox)
-    assert not run(lambda: make_ahead(sandbox.tenant, datetime(2024, 12, 19, 23, 59, tzinfo=UTC)))
+    assert not run(lambda: create_next_month(sandbox.tenant, datetime(2024, 12, 19, 23, 59, tzinfo=UTC)))
     assert months(sandbox) == ["2024_12"]
-    assert run(lambda: make_ahead(sandbox.tenant, datetime(2024, 12, 20, tzinfo=UTC)))
+    assert run(lambda: create_next_month(sandbox.tenant, datetime(2024, 12, 20, tzinfo=UTC)))
     assert months(sandbox) == ["2024_12", "2025_01"]
-    assert not run(lambda: make_ahead(sandbox.tenant, datetime(2024, 12, 21, tzinfo=UTC)))
+    assert not run(lambda: create_next_month(sandbox.tenant, datetime(2024, 12, 21, tzinfo=UTC)))
 
 
 def test_events_are_taken_into_a_month_made_ahead(sandbox: Sandbox) -> None:
     send_in_december(sandbox)
-    run(lambda: make_ahead(sandbox.tenant, datetime(2024, 12, 31, tzinfo=UTC)))
+    run(lambda: create_next_month(sandbox.tenant, datetime(2024, 12, 31, tzinfo=UTC)))
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     event = event_record(offer["id"], occurredAt="2025-01-01T00:00:00Z")
@@ -40,5 +40,5 @@ def test_events_are_taken_into_a_month_made_ahead(sandbox: Sandbox) -> None:
 
 def test_nothing_is_made_for_who_sends_no_events(sandbox: Sandbox) -> None:
     send_in_december(sandbox)
-    assert not run(lambda: make_ahead(sandbox.tenant, datetime(2025, 1, 25, tzinfo=UTC)))
+    assert not run(lambda: create_next_month(sandbox.tenant, datetime(2025, 1, 25, tzinfo=UTC)))
     assert months(sandbox) == ["2024_12"]

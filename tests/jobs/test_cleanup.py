@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.cleanup import clear_platform, clear_tenant
+from jobs.cleanup import clean_platform, clean_tenant
 from tests.support.app_calls import run
 from tests.support.database import execute
 from tests.support.sandbox import JSON, MAY, Sandbox, event_record, offer_record
@@ -21,7 +21,7 @@ def test_calls_are_logged_for_90_days(sandbox: Sandbox) -> None:
     age = "UPDATE {s}.intake SET received_at = now() - $2::interval WHERE id = (SELECT min(id) + $1 FROM {s}.intake)"
     for n, days in enumerate([100, 91, 89]):
         execute(age, n, timedelta(days=days), schema=sandbox.tenant.schema)
-    assert run(lambda: clear_tenant(sandbox.tenant, NOW))["calls_deleted"] == 2
+    assert run(lambda: clean_tenant(sandbox.tenant, NOW))["batches_deleted"] == 2
     (left,) = execute(
         "SELECT (SELECT count(*) FROM {s}.intake) AS calls, (SELECT count(*) FROM {s}.intake_reject) AS rejects",
         schema=sandbox.tenant.schema,
@@ -32,7 +32,7 @@ def test_calls_are_logged_for_90_days(sandbox: Sandbox) -> None:
 def test_reports_go_on_telling_when_the_last_call_was(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox)])
     execute("UPDATE {s}.intake SET received_at = '2025-01-02T03:04:05Z'", schema=sandbox.tenant.schema)
-    run(lambda: clear_tenant(sandbox.tenant, NOW))
+    run(lambda: clean_tenant(sandbox.tenant, NOW))
     assert sandbox.get(JSON, **MAY).headers["gokart-data-through"] == "2025-01-02T03:04:05Z"
 
 
@@ -41,7 +41,7 @@ def test_sign_ins_leave_nothing_for_ever(sandbox: Sandbox, platform: bool) -> No
     schema = "public" if platform else sandbox.tenant.schema
 
     def clear() -> Mapping[str, int]:
-        return run(lambda: clear_platform(NOW) if platform else clear_tenant(sandbox.tenant, NOW))
+        return run(lambda: clean_platform(NOW) if platform else clean_tenant(sandbox.tenant, NOW))
 
     clear()
     execute("INSERT INTO {s}.staff (email, name, role) VALUES ('old@example.com', 'A', 'viewer')", schema=schema)
@@ -66,7 +66,7 @@ def test_sign_ins_leave_nothing_for_ever(sandbox: Sandbox, platform: bool) -> No
         "FROM unnest(ARRAY[25, 23]) AS hours",
         schema=schema,
     )
-    assert {name: count for name, count in clear().items() if name != "calls_deleted"} == {
+    assert {name: count for name, count in clear().items() if name != "batches_deleted"} == {
         "sessions_deleted": 1,
         "links_deleted": 1,
         "attempts_deleted": 1,

@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import pytest
 
-from jobs.retention import SETTLED, thin
+from jobs.retention import READERS_FINISHED_AFTER, delete_old_quarters
 from settings import settings
 from tests.support.app_calls import run
 from tests.support.database import execute
@@ -35,7 +35,7 @@ DAYS = 40
 KEPT_FROM = datetime(2025, 5, 27, tzinfo=UTC)
 assert settings.quarter_retention_days is not None
 NOW = KEPT_FROM + timedelta(days=settings.quarter_retention_days, hours=7)
-LATER = NOW + SETTLED
+LATER = NOW + READERS_FINISHED_AFTER
 
 exactly = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -108,22 +108,22 @@ def test_what_comes_for_a_thinned_day_counts_on_that_day(sandbox: Sandbox) -> No
     check(sandbox, oracle, "2025-05-03T10:00:00Z", "2025-05-03T11:00:00Z")
     check(sandbox, oracle, "2025-05-01", "2025-06-30")
     assert quarters(sandbox) == (1, True)
-    run(lambda: thin(sandbox.tenant, LATER))
+    run(lambda: delete_old_quarters(sandbox.tenant, LATER))
     assert quarters(sandbox) == (0, True)
     check(sandbox, oracle, "2025-05-03", "2025-05-03")
 
 
 def test_nothing_is_deleted_before_every_reader_has_heard(sandbox: Sandbox) -> None:
     fill(sandbox)
-    run(lambda: thin(sandbox.tenant, NOW))
+    run(lambda: delete_old_quarters(sandbox.tenant, NOW))
     (count, _) = quarters(sandbox)
-    run(lambda: thin(sandbox.tenant, LATER - timedelta(seconds=1)))
+    run(lambda: delete_old_quarters(sandbox.tenant, LATER - timedelta(seconds=1)))
     assert quarters(sandbox) == (count, True)
 
 
 def test_a_tenant_without_old_quarters_goes_on_exactly(sandbox: Sandbox) -> None:
     fill(sandbox)
-    run(lambda: thin(sandbox.tenant, START + timedelta(days=settings.quarter_retention_days or 0)))
+    run(lambda: delete_old_quarters(sandbox.tenant, START + timedelta(days=settings.quarter_retention_days or 0)))
     assert execute("SELECT thinned_before FROM tenant WHERE id = $1", sandbox.tenant.id) == [{"thinned_before": None}]
 
 
@@ -131,11 +131,11 @@ def test_whoever_reads_meanwhile_gets_right_figures(sandbox: Sandbox) -> None:
     oracle = fill(sandbox)
     ranges = [("2025-05-02T10:20:00Z", "2025-05-29T05:00:00Z"), ("2025-05-26T23:50:00Z", "2025-05-27T00:01:00Z")]
     with reading(sandbox, oracle, ranges) as finish:
-        run(lambda: thin(sandbox.tenant, NOW))
+        run(lambda: delete_old_quarters(sandbox.tenant, NOW))
         wait_until(lambda: is_told(sandbox))
         finish()  # what began before
     with reading(sandbox, oracle, ranges):
-        run(lambda: thin(sandbox.tenant, LATER))
+        run(lambda: delete_old_quarters(sandbox.tenant, LATER))
     assert quarters(sandbox) == (0, True)
 
 
@@ -175,9 +175,9 @@ def fill(sandbox: Sandbox) -> Oracle:
 
 def thinned(sandbox: Sandbox) -> None:
     """As after two runs of the task; the server has heard."""
-    run(lambda: thin(sandbox.tenant, NOW))
+    run(lambda: delete_old_quarters(sandbox.tenant, NOW))
     wait_until(lambda: is_told(sandbox))
-    run(lambda: thin(sandbox.tenant, LATER))
+    run(lambda: delete_old_quarters(sandbox.tenant, LATER))
 
 
 def is_told(sandbox: Sandbox) -> bool:

@@ -181,7 +181,7 @@ def test_an_advertiser_of_another_tenant_is_none(sandbox: Sandbox, other_sandbox
 
 READING = {
     "serve", "staff list", "logins list", "tokens list", "advertisers list", "tenants list", "prune", "migrate", "demo",
-    "nodes", "tasks", "tenants move",
+    "nodes", "jobs", "tenants move",
 }  # fmt: skip
 
 

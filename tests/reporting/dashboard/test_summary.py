@@ -18,7 +18,7 @@ from hypothesis import settings as limits
 
 import settings
 from database.pool import DatabaseUnavailable
-from ingest.conversions import take_conversions
+from ingest.conversions import ingest_conversions
 from reporting.dashboard import summary as summaries
 from reporting.dashboard.daily import DailyMetrics
 from reporting.dashboard.periods import Period
@@ -262,7 +262,7 @@ def told(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
     sent_at = at.isoformat()
     noon = f"{day}T12:00:00Z"
     record = conversion_callback(sandbox, OFFER, sent_at=sent_at, userCompletedAt=noon, **conversion)
-    run(lambda: take_conversions(sandbox.tenant, [msgspec.json.encode(record)], at, None))
+    run(lambda: ingest_conversions(sandbox.tenant, [msgspec.json.encode(record)], at, None))
 
 
 OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"

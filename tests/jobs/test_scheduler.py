@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs.tasks import TASKS
+from jobs.definitions import JOBS
 from tests.support.sandbox import event_record
 from tests.support.separate_database import TENANTS, Platform, kill, separate_database
 from tests.support.workers import wait_until
 
-ONCE = dict.fromkeys(TASKS, 1)
+ONCE = dict.fromkeys(JOBS, 1)
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def platform(module_platform: Platform) -> Platform:
 def test_each_run_is_one_process_s_however_many_there_are(platform: Platform, tmp_path: Path) -> None:
     with platform.running_server(tmp_path, workers=2) as one, platform.running_server(tmp_path, workers=2) as other:
         platform.wait_for(ONCE)
-        ended = [line for server in (one, other) for line in server.log_lines("task ends")]
-    assert sorted(line["task"] for line in ended) == sorted(TASKS)
+        ended = [line for server in (one, other) for line in server.log_lines("job finished")]
+    assert sorted(line["job"] for line in ended) == sorted(JOBS)
     assert {row["tenants"] for row in platform.execute("SELECT tenants FROM task")} == {len(TENANTS)}
 
 
@@ -45,36 +45,36 @@ def test_a_clock_that_was_set_back_stops_no_task(platform: Platform, tmp_path: P
     platform.execute(
         """
         INSERT INTO task (name, started_at, ended_at, run, alive_until)
-        SELECT 'clear', later, later, CASE WHEN $1 THEN gen_random_uuid() END, CASE WHEN $1 THEN later END
+        SELECT 'cleanup', later, later, CASE WHEN $1 THEN gen_random_uuid() END, CASE WHEN $1 THEN later END
         FROM (SELECT now() + interval '1 year' AS later)
         """,
         died,
     )
     with platform.running_server(tmp_path):
-        platform.wait_for({"clear": 1})
+        platform.wait_for({"cleanup": 1})
 
 
 def test_a_run_whose_process_died_is_taken_over_where_it_was(platform: Platform, tmp_path: Path) -> None:
     with platform.locked("t_birch.intake"):
         with platform.running_server(tmp_path) as first:
-            wait_until(lambda: reached(platform, "clear") == "ash")
+            wait_until(lambda: reached(platform, "cleanup") == "ash")
             kill(first)
         platform.execute("UPDATE task SET alive_until = now() WHERE run IS NOT NULL")  # as time would
-        assert "interrupted, 1 tenants so far" in platform.command("tasks")
+        assert "interrupted, 1 tenants so far" in platform.command("jobs")
     with platform.running_server(tmp_path) as second:
         platform.wait_for(ONCE)
-        (begun,) = [line for line in second.log_lines("task begins") if line["task"] == "clear"]
+        (begun,) = [line for line in second.log_lines("job started") if line["job"] == "cleanup"]
     assert begun["after"] == "ash"
-    assert platform.execute("SELECT tenants FROM task WHERE name = 'clear'") == [{"tenants": len(TENANTS)}]
+    assert platform.execute("SELECT tenants FROM task WHERE name = 'cleanup'") == [{"tenants": len(TENANTS)}]
 
 
 def test_a_process_that_seemed_dead_stops_where_another_has_taken_over(platform: Platform, tmp_path: Path) -> None:
     with platform.running_server(tmp_path) as server:
         with platform.locked("t_birch.intake"):
-            wait_until(lambda: reached(platform, "clear") == "ash")
-            platform.execute("UPDATE task SET run = gen_random_uuid() WHERE name = 'clear'")
-        wait_until(lambda: bool(server.log_lines("taken over")))
-    assert reached(platform, "clear") == "ash"
+            wait_until(lambda: reached(platform, "cleanup") == "ash")
+            platform.execute("UPDATE task SET run = gen_random_uuid() WHERE name = 'cleanup'")
+        wait_until(lambda: bool(server.log_lines("took over")))
+    assert reached(platform, "cleanup") == "ash"
 
 
 def test_a_tenant_that_fails_stops_no_other_and_is_told(platform: Platform, tmp_path: Path) -> None:
@@ -83,21 +83,22 @@ def test_a_tenant_that_fails_stops_no_other_and_is_told(platform: Platform, tmp_
     try:
         with platform.running_server(tmp_path) as server:
             platform.wait_for(ONCE)
-            (failure,) = server.log_lines("task failed")
+            (failure,) = server.log_lines("job failed")
     finally:
         platform.execute("ALTER TABLE t_birch.elsewhere RENAME TO sign_in_attempt")
-    assert (failure["task"], failure["tenant"]) == ("clear", "birch")
+    assert (failure["job"], failure["tenant"]) == ("cleanup", "birch")
     assert platform.execute("SELECT FROM t_cedar.sign_in_attempt") == []
-    told = platform.command("tasks")
+    told = platform.command("jobs")
     assert "3 tenants, 1 failed" in told
     assert "birch: UndefinedTableError" in told
-    (soon,) = platform.execute("SELECT started_at + interval '1 hour' AS next FROM task WHERE name = 'clear'")
+    (soon,) = platform.execute("SELECT started_at + interval '1 hour' AS next FROM task WHERE name = 'cleanup'")
     assert f"{soon['next']:%Y-%m-%d %H:%M:%S}" in told  # not a day later
 
 
 def test_the_command_line_tells_what_never_ran(platform: Platform) -> None:
-    lines = platform.command("tasks").splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(TASKS)
+    lines = platform.command("jobs").splitlines()
+    assert platform.command("tasks").splitlines() == lines  # its former name
+    assert [line.split()[0] for line in lines[1:]] == list(JOBS)
     assert all("never" in line for line in lines[1:])
 
 
@@ -112,7 +113,7 @@ def test_months_beyond_the_retention_are_dropped(platform: Platform, tmp_path: P
     days = platform.execute("SELECT * FROM t_ash.by_day")
     with platform.running_server(tmp_path, GOKART_EVENT_RETENTION_DAYS="32") as server:
         platform.wait_for(ONCE)
-        (did,) = [line for line in server.log_lines("task did") if line["task"] == "drop-months"]
+        (did,) = [line for line in server.log_lines("job changed data") if line["job"] == "drop-months"]
     assert (did["tenant"], did["months_dropped"]) == ("ash", 1)
     assert platform.execute("SELECT to_regclass('t_ash.event_2025_05') AS it") == [{"it": None}]
     assert platform.execute("SELECT * FROM t_ash.by_day") == days

@@ -1,0 +1,47 @@
+"""The background jobs: each runs at every tenant in turn, and some once for the platform."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from ingest.partitions import create_next_month, drop_old_months
+from jobs.cleanup import clean_platform, clean_tenant
+from jobs.retention import delete_old_quarters
+from settings import settings
+from tenants.tenant import Tenant
+
+Counts = Mapping[str, int]  # for the log: what was done, and how often
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Both functions are idempotent and safe to run twice at once, because another process may take over a run.
+
+    They receive the time of the database's clock.
+    """
+
+    name: str
+    summary: str
+    run_at_tenant: Callable[[Tenant, datetime], Awaitable[Counts]]
+    run_at_platform: Callable[[datetime], Awaitable[Counts]] | None = None
+
+
+async def create_months(tenant: Tenant, now: datetime) -> Counts:
+    return {"months_created": 0 if tenant.suspended else int(await create_next_month(tenant, now))}
+
+
+async def drop_months(tenant: Tenant, now: datetime) -> Counts:
+    if settings.event_retention_days is None:
+        return {}
+    return {"months_dropped": len(await drop_old_months(tenant, now))}
+
+
+JOBS = {
+    job.name: job
+    for job in [
+        Job("create-months", "creates next month's partition of the event ledger", create_months),
+        Job("drop-months", "drops partitions older than GOKART_EVENT_RETENTION_DAYS", drop_months),
+        Job("quarters", "deletes quarter-hour buckets older than GOKART_QUARTER_RETENTION_DAYS", delete_old_quarters),
+        Job("cleanup", "deletes old intake logs, login attempts, links and sessions", clean_tenant, clean_platform),
+    ]
+}

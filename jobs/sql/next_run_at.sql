@@ -1,0 +1,6 @@
+    -- A start in the future was recorded before a clock was set back: the job is due now.
+    -- After a failure the job runs again in a 24th of the usual interval.
+    CASE
+        WHEN started_at > now() THEN now()
+        ELSE started_at + :interval::interval / CASE WHEN failures > 0 THEN 24 ELSE 1 END
+    END
