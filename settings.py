@@ -28,9 +28,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    base_host: Hostname = Field("localhost", description="What every host name ends in: api.TENANT.BASE_HOST.")
+    base_host: Hostname = Field("localhost", description="Suffix of every host name: api.TENANT.BASE_HOST.")
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
-        (), description="Networks (CIDR, comma-separated) whose X-Forwarded-Host, -For and -Proto are believed."
+        (), description="Networks (CIDR, comma-separated) whose X-Forwarded-Host, -For and -Proto headers are trusted."
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -38,66 +38,74 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="Server processes.")
 
     database_url: SecretStr | None = Field(
-        None, description="postgresql://… of a server of your own; without it an embedded PostgreSQL is run."
+        None, description="postgresql://… of your own server; without it, an embedded PostgreSQL runs."
     )
     listen_url: SecretStr | None = Field(
-        None, description="A direct URL for LISTEN, where database_url goes through PgBouncer."
+        None, description="A direct URL for LISTEN, if database_url goes through PgBouncer."
     )
     replica_url: SecretStr | None = Field(
-        None, description="A replica of the database, which reports are read from where it is not behind."
+        None, description="A replica of the database, used for reports unless it lags behind."
     )
     pgbouncer: bool = Field(
         default=False,
         description="database_url (and replica_url) goes through PgBouncer: no statement is kept prepared.",
     )
-    data_dir: Path = Field(PROJECT / ".data", description="Where the embedded PostgreSQL and dumps live.")
-    database_pool: int = Field(10, ge=1, le=500, description="Connections of each server process.")
-    database_wait: Seconds = Field(5, description="Longest wait for a free connection before 503.")
+    data_dir: Path = Field(PROJECT / ".data", description="Directory of the embedded PostgreSQL and of dumps.")
+    database_pool: int = Field(10, ge=1, le=500, description="Database connections of each server process.")
+    database_wait: Seconds = Field(5, description="Longest wait for a free connection before a 503.")
     connection_tenants: int = Field(
-        700, ge=1, description="A connection that has met this many tenants is closed before it meets another."
+        700, ge=1, description="A connection that has served this many tenants is closed before it serves another."
     )
 
-    report_timeout: Seconds = Field(30, description="A report's query that takes longer is cancelled: 503.")
-    stream_rows: int = Field(2_000, ge=1, description="A JSON report of more rows is streamed.")
+    report_timeout: Seconds = Field(30, description="A report query that takes longer is cancelled with a 503.")
+    stream_rows: int = Field(2_000, ge=1, description="A JSON report with more rows is streamed.")
 
     answers_remembered: int = Field(
-        32, ge=0, le=100_000, description="MiB of answers in each process, given again where nothing has changed."
+        32, ge=0, le=100_000, description="MiB of cached reports in each process; 0 disables the cache."
     )
 
-    streams: int = Field(16, ge=1, le=500, description="Further connections of each process, for streamed reports.")
-    streams_per_advertiser: int = Field(2, ge=1, description="Of these, how many one advertiser may hold.")
+    streams: int = Field(
+        16, ge=1, le=500, description="Additional database connections of each process for streamed reports."
+    )
+    streams_per_advertiser: int = Field(2, ge=1, description="How many of these one advertiser may use at once.")
 
-    token_rate: float = Field(10, gt=0, description="Requests a second that a token may sustain.")
-    token_burst: int = Field(100, ge=1, description="Requests that a rested token may make at once.")
-    token_concurrency: int = Field(8, ge=1, description="Requests of a token under way at a time.")
-    failed_token_rate: float = Field(1, gt=0, description="Refused tokens a second that an address may sustain.")
-    failed_token_burst: int = Field(60, ge=1, description="Refused tokens that a rested address may send at once.")
+    token_rate: float = Field(10, gt=0, description="Requests per second that an API key may sustain.")
+    token_burst: int = Field(100, ge=1, description="Requests that an idle API key may send at once.")
+    token_concurrency: int = Field(8, ge=1, description="Concurrent requests of an API key.")
+    failed_token_rate: float = Field(
+        1, gt=0, description="Requests per second with an invalid API key that an IP address may sustain."
+    )
+    failed_token_burst: int = Field(
+        60, ge=1, description="Requests with an invalid API key that an idle IP address may send at once."
+    )
     limits: SecretStr | None = Field(
-        None, description="Where that is counted: memory, database, or redis://… (valkey://…); by default, see below."
+        None,
+        description="Where rate limits are counted: memory, database, or redis://… (valkey://…). Default: see below.",
     )
 
-    intake_body: int = Field(8 * 2**20, ge=1024, description="Largest body of an intake call as sent.")
-    intake_inflated: int = Field(8 * 2**20, ge=1024, description="Largest body of an intake call inflated.")
-    intake_records: int = Field(20_000, ge=1, description="Most records of an intake call.")
+    intake_body: int = Field(8 * 2**20, ge=1024, description="Largest request body of a batch, as sent.")
+    intake_inflated: int = Field(8 * 2**20, ge=1024, description="Largest request body of a batch, decompressed.")
+    intake_records: int = Field(20_000, ge=1, description="Most records of a batch.")
     event_retention_days: int | None = Field(
-        None, ge=32, description="Views and clicks older than this are refused and may be pruned from the ledger."
+        None, ge=32, description="Views and clicks older than this are rejected and may be dropped from the ledger."
     )
     quarter_retention_days: int | None = Field(
-        400, ge=32, description="Days for which quarters of an hour are kept, after which days are; or forever."
+        400, ge=32, description="Days for which quarter-hour buckets are kept, or forever. Daily ones always are."
     )
-    tasks_every: Seconds = Field(86_400, description="How often each periodic task is done, by one of all processes.")
+    tasks_every: Seconds = Field(86_400, description="How often each background job runs, in one of all processes.")
 
     smtp_url: SecretStr | None = Field(
-        None, description="smtp://user:password@host:587 (with STARTTLS) or smtps://…:465; without it no mail is sent."
+        None,
+        description="smtp://user:password@host:587 (with STARTTLS) or smtps://…:465; without it, no e-mail is sent.",
     )
     mail_from: str | None = Field(
-        None, validate_default=True, description="Sender of mails, such as noreply@example.com."
+        None, validate_default=True, description="Sender of e-mails, such as noreply@example.com."
     )
 
     log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="auto: console on a terminal, else JSON."
+        "auto", description="auto: console on a terminal, otherwise JSON."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
