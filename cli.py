@@ -105,12 +105,12 @@ def run_server(host: str, port: int, workers: int) -> None:
     """Starts the database and serves until told to stop. Raises GokartError where it cannot listen."""
     import uvicorn
 
-    import database
+    from database.engine import database_url
     from settings import settings
 
     check_free(host, port)
     import_module("web.pages.assets")  # says what is missing once, and not from each worker for ever
-    url = database.url()
+    url = database_url()
     if settings.database_url is None:
         os.environ["GOKART_DATABASE_URL"] = url  # worker processes use the server that this one started
     os.environ["GOKART_WORKERS"] = str(workers)  # which decides where they count limits
@@ -148,7 +148,7 @@ def check_free(host: str, port: int) -> None:
         raise GokartError(text) from error
 
 
-main.add_elsewhere("tenants", "tenants.cli:tenants", "Create, list, rename, suspend, resume, move, delete tenants.")
+main.add_elsewhere("tenants", "catalog.cli:tenants", "Create, list, rename, suspend, resume, move, delete tenants.")
 main.add_elsewhere("nodes", "tenants.cli:nodes_", "List the nodes of a Citus cluster and what is on them.")
 main.add_elsewhere("migrate", "tenants.cli:migrate", "Bring the platform and every tenant to the latest schema.")
 main.add_elsewhere("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")

@@ -14,16 +14,15 @@ from auth.api_keys.last_used import flush_last_used
 from auth.users.guards import LoginRequired, redirect_to_login
 from core.background import run_in_background
 from core.logging import configure_logs
-from database.pool import open_pool, open_replica
 from ingest.api import IngestController
 from jobs.worker import run_scheduler
 from portal.app import PORTAL
 from reporting.api import CostReportController, SingularController
 from settings import settings
 from singular.request_log import flush_request_log
-from tenants.cache import listen_for_changes, tenant_cache
 from tenants.hosts import load_tenant
-from tenants.middleware import ByHost
+from tenants.middleware import SiteDispatcher, TenantMiddleware
+from tenants.plugin import TenantsPlugin
 from web.limits.choice import sharing
 from web.pages.controller import static
 from web.pages.forms import MOST_FORM
@@ -34,7 +33,7 @@ from web.problems import handle
 from web.proxies import Proxies
 from web.requests import READ, Requests
 
-configure_logs()
+configure_logs(settings.log_format, settings.log_level)
 add_compress_type("text/csv")
 
 
@@ -54,10 +53,8 @@ async def readyz() -> dict[str, str]:
 api = Litestar(
     route_handlers=[CostReportController, SingularController, IngestController, DocsController, healthz, readyz],
     exception_handlers={Exception: handle},
+    plugins=[TenantsPlugin(bind_requests=False)],  # TenantMiddleware is around all three apps
     lifespan=[
-        lambda _: open_pool(),
-        lambda _: open_replica(),
-        lambda _: run_in_background(listen_for_changes(tenant_cache)),
         lambda _: sharing(),
         lambda _: flush_last_used(),
         lambda _: flush_request_log(),
@@ -82,8 +79,8 @@ def pages(*routers: Router) -> ASGIApp:
 
 
 api_app = cast("ASGIApp", api)  # Litestar's types of ASGI are its own
-by_host = {"api": api_app, "app": pages(PORTAL, STAFF_ADMIN), "admin": pages(PLATFORM_ADMIN)}
-app = Requests(Proxies(CompressMiddleware(ProblemPages(ByHost(by_host, any_host=api_app)))))
+by_site = {"api": api_app, "app": pages(PORTAL, STAFF_ADMIN), "admin": pages(PLATFORM_ADMIN)}
+app = Requests(Proxies(CompressMiddleware(ProblemPages(TenantMiddleware(SiteDispatcher(by_site, default=api_app))))))
 
 gc.freeze()  # all of this stays until the process ends: the collector need not look at it again
 gc.enable()

@@ -1,28 +1,44 @@
-"""Environment → database engine and app registry, where Piccolo looks for them."""
-
-from typing import Any
+"""The database engine, the tenancy configuration and the app registry, where Piccolo looks for them."""
 
 from piccolo.conf.apps import AppRegistry
-from piccolo.engine.postgres import PostgresEngine
+from pydantic import SecretStr
 
-import database
-from database.connections import connect_options
-
-
-class Engine(PostgresEngine):
-    """Its pool is `database.connections.Pool`.
-
-    Silent until the first query: Piccolo's own asks the server's version and makes extensions as it is created,
-    which is at import, where a server that is down would be met by a warning on the terminal."""
-
-    pool: Any
-
-    async def check_version(self) -> None:
-        pass
-
-    async def prep_database(self) -> None:
-        pass
+from catalog.tenants import GokartTenant, create_own_partner, rename_own_partner
+from database.engine import DatabaseConfig, DatabaseEngine
+from settings import settings
+from tenants.config import TenancyConfig
 
 
-DB = Engine(config=connect_options(database.url()), extensions=())
-APP_REGISTRY = AppRegistry(apps=["tenants.piccolo_app", "tenants.schema.piccolo_app"])
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+DB = DatabaseEngine(
+    DatabaseConfig(
+        url=_revealed(settings.database_url),
+        listen_url=_revealed(settings.listen_url),
+        replica_url=_revealed(settings.replica_url),
+        pgbouncer=settings.pgbouncer,
+        data_dir=settings.data_dir,
+        pool_size=settings.database_pool,
+        stream_pool_size=settings.streams,
+        timeout=settings.database_wait,
+        max_tenants_per_connection=settings.connection_tenants,
+    )
+)
+TENANCY = TenancyConfig(
+    base_host=settings.base_host,
+    port=settings.port,
+    tenant_sites=("api", "app"),
+    platform_sites=("admin",),
+    any_host_paths=("/healthz", "/readyz"),
+    tenant_app="schema.tenant.piccolo_app",
+    platform_apps=("platform",),
+    tenant_type=GokartTenant,
+    on_create=create_own_partner,
+    on_rename=rename_own_partner,
+    dump_dir=settings.data_dir / "dumps",
+    dump_lock_tables=("intake",),  # every intake call writes it last, so nothing is acknowledged after that
+    citus_marker_table="advertiser",
+)
+APP_REGISTRY = AppRegistry(apps=["tenants.piccolo_app", "schema.platform.piccolo_app", "schema.tenant.piccolo_app"])

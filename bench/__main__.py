@@ -48,9 +48,9 @@ def set_up() -> None:
     for name in [name for name in os.environ if name.startswith("GOKART_")]:
         del os.environ[name]
     os.environ["GOKART_DATA_DIR"] = str(DATA)
-    import database
+    from database.engine import database_url
 
-    os.environ["GOKART_DATABASE_URL"] = database.url()
+    os.environ["GOKART_DATABASE_URL"] = database_url()
 
 
 def measure(options: argparse.Namespace) -> None:

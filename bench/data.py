@@ -14,9 +14,9 @@ import asyncpg
 import msgspec
 from rich.console import Console
 
-import database
 from auth.api_keys import service as api_keys
 from core.errors import GokartError
+from database.engine import database_url
 from database.pool import connection
 from tenants import lifecycle
 from tenants.commands import run_command
@@ -139,7 +139,7 @@ async def prepare(shape: Shape) -> Filled:
 
 async def restore(schema: str) -> None:
     """Offers at the advertisers that they were made for, and nothing of what the measurements took in."""
-    db = await asyncpg.connect(database.url())
+    db = await asyncpg.connect(database_url())
     try:
         await db.execute(
             f"""

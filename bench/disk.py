@@ -4,11 +4,11 @@ from argparse import Namespace
 from contextlib import suppress
 from datetime import date
 
-import database
 from bench.clients import ask
 from bench.data import WHOLE, filled
 from bench.results import Row, Target, at_most, plain
 from core.errors import GokartError
+from database.engine import database_url
 from database.pool import connection
 from ingest.partitions import ensure_months
 from tenants import lifecycle
@@ -103,7 +103,7 @@ async def fill_ledger(tenant: Tenant) -> None:
 
 
 def bytes_of_a_row(schema: str, table: str = "by_day") -> float:
-    ask(database.url(), f"VACUUM {schema}.{table}")
+    ask(database_url(), f"VACUUM {schema}.{table}")
     sql = f"SELECT pg_total_relation_size('{schema}.{table}') AS size, count(*) AS rows FROM {schema}.{table}"
-    (row,) = ask(database.url(), sql)
+    (row,) = ask(database_url(), sql)
     return float(row["size"] / row["rows"])

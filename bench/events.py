@@ -9,11 +9,11 @@ from uuid import UUID
 import httpx
 import msgspec
 
-import database
 from bench.clients import ask
 from bench.data import Filled
 from bench.serving import Server
 from core.errors import GokartError
+from database.engine import database_url
 
 BATCH = 5_000
 FIRST = datetime(2025, 3, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ class Events:
     """Each new, at one of the pairs, of which some are far more popular than others."""
 
     def __init__(self, schema: str) -> None:
-        self.pairs = [(o, offer, p, partner) for o, offer, p, partner in ask(database.url(), PAIRS.format(s=schema))]
+        self.pairs = [(o, offer, p, partner) for o, offer, p, partner in ask(database_url(), PAIRS.format(s=schema))]
         self.random = Random(42)  # noqa: S311  # made-up data
         self.now = FIRST
 

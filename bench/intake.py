@@ -11,7 +11,6 @@ import asyncpg
 import msgspec
 import psutil
 
-import database
 from bench.clients import Load, ask, wrk
 from bench.data import WHOLE, Filled, filled, restore
 from bench.events import BATCH, LATE, LIVE, Events, Shape, body, row, send
@@ -20,6 +19,7 @@ from bench.results import Row, Side, at_least, at_most, plain, ratio
 from bench.rounds import alternate
 from bench.serving import Server, serving
 from core.errors import GokartError
+from database.engine import database_url
 
 METHOD = """NDJSON, 5,000 events a call, into the tenant of 7.3 million daily rows, one call after the other. *As it
 happens*: those of one second, at 500 pairs of an offer and a partner. *Late*, as in all other rows: those of ten
@@ -130,7 +130,7 @@ class Intake:
 
     def cpu(self) -> float:
         """Seconds of the server process and of PostgreSQL, those included that have ended."""
-        (pid,) = ask(database.url(), "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int")[0]
+        (pid,) = ask(database_url(), "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int")[0]
         postmaster = psutil.Process(pid)
         seconds = 0.0
         for process in [self.server.process, postmaster, *postmaster.children()]:
@@ -142,7 +142,7 @@ class Intake:
         rows = [row(event) for _ in range(CALLS) for event in self.events.batch()]
 
         async def work() -> Sent:
-            db = await asyncpg.connect(database.url())
+            db = await asyncpg.connect(database_url())
             try:
                 await db.execute(
                     f"""
@@ -181,6 +181,6 @@ class Intake:
             for table in ("by_quarter", "by_day", "by_month")
         }
         for what, sql in counted.items():
-            (number,) = ask(database.url(), sql)[0]
+            (number,) = ask(database_url(), sql)[0]
             if number != self.accepted:
                 raise GokartError(f"{self.accepted} events were taken, and {what} {number}")

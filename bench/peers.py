@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-import database
 from bench import ROOT
 from bench.clients import Load, psql, wrk
 from bench.serving import Command, Server, free_port, running
 from core.errors import GokartError
+from database.engine import database_url
 
 PLACE = ROOT / ".data" / "peers"
 PACKAGES = ["django", "django-tenants", "djangorestframework", "psycopg[binary]", "gunicorn", "fastapi",
@@ -35,11 +35,11 @@ def start_peers(stack: ExitStack, folder: Path, query: str) -> dict[str, Callabl
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", PLACE], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-    if "t_acme" not in psql(database.url(), "SELECT nspname FROM pg_namespace").split():
+    if "t_acme" not in psql(database_url(), "SELECT nspname FROM pg_namespace").split():
         with Console(stderr=True).status("Filling the peers' schema, once ..."):
-            psql(database.url(), f"BEGIN;\n\\set days 366\n{loading(folder)}")
-            psql(database.url(), "VACUUM ANALYZE t_acme.daily")
-    dsn = re.sub(r"[?&](port|sslmode)=[^&]*", "", database.url())
+            psql(database_url(), f"BEGIN;\n\\set days 366\n{loading(folder)}")
+            psql(database_url(), "VACUUM ANALYZE t_acme.daily")
+    dsn = re.sub(r"[?&](port|sslmode)=[^&]*", "", database_url())
     environment = {"PEER_DSN": dsn, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def start(command: Command, port: int) -> Callable[[], Load]:

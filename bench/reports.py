@@ -6,7 +6,6 @@ from contextlib import ExitStack
 
 import httpx
 
-import database
 from bench.apps import EMPTY
 from bench.clients import Load, fetches, pgbench, wrk
 from bench.data import ADVERTISER, WHOLE, Filled, filled
@@ -15,6 +14,7 @@ from bench.results import Row, Side, Target, at_least, at_most, left_out, ratio
 from bench.rounds import alternate
 from bench.serving import Server, serving, serving_app
 from core.errors import GokartError
+from database.engine import database_url
 
 METHOD = """One advertiser of 50, whose month has 400 rows, out of 7.3 million daily rows; one server process, 8
 connections of wrk where nothing else is said, rounds of a second. *Remembered* is what a server keeps between
@@ -68,8 +68,8 @@ def measure(options: Namespace) -> list[Row]:
             loads |= start_peers(stack, options.peers, MONTH)
         measured: dict[str, Callable[[], Load | float]] = {
             **loads,
-            "asyncpg": lambda: fetches(database.url(), sql),
-            "pgbench": lambda: pgbench(database.url(), sql),
+            "asyncpg": lambda: fetches(database_url(), sql),
+            "pgbench": lambda: pgbench(database_url(), sql),
         }
         results = alternate(measured, options.rounds)
     return rows(results)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import database
 from bench.clients import Pull, ask, copy, pull, wrk
 from bench.data import ADVERTISER, WHOLE, Filled, filled, restore
 from bench.reports import MONTH, PATH, YEAR
@@ -16,6 +15,7 @@ from bench.results import Row, Side, at_least, at_most, plain, ratio
 from bench.rounds import alternate, short
 from bench.serving import Server, serving
 from core.errors import GokartError
+from database.engine import database_url
 
 METHOD = r"""Uncompressed, one pull at a time. For the CSV a tenth of the offers, then all of them, are one
 advertiser's while it is measured. psql's `\copy` is of a plain statement that yields the same bytes, which is checked.
@@ -69,7 +69,7 @@ def csv_rows(server: Server, tenant: Filled, offers: int, rounds: int) -> list[R
         results: dict[str, list[Pull | float]] = alternate(
             {
                 "here": lambda: pull_it(server, tenant, f"/csv?{YEAR}"),
-                "copy": lambda: copy(database.url(), sql),
+                "copy": lambda: copy(database_url(), sql),
             },
             rounds,
             warm=False,
@@ -97,7 +97,7 @@ def check_same(server: Server, tenant: Filled, sql: str) -> int:
     with TemporaryDirectory() as folder:
         ours, theirs = Path(folder, "ours"), Path(folder, "theirs")
         pull_it(server, tenant, f"/csv?{YEAR}", str(ours))
-        copy(database.url(), sql, str(theirs))
+        copy(database_url(), sql, str(theirs))
         contents = ours.read_bytes()
         if hashlib.sha256(contents).digest() != hashlib.sha256(theirs.read_bytes()).digest():
             raise GokartError("The CSV is another than the plain statement's")
@@ -105,7 +105,7 @@ def check_same(server: Server, tenant: Filled, sql: str) -> int:
 
 
 def count(tenant: Filled) -> int:
-    return int(ask(database.url(), f"SELECT count(*) FROM {tenant.tenant.schema}.by_day")[0][0])
+    return int(ask(database_url(), f"SELECT count(*) FROM {tenant.tenant.schema}.by_day")[0][0])
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def owning(tenant: Filled, offers: int) -> Iterator[None]:
     schema = tenant.tenant.schema
 
     ask(
-        database.url(),
+        database_url(),
         f"UPDATE {schema}.offer SET advertiser = $1 WHERE key IN (SELECT key FROM {schema}.offer LIMIT $2)",
         ADVERTISER,
         offers,

@@ -1,4 +1,4 @@
-"""gokart advertisers …"""
+"""gokart advertisers …, gokart tenants limit"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,11 +8,13 @@ import click
 from piccolo.columns import Column
 
 from catalog.tables import Advertiser
-from core.cli_support import console, print_table
+from catalog.tenants import set_tenant_limits
+from core.cli_support import console, describe_limits, limit_options, print_table
 from core.errors import GokartError
 from database.pool import transaction
 from tenants.cache import notify_changed
-from tenants.commands import run_for_tenant
+from tenants.cli import tenants
+from tenants.commands import run_command, run_for_tenant
 
 LONGEST_NAME = 500
 
@@ -78,3 +80,12 @@ def set_(tenant: str, advertiser: UUID, singular: bool | None, paused: bool | No
 
     run_for_tenant(tenant, work)
     console.print("Changed.")
+
+
+@tenants.command()
+@click.argument("tenant")
+@limit_options
+def limit(tenant: str, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+    """Set the rate limits of each API key of TENANT. Options that are not given return to the platform's limits."""
+    run_command(lambda: set_tenant_limits(tenant, rate, burst, concurrency))
+    console.print(describe_limits(rate, burst, concurrency, "the platform's"))

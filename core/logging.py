@@ -2,21 +2,20 @@
 
 import logging
 import sys
+from typing import Literal
 
 import msgspec
 import structlog
-
-from settings import settings
 
 
 def to_json(fields: object, **_: object) -> str:
     return msgspec.json.encode(fields, enc_hook=str).decode()
 
 
-def configure_logs() -> None:
-    """Tracebacks are written without local variables, among which a token may be."""
-    console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
-    level = logging.getLevelName(settings.log_level.upper())
+def configure_logs(log_format: Literal["auto", "console", "json"], level_name: str) -> None:
+    """`auto` is console on a terminal, else JSON. Tracebacks omit local variables, which may contain secrets."""
+    console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    level = logging.getLevelName(level_name.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -33,7 +32,7 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # Libraries (uvicorn, asyncpg) log through the standard library; the same lines come out.
+    # Libraries (uvicorn, asyncpg) log through the standard library, in the same format.
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

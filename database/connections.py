@@ -19,7 +19,6 @@ import asyncpg
 
 from core.errors import GokartError
 from database.pool_affinity import affinity_key
-from settings import settings
 
 UNAVAILABLE_ERRORS = (
     OSError,  # refused, no such socket, and TimeoutError
@@ -51,14 +50,6 @@ class PooledConnection(asyncpg.Connection):
     def get_reset_query(self) -> str:
         """`reset()` ends an open transaction. Sessions have no other state to reset."""
         return ""
-
-
-def connect_options(url: str) -> dict[str, Any]:
-    """Arguments of asyncpg.connect. PgBouncer may run each transaction on another backend, so no statement is kept
-    prepared there. Reports contain dates as the server formats them, so the format is set to ISO 8601.
-    """
-    options = {"dsn": url, "server_settings": {"DateStyle": "ISO"}}
-    return {**options, "statement_cache_size": 0} if settings.pgbouncer else options
 
 
 class ConnectionPool:

@@ -5,7 +5,7 @@ replica.
 import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
-from typing import Final, Literal
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 import asyncpg
@@ -13,11 +13,10 @@ from piccolo.engine.postgres import PostgresTransaction
 
 from core.background import run_in_background
 from database.audit_context import current_actor
-from database.connections import ConnectionPool, DatabaseUnavailable, Lease, connect_options
+from database.connections import ConnectionPool, DatabaseUnavailable, Lease
+from database.engine import engine
 from database.replica import Replica
 from database.transaction_settings import set_local_sql
-from piccolo_conf import DB
-from settings import settings
 
 __all__ = [
     "SCHEMA_ERRORS",
@@ -35,9 +34,6 @@ __all__ = [
 Connection = asyncpg.Connection
 Work = Literal["call", "stream", "replica", "replica stream"]
 
-REQUEST_POOL: Final = {"max_size": settings.database_pool, "max_tenants": settings.connection_tenants, "max_idle": 300}
-STREAM_POOL: Final = {**REQUEST_POOL, "max_size": settings.streams, "max_idle": 60}
-
 _pools: dict[Work, ConnectionPool] = {}
 _replicas: list[Replica] = []  # at most one
 
@@ -54,24 +50,26 @@ class SchemaOutdated(DatabaseUnavailable):
 @asynccontextmanager
 async def open_pool() -> AsyncIterator[None]:
     """Opens no connection yet: a process starts, and responds with 503, while the database is down."""
-    _pools["call"] = DB.pool = ConnectionPool(DB.config, **REQUEST_POOL, timeout=settings.database_wait)
-    _pools["stream"] = ConnectionPool(DB.config, **STREAM_POOL, timeout=settings.database_wait)
+    db, timeout = engine(), engine().options.timeout
+    _pools["call"] = db.pool = ConnectionPool(db.config, **_request_pool(), timeout=timeout)
+    _pools["stream"] = ConnectionPool(db.config, **_stream_pool(), timeout=timeout)
     try:
         yield
     finally:
         await _close_pools("call", "stream")
-        DB.pool = None
+        db.pool = None
 
 
 @asynccontextmanager
 async def open_replica() -> AsyncIterator[None]:
     """Opens the replica's pools and checks its health in the background. Does nothing without a replica."""
-    if settings.replica_url is None:
+    url = engine().options.replica_url
+    if url is None:
         yield
         return
-    replica = Replica(connect_options(settings.replica_url.get_secret_value()))
-    _pools["replica"] = replica.pool(**REQUEST_POOL)
-    _pools["replica stream"] = replica.pool(**STREAM_POOL)
+    replica = Replica(engine().connect_options(url))
+    _pools["replica"] = replica.pool(**_request_pool())
+    _pools["replica stream"] = replica.pool(**_stream_pool())
     _replicas.append(replica)
     try:
         async with run_in_background(replica.watch()):
@@ -79,6 +77,15 @@ async def open_replica() -> AsyncIterator[None]:
     finally:
         _replicas.remove(replica)
         await _close_pools("replica", "replica stream")
+
+
+def _request_pool() -> dict[str, Any]:
+    options = engine().options
+    return {"max_size": options.pool_size, "max_tenants": options.max_tenants_per_connection, "max_idle": 300}
+
+
+def _stream_pool() -> dict[str, Any]:
+    return {**_request_pool(), "max_size": engine().options.stream_pool_size, "max_idle": 60}
 
 
 async def _close_pools(*works: Work) -> None:
@@ -95,7 +102,7 @@ def has_replica() -> bool:
 
 def connection(work: Work = "call") -> Lease:
     """A connection from the pool for that kind of work. Raises DatabaseUnavailable."""
-    pool = DB.pool if work == "call" else _pools[work]
+    pool = engine().pool if work == "call" else _pools[work]
     assert pool is not None, "open_pool() has not been called"
     return pool.acquire()
 
@@ -108,15 +115,16 @@ async def transaction() -> AsyncIterator[Connection]:
 
     Piccolo's own context manager leaks the connection, and stays the task's current transaction, if COMMIT fails.
     """
-    outer = DB.current_transaction.get()
+    piccolo = engine()
+    outer = piccolo.current_transaction.get()
     if isinstance(outer, PostgresTransaction):
         async with outer.connection.transaction():
             yield outer.connection
         return
     async with connection() as db, db.transaction():
-        piccolo = PostgresTransaction(DB)
-        piccolo.connection = db
-        token = DB.current_transaction.set(piccolo)
+        current = PostgresTransaction(piccolo)
+        current.connection = db
+        token = piccolo.current_transaction.set(current)
         actor = current_actor()
         try:
             if actor:
@@ -125,7 +133,7 @@ async def transaction() -> AsyncIterator[Connection]:
                 )
             yield db
         finally:
-            DB.current_transaction.reset(token)
+            piccolo.current_transaction.reset(token)
 
 
 class ConcurrencyLimit:
@@ -138,12 +146,12 @@ class ConcurrencyLimit:
 
     @asynccontextmanager
     async def slot(self, key: Hashable = None) -> AsyncIterator[None]:
-        """Raises DatabaseUnavailable if no slot is free within `database_wait`."""
+        """Raises DatabaseUnavailable if no slot is free in time."""
         slots = self._slots.get(key)
         if slots is None:
             slots = self._slots[key] = asyncio.Semaphore(self.limit)
         try:
-            async with asyncio.timeout(settings.database_wait):
+            async with asyncio.timeout(engine().options.timeout):
                 await slots.acquire()
         except TimeoutError as error:
             raise DatabaseUnavailable(f"too much {self.work} under way") from error

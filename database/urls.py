@@ -1,18 +1,17 @@
-"""The database's URL, as others than the pool need it."""
+"""The database's URL for what does not use the pool."""
 
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import database
-from settings import settings
+from database.engine import engine
 
 
 def listen_url() -> str:
-    """Where LISTEN works: not through PgBouncer in transaction mode."""
-    return settings.listen_url.get_secret_value() if settings.listen_url else database.url()
+    """A URL where LISTEN and session locks work: not through PgBouncer in transaction mode."""
+    return engine().options.listen_url or engine().url
 
 
 def command_line_url() -> tuple[str, dict[str, str]]:
-    """The URL without its password, and that for the environment: every user of a machine reads command lines."""
+    """The URL without its password, and the password as environment: every user of a machine can read command lines."""
     parts = urlsplit(listen_url())
     if parts.password is None:
         return listen_url(), {}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from catalog.tenants import as_gokart
 from core.errors import GokartError
 from core.timestamps import EPOCH, midnight
 from database.pool import Connection, connection
@@ -75,7 +76,7 @@ async def create_month(db: Connection, schema: str, month: date) -> bool:
 def oldest_accepted(tenant: Tenant, now: datetime) -> datetime:
     """Before this the ledger has been pruned, or may be at any time: a repeated event would be counted twice."""
     days = settings.event_retention_days
-    return max(tenant.pruned_before or EPOCH, now - timedelta(days=days) if days else EPOCH)
+    return max(as_gokart(tenant).pruned_before or EPOCH, now - timedelta(days=days) if days else EPOCH)
 
 
 async def drop_old_months(tenant: Tenant, now: datetime) -> list[str]:

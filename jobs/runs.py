@@ -13,7 +13,7 @@ import msgspec
 
 from database.pool import connection
 from database.sql import Query, SqlFile
-from tenants.tables import TENANT_COLUMNS, tenant_from_row
+from tenants.tables import tenant_columns, tenant_from_row
 from tenants.tenant import Tenant
 
 LEASE = timedelta(seconds=60)
@@ -82,7 +82,7 @@ async def database_now() -> datetime:
 
 async def next_tenant(after: str) -> Tenant | None:
     async with connection() as db:
-        row = await db.fetchrow(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE slug > $1 ORDER BY slug LIMIT 1", after)
+        row = await db.fetchrow(f"SELECT {tenant_columns()} FROM tenant WHERE slug > $1 ORDER BY slug LIMIT 1", after)
     return tenant_from_row(dict(row)) if row else None
 
 

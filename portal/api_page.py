@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 
 from auth.api_keys.rate_limits import Limit
 from auth.users.guards import current_user, requires_login
+from catalog.tenants import as_gokart
 from database.pool import connection
 from portal import snippets
 from portal.advertiser_status import advertiser_of
@@ -54,10 +55,11 @@ class ApiController(Controller):
 
 def usual_limit(tenant: Tenant) -> Limit:
     """Of a key that has none of its own."""
+    usual = as_gokart(tenant)
     return Limit(
-        tenant.token_rate or settings.token_rate,
-        tenant.token_burst or settings.token_burst,
-        tenant.token_concurrency or settings.token_concurrency,
+        usual.token_rate or settings.token_rate,
+        usual.token_burst or settings.token_burst,
+        usual.token_concurrency or settings.token_concurrency,
     )
 
 

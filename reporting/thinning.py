@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from catalog.tenants import as_gokart
 from reporting.filters import Filter, Range
 from reporting.ranges import ceil_day, floor_day
 from tenants.tenant import current_tenant
@@ -12,7 +13,7 @@ from web.requests import Call, state_of
 
 def as_kept(request: Call, filter_: Filter) -> Filter:
     """The filter with its range widened where it must be, which the response's header GoKart-Notice then tells."""
-    kept_from = current_tenant().thinned_before
+    kept_from = as_gokart(current_tenant()).thinned_before
     range_ = widened(filter_.range, kept_from)
     if kept_from is None or range_ == filter_.range:
         return filter_

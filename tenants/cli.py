@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from core.cli_support import console, describe_limits, limit_options, print_table
+from core.cli_support import console, print_table
 from core.errors import GokartError
 from tenants import lifecycle, nodes
 from tenants.commands import run_command
@@ -86,15 +86,6 @@ def resume(tenant: str) -> None:
     """Undo suspend."""
     run_command(lambda: lifecycle.set_tenant_status(tenant, "active"))
     console.print(f"Resumed {tenant}.")
-
-
-@tenants.command()
-@click.argument("tenant")
-@limit_options
-def limit(tenant: str, rate: float | None, burst: int | None, concurrency: int | None) -> None:
-    """Set what each token of TENANT may ask for. What is not given is the platform's again."""
-    run_command(lambda: lifecycle.set_tenant_limits(tenant, rate, burst, concurrency))
-    console.print(describe_limits(rate, burst, concurrency, "the platform's"))
 
 
 @tenants.command()

@@ -1,40 +1,71 @@
-"""Host → tenant → app. What comes behind runs bound to the tenant."""
+"""From the Host header to the tenant. Everything inside runs bound to the tenant."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from litestar.exceptions import NotFoundException, PermissionDeniedException
 
-from tenants.hosts import find_tenant, parse_host
+from tenants.config import tenancy
+from tenants.hosts import TenantHost, find_tenant, parse_host
 from tenants.tenant import bound_to
-from web.problems import Problem
-from web.requests import header, state_of
 
-ANY_HOST = ("/healthz", "/readyz")
+AnyASGIApp = Callable[..., Awaitable[None]]  # of Litestar, Starlette or neither
 
 
-class ByHost:
-    """Apps by the kind of host that they answer on. Raises Problem 404 for a host that is nothing of ours."""
+class UnknownTenant(NotFoundException):
+    """The Host header names no known host."""
 
-    def __init__(self, apps: Mapping[str, ASGIApp], any_host: ASGIApp) -> None:
-        self.apps = apps
-        self.any_host = any_host
+    detail = "There is nothing at this host."
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in ANY_HOST:
-            await self.any_host(scope, receive, send)
+
+class TenantSuspended(PermissionDeniedException):
+    detail = "This tenant is suspended."
+
+
+class TenantMiddleware:
+    """Sets `site` and `tenant` in the scope's state and binds the tenant. On hosts of the platform no tenant is bound.
+
+    Raises UnknownTenant, TenantSuspended, DatabaseUnavailable.
+    """
+
+    def __init__(self, app: AnyASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan" or scope["path"] in tenancy().any_host_paths:
+            await self.app(scope, receive, send)
             return
-        hosts = header(scope, b"host")
-        host = parse_host(hosts[0]) if len(hosts) == 1 else None
-        if host is None or host.kind not in self.apps:
-            raise Problem(404, "There is nothing at this host.")
+        host = host_of(scope)
+        if host is None:
+            raise UnknownTenant
+        state = scope.setdefault("state", {})
+        state["site"] = host.site
         if host.slug is None:
-            await self.apps[host.kind](scope, receive, send)
+            await self.app(scope, receive, send)
             return
         tenant = await find_tenant(host.slug)
         if tenant is None:
-            raise Problem(404, "There is nothing at this host.")
-        state_of(scope)["log"]["tenant"] = tenant.slug
+            raise UnknownTenant
+        state["tenant"] = tenant
         if tenant.suspended:
-            raise Problem(403, "This tenant is suspended.")
+            raise TenantSuspended
         with bound_to(tenant):
-            await self.apps[host.kind](scope, receive, send)
+            await self.app(scope, receive, send)
+
+
+class SiteDispatcher:
+    """One app for each site. Requests without a site (lifespan, paths on any host) go to `default`."""
+
+    def __init__(self, apps: Mapping[str, AnyASGIApp], default: AnyASGIApp) -> None:
+        self.apps = apps
+        self.default = default
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        site = scope.get("state", {}).get("site")
+        await self.apps.get(site, self.default)(scope, receive, send)
+
+
+def host_of(scope: Mapping[str, Any]) -> TenantHost | None:
+    """None also if the request has no Host header, or several."""
+    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    return parse_host(hosts[0]) if len(hosts) == 1 else None

@@ -1,6 +1,6 @@
-"""Which server of a Citus cluster a tenant is on, and taking it to another. `docs/citus.md` explains the cluster.
+"""Which node of a Citus cluster a tenant is on, and moving it to another. `docs/citus.md` explains the cluster.
 
-Without Citus there is one server, and nothing here is ever needed: what asks where a tenant is gets None.
+Without Citus there is one server, and `nodes_of` returns None.
 """
 
 from collections import Counter
@@ -12,24 +12,27 @@ import msgspec
 
 from core.errors import GokartError
 from database.pool import connection
+from database.transaction_settings import quote_literal
 from database.urls import listen_url
+from tenants.config import tenancy
 from tenants.tenant import Tenant
 
 NO_CITUS = "This database has no Citus: it is one server, and every tenant is on it (docs/citus.md)."
-UNDISTRIBUTED = "coordinator"  # of a tenant that was there before Citus, and has not been moved to a node yet
+UNDISTRIBUTED = "coordinator"  # where a tenant from before Citus is until it is moved to a node
 
-# Every tenant has a table of this name, and all of its tables are on one node.
-NODE_OF_SCHEMA = """
+# All tables of a tenant are on one node, so one table tells it. `{table}` is a table that every tenant has.
+NODE_OF_SCHEMA_SQL = """
 SELECT s.nspname AS schema, d.nodename || ':' || d.nodeport AS node
 FROM pg_class t JOIN pg_namespace s ON s.oid = t.relnamespace JOIN pg_dist_shard h ON h.logicalrelid = t.oid
     JOIN pg_dist_placement p ON p.shardid = h.shardid JOIN pg_dist_node d ON d.groupid = p.groupid
-WHERE t.relname = 'advertiser' AND d.noderole = 'primary'
+WHERE t.relname = {table} AND d.noderole = 'primary'
 """
 
-# What takes a foreign key or a trigger away from its table, and gives it back; partitions have theirs of their table.
+# Statements that drop and restore each foreign key and trigger; partitions inherit theirs from their table.
 CONSTRAINTS = """
-SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS taking,
-    format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS giving
+SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop_statement,
+    format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+        AS restore_statement
 FROM pg_constraint WHERE connamespace = $1::text::regnamespace AND contype = 'f' AND conparentid = 0
 UNION ALL
 SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass), pg_get_triggerdef(t.oid)
@@ -38,8 +41,12 @@ WHERE c.relnamespace = $1::text::regnamespace AND NOT tgisinternal AND tgparenti
 """
 
 
+def node_of_schema() -> str:
+    return NODE_OF_SCHEMA_SQL.format(table=quote_literal(tenancy().citus_marker_table))
+
+
 class Node(msgspec.Struct, frozen=True):
-    """`tenants` and `size`, in bytes, are of what it has of tenants; the size is None where it cannot be asked."""
+    """`tenants` is their number and `size` their size in bytes, or None if the node did not answer."""
 
     host: str
     port: int
@@ -63,24 +70,24 @@ async def is_distributed(db: asyncpg.Connection, schema: str) -> bool:
 
 
 async def node_of(db: asyncpg.Connection, schema: str) -> str | None:
-    """The node's name. Only where there is Citus; None for a schema that is on no node of its own."""
-    node: str | None = await db.fetchval(f"SELECT node FROM ({NODE_OF_SCHEMA}) AS places WHERE schema = $1", schema)
+    """The node's name, or None for an undistributed schema. Requires Citus."""
+    node: str | None = await db.fetchval(f"SELECT node FROM ({node_of_schema()}) AS schemas WHERE schema = $1", schema)
     return node
 
 
 async def nodes_of(tenants: Iterable[tuple[str, str]]) -> dict[str, str] | None:
-    """The name of each one's node, from pairs of label and schema, by label. None where there is no Citus."""
+    """Node names by slug, for pairs of slug and schema. None without Citus."""
     async with connection() as db:
         if not await has_citus(db):
             return None
-        by_label = dict(tenants)
-        rows = await db.fetch(f"{NODE_OF_SCHEMA} AND s.nspname = ANY($1)", list(by_label.values()))
-    places = {row["schema"]: row["node"] for row in rows}
-    return {label: places.get(schema, UNDISTRIBUTED) for label, schema in by_label.items()}
+        by_slug = dict(tenants)
+        rows = await db.fetch(f"{node_of_schema()} AND s.nspname = ANY($1)", list(by_slug.values()))
+    node_by_schema = {row["schema"]: row["node"] for row in rows}
+    return {slug: node_by_schema.get(schema, UNDISTRIBUTED) for slug, schema in by_slug.items()}
 
 
 async def list_nodes() -> list[Node]:
-    """Raises GokartError where there is no Citus."""
+    """Raises GokartError without Citus."""
     async with connection() as db:
         await need_citus(db)
         return await nodes(db)
@@ -92,7 +99,7 @@ async def nodes(db: asyncpg.Connection) -> list[Node]:
         SELECT nodename AS host, nodeport AS port, isactive AS active, shouldhaveshards AS takes_tenants,
             coalesce(tenants, 0) AS tenants
         FROM pg_dist_node
-        LEFT JOIN (SELECT node, count(*) AS tenants FROM ({NODE_OF_SCHEMA}) AS places GROUP BY 1) AS counts
+        LEFT JOIN (SELECT node, count(*) AS tenants FROM ({node_of_schema()}) AS schemas GROUP BY 1) AS counts
             ON node = nodename || ':' || nodeport
         WHERE noderole = 'primary' ORDER BY groupid
         """
@@ -102,7 +109,7 @@ async def nodes(db: asyncpg.Connection) -> list[Node]:
 
 
 async def sizes_by_node(db: asyncpg.Connection) -> Mapping[tuple[str, int], int] | None:
-    """By host and port; None where a node does not answer."""
+    """Bytes by host and port; None if a node does not answer."""
     try:
         rows = await db.fetch(
             "SELECT nodename, nodeport, sum(shard_size)::bigint AS size FROM citus_shards GROUP BY 1, 2"
@@ -113,9 +120,9 @@ async def sizes_by_node(db: asyncpg.Connection) -> Mapping[tuple[str, int], int]
 
 
 async def sizes_on_nodes(db: asyncpg.Connection, schemas: Sequence[str]) -> dict[str, int]:
-    """Bytes of each schema on the workers; empty without Citus. Of a worker that does not answer nothing is counted.
+    """Bytes of each schema on the worker nodes; empty without Citus. Omits nodes that do not answer.
 
-    One question for each worker: Citus's own views ask for every table that there is.
+    Sends one query to each worker; Citus's own views send one for every table.
     """
     if not schemas or not await has_citus(db):
         return {}
@@ -138,9 +145,9 @@ async def sizes_on_nodes(db: asyncpg.Connection, schemas: Sequence[str]) -> dict
 
 
 async def distribute(db: asyncpg.Connection, schema: str) -> None:
-    """Gives the schema, with all that is in it, to a node that Citus chooses, in the running transaction.
+    """Distributes the schema to a node that Citus chooses, in the running transaction.
 
-    Its tables are made as on any PostgreSQL first: what Citus lets one do to a table on a node at a time is less.
+    The tables are created locally first: Citus accepts fewer kinds of DDL on distributed tables.
     """
     async with without_constraints(db, schema):
         await db.execute("SELECT citus_schema_distribute($1::text::regnamespace)", schema)
@@ -148,39 +155,39 @@ async def distribute(db: asyncpg.Connection, schema: str) -> None:
 
 @asynccontextmanager
 async def without_constraints(db: asyncpg.Connection, schema: str) -> AsyncIterator[None]:
-    """Takes the schema's foreign keys and triggers away for the block: Citus distributes one table after the other in
-    the order of their names, whichever refers to which, and triggers would note each row that comes to the node.
+    """Drops the schema's foreign keys and triggers for the block. Citus distributes the tables in order of their names,
+    ignoring references, and the audit triggers would record every row that is copied.
     """
     await db.execute("SET LOCAL citus.enable_unsafe_triggers TO on")
-    await db.execute("SET LOCAL search_path TO ''")  # so that definitions name the schemas of what they use
-    attached = await db.fetch(CONSTRAINTS, schema)
+    await db.execute("SET LOCAL search_path TO ''")  # so that definitions are fully qualified
+    constraints = await db.fetch(CONSTRAINTS, schema)
     await db.execute("SET LOCAL search_path TO DEFAULT")
-    for one in attached:
-        await db.execute(one["taking"])
+    for constraint in constraints:
+        await db.execute(constraint["drop_statement"])
     yield
-    for one in attached:
-        await db.execute(one["giving"])
+    for constraint in constraints:
+        await db.execute(constraint["restore_statement"])
 
 
 async def move_tenant(tenant: Tenant, name: str) -> bool:
-    """Takes the tenant to the node of that name, host or host:port; False where it is there already.
+    """Moves the tenant to a node, named host or host:port. Returns False if it is there already.
 
-    It is read and written meanwhile, but for the last moments, when what writes waits. A tenant that no node has yet
-    answers nobody until all of its data has gone there. Raises GokartError.
+    Reads and writes continue during the move; writes wait for its last moments. A tenant that no node has yet is locked
+    until all of its data has been copied. Raises GokartError.
     """
-    # Not through PgBouncer: this may take hours.
+    # Not through PgBouncer: a move can take hours.
     db = await asyncpg.connect(listen_url(), server_settings={"application_name": "gokart moving"})
     try:
         await need_citus(db)
         node = choose_node(await nodes(db), name)
         if await node_of(db, tenant.schema) is None:
             async with db.transaction():
-                await db.execute("SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id)  # as a migration does
+                await db.execute("SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id)  # as a migration locks it
                 await distribute(db, tenant.schema)
         elif await node_of(db, tenant.schema) == node.name:
             return False
         if await node_of(db, tenant.schema) != node.name:
-            # By logical replication, though the events' tables have no replica identity: these are only added to.
+            # By logical replication, although event tables have no replica identity: they are append-only.
             await db.execute(
                 "SELECT citus_schema_move($1::text::regnamespace, $2::text, $3::int, 'force_logical')",
                 *(tenant.schema, node.host, node.port),
@@ -190,11 +197,11 @@ async def move_tenant(tenant: Tenant, name: str) -> bool:
         await db.close()
 
 
-def choose_node(among: Sequence[Node], name: str) -> Node:
+def choose_node(candidates: Sequence[Node], name: str) -> Node:
     """Raises GokartError."""
-    found = [node for node in among if name in {node.name, node.host}]
+    found = [node for node in candidates if name in {node.name, node.host}]
     if len(found) != 1:
-        known = ", ".join(node.name for node in among if node.takes_tenants)
+        known = ", ".join(node.name for node in candidates if node.takes_tenants)
         raise GokartError(
             f"{name}: {'Say which port' if found else 'There is no such node'}. Nodes: {known or 'none'}."
         )

@@ -1,4 +1,4 @@
-"""The platform's tables, in schema public."""
+"""The tables of `tenants` in schema public."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from piccolo.conf.apps import AppConfig
 from tenants.tables import TenantMigration, TenantRow
 
 APP_CONFIG = AppConfig(
-    app_name="platform",
+    app_name="tenants",
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
     table_classes=[TenantRow, TenantMigration],
 )

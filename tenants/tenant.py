@@ -1,8 +1,8 @@
-"""Which tenant the running task works for, and tables that live in that tenant's schema.
+"""Binding a tenant to the running task, and tables in the bound tenant's schema.
 
-A tenant table names no schema of its own: each time its SQL is built, the schema is that of the tenant bound to the
-running task, and without one there is no SQL. So a query cannot reach another tenant's rows by being forgotten, and
-nothing depends on a connection's state (PgBouncer and Citus are content).
+A tenant table has no fixed schema. Each time its SQL is built, the schema is that of the tenant bound to the running
+task; without a tenant it raises NoTenantError. So a forgotten filter cannot reach another tenant's rows, and nothing
+depends on the state of a connection, which PgBouncer and Citus do not keep.
 """
 
 import re
@@ -23,22 +23,17 @@ SLUG_PATTERN = re.compile(r"[a-z](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
 class NoTenantError(RuntimeError):
-    """A tenant's table was used where no tenant is bound."""
+    """No tenant is bound to the running task."""
 
 
 class Tenant(msgspec.Struct, frozen=True):
-    """A tenant as requests see it. `slug` is its label in host names."""
+    """A row of table `tenant`, as requests see it. `slug` is the tenant's label in host names."""
 
     id: UUID
     slug: str
     name: str
     suspended: bool
     created_at: datetime
-    token_rate: float | None = None
-    token_burst: int | None = None
-    token_concurrency: int | None = None
-    pruned_before: datetime | None = None
-    thinned_before: datetime | None = None
 
     @property
     def schema(self) -> str:
@@ -46,8 +41,8 @@ class Tenant(msgspec.Struct, frozen=True):
 
 
 def schema_of(slug: str) -> str:
-    """The schema of the tenant with this label. A label has no underscore, so no two share a schema; the result
-    is a safe identifier, which the SQL in this project relies on.
+    """The name of the tenant's schema. A slug has no underscore, so no two slugs share a schema. The name is a safe SQL
+    identifier, which statements rely on. Raises ValueError.
     """
     if not SLUG_PATTERN.fullmatch(slug):
         raise ValueError(
@@ -68,12 +63,13 @@ def current_tenant() -> Tenant:
 
 
 def bound_tenant() -> Tenant | None:
-    """The same; None where there is none, as on the platform's own host."""
+    """The tenant bound to the running task, or None, as on a host of the platform."""
     return _current.get()
 
 
 @contextmanager
 def bound_to(tenant: Tenant) -> Iterator[None]:
+    """Binds the tenant to the running task for the block."""
     token = _current.set(tenant)
     try:
         with pool_affinity(tenant.slug):
@@ -99,7 +95,7 @@ class TenantTableMeta(TableMeta):
 
 
 class TenantTable(Table):
-    """Base of every table in a tenant's schema. Never `.freeze()` a query on one: it would keep the tenant."""
+    """Base of every table in a tenant's schema. Never `.freeze()` its queries: they would keep the tenant."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from starlette.types import Scope, Send
 
 from database.pool import DatabaseUnavailable
+from tenants.middleware import TenantSuspended, UnknownTenant
 from web.clients import ClientGone
 
 PROBLEM_JSON = "application/problem+json"
@@ -77,6 +78,8 @@ def problem_of(error: Exception) -> Problem:
         )
     if isinstance(error, ClientGone):
         return Problem(499, "The client went away.", title="Client closed request")
+    if isinstance(error, UnknownTenant | TenantSuspended):
+        return Problem(error.status_code, error.detail)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return of_litestar(error)
     return Problem(500, "The error is on our side and has been logged under the request id.")

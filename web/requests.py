@@ -2,10 +2,11 @@
 
 State of a request, in scope["state"]:
   request_id   kept from the client where it is sane
-  log          fields for the request's one log line (tenant, advertiser, rows …); never a token
+  log          fields for the request's one log line (advertiser, rows …); never a token
   headers      response headers that are known before the response is (rate limits)
   at_end       called when the response is over, however it ends
   status       of the response, once it has begun, else None
+  site, tenant of the host (`tenants.middleware`)
   complete     whether the response has been sent to its end
   error        the exception behind a 5xx
   caller       whose token it is, once the guard knows it (`auth.api_keys.authenticate`)
@@ -99,7 +100,9 @@ class Requests:
 
 def write_log_line(scope: Scope, state: dict[str, Any], ms: float) -> None:
     status, complete, error = state["status"], state["complete"], state.get("error")
+    tenant = state.get("tenant")
     fields = {
+        **({"tenant": tenant.slug} if tenant else {}),
         **state["log"],
         "method": scope["method"],
         "route": scope.get("path_template"),

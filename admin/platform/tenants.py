@@ -15,6 +15,7 @@ from auth.users.directory import UserDetails, list_users
 from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.invitations import IssuedLink, invite_staff_user, renew_link
 from auth.users.realms import STAFF
+from catalog.tenants import as_gokart, set_tenant_limits
 from core.errors import GokartError
 from database.audit_context import current_actor
 from database.pool import SCHEMA_ERRORS, DatabaseUnavailable
@@ -115,7 +116,7 @@ class TenantsController(Controller):
         form = await form_of(request)
         await tenant_at(slug)
         try:
-            await lifecycle.set_tenant_limits(
+            await set_tenant_limits(
                 slug,
                 read_limit(form, "rate", float, MOST_RATE),
                 read_limit(form, "burst", int, MOST),
@@ -224,7 +225,7 @@ async def tenant_page(
     form: Form | None = None,
 ) -> Response[Any]:
     """With `error`, the form that was sent as it was filled in."""
-    tenant = await tenant_at(slug)
+    tenant = as_gokart(await tenant_at(slug))
     row = await TenantRow.select(TenantRow.version, TenantRow.migration_error).where(TenantRow.id == tenant.id).first()
     field, text = field_and_text(error) if error else ("", "")
     kept = {

@@ -13,6 +13,7 @@ from litestar.types import Guard
 from auth.api_keys.format import digest, is_well_formed
 from auth.api_keys.last_used import record_use
 from auth.api_keys.rate_limits import Limit, Limiter
+from catalog.tenants import as_gokart
 from database.pool import connection
 from settings import settings
 from tenants.cache import tenant_cache
@@ -88,10 +89,11 @@ async def refuse(address: Address | None) -> NoReturn:
 
 async def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
     key = (tenant.id, caller.api_key)
+    usual = as_gokart(tenant)
     limit = Limit(
-        rate=caller.rate or tenant.token_rate or settings.token_rate,
-        burst=caller.burst or tenant.token_burst or settings.token_burst,
-        concurrency=caller.concurrency or tenant.token_concurrency or settings.token_concurrency,
+        rate=caller.rate or usual.token_rate or settings.token_rate,
+        burst=caller.burst or usual.token_burst or settings.token_burst,
+        concurrency=caller.concurrency or usual.token_concurrency or settings.token_concurrency,
     )
     state["headers"].update(await per_token.take(key, limit))
     state["at_end"].append(per_token.hold(key))

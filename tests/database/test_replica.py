@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from time import monotonic
 
+import msgspec
 import pytest
-from pydantic import SecretStr
 
-from database import pool
+from database.engine import engine
 from database.pool import DatabaseUnavailable, connection, has_replica, open_pool, open_replica
-from settings import settings
 from tests.support.database import execute
 from tests.support.replica import Replica
 
@@ -20,8 +19,7 @@ SOON = 5.0
 @pytest.fixture
 async def pools(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Those of a process that is told of the replica."""
-    told = settings.model_copy(update={"replica_url": SecretStr(replica.url)})
-    monkeypatch.setattr(pool, "settings", told)
+    monkeypatch.setattr(engine(), "options", msgspec.structs.replace(engine().options, replica_url=replica.url))
     async with open_pool(), open_replica():
         await becomes_known(serves=True)
         yield

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from auth.api_keys import service as api_keys
-from tenants import lifecycle
+from catalog.tenants import set_tenant_limits
 from tests.support.app_calls import run, run_in_tenant
 from tests.support.database import execute
 from tests.support.html_page import Page
@@ -76,7 +76,7 @@ def test_each_host_and_scheme_has_its_own(sandbox: Sandbox, http: httpx.Client) 
 
 def test_it_tells_the_limits_in_force(sandbox: Sandbox, server: Server) -> None:
     assert "1,000,000 requests after a rest" in shown(sandbox, server).text  # the tests' server is generous
-    run(lambda: lifecycle.set_tenant_limits(sandbox.tenant.slug, 2.5, 30, 4))
+    run(lambda: set_tenant_limits(sandbox.tenant.slug, 2.5, 30, 4))
     (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
     run_in_tenant(sandbox.tenant.slug, lambda: api_keys.set_api_key_limits(key["id"], None, 77, None))
     text = shown(sandbox, server).text

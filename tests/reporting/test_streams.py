@@ -20,8 +20,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from database import url
-from database.connections import ConnectionPool, DatabaseUnavailable, connect_options
+from database.connections import ConnectionPool, DatabaseUnavailable
+from database.engine import database_url, engine
 from reporting.replicas import reading
 from reporting.streams import copy_out
 from tests.support.database import locked
@@ -51,7 +51,7 @@ ANALYZE {s}.by_day, {s}.by_month;
 
 def database(statement: str, *args: object) -> list[asyncpg.Record]:
     async def work() -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(url())
+        connection = await asyncpg.connect(database_url())
         try:
             if args or statement.lstrip().startswith("SELECT"):
                 return await connection.fetch(statement, *args)
@@ -236,7 +236,7 @@ def test_a_client_that_goes_away_before_the_answer_stops_its_query(big: Sandbox)
 def blocked(sandbox: Sandbox) -> Iterator[None]:
     """Holds a lock that every report of this tenant waits for."""
     with asyncio.Runner() as runner:
-        connection = runner.run(asyncpg.connect(url()))
+        connection = runner.run(asyncpg.connect(database_url()))
         runner.run(connection.execute(f"BEGIN; LOCK TABLE {sandbox.tenant.schema}.by_month"))
         try:
             yield
@@ -337,7 +337,7 @@ async def test_who_stops_at_the_last_chunk_leaves_no_transaction_open() -> None:
     async def gone(_: bytes) -> None:
         raise TimeoutError
 
-    pool = ConnectionPool(connect_options(url()), max_size=1, timeout=5, max_tenants=1, max_idle=60)
+    pool = ConnectionPool(engine().connect_options(database_url()), max_size=1, timeout=5, max_tenants=1, max_idle=60)
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(DatabaseUnavailable):
             async with pool.acquire() as db, reading(db):

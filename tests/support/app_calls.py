@@ -10,7 +10,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from database.audit_context import Actor, acting_as
 from database.connections import ConnectionPool
-from piccolo_conf import DB
+from database.engine import engine
 from settings import settings
 from tenants.commands import operator
 from tenants.lifecycle import get_tenant
@@ -32,7 +32,7 @@ def pool() -> ConnectionPool:
     """No statement is prepared, since tests change tables."""
 
     async def opened() -> ConnectionPool:
-        options = {**DB.config, "statement_cache_size": 0}
+        options = {**engine().config, "statement_cache_size": 0}
         return ConnectionPool(
             options, max_size=settings.database_pool, timeout=settings.database_wait, max_tenants=20, max_idle=300
         )
@@ -59,11 +59,11 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         with acting_as(Actor(operator())):
             return await work()
 
-    DB.pool = there
+    engine().pool = there
     try:
         return portal().call(whole)
     finally:
-        DB.pool = None
+        engine().pool = None
 
 
 def run_in_tenant(slug: str, work: Callable[[], Awaitable[T]]) -> T:

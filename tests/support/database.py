@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-import database
+from database.engine import database_url
 from tests.support.app_calls import fetch
 
 
@@ -21,7 +21,7 @@ def execute(sql: str, *args: Any, schema: str = "") -> list[dict[str, Any]]:
 def locked(*tables: str) -> Iterator[None]:
     """Nobody can so much as read the tables within the block: a query that touches one waits."""
     loop = asyncio.new_event_loop()
-    connection = loop.run_until_complete(asyncpg.connect(database.url()))
+    connection = loop.run_until_complete(asyncpg.connect(database_url()))
     try:
         loop.run_until_complete(connection.execute(f"BEGIN; LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"))
         yield

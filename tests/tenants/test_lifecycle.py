@@ -17,9 +17,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-import database
 from core.errors import GokartError
 from database.embedded import binary
+from database.engine import database_url
 from database.urls import listen_url
 from settings import settings
 from tenants import lifecycle
@@ -103,7 +103,7 @@ def test_a_schema_that_is_no_tenants_is_left_alone() -> None:
     slug = a_name()
     execute(f"CREATE SCHEMA t_{slug}")
     try:
-        assert f"has a schema t_{slug} already" in cli_error("tenants", "create", slug, "--name", "X")
+        assert f"already has a schema t_{slug} " in cli_error("tenants", "create", slug, "--name", "X")
         assert execute("SELECT FROM tenant WHERE slug = $1", slug) == []
     finally:
         execute(f"DROP SCHEMA t_{slug}")  # without CASCADE: it is still empty
@@ -227,7 +227,7 @@ def contents(sandbox: Sandbox) -> dict[str, str]:
 def held_up(sandbox: Sandbox) -> Iterator[None]:
     """Calls of intake wait within the block before they write."""
     with asyncio.Runner() as runner:
-        connection = runner.run(asyncpg.connect(database.url()))
+        connection = runner.run(asyncpg.connect(database_url()))
         runner.run(connection.execute(f"BEGIN; LOCK TABLE {sandbox.tenant.schema}.conversion IN SHARE MODE"))
         try:
             yield

@@ -14,11 +14,11 @@ from uuid import uuid4
 
 import pytest
 
-import database
+from database.engine import database_url
+from schema.tenant.piccolo_app import APP_CONFIG
 from settings import PROJECT
 from tenants import lifecycle
 from tenants.migrations import latest_version, migration_modules
-from tenants.schema.piccolo_app import APP_CONFIG
 from tests.support.app_calls import run
 from tests.support.cli import COMMAND, gokart
 from tests.support.database import execute, locked
@@ -45,7 +45,7 @@ async def forwards():
 """
 WITH_FOLDER = """
 import sys
-from tenants.schema.piccolo_app import APP_CONFIG
+from schema.tenant.piccolo_app import APP_CONFIG
 APP_CONFIG.migrations_folder_path = sys.argv.pop(1)
 from cli import main
 main()
@@ -218,7 +218,7 @@ def test_the_platforms_own_migrations_may_run_twice_at_once() -> None:
     name = f"gokart_test_{os.getpid()}_{uuid4().hex[:8]}"
     execute(f"CREATE DATABASE {name}")
     try:
-        environment = {**os.environ, "GOKART_DATABASE_URL": urlsplit(database.url())._replace(path=f"/{name}").geturl()}
+        environment = {**os.environ, "GOKART_DATABASE_URL": urlsplit(database_url())._replace(path=f"/{name}").geturl()}
         both = [
             subprocess.Popen([*COMMAND, "migrate"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             for _ in range(3)
@@ -235,7 +235,7 @@ def test_before_the_first_migration_a_command_says_what_to_do() -> None:
     name = f"gokart_test_{os.getpid()}_{uuid4().hex[:8]}"
     execute(f"CREATE DATABASE {name}")
     try:
-        url = urlsplit(database.url())._replace(path=f"/{name}").geturl()
+        url = urlsplit(database_url())._replace(path=f"/{name}").geturl()
         result = subprocess.run(
             [*COMMAND, "tokens", "list", "demo"],
             env={**os.environ, "GOKART_DATABASE_URL": url},

@@ -9,8 +9,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-import database
 from database.audit_context import Actor, acting_as
+from database.engine import database_url
 from database.pool import transaction
 from tenants.cache import CHANNEL
 from tenants.migrations import split_statements
@@ -49,7 +49,7 @@ def test_a_node_notifies_nobody(sandbox: Sandbox) -> None:
     as_on_a_node(sandbox, "api_token")
 
     async def listen() -> None:
-        connection = await asyncpg.connect(database.url())
+        connection = await asyncpg.connect(database_url())
         try:
             await connection.add_listener(CHANNEL, lambda *message: heard.append(message[-1]))
             await connection.execute(f"UPDATE {sandbox.tenant.schema}.api_token_102008 SET revoked_at = now()")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from piccolo_conf import DB
+from database.engine import engine
 from web.limits.stores import HELD_FOR, LENT_FOR, PROCESS, SHARE, Answer, Ask
 
 MOST_TIDIED = 10_000  # at a time, which nobody has to wait for
@@ -53,7 +53,7 @@ class DatabaseStore:
                 return await self._connection.fetch(sql, *args)
             except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError):
                 await self.close()
-        self._connection = await asyncpg.connect(**DB.config)
+        self._connection = await asyncpg.connect(**engine().config)
         return await self._connection.fetch(sql, *args)
 
     def _row(self, ask: Ask) -> tuple[object, ...]:

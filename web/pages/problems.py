@@ -28,4 +28,4 @@ class ProblemPages:
 
 def is_for_pages(scope: Scope) -> bool:
     host = parse_host("".join(header(scope, b"host")))
-    return host is not None and host.kind != "api" and "text/html" in "".join(header(scope, b"accept"))
+    return host is not None and host.site != "api" and "text/html" in "".join(header(scope, b"accept"))

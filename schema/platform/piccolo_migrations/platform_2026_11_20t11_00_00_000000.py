@@ -1,9 +1,8 @@
 """Periodic tasks; from when on a tenant keeps quarters of an hour."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from piccolo.engine.postgres import PostgresTransaction
 
-from piccolo_conf import DB
+from tenants.migrations import execute_in_public
 
 ID = "2026-11-20T11:00:00:000000"
 VERSION = "1.38.0"
@@ -33,9 +32,7 @@ CREATE TABLE task (
 
 
 async def create() -> None:
-    transaction = DB.current_transaction.get()
-    assert isinstance(transaction, PostgresTransaction)
-    await transaction.connection.execute(FORWARDS)
+    await execute_in_public(FORWARDS)
 
 
 async def forwards() -> MigrationManager:

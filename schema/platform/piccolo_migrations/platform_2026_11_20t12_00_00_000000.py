@@ -1,9 +1,8 @@
 """What tokens and addresses have asked, counted over all processes (`web.limits.in_database`)."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from piccolo.engine.postgres import PostgresTransaction
 
-from piccolo_conf import DB
+from tenants.migrations import execute_in_public
 
 ID = "2026-11-20T12:00:00:000000"
 VERSION = "1.38.0"
@@ -65,9 +64,7 @@ END $$;
 
 
 async def create() -> None:
-    transaction = DB.current_transaction.get()
-    assert isinstance(transaction, PostgresTransaction)
-    await transaction.connection.execute(SCRIPT)
+    await execute_in_public(SCRIPT)
 
 
 async def forwards() -> MigrationManager:

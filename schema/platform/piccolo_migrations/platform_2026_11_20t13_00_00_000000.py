@@ -3,9 +3,8 @@ number of its shard, such as advertiser_102008.
 """
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from piccolo.engine.postgres import PostgresTransaction
 
-from piccolo_conf import DB
+from tenants.migrations import execute_in_public
 
 ID = "2026-11-20T13:00:00:000000"
 VERSION = "1.38.0"
@@ -55,9 +54,7 @@ END $$;
 
 
 async def create() -> None:
-    transaction = DB.current_transaction.get()
-    assert isinstance(transaction, PostgresTransaction)
-    await transaction.connection.execute(FORWARDS)
+    await execute_in_public(FORWARDS)
 
 
 async def forwards() -> MigrationManager:

@@ -2,8 +2,8 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
+from schema.shared_sql import AUDIT_LOG, PERSON, SIGN_IN, STAFF
 from tenants.migrations import execute_in_schema
-from tenants.schema.people import AUDIT_LOG, PERSON, SIGN_IN, STAFF
 
 ID = "2026-11-20T09:00:00:000000"
 VERSION = "1.38.0"

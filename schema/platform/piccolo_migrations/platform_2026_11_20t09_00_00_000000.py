@@ -1,10 +1,9 @@
 """The platform's own staff, and the audit log: what is noted of a change, by whoever makes it, in its transaction."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from piccolo.engine.postgres import PostgresTransaction
 
-from piccolo_conf import DB
-from tenants.schema.people import AUDIT_LOG, SIGN_IN, STAFF
+from schema.shared_sql import AUDIT_LOG, SIGN_IN, STAFF
+from tenants.migrations import execute_in_public
 
 ID = "2026-11-20T09:00:00:000000"
 VERSION = "1.38.0"
@@ -65,11 +64,9 @@ CREATE TRIGGER audit AFTER INSERT ON one_time_link FOR EACH ROW EXECUTE FUNCTION
 
 
 async def create() -> None:
-    transaction = DB.current_transaction.get()
-    assert isinstance(transaction, PostgresTransaction)
     owners = "staff int NOT NULL REFERENCES public.staff ON DELETE CASCADE"
     shared = (STAFF + SIGN_IN + AUDIT_LOG).format(s="public", owners=owners)
-    await transaction.connection.execute(FUNCTIONS + shared + AUDITED)
+    await execute_in_public(FUNCTIONS + shared + AUDITED)
 
 
 async def forwards() -> MigrationManager:

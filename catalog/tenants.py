@@ -1,0 +1,54 @@
+"""What GoKart adds to a tenant: limits of its API keys, retention, and itself as its first partner."""
+
+from datetime import datetime
+
+import asyncpg
+from piccolo.columns import Integer, Real, Timestamptz
+
+from tenants.lifecycle import update_tenant
+from tenants.tables import TenantRow
+from tenants.tenant import Tenant
+
+
+class GokartTenant(Tenant, frozen=True):
+    """Limits: None is the platform's. Events before `pruned_before` are gone from the ledger; quarter-hour buckets
+    before `thinned_before` are not kept.
+    """
+
+    token_rate: float | None = None
+    token_burst: int | None = None
+    token_concurrency: int | None = None
+    pruned_before: datetime | None = None
+    thinned_before: datetime | None = None
+
+
+class GokartTenantRow(TenantRow, tablename="tenant"):
+    token_rate = Real(null=True, default=None, help_text="Requests a second of an API key; null: the platform's.")
+    token_burst = Integer(null=True, default=None)
+    token_concurrency = Integer(null=True, default=None)
+    pruned_before = Timestamptz(null=True, default=None, help_text="Events before this are gone from the ledger.")
+    thinned_before = Timestamptz(null=True, default=None, help_text="Quarter hours before this are not kept.")
+    thinned_since = Timestamptz(null=True, default=None, help_text="When thinned_before last changed.")
+
+
+def as_gokart(tenant: Tenant) -> GokartTenant:
+    assert isinstance(tenant, GokartTenant), "piccolo_conf.TENANCY.tenant_type is GokartTenant"
+    return tenant
+
+
+async def set_tenant_limits(slug: str, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+    """Limits of each API key that has none of its own; None: the platform's. Raises GokartError."""
+    row = GokartTenantRow
+    await update_tenant(slug, {row.token_rate: rate, row.token_burst: burst, row.token_concurrency: concurrency})
+
+
+async def create_own_partner(db: asyncpg.Connection, tenant: Tenant) -> None:
+    """Conversions without a partner are reported under the tenant's own name."""
+    await db.execute(f"INSERT INTO {tenant.schema}.partner (id, name) VALUES ($1, $2)", tenant.id, tenant.name)
+
+
+async def rename_own_partner(db: asyncpg.Connection, tenant: Tenant, name: str) -> None:
+    """Unless the partner was given another name."""
+    await db.execute(
+        f"UPDATE {tenant.schema}.partner SET name = $3 WHERE id = $1 AND name = $2", tenant.id, tenant.name, name
+    )

@@ -1,0 +1,83 @@
+"""Piccolo's engine, and the configuration of everything in `database`.
+
+A project's `piccolo_conf.py` creates the engine: `DB = DatabaseEngine(DatabaseConfig(url=…))`.
+"""
+
+import atexit
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from piccolo.engine.finder import engine_finder
+from piccolo.engine.postgres import PostgresEngine
+
+from database.embedded import EmbeddedPostgres
+
+
+class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds.
+
+    `url`: None runs an embedded PostgreSQL in `data_dir`/postgres. `listen_url`: a direct URL for LISTEN and session
+    locks if `url` goes through PgBouncer; `pgbouncer` then keeps no statement prepared. `timeout`: the longest wait for
+    a free connection. `max_tenants_per_connection`: a connection that has served that many tenants is replaced.
+    """
+
+    url: str | None = None
+    listen_url: str | None = None
+    replica_url: str | None = None
+    pgbouncer: bool = False
+    data_dir: Path = Path(".data")
+    pool_size: int = 10
+    stream_pool_size: int = 16
+    timeout: float = 5
+    max_tenants_per_connection: int = 700
+
+
+class DatabaseEngine(PostgresEngine):
+    """Its pool is `database.connections.ConnectionPool`.
+
+    Connects with the first query. Piccolo's own engine connects when it is created, which is at import.
+    """
+
+    pool: Any
+
+    def __init__(self, config: DatabaseConfig) -> None:
+        """Starts the embedded server if there is no URL. Raises EmbeddedPostgresError."""
+        self.options = config
+        self.url = config.url or _start_embedded(config.data_dir / "postgres")
+        super().__init__(config=self.connect_options(self.url), extensions=())
+
+    def connect_options(self, url: str) -> dict[str, Any]:
+        """Arguments of asyncpg.connect. PgBouncer may run each transaction on another backend, so no statement is kept
+        prepared there. Reports contain dates as the server formats them, so the format is set to ISO 8601.
+        """
+        options = {"dsn": url, "server_settings": {"DateStyle": "ISO"}}
+        return {**options, "statement_cache_size": 0} if self.options.pgbouncer else options
+
+    async def check_version(self) -> None:
+        pass
+
+    async def prep_database(self) -> None:
+        pass
+
+
+def _start_embedded(directory: Path) -> str:
+    """URL of the server, which stops with the last process that uses it."""
+    server = EmbeddedPostgres(directory)
+    url = server.start()
+    atexit.register(server.stop)
+    return url
+
+
+@cache
+def engine() -> DatabaseEngine:
+    """The engine named DB in `piccolo_conf.py`, or in the module that PICCOLO_CONF names."""
+    found = engine_finder()
+    assert isinstance(found, DatabaseEngine), "piccolo_conf.DB must be a DatabaseEngine"
+    return found
+
+
+def database_url() -> str:
+    """May start the embedded server. Raises EmbeddedPostgresError."""
+    return engine().url

@@ -1,0 +1,50 @@
+"""The configuration of `tenants`."""
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from pathlib import Path
+
+import asyncpg
+import msgspec
+from piccolo.conf.apps import Finder
+
+from tenants.tenant import Tenant
+
+
+class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A project's `piccolo_conf.py` creates it as TENANCY, next to DB: commands need it without an app.
+
+    Hosts are SITE.TENANT.`base_host` for each of `tenant_sites` (the empty site is TENANT.`base_host`) and
+    SITE.`base_host` for each of `platform_sites`. Requests to `any_host_paths` need no known host.
+
+    `tenant_app` is the module of the Piccolo app whose migrations make up a tenant's schema; `platform_apps` are the
+    names of further apps with tables in schema public. `tenant_type` may add columns of table `tenant` as fields.
+
+    `on_create` runs in the transaction that creates a tenant, after its migrations; `on_rename` in the one that changes
+    its display name, with the old tenant and the new name.
+
+    Before a tenant is dumped and dropped, `dump_lock_tables` are locked against writes (None: all its tables).
+    `citus_marker_table` is any table that every tenant has. `port` is for the URLs that commands print on localhost.
+    """
+
+    base_host: str = "localhost"
+    port: int = 8000
+    tenant_sites: tuple[str, ...] = ("",)
+    platform_sites: tuple[str, ...] = ()
+    any_host_paths: tuple[str, ...] = ()
+    tenant_app: str
+    platform_apps: tuple[str, ...] = ()
+    tenant_type: type[Tenant] = Tenant
+    on_create: Callable[[asyncpg.Connection, Tenant], Awaitable[None]] | None = None
+    on_rename: Callable[[asyncpg.Connection, Tenant, str], Awaitable[None]] | None = None
+    dump_dir: Path = Path(".data/dumps")
+    dump_lock_tables: tuple[str, ...] | None = None
+    citus_marker_table: str = ""
+
+
+@cache
+def tenancy() -> TenancyConfig:
+    """The configuration named TENANCY in `piccolo_conf.py`, or in the module that PICCOLO_CONF names."""
+    found = getattr(Finder().get_piccolo_conf_module(), "TENANCY", None)
+    assert isinstance(found, TenancyConfig), "piccolo_conf.TENANCY must be a TenancyConfig"
+    return found
