@@ -29,13 +29,13 @@ SOME_REJECTED = 3  # exit code
     "--format",
     "format_",
     type=click.Choice(["json", "ndjson", "csv"]),
-    help="Of all the files; without it the name or the beginning of each tells.",
+    help="Format of all files. By default, it is detected from the name or content of each.",
 )
 def import_(tenant: str, kind: RecordKind, files: tuple[Path, ...], format_: FileFormat | None) -> None:
-    """Take FILES of records in at TENANT, as the intake calls do.
+    """Import FILES of records for TENANT, as the intake API does.
 
-    JSON (an object or an array), NDJSON (an object a line) or CSV (a first line of column names; an empty cell is
-    null), each also compressed with gzip or zstd. A repeated import counts nothing twice. Records that are not taken
+    JSON (an object or an array), NDJSON (one object per line) or CSV (column names in the first line; an empty cell
+    is null), each optionally compressed with gzip or zstd. Repeating an import counts nothing twice. Rejected records
     are written to FILE.rejects.ndjson, and the exit code is then 3.
     """
     columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn()
@@ -63,17 +63,17 @@ async def import_one(path: Path, kind: RecordKind, format_: FileFormat | None, p
 @click.command()
 @click.argument("tenants", nargs=-1, metavar="[TENANT]...")
 def prune(tenants: tuple[str, ...]) -> None:
-    """Drop what is beyond GOKART_EVENT_RETENTION_DAYS from the ledger of every tenant, or those named.
+    """Delete views and clicks older than GOKART_EVENT_RETENTION_DAYS, for every tenant or the given ones.
 
-    No report changes: the figures stay. Views and clicks go in whole months, once all of a month is older; so does the
-    log of intake calls and of what they rejected. Conversions stay. The servers do the same by themselves once a day.
+    No report changes. Views and clicks are dropped in whole months, when all of a month is older, and so is the intake
+    log of that time. Conversions are kept. A background job of the servers does the same once a day.
     """
     if settings.event_retention_days is None:
-        raise GokartError("GOKART_EVENT_RETENTION_DAYS is not set: views and clicks are kept for ever.")
+        raise GokartError("GOKART_EVENT_RETENTION_DAYS is not set: views and clicks are never deleted.")
 
     async def work() -> list[str]:
         slugs = tenants or await TenantRow.select(TenantRow.slug).order_by(TenantRow.slug).output(as_list=True)
         return [table for slug in slugs for table in await drop_old_months(await get_tenant(slug), datetime.now(UTC))]
 
     dropped = run_command(work)
-    console.print(f"Dropped: {', '.join(dropped)}." if dropped else "No month is that old.")
+    console.print(f"Dropped: {', '.join(dropped)}." if dropped else "No month is old enough.")

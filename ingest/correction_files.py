@@ -1,4 +1,4 @@
-"""The CSV of corrections: reading what staff upload, and writing the rows that could not be used, to be mended."""
+"""The CSV file of corrections: parsing the upload, and writing the invalid rows to be fixed."""
 
 import csv
 import io
@@ -11,30 +11,30 @@ import msgspec
 from core.errors import GokartError
 from ingest.records import ConversionStatus
 
-MAX_FILE_BYTES = 5 * 2**20  # bytes
+MAX_FILE_BYTES = 5 * 2**20
 MAX_ROWS = 20_000
-MAX_REASON_LENGTH = 10_000  # characters, as of a callback's
+MAX_REASON_LENGTH = 10_000  # characters, as in a callback
 COLUMNS = CLICK, CONVERSION, STATUS, REASON = ("ClickId", "ConversionId", "Status", "RejectionReason")
-ADDED_COLUMNS = ("Row", "Problem")  # what the file of rejects adds, and is not read when it comes back
+ADDED_COLUMNS = ("Row", "Problem")  # added to the file of invalid rows, and ignored when it is uploaded
 STATUSES: dict[str, ConversionStatus] = {"pending": "Pending", "success": "Success", "rejected": "Rejected"}
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet computes, or runs, what begins so
-MAX_QUOTED_LENGTH = 60  # characters of a cell that a message repeats
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet would evaluate such a cell
+MAX_QUOTED_LENGTH = 60  # characters of a cell in an error message
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class CorrectionsError(GokartError):
-    """The file as a whole cannot be used."""
+    """The file as a whole is invalid."""
 
 
 class CellError(msgspec.Struct, frozen=True):
-    """`column` is one of COLUMNS, or both ids', or empty where it is the row; `message` says what would be right."""
+    """`column` is one of COLUMNS, or both id columns, or empty if the error concerns the row."""
 
     column: str
     message: str
 
 
 class InvalidRow(msgspec.Struct, frozen=True):
-    """`row` is its number in a spreadsheet, where the header is row 1. `cells` are as they came."""
+    """`row` is the number in a spreadsheet, where the header is row 1. `cells` are as uploaded."""
 
     row: int
     cells: list[str]
@@ -42,11 +42,11 @@ class InvalidRow(msgspec.Struct, frozen=True):
 
     @property
     def problems(self) -> str:
-        return "; ".join(f"{fault.column}: {fault.message}" if fault.column else fault.message for fault in self.errors)
+        return "; ".join(f"{error.column}: {error.message}" if error.column else error.message for error in self.errors)
 
 
 class CorrectionRow(msgspec.Struct, frozen=True):
-    """What a row asks for: of the conversion with this id, or of this click, as `column` says."""
+    """A valid row: the new status of the conversion with this id, or of this click, depending on `column`."""
 
     row: int
     cells: list[str]
@@ -57,7 +57,7 @@ class CorrectionRow(msgspec.Struct, frozen=True):
 
 
 class CorrectionSheet(msgspec.Struct, frozen=True):
-    """`header` has the columns in the file's order, spelled as in COLUMNS and ADDED_COLUMNS."""
+    """`header` has the columns in the order of the file, spelled as in COLUMNS and ADDED_COLUMNS."""
 
     header: list[str]
     separator: str
@@ -68,21 +68,21 @@ class CorrectionSheet(msgspec.Struct, frozen=True):
 def parse_sheet(content: bytes) -> CorrectionSheet:
     """Raises CorrectionsError."""
     if len(content) > MAX_FILE_BYTES:
-        raise CorrectionsError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB: send it in parts.")
+        raise CorrectionsError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB. Split it into several files.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CorrectionsError("The file is not CSV in UTF-8: in a spreadsheet, save it as «CSV UTF-8».") from error
+        raise CorrectionsError("The file is not CSV in UTF-8: in a spreadsheet, save it as “CSV UTF-8”.") from error
     first_line = text.partition("\n")[0]
     separator = ";" if first_line.count(";") > first_line.count(",") else ","
-    rows = numbered(text, separator)
+    rows = number_rows(text, separator)
     sheet = CorrectionSheet(read_header(next(rows, (1, []))[1]), separator, [], [])
     for row, cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
         if len(sheet.rows) + len(sheet.invalid) == MAX_ROWS:
-            raise CorrectionsError(f"The file has more than {MAX_ROWS:,} rows: send it in parts.")
-        one = read_row(row, cells, sheet.header)
+            raise CorrectionsError(f"The file has more than {MAX_ROWS:,} rows. Split it into several files.")
+        one = parse_row(row, cells, sheet.header)
         if isinstance(one, CorrectionRow):
             sheet.rows.append(one)
         else:
@@ -92,8 +92,8 @@ def parse_sheet(content: bytes) -> CorrectionSheet:
     return sheet
 
 
-def numbered(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows as a spreadsheet counts them: blank ones too, and a cell of several lines as one row."""
+def number_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Numbers rows as a spreadsheet does: blank ones count, and a cell of several lines is part of one row."""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     row = 0
     try:
@@ -101,8 +101,8 @@ def numbered(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
             yield row, cells
     except csv.Error as error:
         raise CorrectionsError(
-            f"Row {row + 1} is broken: {error}. "
-            'A cell with a comma, semicolon, line break or " in it should stand in "…", and each " in it be doubled.'
+            f"Row {row + 1} is not valid CSV: {error}. "
+            'Put a cell that contains a comma, semicolon, line break or " between "…", and double each " in it.'
         ) from error
 
 
@@ -110,103 +110,101 @@ def read_header(cells: list[str]) -> list[str]:
     """Raises CorrectionsError."""
     while cells and not cells[-1].strip():
         cells.pop()
-    unknown = [cell for cell in cells if plain(cell) not in KNOWN]
+    unknown = [cell for cell in cells if normalize_column(cell) not in KNOWN]
     if unknown or not cells:
         raise CorrectionsError(
-            f"Row 1 should name the columns, separated by commas or semicolons: {', '.join(COLUMNS)}. "
-            + (f"There is none called {', '.join(map(quoted, unknown[:5]))}." if unknown else "It is empty.")
+            f"Row 1 must name the columns, separated by commas or semicolons: {', '.join(COLUMNS)}. "
+            + (f"Unknown: {', '.join(map(quote_cell, unknown[:5]))}." if unknown else "It is empty.")
         )
-    header = [KNOWN[plain(cell)] for cell in cells]
+    header = [KNOWN[normalize_column(cell)] for cell in cells]
     if twice := [name for name, times in Counter(header).items() if times > 1]:
-        raise CorrectionsError(f"Row 1 names a column twice: {', '.join(twice)}.")
+        raise CorrectionsError(f"Row 1 repeats a column: {', '.join(twice)}.")
     if STATUS not in header:
         raise CorrectionsError(f"Row 1 lacks the column {STATUS}, the new status of each conversion.")
     if CLICK not in header and CONVERSION not in header:
-        raise CorrectionsError(f"Row 1 lacks the column {CLICK} or {CONVERSION}, which says what is to be corrected.")
+        raise CorrectionsError(f"Row 1 lacks the column {CLICK} or {CONVERSION}, which identifies the conversion.")
     return header
 
 
-def plain(name: str) -> str:
+def normalize_column(name: str) -> str:
     return "".join(name.split()).replace("_", "").lower()
 
 
-KNOWN = {plain(name): name for name in (*COLUMNS, *ADDED_COLUMNS)}
+KNOWN = {normalize_column(name): name for name in (*COLUMNS, *ADDED_COLUMNS)}
 
 
-def read_row(row: int, cells: list[str], header: list[str]) -> CorrectionRow | InvalidRow:
-    """A row may be shorter than the header, as spreadsheets leave out empty cells at its end."""
+def parse_row(row: int, cells: list[str], header: list[str]) -> CorrectionRow | InvalidRow:
+    """A row may be shorter than the header: spreadsheets omit empty cells at the end."""
     errors: list[CellError] = []
     if any(cell.strip() for cell in cells[len(header) :]):
-        errors.append(CellError("", f"the row has {len(cells)} cells, and the header {len(header)}"))
+        errors.append(CellError("", f"the row has {len(cells)} cells, the header has {len(header)}"))
     cells = cells[: len(header)]
-    found = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
-    column, id_ = read_id(found, errors)
-    status = read_status(found.get(STATUS, ""), errors)
-    reason = read_reason(found.get(REASON, ""), status, errors)
+    values = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+    column, id_ = read_id(values, errors)
+    status = read_status(values.get(STATUS, ""), errors)
+    reason = read_reason(values.get(REASON, ""), status, errors)
     if errors or id_ is None or status is None:
         return InvalidRow(row, cells, errors)
     return CorrectionRow(row, cells, column, id_, status, reason)
 
 
-def read_id(found: Mapping[str, str], errors: list[CellError]) -> tuple[str, UUID | None]:
-    """Of the click or conversion, with its column."""
-    given = [name for name in (CLICK, CONVERSION) if found.get(name)]
+def read_id(values: Mapping[str, str], errors: list[CellError]) -> tuple[str, UUID | None]:
+    """The column that identifies the conversion, and the id in it."""
+    given = [name for name in (CLICK, CONVERSION) if values.get(name)]
     if len(given) != 1:
-        wrong = "both are given: give one of the two" if given else "one of the two is needed"
+        wrong = "both are given: only one is allowed" if given else "one of the two is required"
         errors.append(CellError(f"{CLICK}, {CONVERSION}", wrong))
         return "", None
     (column,) = given
     try:
-        return column, msgspec.convert(found[column], UUID)
+        return column, msgspec.convert(values[column], UUID)
     except msgspec.ValidationError:
         example = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-        errors.append(CellError(column, f"{quoted(found[column])} should be an id such as {example}"))
+        errors.append(CellError(column, f"{quote_cell(values[column])} must be an id such as {example}"))
         return column, None
 
 
 def read_status(cell: str, errors: list[CellError]) -> ConversionStatus | None:
     status = STATUSES.get(cell.lower())
     if status is None:
-        errors.append(CellError(STATUS, f"{quoted(cell)} should be Pending, Success or Rejected"))
+        errors.append(CellError(STATUS, f"{quote_cell(cell)} must be Pending, Success or Rejected"))
     return status
 
 
 def read_reason(cell: str, status: ConversionStatus | None, errors: list[CellError]) -> str | None:
-    reason = without_mark(cell)
+    reason = unescape_formula(cell)
     if reason and status and status != "Rejected":
-        errors.append(CellError(REASON, f"should be empty for status {status}: only Rejected has a reason"))
+        errors.append(CellError(REASON, f"must be empty for status {status}: only Rejected has a reason"))
     if len(reason) > MAX_REASON_LENGTH:
-        errors.append(CellError(REASON, f"has {len(reason):,} characters, and may have {MAX_REASON_LENGTH:,}"))
+        errors.append(CellError(REASON, f"has {len(reason):,} characters; at most {MAX_REASON_LENGTH:,} are allowed"))
     if "\x00" in reason:
-        errors.append(CellError(REASON, "has a NUL character in it"))
+        errors.append(CellError(REASON, "contains a NUL character"))
     return reason or None
 
 
-def quoted(cell: str) -> str:
-    """Of what may be anything: short, in one line, and with no character that is not seen."""
+def quote_cell(cell: str) -> str:
+    """Any text, shortened, on one line, without invisible characters."""
     short = cell if len(cell) <= MAX_QUOTED_LENGTH else f"{cell[:MAX_QUOTED_LENGTH]}…"
     return f"“{''.join(each if each.isprintable() else REPLACEMENT for each in short)}”"
 
 
 def rejects_csv(header: Sequence[str], separator: str, invalid: Sequence[InvalidRow]) -> bytes:
-    """The file's own columns with what is wrong, for the program that wrote the file: with its separator, and a BOM, by
-    which Excel knows UTF-8.
-    """
+    """The columns of the file plus the errors, with its separator, and a BOM so that Excel detects UTF-8."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=separator)
-    kept = [place for place, name in enumerate(header) if name not in ADDED_COLUMNS]
+    kept = [n for n, name in enumerate(header) if name not in ADDED_COLUMNS]
     number, problem = ADDED_COLUMNS
-    writer.writerow([number, *(header[place] for place in kept), problem])
+    writer.writerow([number, *(header[n] for n in kept), problem])
     for one in invalid:
-        cells = [one.cells[place] if place < len(one.cells) else "" for place in kept]
-        writer.writerow([one.row, *map(harmless, cells), one.problems])
+        cells = [one.cells[n] if n < len(one.cells) else "" for n in kept]
+        writer.writerow([one.row, *map(escape_formula, cells), one.problems])
     return text.getvalue().encode("utf-8-sig")
 
 
-def harmless(cell: str) -> str:
-    """With a mark before it that makes a spreadsheet take it as text."""
+def escape_formula(cell: str) -> str:
+    """Prefixes a formula with an apostrophe, so that a spreadsheet treats it as text."""
     return f"'{cell}" if cell.startswith(FORMULA_PREFIXES) else cell
 
 
-def without_mark(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_PREFIXES) else cell

@@ -1,6 +1,6 @@
-"""Staff's corrections of conversions' statuses, in bulk: what a file would change, and its change through the ledger.
+"""Bulk corrections of conversion statuses by staff: a preview of what a file changes, and applying it to the ledger.
 
-`docs/decisions/0012-corrections-by-staff.md` says how they stand to callbacks.
+`docs/decisions/0012-corrections-by-staff.md` defines their order relative to callbacks.
 """
 
 from asyncio import to_thread
@@ -42,12 +42,12 @@ class PreviewOutdatedError(GokartError):
     """Nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("The file, or a conversion in it, has changed since the preview: look at a new one.")
+        super().__init__("The file, or a conversion in it, has changed since the preview. Check the new preview.")
 
 
 class Correction(msgspec.Struct, frozen=True):
-    """What a row of the file does to a conversion. `cost` is what it costs as a Success. `repeats` is the earlier row
-    that says the same, if any does. Names are as they are now, times UTC.
+    """What a row changes. `cost` is that of a Success, in units of the currency. `repeats` is an
+    earlier row with the same content, if any. Names are current ones; times are UTC.
     """
 
     row: int
@@ -66,7 +66,7 @@ class Correction(msgspec.Struct, frozen=True):
 
 
 class AdvertiserEffect(msgspec.Struct, frozen=True):
-    """What is added to (negative: taken from) an advertiser's figures."""
+    """What is added to (or, if negative, subtracted from) an advertiser's figures."""
 
     advertiser: UUID
     name: str
@@ -76,7 +76,7 @@ class AdvertiserEffect(msgspec.Struct, frozen=True):
 
 
 class CorrectionsPreview(msgspec.Struct, frozen=True):
-    """`moves` counts the changes by old and new status, which are the same where only the reason is another one."""
+    """`moves` counts the changes by old and new status, which are equal if only the reason changes."""
 
     digest: str
     changes: list[Correction]
@@ -88,12 +88,12 @@ class CorrectionsPreview(msgspec.Struct, frozen=True):
     separator: str
 
     def rejects_csv(self) -> bytes:
-        """The invalid rows, to be mended and uploaded again."""
+        """The invalid rows, to be fixed and uploaded again."""
         return rejects_csv(self.header, self.separator, self.invalid)
 
 
 class OfferOwner(msgspec.Struct, frozen=True):
-    """The offer of a conversion and whose it is."""
+    """An offer's name, and the advertiser that it belongs to."""
 
     offer: str
     advertiser: UUID
@@ -102,7 +102,7 @@ class OfferOwner(msgspec.Struct, frozen=True):
 
 
 class LedgerExcerpt(msgspec.Struct, frozen=True):
-    """The conversions that a file may mean, as they are; owners_by_offer and partners' names by key."""
+    """The conversions that a file refers to, with the names for their surrogate ids."""
 
     states: dict[UUID, ConversionState]
     owners_by_offer: dict[int, OfferOwner]
@@ -135,15 +135,14 @@ async def apply_corrections(tenant: Tenant, content: bytes, expected: str, now: 
         by = uuid4()
         changes = [(found[one.id], corrected_state(found[one.id], one, now, by)) for one in done.changes]
         await apply_deltas(db, tenant.schema, await update_conversions(db, tenant.schema, changes), now)
-        answer = BatchResult(
-            len(done.changes), len(done.unchanged), [rejection(done.header, invalid) for invalid in done.invalid]
-        )
-        await log_batch(db, tenant.schema, "corrections", None, answer)
+        rejections = [to_rejection(done.header, row) for row in done.invalid]
+        result = BatchResult(len(done.changes), len(done.unchanged), rejections)
+        await log_batch(db, tenant.schema, "corrections", None, result)
     return done
 
 
 def corrected_state(state: ConversionState, correction: Correction, now: datetime, by: UUID) -> ConversionState:
-    """A correction is made after all that it has seen, though a sender's clock may be ahead of ours."""
+    """Ranks above the state that staff have seen, even if the sender's clock is ahead."""
     rank = max(ticks(now.isoformat(), now), state.rank[0] + 1), by
     return msgspec.structs.replace(
         state, rank=rank, status=correction.new_status, rejection_reason=correction.new_reason
@@ -151,7 +150,7 @@ def corrected_state(state: ConversionState, correction: Correction, now: datetim
 
 
 async def find_ids(db: Connection, schema: str, sheet: CorrectionSheet) -> set[UUID]:
-    """The conversions that the file names (whether they exist is not known yet), or whose click it names."""
+    """Ids of the conversions that the file names, which may not exist, and of those whose click it names."""
     ids = {one.id for one in sheet.rows if one.column == CONVERSION}
     clicks = [one.id for one in sheet.rows if one.column == CLICK]
     if clicks:
@@ -177,7 +176,7 @@ async def add_names(db: Connection, schema: str, found: dict[UUID, ConversionSta
 
 
 def build_preview(content: bytes, sheet: CorrectionSheet, ledger: LedgerExcerpt) -> CorrectionsPreview:
-    """What each row of the file would do."""
+    """Compares each row with the ledger."""
     matched, missed = match_rows(sheet.rows, ledger.states)
     agreed, disputed = merge_repeats(matched)
     corrections = [to_correction(one, state, repeats, ledger) for one, state, repeats in agreed]
@@ -189,7 +188,7 @@ def build_preview(content: bytes, sheet: CorrectionSheet, ledger: LedgerExcerpt)
         unchanged=[one for one in corrections if not is_change(one)],
         invalid=invalid,
         moves=Counter((one.old_status, one.new_status) for one in changes),
-        effects=effects(changes, ledger),
+        effects=sum_effects(changes, ledger),
         header=sheet.header,
         separator=sheet.separator,
     )
@@ -198,7 +197,7 @@ def build_preview(content: bytes, sheet: CorrectionSheet, ledger: LedgerExcerpt)
 def match_rows(
     rows: Iterable[CorrectionRow], found: Mapping[UUID, ConversionState]
 ) -> tuple[list[tuple[CorrectionRow, ConversionState]], list[InvalidRow]]:
-    """The rows that mean one conversion, with it, and those that do not."""
+    """The rows that identify exactly one conversion, with its state, and the others."""
     by_click: dict[UUID | None, list[UUID]] = defaultdict(list)
     for state in found.values():
         by_click[state.click].append(state.id)
@@ -214,17 +213,17 @@ def match_rows(
 
 def no_match_error(one: CorrectionRow, ids: list[UUID]) -> CellError:
     if ids:
-        told = ", ".join(map(str, ids[:MAX_LISTED_IDS])) + (", …" if len(ids) > MAX_LISTED_IDS else "")
-        return CellError(CLICK, f"{len(ids)} conversions have this click: give the {CONVERSION} instead ({told})")
+        listed = ", ".join(map(str, ids[:MAX_LISTED_IDS])) + (", …" if len(ids) > MAX_LISTED_IDS else "")
+        return CellError(CLICK, f"{len(ids)} conversions have this click: give the {CONVERSION} instead ({listed})")
     if one.column == CLICK:
         return CellError(CLICK, "no conversion has this click")
-    return CellError(CONVERSION, "there is no conversion with this id")
+    return CellError(CONVERSION, "no conversion has this id")
 
 
 def merge_repeats(
     matched: list[tuple[CorrectionRow, ConversionState]],
 ) -> tuple[list[tuple[CorrectionRow, ConversionState, int | None]], list[InvalidRow]]:
-    """The rows with the earlier one that says the same, if any does, and those of which two contradict each other."""
+    """The rows with the earlier row that they repeat, if any; and rows that contradict another row."""
     rows: dict[UUID, list[CorrectionRow]] = defaultdict(list)
     for one, state in matched:
         rows[state.id].append(one)
@@ -241,7 +240,7 @@ def merge_repeats(
                 InvalidRow(
                     one.row,
                     one.cells,
-                    [contradiction(one, other if wanted_state(one) == wanted_state(first) else first)],
+                    [contradiction_error(one, other if wanted_state(one) == wanted_state(first) else first)],
                 )
             )
     return agreed, invalid
@@ -251,10 +250,10 @@ def wanted_state(one: CorrectionRow) -> tuple[ConversionStatus, str | None]:
     return one.status, one.reason
 
 
-def contradiction(one: CorrectionRow, other: CorrectionRow) -> CellError:
+def contradiction_error(one: CorrectionRow, other: CorrectionRow) -> CellError:
     if one.status != other.status:
-        return CellError(STATUS, f"row {other.row} says {other.status} of the same conversion")
-    return CellError(REASON, f"row {other.row} gives the same conversion another reason")
+        return CellError(STATUS, f"row {other.row} gives the same conversion the status {other.status}")
+    return CellError(REASON, f"row {other.row} gives the same conversion a different reason")
 
 
 def to_correction(one: CorrectionRow, state: ConversionState, repeats: int | None, ledger: LedgerExcerpt) -> Correction:
@@ -269,7 +268,7 @@ def to_correction(one: CorrectionRow, state: ConversionState, repeats: int | Non
         advertiser=owner.advertiser_name,
         partner=ledger.partners[state.partner],
         occurred_at=state.occurred_at,
-        cost=units(state.cost),
+        cost=in_units(state.cost),
         old_status=state.status,
         new_status=one.status,
         old_reason=old_reason,
@@ -281,8 +280,8 @@ def is_change(one: Correction) -> bool:
     return one.repeats is None and (one.old_status, one.old_reason) != (one.new_status, one.new_reason)
 
 
-def effects(changes: Iterable[Correction], ledger: LedgerExcerpt) -> list[AdvertiserEffect]:
-    """By the advertiser's name. Only a Success counts and costs."""
+def sum_effects(changes: Iterable[Correction], ledger: LedgerExcerpt) -> list[AdvertiserEffect]:
+    """In order of the advertiser's name. Only conversions with status Success count."""
     sums: dict[UUID, BucketDelta] = defaultdict(BucketDelta)
     owners: dict[UUID, OfferOwner] = {}
     for one in changes:
@@ -293,7 +292,7 @@ def effects(changes: Iterable[Correction], ledger: LedgerExcerpt) -> list[Advert
             owners[owner.advertiser] = owner
             sums[owner.advertiser].add(BucketDelta(conversions=sign, cost=sign * state.cost))
     return [
-        AdvertiserEffect(id_, owner.advertiser_name, owner.currency, sums[id_].conversions, units(sums[id_].cost))
+        AdvertiserEffect(id_, owner.advertiser_name, owner.currency, sums[id_].conversions, in_units(sums[id_].cost))
         for id_, owner in sorted(owners.items(), key=lambda owner: (owner[1].advertiser_name, owner[0]))
     ]
 
@@ -301,22 +300,22 @@ def effects(changes: Iterable[Correction], ledger: LedgerExcerpt) -> list[Advert
 def preview_digest(
     content: bytes, seen: Iterable[ConversionState], invalid: Iterable[InvalidRow], ledger: LedgerExcerpt
 ) -> str:
-    """Of all that decides what becomes of the file: another one as soon as one of its conversions is."""
-    told = blake2b(content, digest_size=16)
+    """A digest of the file and the ledger's state: it changes if the effect of the file may have changed."""
+    digest = blake2b(content, digest_size=16)
     for state in seen:
-        told.update(f"{state} {ledger.owners_by_offer[state.offer].advertiser}\n".encode())
+        digest.update(f"{state} {ledger.owners_by_offer[state.offer].advertiser}\n".encode())
     for one in invalid:
-        told.update(f"{one.row} {one.problems}\n".encode())
-    return told.hexdigest()
+        digest.update(f"{one.row} {one.problems}\n".encode())
+    return digest.hexdigest()
 
 
-def units(millionths: int) -> Decimal:
+def in_units(millionths: int) -> Decimal:
     return Decimal(millionths).scaleb(-6)
 
 
-def rejection(header: list[str], invalid: InvalidRow) -> Rejection:
-    """For the log of calls, which counts records from 0."""
-    found = dict(zip(header, invalid.cells, strict=False))
-    named = found.get(CONVERSION) or found.get(CLICK)
-    fields = ", ".join(fault.column for fault in invalid.errors)
-    return Rejection(invalid.row - 2, escape_nul(named)[:200] if named else None, fields, invalid.problems)
+def to_rejection(header: list[str], invalid: InvalidRow) -> Rejection:
+    """For the intake log, which counts records from 0."""
+    values = dict(zip(header, invalid.cells, strict=False))
+    id_ = values.get(CONVERSION) or values.get(CLICK)
+    fields = ", ".join(error.column for error in invalid.errors)
+    return Rejection(invalid.row - 2, escape_nul(id_)[:200] if id_ else None, fields, invalid.problems)

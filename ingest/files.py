@@ -1,4 +1,4 @@
-"""Files of records → JSON texts, one record at a time, in constant memory whatever the size of the file."""
+"""Files of records → JSON texts, one record at a time, in constant memory."""
 
 import csv
 import io
@@ -17,20 +17,20 @@ from ingest.records import ConversionRecord, Event, OfferRecord, PartnerRecord, 
 
 RecordKind = Literal["conversions", "events", "offers", "partners"]
 FileFormat = Literal["json", "ndjson", "csv"]
-SourceRecord = tuple[bytes, RecordError | None]  # a JSON text, and what the file itself has against it already
+SourceRecord = tuple[bytes, RecordError | None]  # a JSON text, and why the record is malformed, if it is
 
 MAX_RECORD_LENGTH = 2**20  # characters
-CHUNK = 2**18
+CHUNK_LENGTH = 2**18  # characters
 ENDINGS: dict[str, FileFormat] = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
 WHITE = re.compile(r"[ \t\r\n]*")
 
 
 class UnreadableFileError(GokartError):
-    """The file cannot be read any further."""
+    """The rest of the file cannot be read."""
 
 
 class RecordFile:
-    """A file of records. `done` and `size` count bytes of the file as it lies there, compressed or not."""
+    """A file of records. `done` and `size` are bytes of the file on disk, compressed or not."""
 
     def __init__(self, path: Path, kind: RecordKind, format_: FileFormat | None = None) -> None:
         self.path = path
@@ -61,9 +61,9 @@ class RecordFile:
         except UnicodeDecodeError as error:
             raise UnreadableFileError(f"it is not UTF-8 text: byte {error.object[error.start]:#04x}") from error
         except DECOMPRESS_ERRORS as error:
-            raise UnreadableFileError(f"the compressed file is damaged or cut off: {error}") from error
+            raise UnreadableFileError(f"the compressed file is damaged or truncated: {error}") from error
         except csv.Error as error:
-            raise UnreadableFileError(f"it is not CSV: {error}") from error
+            raise UnreadableFileError(f"it is not valid CSV: {error}") from error
         except RecursionError as error:
             raise UnreadableFileError("the JSON is nested too deeply") from error
 
@@ -79,7 +79,7 @@ class RecordFile:
 
 
 def format_of(path: Path, first: str) -> FileFormat:
-    """By the name, `.gz` or `.zst` aside, else by the first line."""
+    """From the name without `.gz` or `.zst`, otherwise from the first line."""
     named = [ENDINGS[suffix.lower()] for suffix in path.suffixes if suffix.lower() in ENDINGS]
     return named[-1] if named else "json" if first.lstrip().startswith(("[", "{")) else "csv"
 
@@ -94,7 +94,7 @@ def lines_of(first: str, rest: TextIO) -> Iterator[str]:
 
 
 def open_compressed(raw: BinaryIO) -> BinaryIO:
-    """By what the file is, not by its name."""
+    """Detects compression by the content, not the name."""
     magic = raw.read(4)
     raw.seek(0)
     if magic.startswith(b"\x1f\x8b"):
@@ -106,16 +106,16 @@ def open_compressed(raw: BinaryIO) -> BinaryIO:
 
 
 def line_records(lines: Iterable[str]) -> Iterator[SourceRecord]:
-    """A broken line is a record to reject, like any other that makes no sense."""
+    """A malformed line becomes a record that is rejected later."""
     for line in lines:
         if not line.isspace():
             yield line.strip().encode(), None
 
 
 class JsonScanner:
-    """Cuts the records out of a JSON array, or objects one after the other, as they stand: every digit is kept."""
+    """Splits a JSON array, or consecutive objects, into records without changing their text."""
 
-    # It only finds the end of a record: what is in it, such as a number's value, is the intake's to say.
+    # Finds the end of each record only. Parsing and validating the values is up to intake.
     decoder = JSONDecoder(parse_int=str, parse_float=str, strict=False)
 
     def __init__(self, start: str, rest: TextIO) -> None:
@@ -137,7 +137,7 @@ class JsonScanner:
             more = self.next() == ","
             self.at += more
         if self.next() != "]":
-            raise UnreadableFileError("the JSON is cut off or broken: the array has no end")
+            raise UnreadableFileError("the JSON is truncated or malformed: the array has no end")
         self.at += 1
 
     def value(self) -> bytes:
@@ -147,16 +147,16 @@ class JsonScanner:
                 _, end = self.decoder.raw_decode(self.buffer, self.at)
             except JSONDecodeError as error:
                 if not self.more():
-                    raise UnreadableFileError(f"the JSON is cut off or broken: {error.msg}") from error
+                    raise UnreadableFileError(f"the JSON is truncated or malformed: {error.msg}") from error
                 continue
             if end == len(self.buffer) and self.more():
-                continue  # it was a number, perhaps, that goes on
+                continue  # a number may continue in the next chunk
             text = self.buffer[self.at : end]
             self.at = end
             return text.encode()
 
     def next(self) -> str:
-        """The next character that is not white space, or nothing at the end."""
+        """The next character that is not white space, or an empty string at the end."""
         while True:
             self.at = WHITE.match(self.buffer, self.at).end()  # type: ignore[union-attr]
             if self.at < len(self.buffer) or not self.more():
@@ -164,15 +164,17 @@ class JsonScanner:
 
     def more(self) -> bool:
         if len(self.buffer) - self.at > MAX_RECORD_LENGTH:
-            raise UnreadableFileError(f"the JSON is broken, or a record has more than {MAX_RECORD_LENGTH} characters")
-        chunk = self.rest.read(CHUNK)
+            raise UnreadableFileError(
+                f"the JSON is malformed, or a record has more than {MAX_RECORD_LENGTH} characters"
+            )
+        chunk = self.rest.read(CHUNK_LENGTH)
         if chunk:
             self.buffer, self.at = self.buffer[self.at :] + chunk, 0
         return bool(chunk)
 
 
 def is_object(text: str) -> bool:
-    """Whether it is one whole object: then the file has one in each line."""
+    """Whether the line is a complete object: then the file is NDJSON."""
     try:
         return isinstance(msgspec.json.decode(text), dict)
     except msgspec.DecodeError:
@@ -192,28 +194,28 @@ CALLBACK_COLUMNS = ("id", "sentAt")
 
 def csv_records(lines: Iterable[str], kind: RecordKind) -> Iterator[SourceRecord]:
     rows = csv.reader(lines, strict=True)
-    header = header_of(next(rows, []), kind)
+    header = parse_header(next(rows, []), kind)
     for row in rows:
         if not row:
             continue
         if len(row) != len(header):
-            wrong = RecordError("", f"has {len(row)} cells, and the header has {len(header)}")
+            wrong = RecordError("", f"has {len(row)} cells, the header has {len(header)}")
             yield msgspec.json.encode(row), wrong
         else:
             filled = {name: cell for name, cell in zip(header, row, strict=True) if cell}
             yield msgspec.json.encode(to_callback(filled) if kind == "conversions" else filled), None
 
 
-def header_of(names: list[str], kind: RecordKind) -> list[str]:
-    """The names in camelCase. Raises UnreadableFileError where a column that every record needs is missing."""
+def parse_header(names: list[str], kind: RecordKind) -> list[str]:
+    """The names in camelCase. Raises UnreadableFileError if a required column is missing."""
     header = [name.strip()[:1].lower() + name.strip()[1:] for name in names]
     required = [field.encode_name for field in msgspec.structs.fields(RECORD_TYPES[kind]) if field.required]
     if kind == "conversions":
         required.append("sentAt")
     if missing := [name for name in required if name not in header]:
-        raise UnreadableFileError(f"its first line should name the columns of {kind}; missing: {', '.join(missing)}")
+        raise UnreadableFileError(f"the first line must name the columns of {kind}; missing: {', '.join(missing)}")
     if len(set(header)) < len(header):
-        raise UnreadableFileError("a column's name occurs twice in its first line")
+        raise UnreadableFileError("the first line repeats a column")
     return header
 
 

@@ -1,4 +1,4 @@
-"""Records of a file through the same intake as an HTTP call's, in batches that are a transaction each."""
+"""Imports a file through the same intake as HTTP requests, in batches with a transaction each."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -25,22 +25,22 @@ SourceBatch = list[SourceRecord]
 
 
 class ImportTotals(msgspec.Struct):
-    """Of a file, so far."""
+    """Counts of the records of a file that have been processed."""
 
     read: int = 0
     accepted: int = 0
     duplicates: int = 0
     rejected: int = 0
 
-    def add(self, batch: SourceBatch, answer: BatchResult) -> None:
+    def add(self, batch: SourceBatch, result: BatchResult) -> None:
         self.read += len(batch)
-        self.accepted += answer.accepted
-        self.duplicates += answer.duplicates
-        self.rejected += len(answer.rejected)
+        self.accepted += result.accepted
+        self.duplicates += result.duplicates
+        self.rejected += len(result.rejected)
 
 
 class RejectsFileLine(msgspec.Struct):
-    """A line of the file of rejects. `record` is as it was sent, or a string where that was no JSON."""
+    """A line of the file of rejected records. `record` is as in the source, or a string if it is not valid JSON."""
 
     index: int
     id: str | None
@@ -50,10 +50,10 @@ class RejectsFileLine(msgspec.Struct):
 
 
 class RejectsFile:
-    """The file of rejects, FILE.rejects.ndjson. It is there while the import runs; one that stays empty is removed."""
+    """The file of rejected records, FILE.rejects.ndjson. Removed at the end if it is empty."""
 
-    def __init__(self, of: Path) -> None:
-        self.path = of.with_name(f"{of.name}.rejects.ndjson")
+    def __init__(self, source: Path) -> None:
+        self.path = source.with_name(f"{source.name}.rejects.ndjson")
         self.empty = True
 
     def __enter__(self) -> Self:
@@ -68,7 +68,7 @@ class RejectsFile:
             self.path.unlink()
 
     def write(self, rejected: list[Rejection], batch: SourceBatch, first: int) -> None:
-        """`rejected` count from 0 in the batch, whose first record is the `first` of the file."""
+        """Indexes of `rejected` count from the start of the batch; `first` is the index of its first record."""
         for one in rejected:
             self.empty = False
             record = as_sent(batch[one.index][0])
@@ -95,16 +95,16 @@ async def import_file(
     totals = ImportTotals()
     try:
         for batch in split_into_batches(source.records()):
-            answer = await ingest_batch(tenant, source.kind, batch)
-            rejects.write(answer.rejected, batch, totals.read)
-            totals.add(batch, answer)
+            result = await ingest_batch(tenant, source.kind, batch)
+            rejects.write(result.rejected, batch, totals.read)
+            totals.add(batch, result)
             progress(source.done)
     except (UnreadableFileError, DatabaseUnavailable) as error:
-        reason = f"the database cannot be used: {error}" if isinstance(error, DatabaseUnavailable) else str(error)
+        reason = f"the database is unavailable: {error}" if isinstance(error, DatabaseUnavailable) else str(error)
         raise GokartError(
             f"{source.path}, after record {totals.read}: {reason}.\n"
-            f"What came before is in: {format_totals(totals)}. Import the whole file again once this is mended: "
-            "nothing is counted twice."
+            f"The records before it are imported: {format_totals(totals)}. "
+            "Fix the problem and import the whole file again: nothing is counted twice."
         ) from error
     return totals
 
@@ -114,10 +114,10 @@ def format_totals(totals: ImportTotals) -> str:
 
 
 def split_into_batches(records: Iterator[SourceRecord]) -> Iterator[SourceBatch]:
-    """What was read before the source broke is a batch too; then its error goes on."""
+    """Yields what was read before an UnreadableFileError as a batch too, then raises the error."""
     batch: SourceBatch = []
     size = 0
-    broken = None
+    failure = None
     try:
         for found in records:
             batch.append(found)
@@ -126,21 +126,21 @@ def split_into_batches(records: Iterator[SourceRecord]) -> Iterator[SourceBatch]
                 yield batch
                 batch, size = [], 0
     except UnreadableFileError as error:
-        broken = error
+        failure = error
     if batch:
         yield batch
-    if broken:
-        raise broken
+    if failure:
+        raise failure
 
 
 async def ingest_batch(tenant: Tenant, kind: RecordKind, batch: SourceBatch) -> BatchResult:
-    """`rejected` count from 0 in the batch."""
+    """Ingests the well-formed records. The indexes of the rejections count from the start of the batch."""
     malformed = [rejection_of(index, record, wrong) for index, (record, wrong) in enumerate(batch) if wrong]
-    places = [index for index, (_, wrong) in enumerate(batch) if not wrong]
-    answer = await INGEST[kind](tenant, [batch[index][0] for index in places])
-    moved = [msgspec.structs.replace(one, index=places[one.index]) for one in answer.rejected]
+    indexes = [index for index, (_, wrong) in enumerate(batch) if not wrong]
+    result = await INGEST[kind](tenant, [batch[index][0] for index in indexes])
+    moved = [msgspec.structs.replace(one, index=indexes[one.index]) for one in result.rejected]
     rejected = sorted(malformed + moved, key=lambda one: one.index)
-    return msgspec.structs.replace(answer, rejected=rejected)
+    return msgspec.structs.replace(result, rejected=rejected)
 
 
 INGEST: dict[RecordKind, Callable[[Tenant, list[bytes]], Awaitable[BatchResult]]] = {

@@ -1,5 +1,6 @@
-"""The event ledger's months. Each is unique by event id. Where events come regularly the next one is made ahead
-(`jobs.tasks`), else it is made when its first event comes.
+"""The monthly partitions of the event ledger. Each has a unique index on the event id.
+
+A background job creates next month's partition for tenants with regular events; otherwise the first event creates it.
 """
 
 import asyncio
@@ -17,18 +18,18 @@ from settings import settings
 from tenants.cache import TRUST_SECONDS
 from tenants.tenant import Tenant
 
-AHEAD_FROM = 20  # day of the month: leaves ten days for what may fail
-DROP_LOCK_TIMEOUT = "2s"  # of waiting to drop a month, during which no event of any month can be taken in
+CREATE_FROM_DAY = 20  # of the month before: leaves ten days to fix a failure
+DROP_LOCK_TIMEOUT = "2s"  # while a drop waits, no event of any month can be inserted
 
 _created_months: set[tuple[UUID, date]] = set()
 
 
 class MonthDroppedError(GokartError):
-    """An event's month was dropped after its tenant was looked up, which may be long before its call is read."""
+    """A month was dropped after the batch's tenant was loaded, which may be long before its body is read."""
 
 
 async def ensure_months(db: Connection, tenant: Tenant, days: Iterable[date]) -> None:
-    """Outside of the transaction that takes the events in: waits for nobody who does. Raises MonthDroppedError."""
+    """Creates missing partitions, outside of the transaction that inserts events. Raises MonthDroppedError."""
     for month in sorted({day.replace(day=1) for day in days}):
         if (tenant.id, month) not in _created_months:
             await create_month(db, tenant.schema, month)
@@ -36,14 +37,14 @@ async def ensure_months(db: Connection, tenant: Tenant, days: Iterable[date]) ->
 
 
 def forget_months(tenant: Tenant) -> None:
-    """That they were made: one of them is missing."""
+    """Checks the tenant's partitions again, because one is missing."""
     _created_months.difference_update([one for one in _created_months if one[0] == tenant.id])
 
 
 async def create_next_month(tenant: Tenant, now: datetime) -> bool:
-    """Late in a month, the next one for a tenant that has had events in this one. Whether there is one that was not."""
+    """Late in a month, creates the next one if the tenant has had events in this one. True if it was created."""
     this = now.date().replace(day=1)
-    if now.day < AHEAD_FROM:
+    if now.day < CREATE_FROM_DAY:
         return False
     async with connection() as db:
         if await db.fetchval("SELECT to_regclass($1)", f"{tenant.schema}.event_{this:%Y_%m}") is None:
@@ -52,7 +53,7 @@ async def create_next_month(tenant: Tenant, now: datetime) -> bool:
 
 
 async def create_month(db: Connection, schema: str, month: date) -> bool:
-    """False where it is there already. Raises MonthDroppedError: made again, it would count events twice."""
+    """False if it exists. Raises MonthDroppedError: a dropped month that is created again counts events twice."""
     name = f"event_{month:%Y_%m}"
     async with intake_transaction(db, None):
         await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{schema}.{name}")
@@ -60,8 +61,8 @@ async def create_month(db: Connection, schema: str, month: date) -> bool:
             return False
         if await db.fetchval("SELECT pruned_before > $1 FROM tenant WHERE schema = $2", midnight(month), schema):
             raise MonthDroppedError
-        # ATTACH, unlike CREATE … PARTITION OF, lets other transactions go on writing events meanwhile.
-        # One by one: Citus takes no two such statements at once.
+        # ATTACH, unlike CREATE … PARTITION OF, does not block other transactions that insert events.
+        # Citus does not accept several of these statements in one text.
         await db.execute(f"CREATE TABLE {schema}.{name} (LIKE {schema}.event)")
         await db.execute(f"CREATE UNIQUE INDEX ON {schema}.{name} (id)")
         await db.execute(
@@ -74,16 +75,16 @@ async def create_month(db: Connection, schema: str, month: date) -> bool:
 
 
 def oldest_accepted(tenant: Tenant, now: datetime) -> datetime:
-    """Before this the ledger has been pruned, or may be at any time: a repeated event would be counted twice."""
+    """Before this time the ledger may have been pruned, so a repeated event would be counted twice."""
     days = settings.event_retention_days
     return max(as_gokart(tenant).pruned_before or EPOCH, now - timedelta(days=days) if days else EPOCH)
 
 
 async def drop_old_months(tenant: Tenant, now: datetime) -> list[str]:
-    """Drops the months of which no event is taken any more, and the log of calls of that age; no report changes by it.
-    Returns the months' tables.
+    """Drops the months of which no event is accepted any more, and the intake log of that age. Returns the tables.
 
-    First the tenant remembers what it has forgotten, and every worker hears of it, whatever its own setting is.
+    Reports do not change. First records `pruned_before` and waits until every worker has reloaded the tenant, so that
+    no worker accepts such events, whatever its own setting is.
     """
     oldest = oldest_accepted(tenant, now).date().replace(day=1)
     async with connection() as db:

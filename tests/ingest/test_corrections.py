@@ -130,19 +130,19 @@ ROW = f"\n{SOME},Rejected"
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "Row 1 should name the columns, .*: ClickId, ConversionId, Status, RejectionReason. It is empty"),
+        (b"", "Row 1 must name the columns, .*: ClickId, ConversionId, Status, RejectionReason. It is empty"),
         (b"\n\n", "Row 1 .* It is empty"),
-        (b"PK\x03\x04\xff\xfe", "not CSV in UTF-8: in a spreadsheet, save it as «CSV UTF-8»"),
+        (b"PK\x03\x04\xff\xfe", "not CSV in UTF-8: in a spreadsheet, save it as “CSV UTF-8”"),
         ("ConversionId,Status\nä,b".encode("utf-16"), "not CSV in UTF-8"),
-        ("ConversionId,Status,Colour,A\x00<b>" + ROW, "There is none called “Colour”, “A\ufffd<b>”"),
+        ("ConversionId,Status,Colour,A\x00<b>" + ROW, "Unknown: “Colour”, “A\ufffd<b>”"),
         ("ConversionId\tStatus" + ROW, "separated by commas or semicolons"),
-        ("ConversionId,Conversion_ID,Status" + ROW, "Row 1 names a column twice: ConversionId"),
+        ("ConversionId,Conversion_ID,Status" + ROW, "Row 1 repeats a column: ConversionId"),
         ("ConversionId,RejectionReason" + ROW, "Row 1 lacks the column Status"),
         ("Status,RejectionReason" + ROW, "Row 1 lacks the column ClickId or ConversionId"),
         ("ConversionId,Status", "no rows below its header"),
         ("ConversionId,Status\n\n,,\n", "no rows below its header"),
-        (f'ConversionId,Status{ROW}\n\n{SOME},Reje"cted\n"a"b,c', r"Row 5 is broken: .* each \" in it be doubled"),
-        (f'ConversionId,Status{ROW}\n"{SOME},Rejected\n', "Row 3 is broken: unexpected end of data"),
+        (f'ConversionId,Status{ROW}\n\n{SOME},Reje"cted\n"a"b,c', r"Row 5 is not valid CSV: .* double each \" in it"),
+        (f'ConversionId,Status{ROW}\n"{SOME},Rejected\n', "Row 3 is not valid CSV: unexpected end of data"),
         (b"ConversionId,Status\n" + b"x" * 5 * 2**20, "larger than 5 MB"),
         ("ConversionId,Status" + ROW * 20_001, "more than 20,000 rows"),
     ],
@@ -158,19 +158,23 @@ def test_a_file_that_cannot_be_used_says_why(module_sandbox: Sandbox, content: s
 @pytest.mark.parametrize(
     ("row", "column", "told"),
     [
-        (("", "", "Success", ""), "ClickId, ConversionId", "one of the two is needed"),
-        ((uuid4(), uuid4(), "Success", ""), "ClickId, ConversionId", "both are given: give one of the two"),
-        (("7", "", "Success", ""), "ClickId", "“7” should be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6"),
-        (("", "x" * 1_000, "Success", ""), "ConversionId", f"“{'x' * 60}…” should be an id"),
-        (("", "\x00\u202e\n.", "Success", ""), "ConversionId", "“\ufffd\ufffd\ufffd.” should be an id"),
-        (("", uuid4(), "Approved", ""), "Status", "“Approved” should be Pending, Success or Rejected"),
-        (("", uuid4(), "", ""), "Status", "“” should be Pending, Success or Rejected"),
-        (("", uuid4(), "Success", "fraud"), "RejectionReason", "should be empty for status Success"),
-        (("", uuid4(), "Rejected", "x" * 10_001), "RejectionReason", "has 10,001 characters, and may have 10,000"),
-        (("", uuid4(), "Rejected", "a\x00b"), "RejectionReason", "has a NUL character in it"),
-        (("", uuid4(), "Success", "", "more"), "", "the row has 5 cells, and the header 4"),
+        (("", "", "Success", ""), "ClickId, ConversionId", "one of the two is required"),
+        ((uuid4(), uuid4(), "Success", ""), "ClickId, ConversionId", "both are given: only one is allowed"),
+        (("7", "", "Success", ""), "ClickId", "“7” must be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+        (("", "x" * 1_000, "Success", ""), "ConversionId", f"“{'x' * 60}…” must be an id"),
+        (("", "\x00\u202e\n.", "Success", ""), "ConversionId", "“\ufffd\ufffd\ufffd.” must be an id"),
+        (("", uuid4(), "Approved", ""), "Status", "“Approved” must be Pending, Success or Rejected"),
+        (("", uuid4(), "", ""), "Status", "“” must be Pending, Success or Rejected"),
+        (("", uuid4(), "Success", "fraud"), "RejectionReason", "must be empty for status Success"),
+        (
+            ("", uuid4(), "Rejected", "x" * 10_001),
+            "RejectionReason",
+            "has 10,001 characters; at most 10,000 are allowed",
+        ),
+        (("", uuid4(), "Rejected", "a\x00b"), "RejectionReason", "contains a NUL character"),
+        (("", uuid4(), "Success", "", "more"), "", "the row has 5 cells, the header has 4"),
         ((uuid4(), "", "Success", ""), "ClickId", "no conversion has this click"),
-        (("", uuid4(), "Success", ""), "ConversionId", "there is no conversion with this id"),
+        (("", uuid4(), "Success", ""), "ConversionId", "no conversion has this id"),
     ],
 )
 def test_a_bad_row_says_where_and_what_would_be_right(
@@ -188,8 +192,8 @@ def test_a_bad_row_says_where_and_what_would_be_right(
 def test_all_that_is_wrong_with_a_row_is_told_at_once(module_sandbox: Sandbox) -> None:
     (bad,) = preview(module_sandbox, sheet(("7", "Done", "x\x00"))).invalid
     assert bad.problems == (
-        "ConversionId: “7” should be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6; "
-        "Status: “Done” should be Pending, Success or Rejected; RejectionReason: has a NUL character in it"
+        "ConversionId: “7” must be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6; "
+        "Status: “Done” must be Pending, Success or Rejected; RejectionReason: contains a NUL character"
     )
 
 
@@ -259,11 +263,11 @@ def test_rows_that_contradict_each_other_are_all_bad(module_sandbox: Sandbox) ->
         ),
     )
     assert faults(done.invalid) == [
-        (2, "Status", "row 3 says Pending of the same conversion"),
-        (3, "Status", "row 2 says Rejected of the same conversion"),
-        (4, "Status", "row 3 says Pending of the same conversion"),
-        (5, "RejectionReason", "row 6 gives the same conversion another reason"),
-        (6, "RejectionReason", "row 5 gives the same conversion another reason"),
+        (2, "Status", "row 3 gives the same conversion the status Pending"),
+        (3, "Status", "row 2 gives the same conversion the status Rejected"),
+        (4, "Status", "row 3 gives the same conversion the status Pending"),
+        (5, "RejectionReason", "row 6 gives the same conversion a different reason"),
+        (6, "RejectionReason", "row 5 gives the same conversion a different reason"),
     ]
     assert state(module_sandbox, first)[0] == state(module_sandbox, second)[0] == "Success"
 
@@ -569,7 +573,7 @@ def test_the_rejects_can_be_mended_and_sent_again(sandbox: Sandbox) -> None:
     assert rejects.startswith(b"\xef\xbb\xbfRow;Status;ConversionId;RejectionReason;Problem\r\n2;Rejekted;")
     table = list(csv.reader(io.StringIO(rejects.decode("utf-8-sig"), newline=""), delimiter=";"))
     assert [row[0] for row in table] == ["Row", "2", "3", "4"]
-    assert table[1][3:] == ["'-1", "Status: “Rejekted” should be Pending, Success or Rejected"]
+    assert table[1][3:] == ["'-1", "Status: “Rejekted” must be Pending, Success or Rejected"]
     mended = rejects.replace(b"Rejekted", b"Rejected").replace(b"Done", b"Rejected")
     done = apply(sandbox, mended)
     assert len(done.invalid) == 1

@@ -216,11 +216,11 @@ def cut(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("name", "damage", "reason"),
     [
-        ("a.ndjson.gz", lambda text: cut(gzip.compress(text)), "damaged or cut off"),
-        ("a.ndjson.zst", lambda text: cut(zstandard.compress(text)), "damaged or cut off"),
-        ("a.csv.gz", lambda text: gzip.compress(text)[:-6] + b"wrong!", "damaged or cut off"),
-        ("a.json", cut, "the JSON is cut off or broken"),
-        ("a.json", lambda text: text.replace(b"}", b"!", 1), "the JSON is cut off or broken"),
+        ("a.ndjson.gz", lambda text: cut(gzip.compress(text)), "damaged or truncated"),
+        ("a.ndjson.zst", lambda text: cut(zstandard.compress(text)), "damaged or truncated"),
+        ("a.csv.gz", lambda text: gzip.compress(text)[:-6] + b"wrong!", "damaged or truncated"),
+        ("a.json", cut, "the JSON is truncated or malformed"),
+        ("a.json", lambda text: text.replace(b"}", b"!", 1), "the JSON is truncated or malformed"),
         ("a.json", lambda text: text[: text.rindex(b",\n  {")], "the array has no end"),
         ("a.json", lambda _: b"[" * 200_000, "nested too deeply"),
         ("a.json", lambda _: b'["' + b"x" * 2_000_000, "more than 1048576 characters"),
@@ -229,8 +229,8 @@ def cut(content: bytes) -> bytes:
         ("a.csv", lambda text: text.decode().encode("utf-16"), "not UTF-8 text: byte 0xff"),
         ("a.csv", lambda text: text + b'"never closed', "it is not CSV: unexpected end of data"),
         ("a.csv", lambda text: text.replace(b"offerId", b"offer"), "missing: offerId"),
-        ("a.csv", lambda text: text.replace(b"partnerId", b"OfferId"), "occurs twice"),
-        ("a.csv", lambda text: text.partition(b"\n")[2], "should name the columns of events"),
+        ("a.csv", lambda text: text.replace(b"partnerId", b"OfferId"), "repeats a column"),
+        ("a.csv", lambda text: text.partition(b"\n")[2], "must name the columns of events"),
     ],
 )
 def test_a_broken_file_is_told(tmp_path: Path, name: str, damage: Callable[[bytes], bytes], reason: str) -> None:
@@ -253,8 +253,8 @@ def test_what_came_before_the_break_is_in_and_importing_again_is_safe(
     assert result.exit_code == 1
     taken = sum(row["totalClicks"] + row["totalViews"] for row in sandbox.report())
     assert 0 < taken < 6_000
-    assert result.stderr.startswith(f"Error: {path}, after record {taken}: the compressed file is damaged or cut off")
-    assert f"What came before is in: {taken:,} accepted" in result.stderr
+    assert result.stderr.startswith(f"Error: {path}, after record {taken}: the compressed file is damaged or truncated")
+    assert f"The records before it are imported: {taken:,} accepted" in result.stderr
     path.write_bytes(whole)
     again = import_files(sandbox, "events", path)
     assert again.stdout == f"{path}: {6_000 - taken:,} accepted, {taken:,} duplicates, 0 rejected\n"

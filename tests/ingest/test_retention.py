@@ -26,7 +26,7 @@ def test_pruning_the_ledger_changes_no_report(sandbox: Sandbox) -> None:
     said = run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
     assert said.count("event_") == 2
     assert sandbox.report(**everything) == before
-    assert run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "No month is that old."
+    assert run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "No month is old enough."
 
 
 def test_what_was_pruned_never_counts_again_whatever_the_setting_is_now(sandbox: Sandbox) -> None:
