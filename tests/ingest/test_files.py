@@ -227,7 +227,7 @@ def cut(content: bytes) -> bytes:
         ("a.ndjson", lambda text: text + b"x" * 2_000_000, "more than 1048576 characters"),
         ("a.csv", lambda text: text + "é".encode("latin-1"), "not UTF-8 text: byte 0xe9"),
         ("a.csv", lambda text: text.decode().encode("utf-16"), "not UTF-8 text: byte 0xff"),
-        ("a.csv", lambda text: text + b'"never closed', "it is not CSV: unexpected end of data"),
+        ("a.csv", lambda text: text + b'"never closed', "it is not valid CSV: unexpected end of data"),
         ("a.csv", lambda text: text.replace(b"offerId", b"offer"), "missing: offerId"),
         ("a.csv", lambda text: text.replace(b"partnerId", b"OfferId"), "repeats a column"),
         ("a.csv", lambda text: text.partition(b"\n")[2], "must name the columns of events"),

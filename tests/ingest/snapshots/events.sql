@@ -1,0 +1,106 @@
+BEGIN;
+
+SET LOCAL citus.propagate_set_commands TO E'local'; SET LOCAL lock_timeout TO E'10s'; SET LOCAL gokart.actor TO E'intake:files';
+
+SELECT id::text, key FROM t_tenant.offer WHERE id = ANY($1::uuid[]);
+
+SELECT id::text, key FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
+
+WITH inserted AS (
+    INSERT INTO t_tenant.event (id, occurred_at, offer, partner, is_click)
+    SELECT id, to_timestamp(seconds), offer, partner, is_click
+    FROM unnest($1::uuid[], $2::float8[], $3::int[], $4::int[], $5::bool[])
+        AS t (id, seconds, offer, partner, is_click)
+    ORDER BY id
+    ON CONFLICT DO NOTHING
+    RETURNING occurred_at, offer, partner, is_click
+),
+quarter AS MATERIALIZED (
+    SELECT
+        offer, date_bin('15 minutes', occurred_at, 'epoch') AS bucket, partner, 0 AS conversions,
+        (count(*) FILTER (WHERE is_click))::int AS clicks,
+        (count(*) FILTER (WHERE NOT is_click))::int AS views,
+        0 AS cost
+    FROM inserted
+    GROUP BY 1, 2, 3
+),
+day AS MATERIALIZED (
+    SELECT
+        offer, (bucket AT TIME ZONE 'UTC')::date AS bucket, partner,
+        sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost
+    FROM quarter
+    GROUP BY 1, 2, 3
+),
+month AS MATERIALIZED (
+    SELECT
+        offer, date_trunc('month', bucket::timestamp)::date AS bucket, partner,
+        sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost
+    FROM day
+    GROUP BY 1, 2, 3
+),
+upserted_quarters AS (
+    INSERT INTO t_tenant.by_quarter AS t (offer, bucket, partner, conversions, clicks, views, cost)
+    SELECT offer, bucket, partner, conversions, clicks, views, cost
+    FROM quarter
+    ORDER BY offer, bucket, partner
+    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+        conversions = t.conversions + excluded.conversions,
+        clicks = t.clicks + excluded.clicks,
+        views = t.views + excluded.views,
+        cost = t.cost + excluded.cost
+    RETURNING true
+),
+upserted_days AS (
+    INSERT INTO t_tenant.by_day AS t (offer, bucket, partner, conversions, clicks, views, cost)
+    SELECT offer, bucket, partner, conversions, clicks, views, cost
+    FROM day
+    WHERE (SELECT count(*) FROM upserted_quarters) >= 0
+    ORDER BY offer, bucket, partner
+    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+        conversions = t.conversions + excluded.conversions,
+        clicks = t.clicks + excluded.clicks,
+        views = t.views + excluded.views,
+        cost = t.cost + excluded.cost
+    RETURNING true
+),
+upserted_months AS (
+    INSERT INTO t_tenant.by_month AS t (offer, bucket, partner, conversions, clicks, views, cost)
+    SELECT offer, bucket, partner, conversions, clicks, views, cost
+    FROM month
+    WHERE (SELECT count(*) FROM upserted_days) >= 0
+    ORDER BY offer, bucket, partner
+    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+        conversions = t.conversions + excluded.conversions,
+        clicks = t.clicks + excluded.clicks,
+        views = t.views + excluded.views,
+        cost = t.cost + excluded.cost
+    RETURNING true
+),
+marked_days AS (
+    INSERT INTO t_tenant.changed_day AS t (offer, bucket, version, changed_at)
+    SELECT DISTINCT offer, bucket, 1, $6::timestamptz
+    FROM day
+    WHERE (SELECT count(*) FROM upserted_months) >= 0
+    ORDER BY offer, bucket
+    ON CONFLICT (offer, bucket) DO UPDATE SET
+        version = t.version + 1,
+        changed_at = greatest(t.changed_at, excluded.changed_at)
+    RETURNING true
+),
+marked_months AS (
+    INSERT INTO t_tenant.changed_month AS t (offer, bucket, version, changed_at)
+    SELECT DISTINCT offer, bucket, 1, $6::timestamptz
+    FROM month
+    WHERE (SELECT count(*) FROM marked_days) >= 0
+    ORDER BY offer, bucket
+    ON CONFLICT (offer, bucket) DO UPDATE SET
+        version = t.version + 1,
+        changed_at = greatest(t.changed_at, excluded.changed_at)
+    RETURNING true
+)
+SELECT coalesce(sum(clicks + views), 0)::int FROM quarter WHERE (SELECT count(*) FROM marked_months) >= 0;
+
+INSERT INTO t_tenant.intake (kind, token, accepted, duplicates, rejected)
+VALUES ($1, $2, $3, $4, $5) RETURNING id;
+
+COMMIT;

@@ -1,0 +1,118 @@
+BEGIN;
+
+SET LOCAL citus.propagate_set_commands TO E'local'; SET LOCAL lock_timeout TO E'10s'; SET LOCAL gokart.actor TO E'intake:files';
+
+SELECT id FROM t_tenant.advertiser WHERE id = ANY($1::uuid[]);
+
+SELECT id, key FROM t_tenant.offer WHERE id = ANY($1::uuid[]);
+
+SELECT id FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
+
+SELECT id, key FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
+
+INSERT INTO t_tenant.conversion (
+    id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+)
+SELECT * FROM
+    unnest(
+        $1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::bigint[],
+        $6::int[], $7::int[], $8::text[], $9::text[], $10::uuid[]
+    ) AS t (
+        id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+    )
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+FROM t_tenant.conversion
+WHERE id = ANY($1::uuid[])
+ORDER BY id
+FOR UPDATE;
+
+WITH quarter AS (
+    SELECT *
+    FROM unnest(
+        $1::int[], $2::timestamptz[], $3::int[],
+        $4::int[], $5::int[], $6::int[], $7::bigint[]
+    ) AS u (offer, bucket, partner, conversions, clicks, views, cost)
+),
+day AS MATERIALIZED (
+    SELECT
+        offer, (bucket AT TIME ZONE 'UTC')::date AS bucket, partner,
+        sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost
+    FROM quarter
+    GROUP BY 1, 2, 3
+),
+month AS MATERIALIZED (
+    SELECT
+        offer, date_trunc('month', bucket::timestamp)::date AS bucket, partner,
+        sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost
+    FROM day
+    GROUP BY 1, 2, 3
+),
+upserted_quarters AS (
+    INSERT INTO t_tenant.by_quarter AS t (offer, bucket, partner, conversions, clicks, views, cost)
+    SELECT offer, bucket, partner, conversions, clicks, views, cost
+    FROM quarter
+    ORDER BY offer, bucket, partner
+    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+        conversions = t.conversions + excluded.conversions,
+        clicks = t.clicks + excluded.clicks,
+        views = t.views + excluded.views,
+        cost = t.cost + excluded.cost
+    RETURNING true
+),
+upserted_days AS (
+    INSERT INTO t_tenant.by_day AS t (offer, bucket, partner, conversions, clicks, views, cost)
+    SELECT offer, bucket, partner, conversions, clicks, views, cost
+    FROM day
+    WHERE (SELECT count(*) FROM upserted_quarters) >= 0
+    ORDER BY offer, bucket, partner
+    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+        conversions = t.conversions + excluded.conversions,
+        clicks = t.clicks + excluded.clicks,
+        views = t.views + excluded.views,
+        cost = t.cost + excluded.cost
+    RETURNING true
+),
+upserted_months AS (
+    INSERT INTO t_tenant.by_month AS t (offer, bucket, partner, conversions, clicks, views, cost)
+    SELECT offer, bucket, partner, conversions, clicks, views, cost
+    FROM month
+    WHERE (SELECT count(*) FROM upserted_days) >= 0
+    ORDER BY offer, bucket, partner
+    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+        conversions = t.conversions + excluded.conversions,
+        clicks = t.clicks + excluded.clicks,
+        views = t.views + excluded.views,
+        cost = t.cost + excluded.cost
+    RETURNING true
+),
+marked_days AS (
+    INSERT INTO t_tenant.changed_day AS t (offer, bucket, version, changed_at)
+    SELECT DISTINCT offer, bucket, 1, $8::timestamptz
+    FROM day
+    WHERE (SELECT count(*) FROM upserted_months) >= 0
+    ORDER BY offer, bucket
+    ON CONFLICT (offer, bucket) DO UPDATE SET
+        version = t.version + 1,
+        changed_at = greatest(t.changed_at, excluded.changed_at)
+    RETURNING true
+),
+marked_months AS (
+    INSERT INTO t_tenant.changed_month AS t (offer, bucket, version, changed_at)
+    SELECT DISTINCT offer, bucket, 1, $8::timestamptz
+    FROM month
+    WHERE (SELECT count(*) FROM marked_days) >= 0
+    ORDER BY offer, bucket
+    ON CONFLICT (offer, bucket) DO UPDATE SET
+        version = t.version + 1,
+        changed_at = greatest(t.changed_at, excluded.changed_at)
+    RETURNING true
+)
+SELECT count(*) FROM quarter WHERE (SELECT count(*) FROM marked_months) >= 0;
+
+INSERT INTO t_tenant.intake (kind, token, accepted, duplicates, rejected)
+VALUES ($1, $2, $3, $4, $5) RETURNING id;
+
+COMMIT;
