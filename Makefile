@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
 endif
 
 .DEFAULT_GOAL = help
-.PHONY: help demo serve test system-packages screenshots bench lint check-lock format lock $(LOCKS) env development
+.PHONY: help demo serve test system-packages screenshots bench schema lint check-lock format lock $(LOCKS) env development
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ screenshots: development ## Take pictures of the pages into docs/screenshots
 bench: development ## Measure everything, or PART=name; PEERS=folder adds the peers
 	@scripts/system_packages.sh curl wrk
 	$(BIN)/python -m bench $(if $(PART),--part $(PART)) $(if $(PEERS),--peers $(PEERS)) $(if $(TENANTS),--tenants $(TENANTS))
+
+schema: development ## Write schema/platform.sql and schema/tenant.sql from the migrations
+	$(BIN)/python -m schema
 
 lint: check-lock ## Check the locks, style, types and the Dockerfile
 	$(BIN)/ruff check
