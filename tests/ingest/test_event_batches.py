@@ -1,4 +1,4 @@
-"""A record is taken, or rejected in the same words, whatever else is in its call."""
+"""The fast and the strict parser accept and reject the same records with the same messages."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -64,7 +64,7 @@ def odd_values(id_: str) -> dict[str, list[Any]]:
 
 @st.composite
 def records(draw: st.DrawFn) -> bytes:
-    """A JSON text. A key may be missing or come twice, in any order."""
+    """A JSON text. A key may be missing or repeated, and keys are in any order."""
     id_ = str(draw(st.uuids()))
     odd = odd_values(id_)
     values = {
@@ -93,7 +93,7 @@ def places(module_sandbox: Sandbox, module_other_sandbox: Sandbox) -> tuple[Sand
 
 
 def ledger(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """With ids instead of keys; the tenant itself has none."""
+    """The ledger's events with UUIDs instead of surrogate ids. The tenant itself, as a partner, is None."""
     return execute(
         """
         SELECT e.id, e.occurred_at, e.is_click, o.id AS offer,
@@ -119,35 +119,35 @@ def post(sandbox: Sandbox, records: list[bytes], *, lines: bool) -> dict[str, An
     return answer
 
 
-def answer_both(places: tuple[Sandbox, Sandbox], sent: list[bytes], *, lines: bool) -> None:
+def send_to_both(places: tuple[Sandbox, Sandbox], sent: list[bytes], *, lines: bool) -> None:
     one, other = places
     alone = post(one, sent, lines=lines)
-    beside = post(other, [*sent, msgspec.json.encode(WRONG)], lines=lines)
-    assert beside["rejected"].pop()["index"] == len(sent)
-    assert alone == beside
+    mixed = post(other, [*sent, msgspec.json.encode(WRONG)], lines=lines)
+    assert mixed["rejected"].pop()["index"] == len(sent)
+    assert alone == mixed
     assert ledger(one) == ledger(other)
 
 
 @pytest.mark.parametrize("key", odd_values(""))
-def test_an_odd_value_is_answered_the_same_alone_and_beside_a_wrong_one(
+def test_an_unusual_value_gets_the_same_result_next_to_an_invalid_record(
     places: tuple[Sandbox, Sandbox], key: str
 ) -> None:
     for n in range(len(odd_values("")[key])):
         event = event_record(OFFERS[0], partnerId=PARTNERS[0])
         event[key] = odd_values(event["id"])[key][n]
-        answer_both(places, [msgspec.json.encode(event)], lines=True)
+        send_to_both(places, [msgspec.json.encode(event)], lines=True)
 
 
 @settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=st.lists(records(), min_size=1, max_size=4), lines=st.booleans())
-def test_records_are_answered_the_same_alone_and_beside_a_wrong_one(
+def test_records_get_the_same_result_next_to_an_invalid_record(
     places: tuple[Sandbox, Sandbox], sent: list[bytes], lines: bool
 ) -> None:
-    answer_both(places, sent, lines=lines)
+    send_to_both(places, sent, lines=lines)
 
 
-@pytest.mark.parametrize("beside", [[], [WRONG]], ids=["alone", "beside a wrong one"])
-def test_times_are_kept_to_the_microsecond(sandbox: Sandbox, beside: list[Any]) -> None:
+@pytest.mark.parametrize("beside", [[], [WRONG]], ids=["alone", "next to an invalid one"])
+def test_times_are_stored_to_the_microsecond(sandbox: Sandbox, beside: list[Any]) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     start = datetime(1970, 1, 1, tzinfo=UTC)
@@ -167,7 +167,7 @@ def test_times_are_kept_to_the_microsecond(sandbox: Sandbox, beside: list[Any]) 
     )
 
 
-def test_ids_in_capitals_are_the_same_ids(sandbox: Sandbox) -> None:
+def test_ids_are_case_insensitive(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     event = event_record(offer["id"])
@@ -176,7 +176,7 @@ def test_ids_in_capitals_are_the_same_ids(sandbox: Sandbox) -> None:
     assert [(a["accepted"], a["duplicates"]) for a in answers] == [(1, 0), (0, 1)]
 
 
-def test_of_a_key_given_twice_the_last_holds(sandbox: Sandbox) -> None:
+def test_the_last_of_repeated_keys_wins(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     event = msgspec.json.encode(event_record(offer["id"], "click"))
@@ -186,7 +186,7 @@ def test_of_a_key_given_twice_the_last_holds(sandbox: Sandbox) -> None:
     assert (clicks, views) == (1, 0)
 
 
-def test_unknown_offers_and_partners_are_rejected_one_by_one(sandbox: Sandbox) -> None:
+def test_each_event_with_an_unknown_offer_or_partner_is_rejected(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     known = [event_record(offer["id"]) for _ in range(3)]
@@ -199,7 +199,7 @@ def test_unknown_offers_and_partners_are_rejected_one_by_one(sandbox: Sandbox) -
     ]
 
 
-def test_a_call_may_span_months(sandbox: Sandbox) -> None:
+def test_a_batch_may_span_months(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     times = ["2024-12-31T23:59:59.999Z", "2025-01-01T01:30:00+02:00", "2025-01-01T00:00:00Z", "2025-03-01T00:00:00Z"]

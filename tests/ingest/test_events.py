@@ -13,7 +13,7 @@ from tests.support.sandbox import Sandbox, conversion_callback, event_record, of
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "events.ndjson"
 
 
-def test_the_example_is_taken_once_its_offer_is_known(sandbox: Sandbox) -> None:
+def test_the_documented_example_is_accepted_once_its_offer_is_known(sandbox: Sandbox) -> None:
     known = "6a8273c6-fe06-4be2-927e-c8be786c3fff"
     before, after, again = (post_example(sandbox, known, offer=n > 0) for n in range(3))
     assert [(r["index"], r["field"]) for r in before["rejected"]] == [(0, "offerId"), (1, "offerId")]
@@ -51,7 +51,9 @@ def post_example(sandbox: Sandbox, known: str, *, offer: bool) -> dict[str, Any]
         ({"occurredAt": 5}, "occurredAt"),
     ],
 )
-def test_a_bad_record_is_rejected_by_its_field(module_sandbox: Sandbox, changes: dict[str, Any], field: str) -> None:
+def test_an_invalid_record_is_rejected_with_its_field(
+    module_sandbox: Sandbox, changes: dict[str, Any], field: str
+) -> None:
     offer = offer_record(module_sandbox)
     module_sandbox.send("offers", [offer])
     answer = module_sandbox.send("events", [event_record(offer["id"]), event_record(offer["id"]) | changes])
@@ -59,14 +61,14 @@ def test_a_bad_record_is_rejected_by_its_field(module_sandbox: Sandbox, changes:
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
 
 
-def test_an_event_repeated_within_a_call_counts_once(sandbox: Sandbox) -> None:
+def test_an_event_repeated_within_a_batch_counts_once(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     event = event_record(offer["id"])
     assert sandbox.send("events", [event] * 5) == {"accepted": 1, "duplicates": 4, "rejected": []}
 
 
-def test_the_tenant_itself_may_be_named_as_the_partner(sandbox: Sandbox) -> None:
+def test_the_tenant_may_be_the_partner(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"], partnerId=str(sandbox.tenant.id)), event_record(offer["id"])])
@@ -74,15 +76,15 @@ def test_the_tenant_itself_may_be_named_as_the_partner(sandbox: Sandbox) -> None
     assert (row["publisherName"], row["totalClicks"]) == (sandbox.tenant.name, 2)
 
 
-def test_the_last_tenth_of_a_microsecond_belongs_to_its_day(sandbox: Sandbox) -> None:
+def test_times_are_truncated_to_their_day(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"], occurredAt="2025-05-31T23:59:59.9999999Z")])
     assert len(sandbox.report(date_from="2025-05-31", date_to="2025-05-31")) == 1
 
 
-def test_many_senders_of_overlapping_batches_count_each_event_once(sandbox: Sandbox) -> None:
-    """And none of them runs into a deadlock: every call is answered 200."""
+def test_overlapping_batches_of_many_senders_count_each_event_once(sandbox: Sandbox) -> None:
+    """No batch fails with a deadlock: every response is a 200."""
     offers = [offer_record(sandbox) for _ in range(5)]
     sandbox.send("offers", offers)
     events = [

@@ -1,4 +1,4 @@
-"""gokart import: every format says the same, a repeat changes nothing, and what cannot be read is told."""
+"""gokart import: all formats are equivalent, repeating changes nothing, and unreadable files are reported."""
 
 import csv
 import gzip
@@ -28,7 +28,7 @@ CLI = [*COMMAND, "import"]
 
 @pytest.fixture
 def offer(sandbox: Sandbox) -> str:
-    """Of the owner."""
+    """An offer of the owner."""
     record = offer_record(sandbox)
     sandbox.send("offers", [record])
     id_: str = record["id"]
@@ -44,7 +44,7 @@ def some_events(offer: str, count: int) -> Records:
 
 
 def a_file(folder: Path, name: str, text: str | bytes) -> Path:
-    """Compressed as the name ends."""
+    """Compressed according to the suffix of the name."""
     content = text.encode() if isinstance(text, str) else text
     if name.endswith(".gz"):
         content = gzip.compress(content)
@@ -106,7 +106,7 @@ def without_nulls(value: Any) -> Any:
 
 @pytest.mark.parametrize("compression", ["", ".gz", ".zst"])
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_says_the_same(tmp_path: Path, name: str, compression: str) -> None:
+def test_every_format_has_the_same_records(tmp_path: Path, name: str, compression: str) -> None:
     records = [
         event_record(str(UUID(int=7))),
         event_record(
@@ -123,18 +123,18 @@ def test_an_empty_file_has_no_records(tmp_path: Path, name: str) -> None:
     assert read(a_file(tmp_path, name, "[]" if name == "a.json" else ""), "events", "json") == []
 
 
-def test_a_record_may_lie_across_many_reads(tmp_path: Path) -> None:
+def test_a_record_may_span_many_chunks(tmp_path: Path) -> None:
     records: Records = [{"id": n, "note": "x" * 100_000} for n in range(20)]
     assert read(a_file(tmp_path, "a.json", as_json(records)), "events") == records
 
 
-def test_the_format_can_be_told(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
+def test_the_format_can_be_given(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
     path = a_file(tmp_path, "export.json", as_csv(some_events(offer, 3)))
     result = gokart("import", sandbox.tenant.slug, "events", str(path), "--format", "csv")
     assert result.stdout == f"{path}: 3 accepted, 0 duplicates, 0 rejected\n"
 
 
-def test_conversions_count_the_same_from_every_format_and_once(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_conversions_from_every_format_count_once(tmp_path: Path, sandbox: Sandbox) -> None:
     offer = str(UUID(int=7))
     money = ["0.000001", 1e-06, 60, "123456789.123456", None, "0.1", 0.2]
     records = [
@@ -154,7 +154,7 @@ def test_conversions_count_the_same_from_every_format_and_once(tmp_path: Path, s
     assert '"revenue":123456849.423458,' in response.text
 
 
-def test_the_catalogue_comes_from_files_too(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_the_catalogue_is_imported(tmp_path: Path, sandbox: Sandbox) -> None:
     offer = offer_record(sandbox, name="From a file", storeId="com.test", os="IOS")
     partner = {"id": str(UUID(int=9)), "name": "Null"}
     assert import_files(sandbox, "partners", a_file(tmp_path, "p.csv", as_csv([partner]))).exit_code == 0
@@ -164,9 +164,7 @@ def test_the_catalogue_comes_from_files_too(tmp_path: Path, sandbox: Sandbox) ->
     assert (row["offerName"], row["publisherName"]) == ("From a file", "Null")
 
 
-def test_rejects_are_written_with_their_place_in_the_file_ready_to_be_mended(
-    tmp_path: Path, sandbox: Sandbox, offer: str
-) -> None:
+def test_rejected_records_are_written_with_their_index(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
     records = some_events(offer, 5_003)
     for index, field, value in [(2, "type", "glance"), (5_001, "offerId", str(UUID(int=7)))]:
         records[index] = {**records[index], field: value}
@@ -187,7 +185,7 @@ def test_rejects_are_written_with_their_place_in_the_file_ready_to_be_mended(
     assert "2 accepted, 0 duplicates, 0 rejected" in again.stdout
 
 
-def test_a_clean_import_leaves_no_file_of_rejects(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
+def test_an_import_without_rejections_leaves_no_file(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
     path = a_file(tmp_path, "events.ndjson", as_ndjson(some_events(offer, 2)) + "{broken\n")
     assert import_files(sandbox, "events", path).exit_code == 3
     assert '"record":"{broken"' in (tmp_path / "events.ndjson.rejects.ndjson").read_text()
@@ -196,9 +194,7 @@ def test_a_clean_import_leaves_no_file_of_rejects(tmp_path: Path, sandbox: Sandb
     assert [file.name for file in tmp_path.iterdir()] == ["events.ndjson"]
 
 
-def test_a_rejected_row_of_a_table_is_written_as_the_callback_that_it_stands_for(
-    tmp_path: Path, sandbox: Sandbox
-) -> None:
+def test_a_rejected_csv_row_is_written_as_a_callback(tmp_path: Path, sandbox: Sandbox) -> None:
     record = conversion_callback(sandbox, str(UUID(int=7)), revenue="-1")
     path = a_file(tmp_path, "c.csv", as_csv([record]) + "one,cell,too few\r\n")
     import_files(sandbox, "conversions", path)
@@ -233,7 +229,7 @@ def cut(content: bytes) -> bytes:
         ("a.csv", lambda text: text.partition(b"\n")[2], "must name the columns of events"),
     ],
 )
-def test_a_broken_file_is_told(tmp_path: Path, name: str, damage: Callable[[bytes], bytes], reason: str) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path, name: str, damage: Callable[[bytes], bytes], reason: str) -> None:
     write = as_ndjson if "ndjson" in name else as_json if "json" in name else as_csv
     whole = write([event_record(str(UUID(int=7))) for _ in range(100)]).encode()
     path = tmp_path / name
@@ -243,7 +239,7 @@ def test_a_broken_file_is_told(tmp_path: Path, name: str, damage: Callable[[byte
     assert reason in str(told.value)
 
 
-def test_what_came_before_the_break_is_in_and_importing_again_is_safe(
+def test_records_before_the_damage_are_imported_and_repeating_is_safe(
     tmp_path: Path, sandbox: Sandbox, offer: str
 ) -> None:
     whole = gzip.compress(as_ndjson(some_events(offer, 6_000)).encode())
@@ -260,11 +256,11 @@ def test_what_came_before_the_break_is_in_and_importing_again_is_safe(
     assert again.stdout == f"{path}: {6_000 - taken:,} accepted, {taken:,} duplicates, 0 rejected\n"
 
 
-def test_killed_in_the_middle_and_repeated_the_figures_are_exact(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
+def test_figures_are_exact_after_a_killed_and_repeated_import(tmp_path: Path, sandbox: Sandbox, offer: str) -> None:
     count = 60_000
     path = a_file(tmp_path, "events.ndjson", as_ndjson(some_events(offer, count)))
     with subprocess.Popen([*CLI, sandbox.tenant.slug, "events", str(path)]) as importing:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not sandbox.report():
             assert time.monotonic() < deadline
         importing.send_signal(signal.SIGKILL)
@@ -276,7 +272,7 @@ def test_killed_in_the_middle_and_repeated_the_figures_are_exact(tmp_path: Path,
 
 
 def peak_memory(sandbox: Sandbox, path: Path) -> int:
-    """MiB of an import's process."""
+    """Peak memory of an import, in MiB."""
     process = os.posix_spawn(CLI[0], [*CLI, sandbox.tenant.slug, "events", str(path)], os.environ)
     _, status, usage = os.wait4(process, 0)
     assert status == 0
@@ -284,7 +280,7 @@ def peak_memory(sandbox: Sandbox, path: Path) -> int:
 
 
 @pytest.mark.parametrize("name", ["all.json", "table.csv", "lines.ndjson.gz"])
-def test_memory_stays_the_same_however_large_the_file(tmp_path: Path, sandbox: Sandbox, offer: str, name: str) -> None:
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, sandbox: Sandbox, offer: str, name: str) -> None:
     def of(count: int) -> Path:
         event = event_record(offer)
         return a_file(tmp_path, f"{count}-{name}", FORMATS[name.removesuffix(".gz")]([event] * count))
@@ -293,7 +289,7 @@ def test_memory_stays_the_same_however_large_the_file(tmp_path: Path, sandbox: S
 
 
 @pytest.mark.usefixtures("server")
-def test_nothing_is_imported_for_a_tenant_that_does_not_exist(tmp_path: Path) -> None:
+def test_an_import_for_an_unknown_tenant_fails(tmp_path: Path) -> None:
     path = a_file(tmp_path, "a.json", "[]")
     result = gokart("import", "nobody", "events", str(path))
     assert result.exit_code == 1

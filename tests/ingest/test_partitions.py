@@ -1,4 +1,4 @@
-"""The ledger's months are made before they are needed, for whoever sends events."""
+"""The next month of the ledger is created in advance for tenants with events."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ def send_in_december(sandbox: Sandbox) -> None:
     sandbox.send("events", [event_record(offer["id"], occurredAt="2024-12-05T10:00:00Z")])
 
 
-def test_the_next_month_is_there_before_it_begins(sandbox: Sandbox) -> None:
+def test_the_next_month_is_created_before_it_begins(sandbox: Sandbox) -> None:
     send_in_december(sandbox)
     assert not run(lambda: create_next_month(sandbox.tenant, datetime(2024, 12, 19, 23, 59, tzinfo=UTC)))
     assert months(sandbox) == ["2024_12"]
@@ -29,7 +29,7 @@ def test_the_next_month_is_there_before_it_begins(sandbox: Sandbox) -> None:
     assert not run(lambda: create_next_month(sandbox.tenant, datetime(2024, 12, 21, tzinfo=UTC)))
 
 
-def test_events_are_taken_into_a_month_made_ahead(sandbox: Sandbox) -> None:
+def test_events_are_accepted_in_a_month_created_ahead(sandbox: Sandbox) -> None:
     send_in_december(sandbox)
     run(lambda: create_next_month(sandbox.tenant, datetime(2024, 12, 31, tzinfo=UTC)))
     offer = offer_record(sandbox)
@@ -38,7 +38,7 @@ def test_events_are_taken_into_a_month_made_ahead(sandbox: Sandbox) -> None:
     assert [sandbox.send("events", [event])["accepted"] for _ in range(2)] == [1, 0]
 
 
-def test_nothing_is_made_for_who_sends_no_events(sandbox: Sandbox) -> None:
+def test_no_month_is_created_for_a_tenant_without_events(sandbox: Sandbox) -> None:
     send_in_december(sandbox)
     assert not run(lambda: create_next_month(sandbox.tenant, datetime(2025, 1, 25, tzinfo=UTC)))
     assert months(sandbox) == ["2024_12"]

@@ -1,4 +1,4 @@
-"""GOKART_EVENT_RETENTION_DAYS"""
+"""GOKART_EVENT_RETENTION_DAYS: old events are deleted and rejected, and never count twice."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ def test_pruning_the_ledger_changes_no_report(sandbox: Sandbox) -> None:
     assert run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "No month is old enough."
 
 
-def test_what_was_pruned_never_counts_again_whatever_the_setting_is_now(sandbox: Sandbox) -> None:
+def test_pruned_events_never_count_again_with_another_setting(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     event = event_record(offer["id"], occurredAt=ago(400))
@@ -39,7 +39,7 @@ def test_what_was_pruned_never_counts_again_whatever_the_setting_is_now(sandbox:
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
 
 
-def test_an_event_that_may_have_been_pruned_is_not_taken_again(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_event_that_may_have_been_pruned_is_rejected(sandbox: Sandbox, tmp_path: Path) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     with (
@@ -53,7 +53,7 @@ def test_an_event_that_may_have_been_pruned_is_not_taken_again(sandbox: Sandbox,
 
 
 @pytest.mark.parametrize("met", [True, False], ids=["by a process that made its month", "by another one"])
-def test_what_was_pruned_while_a_call_came_in_never_counts_again(sandbox: Sandbox, tmp_path: Path, met: bool) -> None:
+def test_events_pruned_during_a_request_never_count_again(sandbox: Sandbox, tmp_path: Path, met: bool) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     event = event_record(offer["id"], occurredAt=ago(400))
@@ -83,7 +83,7 @@ def test_what_was_pruned_while_a_call_came_in_never_counts_again(sandbox: Sandbo
     assert sum(row["totalClicks"] for row in sandbox.report(date_from="1970-01-01", date_to="2100-01-01")) == 1
 
 
-def test_a_month_that_somebody_dropped_by_hand_is_made_again(sandbox: Sandbox) -> None:
+def test_a_month_that_was_dropped_manually_is_created_again(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"])])

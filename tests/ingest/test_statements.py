@@ -33,7 +33,7 @@ def send(sandbox: Sandbox, ingest: Ingest, records: list[dict[str, Any]]) -> tup
 
 @pytest.fixture
 def offer(sandbox: Sandbox) -> str:
-    """An offer with an event in May 2025, whose partition exists therefore."""
+    """An offer with an event in May 2025, so that the month has a partition."""
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     send(sandbox, ingest_events, [event_record(offer["id"])])

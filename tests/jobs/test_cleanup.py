@@ -1,4 +1,4 @@
-"""What is of no use any more goes; what is, stays."""
+"""Expired rows are deleted, and no others."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from tests.support.sandbox import JSON, MAY, Sandbox, event_record, offer_record
 NOW = datetime.now(UTC)
 
 
-def test_calls_are_logged_for_90_days(sandbox: Sandbox) -> None:
+def test_the_intake_log_is_kept_for_90_days(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     for _ in range(3):
@@ -29,7 +29,7 @@ def test_calls_are_logged_for_90_days(sandbox: Sandbox) -> None:
     assert left == {"calls": 2, "rejects": 2}
 
 
-def test_reports_go_on_telling_when_the_last_call_was(sandbox: Sandbox) -> None:
+def test_the_last_batch_is_kept_for_reports(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox)])
     execute("UPDATE {s}.intake SET received_at = '2025-01-02T03:04:05Z'", schema=sandbox.tenant.schema)
     run(lambda: clean_tenant(sandbox.tenant, NOW))
@@ -37,7 +37,7 @@ def test_reports_go_on_telling_when_the_last_call_was(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("platform", [False, True])
-def test_sign_ins_leave_nothing_for_ever(sandbox: Sandbox, platform: bool) -> None:
+def test_expired_sessions_links_and_attempts_are_deleted(sandbox: Sandbox, platform: bool) -> None:
     schema = "public" if platform else sandbox.tenant.schema
 
     def clear() -> Mapping[str, int]:

@@ -1,4 +1,4 @@
-"""Old quarters of an hour are deleted: whole days never change, and what else is asked for is widened, and said so."""
+"""Old quarter-hour buckets are deleted: reports of whole days do not change, other ranges are widened with a notice."""
 
 import threading
 from collections.abc import Iterator
@@ -40,11 +40,11 @@ LATER = NOW + READERS_FINISHED_AFTER
 exactly = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def test_whole_days_are_the_same_before_and_after(sandbox: Sandbox) -> None:
+def test_reports_of_whole_days_do_not_change(sandbox: Sandbox) -> None:
     fill(sandbox)
     ranges = [("2025-05-03", "2025-05-03"), ("2025-05-20", "2025-06-02"), ("2025-05-01", "2025-06-30")]
     before = [answers(sandbox, *days) for days in ranges]
-    thinned(sandbox)
+    apply_retention(sandbox)
     assert [answers(sandbox, *days) for days in ranges] == before
     assert quarters(sandbox) == (0, True)
 
@@ -60,10 +60,10 @@ def test_whole_days_are_the_same_before_and_after(sandbox: Sandbox) -> None:
     ],
 )
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, SINGULAR_CSV])
-def test_an_end_within_a_thinned_day_is_widened_and_said(
-    thin_place: tuple[Sandbox, Oracle], path: str, asked: tuple[str, str], answered: str
+def test_an_end_within_a_day_without_quarters_is_widened_with_a_notice(
+    without_quarters: tuple[Sandbox, Oracle], path: str, asked: tuple[str, str], answered: str
 ) -> None:
-    sandbox, oracle = thin_place
+    sandbox, oracle = without_quarters
     response = sandbox.get(path, date_from=asked[0], date_to=asked[1])
     assert response.headers["gokart-range"] == answered
     assert response.headers["gokart-notice"].startswith("Before 2025-05-27 figures are kept by the day")
@@ -87,19 +87,19 @@ def test_an_end_within_a_thinned_day_is_widened_and_said(
         ("2025-05-10T00:00:00Z", "2025-05-26T23:59:59Z", "2025-05-10T00:00:00Z/2025-05-27T00:00:00Z"),
     ],
 )
-def test_what_is_kept_is_exact_and_nothing_is_said(
-    thin_place: tuple[Sandbox, Oracle], date_from: str, date_to: str, answered: str
+def test_a_range_with_quarters_is_exact_without_a_notice(
+    without_quarters: tuple[Sandbox, Oracle], date_from: str, date_to: str, answered: str
 ) -> None:
-    sandbox, oracle = thin_place
+    sandbox, oracle = without_quarters
     response = sandbox.get(JSON, date_from=date_from, date_to=date_to)
     assert response.headers["gokart-range"] == answered
     assert "gokart-notice" not in response.headers
     assert exactly.decode(response.content)["data"] == of_range(oracle, answered)
 
 
-def test_what_comes_for_a_thinned_day_counts_on_that_day(sandbox: Sandbox) -> None:
+def test_a_late_change_counts_on_its_day(sandbox: Sandbox) -> None:
     oracle = fill(sandbox)
-    thinned(sandbox)
+    apply_retention(sandbox)
     (late,) = [c for c in oracle.callbacks.values() if "2025-05-03" in c["conversion"]["userCompletedAt"]][:1]
     late = late | {"id": str(uuid4()), "sentAt": "2026-01-01T00:00:00Z"}
     late["conversion"] = late["conversion"] | {"status": "Rejected"}
@@ -113,7 +113,7 @@ def test_what_comes_for_a_thinned_day_counts_on_that_day(sandbox: Sandbox) -> No
     check(sandbox, oracle, "2025-05-03", "2025-05-03")
 
 
-def test_nothing_is_deleted_before_every_reader_has_heard(sandbox: Sandbox) -> None:
+def test_nothing_is_deleted_while_readers_may_need_it(sandbox: Sandbox) -> None:
     fill(sandbox)
     run(lambda: delete_old_quarters(sandbox.tenant, NOW))
     (count, _) = quarters(sandbox)
@@ -121,18 +121,18 @@ def test_nothing_is_deleted_before_every_reader_has_heard(sandbox: Sandbox) -> N
     assert quarters(sandbox) == (count, True)
 
 
-def test_a_tenant_without_old_quarters_goes_on_exactly(sandbox: Sandbox) -> None:
+def test_a_tenant_without_old_quarters_keeps_exact_ranges(sandbox: Sandbox) -> None:
     fill(sandbox)
     run(lambda: delete_old_quarters(sandbox.tenant, START + timedelta(days=settings.quarter_retention_days or 0)))
     assert execute("SELECT thinned_before FROM tenant WHERE id = $1", sandbox.tenant.id) == [{"thinned_before": None}]
 
 
-def test_whoever_reads_meanwhile_gets_right_figures(sandbox: Sandbox) -> None:
+def test_concurrent_readers_get_correct_figures(sandbox: Sandbox) -> None:
     oracle = fill(sandbox)
     ranges = [("2025-05-02T10:20:00Z", "2025-05-29T05:00:00Z"), ("2025-05-26T23:50:00Z", "2025-05-27T00:01:00Z")]
     with reading(sandbox, oracle, ranges) as finish:
         run(lambda: delete_old_quarters(sandbox.tenant, NOW))
-        wait_until(lambda: is_told(sandbox))
+        wait_until(lambda: is_announced(sandbox))
         finish()  # what began before
     with reading(sandbox, oracle, ranges):
         run(lambda: delete_old_quarters(sandbox.tenant, LATER))
@@ -140,15 +140,15 @@ def test_whoever_reads_meanwhile_gets_right_figures(sandbox: Sandbox) -> None:
 
 
 @pytest.fixture(scope="module")
-def thin_place(module_sandbox: Sandbox) -> tuple[Sandbox, Oracle]:
-    """For tests that change nothing."""
+def without_quarters(module_sandbox: Sandbox) -> tuple[Sandbox, Oracle]:
+    """A tenant without old quarters, for tests that change nothing."""
     oracle = fill(module_sandbox)
-    thinned(module_sandbox)
+    apply_retention(module_sandbox)
     return module_sandbox, oracle
 
 
 def fill(sandbox: Sandbox) -> Oracle:
-    """Each day several views, clicks and conversions, at all times of the day."""
+    """Several views, clicks and conversions on each day, at all times of the day."""
     offers = [offer_record(sandbox, name=name) for name in ("One", "Two")]
     sandbox.send("offers", offers)
     oracle = Oracle(
@@ -173,26 +173,26 @@ def fill(sandbox: Sandbox) -> Oracle:
     return oracle
 
 
-def thinned(sandbox: Sandbox) -> None:
-    """As after two runs of the task; the server has heard."""
+def apply_retention(sandbox: Sandbox) -> None:
+    """Runs the job twice; the server knows about the retention in between."""
     run(lambda: delete_old_quarters(sandbox.tenant, NOW))
-    wait_until(lambda: is_told(sandbox))
+    wait_until(lambda: is_announced(sandbox))
     run(lambda: delete_old_quarters(sandbox.tenant, LATER))
 
 
-def is_told(sandbox: Sandbox) -> bool:
+def is_announced(sandbox: Sandbox) -> bool:
     return "gokart-notice" in sandbox.get(JSON, date_from="2025-05-01T01:00:00Z", date_to="2025-05-02").headers
 
 
 def quarters(sandbox: Sandbox) -> tuple[int, bool]:
-    """How many there are before KEPT_FROM, and whether there are any later."""
+    """The number of quarters before KEPT_FROM, and whether there are later ones."""
     count = "SELECT count(*) FILTER (WHERE bucket < $1) AS old, count(*) AS all FROM {s}.by_quarter WHERE bucket < $2"
     (row,) = execute(count, KEPT_FROM, KEPT_FROM + timedelta(days=30), schema=sandbox.tenant.schema)
     return row["old"], row["all"] > row["old"]
 
 
 def answers(sandbox: Sandbox, date_from: str, date_to: str) -> list[Any]:
-    """Every report but for when it was made."""
+    """Every report, without the time at which it was made."""
     responses = [
         sandbox.get(path, date_from=date_from, date_to=date_to) for path in (JSON, CSV, SINGULAR, SINGULAR_CSV)
     ]
@@ -203,7 +203,7 @@ def answers(sandbox: Sandbox, date_from: str, date_to: str) -> list[Any]:
 
 
 def check(sandbox: Sandbox, oracle: Oracle, date_from: str, date_to: str) -> None:
-    """The figures are those of the range that the report says it is of."""
+    """The figures are those of the range in GoKart-Range."""
     response = sandbox.get(JSON, date_from=date_from, date_to=date_to)
     assert exactly.decode(response.content)["data"] == of_range(oracle, response.headers["gokart-range"])
 
@@ -215,7 +215,7 @@ def of_range(oracle: Oracle, range_: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def reading(sandbox: Sandbox, oracle: Oracle, ranges: list[tuple[str, str]]) -> Iterator[Any]:
-    """Two readers, who check what they read again and again. What is yielded ends that, once each has read again."""
+    """Two threads that read and check reports repeatedly. The yielded function stops them after one more read."""
     done = threading.Event()
 
     def read() -> int:

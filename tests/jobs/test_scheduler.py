@@ -1,4 +1,4 @@
-"""Periodic tasks: by one process of all, whatever becomes of it; one tenant's trouble is its own."""
+"""Background jobs: each run is done by one process, survives its death, and continues after a failing tenant."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,12 +22,12 @@ def module_platform() -> Iterator[Platform]:
 
 @pytest.fixture
 def platform(module_platform: Platform) -> Platform:
-    """On which no task was ever run."""
+    """A database in which no job has run."""
     module_platform.execute("TRUNCATE task")
     return module_platform
 
 
-def test_each_run_is_one_process_s_however_many_there_are(platform: Platform, tmp_path: Path) -> None:
+def test_each_run_is_done_by_one_of_all_processes(platform: Platform, tmp_path: Path) -> None:
     with platform.running_server(tmp_path, workers=2) as one, platform.running_server(tmp_path, workers=2) as other:
         platform.wait_for(ONCE)
         ended = [line for server in (one, other) for line in server.log_lines("job finished")]
@@ -35,13 +35,13 @@ def test_each_run_is_one_process_s_however_many_there_are(platform: Platform, tm
     assert {row["tenants"] for row in platform.execute("SELECT tenants FROM task")} == {len(TENANTS)}
 
 
-def test_a_task_is_run_again_when_its_time_has_come(platform: Platform, tmp_path: Path) -> None:
+def test_a_job_runs_again_after_the_interval(platform: Platform, tmp_path: Path) -> None:
     with platform.running_server(tmp_path, every="0.2"):
         wait_until(lambda: min(platform.runs(ended=False).values(), default=0) >= 3)
 
 
 @pytest.mark.parametrize("died", [False, True], ids=["between runs", "during one that died"])
-def test_a_clock_that_was_set_back_stops_no_task(platform: Platform, tmp_path: Path, died: bool) -> None:
+def test_a_clock_that_was_set_back_does_not_stop_a_job(platform: Platform, tmp_path: Path, died: bool) -> None:
     platform.execute(
         """
         INSERT INTO task (name, started_at, ended_at, run, alive_until)
@@ -54,7 +54,7 @@ def test_a_clock_that_was_set_back_stops_no_task(platform: Platform, tmp_path: P
         platform.wait_for({"cleanup": 1})
 
 
-def test_a_run_whose_process_died_is_taken_over_where_it_was(platform: Platform, tmp_path: Path) -> None:
+def test_a_run_whose_process_died_is_continued(platform: Platform, tmp_path: Path) -> None:
     with platform.locked("t_birch.intake"):
         with platform.running_server(tmp_path) as first:
             wait_until(lambda: reached(platform, "cleanup") == "ash")
@@ -68,7 +68,7 @@ def test_a_run_whose_process_died_is_taken_over_where_it_was(platform: Platform,
     assert platform.execute("SELECT tenants FROM task WHERE name = 'cleanup'") == [{"tenants": len(TENANTS)}]
 
 
-def test_a_process_that_seemed_dead_stops_where_another_has_taken_over(platform: Platform, tmp_path: Path) -> None:
+def test_a_process_stops_after_another_took_over_its_run(platform: Platform, tmp_path: Path) -> None:
     with platform.running_server(tmp_path) as server:
         with platform.locked("t_birch.intake"):
             wait_until(lambda: reached(platform, "cleanup") == "ash")
@@ -77,7 +77,7 @@ def test_a_process_that_seemed_dead_stops_where_another_has_taken_over(platform:
     assert reached(platform, "cleanup") == "ash"
 
 
-def test_a_tenant_that_fails_stops_no_other_and_is_told(platform: Platform, tmp_path: Path) -> None:
+def test_a_failure_at_one_tenant_is_reported_and_does_not_stop_the_others(platform: Platform, tmp_path: Path) -> None:
     platform.execute("ALTER TABLE t_birch.sign_in_attempt RENAME TO elsewhere")
     platform.execute("INSERT INTO t_cedar.sign_in_attempt VALUES ('who', 1, now() - interval '2 days')")
     try:
@@ -95,7 +95,7 @@ def test_a_tenant_that_fails_stops_no_other_and_is_told(platform: Platform, tmp_
     assert f"{soon['next']:%Y-%m-%d %H:%M:%S}" in told  # not a day later
 
 
-def test_the_command_line_tells_what_never_ran(platform: Platform) -> None:
+def test_the_command_line_shows_jobs_that_never_ran(platform: Platform) -> None:
     lines = platform.command("jobs").splitlines()
     assert platform.command("tasks").splitlines() == lines  # its former name
     assert [line.split()[0] for line in lines[1:]] == list(JOBS)

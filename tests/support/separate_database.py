@@ -19,7 +19,7 @@ from tests.support.wait import wait_for_value
 
 URLS = ("GOKART_DATABASE_URL", "GOKART_LISTEN_URL")
 TENANTS = ["ash", "birch", "cedar"]
-PATIENCE = 20.0
+PATIENCE = 120.0
 A_DAY = "86400"
 
 
