@@ -137,7 +137,7 @@ def test_a_conversion_counts_on_completion_or_else_on_creation(sandbox: Sandbox)
 def test_revenue_is_parsed_exactly(module_sandbox: Sandbox, written: str, counted: str) -> None:
     offer = offer_record(module_sandbox)["id"]
     callback = msgspec.json.encode(conversion_callback(module_sandbox, offer, revenue="REVENUE"))
-    post(module_sandbox, callback.replace(b'"REVENUE"', written.encode()))
+    module_sandbox.send_body("conversions", callback.replace(b'"REVENUE"', written.encode()))
     row = module_sandbox.get(JSON, date_from="2025-05-01", date_to="2025-05-31", offerId=offer).text
     assert f'"revenue":{counted},' in row
 
@@ -264,16 +264,3 @@ def test_a_batch_that_overflows_a_cost_is_refused_as_a_whole(sandbox: Sandbox) -
     assert "9,223,372,036,854.775807" in response.json()["detail"]
     (row,) = sandbox.report()
     assert row["totalConversions"] == 5_000
-
-
-def post(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
-    response = sandbox.request(
-        "POST",
-        "/api/v1/ingest/conversions",
-        token=sandbox.ingest_key,
-        content=body,
-        headers={"Content-Type": "application/json"},
-    )
-    assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
-    return answer

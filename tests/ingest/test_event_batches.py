@@ -106,17 +106,7 @@ def ledger(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 
 def post(sandbox: Sandbox, records: list[bytes], *, lines: bool) -> dict[str, Any]:
-    body = b"\n".join(records) if lines else b"[" + b",".join(records) + b"]"
-    response = sandbox.request(
-        "POST",
-        "/api/v1/ingest/events",
-        token=sandbox.ingest_key,
-        content=body,
-        headers={"Content-Type": "application/json"},
-    )
-    assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
-    return answer
+    return sandbox.send_body("events", b"\n".join(records) if lines else b"[" + b",".join(records) + b"]")
 
 
 def send_to_both(places: tuple[Sandbox, Sandbox], sent: list[bytes], *, lines: bool) -> None:

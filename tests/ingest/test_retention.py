@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -65,20 +64,11 @@ def test_events_pruned_during_a_request_never_count_again(sandbox: Sandbox, tmp_
         run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
         yield body[5:]
 
-    def sent_slowly(sandbox: Sandbox) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json"}
-        response = sandbox.request(
-            "POST", "/api/v1/ingest/events", token=sandbox.ingest_key, headers=headers, content=slowly()
-        )
-        assert response.status_code == 200, response.text
-        answer: dict[str, Any] = response.json()
-        return answer
-
     if met:
-        answer = sent_slowly(sandbox)
+        answer = sandbox.send_body("events", slowly())
     else:
         with running_server(tmp_path) as server, server.client() as http:
-            answer = sent_slowly(msgspec.structs.replace(sandbox, http=http))
+            answer = msgspec.structs.replace(sandbox, http=http).send_body("events", slowly())
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
     assert sum(row["totalClicks"] for row in sandbox.report(date_from="1970-01-01", date_to="2100-01-01")) == 1
 

@@ -48,17 +48,12 @@ def test_statements_of_events(sandbox: Sandbox, offer: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 50])
-def test_statements_of_new_conversions(sandbox: Sandbox, offer: str, size: int) -> None:
-    result, statements = send(sandbox, ingest_conversions, [conversion_callback(sandbox, offer) for _ in range(size)])
+def test_statements_of_conversions(sandbox: Sandbox, offer: str, size: int) -> None:
+    """New conversions, and an update of a known one."""
+    known = conversion_callback(sandbox, offer, sent_at="2025-06-01T00:00:00Z")
+    sandbox.send("conversions", [known])
+    new = [conversion_callback(sandbox, offer) for _ in range(size - 1)]
+    update = known | {"sentAt": "2025-06-02T00:00:00Z", "conversion": known["conversion"] | {"status": "Rejected"}}
+    result, statements = send(sandbox, ingest_conversions, [*new, update])
     assert result.accepted == size
-    assert_snapshot(SNAPSHOTS / "new_conversions.sql", statements, sandbox.tenant.schema)
-
-
-def test_statements_of_an_updated_conversion(sandbox: Sandbox, offer: str) -> None:
-    callback = conversion_callback(sandbox, offer, sent_at="2025-06-01T00:00:00Z")
-    sandbox.send("conversions", [callback])
-    callback = callback | {"sentAt": "2025-06-02T00:00:00Z"}
-    callback["conversion"] = callback["conversion"] | {"status": "Rejected"}
-    result, statements = send(sandbox, ingest_conversions, [callback])
-    assert result.accepted == 1
-    assert_snapshot(SNAPSHOTS / "updated_conversion.sql", statements, sandbox.tenant.schema)
+    assert_snapshot(SNAPSHOTS / "conversions.sql", statements, sandbox.tenant.schema)

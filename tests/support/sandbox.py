@@ -61,16 +61,20 @@ class Sandbox(msgspec.Struct):
 
     def send(self, kind: str, records: Iterable[Any], *, token: str | None = None) -> dict[str, Any]:
         """Sends records in, as an array. `kind` is conversions, events, offers or partners."""
+        return self.send_body(kind, msgspec.json.encode(list(records)), token=token)
+
+    def send_body(self, kind: str, body: Any, *, token: str | None = None) -> dict[str, Any]:
+        """The response to a request body of any JSON format: its bytes, or an iterator of chunks."""
         response = self.request(
             "PUT" if kind in {"offers", "partners"} else "POST",
             f"/api/v1/ingest/{kind}",
             token=token or self.ingest_key,
+            content=body,
             headers={"Content-Type": "application/json"},
-            content=msgspec.json.encode(list(records)),
         )
         assert response.status_code == 200, response.text
-        answer: dict[str, Any] = response.json()
-        return answer
+        result: dict[str, Any] = response.json()
+        return result
 
     def create_api_key(self, *scopes: str, advertiser: UUID | None = None, **options: Any) -> str:
         """A further token: of the owner, unless it is for ingest."""
