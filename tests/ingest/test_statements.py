@@ -47,7 +47,7 @@ def test_statements_of_events(sandbox: Sandbox, offer: str, size: int) -> None:
     assert_snapshot(SNAPSHOTS / "events.sql", statements, sandbox.tenant.schema)
 
 
-@pytest.mark.parametrize("size", [2, 50])
+@pytest.mark.parametrize("size", [3, 50])
 def test_statements_of_conversions(sandbox: Sandbox, offer: str, size: int) -> None:
     """New conversions, and an update of a known one."""
     known = conversion_callback(sandbox, offer, sent_at="2025-06-01T00:00:00Z")

@@ -6,6 +6,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import unified_diff
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -35,7 +36,7 @@ def recorded_statements() -> Iterator[list[str]]:
 def assert_snapshot(path: Path, statements: list[str], schema: str) -> None:
     """Compares the statements, with the tenant's schema as t_tenant, with the file."""
     texts = [dedent(statement).strip().rstrip(";").replace(f"{schema}.", "t_tenant.") for statement in statements]
-    text = ";\n\n".join(texts) + ";\n"
     if os.environ.get("REWRITE_SNAPSHOTS"):
-        path.write_text(text)
-    assert text == path.read_text()
+        path.write_text(";\n\n".join(texts) + ";\n")
+    expected = path.read_text().removesuffix(";\n").split(";\n\n")
+    assert texts == expected, "\n".join(unified_diff(expected, texts, lineterm=""))
