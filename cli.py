@@ -1,4 +1,4 @@
-"""The command line. `gokart COMMAND --help` tells each command's options."""
+"""The command line. `gokart COMMAND --help` lists the options of a command."""
 
 import errno
 import gc
@@ -14,39 +14,39 @@ import click
 from core.errors import GokartError
 
 if __name__ in {"__main__", "__mp_main__"}:  # this process, or one of its workers
-    # What is imported stays. Looking for garbage among it again and again would be a third of the time that starting
-    # takes; `main` and `run_command` turn that on when all is there.
+    # Garbage collection among modules that are being imported takes a third of the start. `main` and `run_command`
+    # enable it when everything is imported.
     gc.disable()
 
 
 ALIASES = {"tasks": "jobs"}  # former names, which still work and are not listed
 
 
-class Commands(click.Group):
-    """A group whose commands are imported when they are run, so that --help is quick and starts no database."""
+class LazyGroup(click.Group):
+    """A group that imports a command when it runs, so that --help is fast and starts no database."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.elsewhere: dict[str, tuple[str, str]] = {}
+        self.lazy_commands: dict[str, tuple[str, str]] = {}
 
-    def add_elsewhere(self, name: str, place: str, summary: str) -> None:
-        """`place` is module:attribute; `summary` what --help shows of it without importing it."""
-        self.elsewhere[name] = (place, summary)
+    def add_lazy_command(self, name: str, target: str, summary: str) -> None:
+        """`target` is module:attribute; `summary` is what --help shows without importing it."""
+        self.lazy_commands[name] = (target, summary)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*self.commands, *self.elsewhere])
+        return sorted([*self.commands, *self.lazy_commands])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         cmd_name = ALIASES.get(cmd_name, cmd_name)
-        if cmd_name not in self.elsewhere:
+        if cmd_name not in self.lazy_commands:
             return super().get_command(ctx, cmd_name)
-        module, _, attribute = self.elsewhere[cmd_name][0].partition(":")
+        module, _, attribute = self.lazy_commands[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         summaries = {name: command.get_short_help_str() for name, command in self.commands.items()}
-        summaries |= {name: summary for name, (_, summary) in self.elsewhere.items()}
+        summaries |= {name: summary for name, (_, summary) in self.lazy_commands.items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted(summaries.items()))
 
@@ -58,13 +58,13 @@ class Commands(click.Group):
                 raise
             fail(error)
         except Exception as error:
-            if not _is_database_trouble(error):
+            if not _is_database_error(error):
                 raise
             fail(error)
 
 
 def fail(error: Exception) -> NoReturn:
-    """Ends the command with the error's text in red, and exit code 1."""
+    """Prints the error in red and exits with code 1."""
     from rich.console import Console
     from rich.text import Text
 
@@ -72,8 +72,8 @@ def fail(error: Exception) -> NoReturn:
     sys.exit(1)
 
 
-def _is_database_trouble(error: Exception) -> bool:
-    """What a person at the terminal can put right: the server is down, full, or does not let us in."""
+def _is_database_error(error: Exception) -> bool:
+    """Errors that the operator can correct: the server is down or full, or refuses the login."""
     asyncpg = sys.modules.get("asyncpg")
     return asyncpg is not None and isinstance(
         error,
@@ -85,7 +85,7 @@ def _is_database_trouble(error: Exception) -> bool:
     )
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """GoKart: cost reports for advertisers and Singular, each tenant in a schema of its own."""
 
@@ -102,18 +102,18 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
 
 
 def run_server(host: str, port: int, workers: int) -> None:
-    """Starts the database and serves until told to stop. Raises GokartError where it cannot listen."""
+    """Starts the database and serves until it is stopped. Raises GokartError if it cannot listen."""
     import uvicorn
 
     from database.engine import database_url
     from settings import settings
 
-    check_free(host, port)
-    import_module("web.pages.assets")  # says what is missing once, and not from each worker for ever
+    check_address_is_free(host, port)
+    import_module("web.pages.assets")  # reports missing assets once instead of in every worker
     url = database_url()
     if settings.database_url is None:
-        os.environ["GOKART_DATABASE_URL"] = url  # worker processes use the server that this one started
-    os.environ["GOKART_WORKERS"] = str(workers)  # which decides where they count limits
+        os.environ["GOKART_DATABASE_URL"] = url  # workers use the server that this process started
+    os.environ["GOKART_WORKERS"] = str(workers)  # determines the default store of rate limits
     uvicorn.run(
         "main:app",
         host=host,
@@ -126,12 +126,12 @@ def run_server(host: str, port: int, workers: int) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=8,  # Docker kills after ten
+        timeout_graceful_shutdown=8,  # Docker kills after ten seconds
     )
 
 
-def check_free(host: str, port: int) -> None:
-    """Raises GokartError, naming the setting to change, where nobody could listen there."""
+def check_address_is_free(host: str, port: int) -> None:
+    """Raises GokartError, which names the setting to change, if the address cannot be listened on."""
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with socket.socket(family, kind, protocol) as probe:
@@ -140,29 +140,29 @@ def check_free(host: str, port: int) -> None:
     except OSError as error:
         match error.errno:
             case errno.EADDRINUSE:
-                text = f"Port {port} of {host} is taken: choose a free one with GOKART_PORT or --port"
+                text = f"Port {port} of {host} is in use: choose another with GOKART_PORT or --port"
             case errno.EACCES:
                 text = f"This user may not listen on port {port}: choose one above 1023 with GOKART_PORT or --port"
             case _:
-                text = f"{host} is no address of this machine: choose one with GOKART_HOST or --host ({error})"
+                text = f"{host} is not an address of this machine: choose one with GOKART_HOST or --host ({error})"
         raise GokartError(text) from error
 
 
-main.add_elsewhere("tenants", "catalog.cli:tenants", "Create, list, rename, suspend, resume, move, delete tenants.")
-main.add_elsewhere("nodes", "tenants.cli:nodes_", "List the nodes of a Citus cluster and what is on them.")
-main.add_elsewhere("migrate", "tenants.cli:migrate", "Bring the platform and every tenant to the latest schema.")
-main.add_elsewhere("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")
-main.add_elsewhere("tokens", "auth.api_keys.cli:tokens", "Create, list, rotate, revoke API tokens.")
-main.add_elsewhere("staff", "auth.users.cli:staff", "Invite, list, change the staff of a tenant or of the platform.")
-main.add_elsewhere("logins", "auth.users.cli:logins", "Invite and list the people of advertisers.")
-main.add_elsewhere("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
-main.add_elsewhere("prune", "ingest.cli:prune", "Delete old views and clicks; no report changes.")
-main.add_elsewhere("jobs", "jobs.cli:jobs", "Show the background jobs, their last runs and failures.")
-main.add_elsewhere("import", "ingest.cli:import_", "Import files of conversions, events, offers or partners.")
+main.add_lazy_command("tenants", "catalog.cli:tenants", "Create, list, rename, suspend, resume, move, delete tenants.")
+main.add_lazy_command("nodes", "tenants.cli:nodes_", "List the nodes of a Citus cluster and what is on them.")
+main.add_lazy_command("migrate", "tenants.cli:migrate", "Bring the platform and every tenant to the latest schema.")
+main.add_lazy_command("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")
+main.add_lazy_command("tokens", "auth.api_keys.cli:tokens", "Create, list, rotate, revoke API tokens.")
+main.add_lazy_command("staff", "auth.users.cli:staff", "Invite, list, change the staff of a tenant or of the platform.")
+main.add_lazy_command("logins", "auth.users.cli:logins", "Invite and list the people of advertisers.")
+main.add_lazy_command("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
+main.add_lazy_command("prune", "ingest.cli:prune", "Delete old views and clicks; no report changes.")
+main.add_lazy_command("jobs", "jobs.cli:jobs", "Show the background jobs, their last runs and failures.")
+main.add_lazy_command("import", "ingest.cli:import_", "Import files of conversions, events, offers or partners.")
 
 
 if __name__ == "__main__":
     for ending in (signal.SIGTERM, signal.SIGHUP):
-        # Out through sys.exit, so that what was started here, the embedded database above all, is stopped on the way.
+        # Through sys.exit, so that exit handlers run and stop the embedded database.
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
     main(prog_name="gokart")

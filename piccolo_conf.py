@@ -16,6 +16,8 @@ def _revealed(secret: SecretStr | None) -> str | None:
 DB = DatabaseEngine(
     DatabaseConfig(
         url=_revealed(settings.database_url),
+        embedded_hint="GOKART_DATA_DIR names another directory, GOKART_DATABASE_URL a server of your own",
+        migrate_command="gokart migrate",
         listen_url=_revealed(settings.listen_url),
         replica_url=_revealed(settings.replica_url),
         pgbouncer=settings.pgbouncer,

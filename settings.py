@@ -1,6 +1,6 @@
 """Every setting, read once from the environment as GOKART_<NAME>; a secret may also be a file of that name.
 
-Nonsense is refused at start with the variable's name. `docs/settings.md` is the reference table.
+An invalid value stops the start with a message that names the variable. `docs/settings.md` is the reference table.
 """
 
 import os
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
 
     @field_validator("quarter_retention_days", mode="before")
     @classmethod
-    def is_days(cls, value: object) -> object:
+    def parse_forever(cls, value: object) -> object:
         return None if value == "forever" else value
 
     @field_validator("database_url", "listen_url", "replica_url")
@@ -128,22 +128,22 @@ class Settings(BaseSettings):
 
     @field_validator("pgbouncer")
     @classmethod
-    def has_a_way_around(cls, value: bool, info: ValidationInfo) -> bool:
+    def has_listen_url(cls, value: bool, info: ValidationInfo) -> bool:
         if value and not info.data.get("listen_url"):
             raise ValueError(f"needs {PREFIX}LISTEN_URL, which does not go through it")
         return value
 
     @field_validator("limits")
     @classmethod
-    def is_place(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not names_place(value.get_secret_value()):
+    def names_limit_store(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not is_limit_store(value.get_secret_value()):
             raise ValueError("should be memory, database, redis://user:password@host:6379/0 or rediss://… (or valkey)")
         return value
 
     @field_validator("smtp_url")
     @classmethod
-    def is_smtp(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not names_mail_server(value.get_secret_value()):
+    def is_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not is_mail_url(value.get_secret_value()):
             raise ValueError(
                 "should be smtp://user:password@host:587 or smtps://…, where %2F stands for / and %40 for @"
             )
@@ -151,34 +151,34 @@ class Settings(BaseSettings):
 
     @field_validator("mail_from")
     @classmethod
-    def is_address(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def is_mail_address(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("smtp_url"):
             raise ValueError(f"is needed with {PREFIX}SMTP_URL")
         if value is not None:
-            mail_address(value)
+            parse_mail_address(value)
         return value
 
     @classmethod
     def load(cls) -> Self:
-        """The settings of this process; ends it with a line for each setting that makes no sense."""
+        """The settings of this process. Ends it, with a line for each invalid setting, if there is one."""
         named = os.environ.get(f"{PREFIX}SECRETS_DIR")
         folder = Path(named or "/run/secrets")
         secrets = folder if folder.is_dir() else None
         if named and not secrets:
-            refuse([f"{PREFIX}SECRETS_DIR: {named} is not a directory"])
+            stop_with([f"{PREFIX}SECRETS_DIR: {named} is not a directory"])
         given = {*os.environ, *(file.name.upper() for file in secrets.iterdir())} if secrets else set(os.environ)
         known = {f"{PREFIX}{name}".upper() for name in cls.model_fields} | {f"{PREFIX}SECRETS_DIR"}
-        unknown = [f"{name}: no such setting" for name in sorted(given - known) if name.startswith(PREFIX)]
+        unknown = [f"{name}: unknown setting" for name in sorted(given - known) if name.startswith(PREFIX)]
         try:
             loaded = cls(_secrets_dir=secrets)
         except ValidationError as error:
-            refuse(unknown + [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()])
+            stop_with(unknown + [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()])
         if unknown:
-            refuse(unknown)
+            stop_with(unknown)
         return loaded
 
 
-def names_place(text: str) -> bool:
+def is_limit_store(text: str) -> bool:
     if text in {"memory", "database"}:
         return True
     try:
@@ -191,7 +191,7 @@ def names_place(text: str) -> bool:
     return bool(known and not parts.query and not parts.fragment)
 
 
-def names_mail_server(url: str) -> bool:
+def is_mail_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -202,11 +202,11 @@ def names_mail_server(url: str) -> bool:
     return bool(known and not rest and bool(parts.username) == bool(parts.password))
 
 
-def mail_address(text: str) -> Address:
-    """One e-mail address, with a name or without. Raises ValueError."""
+def parse_mail_address(text: str) -> Address:
+    """Reads one e-mail address, with or without a name. Raises ValueError."""
     try:
         header: Any = SMTP.header_factory("To", text)
-    except IndexError:  # as the parser does at "noreply@"
+    except IndexError:  # raised by the parser for "noreply@"
         header = None
     if not header or header.defects or len(header.addresses) != 1 or not text.isprintable():
         raise ValueError("should be one e-mail address such as noreply@example.com")
@@ -214,8 +214,8 @@ def mail_address(text: str) -> Address:
     return address
 
 
-def refuse(problems: list[str]) -> NoReturn:
-    raise SystemExit("Refusing to start:\n  " + "\n  ".join(problems))
+def stop_with(problems: list[str]) -> NoReturn:
+    raise SystemExit("Invalid settings:\n  " + "\n  ".join(problems))
 
 
 settings = Settings.load()

@@ -1,5 +1,5 @@
-"""The base of the errors that are meant for a person: the command line prints them in one line, without a traceback."""
+"""The base of errors that are meant for people: the command line prints them without a traceback."""
 
 
 class GokartError(Exception):
-    """Something that the reader of its text can put right."""
+    """An error that its reader can correct."""

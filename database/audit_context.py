@@ -1,4 +1,4 @@
-"""Who makes a change, for the audit log, which the database's triggers write."""
+"""The actor of a change, for the audit log that database triggers write."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """`name` is such as staff:anna@example.com or cli:root; `address` is None at the command line."""
+    """`name` is for example staff:anna@example.com or cli:root; `address` is None at the command line."""
 
     name: str
     address: IPv4Address | IPv6Address | None = None
@@ -23,13 +23,13 @@ def current_actor() -> Actor | None:
 
 
 def act_as(actor: Actor) -> None:
-    """Each `database.pool.transaction()` of the running task is this one's, from now on."""
+    """Records the actor with every later `database.pool.transaction()` of the running task."""
     _current.set(actor)
 
 
 @contextmanager
 def acting_as(actor: Actor) -> Iterator[None]:
-    """The same, for the block."""
+    """Records the actor with every `database.pool.transaction()` in the block."""
     token = _current.set(actor)
     try:
         yield

@@ -1,8 +1,8 @@
-"""PostgreSQL out of its wheel, on a directory of the project's own.
+"""PostgreSQL from a Python wheel, on a data directory of the project.
 
-Every user of a server holds a shared lock on a file beside its directory. The kernel takes the lock back however
-a process ends, so whoever leaves last knows it, and stops the server. A user that is killed leaves at most a running
-server, which the next one takes over.
+Every process that uses a server holds a shared lock on a file next to the data directory. The kernel releases the lock
+however a process ends, so the last one can tell that it is the last, and stops the server. A killed process leaves at
+most a running server, which the next process takes over.
 """
 
 import errno
@@ -28,14 +28,14 @@ from core.errors import GokartError
 from database import superuser
 
 VERSION: Final = "18"
-PATIENCE: Final = 120.0  # seconds; a killed server replays its log before it is ready
-SOCKET_PATH: Final = 100  # bytes; the kernel takes 104 to 108, by system
-NO_ROOM: Final = re.compile("No space left on device|Disk quota exceeded|File too large")
-ELSEWHERE: Final = "GOKART_DATA_DIR names another place, GOKART_DATABASE_URL a server of your own"
+START_TIMEOUT: Final = 120.0  # seconds; a killed server replays its log before it is ready
+MAX_SOCKET_PATH: Final = 100  # bytes; the limit is 104 to 108, depending on the system
+DISK_FULL: Final = re.compile("No space left on device|Disk quota exceeded|File too large")
+DEFAULT_HINT: Final = "choose another directory, or use a server of your own"
 
 
 class EmbeddedPostgresError(GokartError):
-    """The database could not be started, in words for the user."""
+    """The embedded PostgreSQL could not be started."""
 
 
 def binary(name: str) -> Path:
@@ -47,10 +47,11 @@ def binary(name: str) -> Path:
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server on `directory`, shared by all who start it, listening on a Unix socket only."""
+    """A PostgreSQL server on `directory`, shared by all processes that start it, on a Unix socket only."""
 
-    def __init__(self, directory: Path, **options: str) -> None:
+    def __init__(self, directory: Path, *, hint: str = DEFAULT_HINT, **options: str) -> None:
         self.directory = directory.expanduser().resolve()
+        self.hint = hint  # how to use another directory or server, for error messages
         self.options = {
             "listen_addresses": "",
             "port": "5432",
@@ -75,7 +76,7 @@ class EmbeddedPostgres:
         """URL of the running server. Raises EmbeddedPostgresError."""
         try:
             self.directory.parent.mkdir(parents=True, exist_ok=True)
-            with self._turn():
+            with self._exclusive():
                 self._lock("users", fcntl.LOCK_SH)
                 self._user = superuser.unprivileged_user(self.directory, binary("postgres"))
                 self._initialise()
@@ -84,14 +85,14 @@ class EmbeddedPostgres:
         except BaseException as error:
             self._release()
             if isinstance(error, OSError):
-                raise EmbeddedPostgresError(self._in_words(error)) from error
+                raise EmbeddedPostgresError(self._format_error(error)) from error
             raise
 
     def stop(self) -> None:
-        """Leaves the server, and stops it where nobody else uses it."""
+        """Stops the server unless another process uses it."""
         if not self._locks:
             return
-        with self._turn(), suppress(BlockingIOError):
+        with self._exclusive(), suppress(BlockingIOError):
             self._lock("users", fcntl.LOCK_EX | fcntl.LOCK_NB)
             if self._status() is not None:
                 self._pg_ctl("stop", "-m", "fast")
@@ -99,11 +100,11 @@ class EmbeddedPostgres:
                 shutil.rmtree(self._socket_directory, ignore_errors=True)
         self._release()
 
-    # Who uses it
+    # Locks
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Starting and stopping are done by one process at a time."""
+    def _exclusive(self) -> Iterator[None]:
+        """Only one process at a time starts or stops the server."""
         self._lock("turn", fcntl.LOCK_EX)
         try:
             yield
@@ -121,10 +122,10 @@ class EmbeddedPostgres:
         while self._locks:
             os.close(self._locks.popitem()[1])
 
-    # Its directory
+    # Data directory
 
     def _initialise(self) -> None:
-        """A cluster is made beside its place and moved there when complete, so that no half of one is ever found."""
+        """Creates the data directory under another name and renames it when it is complete."""
         for leftover in self.directory.parent.glob(f"{self.directory.name}.new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         if self.directory.exists() and any(self.directory.iterdir()):
@@ -132,14 +133,14 @@ class EmbeddedPostgres:
         fresh = Path(tempfile.mkdtemp(prefix=f"{self.directory.name}.new-", dir=self.directory.parent))
         try:
             superuser.chown_to(fresh, self._user)
-            made = self._execute(
+            result = self._execute(
                 *("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8"),
                 *("--locale-provider=builtin", "--locale=C.UTF-8", "--pgdata=."),
                 *(["--no-sync"] if self.options.get("fsync") == "off" else []),
-                place=fresh,
+                cwd=fresh,
             )
-            if made.returncode:
-                raise EmbeddedPostgresError(self._why(made.stdout, fresh))
+            if result.returncode:
+                raise EmbeddedPostgresError(self._startup_error(result.stdout, fresh))
             if self.directory.exists():
                 self.directory.rmdir()
             fresh.rename(self.directory)
@@ -149,20 +150,24 @@ class EmbeddedPostgres:
     def _check(self) -> None:
         marker = self.directory / "PG_VERSION"
         if not marker.exists():
-            raise EmbeddedPostgresError(f"{self.directory} holds other files than a PostgreSQL database; {ELSEWHERE}")
+            raise EmbeddedPostgresError(
+                f"{self.directory} contains other files than a PostgreSQL database; {self.hint}"
+            )
         if (version := marker.read_text().strip()) != VERSION:
             raise EmbeddedPostgresError(
-                f"The data in {self.directory} is of PostgreSQL {version}, and this is PostgreSQL {VERSION}: "
-                f"move it away (a dump made by version {version} can be restored here); {ELSEWHERE}"
+                f"The data in {self.directory} is of PostgreSQL {version}, but this is PostgreSQL {VERSION}: "
+                f"move it away (a dump by version {version} can be restored here); {self.hint}"
             )
 
-    # Its process
+    # Server process
 
     def _run(self) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + START_TIMEOUT
         while (status := self._status()) != "ready":
             if time.monotonic() > deadline:
-                raise EmbeddedPostgresError(f"PostgreSQL in {self.directory} is {status} for too long; see {self.log}")
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL in {self.directory} has been {status} for too long; see {self.log}"
+                )
             if status is None:
                 self._launch()
             else:
@@ -176,16 +181,16 @@ class EmbeddedPostgres:
         started = self._pg_ctl("start", "-l", self.log.name, "-o", arguments)
         if started.returncode:
             log = self.log.read_text(errors="replace") if self.log.exists() else ""
-            raise EmbeddedPostgresError(self._why(log or started.stdout, self.directory))
+            raise EmbeddedPostgresError(self._startup_error(log or started.stdout, self.directory))
 
     def _status(self) -> str | None:
-        """What the server says of itself (starting, ready, stopping), or None where there is none."""
+        """The server's own status (starting, ready, stopping), or None if it is not running."""
         alive = self._processes()
         pid_file = self.directory / "postmaster.pid"
         if not alive:
-            # Of a killed server. PostgreSQL would take any process that got the same number since for that server.
-            for remains in (pid_file, self._socket_directory / ".s.PGSQL.5432.lock"):
-                remains.unlink(missing_ok=True)
+            # Left by a killed server. PostgreSQL would mistake any process that now has the same id for that server.
+            for stale in (pid_file, self._socket_directory / ".s.PGSQL.5432.lock"):
+                stale.unlink(missing_ok=True)
             return None
         lines = pid_file.read_text().splitlines() if pid_file.exists() else []
         if len(lines) < 8 or int(lines[0]) not in alive:
@@ -193,18 +198,19 @@ class EmbeddedPostgres:
         return lines[7].strip()
 
     def _processes(self) -> set[int]:
-        """The server and its children: all of them work in its directory."""
-        place = str(self.directory)
+        """The server and its children, whose working directory is the data directory."""
+        directory = str(self.directory)
         return {
             process.pid
             for process in psutil.process_iter(["name", "cwd"])
-            if process.info["name"] == "postgres" and process.info["cwd"] == place
+            if process.info["name"] == "postgres" and process.info["cwd"] == directory
         }
 
     @property
     def _socket_directory(self) -> Path:
         path = os.fsencode(self.directory)
-        if len(path) <= SOCKET_PATH - len("/.s.PGSQL.5432") and b"," not in path:  # clients split a host at commas
+        # Clients split host names at commas.
+        if len(path) <= MAX_SOCKET_PATH - len("/.s.PGSQL.5432") and b"," not in path:
             return self.directory
         return Path(tempfile.gettempdir()) / f"gokart-{sha256(path).hexdigest()[:16]}"
 
@@ -212,21 +218,21 @@ class EmbeddedPostgres:
         path = self._socket_directory
         path.mkdir(mode=0o700, exist_ok=True)
         if path.lstat().st_uid not in (os.geteuid(), self._user):
-            raise EmbeddedPostgresError(f"{path} belongs to another user; {ELSEWHERE}")
+            raise EmbeddedPostgresError(f"{path} belongs to another user; {self.hint}")
         superuser.chown_to(path, self._user)
         return '"' + str(path).replace('"', '""') + '"'
 
     def _url(self) -> str:
-        place = quote(str(self._socket_directory))
-        return f"postgresql://postgres@/postgres?host={place}&port={self.options['port']}&sslmode=disable"
+        host = quote(str(self._socket_directory))
+        return f"postgresql://postgres@/postgres?host={host}&port={self.options['port']}&sslmode=disable"
 
     def _pg_ctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self._execute("pg_ctl", "-D", ".", "-w", "-t", str(int(PATIENCE)), *arguments, place=self.directory)
+        return self._execute("pg_ctl", "-D", ".", "-w", "-t", str(int(START_TIMEOUT)), *arguments, cwd=self.directory)
 
-    def _execute(self, program: str, *arguments: str, place: Path) -> subprocess.CompletedProcess[str]:
-        """Run in its place, since pg_ctl trips over quotes in a path.
+    def _execute(self, program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Runs a program in `cwd`, because pg_ctl mishandles quotes in paths.
 
-        Its output is in English whatever the user's language; PG… variables are the business of other clients.
+        Its output is in English; PG… variables are removed, since they are meant for other clients.
         """
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         return subprocess.run(
@@ -236,30 +242,30 @@ class EmbeddedPostgres:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            cwd=place,
+            cwd=cwd,
             env={**environment, "LC_ALL": "C"},
-            restore_signals=False,  # a file that may not grow is then an error with words, not a death by SIGXFSZ
+            restore_signals=False,  # a file size limit is then reported as an error, not as death by SIGXFSZ
             check=False,
             **superuser.process_identity(self._user),
         )
 
-    # Its troubles, in words
+    # Error messages
 
-    def _in_words(self, error: OSError) -> str:
-        place = error.filename or self.directory
+    def _format_error(self, error: OSError) -> str:
+        path = error.filename or self.directory
         match error.errno:
             case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-                return f"The disk is full: {place} could not be written"
+                return f"The disk is full: {path} could not be written"
             case errno.EACCES | errno.EPERM | errno.EROFS:
-                return f"This user may not read and write {place}; {ELSEWHERE}"
+                return f"This user may not read and write {path}; {self.hint}"
             case errno.ENOTDIR | errno.EEXIST:
-                return f"{place} is not a directory; {ELSEWHERE}"
+                return f"{path} is not a directory; {self.hint}"
         return f"PostgreSQL in {self.directory} did not start: {error}"
 
-    def _why(self, output: str, directory: Path) -> str:
+    def _startup_error(self, output: str, directory: Path) -> str:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         for line in lines:
-            if NO_ROOM.search(line) and "shared memory" not in line:
+            if DISK_FULL.search(line) and "shared memory" not in line:
                 return f"The disk is full: PostgreSQL could not write to {directory} ({line})"
         if shutil.disk_usage(directory).free == 0:
             return f"The disk is full: PostgreSQL could not write to {directory}"

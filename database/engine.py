@@ -12,18 +12,22 @@ import msgspec
 from piccolo.engine.finder import engine_finder
 from piccolo.engine.postgres import PostgresEngine
 
-from database.embedded import EmbeddedPostgres
+from database.embedded import DEFAULT_HINT, EmbeddedPostgres
 
 
 class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Times in seconds.
 
-    `url`: None runs an embedded PostgreSQL in `data_dir`/postgres. `listen_url`: a direct URL for LISTEN and session
-    locks if `url` goes through PgBouncer; `pgbouncer` then keeps no statement prepared. `timeout`: the longest wait for
-    a free connection. `max_tenants_per_connection`: a connection that has served that many tenants is replaced.
+    `url`: None runs an embedded PostgreSQL in `data_dir`/postgres; `embedded_hint` ends the error messages about that
+    directory. `migrate_command` is named in the error about an outdated schema. `listen_url`: a direct URL for LISTEN
+    and session locks if `url` goes through PgBouncer; `pgbouncer` then keeps no statement prepared. `timeout`: the
+    longest wait for a free connection. `max_tenants_per_connection`: a connection that has served that many tenants is
+    replaced.
     """
 
     url: str | None = None
+    embedded_hint: str = DEFAULT_HINT
+    migrate_command: str = "the migrations"
     listen_url: str | None = None
     replica_url: str | None = None
     pgbouncer: bool = False
@@ -45,7 +49,7 @@ class DatabaseEngine(PostgresEngine):
     def __init__(self, config: DatabaseConfig) -> None:
         """Starts the embedded server if there is no URL. Raises EmbeddedPostgresError."""
         self.options = config
-        self.url = config.url or _start_embedded(config.data_dir / "postgres")
+        self.url = config.url or _start_embedded(config)
         super().__init__(config=self.connect_options(self.url), extensions=())
 
     def connect_options(self, url: str) -> dict[str, Any]:
@@ -62,9 +66,9 @@ class DatabaseEngine(PostgresEngine):
         pass
 
 
-def _start_embedded(directory: Path) -> str:
+def _start_embedded(config: DatabaseConfig) -> str:
     """URL of the server, which stops with the last process that uses it."""
-    server = EmbeddedPostgres(directory)
+    server = EmbeddedPostgres(config.data_dir / "postgres", hint=config.embedded_hint)
     url = server.start()
     atexit.register(server.stop)
     return url

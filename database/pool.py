@@ -44,7 +44,8 @@ class SchemaOutdated(DatabaseUnavailable):
     """A table or column is missing: the schema is older or newer than the code."""
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(f"The database is not at this version ({error}): run  gokart migrate  first.")
+        command = engine().options.migrate_command
+        super().__init__(f"The database is not at this version ({error}): run  {command}  first.")
 
 
 @asynccontextmanager

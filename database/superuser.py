@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root: where root starts it, another user runs it."""
+"""PostgreSQL refuses to run as root, so an unprivileged user runs it for root."""
 
 import os
 import pwd
@@ -19,9 +19,9 @@ class Identity(TypedDict, total=False):
 
 
 def unprivileged_user(directory: Path, program: Path) -> int | None:
-    """The user who runs the server for root: the one whose place it is, else nobody. None for anyone but root.
+    """The id of the user that runs the server: the owner of the directory, else nobody. None unless this is root.
 
-    Lets that user pass through (not list) the directories above, and read the programs.
+    Allows that user to traverse (not list) the parent directories, and to read the programs.
     """
     if os.geteuid() != 0:
         return None
@@ -54,7 +54,7 @@ def _group(user: int) -> int:
 
 
 def _publish(root: Path) -> None:
-    """An installation under a strict umask can be read by root alone."""
+    """An installation under a strict umask is readable by root only."""
     for folder, _, files in os.walk(root):
         _allow(Path(folder), READ | TRAVERSE)
         for file in files:

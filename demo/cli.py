@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli import check_free, run_server
+from cli import check_address_is_free, run_server
 from core.cli_support import console
 from core.errors import GokartError
 from demo.cast import CASTS
@@ -30,7 +30,7 @@ def demo(host: str | None, port: int | None, days: int, no_serve: bool) -> None:
     """
     host, port = host or settings.host, port or settings.port
     if not no_serve:
-        check_free(host, port)
+        check_address_is_free(host, port)
     try:
         opened = run_command(lambda: fill_all(timedelta(days=days)))
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import aiosmtplib
 
 from core.errors import GokartError
-from settings import mail_address, settings
+from settings import parse_mail_address, settings
 
 TIMEOUT = 10.0  # seconds, for the whole of it
 
@@ -69,7 +69,7 @@ def compose(to: str, subject: str, text: str) -> EmailMessage:
 def sendable(text: str) -> Address:
     """The address, with its domain as the mail system writes it. Raises MailError."""
     try:
-        address = mail_address(text)
+        address = parse_mail_address(text)
         return Address(address.display_name, address.username, address.domain.encode("idna").decode())
     except ValueError as error:
         raise MailError(f"No mail can be sent to {text[:100]!r}: it {error}.") from error

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL comes back from whatever happened to it, or says in words why it cannot."""
+"""The embedded PostgreSQL recovers from crashes, or reports why it cannot start."""
 
 import asyncio
 import os
@@ -51,9 +51,9 @@ def sql(url: str, statement: str) -> object:
 
 
 def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not true():
-        assert time.monotonic() < deadline, "not within 20 seconds"
+        assert time.monotonic() < deadline, "not within 120 seconds"
         time.sleep(0.01)
 
 
@@ -104,7 +104,7 @@ def test_it_finds_its_data_again(directory: Path) -> None:
         assert not server.running
 
 
-def test_it_is_postgresql_18_with_names_in_order_of_code_points(directory: Path) -> None:
+def test_it_is_postgresql_18_and_sorts_by_code_point(directory: Path) -> None:
     server = EmbeddedPostgres(directory, **FAST)
     url = server.start()
     assert str(sql(url, "SHOW server_version")).startswith("18.")
@@ -113,7 +113,7 @@ def test_it_is_postgresql_18_with_names_in_order_of_code_points(directory: Path)
     server.stop()
 
 
-def test_the_last_user_stops_it(directory: Path) -> None:
+def test_the_last_process_stops_the_server(directory: Path) -> None:
     first, second = EmbeddedPostgres(directory, **FAST), EmbeddedPostgres(directory, **FAST)
     assert first.start() == second.start()
     first.stop()
@@ -129,7 +129,7 @@ def test_stopping_twice_is_harmless(directory: Path) -> None:
     server.stop()
 
 
-def test_a_killed_user_leaves_a_server_that_the_next_one_takes_over_and_stops(directory: Path) -> None:
+def test_the_next_process_takes_over_the_server_of_a_killed_one_and_stops_it(directory: Path) -> None:
     with another_user(directory) as killed:
         assert killed.stdout
         assert killed.stdout.readline() == "started\n"
@@ -156,7 +156,7 @@ def test_a_killed_server_starts_again(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("remains", ["", "{pid}\n", "{pid}\n{directory}\n1700000000\n5432\n/tmp\n\n  1 2\nready   \n"])
-def test_a_lock_file_that_names_another_program_does_not_stop_it(directory: Path, remains: str) -> None:
+def test_a_stale_lock_file_does_not_prevent_a_start(directory: Path, remains: str) -> None:
     stale = directory / "postmaster.pid"
     stale.write_text(remains.format(pid=os.getpid(), directory=directory))
     shutil.chown(stale, directory.stat().st_uid)
@@ -165,7 +165,7 @@ def test_a_lock_file_that_names_another_program_does_not_stop_it(directory: Path
     server.stop()
 
 
-def test_making_the_cluster_may_be_killed_at_any_point(tmp_path: Path) -> None:
+def test_initialization_can_be_killed_at_any_point(tmp_path: Path) -> None:
     directory = tmp_path / "postgres"
     with another_user(directory) as killed:
         until(lambda: list(tmp_path.glob("postgres.new-*/global")))
@@ -176,7 +176,7 @@ def test_making_the_cluster_may_be_killed_at_any_point(tmp_path: Path) -> None:
     server.stop()
 
 
-def test_users_who_arrive_together_share_one_server(tmp_path: Path) -> None:
+def test_processes_that_start_together_share_one_server(tmp_path: Path) -> None:
     directory = tmp_path / "postgres"
     users = [another_user(directory) for _ in range(3)]
     for user in users:
@@ -189,7 +189,7 @@ def test_users_who_arrive_together_share_one_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["with space, comma, 'quotes\" and é", "long" * 30])
-def test_any_path_will_do(tmp_path: Path, complete: Path, name: str) -> None:
+def test_any_path_works(tmp_path: Path, complete: Path, name: str) -> None:
     place = tmp_path / name / "postgres"
     place.parent.mkdir()
     subprocess.run(["cp", "-a", complete, place], check=True)
@@ -200,31 +200,31 @@ def test_any_path_will_do(tmp_path: Path, complete: Path, name: str) -> None:
 
 def refusal(directory: Path) -> str:
     with pytest.raises(EmbeddedPostgresError) as caught:
-        EmbeddedPostgres(directory, **FAST).start()
+        EmbeddedPostgres(directory, hint="set another directory", **FAST).start()
     return str(caught.value)
 
 
-def test_data_of_another_version_is_refused(directory: Path) -> None:
+def test_data_of_another_version_is_rejected(directory: Path) -> None:
     (directory / "PG_VERSION").write_text("16\n")
-    assert f"The data in {directory} is of PostgreSQL 16, and this is PostgreSQL 18: move it away" in refusal(directory)
+    assert f"The data in {directory} is of PostgreSQL 16, but this is PostgreSQL 18: move it away" in refusal(directory)
 
 
-def test_a_directory_of_other_things_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_directory_with_other_files_is_rejected_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    assert f"{tmp_path} holds other files than a PostgreSQL database" in refusal(tmp_path)
+    assert f"{tmp_path} contains other files than a PostgreSQL database" in refusal(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 @pytest.mark.parametrize(
     ("place", "said"), [("/dev/null/postgres", "is not a directory"), ("/sys/x/postgres", "This user may not")]
 )
-def test_a_place_that_cannot_be_written_is_refused(place: str, said: str) -> None:
+def test_an_unwritable_directory_is_rejected(place: str, said: str) -> None:
     message = refusal(Path(place))
     assert said in message
-    assert "GOKART_DATA_DIR" in message
+    assert message.endswith("; set another directory")
 
 
-def test_a_server_that_does_not_start_shows_why(directory: Path) -> None:
+def test_a_server_that_does_not_start_reports_why(directory: Path) -> None:
     with (directory / "postgresql.conf").open("a") as configuration:
         configuration.write("shared_bufers = 1GB\n")
     message = refusal(directory)
@@ -233,7 +233,7 @@ def test_a_server_that_does_not_start_shows_why(directory: Path) -> None:
     assert not EmbeddedPostgres(directory).running
 
 
-def test_a_cluster_that_there_is_no_room_for_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+def test_initialization_on_a_full_disk_fails_and_leaves_no_files(tmp_path: Path) -> None:
     """Room is what a process may write: the limit on a file's size is one that any user can set anywhere."""
     with another_user(tmp_path / "postgres", POOR_USER) as poor:
         _, errors = poor.communicate()
@@ -250,15 +250,15 @@ def test_a_cluster_that_there_is_no_room_for_is_refused_and_leaves_nothing(tmp_p
         ('FATAL:  could not resize shared memory segment "/PostgreSQL.1": No space left on device', False),
     ],
 )
-def test_a_full_disk_is_told_from_its_log(tmp_path: Path, line: str, full: bool) -> None:
-    message = EmbeddedPostgres(tmp_path)._why(
+def test_a_full_disk_is_recognized_in_the_log(tmp_path: Path, line: str, full: bool) -> None:
+    message = EmbeddedPostgres(tmp_path)._startup_error(
         f"LOG:  starting PostgreSQL\n{line}\nLOG:  database system is shut down\n", tmp_path
     )
     assert message.startswith("The disk is full") is full
     assert line in message
 
 
-def test_the_programs_of_the_wheel_can_be_run() -> None:
+def test_the_programs_of_the_wheel_run() -> None:
     for name in ("psql", "pg_dump", "pg_restore"):
         version = subprocess.run([binary(name), "--version"], check=True, capture_output=True, text=True).stdout
         assert "18." in version

@@ -53,7 +53,7 @@ def sandbox(through: httpx.Client) -> Sandbox:
     return create_sandbox(through)
 
 
-def test_what_is_taken_in_is_reported(sandbox: Sandbox) -> None:
+def test_ingested_records_are_reported(sandbox: Sandbox) -> None:
     offers = [offer_record(sandbox, name=f"Offer {n}") for n in range(5)]
     assert sandbox.send("offers", offers)["accepted"] == 5
     assert sandbox.send("events", [event_record(each["id"]) for each in offers])["accepted"] == 5
@@ -68,7 +68,7 @@ def test_what_is_taken_in_is_reported(sandbox: Sandbox) -> None:
     assert [(item["cost"], item["clicks"]) for item in items] == [(60, 1)] * 5
 
 
-def test_many_at_once_each_get_what_they_asked_for(sandbox: Sandbox) -> None:
+def test_concurrent_clients_each_get_their_own_response(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
 

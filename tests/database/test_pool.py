@@ -1,4 +1,4 @@
-"""Transactions within transactions."""
+"""Nested transactions."""
 
 from uuid import uuid4
 
@@ -31,7 +31,7 @@ def there(mark: str) -> list[str]:
     return sorted(row["slug"].removeprefix(mark) for row in rows)
 
 
-def test_both_are_done_as_the_same_actor(mark: str) -> None:
+def test_nested_transactions_have_the_same_actor(mark: str) -> None:
     async def work() -> None:
         with acting_as(Actor("staff:nora@example.com")):
             async with transaction():
@@ -44,7 +44,7 @@ def test_both_are_done_as_the_same_actor(mark: str) -> None:
     assert [row["actor"] for row in rows] == ["staff:nora@example.com"] * 2
 
 
-def test_neither_is_done_where_the_outer_one_fails(mark: str) -> None:
+def test_a_failing_outer_transaction_rolls_back_the_inner_one(mark: str) -> None:
     async def work() -> None:
         async with transaction():
             await add(f"{mark}a")
@@ -55,7 +55,7 @@ def test_neither_is_done_where_the_outer_one_fails(mark: str) -> None:
     assert there(mark) == []
 
 
-def test_an_inner_one_that_fails_is_undone_alone(mark: str) -> None:
+def test_a_failing_inner_transaction_rolls_back_alone(mark: str) -> None:
     async def work() -> None:
         async with transaction():
             await add(f"{mark}a")

@@ -1,4 +1,4 @@
-"""A tenant's life at the command line: created, listed, suspended, resumed, deleted, and read back from its dump."""
+"""The commands for tenants: create, list, suspend, resume, delete with a dump, restore."""
 
 import asyncio
 import os
@@ -47,13 +47,7 @@ def exists(slug: str) -> bool:
 # Creating
 
 
-def test_creating_takes_well_under_a_second() -> None:
-    started = time.monotonic()
-    run(lambda: lifecycle.create_tenant(a_name(), "Quick"))
-    assert time.monotonic() - started < 1
-
-
-def test_a_new_tenant_is_its_own_first_publisher_and_at_the_latest_version() -> None:
+def test_a_new_tenant_is_its_own_first_partner_and_at_the_latest_version() -> None:
     name = a_name()
     result = gokart("tenants", "create", name, "--name", " Brown Boots ")
     assert result.stdout == f"Created {name}: http://api.{name}.localhost:{settings.port}/docs\n"
@@ -66,7 +60,7 @@ def test_a_new_tenant_is_its_own_first_publisher_and_at_the_latest_version() -> 
 @pytest.mark.parametrize(
     "slug", ["", "Demo", "1st", "a_b", "a.b", "-a", "a-", "a" * 61, "é", 'a"; DROP SCHEMA public; --']
 )
-def test_a_bad_name_is_refused_in_words(slug: str) -> None:
+def test_an_invalid_slug_is_rejected(slug: str) -> None:
     before = execute("SELECT count(*) FROM tenant")
     assert "a tenant's name is 1 to 60 of a-z" in unwrapped(
         complaint_of("tenants", "create", "--name", "X", "--", slug)
@@ -86,20 +80,20 @@ def unwrapped(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201])
-def test_a_bad_display_name_is_refused_in_words(name: str) -> None:
+def test_an_invalid_display_name_is_rejected(name: str) -> None:
     slug = a_name()
     assert cli_error("tenants", "create", slug, "--name", name).endswith("display name has 1 to 200 characters.")
     assert not exists(slug)
 
 
-def test_a_taken_name_is_refused_in_words() -> None:
+def test_an_existing_slug_is_rejected() -> None:
     slug = a_name()
     run(lambda: lifecycle.create_tenant(slug, "First"))
     assert cli_error("tenants", "create", slug, "--name", "Second") == f"Error: There is a tenant '{slug}' already."
     assert execute("SELECT name FROM tenant WHERE slug = $1", slug) == [{"name": "First"}]
 
 
-def test_a_schema_that_is_no_tenants_is_left_alone() -> None:
+def test_an_existing_schema_of_no_tenant_is_unchanged() -> None:
     slug = a_name()
     execute(f"CREATE SCHEMA t_{slug}")
     try:
@@ -109,7 +103,7 @@ def test_a_schema_that_is_no_tenants_is_left_alone() -> None:
         execute(f"DROP SCHEMA t_{slug}")  # without CASCADE: it is still empty
 
 
-def test_of_two_who_create_the_same_tenant_at_once_one_is_told() -> None:
+def test_one_of_two_concurrent_creations_of_a_tenant_fails() -> None:
     slug = a_name()
 
     async def both() -> list[Any]:
@@ -123,7 +117,7 @@ def test_of_two_who_create_the_same_tenant_at_once_one_is_told() -> None:
 # Listing
 
 
-def test_the_list_has_every_tenant_with_its_state() -> None:
+def test_the_list_shows_every_tenant_with_its_status() -> None:
     active, suspended = a_name(), a_name()
     for slug in active, suspended:
         run(lambda slug=slug: lifecycle.create_tenant(slug, "Somebody Media"))  # type: ignore[misc]
@@ -134,7 +128,7 @@ def test_the_list_has_every_tenant_with_its_state() -> None:
     assert re.fullmatch(f"{suspended} Somebody Media suspended {today} {latest_version()}", lines[suspended])
 
 
-def test_no_name_breaks_the_list_or_commands_the_terminal() -> None:
+def test_control_characters_in_names_are_replaced() -> None:
     slug, name = a_name(), "[/bold] [red]Acme[/red]\x1b]0;pwned\x07\r\nx" + "y" * 150
     run(lambda: lifecycle.create_tenant(slug, name))
     output = gokart("tenants", "list").stdout
@@ -161,7 +155,7 @@ def test_suspending_and_resuming_lose_nothing(sandbox: Sandbox) -> None:
         ["advertisers", "list", "nobody"], ["tokens", "list", "nobody"], ["tenants", "suspend", "No body"],
     ],
 )  # fmt: skip
-def test_a_tenant_that_is_not_there_is_told_in_words(command: list[str]) -> None:
+def test_an_unknown_tenant_is_an_error(command: list[str]) -> None:
     assert re.fullmatch(r"Error: There is no tenant 'no ?body'\.", cli_error(*command), re.IGNORECASE)
 
 
@@ -178,7 +172,7 @@ def filled(sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.mark.parametrize("answer", ["", "\n\n\n", "y\n", "yes\n", "{}x\n", "api.{}\n"])
-def test_anything_but_the_name_deletes_nothing(filled: Sandbox, answer: str) -> None:
+def test_deletion_requires_the_name_as_confirmation(filled: Sandbox, answer: str) -> None:
     before = filled.report()
     result = gokart("tenants", "delete", filled.tenant.slug, given=answer.format(filled.tenant.slug))
     assert result.exit_code == 1
@@ -186,7 +180,7 @@ def test_anything_but_the_name_deletes_nothing(filled: Sandbox, answer: str) -> 
     assert filled.report() == before
 
 
-def test_a_dump_brings_everything_back(filled: Sandbox, tmp_path: Path) -> None:
+def test_a_dump_restores_everything(filled: Sandbox, tmp_path: Path) -> None:
     tenant, before, tables = filled.tenant, filled.report(), contents(filled)
     row = execute("SELECT * FROM tenant WHERE slug = $1", tenant.slug)[0]
     result = spawn("tenants", "delete", tenant.slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
@@ -241,7 +235,7 @@ def waiting(sandbox: Sandbox) -> int:
     return len(execute(sql, schema))
 
 
-def test_what_was_acknowledged_while_it_was_deleted_is_in_the_dump(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_records_acknowledged_during_deletion_are_in_the_dump(sandbox: Sandbox, tmp_path: Path) -> None:
     callback = conversion_callback(sandbox, offer_record(sandbox)["id"])
     with ThreadPoolExecutor(2) as pool:
         with held_up(sandbox):
@@ -252,7 +246,7 @@ def test_what_was_acknowledged_while_it_was_deleted_is_in_the_dump(sandbox: Sand
                 token=sandbox.ingest_key,
                 json=callback,
             )
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 120  # guards against a hang
             while not waiting(sandbox):
                 assert time.monotonic() < deadline
             slug = sandbox.tenant.slug
@@ -278,7 +272,7 @@ def test_without_a_dump_nothing_is_kept(filled: Sandbox, tmp_path: Path) -> None
     assert not exists(filled.tenant.slug)
 
 
-def test_a_dump_that_fails_deletes_nothing_and_leaves_no_half_of_itself(filled: Sandbox, tmp_path: Path) -> None:
+def test_a_failed_dump_deletes_nothing_and_leaves_no_file(filled: Sandbox, tmp_path: Path) -> None:
     before = contents(filled)
     result = subprocess.run(
         [*COMMAND, "tenants", "delete", filled.tenant.slug, "--yes"],
@@ -294,7 +288,7 @@ def test_a_dump_that_fails_deletes_nothing_and_leaves_no_half_of_itself(filled: 
     assert contents(filled) == before
 
 
-def test_a_place_for_the_dump_that_cannot_be_written_to_changes_nothing(filled: Sandbox, tmp_path: Path) -> None:
+def test_an_unwritable_dump_directory_changes_nothing(filled: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "dumps").touch()
     result = spawn("tenants", "delete", filled.tenant.slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
     assert result.returncode == 1
@@ -303,7 +297,7 @@ def test_a_place_for_the_dump_that_cannot_be_written_to_changes_nothing(filled: 
     assert filled.get(JSON, **MAY).status_code == 200
 
 
-def test_a_name_can_be_used_again(sandbox: Sandbox) -> None:
+def test_a_slug_can_be_reused(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
     run(lambda: lifecycle.delete_tenant(slug, keep_dump=False))
     run(lambda: lifecycle.create_tenant(slug, "Another"))

@@ -45,21 +45,21 @@ def node_of(sandbox: Sandbox) -> str:
 
 
 @pytest.mark.usefixtures("one_server")
-def test_without_citus_there_are_no_nodes_and_it_is_said() -> None:
+def test_without_citus_listing_nodes_is_an_error() -> None:
     assert cli_error("nodes") == f"Error: {NO_CITUS}"
 
 
 @pytest.mark.usefixtures("one_server")
-def test_without_citus_nothing_can_be_moved(sandbox: Sandbox) -> None:
+def test_without_citus_moving_is_an_error(sandbox: Sandbox) -> None:
     assert cli_error("tenants", "move", sandbox.tenant.slug, "worker-1") == f"Error: {NO_CITUS}"
 
 
-def test_who_is_unknown_is_not_moved() -> None:
+def test_an_unknown_tenant_is_not_moved() -> None:
     assert cli_error("tenants", "move", "nobody", "worker-1") == "Error: There is no tenant 'nobody'."
 
 
 @pytest.mark.usefixtures("one_server")
-def test_without_citus_no_list_has_an_empty_column_for_it(sandbox: Sandbox) -> None:
+def test_without_citus_lists_have_no_node_column(sandbox: Sandbox) -> None:
     heading, *_ = gokart("tenants", "list").stdout.splitlines()
     assert heading.split() == ["tenant", "name", "status", "created", "schema", "version"]
     browser = signed_in(sandbox, "viewer")
@@ -70,7 +70,7 @@ def test_without_citus_no_list_has_an_empty_column_for_it(sandbox: Sandbox) -> N
 # A cluster
 
 
-def test_a_new_tenant_is_on_a_node_and_counts_there(cluster: list[str], sandbox: Sandbox) -> None:
+def test_a_new_tenant_is_placed_on_a_node(cluster: list[str], sandbox: Sandbox) -> None:
     assert node_of(sandbox) in cluster
     (distributed,) = execute(
         "SELECT count(*) AS tables FROM pg_class WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p')"
@@ -83,13 +83,13 @@ def test_a_new_tenant_is_on_a_node_and_counts_there(cluster: list[str], sandbox:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_where_a_tenant_is_shows_in_the_platform_admin(sandbox: Sandbox) -> None:
+def test_the_platform_admin_shows_the_node(sandbox: Sandbox) -> None:
     browser = signed_in(sandbox, "viewer")
     assert node_of(sandbox) in seen(browser.get("/", params={"text": sandbox.tenant.slug}))
     assert f"Node {node_of(sandbox)}" in seen(browser.get(f"/tenants/{sandbox.tenant.slug}"))
 
 
-def test_a_tenant_is_moved_while_it_is_read_and_sent_data(cluster: list[str], sandbox: Sandbox) -> None:
+def test_a_tenant_is_moved_during_reads_and_writes(cluster: list[str], sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"])])
@@ -109,7 +109,7 @@ def test_a_tenant_is_moved_while_it_is_read_and_sent_data(cluster: list[str], sa
 
 
 @pytest.mark.usefixtures("cluster")
-def test_who_is_there_already_stays(sandbox: Sandbox) -> None:
+def test_moving_to_the_same_node_does_nothing(sandbox: Sandbox) -> None:
     here = node_of(sandbox)
     assert (
         gokart("tenants", "move", sandbox.tenant.slug, here).stdout == f"{sandbox.tenant.slug} is on {here} already.\n"

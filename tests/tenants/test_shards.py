@@ -36,14 +36,14 @@ def without_triggers(sandbox: Sandbox) -> None:
         execute(f"DROP TRIGGER changed ON {{s}}.{table}", schema=sandbox.tenant.schema)
 
 
-def test_the_audit_log_calls_a_table_by_its_name(sandbox: Sandbox) -> None:
+def test_the_audit_log_omits_the_shard_number(sandbox: Sandbox) -> None:
     as_on_a_node(sandbox, "advertiser")
     execute("UPDATE {s}.advertiser_102008 SET name = 'Renamed' WHERE name = 'Owner'", schema=sandbox.tenant.schema)
     last = audit(sandbox)[-1]
     assert (last["subject"], last["action"], last["label"]) == ("advertiser", "changed", "Renamed")
 
 
-def test_a_node_notifies_nobody(sandbox: Sandbox) -> None:
+def test_triggers_on_a_node_do_not_notify(sandbox: Sandbox) -> None:
     """Where two nodes commit one transaction, PostgreSQL refuses what has notified."""
     heard: list[object] = []
     as_on_a_node(sandbox, "api_token")
@@ -101,7 +101,7 @@ def singular_off_in_the_admin(sandbox: Sandbox) -> None:
         (singular_off_in_the_admin, 403),
     ],
 )
-def test_every_worker_hears_of_a_change_though_no_trigger_tells(
+def test_changes_invalidate_caches_without_triggers(
     sandbox: Sandbox, change_it: Callable[[Sandbox], None], status: int
 ) -> None:
     without_triggers(sandbox)
@@ -112,7 +112,7 @@ def test_every_worker_hears_of_a_change_though_no_trigger_tells(
 
 
 @pytest.mark.parametrize("name", ["staff:o'brien@example.com", "staff:back\\slash'@example.com", "staff:x'; SELECT 1"])
-def test_whoever_acts_is_noted_as_they_are_called(sandbox: Sandbox, name: str) -> None:
+def test_the_audit_log_records_any_actor_name(sandbox: Sandbox, name: str) -> None:
     async def work() -> None:
         with acting_as(Actor(name)):
             async with transaction() as db:
@@ -136,7 +136,7 @@ LEFT = (
 )
 
 
-def test_a_schema_has_no_keys_and_triggers_while_it_goes_to_a_node_and_all_of_them_there(sandbox: Sandbox) -> None:
+def test_constraints_and_triggers_are_dropped_for_a_distribution_and_restored(sandbox: Sandbox) -> None:
     """Foreign keys are triggers too."""
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
@@ -155,7 +155,7 @@ def test_a_schema_has_no_keys_and_triggers_while_it_goes_to_a_node_and_all_of_th
 
 
 @pytest.mark.usefixtures("platform")
-def test_a_migration_can_be_run_statement_by_statement() -> None:
+def test_a_migration_can_run_statement_by_statement() -> None:
     name = f"public.probe_{uuid4().hex[:8]}"
     script = f"""
         -- A comment; with a semicolon, and somebody's quote.

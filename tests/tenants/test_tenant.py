@@ -68,7 +68,7 @@ QUERIES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_there_is_no_sql_without_a_tenant(name: str) -> None:
+def test_sql_without_a_tenant_is_an_error(name: str) -> None:
     async def work() -> None:
         await QUERIES[name]()
 
@@ -77,7 +77,7 @@ def test_there_is_no_sql_without_a_tenant(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in QUERIES if name not in {"create table", "drop", "alter", "save"}])
-def test_all_sql_names_the_schema_of_the_bound_tenant(pair: tuple[Tenant, Tenant], name: str) -> None:
+def test_sql_names_the_schema_of_the_bound_tenant(pair: tuple[Tenant, Tenant], name: str) -> None:
     for tenant in pair:
         with bound_to(tenant):
             query = QUERIES[name]()
@@ -96,7 +96,7 @@ def test_the_binding_ends_with_its_block(pair: tuple[Tenant, Tenant]) -> None:
         current_tenant()
 
 
-def test_a_hundred_interleaved_tasks_never_see_the_other_tenants_rows(pair: tuple[Tenant, Tenant]) -> None:
+def test_interleaved_tasks_never_see_another_tenants_rows(pair: tuple[Tenant, Tenant]) -> None:
     async def whole() -> None:
         await asyncio.gather(*(work_as(pair[number % 2], Random(number)) for number in range(100)))
 
@@ -143,7 +143,7 @@ async def work_as(tenant: Tenant, random: Random) -> None:
         await asyncio.sleep(0)
 
 
-def test_a_task_keeps_the_tenant_that_it_was_started_for(pair: tuple[Tenant, Tenant]) -> None:
+def test_a_task_keeps_the_tenant_that_it_was_started_with(pair: tuple[Tenant, Tenant]) -> None:
     async def whole() -> list[UUID]:
         async def late() -> UUID:
             await asyncio.sleep(0)
@@ -160,7 +160,7 @@ def test_a_task_keeps_the_tenant_that_it_was_started_for(pair: tuple[Tenant, Ten
     assert run(whole) == [tenant.id for tenant in pair]
 
 
-def test_a_tenants_table_takes_no_schema_of_its_own() -> None:
+def test_a_tenant_table_rejects_a_fixed_schema() -> None:
     with pytest.raises(TypeError, match="takes its schema from the bound tenant"):
         type("Elsewhere", (TenantTable,), {"name": Varchar()}, schema="elsewhere")
     with pytest.raises(TypeError, match="takes its schema from the bound tenant"):
@@ -173,7 +173,7 @@ def python_files() -> Iterator[Path]:
             yield path
 
 
-def test_no_query_is_frozen_with_its_tenant_in_it() -> None:
+def test_no_query_is_frozen() -> None:
     frozen = re.compile(r"(?<!gc)\.freeze" + r"\(\)")
     assert [str(path) for path in python_files() if frozen.search(path.read_text())] == [
         str(PROJECT / "tenants" / "tenant.py")  # which forbids it
@@ -181,7 +181,7 @@ def test_no_query_is_frozen_with_its_tenant_in_it() -> None:
 
 
 @pytest.mark.parametrize("slug", ["a", "demo", "a-b", "a1", "x" * 60, "pg-catalog", "public"])
-def test_a_tenants_name_makes_a_safe_schema(slug: str) -> None:
+def test_a_slug_becomes_a_safe_schema_name(slug: str) -> None:
     schema = schema_of(slug)
     assert re.fullmatch(r"t_[a-z0-9_]{1,60}", schema)
     assert schema == f"t_{slug.replace('-', '_')}"
@@ -191,6 +191,6 @@ def test_a_tenants_name_makes_a_safe_schema(slug: str) -> None:
     "slug",
     ["", "A", "1a", "-a", "a-", "a_b", "a.b", "a b", "a\n", "é", "x" * 61, 'a"; DROP SCHEMA public; --', "a'", "\x00"],
 )  # fmt: skip
-def test_any_other_name_is_refused(slug: str) -> None:
+def test_any_other_slug_is_rejected(slug: str) -> None:
     with pytest.raises(ValueError, match="a tenant's name is 1 to 60 of"):
         schema_of(slug)

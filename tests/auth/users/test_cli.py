@@ -11,7 +11,7 @@ import pytest
 
 from auth.api_keys.format import is_well_formed
 from auth.users.realms import PLATFORM
-from cli import Commands, main
+from cli import LazyGroup, main
 from settings import settings
 from tenants.commands import operator
 from tests.support.cli import cli_error, gokart, spawn
@@ -198,7 +198,7 @@ def leaves(command: click.Command, path: str = "") -> Iterator[str]:
 
 def test_what_is_done_here_has_the_operators_name(sandbox: Sandbox, tmp_path: Path) -> None:
     """Each command that changes what the audit logs are about; `demo` has a test of its own."""
-    assert isinstance(main, Commands)
+    assert isinstance(main, LazyGroup)
     slug, owner, someone, email = f"{sandbox.tenant.slug}-x", str(uuid4()), an_email(), an_email()
     file = tmp_path / "conversions.json"
     offer = offer_record(sandbox)
