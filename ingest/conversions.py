@@ -25,15 +25,11 @@ from ingest.rollups import BucketDelta, OfferPartner, apply_deltas, to_columns
 from ingest.surrogate_ids import create_missing, create_missing_offers, surrogate_ids
 from tenants.tenant import Tenant
 
-
-def statement(name: str) -> SqlFile:
-    return SqlFile(Path(__file__).parent / "sql" / "conversions.sql", name)
-
-
-INSERT = statement("insert")
-UPDATE = statement("update")
-LOAD = statement("load")
-LOCK = statement("lock")
+SQL = Path(__file__).parent / "sql" / "conversions.sql"
+INSERT = SqlFile(SQL, "insert")
+UPDATE = SqlFile(SQL, "update")
+LOAD = SqlFile(SQL, "load")
+LOCK = SqlFile(SQL, "lock")
 
 ParsedConversions = list[tuple[int, Record, Conversion]]
 Deltas = defaultdict[tuple[OfferPartner, datetime], BucketDelta]

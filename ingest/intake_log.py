@@ -1,13 +1,17 @@
 """The intake log: one row per batch with its counts, and the rejections of the batch."""
 
-from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from database.chunked_delete import delete_in_chunks
 from database.pool import Connection
+from database.sql import SqlFile
 from ingest.batches import BatchResult
-from ingest.records import Rejection
-from ingest.rollups import to_columns
+
+SQL = Path(__file__).parent / "sql" / "intake_log.sql"
+INSERT_BATCH = SqlFile(SQL, "insert_batch")
+INSERT_REJECTIONS = SqlFile(SQL, "insert_rejections")
+DELETE_OLD_BATCHES = SqlFile(SQL, "delete_old_batches")
 
 MAX_LOGGED_REJECTIONS = 1_000  # of one batch; the response has all of them
 CHUNK_BATCHES = 1_000  # deleted at once, each with up to MAX_LOGGED_REJECTIONS
@@ -15,39 +19,28 @@ CHUNK_BATCHES = 1_000  # deleted at once, each with up to MAX_LOGGED_REJECTIONS
 
 async def log_batch(db: Connection, schema: str, kind: str, api_key: int | None, result: BatchResult) -> None:
     """Part of the batch's transaction: the header GoKart-Data-Through of a report is the time of the last batch."""
-    batch = await db.fetchval(
-        f"""
-        INSERT INTO {schema}.intake (kind, token, accepted, duplicates, rejected)
-        VALUES ($1, $2, $3, $4, $5) RETURNING id
-        """,
-        kind,
-        api_key,
-        result.accepted,
-        result.duplicates,
-        len(result.rejected),
+    query = INSERT_BATCH.bind(
+        schema,
+        kind=kind,
+        api_key=api_key,
+        accepted=result.accepted,
+        duplicates=result.duplicates,
+        rejected=len(result.rejected),
     )
-    logged: Sequence[Rejection] = result.rejected[:MAX_LOGGED_REJECTIONS]
+    batch = await db.fetchval(query.sql, *query.args)
+    logged = result.rejected[:MAX_LOGGED_REJECTIONS]
     if logged:
-        await db.execute(
-            f"""
-            INSERT INTO {schema}.intake_reject (intake, index, record, field, message)
-            SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[])
-            """,
-            batch,
-            *to_columns((r.index, r.id, r.field[:100], r.message) for r in logged),
+        query = INSERT_REJECTIONS.bind(
+            schema,
+            batch=batch,
+            indexes=[rejection.index for rejection in logged],
+            records=[rejection.id for rejection in logged],
+            fields=[rejection.field[:100] for rejection in logged],
+            messages=[rejection.message for rejection in logged],
         )
+        await db.execute(query.sql, *query.args)
 
 
 async def delete_batches_before(schema: str, before: datetime) -> int:
     """Keeps the last batch, whose time every report shows. Returns the number of batches deleted."""
-    return await delete_in_chunks(
-        f"""
-        DELETE FROM {schema}.intake WHERE id IN (
-            SELECT id FROM {schema}.intake
-            WHERE received_at < $1 AND received_at < (SELECT max(received_at) FROM {schema}.intake)
-            ORDER BY received_at LIMIT $2
-        )
-        """,
-        before,
-        chunk=CHUNK_BATCHES,
-    )
+    return await delete_in_chunks(DELETE_OLD_BATCHES, schema, before=before, chunk=CHUNK_BATCHES)

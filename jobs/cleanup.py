@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from auth.users import login_throttle
 from database.pool import connection
+from database.sql import SqlFile
 from ingest.intake_log import delete_batches_before
 from tenants.tenant import Tenant
+
+SQL = Path(__file__).parent / "sql" / "cleanup.sql"
+DELETE_SESSIONS = SqlFile(SQL, "delete_sessions")
+DELETE_LINKS = SqlFile(SQL, "delete_links")
+DELETE_ATTEMPTS = SqlFile(SQL, "delete_attempts")
 
 INTAKE_LOG_RETENTION = timedelta(days=90)
 LINK_RETENTION = timedelta(days=90)  # after a link expires
@@ -22,19 +29,13 @@ async def clean_platform(now: datetime) -> Mapping[str, int]:
 
 
 async def delete_expired_logins(schema: str, now: datetime) -> dict[str, int]:
+    queries = {
+        "sessions_deleted": DELETE_SESSIONS.bind(schema, before=now),
+        "links_deleted": DELETE_LINKS.bind(schema, before=now - LINK_RETENTION),
+        "attempts_deleted": DELETE_ATTEMPTS.bind(schema, before=now - login_throttle.OLD),
+    }
     async with connection() as db:
-        statuses = {
-            "sessions": await db.execute(f"DELETE FROM {schema}.session WHERE expires_at <= $1", now),
-            "links": await db.execute(
-                f"DELETE FROM {schema}.one_time_link WHERE expires_at <= $1", now - LINK_RETENTION
-            ),
-            "attempts": await db.execute(
-                f"""
-                DELETE FROM {schema}.sign_in_attempt WHERE key IN (
-                    SELECT key FROM {schema}.sign_in_attempt WHERE since < $1 FOR UPDATE SKIP LOCKED
-                )
-                """,
-                now - login_throttle.OLD,
-            ),
+        return {
+            name: int((await db.execute(query.sql, *query.args)).removeprefix("DELETE "))
+            for name, query in queries.items()
         }
-    return {f"{name}_deleted": int(status.removeprefix("DELETE ")) for name, status in statuses.items()}

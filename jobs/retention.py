@@ -7,12 +7,19 @@ workers knew that day has finished. Rows that intake adds there afterwards are n
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from core.timestamps import midnight
 from database.chunked_delete import delete_in_chunks
 from database.pool import connection
+from database.sql import SqlFile
 from settings import settings
 from tenants.tenant import Tenant
+
+SQL = Path(__file__).parent / "sql" / "retention.sql"
+OFFERS_WITH_QUARTERS = SqlFile(SQL, "offers_with_quarters")
+DELETE_QUARTERS = SqlFile(SQL, "delete_quarters")
+ANNOUNCE = SqlFile(SQL, "announce")
 
 # Longer than any request can take from its start until it has read its figures.
 READERS_FINISHED_AFTER = timedelta(minutes=10, seconds=10 * (settings.database_wait + settings.report_timeout))
@@ -33,49 +40,20 @@ async def delete_old_quarters(tenant: Tenant, now: datetime) -> Mapping[str, int
 
 
 async def delete_quarters_before(schema: str, before: datetime) -> int:
-    """Skips rows that intake has locked; the next run deletes them."""
-    deleted = 0
-    for offer in await offers_with_quarters(schema, before):
-        deleted += await delete_in_chunks(
-            f"""
-            DELETE FROM {schema}.by_quarter q USING (
-                SELECT offer, bucket, partner FROM {schema}.by_quarter WHERE offer = $1 AND bucket < $2
-                ORDER BY bucket, partner LIMIT $3 FOR UPDATE SKIP LOCKED
-            ) AS old
-            WHERE (q.offer, q.bucket, q.partner) = (old.offer, old.bucket, old.partner)
-            """,
-            offer,
-            before,
-        )
-    return deleted
+    offers = await offers_with_quarters(schema, before)
+    return sum([await delete_in_chunks(DELETE_QUARTERS, schema, offer=offer, before=before) for offer in offers])
 
 
 async def announce(tenant: Tenant, before: datetime, now: datetime) -> None:
-    """Records that the tenant keeps no quarters before that day, if it has any there. The day never moves back."""
+    """Records that the tenant keeps no quarters before that day, if it has any there."""
     if await offers_with_quarters(tenant.schema, before, limit=1):
+        query = ANNOUNCE.bind(tenant.schema, tenant=tenant.id, before=before, now=now)
         async with connection() as db:
-            await db.execute(
-                """
-                UPDATE tenant SET thinned_before = $2, thinned_since = $3
-                WHERE id = $1 AND (thinned_before IS NULL OR thinned_before < $2)
-                """,
-                tenant.id,
-                before,
-                now,
-            )
+            await db.execute(query.sql, *query.args)
 
 
 async def offers_with_quarters(schema: str, before: datetime, *, limit: int | None = None) -> list[int]:
-    """One index look-up per offer, because by_quarter has no index by time alone."""
+    """Surrogate ids, in order."""
+    query = OFFERS_WITH_QUARTERS.bind(schema, before=before, limit=limit)
     async with connection() as db:
-        rows = await db.fetch(
-            f"""
-            SELECT key FROM {schema}.offer o CROSS JOIN LATERAL (
-                SELECT 1 FROM {schema}.by_quarter WHERE offer = o.key AND bucket < $1 LIMIT 1
-            ) AS q
-            ORDER BY key LIMIT $2
-            """,
-            before,
-            limit,
-        )
-    return [row["key"] for row in rows]
+        return [row["key"] for row in await db.fetch(query.sql, *query.args)]

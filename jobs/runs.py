@@ -51,16 +51,13 @@ class JobStatus(msgspec.Struct, frozen=True):
     next_at: datetime | None
 
 
-def statement(name: str) -> SqlFile:
-    return SqlFile(Path(__file__).parent / "sql" / "runs.sql", name)
-
-
-ADD_JOBS = statement("add_jobs")
-CLAIM = statement("claim")
-EXTEND_LEASE = statement("extend_lease")
-RECORD_PROGRESS = statement("record_progress")
-FINISH = statement("finish")
-STATUSES = statement("statuses")
+SQL = Path(__file__).parent / "sql" / "runs.sql"
+ADD_JOBS = SqlFile(SQL, "add_jobs")
+CLAIM = SqlFile(SQL, "claim")
+EXTEND_LEASE = SqlFile(SQL, "extend_lease")
+RECORD_PROGRESS = SqlFile(SQL, "record_progress")
+FINISH = SqlFile(SQL, "finish")
+STATUSES = SqlFile(SQL, "statuses")
 
 
 async def claim_run(jobs: Collection[str], interval: timedelta) -> JobRun | None:

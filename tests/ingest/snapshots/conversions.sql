@@ -133,6 +133,7 @@ marked_months AS (
 SELECT count(*) FROM quarter WHERE (SELECT count(*) FROM marked_months) >= 0;
 
 INSERT INTO t_tenant.intake (kind, token, accepted, duplicates, rejected)
-VALUES ($1, $2, $3, $4, $5) RETURNING id;
+VALUES ($1, $2, $3, $4, $5)
+RETURNING id;
 
 COMMIT;
