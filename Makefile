@@ -15,7 +15,7 @@ export CHROMIUM
 # Where Python may not keep compiled modules, each process of the tests would compile them again.
 ifdef PYTHONDONTWRITEBYTECODE
 unexport PYTHONDONTWRITEBYTECODE
-export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
+export PYTHONPYCACHEPREFIX = $(CURDIR)/.tools/pycache
 endif
 
 .DEFAULT_GOAL = help

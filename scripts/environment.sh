@@ -154,7 +154,10 @@ install_packages() {
     if [ "$python" != .venv/bin/python ]; then echo "Using $(describe "$python")"; fi
     install_uv "$python"
     use_index_of_pip "$python"
-    if [ "$python" != .venv/bin/python ]; then .tools/uv/bin/uv venv --quiet --clear --python "$python" .venv; fi
+    if [ "$python" != .venv/bin/python ]; then
+        rm -rf .venv
+        .tools/uv/bin/uv venv --quiet --python "$python" .venv
+    fi
     echo "Installing the packages of $lock ..."
     rm -f .venv/requirements.txt .venv/requirements-dev.txt
     sync .venv "$lock" --quiet

@@ -162,6 +162,7 @@ def make_environment(index: Index, cache: Path) -> dict[str, str]:
         "PIP_INDEX_URL": index.simple.as_uri(),
         "UV_CACHE_DIR": str(cache),
         "PYTHON": sys.executable,
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
