@@ -119,7 +119,7 @@ def run_server(host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
-        http="web.protocol:BoundedHttp",
+        http="web.protocol:BoundedHttpProtocol",
         ws="none",
         lifespan="on",
         log_config=None,

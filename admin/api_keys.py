@@ -34,11 +34,11 @@ from auth.users.guards import requires_login, requires_role
 from auth.users.users import User
 from catalog.service import advertiser_names
 from tenants.tenant import current_tenant
-from web.pages.forms import form_of, number_of
-from web.pages.rendering import Frame, Notice, page
-from web.pages.responses import lead
+from web.pages.forms import parse_number, read_form
+from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.responses import redirect
 from web.problems import Problem
-from web.requests import Call
+from web.requests import AnyRequest
 
 ROOT = "/staff/keys"
 INGEST = "ingest"  # where a filter has an advertiser's id: the keys of none
@@ -50,7 +50,7 @@ class StaffKeyController(Controller):
     guards = [requires_login]
 
     @get()
-    async def list_all(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def list_all(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """What a filter does not know of, it does not filter by."""
         asked = request.query_params
         names = await advertiser_names(current_tenant())
@@ -60,12 +60,12 @@ class StaffKeyController(Controller):
             advertiser=UUID(owner) if owner in names else None,
             ingest=owner == INGEST,
             state=cast(ApiKeyStatus, state) if state in API_KEY_STATUSES else None,
-            before=number_of(before, LARGEST_ID),
+            before=parse_number(before, LARGEST_ID),
         )
         older = {"advertiser": owner, "state": state, "before": keys[-1].id} if len(keys) == PAGE else None
-        return page(
+        return render_page(
             "admin/api_keys.html",
-            frame,
+            layout,
             root=ROOT,
             keys=keys,
             owners=[("", "All"), (INGEST, f"{current_tenant().name} itself (ingest)"), *names.items()],
@@ -79,45 +79,51 @@ class StaffKeyController(Controller):
         )
 
     @get("/new", guards=[requires_role("manager")])
-    async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def new(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         form = KeyForm(scopes=[request.query_params.get("scope", "")])
-        return await advertiser_page(request, frame, form, request.query_params.get("advertiser", ""))
+        return await advertiser_page(request, layout, form, request.query_params.get("advertiser", ""))
 
     @post("/new", guards=[requires_role("manager")])
-    async def make(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        sent = await form_of(request)
+    async def make(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        sent = await read_form(request)
         form = read_key_form(sent, api_keys.ADVERTISER_SCOPES, datetime.now(UTC))
         owner = sent["advertiser"]
         if owner not in await advertiser_names(current_tenant()):
             form.errors["advertiser"] = "Choose whose key it is."
-        made = await make_key(request, frame, ROOT, form, None if form.errors else UUID(owner))
-        return made or await advertiser_page(request, frame, form, owner)
+        made = await make_key(request, layout, ROOT, form, None if form.errors else UUID(owner))
+        return made or await advertiser_page(request, layout, form, owner)
 
     @get("/new-ingest", guards=[requires_role("manager")])
-    async def new_ingest(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        return ingest_page(request, frame, KeyForm())
+    async def new_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        return ingest_page(request, layout, KeyForm())
 
     @post("/new-ingest", guards=[requires_role("manager")])
-    async def make_ingest(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        form = read_key_form(await form_of(request), [api_keys.INGEST], datetime.now(UTC), scopes=[api_keys.INGEST])
-        return await make_key(request, frame, ROOT, form, None) or ingest_page(request, frame, form)
+    async def make_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        form = read_key_form(await read_form(request), [api_keys.INGEST], datetime.now(UTC), scopes=[api_keys.INGEST])
+        return await make_key(request, layout, ROOT, form, None) or ingest_page(request, layout, form)
 
     @get("/{key_id:int}/rotate", guards=[requires_role("manager")])
-    async def rotate_form(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
-        return rotate_page(frame, ROOT, await any_key(key_id))
+    async def rotate_form(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
+    ) -> Response[Any]:
+        return rotate_page(layout, ROOT, await any_key(key_id))
 
     @post("/{key_id:int}/rotate", guards=[requires_role("manager")])
-    async def rotate(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
-        return await rotate_key(request, frame, ROOT, await any_key(key_id))
+    async def rotate(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
+    ) -> Response[Any]:
+        return await rotate_key(request, layout, ROOT, await any_key(key_id))
 
     @get("/{key_id:int}/revoke", guards=[requires_role("manager")])
-    async def revoke_form(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
-        return revoke_page(frame, ROOT, await any_key(key_id))
+    async def revoke_form(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
+    ) -> Response[Any]:
+        return revoke_page(layout, ROOT, await any_key(key_id))
 
     @post("/{key_id:int}/revoke", guards=[requires_role("manager")])
-    async def revoke(self, request: Call, key_id: FromPath[int]) -> Response[Any]:
+    async def revoke(self, request: AnyRequest, key_id: FromPath[int]) -> Response[Any]:
         await api_keys.revoke_api_key((await any_key(key_id)).id)
-        return lead(request, f"{ROOT}?done=revoked")
+        return redirect(request, f"{ROOT}?done=revoked")
 
 
 async def any_key(key: int) -> ApiKeyDetails:
@@ -128,11 +134,11 @@ async def any_key(key: int) -> ApiKeyDetails:
     return found
 
 
-async def advertiser_page(request: Call, frame: Frame, form: KeyForm, owner: str) -> Response[Any]:
+async def advertiser_page(request: AnyRequest, layout: PageLayout, form: KeyForm, owner: str) -> Response[Any]:
     names = await advertiser_names(current_tenant())
     return new_page(
         request,
-        frame,
+        layout,
         ROOT,
         form,
         api_keys.ADVERTISER_SCOPES,
@@ -142,8 +148,8 @@ async def advertiser_page(request: Call, frame: Frame, form: KeyForm, owner: str
     )
 
 
-def ingest_page(request: Call, frame: Frame, form: KeyForm) -> Response[Any]:
-    return new_page(request, frame, ROOT, form, [api_keys.INGEST], template="admin/api_keys_ingest.html")
+def ingest_page(request: AnyRequest, layout: PageLayout, form: KeyForm) -> Response[Any]:
+    return new_page(request, layout, ROOT, form, [api_keys.INGEST], template="admin/api_keys_ingest.html")
 
 
 async def ingest_notices(user: User) -> list[Notice]:

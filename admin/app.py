@@ -5,7 +5,7 @@ from litestar.di import Provide
 
 from admin.api_keys import StaffKeyController
 from admin.corrections import CorrectionsController
-from admin.layout import staff_frame
+from admin.layout import staff_layout
 from admin.overview import OverviewController
 from admin.piccolo.proxy import piccolo_proxy
 from admin.settings import SettingsController
@@ -32,6 +32,6 @@ PAGES = Router(
         AuditController,
     ],
     opt={"realm": STAFF},
-    dependencies={"frame": Provide(staff_frame)},
+    dependencies={"layout": Provide(staff_layout)},
 )
 STAFF_ADMIN = Router(path="/", route_handlers=[PAGES, piccolo_proxy])

@@ -19,10 +19,10 @@ from ingest.corrections import CorrectionsPreview, PreviewOutdatedError, apply_c
 from ingest.rollups import CostOverflowError
 from reporting.dashboard.formats import format_count, format_money, with_sign
 from tenants.tenant import current_tenant
-from web.pages.forms import form_of
-from web.pages.rendering import Frame, Notice, page, templates
+from web.pages.forms import read_form
+from web.pages.rendering import Notice, PageLayout, render_page, templates
 from web.problems import Problem
-from web.requests import Call
+from web.requests import AnyRequest
 
 ROOT = "/staff/corrections"
 REJECTS = "rejected-corrections.csv"
@@ -44,24 +44,24 @@ class CorrectionsController(Controller):
     request_max_body_size = MOST_BODY
 
     @get()
-    async def form(self, frame: NamedDependency[Frame]) -> Response[Any]:
-        return upload_page(frame)
+    async def form(self, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        return upload_page(layout)
 
     @post(guards=[requires_role("manager")])
-    async def look(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def look(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         upload = (await request.form()).get("file")
         content = await upload.read(MAX_FILE_BYTES + 1) if isinstance(upload, UploadFile) else b""
         if not content:
-            return upload_page(frame, error="Choose a file.")
+            return upload_page(layout, error="Choose a file.")
         try:
-            return preview_page(frame, content, await preview_corrections(current_tenant(), content))
+            return preview_page(layout, content, await preview_corrections(current_tenant(), content))
         except CorrectionsError as error:
-            return upload_page(frame, error=str(error))
+            return upload_page(layout, error=str(error))
 
     @post("/apply", guards=[requires_role("manager")])
-    async def apply(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def apply(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """What has been done once is no change any longer: sent again, it does nothing."""
-        form = await form_of(request)
+        form = await read_form(request)
         content = unpacked(form["content"])
         try:
             done = await apply_corrections(current_tenant(), content, form["digest"], datetime.now(UTC))
@@ -69,15 +69,15 @@ class CorrectionsController(Controller):
             try:
                 now = await preview_corrections(current_tenant(), content)
             except CorrectionsError as other:
-                return upload_page(frame, error=str(other))
-            return preview_page(frame, content, now, Notice("warning", str(error)), status=409)
+                return upload_page(layout, error=str(other))
+            return preview_page(layout, content, now, Notice("warning", str(error)), status=409)
         except (CorrectionsError, CostOverflowError) as error:
-            return upload_page(frame, error=str(error))
-        return page("admin/corrections_done.html", frame, root=ROOT, preview=done, packed=packed(content))
+            return upload_page(layout, error=str(error))
+        return render_page("admin/corrections_done.html", layout, root=ROOT, preview=done, packed=packed(content))
 
     @post("/rejects", guards=[requires_role("manager")])
-    async def rejects(self, request: Call) -> Response[bytes]:
-        content = unpacked((await form_of(request))["content"])
+    async def rejects(self, request: AnyRequest) -> Response[bytes]:
+        content = unpacked((await read_form(request))["content"])
         try:
             found = await preview_corrections(current_tenant(), content)
         except CorrectionsError as error:
@@ -107,10 +107,10 @@ def unpacked(text: str) -> bytes:
     return content
 
 
-def upload_page(frame: Frame, error: str = "") -> Response[Any]:
-    return page(
+def upload_page(layout: PageLayout, error: str = "") -> Response[Any]:
+    return render_page(
         "admin/corrections.html",
-        frame,
+        layout,
         status=400 if error else 200,
         root=ROOT,
         columns=COLUMNS,
@@ -121,11 +121,11 @@ def upload_page(frame: Frame, error: str = "") -> Response[Any]:
 
 
 def preview_page(
-    frame: Frame, content: bytes, found: CorrectionsPreview, notice: Notice | None = None, *, status: int = 200
+    layout: PageLayout, content: bytes, found: CorrectionsPreview, notice: Notice | None = None, *, status: int = 200
 ) -> Response[Any]:
-    return page(
+    return render_page(
         "admin/corrections_preview.html",
-        frame,
+        layout,
         status=status,
         root=ROOT,
         preview=found,

@@ -3,8 +3,8 @@
 from admin.api_keys import ingest_notices
 from auth.users.guards import current_user
 from tenants.tenant import current_tenant
-from web.pages.rendering import Frame, Link
-from web.requests import Call, state_of
+from web.pages.rendering import NavLink, PageLayout
+from web.requests import AnyRequest, request_state
 
 AREA = "Staff desk"
 PAGES = {
@@ -20,15 +20,15 @@ PAGES = {
 OWNERS = {"/staff/settings"}
 
 
-async def staff_frame(request: Call) -> Frame:
-    user = current_user(request) if "session" in state_of(request.scope) else None
+async def staff_layout(request: AnyRequest) -> PageLayout:
+    user = current_user(request) if "session" in request_state(request.scope) else None
     here = "/".join(request.url.path.split("/")[:3])
-    return Frame(
+    return PageLayout(
         AREA,
         current_tenant(),
         user,
         [
-            Link(href, label, here=href == here)
+            NavLink(href, label, here=href == here)
             for href, label in PAGES.items()
             if user and (href not in OWNERS or user.is_at_least("owner"))
         ],

@@ -14,7 +14,7 @@ from auth.users.guards import requires_login
 from auth.users.realms import ADVERTISER, STAFF
 from database.pool import connection
 from tenants.tenant import Tenant, current_tenant
-from web.pages.rendering import Frame, page
+from web.pages.rendering import PageLayout, render_page
 
 LATELY = timedelta(days=1)
 PULLS_SINCE = timedelta(days=7)
@@ -49,12 +49,12 @@ class OverviewController(Controller):
     guards = [requires_login]
 
     @get()
-    async def overview(self, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def overview(self, layout: NamedDependency[PageLayout]) -> Response[Any]:
         tenant = current_tenant()
         awaited = "p.active AND p.password IS NULL"
-        return page(
+        return render_page(
             "admin/overview.html",
-            frame,
+            layout,
             requests=await singular_requests(tenant),
             staff=await list_users(STAFF, awaited),
             logins=await list_users(ADVERTISER, awaited),

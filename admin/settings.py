@@ -10,10 +10,10 @@ from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.realms import STAFF
 from database.pool import connection, transaction
 from tenants.tenant import current_tenant
-from web.pages.forms import form_of
-from web.pages.rendering import Frame, page
-from web.pages.responses import lead
-from web.requests import Call
+from web.pages.forms import read_form
+from web.pages.rendering import PageLayout, render_page
+from web.pages.responses import redirect
+from web.requests import AnyRequest
 
 ROOT = "/staff/settings"
 
@@ -23,25 +23,27 @@ class SettingsController(Controller):
     guards = [requires_login, requires_role("owner")]
 
     @get()
-    async def settings(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        return await settings_page(request, frame, done="done" in request.query_params)
+    async def settings(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        return await settings_page(request, layout, done="done" in request.query_params)
 
     @post()
-    async def save(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        required = (await form_of(request)).has("staff_totp_required")
+    async def save(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        required = (await read_form(request)).has("staff_totp_required")
         if required and not current_user(request).totp:
-            return await settings_page(request, frame, error="Set up two-step sign-in for yourself first.")
+            return await settings_page(request, layout, error="Set up two-step sign-in for yourself first.")
         async with transaction() as db:
             await db.execute(f"UPDATE {current_tenant().schema}.setting SET staff_totp_required = $1", required)
-        return lead(request, f"{ROOT}?done")
+        return redirect(request, f"{ROOT}?done")
 
 
-async def settings_page(request: Call, frame: Frame, *, error: str = "", done: bool = False) -> Response[Any]:
+async def settings_page(
+    request: AnyRequest, layout: PageLayout, *, error: str = "", done: bool = False
+) -> Response[Any]:
     async with connection() as db:
         required = await db.fetchval(f"SELECT staff_totp_required FROM {current_tenant().schema}.setting")
-    return page(
+    return render_page(
         "admin/settings.html",
-        frame,
+        layout,
         status=400 if error else 200,
         required=required,
         totp=current_user(request).totp,

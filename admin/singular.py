@@ -13,10 +13,10 @@ from portal.singular import shown
 from singular.request_log import recent_singular_requests
 from singular.requirements import flawed_offers
 from tenants.tenant import current_tenant
-from web.pages.forms import form_of
-from web.pages.rendering import Frame, page
-from web.pages.responses import lead
-from web.requests import Call
+from web.pages.forms import read_form
+from web.pages.rendering import PageLayout, render_page
+from web.pages.responses import redirect
+from web.requests import AnyRequest
 
 ROOT = "/staff/singular"
 DONE = {
@@ -32,21 +32,21 @@ class StaffSingularController(Controller):
     guards = [requires_login]
 
     @get()
-    async def advertisers(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def advertisers(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         name = request.query_params.get("name", "").replace("\0", "").strip()[:200]
         found = await list_advertisers(current_tenant(), name)
-        return page("admin/singular.html", frame, root=ROOT, advertisers=found, name=name, most=MOST)
+        return render_page("admin/singular.html", layout, root=ROOT, advertisers=found, name=name, most=MOST)
 
     @get("/{advertiser:uuid}")
     async def advertiser(
-        self, request: Call, frame: NamedDependency[Frame], advertiser: FromPath[UUID]
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], advertiser: FromPath[UUID]
     ) -> Response[Any]:
         tenant = current_tenant()
         found = await find_advertiser(tenant, advertiser)
         offers = await flawed_offers(tenant, advertiser)
-        return page(
+        return render_page(
             "admin/singular_advertiser.html",
-            frame,
+            layout,
             root=ROOT,
             advertiser=found,
             offers=offers[:MOST_OFFERS],
@@ -56,8 +56,8 @@ class StaffSingularController(Controller):
         )
 
     @post("/{advertiser:uuid}", guards=[requires_role("manager")])
-    async def switch(self, request: Call, advertiser: FromPath[UUID]) -> Response[Any]:
+    async def switch(self, request: AnyRequest, advertiser: FromPath[UUID]) -> Response[Any]:
         """What is missing does not stand in the way: the staff may know better, or mend it afterwards."""
-        on = (await form_of(request))["singular"] == "on"
+        on = (await read_form(request))["singular"] == "on"
         await switch_singular(current_tenant(), advertiser, on)
-        return lead(request, f"{ROOT}/{advertiser}?done={'on' if on else 'off'}")
+        return redirect(request, f"{ROOT}/{advertiser}?done={'on' if on else 'off'}")

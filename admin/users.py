@@ -27,12 +27,12 @@ from auth.users.users import ROLES
 from catalog.service import advertiser_names
 from core.errors import GokartError
 from tenants.tenant import current_tenant
-from web.pages.forms import field_and_text, form_of
+from web.pages.forms import read_form, split_field_error
 from web.pages.origins import app_origin
-from web.pages.rendering import Frame, page
-from web.pages.responses import lead
+from web.pages.rendering import PageLayout, render_page
+from web.pages.responses import redirect
 from web.problems import Problem
-from web.requests import Call
+from web.requests import AnyRequest
 
 ROOT = "/staff/people"
 DONE = {
@@ -74,12 +74,12 @@ class PeopleController(Controller):
     guards = [requires_login]
 
     @get()
-    async def people(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def people(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         names = await advertiser_names(current_tenant())
         logins = await list_users(ADVERTISER)
-        return page(
+        return render_page(
             "admin/users.html",
-            frame,
+            layout,
             staff=await list_users(STAFF),
             logins=sorted(logins, key=lambda login: names[str(login.advertiser)]),
             names=names,
@@ -91,52 +91,60 @@ class StaffController(Controller):
     guards = [requires_login, requires_role("owner")]
 
     @get("/new")
-    async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        return invite_page(frame, STAFF_KIND, chosen=["viewer"])
+    async def new(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        return invite_page(layout, STAFF_KIND, chosen=["viewer"])
 
     @post("/new")
-    async def invite(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        form = await form_of(request)
+    async def invite(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        form = await read_form(request)
         try:
             invited = await invite_staff_user(STAFF, form["email"], form["name"], form["role"], actor_of(request))
         except GokartError as error:
-            return invite_page(frame, STAFF_KIND, form["email"], form["name"], [form["role"]], error=error)
-        return await link_page(request, frame, STAFF_KIND, invited)
+            return invite_page(layout, STAFF_KIND, form["email"], form["name"], [form["role"]], error=error)
+        return await link_page(request, layout, STAFF_KIND, invited)
 
     @get("/{user:int}")
-    async def user(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
-        return await person_page(request, frame, STAFF_KIND, user)
+    async def user(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
+        return await person_page(request, layout, STAFF_KIND, user)
 
     @post("/{user:int}/role")
-    async def role(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
-        form = await form_of(request)
+    async def role(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
+        form = await read_form(request)
         await found(STAFF, user)
         try:
             await update_staff_user(STAFF, user, role=form["role"])
         except GokartError as error:
-            return await person_page(request, frame, STAFF_KIND, user, error=error)
+            return await person_page(request, layout, STAFF_KIND, user, error=error)
         return done(request, STAFF_KIND, user, "role")
 
     @post("/{user:int}/active")
-    async def active(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
-        active = (await form_of(request))["active"] == "on"
+    async def active(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
+        active = (await read_form(request))["active"] == "on"
         await found(STAFF, user)
         try:
             await update_staff_user(STAFF, user, active=active)
         except GokartError as error:
-            return await person_page(request, frame, STAFF_KIND, user, error=error)
+            return await person_page(request, layout, STAFF_KIND, user, error=error)
         return done(request, STAFF_KIND, user, "on" if active else "off")
 
     @post("/{user:int}/link")
-    async def link(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
-        return await make_link(request, frame, STAFF_KIND, user)
+    async def link(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
+        return await make_link(request, layout, STAFF_KIND, user)
 
     @post("/{user:int}/sessions")
-    async def sessions(self, request: Call, user: FromPath[int]) -> Response[Any]:
+    async def sessions(self, request: AnyRequest, user: FromPath[int]) -> Response[Any]:
         return await end_user_sessions(request, STAFF_KIND, user)
 
     @post("/{user:int}/two-step")
-    async def two_step(self, request: Call, user: FromPath[int]) -> Response[Any]:
+    async def two_step(self, request: AnyRequest, user: FromPath[int]) -> Response[Any]:
         return await two_step_off(request, STAFF_KIND, user)
 
 
@@ -145,58 +153,64 @@ class AdvertiserUserController(Controller):
     guards = [requires_login, requires_role("manager")]
 
     @get("/new")
-    async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def new(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         advertiser = request.query_params.get("advertiser", "")
-        return invite_page(frame, LOGIN_KIND, chosen=list(ABOUT_SCOPES), **await owners_of(advertiser))
+        return invite_page(layout, LOGIN_KIND, chosen=list(ABOUT_SCOPES), **await owners_of(advertiser))
 
     @post("/new")
-    async def invite(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        form = await form_of(request)
+    async def invite(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        form = await read_form(request)
         email, name, scopes = form["email"], form["name"], form.all("scopes")
         try:
             advertiser = read_advertiser(form["advertiser"])
             invited = await invite_advertiser_user(email, name, advertiser, scopes, actor_of(request))
         except GokartError as error:
             return invite_page(
-                frame, LOGIN_KIND, email, name, scopes, error=error, **await owners_of(form["advertiser"])
+                layout, LOGIN_KIND, email, name, scopes, error=error, **await owners_of(form["advertiser"])
             )
-        return await link_page(request, frame, LOGIN_KIND, invited)
+        return await link_page(request, layout, LOGIN_KIND, invited)
 
     @get("/{user:int}")
-    async def user(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
-        return await person_page(request, frame, LOGIN_KIND, user)
+    async def user(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
+        return await person_page(request, layout, LOGIN_KIND, user)
 
     @post("/{user:int}/scopes")
-    async def scopes(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
-        form = await form_of(request)
+    async def scopes(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
+        form = await read_form(request)
         await found(ADVERTISER, user)
         try:
             await update_advertiser_user(user, scopes=form.all("scopes"))
         except GokartError as error:
-            return await person_page(request, frame, LOGIN_KIND, user, error=error)
+            return await person_page(request, layout, LOGIN_KIND, user, error=error)
         return done(request, LOGIN_KIND, user, "scopes")
 
     @post("/{user:int}/active")
-    async def active(self, request: Call, user: FromPath[int]) -> Response[Any]:
-        active = (await form_of(request))["active"] == "on"
+    async def active(self, request: AnyRequest, user: FromPath[int]) -> Response[Any]:
+        active = (await read_form(request))["active"] == "on"
         await found(ADVERTISER, user)
         await update_advertiser_user(user, active=active)
         return done(request, LOGIN_KIND, user, "on" if active else "off")
 
     @post("/{user:int}/link")
-    async def link(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
-        return await make_link(request, frame, LOGIN_KIND, user)
+    async def link(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
+        return await make_link(request, layout, LOGIN_KIND, user)
 
     @post("/{user:int}/sessions")
-    async def sessions(self, request: Call, user: FromPath[int]) -> Response[Any]:
+    async def sessions(self, request: AnyRequest, user: FromPath[int]) -> Response[Any]:
         return await end_user_sessions(request, LOGIN_KIND, user)
 
     @post("/{user:int}/two-step", guards=[requires_role("owner")])
-    async def two_step(self, request: Call, user: FromPath[int]) -> Response[Any]:
+    async def two_step(self, request: AnyRequest, user: FromPath[int]) -> Response[Any]:
         return await two_step_off(request, LOGIN_KIND, user)
 
 
-def actor_of(request: Call) -> str:
+def actor_of(request: AnyRequest) -> str:
     return current_user(request).actor(None).name
 
 
@@ -221,31 +235,31 @@ async def owners_of(chosen: str) -> dict[str, Any]:
     return {"owners": [("", "Choose an advertiser"), *names.items()], "owner": chosen}
 
 
-def done(request: Call, kind: Kind, user: int, what: str) -> Response[Any]:
-    return lead(request, f"{kind.root}/{user}?done={what}")
+def done(request: AnyRequest, kind: Kind, user: int, what: str) -> Response[Any]:
+    return redirect(request, f"{kind.root}/{user}?done={what}")
 
 
-async def end_user_sessions(request: Call, kind: Kind, user: int) -> Response[Any]:
+async def end_user_sessions(request: AnyRequest, kind: Kind, user: int) -> Response[Any]:
     await end_sessions(kind.realm, (await found(kind.realm, user)).id)
     return done(request, kind, user, "sessions")
 
 
-async def two_step_off(request: Call, kind: Kind, user: int) -> Response[Any]:
+async def two_step_off(request: AnyRequest, kind: Kind, user: int) -> Response[Any]:
     await totp.disable_totp(kind.realm, (await found(kind.realm, user)).id)
     return done(request, kind, user, "two-step")
 
 
-async def make_link(request: Call, frame: Frame, kind: Kind, user: int) -> Response[Any]:
+async def make_link(request: AnyRequest, layout: PageLayout, kind: Kind, user: int) -> Response[Any]:
     await found(kind.realm, user)
     try:
         invited = await renew_link(kind.realm, user, actor_of(request))
     except GokartError as error:
-        return await person_page(request, frame, kind, user, error=error)
-    return await link_page(request, frame, kind, invited)
+        return await person_page(request, layout, kind, user, error=error)
+    return await link_page(request, layout, kind, invited)
 
 
 def invite_page(
-    frame: Frame,
+    layout: PageLayout,
     kind: Kind,
     email: str = "",
     name: str = "",
@@ -254,23 +268,23 @@ def invite_page(
     error: GokartError | None = None,
     **context: Any,
 ) -> Response[Any]:
-    return page(
+    return render_page(
         "admin/invite.html",
-        frame,
+        layout,
         status=400 if error else 200,
         root=ROOT,
         kind=kind,
         email=email[:400],
         name=name[:400],
         chosen=chosen or [],
-        errors=dict([field_and_text(error)]) if error else {},
+        errors=dict([split_field_error(error)]) if error else {},
         mail=mail_is_on(),
         days=LINK_LIFETIMES["invitation"].days,
         **{"owners": [], "owner": ""} | context,
     )
 
 
-async def link_page(request: Call, frame: Frame, kind: Kind, invited: IssuedLink) -> Response[Any]:
+async def link_page(request: AnyRequest, layout: PageLayout, kind: Kind, invited: IssuedLink) -> Response[Any]:
     """The answer to the form itself, since it is the only one that ever has the link in it. The letter is sent first,
     so that it can say whether that went well.
     """
@@ -281,9 +295,9 @@ async def link_page(request: Call, frame: Frame, kind: Kind, invited: IssuedLink
             await send_link_email(invited.user, invited.purpose, url)
         except MailError as error:
             trouble = str(error)
-    return page(
+    return render_page(
         "admin/link.html",
-        frame,
+        layout,
         status=201,
         root=ROOT,
         invited=invited,
@@ -295,14 +309,14 @@ async def link_page(request: Call, frame: Frame, kind: Kind, invited: IssuedLink
 
 
 async def person_page(
-    request: Call, frame: Frame, kind: Kind, user: int, *, error: GokartError | None = None
+    request: AnyRequest, layout: PageLayout, kind: Kind, user: int, *, error: GokartError | None = None
 ) -> Response[Any]:
     """Raises Problem 404."""
     member = await found(kind.realm, user)
     names = await advertiser_names(current_tenant()) if member.advertiser else {}
-    return page(
+    return render_page(
         "admin/user.html",
-        frame,
+        layout,
         status=409 if error else 200,
         root=ROOT,
         kind=kind,
@@ -310,6 +324,6 @@ async def person_page(
         myself=kind.realm is STAFF and member.id == current_user(request).id,
         advertiser=names.get(str(member.advertiser), ""),
         chosen=list(member.scopes) or [member.role],
-        error=field_and_text(error)[1] if error else "",
+        error=split_field_error(error)[1] if error else "",
         done=DONE.get(request.query_params.get("done", "")),
     )

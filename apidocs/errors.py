@@ -7,7 +7,7 @@ import msgspec
 from apidocs.parts import RATE_LIMITS, Json, exactly, headers, schema
 from ingest.bodies import not_json
 from ingest.rollups import CostOverflowError
-from web.problems import PROBLEM_JSON, FieldError, Problem, body_of, invalid
+from web.problems import PROBLEM_JSON, FieldError, Problem, invalid_parameters, problem_body
 
 EXAMPLE_STATE = {"state": {"request_id": "5f0c2a9e7b3d4c61a1f4c6a0d9b8e7f2"}}
 
@@ -47,7 +47,7 @@ SCHEMAS: Json = {
 def failure(description: str, problems: dict[str, Problem], names: Sequence[str] = ()) -> Json:
     """A response, with an example for each of the `problems`, which are of one status. `names` are of headers."""
     examples = {
-        name: {"summary": problem.detail, "value": msgspec.json.decode(body_of(problem, EXAMPLE_STATE))}
+        name: {"summary": problem.detail, "value": msgspec.json.decode(problem_body(problem, EXAMPLE_STATE))}
         for name, problem in problems.items()
     }
     return {
@@ -62,9 +62,11 @@ RESPONSES: Json = {
         "The filter is wrong; `errors` names each field. Nothing is ignored: a typo that was would return, and bill, "
         "everything.",
         {
-            "order": invalid(FieldError("date_from", "is after date_to: 2025-01-22 > 2024-01-22")),
-            "missing": invalid(FieldError("date_to", "is required, such as 2024-01-22")),
-            "unknown": invalid(FieldError("offer", "is no parameter of this report; there are date_from, date_to")),
+            "order": invalid_parameters(FieldError("date_from", "is after date_to: 2025-01-22 > 2024-01-22")),
+            "missing": invalid_parameters(FieldError("date_to", "is required, such as 2024-01-22")),
+            "unknown": invalid_parameters(
+                FieldError("offer", "is no parameter of this report; there are date_from, date_to")
+            ),
         },
         RATE_LIMITS,
     ),

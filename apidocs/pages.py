@@ -11,7 +11,7 @@ import msgspec
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from web.assets import Asset
+from web.pages.assets import Asset
 
 OWN = Path(__file__).parent / "static"
 SWAGGER_UI = files("swagger_ui") / "static"

@@ -12,7 +12,7 @@ def to_json(fields: object, **_: object) -> str:
     return msgspec.json.encode(fields, enc_hook=str).decode()
 
 
-def configure_logs(log_format: Literal["auto", "console", "json"], level_name: str) -> None:
+def configure_logging(log_format: Literal["auto", "console", "json"], level_name: str) -> None:
     """`auto` is console on a terminal, else JSON. Tracebacks omit local variables, which may contain secrets."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     level = logging.getLevelName(level_name.upper())

@@ -17,7 +17,7 @@ from ingest.rollups import CostOverflowError
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
 from web.problems import Problem
-from web.requests import Call, state_of
+from web.requests import AnyRequest, request_state
 
 # Batches that wait for a lock hold a connection each. Reports, and other tenants, keep the rest of the pool.
 _batches = ConcurrencyLimit("intake", max(1, settings.database_pool // 2))
@@ -30,32 +30,32 @@ class IngestController(Controller):
     tags = ["Data in"]
 
     @post("/conversions", status_code=200)
-    async def conversions(self, request: Call) -> BatchResult:
+    async def conversions(self, request: AnyRequest) -> BatchResult:
         """Conversion callbacks, schema v1. The latest `sentAt` of a conversion wins, in any order of arrival."""
         return await ingest(
             request, lambda tenant, records, api_key: ingest_conversions(tenant, records, utc_now(), api_key)
         )
 
     @post("/events", status_code=200)
-    async def events(self, request: Call) -> BatchResult:
+    async def events(self, request: AnyRequest) -> BatchResult:
         """Views and clicks, each counted once by its id."""
         return await ingest(
             request, lambda tenant, records, api_key: ingest_events(tenant, records, utc_now(), api_key)
         )
 
     @put("/offers")
-    async def offers(self, request: Call) -> BatchResult:
+    async def offers(self, request: AnyRequest) -> BatchResult:
         """The catalogue's offers. Each replaces the whole offer: a missing field becomes null."""
         return await ingest(request, ingest_offers)
 
     @put("/partners")
-    async def partners(self, request: Call) -> BatchResult:
+    async def partners(self, request: AnyRequest) -> BatchResult:
         """The catalogue's partners."""
         return await ingest(request, ingest_partners)
 
 
 async def ingest(
-    request: Call, ingest_batch: Callable[[Tenant, Sequence[bytes], int], Awaitable[BatchResult]]
+    request: AnyRequest, ingest_batch: Callable[[Tenant, Sequence[bytes], int], Awaitable[BatchResult]]
 ) -> BatchResult:
     body, encoding = await read_request(request)
     tenant = current_tenant()
@@ -65,7 +65,7 @@ async def ingest(
             result = await ingest_batch(tenant, records, current_caller(request).api_key)
         except CostOverflowError as error:
             raise Problem(422, str(error)) from error
-    state_of(request.scope)["log"].update(
+    request_state(request.scope)["log"].update(
         rows=len(records), accepted=result.accepted, duplicates=result.duplicates, rejected=len(result.rejected)
     )
     return result

@@ -9,9 +9,8 @@ from ingest.decompress import DECOMPRESS_ERRORS, decompress
 from ingest.files import JsonScanner, UnreadableFileError
 from ingest.records import INVALID_JSON
 from settings import settings
-from web.clients import read_body
 from web.problems import FieldError, Problem
-from web.requests import Call, header
+from web.requests import AnyRequest, header_values, read_body
 
 JSON_TYPES = {
     "application/json",
@@ -23,14 +22,14 @@ JSON_TYPES = {
 }
 
 
-async def read_request(request: Call) -> tuple[bytes, str]:
+async def read_request(request: AnyRequest) -> tuple[bytes, str]:
     """The body as sent, and its content encoding. Raises Problem 413 or 415."""
-    types = header(request.scope, b"content-type")
+    types = header_values(request.scope, b"content-type")
     if types and types[0].partition(";")[0].strip().lower() not in JSON_TYPES:
         raise Problem(
             415, "Send application/json (one object or an array) or application/x-ndjson (one object per line)."
         )
-    encodings = header(request.scope, b"content-encoding")
+    encodings = header_values(request.scope, b"content-encoding")
     encoding = encodings[0].strip().lower() if encodings else "identity"
     if len(encodings) > 1 or encoding not in {"identity", "gzip", "zstd"}:
         raise Problem(415, "Content-Encoding must be gzip, zstd or absent.", headers={"Accept-Encoding": "gzip, zstd"})

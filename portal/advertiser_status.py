@@ -11,7 +11,7 @@ from auth.users.guards import current_user
 from auth.users.users import User
 from database.pool import connection, transaction
 from tenants.tenant import Tenant
-from web.requests import Call
+from web.requests import AnyRequest
 
 
 class AdvertiserStatus(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ async def request_singular(tenant: Tenant, user: User) -> None:
         )
 
 
-def advertiser_of(request: Call) -> UUID:
+def advertiser_of(request: AnyRequest) -> UUID:
     """Whose people the caller, whom the guard let in, is one of."""
     advertiser = current_user(request).advertiser
     assert advertiser is not None, "an advertiser's people have one"

@@ -26,11 +26,11 @@ from auth.api_keys.pages import (
 from auth.users.guards import current_user, requires_login
 from auth.users.users import User
 from tenants.tenant import current_tenant
-from web.pages.forms import form_of
-from web.pages.rendering import Frame, Notice, instant, page
-from web.pages.responses import lead
+from web.pages.forms import read_form
+from web.pages.rendering import Notice, PageLayout, format_instant, render_page
+from web.pages.responses import redirect
 from web.problems import Problem
-from web.requests import Call
+from web.requests import AnyRequest
 
 ROOT = "/keys"
 DONE = {"revoked": "The key is revoked and does not work any longer."}
@@ -42,12 +42,12 @@ class KeyController(Controller):
     guards = [requires_login]
 
     @get()
-    async def list_api_keys(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def list_api_keys(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         user = current_user(request)
         keys = await advertiser_api_keys(current_tenant(), advertiser_of(user))
-        return page(
+        return render_page(
             "portal/api_keys.html",
-            frame,
+            layout,
             root=ROOT,
             working=[key for key in keys if key.works],
             past=[key for key in keys if not key.works],
@@ -56,41 +56,47 @@ class KeyController(Controller):
         )
 
     @get("/new")
-    async def new(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def new(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """`?scope=` has that one ticked."""
         offered = scopes_of(current_user(request))
         chosen = offered if len(offered) == 1 else [request.query_params.get("scope", "")]
-        return new_page(request, frame, ROOT, KeyForm(scopes=chosen), offered)
+        return new_page(request, layout, ROOT, KeyForm(scopes=chosen), offered)
 
     @post("/new")
-    async def make(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def make(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         user = current_user(request)
         offered = scopes_of(user)
-        form = read_key_form(await form_of(request), offered, datetime.now(UTC))
-        made = await make_key(request, frame, ROOT, form, advertiser_of(user))
-        return made or new_page(request, frame, ROOT, form, offered)
+        form = read_key_form(await read_form(request), offered, datetime.now(UTC))
+        made = await make_key(request, layout, ROOT, form, advertiser_of(user))
+        return made or new_page(request, layout, ROOT, form, offered)
 
     @get("/{key_id:int}/rotate")
-    async def rotate_form(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
+    async def rotate_form(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
+    ) -> Response[Any]:
         user = current_user(request)
-        return rotate_page(frame, ROOT, await own_key(user, key_id), within=user.scopes)
+        return rotate_page(layout, ROOT, await own_key(user, key_id), within=user.scopes)
 
     @post("/{key_id:int}/rotate")
-    async def rotate(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
+    async def rotate(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
+    ) -> Response[Any]:
         user = current_user(request)
         key = await own_key(user, key_id)
-        return await rotate_key(request, frame, ROOT, key, owner=user.advertiser, within=user.scopes)
+        return await rotate_key(request, layout, ROOT, key, owner=user.advertiser, within=user.scopes)
 
     @get("/{key_id:int}/revoke")
-    async def revoke_form(self, request: Call, frame: NamedDependency[Frame], key_id: FromPath[int]) -> Response[Any]:
-        return revoke_page(frame, ROOT, await own_key(current_user(request), key_id))
+    async def revoke_form(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
+    ) -> Response[Any]:
+        return revoke_page(layout, ROOT, await own_key(current_user(request), key_id))
 
     @post("/{key_id:int}/revoke")
-    async def revoke(self, request: Call, key_id: FromPath[int]) -> Response[Any]:
+    async def revoke(self, request: AnyRequest, key_id: FromPath[int]) -> Response[Any]:
         user = current_user(request)
         key = await own_key(user, key_id)
         await api_keys.revoke_api_key(key.id, owner=user.advertiser)
-        return lead(request, f"{ROOT}?done=revoked")
+        return redirect(request, f"{ROOT}?done=revoked")
 
 
 def advertiser_of(user: User) -> UUID:
@@ -115,6 +121,6 @@ async def expiry_notices(user: User) -> list[Notice]:
     """For every page: which keys stop soon, or have been replaced and are still used."""
     keys = await expiring_api_keys(current_tenant(), advertiser_of(user))
     if len(keys) > MOST_NOTICES:
-        text = f"{len(keys)} API keys stop working soon, the first on {instant(keys[0].expires_at)}."
+        text = f"{len(keys)} API keys stop working soon, the first on {format_instant(keys[0].expires_at)}."
         return [Notice("warning", text, ROOT, "See them")]
     return [expiry_notice(key, ROOT, key.can_rotate and set(key.scopes) <= user.scopes) for key in keys]

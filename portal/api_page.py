@@ -8,7 +8,6 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from auth.api_keys.rate_limits import Limit
 from auth.users.guards import current_user, requires_login
 from catalog.tenants import as_gokart
 from database.pool import connection
@@ -16,9 +15,10 @@ from portal import snippets
 from portal.advertiser_status import advertiser_of
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
+from web.limits.limiter import RateLimit
 from web.pages.origins import api_origin
-from web.pages.rendering import Frame, page
-from web.requests import Call
+from web.pages.rendering import PageLayout, render_page
+from web.requests import AnyRequest
 
 
 class LimitedKey(msgspec.Struct, frozen=True):
@@ -26,21 +26,21 @@ class LimitedKey(msgspec.Struct, frozen=True):
 
     name: str
     hint: str
-    limit: Limit
+    limit: RateLimit
 
 
 class ApiController(Controller):
     guards = [requires_login]
 
     @get("/api")
-    async def api(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def api(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """The examples pull the cost report or, for somebody who may not see that, Singular's."""
         tenant, origin = current_tenant(), api_origin(request)
         report = snippets.COST_REPORT if "cost-report" in current_user(request).scopes else snippets.SINGULAR
         usual = usual_limit(tenant)
-        return page(
+        return render_page(
             "portal/api.html",
-            frame,
+            layout,
             origin=origin,
             report=report,
             curl=snippets.curl(origin, report, datetime.now(UTC).date()),
@@ -53,17 +53,17 @@ class ApiController(Controller):
         )
 
 
-def usual_limit(tenant: Tenant) -> Limit:
+def usual_limit(tenant: Tenant) -> RateLimit:
     """Of a key that has none of its own."""
     usual = as_gokart(tenant)
-    return Limit(
+    return RateLimit(
         usual.token_rate or settings.token_rate,
         usual.token_burst or settings.token_burst,
         usual.token_concurrency or settings.token_concurrency,
     )
 
 
-async def limited_keys(tenant: Tenant, advertiser: UUID, usual: Limit) -> list[LimitedKey]:
+async def limited_keys(tenant: Tenant, advertiser: UUID, usual: RateLimit) -> list[LimitedKey]:
     """Of those that work."""
     async with connection() as db:
         rows = await db.fetch(
@@ -79,7 +79,7 @@ async def limited_keys(tenant: Tenant, advertiser: UUID, usual: Limit) -> list[L
         LimitedKey(
             name,
             hint,
-            Limit(rate or usual.rate, burst or usual.burst, concurrency or usual.concurrency),
+            RateLimit(rate or usual.rate, burst or usual.burst, concurrency or usual.concurrency),
         )
         for name, hint, rate, burst, concurrency in rows
     ]

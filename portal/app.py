@@ -9,7 +9,7 @@ from auth.users.realms import ADVERTISER
 from portal.api_keys import KeyController
 from portal.api_page import ApiController
 from portal.dashboard import DashboardController
-from portal.layout import portal_frame
+from portal.layout import portal_layout
 from portal.singular import SingularController
 
 PORTAL = Router(
@@ -23,5 +23,5 @@ PORTAL = Router(
         ApiController,
     ],
     opt={"realm": ADVERTISER},
-    dependencies={"frame": Provide(portal_frame)},
+    dependencies={"layout": Provide(portal_layout)},
 )

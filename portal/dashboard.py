@@ -22,9 +22,9 @@ from reporting.dashboard.periods import CUSTOM, LABELS, Period, read_period
 from reporting.dashboard.summary import DashboardMetrics, DashboardSummary, TopItem, read_summary
 from tenants.tenant import Tenant, current_tenant
 from web.pages.origins import api_origin
-from web.pages.rendering import Frame, page
+from web.pages.rendering import PageLayout, render_page
 from web.problems import FieldError, Problem
-from web.requests import READ, Call
+from web.requests import READ_METHODS, AnyRequest
 
 MEASURES = {"cost": "Cost", "conversions": "Conversions", "clicks": "Clicks", "views": "Views"}
 FIELDS = ("date_from", "date_to", "offerId")  # where an error can be shown
@@ -34,19 +34,19 @@ class DashboardController(Controller):
     guards = [requires_login]
 
     @get("/")
-    async def dashboard(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        refused = forbidden_page(request, frame)
+    async def dashboard(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        refused = forbidden_page(request, layout)
         if refused:
             return refused
         now = datetime.now(UTC)
         try:
             period = read_period(request, now)
         except Problem as problem:
-            return await filters_page(request, frame, problem.errors or [])
-        return await figures_page(request, frame, period, now)
+            return await filters_page(request, layout, problem.errors or [])
+        return await figures_page(request, layout, period, now)
 
-    @route("/report.csv", http_method=READ, guards=[requires_scope("cost-report")])
-    async def download(self, request: Call) -> Response[Any]:
+    @route("/report.csv", http_method=READ_METHODS, guards=[requires_scope("cost-report")])
+    async def download(self, request: AnyRequest) -> Response[Any]:
         """The very bytes of the API's CSV, names of offers included, whatever a spreadsheet may make of them."""
         period = read_period(request, datetime.now(UTC))
         return await cost_report_csv(request, advertiser_of(request), period.filter)
@@ -76,14 +76,14 @@ class Share(msgspec.Struct, frozen=True):
     percent: float
 
 
-async def filters_page(request: Call, frame: Frame, errors: Sequence[FieldError]) -> Response[Any]:
+async def filters_page(request: AnyRequest, layout: PageLayout, errors: Sequence[FieldError]) -> Response[Any]:
     """The filters as they were given, with what is wrong at each."""
     tenant, advertiser = current_tenant(), advertiser_of(request)
     given = {name: request.query_params.get(name, "") for name in FIELDS}
     at_fields = {error.field: sentence(error.message) for error in errors if error.field in FIELDS}
-    return page(
+    return render_page(
         "portal/dashboard.html",
-        frame,
+        layout,
         status=400,
         standing=await read_advertiser_status(tenant, advertiser),
         title="Which days?",
@@ -97,14 +97,14 @@ async def filters_page(request: Call, frame: Frame, errors: Sequence[FieldError]
     )
 
 
-async def figures_page(request: Call, frame: Frame, period: Period, now: datetime) -> Response[Any]:
+async def figures_page(request: AnyRequest, layout: PageLayout, period: Period, now: datetime) -> Response[Any]:
     tenant, advertiser = current_tenant(), advertiser_of(request)
     standing = await read_advertiser_status(tenant, advertiser)
     offers = await read_offers(tenant, advertiser)
     shown = await read_summary(tenant, advertiser, period.filter)
-    return page(
+    return render_page(
         "portal/dashboard.html",
-        frame,
+        layout,
         standing=standing,
         title=span(period.first, period.last),
         preset="" if period.name == CUSTOM else period.name,

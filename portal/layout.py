@@ -9,8 +9,8 @@ from auth.users.guards import current_user
 from portal.advertiser_status import advertiser_of, read_advertiser_status
 from portal.api_keys import expiry_notices
 from tenants.tenant import Tenant, current_tenant
-from web.pages.rendering import Frame, Link, Notice, page
-from web.requests import Call, state_of
+from web.pages.rendering import NavLink, Notice, PageLayout, render_page
+from web.requests import AnyRequest, request_state
 
 AREA = "Advertiser portal"
 # Each page's name, and the scope without which there is nothing to see on it.
@@ -23,19 +23,19 @@ PAGES = {
 }
 
 
-async def portal_frame(request: Call) -> Frame:
+async def portal_layout(request: AnyRequest) -> PageLayout:
     tenant = current_tenant()
-    if "session" not in state_of(request.scope):
-        return Frame(AREA, tenant)
+    if "session" not in request_state(request.scope):
+        return PageLayout(AREA, tenant)
     user = current_user(request)
     here = page_of(request)
     nav = [
-        Link(href, label, here=href == here)
+        NavLink(href, label, here=href == here)
         for href, (label, scope) in PAGES.items()
         if scope is None or scope in user.scopes
     ]
     notices = [*await paused_notices(tenant, advertiser_of(request)), *await expiry_notices(user)]
-    return Frame(AREA, tenant, user, nav, notices, home_url=nav[0].href)
+    return PageLayout(AREA, tenant, user, nav, notices, home_url=nav[0].href)
 
 
 async def paused_notices(tenant: Tenant, advertiser: UUID) -> list[Notice]:
@@ -48,14 +48,14 @@ async def paused_notices(tenant: Tenant, advertiser: UUID) -> list[Notice]:
     return [Notice("warning", text)]
 
 
-def page_of(request: Call) -> str:
+def page_of(request: AnyRequest) -> str:
     """Of PAGES, the one that the URL is of or below."""
     return "/" + request.url.path.split("/")[1]
 
 
-def forbidden_page(request: Call, frame: Frame) -> Response[Any] | None:
+def forbidden_page(request: AnyRequest, layout: PageLayout) -> Response[Any] | None:
     """For somebody without the page's scope: why it is closed, and what is open."""
     label, scope = PAGES[page_of(request)]
     if scope is None or scope in current_user(request).scopes:
         return None
-    return page("portal/closed.html", frame, status=403, label=label)
+    return render_page("portal/closed.html", layout, status=403, label=label)

@@ -18,11 +18,11 @@ from reporting.dashboard.formats import format_count
 from singular.request_log import CLIENT_GONE, SingularRequest, recent_singular_requests
 from singular.requirements import FlawedOffer, flawed_offers
 from tenants.tenant import Tenant, current_tenant
-from web.pages.forms import number_of
+from web.pages.forms import parse_number
 from web.pages.origins import api_origin
-from web.pages.rendering import Frame, Notice, page
-from web.pages.responses import lead
-from web.requests import Call
+from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.responses import redirect
+from web.requests import AnyRequest
 
 ROOT = "/singular"
 SCOPE = "singular"
@@ -75,8 +75,8 @@ class SingularController(Controller):
     guards = [requires_login]
 
     @get()
-    async def singular(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        refused = forbidden_page(request, frame)
+    async def singular(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        refused = forbidden_page(request, layout)
         if refused:
             return refused
         tenant, advertiser = current_tenant(), advertiser_of(request)
@@ -86,9 +86,9 @@ class SingularController(Controller):
         last = await last_success(tenant, advertiser)
         flawed = await flawed_offers(tenant, advertiser)
         done = DONE.get(request.query_params.get("done", ""))
-        return page(
+        return render_page(
             "portal/singular.html",
-            frame,
+            layout,
             notice=Notice("success", done) if done else None,
             standing=await read_advertiser_status(tenant, advertiser),
             offers=await count_offers(tenant, advertiser),
@@ -107,14 +107,14 @@ class SingularController(Controller):
         )
 
     @post("/request", guards=[requires_scope(SCOPE)])
-    async def ask(self, request: Call) -> Response[Any]:
+    async def ask(self, request: AnyRequest) -> Response[Any]:
         await request_singular(current_tenant(), current_user(request))
-        return lead(request, f"{ROOT}?done=requested")
+        return redirect(request, f"{ROOT}?done=requested")
 
 
 def page_of(text: str) -> int | None:
     """The last entry shown on the page before; None for what is no number, which shows the first page."""
-    return number_of(text, LARGEST_ID)
+    return parse_number(text, LARGEST_ID)
 
 
 def last_use(keys: list[ApiKeyDetails]) -> datetime | None:

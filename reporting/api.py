@@ -11,8 +11,7 @@ from reporting.responses import Writer, csv_response, fresh_response, json_respo
 from reporting.thinning import as_kept
 from singular.request_log import log_request
 from tenants.tenant import current_tenant
-from web.clients import while_connected
-from web.requests import READ, Call, state_of
+from web.requests import READ_METHODS, AnyRequest, request_state, while_connected
 
 ROOT = "/api/v1/integrations/cost-report"
 OLD_ROOT = "/api/v1/costReporting/GoKart"
@@ -24,13 +23,13 @@ class CostReportController(Controller):
     request_max_body_size = MOST_FILTER
     tags = ["Cost report"]
 
-    @route([f"{ROOT}/json", f"{OLD_ROOT}/json"], http_method=READ)
-    async def json(self, request: Call) -> Response[Any]:
+    @route([f"{ROOT}/json", f"{OLD_ROOT}/json"], http_method=READ_METHODS)
+    async def json(self, request: AnyRequest) -> Response[Any]:
         """Conversions, clicks, views and revenue of each offer and publisher."""
         return await respond(request, COST_REPORT, json_response)
 
-    @route([f"{ROOT}/csv", f"{OLD_ROOT}/csv"], http_method=READ)
-    async def csv(self, request: Call) -> Response[Any]:
+    @route([f"{ROOT}/csv", f"{OLD_ROOT}/csv"], http_method=READ_METHODS)
+    async def csv(self, request: AnyRequest) -> Response[Any]:
         """The same as CSV."""
         return await respond(request, COST_REPORT, csv_response)
 
@@ -40,21 +39,21 @@ class SingularController(Controller):
     request_max_body_size = MOST_FILTER
     tags = ["Singular"]
 
-    @route(f"{ROOT}/singular/json", http_method=READ)
-    async def json(self, request: Call) -> Response[Any]:
+    @route(f"{ROOT}/singular/json", http_method=READ_METHODS)
+    async def json(self, request: AnyRequest) -> Response[Any]:
         """Cost and clicks of each UTC day, offer and publisher."""
         return await respond(request, SINGULAR, json_response)
 
-    @route(f"{ROOT}/singular/csv", http_method=READ)
-    async def csv(self, request: Call) -> Response[Any]:
+    @route(f"{ROOT}/singular/csv", http_method=READ_METHODS)
+    async def csv(self, request: AnyRequest) -> Response[Any]:
         """The same as CSV."""
         return await respond(request, SINGULAR, csv_response)
 
 
-async def respond(request: Call, report: Report, write: Writer) -> Response[Any]:
+async def respond(request: AnyRequest, report: Report, write: Writer) -> Response[Any]:
     """Given up when the client goes away."""
     filter_ = await read_filter(request, report.parameters)
-    state_of(request.scope)["range"] = filter_.range
+    request_state(request.scope)["range"] = filter_.range
     advertiser = current_caller(request).advertiser
     assert advertiser is not None, "the guard's scope belongs to advertisers' tokens"
     asked = Asked(report, current_tenant(), advertiser, as_kept(request, filter_))

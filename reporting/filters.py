@@ -12,9 +12,8 @@ from uuid import UUID
 import msgspec
 
 from core.timestamps import iso, midnight, parse_timestamp, quarter_of
-from web.clients import has_body, read_body
-from web.problems import FieldError, Problem, invalid
-from web.requests import Call, header
+from web.problems import FieldError, Problem, invalid_parameters
+from web.requests import AnyRequest, has_body, header_values, read_body
 
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
@@ -44,7 +43,7 @@ class Filter(msgspec.Struct, frozen=True):
     offer: UUID | None
 
 
-async def read_filter(request: Call, names: tuple[str, ...]) -> Filter:
+async def read_filter(request: AnyRequest, names: tuple[str, ...]) -> Filter:
     """Of parameters called `names`, matched without case. Raises Problem 400, naming each field that is wrong."""
     query: bytes = request.scope["query_string"]
     if not has_body(request.scope):
@@ -57,7 +56,7 @@ async def read_filter(request: Call, names: tuple[str, ...]) -> Filter:
         if name in in_body and in_body[name] != value
     ]
     if errors:
-        raise invalid(*errors)
+        raise invalid_parameters(*errors)
     return make_filter(in_body | given)
 
 
@@ -70,22 +69,22 @@ def query_pairs(query: bytes) -> list[tuple[str, Any]]:
     try:
         return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
     except (UnicodeError, ValueError) as error:
-        raise invalid(FieldError("query", "is not a URL-encoded query string in UTF-8")) from error
+        raise invalid_parameters(FieldError("query", "is not a URL-encoded query string in UTF-8")) from error
 
 
-async def body_pairs(request: Call) -> list[tuple[str, Any]]:
+async def body_pairs(request: AnyRequest) -> list[tuple[str, Any]]:
     body = (await read_body(request)).strip()
     if not body:
         return []
-    content_type = header(request.scope, b"content-type")
+    content_type = header_values(request.scope, b"content-type")
     if content_type and "json" not in content_type[0].lower():
         raise Problem(415, "A filter in the body is application/json.")
     try:
         pairs = json.loads(body.decode(), object_pairs_hook=tuple)
     except (ValueError, RecursionError) as error:
-        raise invalid(FieldError("body", f"is not JSON: {error}")) from error
+        raise invalid_parameters(FieldError("body", f"is not JSON: {error}")) from error
     if not isinstance(pairs, tuple):
-        raise invalid(FieldError("body", "is a JSON object with the filter's fields"))
+        raise invalid_parameters(FieldError("body", "is a JSON object with the filter's fields"))
     return list(pairs)
 
 
@@ -114,7 +113,7 @@ def collect(pairs: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> dict[st
             seen.add(name)
             given[name] = value.strip()
     if errors:
-        raise invalid(*errors[:MOST_ERRORS])
+        raise invalid_parameters(*errors[:MOST_ERRORS])
     return given
 
 
@@ -135,10 +134,12 @@ def make_filter(given: dict[str, str]) -> Filter:
         except ValueError as error:
             errors.append(FieldError(name, str(error)))
     if errors:
-        raise invalid(*errors)
+        raise invalid_parameters(*errors)
     (first, start), (last, end) = values["date_from"], values["date_to"]
     if first > last:
-        raise invalid(FieldError("date_from", f"is after date_to: {given['date_from']} > {given['date_to']}"))
+        raise invalid_parameters(
+            FieldError("date_from", f"is after date_to: {given['date_from']} > {given['date_to']}")
+        )
     return Filter(Range(start, end), values.get("offerId"))
 
 

@@ -11,7 +11,7 @@ from database.pool import Connection
 from reporting.queries import validators
 from reporting.reports import Asked
 from settings import settings
-from web.requests import Call, header
+from web.requests import AnyRequest, header_values
 
 
 class ReportValidators(msgspec.Struct, frozen=True):
@@ -34,9 +34,9 @@ class ReportValidators(msgspec.Struct, frozen=True):
             "Vary": "Authorization",
         }
 
-    def is_known_to(self, request: Call) -> bool:
+    def is_known_to(self, request: AnyRequest) -> bool:
         """Whether If-None-Match names this state (or, with *, any)."""
-        known = [tag.strip() for value in header(request.scope, b"if-none-match") for tag in value.split(",")]
+        known = [tag.strip() for value in header_values(request.scope, b"if-none-match") for tag in value.split(",")]
         return "*" in known or self.etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in known]
 
 

@@ -14,27 +14,27 @@ from reporting.replicas import read_at_once
 from reporting.reports import Asked
 from reporting.streams import begun, csv_stream, json_stream
 from settings import settings
-from web.requests import Call, header, state_of
+from web.requests import AnyRequest, header_values, request_state
 
 VARY = {"Vary": "Authorization, Accept-Encoding"}  # said by the compressor, where there is a body
 FEW_DAYS = 7  # of a daily report that may well be small
 
 reports = ConcurrencyLimit("reporting", max(1, settings.database_pool // 3))  # for each advertiser
 
-Writer = Callable[[Call, Asked], Awaitable[Response[Any]]]
+Writer = Callable[[AnyRequest, Asked], Awaitable[Response[Any]]]
 
 
-async def fresh_response(request: Call, asked: Asked, write: Writer) -> Response[Any]:
+async def fresh_response(request: AnyRequest, asked: Asked, write: Writer) -> Response[Any]:
     """The report as `write` writes it, or 304."""
     async with reports.slot(asked.owner):
         return await write(request, asked)
 
 
-async def json_response(request: Call, asked: Asked) -> Response[Any]:
+async def json_response(request: AnyRequest, asked: Asked) -> Response[Any]:
     """Whole where it is small, else streamed. One question to the database where nothing is known yet."""
     answer, fresh = answers.recall(asked.key), None
     whole = not asked.report.daily or asked.filter.range.end - asked.filter.range.start <= FEW_DAYS * DAY
-    if answer or not whole or has_replica() or header(request.scope, b"if-none-match"):
+    if answer or not whole or has_replica() or header_values(request.scope, b"if-none-match"):
         fresh = await freshness(asked)
         if fresh.is_known_to(request):
             return not_modified(fresh)
@@ -50,7 +50,7 @@ async def json_response(request: Call, asked: Asked) -> Response[Any]:
     return await streamed(request, stream, "application/json", fresh.headers)
 
 
-async def csv_response(request: Call, asked: Asked) -> Response[Any]:
+async def csv_response(request: AnyRequest, asked: Asked) -> Response[Any]:
     fresh = await freshness(asked)
     if fresh.is_known_to(request):
         return not_modified(fresh)
@@ -70,7 +70,7 @@ def not_modified(fresh: ReportValidators) -> Response[Any]:
     return Response(None, status_code=304, headers={**fresh.headers, **VARY})
 
 
-def whole_response(request: Call, asked: Asked, fresh: ReportValidators, answer: Answer) -> Response[Any]:
+def whole_response(request: AnyRequest, asked: Asked, fresh: ReportValidators, answer: Answer) -> Response[Any]:
     note_rows(request)(answer.rows)
     before, closing = asked.report.document()
     return Response(
@@ -81,7 +81,7 @@ def whole_response(request: Call, asked: Asked, fresh: ReportValidators, answer:
 
 
 async def streamed(
-    request: Call, stream: AsyncGenerator[bytes, None], media_type: str, headers: dict[str, str]
+    request: AnyRequest, stream: AsyncGenerator[bytes, None], media_type: str, headers: dict[str, str]
 ) -> Response[Any]:
     """HEAD learns whether the report can be had, and is not sent it."""
     whole = await begun(stream)
@@ -91,5 +91,5 @@ async def streamed(
     return Stream(whole, media_type=media_type, headers=headers)
 
 
-def note_rows(request: Call) -> Callable[[int], None]:
-    return lambda rows: state_of(request.scope)["log"].update(rows=rows)
+def note_rows(request: AnyRequest) -> Callable[[int], None]:
+    return lambda rows: request_state(request.scope)["log"].update(rows=rows)

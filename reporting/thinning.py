@@ -8,16 +8,16 @@ from catalog.tenants import as_gokart
 from reporting.filters import Filter, Range
 from reporting.ranges import ceil_day, floor_day
 from tenants.tenant import current_tenant
-from web.requests import Call, state_of
+from web.requests import AnyRequest, request_state
 
 
-def as_kept(request: Call, filter_: Filter) -> Filter:
+def as_kept(request: AnyRequest, filter_: Filter) -> Filter:
     """The filter with its range widened where it must be, which the response's header GoKart-Notice then tells."""
     kept_from = as_gokart(current_tenant()).thinned_before
     range_ = widened(filter_.range, kept_from)
     if kept_from is None or range_ == filter_.range:
         return filter_
-    state_of(request.scope)["headers"]["GoKart-Notice"] = (
+    request_state(request.scope)["headers"]["GoKart-Notice"] = (
         f"Before {kept_from:%Y-%m-%d} figures are kept by the day: the range was widened to whole days there, "
         "as GoKart-Range says."
     )

@@ -21,8 +21,8 @@ from core.background import run_every
 from database.pool import Connection, DatabaseUnavailable, connection
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
-from web.problems import problem_of
-from web.requests import state_of
+from web.problems import to_problem
+from web.requests import request_state
 
 FLUSH_INTERVAL = 5.0
 RETENTION = timedelta(days=90)
@@ -115,7 +115,7 @@ async def log_request(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
         return
     schema, at, started = current_tenant().schema, datetime.now(UTC), perf_counter()
     format_: Literal["json", "csv"] = "csv" if scope["path"].endswith("/csv") else "json"
-    state = state_of(scope)
+    state = request_state(scope)
 
     def note() -> None:
         caller, range_ = state.get("caller"), state.get("range")
@@ -145,7 +145,7 @@ def outcome(state: dict[str, Any]) -> int:
         status: int = state["status"]
         return status
     error = state.get("error")
-    return problem_of(error).status if error else CLIENT_GONE
+    return to_problem(error).status if error else CLIENT_GONE
 
 
 def flush_request_log() -> AbstractAsyncContextManager[None]:

@@ -11,7 +11,7 @@ from starlette.types import Scope, Send
 
 from database.pool import DatabaseUnavailable
 from tenants.middleware import TenantSuspended, UnknownTenant
-from web.clients import ClientGone
+from web.requests import ClientDisconnected
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER = 5  # seconds
@@ -63,12 +63,12 @@ class Problem(Exception):
         self.title = title or TITLES.get(status) or HTTPStatus(status).phrase
 
 
-def invalid(*errors: FieldError) -> Problem:
+def invalid_parameters(*errors: FieldError) -> Problem:
     """400 for a report's filter, naming each field."""
     return Problem(400, " ".join(f"{e.field}: {e.message}" for e in errors), errors=errors)
 
 
-def problem_of(error: Exception) -> Problem:
+def to_problem(error: Exception) -> Problem:
     """What the caller may know of an exception. An unexpected one says nothing of itself."""
     if isinstance(error, Problem):
         return error
@@ -76,16 +76,16 @@ def problem_of(error: Exception) -> Problem:
         return Problem(
             503, "The database cannot answer now; try again shortly.", headers={"Retry-After": str(RETRY_AFTER)}
         )
-    if isinstance(error, ClientGone):
+    if isinstance(error, ClientDisconnected):
         return Problem(499, "The client went away.", title="Client closed request")
     if isinstance(error, UnknownTenant | TenantSuspended):
         return Problem(error.status_code, error.detail)
     if isinstance(error, HTTPException) and error.status_code < 500:
-        return of_litestar(error)
+        return from_litestar(error)
     return Problem(500, "The error is on our side and has been logged under the request id.")
 
 
-def of_litestar(error: HTTPException) -> Problem:
+def from_litestar(error: HTTPException) -> Problem:
     headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
     details = {
         404: "There is nothing at this URL.",
@@ -96,7 +96,7 @@ def of_litestar(error: HTTPException) -> Problem:
     return Problem(error.status_code, details.get(error.status_code, error.detail), headers=headers, title=title)
 
 
-def body_of(problem: Problem, scope: Mapping[str, Any]) -> bytes:
+def problem_body(problem: Problem, scope: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode(
         ProblemBody(
             type=f"/docs/errors#{problem.status}",
@@ -109,22 +109,25 @@ def body_of(problem: Problem, scope: Mapping[str, Any]) -> bytes:
     )
 
 
-def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
-    problem = problem_of(error)
+    problem = to_problem(error)
     if problem.status >= 500:
         request.scope["state"]["error"] = error
     return Response(
-        body_of(problem, request.scope), status_code=problem.status, headers=problem.headers, media_type=PROBLEM_JSON
+        problem_body(problem, request.scope),
+        status_code=problem.status,
+        headers=problem.headers,
+        media_type=PROBLEM_JSON,
     )
 
 
 async def send_problem(error: Exception, scope: Scope, send: Send) -> None:
     """The same for what fails outside of Litestar."""
-    problem = problem_of(error)
+    problem = to_problem(error)
     if problem.status >= 500:
         scope["state"]["error"] = error
-    body = body_of(problem, scope)
+    body = problem_body(problem, scope)
     headers = {"Content-Type": PROBLEM_JSON, "Content-Length": str(len(body)), **problem.headers}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": problem.status, "headers": raw})

@@ -5,12 +5,12 @@ from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from web.problems import PROBLEM_JSON, Problem, body_of
+from web.problems import PROBLEM_JSON, Problem, problem_body
 
 LONGEST_HEAD = 2**16  # bytes of request line and headers after the read that they begin in; the parser has no bound
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttpProtocol(HttpToolsProtocol):
     """Named in `cli.run_server`."""
 
     head = 0
@@ -38,7 +38,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def refuse(self, status: int, detail: str) -> None:
         request_id = uuid4().hex
-        body = body_of(Problem(status, detail, title=HTTPStatus(status).phrase), {"state": {"request_id": request_id}})
+        body = problem_body(
+            Problem(status, detail, title=HTTPStatus(status).phrase), {"state": {"request_id": request_id}}
+        )
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {PROBLEM_JSON}\r\n"
             f"Content-Length: {len(body)}\r\nX-Request-Id: {request_id}\r\nConnection: close\r\n\r\n"

@@ -12,7 +12,7 @@ from litestar import Response
 from admin.piccolo.responses import Answer, body_of, refused, sent
 from auth.users.login import check_code, check_password, log_out, start_session
 from auth.users.realms import STAFF
-from web.requests import Call
+from web.requests import AnyRequest
 
 
 class Credentials(msgspec.Struct):
@@ -23,7 +23,7 @@ class Credentials(msgspec.Struct):
     mfa_code: str | None = None
 
 
-async def sign_in(request: Call) -> Answer:
+async def sign_in(request: AnyRequest) -> Answer:
     """Raises Refused, and Problem 429."""
     given = credentials(request, await body_of(request))
     user = await check_password(STAFF, given.username, given.password, request)
@@ -38,11 +38,11 @@ async def sign_in(request: Call) -> Answer:
     return await sent(request, response)
 
 
-async def sign_out(request: Call) -> Answer:
+async def sign_out(request: AnyRequest) -> Answer:
     return await sent(request, await log_out(STAFF, request, Response({"message": "logged out"})))
 
 
-def credentials(request: Call, body: bytes) -> Credentials:
+def credentials(request: AnyRequest, body: bytes) -> Credentials:
     try:
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return msgspec.convert(dict(parse_qsl(body.decode())), Credentials)

@@ -6,9 +6,8 @@ from pathlib import Path
 import piccolo_admin
 
 from tenants.tenant import current_tenant
-from web.assets import Asset
-from web.pages import protection
-from web.pages.assets import asset_url
+from web.pages.assets import Asset, asset_url
+from web.pages.security import CONTENT_SECURITY_POLICY
 
 DIST = Path(piccolo_admin.__file__).parent / "dist"
 # Of the style sheets that its script writes into the page, as a browser names them that is told of none.
@@ -18,7 +17,9 @@ STYLES = (
     "36E+CbvABov6CENfak/CBFxx0LsZtt+fKdRCtVFGtkw=",
     "t4I2teZN5ZH+VM+XOiWlaPbsjQHe+k9d6viXPpKpNWA=",
 )
-POLICY = protection.POLICY.replace("style-src", "style-src " + " ".join(f"'sha256-{digest}'" for digest in STYLES))
+POLICY = CONTENT_SECURITY_POLICY.replace(
+    "style-src", "style-src " + " ".join(f"'sha256-{digest}'" for digest in STYLES)
+)
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
 
 

@@ -23,9 +23,9 @@ from auth.users.realms import STAFF
 from auth.users.sessions import Session
 from database.pool import ConcurrencyLimit, transaction
 from settings import settings
-from web.pages.forms import number_of
+from web.pages.forms import parse_number
 from web.problems import Problem, send_problem
-from web.requests import Call, state_of
+from web.requests import AnyRequest, request_state
 
 HOME = "/admin/"
 FILE = re.compile(r"/assets/([A-Za-z0-9._-]+)/")
@@ -44,7 +44,7 @@ NONSENSE = (ValueError, asyncpg.DataError)  # an order by a column that there is
 
 @asgi("/admin", is_mount=True, copy_scope=False)
 async def piccolo_proxy(scope: Scope, receive: Receive, send: Send) -> None:
-    request: Call = Request(scope, receive, send)  # type: ignore[arg-type]  # Litestar's types of ASGI are its own
+    request: AnyRequest = Request(scope, receive, send)  # type: ignore[arg-type]  # Litestar's types of ASGI are its own
     try:
         answer = await answer_to(request)
     except Refused as error:
@@ -58,7 +58,7 @@ async def piccolo_proxy(scope: Scope, receive: Receive, send: Send) -> None:
     await answer.send(scope, send)
 
 
-async def answer_to(request: Call) -> Answer:
+async def answer_to(request: AnyRequest) -> Answer:
     path, method = request.scope["path"], request.scope["method"]
     if method in READ and (file := FILE.fullmatch(path)):
         return await file_answer(request, file[1])
@@ -83,14 +83,14 @@ async def answer_to(request: Call) -> Answer:
     return await api_answer(request, signed_in, path)
 
 
-async def file_answer(request: Call, name: str) -> Answer:
+async def file_answer(request: AnyRequest, name: str) -> Answer:
     if name not in FILES:
         raise Problem(404, "There is nothing at this URL.")
     route(request, f"/assets/{name}")
     return await sent(request, FILES[name].response())
 
 
-async def front_door(request: Call, session: Session | None) -> Answer:
+async def front_door(request: AnyRequest, session: Session | None) -> Answer:
     route(request, "/")
     if request.scope["raw_path"] != HOME.encode():
         return redirect(HOME)  # all that the page loads is told from here
@@ -102,18 +102,18 @@ async def front_door(request: Call, session: Session | None) -> Answer:
     return await pass_on(piccolo, request, "/")
 
 
-def route(request: Call, path: str) -> None:
+def route(request: AnyRequest, path: str) -> None:
     """For the log."""
     request.scope["path_template"] = f"/admin{path}"
 
 
-def let_in(request: Call, session: Session) -> None:
-    state = state_of(request.scope)
+def let_in(request: AnyRequest, session: Session) -> None:
+    state = request_state(request.scope)
     state["session"] = session
     state["log"]["user"] = f"{STAFF.name}:{session.user.id}"
 
 
-async def api_answer(request: Call, session: Session, path: str) -> Answer:
+async def api_answer(request: AnyRequest, session: Session, path: str) -> Answer:
     method = request.scope["method"]
     if method not in READ and not session.user.is_at_least("manager"):
         raise refused(403, "This needs the role 'manager' or one above it.")
@@ -135,14 +135,14 @@ async def api_answer(request: Call, session: Session, path: str) -> Answer:
     raise refused(405, "This URL does not answer that method.")
 
 
-def bounded(request: Call) -> bytes:
+def bounded(request: AnyRequest) -> bytes:
     """The query for ids of rows with a bound, which Piccolo's own has not."""
     query = dict(parse_qsl(request.scope["query_string"].decode("latin-1")))
-    limit = number_of(query.get("limit", ""), MOST_IDS)
+    limit = parse_number(query.get("limit", ""), MOST_IDS)
     return urlencode(query | {"limit": MOST_IDS if limit is None else limit}).encode()
 
 
-async def read(request: Call, path: str, query: bytes | None) -> Answer:
+async def read(request: AnyRequest, path: str, query: bytes | None) -> Answer:
     """In a transaction that can change nothing. Half of the connections are left to the tenants' reports."""
     if HEADER_NAME in request.query_params:
         raise refused(400, "No name of a header can be chosen.")
@@ -152,5 +152,5 @@ async def read(request: Call, path: str, query: bytes | None) -> Answer:
             await db.execute("SELECT set_config('statement_timeout', $1, true)", f"{settings.report_timeout}s")
             return await pass_on(piccolo, request, path, query=query)
     except NONSENSE as error:
-        state_of(request.scope)["error"] = error
+        request_state(request.scope)["error"] = error
         raise refused(400, "This filter, order or page makes no sense.") from error

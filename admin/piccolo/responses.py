@@ -7,10 +7,9 @@ import msgspec
 from litestar import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.clients import ClientGone
-from web.pages.forms import MOST_FORM
+from web.pages.forms import MAX_FORM_BYTES
 from web.problems import Problem
-from web.requests import Call
+from web.requests import AnyRequest, ClientDisconnected
 
 PASSED_ON = ("type", "http_version", "scheme", "client", "server", "state")
 
@@ -58,15 +57,15 @@ def redirect(path: str) -> Answer:
     return Answer(303, [(b"location", path.encode()), (b"content-length", b"0")])
 
 
-async def body_of(request: Call) -> bytes:
+async def body_of(request: AnyRequest) -> bytes:
     """Raises Problem 413, and ClientGone."""
     body = bytearray()
     while True:
         message = cast(Message, await request.receive())
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientDisconnected
         body += message.get("body", b"")
-        if len(body) > MOST_FORM:
+        if len(body) > MAX_FORM_BYTES:
             raise Problem(413, "The body is too large.")
         if not message.get("more_body", False):
             return bytes(body)
@@ -89,7 +88,7 @@ async def answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
 
 
 async def pass_on(
-    app: ASGIApp, request: Call, path: str, body: bytes | None = None, *, query: bytes | None = None
+    app: ASGIApp, request: AnyRequest, path: str, body: bytes | None = None, *, query: bytes | None = None
 ) -> Answer:
     """The answer of an app to a call in a form without ambiguities: with this path, and this body of JSON.
 
@@ -127,7 +126,7 @@ async def pass_on(
     return answer
 
 
-async def sent(request: Call, response: Response[Any]) -> Answer:
+async def sent(request: AnyRequest, response: Response[Any]) -> Answer:
     """What Litestar makes of a response of its own."""
     app = cast(ASGIApp, response.to_asgi_response(None, request))  # Litestar's types of ASGI are its own
     return await answer_of(app, cast(Scope, request.scope), cast(Receive, request.receive))

@@ -20,20 +20,19 @@ from database.pool import Connection, transaction
 from settings import settings
 from tenants.cache import notify_changed
 from tenants.tenant import current_tenant
-from web.proxies import address_of
-from web.requests import Call
+from web.requests import AnyRequest, client_address
 
 DONE_TO = {"POST": "created", "PUT": "changed", "PATCH": "changed", "DELETE": "deleted"}
 
 
-async def write(request: Call, user: User, table: str, row: str | None) -> Answer:
+async def write(request: AnyRequest, user: User, table: str, row: str | None) -> Answer:
     """Raises Refused."""
     method = request.scope["method"]
     rule = rule_for(table, method)
     if not user.is_at_least(rule.role):
         raise refused(403, f"This needs the role '{rule.role}' or one above it.")
     sent = None if method == "DELETE" else columns_of(await body_of(request))
-    with acting_as(user.actor(address_of(request.scope))):
+    with acting_as(user.actor(client_address(request.scope))):
         try:
             async with transaction() as db:
                 await db.execute("SELECT set_config('statement_timeout', $1, true)", f"{settings.report_timeout}s")
@@ -62,7 +61,7 @@ def columns_of(body: bytes) -> dict[str, Any]:
 
 
 async def write_row(
-    request: Call, db: Connection, rule: Rule, row: str | None, sent: Mapping[str, Any] | None
+    request: AnyRequest, db: Connection, rule: Rule, row: str | None, sent: Mapping[str, Any] | None
 ) -> Answer:
     id_ = None if row is None else id_of(rule, row)
     values: Mapping[str, Any] = {}

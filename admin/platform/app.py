@@ -3,7 +3,7 @@
 from litestar import Router
 from litestar.di import Provide
 
-from admin.platform.layout import platform_frame
+from admin.platform.layout import platform_layout
 from admin.platform.staff import StaffController
 from admin.platform.tenants import TenantsController
 from auth.users.account_pages import AccountController
@@ -15,5 +15,5 @@ PLATFORM_ADMIN = Router(
     path="/",
     route_handlers=[LoginController, AccountController, TenantsController, StaffController, AuditController],
     opt={"realm": PLATFORM},
-    dependencies={"frame": Provide(platform_frame)},
+    dependencies={"layout": Provide(platform_layout)},
 )

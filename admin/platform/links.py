@@ -9,11 +9,11 @@ from auth.users.invitations import IssuedLink
 from auth.users.login_pages import one_time_url
 from auth.users.mail import MailError, mail_is_on
 from auth.users.one_time_links import LINK_LIFETIMES
-from web.pages.rendering import Frame, page
+from web.pages.rendering import PageLayout, render_page
 
 
 async def link_page(
-    frame: Frame, invited: IssuedLink, origin: str, *, back: tuple[str, str], made: str = ""
+    layout: PageLayout, invited: IssuedLink, origin: str, *, back: tuple[str, str], made: str = ""
 ) -> Response[Any]:
     """`origin` is that of the host where the user will sign in, `back` a page's path and title, `made` what else was
     done. A letter that cannot be sent takes nothing back.
@@ -26,9 +26,9 @@ async def link_page(
             await send_link_email(user, invited.purpose, url)
         except MailError as error:
             mail_error = str(error)
-    return page(
+    return render_page(
         "platform/link.html",
-        frame,
+        layout,
         back=back,
         made=made,
         invited=invited.user,

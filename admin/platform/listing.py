@@ -7,7 +7,7 @@ import msgspec
 
 from database.pool import connection
 from tenants.migrations import latest_version
-from web.requests import Call
+from web.requests import AnyRequest
 
 PAGE = 25
 FARTHEST = 100_000
@@ -60,7 +60,7 @@ class Found(msgspec.Struct, frozen=True):
     counts: dict[str, int]
 
 
-def read_search(request: Call) -> Search:
+def read_search(request: AnyRequest) -> Search:
     """What makes no sense is as if it were not there."""
     asked = request.query_params
     state, number = asked.get("state", ""), asked.get("page", "")

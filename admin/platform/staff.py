@@ -17,11 +17,11 @@ from auth.users.login_pages import request_origin
 from auth.users.realms import PLATFORM
 from auth.users.users import ROLES
 from core.errors import GokartError
-from web.pages.forms import Form, field_and_text, form_of
-from web.pages.rendering import Frame, Notice, page
-from web.pages.responses import lead
+from web.pages.forms import Form, read_form, split_field_error
+from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.responses import redirect
 from web.problems import Problem
-from web.requests import Call
+from web.requests import AnyRequest
 
 DONE = {
     "role": "The role is changed.",
@@ -42,65 +42,73 @@ class StaffController(Controller):
     guards = [requires_login, requires_role("owner")]
 
     @get()
-    async def everybody(self, frame: NamedDependency[Frame]) -> Response[Any]:
-        return await staff_page(frame, Form([]))
+    async def everybody(self, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        return await staff_page(layout, Form([]))
 
     @post()
-    async def invite(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        form = await form_of(request)
+    async def invite(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        form = await read_form(request)
         try:
             invited = await invite_staff_user(PLATFORM, form["email"], form["name"], form["role"], actor_name())
         except GokartError as error:
-            return await staff_page(frame, form, error=error)
-        return await link_page(frame, invited, request_origin(request), back=("/staff", "Staff"))
+            return await staff_page(layout, form, error=error)
+        return await link_page(layout, invited, request_origin(request), back=("/staff", "Staff"))
 
     @get("/{user:int}")
-    async def user(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
+    async def user(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
         done = DONE.get(request.query_params.get("done", ""))
-        return await person_page(request, frame, user, notice=Notice("success", done) if done else None)
+        return await person_page(request, layout, user, notice=Notice("success", done) if done else None)
 
     @post("/{user:int}/link")
-    async def link(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
+    async def link(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
         found = await somebody(user)
         try:
             invited = await renew_link(PLATFORM, user, actor_name())
         except GokartError as error:
-            return await person_page(request, frame, user, error=error)
-        return await link_page(frame, invited, request_origin(request), back=(f"/staff/{user}", found.name))
+            return await person_page(request, layout, user, error=error)
+        return await link_page(layout, invited, request_origin(request), back=(f"/staff/{user}", found.name))
 
     @post("/{user:int}/role")
-    async def role(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
-        form = await form_of(request)
+    async def role(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
+        form = await read_form(request)
         await somebody(user)
         try:
             await update_staff_user(PLATFORM, user, role=form["role"])
         except GokartError as error:
-            return await person_page(request, frame, user, error=error)
-        return lead(request, f"/staff/{user}?done=role" if person_may_stay(request, user, form["role"]) else "/")
+            return await person_page(request, layout, user, error=error)
+        return redirect(request, f"/staff/{user}?done=role" if person_may_stay(request, user, form["role"]) else "/")
 
     @post("/{user:int}/deactivate")
-    async def deactivate(self, request: Call, frame: NamedDependency[Frame], user: FromPath[int]) -> Response[Any]:
+    async def deactivate(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], user: FromPath[int]
+    ) -> Response[Any]:
         await somebody(user)
         try:
             await update_staff_user(PLATFORM, user, active=False)
         except GokartError as error:
-            return await person_page(request, frame, user, error=error)
-        return lead(request, f"/staff/{user}?done=deactivated")
+            return await person_page(request, layout, user, error=error)
+        return redirect(request, f"/staff/{user}?done=deactivated")
 
     @post("/{user:int}/activate")
-    async def activate(self, request: Call, user: FromPath[int]) -> Response[Any]:
+    async def activate(self, request: AnyRequest, user: FromPath[int]) -> Response[Any]:
         await somebody(user)
         await update_staff_user(PLATFORM, user, active=True)
-        return lead(request, f"/staff/{user}?done=activated")
+        return redirect(request, f"/staff/{user}?done=activated")
 
     @post("/{user:int}/two-step-off")
-    async def two_step_off(self, request: Call, user: FromPath[int]) -> Response[Any]:
+    async def two_step_off(self, request: AnyRequest, user: FromPath[int]) -> Response[Any]:
         await somebody(user)
         await totp.disable_totp(PLATFORM, user)
-        return lead(request, f"/staff/{user}?done=two-step-off")
+        return redirect(request, f"/staff/{user}?done=two-step-off")
 
 
-def person_may_stay(request: Call, user: int, role: str) -> bool:
+def person_may_stay(request: AnyRequest, user: int, role: str) -> bool:
     """Whether this page is still for whoever has just set that role."""
     return user != current_user(request).id or role == "owner"
 
@@ -113,11 +121,11 @@ async def somebody(user: int) -> UserDetails:
     return found[0]
 
 
-async def staff_page(frame: Frame, form: Form, *, error: GokartError | None = None) -> Response[Any]:
-    field, text = field_and_text(error) if error else ("", "")
-    return page(
+async def staff_page(layout: PageLayout, form: Form, *, error: GokartError | None = None) -> Response[Any]:
+    field, text = split_field_error(error) if error else ("", "")
+    return render_page(
         "platform/staff.html",
-        frame,
+        layout,
         status=400 if error else 200,
         everybody=await list_users(PLATFORM),
         roles=[(role, role.title(), about) for role, about in ABOUT_ROLES.items()],
@@ -127,13 +135,18 @@ async def staff_page(frame: Frame, form: Form, *, error: GokartError | None = No
 
 
 async def person_page(
-    request: Call, frame: Frame, user: int, *, notice: Notice | None = None, error: GokartError | None = None
+    request: AnyRequest,
+    layout: PageLayout,
+    user: int,
+    *,
+    notice: Notice | None = None,
+    error: GokartError | None = None,
 ) -> Response[Any]:
     if error:
-        notice = Notice("danger", field_and_text(error)[1])
-    return page(
+        notice = Notice("danger", split_field_error(error)[1])
+    return render_page(
         "platform/user.html",
-        frame,
+        layout,
         status=400 if error else 200,
         one=await somebody(user),
         own=user == current_user(request).id,

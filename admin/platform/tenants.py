@@ -25,12 +25,12 @@ from tenants.migrations import latest_version, migrate_tenants
 from tenants.nodes import nodes_of
 from tenants.tables import TenantMigration, TenantRow
 from tenants.tenant import SLUG_PATTERN, Tenant, bound_to, schema_of
-from web.pages.forms import Form, field_and_text, form_of
+from web.pages.forms import Form, read_form, split_field_error
 from web.pages.origins import api_origin, app_origin
-from web.pages.rendering import Frame, Notice, page
-from web.pages.responses import lead
+from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.responses import redirect
 from web.problems import Problem
-from web.requests import Call
+from web.requests import AnyRequest
 
 MANAGER = [requires_role("manager")]
 MOST_RATE = 100_000
@@ -50,12 +50,12 @@ class TenantsController(Controller):
     guards = [requires_login]
 
     @get()
-    async def tenants(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def tenants(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         search = read_search(request)
         found = await list_tenants(search)
-        return page(
+        return render_page(
             "platform/tenants.html",
-            frame,
+            layout,
             found=found,
             states=[
                 (f"{label} ({found.counts[state]:,})", search.url(state=state, page=1), state == search.state)
@@ -67,13 +67,13 @@ class TenantsController(Controller):
         )
 
     @get("/new", guards=MANAGER)
-    async def new(self, frame: NamedDependency[Frame]) -> Response[Any]:
-        return new_page(frame, Form([]))
+    async def new(self, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        return new_page(layout, Form([]))
 
     @post("/new", guards=MANAGER)
-    async def create(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def create(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """The tenant and its first owner's invitation, or neither."""
-        form = await form_of(request)
+        form = await read_form(request)
         invited: list[IssuedLink] = []
 
         async def invite(tenant: Tenant) -> None:
@@ -83,37 +83,43 @@ class TenantsController(Controller):
         try:
             tenant = await lifecycle.create_tenant(form["slug"].strip().lower(), form["name"], invite)
         except GokartError as error:
-            return new_page(frame, form, error=error)
-        return await owner_link_page(request, frame, tenant, invited[0], made=f"The tenant {tenant.name} is created.")
+            return new_page(layout, form, error=error)
+        return await owner_link_page(request, layout, tenant, invited[0], made=f"The tenant {tenant.name} is created.")
 
     @get("/tenants/{slug:str}")
-    async def tenant(self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str]) -> Response[Any]:
+    async def tenant(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], slug: FromPath[str]
+    ) -> Response[Any]:
         done = DONE.get(request.query_params.get("done", ""))
-        return await tenant_page(request, frame, slug, notice=Notice("success", done) if done else None)
+        return await tenant_page(request, layout, slug, notice=Notice("success", done) if done else None)
 
     @post("/tenants/{slug:str}/suspend", guards=MANAGER)
-    async def suspend(self, request: Call, slug: FromPath[str]) -> Response[Any]:
+    async def suspend(self, request: AnyRequest, slug: FromPath[str]) -> Response[Any]:
         await lifecycle.set_tenant_status((await tenant_at(slug)).slug, "suspended")
-        return lead(request, f"/tenants/{slug}?done=suspended")
+        return redirect(request, f"/tenants/{slug}?done=suspended")
 
     @post("/tenants/{slug:str}/resume", guards=MANAGER)
-    async def resume(self, request: Call, slug: FromPath[str]) -> Response[Any]:
+    async def resume(self, request: AnyRequest, slug: FromPath[str]) -> Response[Any]:
         await lifecycle.set_tenant_status((await tenant_at(slug)).slug, "active")
-        return lead(request, f"/tenants/{slug}?done=resumed")
+        return redirect(request, f"/tenants/{slug}?done=resumed")
 
     @post("/tenants/{slug:str}/name", guards=MANAGER)
-    async def rename(self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str]) -> Response[Any]:
-        form = await form_of(request)
+    async def rename(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], slug: FromPath[str]
+    ) -> Response[Any]:
+        form = await read_form(request)
         await tenant_at(slug)
         try:
             await lifecycle.rename_tenant(slug, form["name"])
         except GokartError as error:
-            return await tenant_page(request, frame, slug, error=error, form=form)
-        return lead(request, f"/tenants/{slug}?done=renamed")
+            return await tenant_page(request, layout, slug, error=error, form=form)
+        return redirect(request, f"/tenants/{slug}?done=renamed")
 
     @post("/tenants/{slug:str}/limits", guards=MANAGER)
-    async def limit(self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str]) -> Response[Any]:
-        form = await form_of(request)
+    async def limit(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], slug: FromPath[str]
+    ) -> Response[Any]:
+        form = await read_form(request)
         await tenant_at(slug)
         try:
             await set_tenant_limits(
@@ -123,29 +129,31 @@ class TenantsController(Controller):
                 read_limit(form, "concurrency", int, MOST),
             )
         except GokartError as error:
-            return await tenant_page(request, frame, slug, error=error, form=form)
-        return lead(request, f"/tenants/{slug}?done=limits")
+            return await tenant_page(request, layout, slug, error=error, form=form)
+        return redirect(request, f"/tenants/{slug}?done=limits")
 
     @post("/tenants/{slug:str}/migrate", guards=MANAGER)
-    async def migrate(self, request: Call, slug: FromPath[str]) -> Response[Any]:
+    async def migrate(self, request: AnyRequest, slug: FromPath[str]) -> Response[Any]:
         """What went wrong is kept with the tenant, and shown on its page."""
         await tenant_at(slug)
         outcomes = [outcome async for outcome in migrate_tenants([slug])]
-        return lead(request, f"/tenants/{slug}" + ("" if outcomes[0].error else "?done=migrated"))
+        return redirect(request, f"/tenants/{slug}" + ("" if outcomes[0].error else "?done=migrated"))
 
     @post("/tenants/{slug:str}/owners", guards=MANAGER)
-    async def invite(self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str]) -> Response[Any]:
-        form, tenant = await form_of(request), await tenant_at(slug)
+    async def invite(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], slug: FromPath[str]
+    ) -> Response[Any]:
+        form, tenant = await read_form(request), await tenant_at(slug)
         try:
             with bound_to(tenant):
                 invited = await invite_owner(form)
         except GokartError as error:
-            return await tenant_page(request, frame, slug, error=error, form=form)
-        return await owner_link_page(request, frame, tenant, invited)
+            return await tenant_page(request, layout, slug, error=error, form=form)
+        return await owner_link_page(request, layout, tenant, invited)
 
     @post("/tenants/{slug:str}/owners/{person:int}/link", guards=MANAGER)
     async def owner_link(
-        self, request: Call, frame: NamedDependency[Frame], slug: FromPath[str], person: FromPath[int]
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], slug: FromPath[str], person: FromPath[int]
     ) -> Response[Any]:
         """Of owners alone: they look after everybody else."""
         tenant, told = await tenant_at(slug), Problem(404, "This tenant has no such owner.")
@@ -155,7 +163,7 @@ class TenantsController(Controller):
             if not await list_users(STAFF, "p.id = $1 AND p.role = 'owner' AND p.active", person):
                 raise told
             invited = await renew_link(STAFF, person, actor_name())
-        return await owner_link_page(request, frame, tenant, invited)
+        return await owner_link_page(request, layout, tenant, invited)
 
 
 def actor_name() -> str:
@@ -171,7 +179,7 @@ async def invite_owner(form: Form) -> IssuedLink:
     except SCHEMA_ERRORS as error:
         raise GokartError("email: The tenant's schema is of an older version: migrate it first.") from error
     except GokartError as error:
-        field, text = field_and_text(error)
+        field, text = split_field_error(error)
         raise GokartError(f"{'owner' if field == 'name' else 'email'}: {text}") from error
 
 
@@ -203,11 +211,11 @@ def read_limit(form: Form, name: str, kind: type[N], most: int) -> N | None:
     return value
 
 
-def new_page(frame: Frame, form: Form, *, error: GokartError | None = None) -> Response[Any]:
-    field, text = field_and_text(error) if error else ("", "")
-    return page(
+def new_page(layout: PageLayout, form: Form, *, error: GokartError | None = None) -> Response[Any]:
+    field, text = split_field_error(error) if error else ("", "")
+    return render_page(
         "platform/new_tenant.html",
-        frame,
+        layout,
         status=400 if error else 200,
         base=settings.base_host,
         given={name: form[name] for name in NEW_FIELDS},
@@ -216,8 +224,8 @@ def new_page(frame: Frame, form: Form, *, error: GokartError | None = None) -> R
 
 
 async def tenant_page(
-    request: Call,
-    frame: Frame,
+    request: AnyRequest,
+    layout: PageLayout,
     slug: str,
     *,
     notice: Notice | None = None,
@@ -227,7 +235,7 @@ async def tenant_page(
     """With `error`, the form that was sent as it was filled in."""
     tenant = as_gokart(await tenant_at(slug))
     row = await TenantRow.select(TenantRow.version, TenantRow.migration_error).where(TenantRow.id == tenant.id).first()
-    field, text = field_and_text(error) if error else ("", "")
+    field, text = split_field_error(error) if error else ("", "")
     kept = {
         "name": tenant.name,
         "rate": f"{tenant.token_rate:g}" if tenant.token_rate else "",
@@ -238,9 +246,9 @@ async def tenant_page(
     }
     with bound_to(tenant):
         hosts = {"api": api_origin(request), "app": app_origin(request)}
-    return page(
+    return render_page(
         "platform/tenant.html",
-        frame,
+        layout,
         status=400 if error else 200,
         this=tenant,
         hosts=hosts,
@@ -272,8 +280,8 @@ async def owners_of(tenant: Tenant) -> list[UserDetails] | None:
 
 
 async def owner_link_page(
-    request: Call, frame: Frame, tenant: Tenant, invited: IssuedLink, *, made: str = ""
+    request: AnyRequest, layout: PageLayout, tenant: Tenant, invited: IssuedLink, *, made: str = ""
 ) -> Response[Any]:
     with bound_to(tenant):
         origin = app_origin(request)
-    return await link_page(frame, invited, origin, back=(f"/tenants/{tenant.slug}", tenant.name), made=made)
+    return await link_page(layout, invited, origin, back=(f"/tenants/{tenant.slug}", tenant.name), made=made)

@@ -12,20 +12,20 @@ from litestar.types import Guard
 
 from auth.api_keys.format import digest, is_well_formed
 from auth.api_keys.last_used import record_use
-from auth.api_keys.rate_limits import Limit, Limiter
 from catalog.tenants import as_gokart
 from database.pool import connection
 from settings import settings
 from tenants.cache import tenant_cache
 from tenants.tenant import Tenant, current_tenant
+from web.limits.backend import limit_sync
+from web.limits.limiter import RateLimit, RateLimiter
 from web.problems import Problem
-from web.proxies import Address, address_of, site_of
-from web.requests import header, state_of
+from web.requests import Address, client_address, client_network, header_values, request_state
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
-per_token: Limiter[tuple[UUID, int]] = Limiter("token", lambda key: f"token {key[0]} {key[1]}")
-failures: Limiter[str] = Limiter("failures", lambda site: f"failures {site}")
+per_token: RateLimiter[tuple[UUID, int]] = RateLimiter("token", lambda key: f"token {key[0]} {key[1]}", limit_sync)
+failures: RateLimiter[str] = RateLimiter("failures", lambda site: f"failures {site}", limit_sync)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -48,9 +48,9 @@ def requires_api_key(scope: str) -> Guard:
 
     async def guard(request: AnyConnection, _: BaseRouteHandler) -> None:
         tenant = current_tenant()
-        address = address_of(request.scope)
-        caller = await authenticate(tenant, header(request.scope, b"authorization"), address)
-        state = state_of(request.scope)
+        address = client_address(request.scope)
+        caller = await authenticate(tenant, header_values(request.scope, b"authorization"), address)
+        state = request_state(request.scope)
         state["caller"] = caller
         state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), api_key=caller.api_key)
         await admit(tenant, caller, state)
@@ -62,7 +62,7 @@ def requires_api_key(scope: str) -> Guard:
 
 def current_caller(request: AnyConnection) -> Caller:
     """The caller that the guard let in."""
-    return cast(Caller, state_of(request.scope)["caller"])
+    return cast(Caller, request_state(request.scope)["caller"])
 
 
 async def authenticate(tenant: Tenant, authorization: list[str], address: Address | None) -> Caller:
@@ -79,7 +79,7 @@ async def authenticate(tenant: Tenant, authorization: list[str], address: Addres
 
 
 async def refuse(address: Address | None) -> NoReturn:
-    await failures.take(site_of(address), Limit(settings.failed_token_rate, settings.failed_token_burst))
+    await failures.take(client_network(address), RateLimit(settings.failed_token_rate, settings.failed_token_burst))
     raise Problem(
         401,
         "Send one header «Authorization: ApiToken {token}» with a live token of this tenant.",
@@ -90,13 +90,13 @@ async def refuse(address: Address | None) -> NoReturn:
 async def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
     key = (tenant.id, caller.api_key)
     usual = as_gokart(tenant)
-    limit = Limit(
+    limit = RateLimit(
         rate=caller.rate or usual.token_rate or settings.token_rate,
         burst=caller.burst or usual.token_burst or settings.token_burst,
         concurrency=caller.concurrency or usual.token_concurrency or settings.token_concurrency,
     )
     state["headers"].update(await per_token.take(key, limit))
-    state["at_end"].append(per_token.hold(key))
+    state["at_end"].append(per_token.start_request(key))
 
 
 def authorize(caller: Caller, scope: str, address: Address | None) -> None:

@@ -8,7 +8,7 @@ import structlog
 from core.background import run_every
 from database.pool import connection
 from tenants.tenant import Tenant
-from web.proxies import Address
+from web.requests import Address
 
 WRITE_EVERY = 5.0
 AT_MOST_EVERY = timedelta(minutes=1)

@@ -15,11 +15,10 @@ from auth.users.guards import current_user
 from core.errors import GokartError
 from portal.advertiser_status import read_advertiser_status
 from tenants.tenant import current_tenant
-from web.pages.forms import Form, field_and_text, form_of
+from web.pages.forms import Form, read_form, split_field_error
 from web.pages.origins import api_origin
-from web.pages.rendering import Frame, Notice, instant, page, templates
-from web.proxies import address_of
-from web.requests import Call
+from web.pages.rendering import Notice, PageLayout, format_instant, render_page, templates
+from web.requests import AnyRequest, client_address
 
 REPORT = "/api/v1/integrations/cost-report"
 EVENTS = "/api/v1/ingest/events"
@@ -87,7 +86,7 @@ class KeyForm(msgspec.Struct):
             self.take(error)
 
     def take(self, error: GokartError) -> None:
-        field, text = field_and_text(error)
+        field, text = split_field_error(error)
         self.errors[field] = text
 
 
@@ -143,8 +142,8 @@ def read_grace(text: str) -> timedelta:
 
 
 def new_page(
-    request: Call,
-    frame: Frame,
+    request: AnyRequest,
+    layout: PageLayout,
     root: str,
     form: KeyForm,
     offered: Collection[str],
@@ -153,21 +152,21 @@ def new_page(
     **context: Any,
 ) -> Response[Any]:
     """The form. `root` is where the list of keys is; `offered` are the scopes to choose from."""
-    return page(
+    return render_page(
         template,
-        frame,
+        layout,
         status=400 if form.errors else 200,
         root=root,
         form=form,
         scopes=[(scope, *SCOPES[scope]) for scope in offered],
-        address=address_of(request.scope),
+        address=client_address(request.scope),
         **choice_of_day(),
         **context,
     )
 
 
 async def make_key(
-    request: Call, frame: Frame, root: str, form: KeyForm, advertiser: UUID | None
+    request: AnyRequest, layout: PageLayout, root: str, form: KeyForm, advertiser: UUID | None
 ) -> Response[Any] | None:
     """The answer that shows it; None, with the reason in `form.errors`, where none was made."""
     if form.errors:
@@ -185,12 +184,12 @@ async def make_key(
     except GokartError as error:
         form.take(error)
         return None
-    return await shown_page(request, frame, root, minted)
+    return await shown_page(request, layout, root, minted)
 
 
 async def rotate_key(
-    request: Call,
-    frame: Frame,
+    request: AnyRequest,
+    layout: PageLayout,
     root: str,
     key: ApiKeyDetails,
     *,
@@ -198,28 +197,28 @@ async def rotate_key(
     within: frozenset[str] | None = None,
 ) -> Response[Any]:
     """As `auth.api_keys.service.rotate_api_key`."""
-    form = read_rotate_form(await form_of(request), datetime.now(UTC))
+    form = read_rotate_form(await read_form(request), datetime.now(UTC))
     if form.errors:
-        return rotate_page(frame, root, key, form, within=within)
+        return rotate_page(layout, root, key, form, within=within)
     try:
         minted = await api_keys.rotate_api_key(
             key.id, created_by=current_user(request).actor(None).name, owner=owner, within=within, **form.wanted
         )
     except GokartError as error:
         form.take(error)
-        return rotate_page(frame, root, await find_api_key(current_tenant(), key.id) or key, form, within=within)
+        return rotate_page(layout, root, await find_api_key(current_tenant(), key.id) or key, form, within=within)
     replaced = await find_api_key(current_tenant(), key.id)
-    return await shown_page(request, frame, root, minted, replaced=replaced)
+    return await shown_page(request, layout, root, minted, replaced=replaced)
 
 
 async def shown_page(
-    request: Call, frame: Frame, root: str, minted: MintedKey, *, replaced: ApiKeyDetails | None = None
+    request: AnyRequest, layout: PageLayout, root: str, minted: MintedKey, *, replaced: ApiKeyDetails | None = None
 ) -> Response[Any]:
     """The answer to the form itself, since it is the only one that ever has the key in it."""
     key = await find_minted_key(current_tenant(), minted)
-    return page(
+    return render_page(
         "api_keys/shown.html",
-        frame,
+        layout,
         status=201,
         root=root,
         key=key,
@@ -245,15 +244,20 @@ def curl_line(origin: str, token: str, scopes: Collection[str], today: date) -> 
 
 
 def rotate_page(
-    frame: Frame, root: str, key: ApiKeyDetails, form: KeyForm | None = None, *, within: frozenset[str] | None = None
+    layout: PageLayout,
+    root: str,
+    key: ApiKeyDetails,
+    form: KeyForm | None = None,
+    *,
+    within: frozenset[str] | None = None,
 ) -> Response[Any]:
     """`within` are the scopes beyond which whoever looks at it may not rotate a key; None: there is no such bound."""
     beyond = [] if within is None else [scope for scope in key.scopes if scope not in within]
     if form is None:
         form = KeyForm(expiry=USUAL_EXPIRY if key.expires_at else NEVER)
-    return page(
+    return render_page(
         "api_keys/rotate.html",
-        frame,
+        layout,
         status=403 if beyond else 409 if not key.can_rotate else 400 if form.errors else 200,
         root=root,
         key=key,
@@ -269,14 +273,14 @@ def choice_of_day() -> dict[str, Any]:
     return {"expiries": list(EXPIRIES.items()), "first_day": today, "last_day": today + LONGEST_LIFE}
 
 
-def revoke_page(frame: Frame, root: str, key: ApiKeyDetails) -> Response[Any]:
-    return page("api_keys/revoke.html", frame, root=root, key=key)
+def revoke_page(layout: PageLayout, root: str, key: ApiKeyDetails) -> Response[Any]:
+    return render_page("api_keys/revoke.html", layout, root=root, key=key)
 
 
 def expiry_notice(key: ApiKeyDetails, root: str, may_rotate: bool) -> Notice:
     """Of a key that stops soon, or has been replaced and is still used."""
     called = f"The {'API' if key.advertiser else 'ingest'} key «{key.name}» ({key.hint})"
-    until = instant(key.expires_at)
+    until = format_instant(key.expires_at)
     if key.state == "rotated":
         return Notice("warning", f"{called} has been replaced, but is still used. It stops on {until}.", root, "See it")
     text = f"{called} stops working on {until}."

@@ -162,7 +162,7 @@ async def revoke_api_key(token: int, *, owner: UUID | None = None) -> None:
 
 
 async def set_api_key_limits(token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
-    """Sets the token's limits (`auth.api_keys.rate_limits.Limit`); None takes the tenant's. Raises GokartError."""
+    """Sets the token's limits (`web.limits.limiter.RateLimit`); None takes the tenant's. Raises GokartError."""
     limits: dict[Column | str, Any] = {ApiKey.rate: rate, ApiKey.burst: burst, ApiKey.concurrency: concurrency}
     async with transaction() as db:
         if not await ApiKey.update(limits).where(ApiKey.id == token).returning(ApiKey.id):

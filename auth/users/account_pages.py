@@ -16,12 +16,11 @@ from auth.users.passwords import SHORTEST, check_new_password
 from auth.users.users import User
 from core.errors import GokartError
 from database.pool import transaction
-from web.pages.forms import form_of
-from web.pages.rendering import Frame, Notice, page
-from web.pages.responses import lead
+from web.pages.forms import read_form
+from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.responses import redirect
 from web.problems import Problem
-from web.proxies import address_of
-from web.requests import Call
+from web.requests import AnyRequest, client_address
 
 DONE = {
     "password": "Your password is changed, and your other sessions have ended.",
@@ -35,19 +34,19 @@ class AccountController(Controller):
     guards = [requires_login]
 
     @get()
-    async def account(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def account(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         done = DONE.get(request.query_params.get("done", ""))
-        return await account_page(request, frame, notice=Notice("success", done) if done else None)
+        return await account_page(request, layout, notice=Notice("success", done) if done else None)
 
     @post("/password")
-    async def password(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def password(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """Ends the user's other sessions, and links."""
-        user, form = current_user(request), await form_of(request)
+        user, form = current_user(request), await read_form(request)
         try:
             await check_current(user, form["current"], request)
             check_new_password(form["password"], form["again"], user.email)
         except GokartError as error:
-            return await account_page(request, frame, password_error=str(error))
+            return await account_page(request, layout, password_error=str(error))
         hashed = await user.realm.hasher.hash(form["password"])
         async with transaction() as db:
             await db.execute(
@@ -57,81 +56,81 @@ class AccountController(Controller):
             )
             await revoke_links(db, user.realm, user.id)
         await sessions.end_sessions(user.realm, user.id, but=current_session(request).id)
-        return lead(request, user.realm.path("/account?done=password"))
+        return redirect(request, user.realm.path("/account?done=password"))
 
     @get("/two-step", opt={"before_totp": True})
-    async def two_step_form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def two_step_form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         if current_user(request).totp:
-            return lead(request, current_user(request).realm.path("/account"))
-        return two_step_page(request, frame, totp.new_secret())
+            return redirect(request, current_user(request).realm.path("/account"))
+        return two_step_page(request, layout, totp.new_secret())
 
     @post("/two-step", opt={"before_totp": True})
-    async def two_step(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def two_step(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """The recovery codes are in the answer, and nowhere else again."""
-        user, form = current_user(request), await form_of(request)
+        user, form = current_user(request), await read_form(request)
         if user.totp:
-            return lead(request, user.realm.path("/account"))
+            return redirect(request, user.realm.path("/account"))
         try:
             await check_current(user, form["current"], request)
             codes = await totp.enable_totp(user, form["secret"], form["code"])
         except GokartError as error:
             secret = form["secret"] if totp.is_secret(form["secret"]) else totp.new_secret()
-            return two_step_page(request, frame, secret, error=str(error))
+            return two_step_page(request, layout, secret, error=str(error))
         await sessions.end_sessions(user.realm, user.id, but=current_session(request).id)
-        return codes_page(user, frame, codes)
+        return codes_page(user, layout, codes)
 
     @post("/two-step/codes")
-    async def codes(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        user, form = current_user(request), await form_of(request)
+    async def codes(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        user, form = current_user(request), await read_form(request)
         try:
             await check_current(user, form["current"], request)
         except GokartError as error:
-            return await account_page(request, frame, two_step_error=str(error))
-        return codes_page(user, frame, await totp.renew_recovery_codes(user))
+            return await account_page(request, layout, two_step_error=str(error))
+        return codes_page(user, layout, await totp.renew_recovery_codes(user))
 
     @post("/two-step/off")
-    async def two_step_off(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        user, form = current_user(request), await form_of(request)
+    async def two_step_off(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        user, form = current_user(request), await read_form(request)
         try:
             await check_current(user, form["current"], request)
         except GokartError as error:
-            return await account_page(request, frame, two_step_error=str(error))
+            return await account_page(request, layout, two_step_error=str(error))
         await totp.disable_totp(user.realm, user.id)
-        return lead(request, user.realm.path("/account?done=two-step-off"))
+        return redirect(request, user.realm.path("/account?done=two-step-off"))
 
     @post("/sessions/{session:int}/end")
-    async def end_session(self, request: Call, session: FromPath[int]) -> Response[Any]:
+    async def end_session(self, request: AnyRequest, session: FromPath[int]) -> Response[Any]:
         user = current_user(request)
         if not await sessions.end_session(user, session):
             raise Problem(404, "That session has ended already.")
-        return lead(request, user.realm.path("/account?done=ended"))
+        return redirect(request, user.realm.path("/account?done=ended"))
 
     @post("/sessions/end-others")
-    async def end_others(self, request: Call) -> Response[Any]:
+    async def end_others(self, request: AnyRequest) -> Response[Any]:
         user = current_user(request)
         await sessions.end_sessions(user.realm, user.id, but=current_session(request).id)
-        return lead(request, user.realm.path("/account?done=ended"))
+        return redirect(request, user.realm.path("/account?done=ended"))
 
 
-async def check_current(user: User, password: str, request: Call) -> None:
+async def check_current(user: User, password: str, request: AnyRequest) -> None:
     """Raises GokartError, or Problem 429 for too many tries."""
     if await check_password(user.realm, user.email, password, request) is None:
         raise GokartError("The current password is wrong.")
-    await reset_attempts(user.realm, user.email, user.id, address_of(request.scope))
+    await reset_attempts(user.realm, user.email, user.id, client_address(request.scope))
 
 
 async def account_page(
-    request: Call,
-    frame: Frame,
+    request: AnyRequest,
+    layout: PageLayout,
     *,
     notice: Notice | None = None,
     password_error: str | None = None,
     two_step_error: str | None = None,
 ) -> Response[Any]:
     user = current_user(request)
-    return page(
+    return render_page(
         "users/account.html",
-        frame,
+        layout,
         status=400 if password_error or two_step_error else 200,
         root=user.realm.path("/account"),
         role=user.role,
@@ -145,12 +144,12 @@ async def account_page(
     )
 
 
-def two_step_page(request: Call, frame: Frame, secret: str, *, error: str | None = None) -> Response[Any]:
+def two_step_page(request: AnyRequest, layout: PageLayout, secret: str, *, error: str | None = None) -> Response[Any]:
     user = current_user(request)
-    issuer = frame.tenant.name if frame.tenant else "GoKart"
-    return page(
+    issuer = layout.tenant.name if layout.tenant else "GoKart"
+    return render_page(
         "users/two_step.html",
-        frame,
+        layout,
         status=400 if error else 200,
         action=user.realm.path("/account/two-step"),
         secret=secret,
@@ -160,5 +159,5 @@ def two_step_page(request: Call, frame: Frame, secret: str, *, error: str | None
     )
 
 
-def codes_page(user: User, frame: Frame, codes: list[str]) -> Response[Any]:
-    return page("users/codes.html", frame, codes=codes, onward=user.realm.home)
+def codes_page(user: User, layout: PageLayout, codes: list[str]) -> Response[Any]:
+    return render_page("users/codes.html", layout, codes=codes, onward=user.realm.home)

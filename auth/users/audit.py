@@ -11,9 +11,9 @@ from litestar.di import NamedDependency
 from auth.users.guards import realm_of, requires_login
 from auth.users.realms import PLATFORM, STAFF, Realm
 from database.pool import connection
-from web.pages.forms import number_of
-from web.pages.rendering import Frame, page
-from web.requests import Call
+from web.pages.forms import parse_number
+from web.pages.rendering import PageLayout, render_page
+from web.requests import AnyRequest
 
 PAGE = 50
 LARGEST_ID = 2**63 - 1
@@ -77,13 +77,13 @@ class AuditController(Controller):
     guards = [requires_login]
 
     @get()
-    async def log(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def log(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         realm = realm_of(request.route_handler)
         search = read_audit_search(realm, request)
         entries, newer, older = await entries_of(realm, search)
-        return page(
+        return render_page(
             "users/audit.html",
-            frame,
+            layout,
             search=search,
             subjects=list(SUBJECTS[realm.name].items()),
             entries=entries,
@@ -92,12 +92,12 @@ class AuditController(Controller):
         )
 
 
-def read_audit_search(realm: Realm, request: Call) -> AuditSearch:
+def read_audit_search(realm: Realm, request: AnyRequest) -> AuditSearch:
     """What makes no sense is as if it were not there."""
     asked = {name: value.replace("\0", "").strip() for name, value in request.query_params.items()}
 
     def number(name: str) -> int:
-        return number_of(asked.get(name, ""), LARGEST_ID) or 0
+        return parse_number(asked.get(name, ""), LARGEST_ID) or 0
 
     subject = asked.get("subject", "")
     return AuditSearch(

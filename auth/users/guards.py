@@ -15,10 +15,9 @@ from auth.users.realms import Realm
 from auth.users.sessions import Session, find_session
 from auth.users.users import User
 from database.audit_context import act_as
-from web.pages.responses import lead
+from web.pages.responses import redirect
 from web.problems import Problem
-from web.proxies import address_of
-from web.requests import state_of
+from web.requests import client_address, request_state
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
@@ -33,7 +32,7 @@ class LoginRequired(Exception):
 
 def redirect_to_login(request: Request[Any, Any, Any], error: LoginRequired) -> Response[Any]:
     """Litestar's exception handler for it."""
-    return lead(request, error.path)
+    return redirect(request, error.path)
 
 
 def realm_of(handler: BaseRouteHandler) -> Realm:
@@ -43,7 +42,7 @@ def realm_of(handler: BaseRouteHandler) -> Realm:
 async def load_session(realm: Realm, connection: AnyConnection) -> Session | None:
     """Of a user, whatever the session may be used for."""
     token = connection.cookies.get(realm.cookie(secure=connection.scope["scheme"] == "https"))
-    return await find_session(realm, token, address_of(connection.scope)) if token else None
+    return await find_session(realm, token, client_address(connection.scope)) if token else None
 
 
 async def requires_login(connection: AnyConnection, handler: BaseRouteHandler) -> None:
@@ -56,10 +55,10 @@ async def requires_login(connection: AnyConnection, handler: BaseRouteHandler) -
         raise LoginRequired(realm.path("/sign-in") + back)
     if session.totp_required and not handler.opt.get("before_totp"):
         raise LoginRequired(realm.path("/account/two-step"))
-    state = state_of(connection.scope)
+    state = request_state(connection.scope)
     state["session"] = session
     state["log"]["user"] = f"{realm.name}:{session.user.id}"
-    act_as(session.user.actor(address_of(connection.scope)))
+    act_as(session.user.actor(client_address(connection.scope)))
 
 
 def requires_role(role: str) -> Guard:
@@ -84,7 +83,7 @@ def requires_scope(scope: str) -> Guard:
 
 def current_session(connection: AnyConnection) -> Session:
     """The session that the guard let in."""
-    return cast(Session, state_of(connection.scope)["session"])
+    return cast(Session, request_state(connection.scope)["session"])
 
 
 def current_user(connection: AnyConnection) -> User:

@@ -11,12 +11,12 @@ from auth.users.realms import Realm
 from auth.users.users import User, user_columns, user_from_row
 from database.audit_context import acting_as
 from database.pool import connection
-from web.proxies import address_of
+from web.requests import client_address
 
 
 async def check_password(realm: Realm, email: str, password: str, request: AnyConnection) -> User | None:
     """Who that is; None whatever is wrong. Raises Problem 429, before it looks."""
-    await login_throttle.count_login_attempt(realm, email, address_of(request.scope))
+    await login_throttle.count_login_attempt(realm, email, client_address(request.scope))
     async with connection() as db:
         row = await db.fetchrow(
             f"SELECT p.password, {user_columns(realm)} FROM {realm.schema}.{realm.table} p WHERE email = $1 AND active",
@@ -31,13 +31,13 @@ async def check_password(realm: Realm, email: str, password: str, request: AnyCo
 async def check_code(user: User, code: str, request: AnyConnection) -> bool:
     """Whether the second factor is right. Raises Problem 429."""
     await login_throttle.count_code_attempt(user.realm, user.id)
-    with acting_as(user.actor(address_of(request.scope))):
+    with acting_as(user.actor(client_address(request.scope))):
         return await totp.verify_code(user.realm, user.id, code)
 
 
 async def start_session(user: User, request: AnyConnection, *, awaits_code: bool = False) -> Cookie:
     """A new session, in the place of the one that the browser had."""
-    realm, address = user.realm, address_of(request.scope)
+    realm, address = user.realm, client_address(request.scope)
     earlier = await load_session(realm, request)
     if earlier:
         await sessions.end_session(earlier.user, earlier.id)

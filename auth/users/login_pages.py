@@ -19,12 +19,11 @@ from auth.users.realms import Realm
 from auth.users.users import User, find_user
 from core.errors import GokartError
 from database.audit_context import acting_as
-from web.pages.forms import form_of
-from web.pages.rendering import Frame, page
-from web.pages.responses import lead, local_path
+from web.pages.forms import read_form
+from web.pages.rendering import PageLayout, render_page
+from web.pages.responses import local_path, redirect
 from web.problems import Problem
-from web.proxies import Address, address_of
-from web.requests import Call
+from web.requests import Address, AnyRequest, client_address
 
 log = structlog.get_logger()
 
@@ -35,95 +34,99 @@ class LoginController(Controller):
     opt = {"before_totp": True}
 
     @get("/sign-in")
-    async def form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         realm = realm_of(request.route_handler)
         after = local_path(request.query_params.get("next"), realm.home)
         session = await load_session(realm, request)
         if session and not session.awaits_code:
-            return lead(request, after)
-        return sign_in_page(realm, frame, after)
+            return redirect(request, after)
+        return sign_in_page(realm, layout, after)
 
     @post("/sign-in")
-    async def sign_in(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        realm, form = realm_of(request.route_handler), await form_of(request)
+    async def sign_in(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        realm, form = realm_of(request.route_handler), await read_form(request)
         after = local_path(form["next"], realm.home)
         user = await check_password(realm, form["email"], form["password"], request)
         if user is None:
-            return sign_in_page(realm, frame, after, email=form["email"][:320], error=WRONG, status=403)
+            return sign_in_page(realm, layout, after, email=form["email"][:320], error=WRONG, status=403)
         cookie = await start_session(user, request, awaits_code=user.totp)
-        response = lead(request, code_path(realm, after) if user.totp else after)
+        response = redirect(request, code_path(realm, after) if user.totp else after)
         response.set_cookie(cookie)
         return response
 
     @get("/sign-in/code")
-    async def code_form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def code_form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         realm = realm_of(request.route_handler)
         after = local_path(request.query_params.get("next"), realm.home)
         if await waiting(realm, request) is None:
-            return lead(request, realm.path("/sign-in"))
-        return page("users/code.html", frame, action=realm.path("/sign-in/code"), after=after, error=None)
+            return redirect(request, realm.path("/sign-in"))
+        return render_page("users/code.html", layout, action=realm.path("/sign-in/code"), after=after, error=None)
 
     @post("/sign-in/code")
-    async def code(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        realm, form = realm_of(request.route_handler), await form_of(request)
+    async def code(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        realm, form = realm_of(request.route_handler), await read_form(request)
         after = local_path(form["next"], realm.home)
         user = await waiting(realm, request)
         if user is None:
-            return lead(request, realm.path("/sign-in"))
+            return redirect(request, realm.path("/sign-in"))
         if not await check_code(user, form["code"], request):
             error = "That code is wrong, or has been used."
-            return page(
+            return render_page(
                 "users/code.html",
-                frame,
+                layout,
                 status=403,
                 action=realm.path("/sign-in/code"),
                 after=after,
                 error=error,
             )
-        response = lead(request, after)
+        response = redirect(request, after)
         response.set_cookie(await start_session(user, request))
         return response
 
     @post("/sign-out")
-    async def sign_out(self, request: Call) -> Response[Any]:
+    async def sign_out(self, request: AnyRequest) -> Response[Any]:
         realm = realm_of(request.route_handler)
-        return await log_out(realm, request, lead(request, realm.path("/sign-in")))
+        return await log_out(realm, request, redirect(request, realm.path("/sign-in")))
 
     @get("/forgot")
-    async def forgot_form(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
-        return forgot_page(realm_of(request.route_handler), frame)
+    async def forgot_form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        return forgot_page(realm_of(request.route_handler), layout)
 
     @post("/forgot")
-    async def forgot(self, request: Call, frame: NamedDependency[Frame]) -> Response[Any]:
+    async def forgot(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """The same answer whether there is such a user or not; the letter is written after it."""
-        realm, form = realm_of(request.route_handler), await form_of(request)
+        realm, form = realm_of(request.route_handler), await read_form(request)
         if not mail_is_on():
             raise Problem(404, "This server sends no e-mail. Ask the staff for a link.")
         email = form["email"].strip().lower()
-        address = address_of(request.scope)
+        address = client_address(request.scope)
         await login_throttle.count_reset_request(realm, email, address)
-        response = forgot_page(realm, frame, sent=True)
+        response = forgot_page(realm, layout, sent=True)
         response.background = BackgroundTask(remind, realm, email, address, request_origin(request))
         return response
 
     @get("/link/{token:str}")
-    async def link_form(self, request: Call, frame: NamedDependency[Frame], token: FromPath[str]) -> Response[Any]:
+    async def link_form(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], token: FromPath[str]
+    ) -> Response[Any]:
         realm = realm_of(request.route_handler)
-        return link_page(realm, frame, token, await one_time_links.find_link(realm, token))
+        return link_page(realm, layout, token, await one_time_links.find_link(realm, token))
 
     @post("/link/{token:str}")
-    async def use_link(self, request: Call, frame: NamedDependency[Frame], token: FromPath[str]) -> Response[Any]:
-        realm, form = realm_of(request.route_handler), await form_of(request)
+    async def use_link(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], token: FromPath[str]
+    ) -> Response[Any]:
+        realm, form = realm_of(request.route_handler), await read_form(request)
         link = await one_time_links.find_link(realm, token)
         if link is None:
-            return link_page(realm, frame, token, None)
+            return link_page(realm, layout, token, None)
         try:
             check_new_password(form["password"], form["again"], link.user.email)
-            await one_time_links.use_link(realm, token, link.user, form["password"], address_of(request.scope))
+            await one_time_links.use_link(realm, token, link.user, form["password"], client_address(request.scope))
         except GokartError as error:
-            return link_page(realm, frame, token, link, error=str(error))
+            return link_page(realm, layout, token, link, error=str(error))
         cookie = await start_session(link.user, request, awaits_code=link.user.totp)
-        response = lead(request, code_path(realm, realm.home) if link.user.totp else realm.home)
+        response = redirect(request, code_path(realm, realm.home) if link.user.totp else realm.home)
         response.set_cookie(cookie)
         return response
 
@@ -132,7 +135,7 @@ def code_path(realm: Realm, after: str) -> str:
     return realm.path("/sign-in/code") + (f"?next={quote(after)}" if after != realm.home else "")
 
 
-async def waiting(realm: Realm, request: Call) -> User | None:
+async def waiting(realm: Realm, request: AnyRequest) -> User | None:
     """Whose password was right a moment ago, and whose code is still to come."""
     session = await load_session(realm, request)
     return session.user if session and session.awaits_code else None
@@ -150,7 +153,7 @@ async def remind(realm: Realm, email: str, address: Address | None, origin: str)
             log.warning("a letter was not sent", error=str(error))
 
 
-def request_origin(request: Call) -> str:
+def request_origin(request: AnyRequest) -> str:
     """Where the caller found this. The Host header has been matched with a tenant, so it is a host name."""
     return f"{request.scope['scheme']}://{request.headers['host'].lower()}"
 
@@ -160,11 +163,11 @@ def one_time_url(origin: str, realm: Realm, token: str) -> str:
 
 
 def sign_in_page(
-    realm: Realm, frame: Frame, after: str, *, email: str = "", error: str | None = None, status: int = 200
+    realm: Realm, layout: PageLayout, after: str, *, email: str = "", error: str | None = None, status: int = 200
 ) -> Response[Any]:
-    return page(
+    return render_page(
         "users/sign_in.html",
-        frame,
+        layout,
         status=status,
         action=realm.path("/sign-in"),
         forgot=realm.path("/forgot"),
@@ -174,10 +177,10 @@ def sign_in_page(
     )
 
 
-def forgot_page(realm: Realm, frame: Frame, *, sent: bool = False) -> Response[Any]:
-    return page(
+def forgot_page(realm: Realm, layout: PageLayout, *, sent: bool = False) -> Response[Any]:
+    return render_page(
         "users/forgot.html",
-        frame,
+        layout,
         action=realm.path("/forgot"),
         sign_in=realm.path("/sign-in"),
         mail=mail_is_on(),
@@ -187,11 +190,11 @@ def forgot_page(realm: Realm, frame: Frame, *, sent: bool = False) -> Response[A
 
 
 def link_page(
-    realm: Realm, frame: Frame, token: str, link: one_time_links.OneTimeLink | None, *, error: str | None = None
+    realm: Realm, layout: PageLayout, token: str, link: one_time_links.OneTimeLink | None, *, error: str | None = None
 ) -> Response[Any]:
-    return page(
+    return render_page(
         "users/link.html",
-        frame,
+        layout,
         status=404 if link is None else 400 if error else 200,
         action=realm.path(f"/link/{token}"),
         sign_in=realm.path("/sign-in"),

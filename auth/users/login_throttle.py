@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from auth.users.realms import Realm
 from database.pool import connection
-from web.limits.choice import windows
-from web.limits.stores import Away
+from web.limits.backend import attempt_counter
+from web.limits.sync import StoreUnavailable
 from web.problems import Problem
-from web.proxies import Address, site_of
+from web.requests import Address, client_network
 
 
 class AttemptLimit(NamedTuple):
@@ -32,7 +32,7 @@ OLD = timedelta(days=1)
 
 async def count_login_attempt(realm: Realm, email: str, address: Address | None) -> None:
     """Counts a try with a password, before it is looked at. Raises Problem 429."""
-    who, site = f"{realm.name}:{email.strip().lower()[:320]}", site_of(address)
+    who, site = f"{realm.name}:{email.strip().lower()[:320]}", client_network(address)
     await count(
         realm,
         AttemptLimit(f"{site} {who}", 10, QUARTER),
@@ -50,17 +50,17 @@ async def count_reset_request(realm: Realm, email: str, address: Address | None)
     """The same for asking for a link by e-mail."""
     await count(
         realm,
-        AttemptLimit(f"link {site_of(address)}", 20, HOUR),
+        AttemptLimit(f"link {client_network(address)}", 20, HOUR),
         AttemptLimit(f"link {realm.name}:{email[:320]}", 5, HOUR),
     )
 
 
 async def count(realm: Realm, *limits: AttemptLimit) -> None:
     """All or none: what is refused leaves nothing behind, or strangers could fill the store."""
-    if windows is not None:
+    if attempt_counter is not None:
         full = [(f"{realm.schema} {limit.key}", limit.most, limit.within) for limit in limits]
-        with suppress(Away):
-            wait = await windows.count(full)
+        with suppress(StoreUnavailable):
+            wait = await attempt_counter.count(full)
             if wait is not None:
                 raise too_many(wait.total_seconds())
             return
@@ -98,10 +98,10 @@ def too_many(wait: float) -> Problem:
 async def reset_attempts(realm: Realm, email: str, user: int, address: Address | None) -> None:
     """After a sign-in: this one's tries do not count any longer. What is old goes with them."""
     who = f"{realm.name}:{email}"
-    keys = [f"{site_of(address)} {who}", who, f"code {realm.name}:{user}"]
-    if windows is not None:
-        with suppress(Away):
-            await windows.forget([f"{realm.schema} {key}" for key in keys])
+    keys = [f"{client_network(address)} {who}", who, f"code {realm.name}:{user}"]
+    if attempt_counter is not None:
+        with suppress(StoreUnavailable):
+            await attempt_counter.reset([f"{realm.schema} {key}" for key in keys])
             return
     async with connection() as db:
         await db.execute(

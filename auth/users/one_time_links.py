@@ -12,7 +12,7 @@ from auth.users.users import User, user_columns, user_from_row
 from core.errors import GokartError
 from database.audit_context import acting_as
 from database.pool import Connection, connection, transaction
-from web.proxies import Address
+from web.requests import Address
 
 Purpose = Literal["invitation", "reset"]
 LINK_LIFETIMES = {"invitation": timedelta(days=7), "reset": timedelta(hours=24)}

@@ -11,7 +11,7 @@ from ua_parser import parse
 from auth.users.realms import Realm
 from auth.users.users import User, user_columns, user_from_row
 from database.pool import connection, transaction
-from web.proxies import Address
+from web.requests import Address
 
 IDLE = timedelta(hours=8)
 LONGEST = timedelta(days=7)

@@ -12,7 +12,7 @@ from auth.users.realms import Realm
 from core.errors import GokartError
 from database.audit_context import Actor
 from database.pool import connection
-from web.proxies import Address
+from web.requests import Address
 
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)*")
 LONGEST_EMAIL = 320

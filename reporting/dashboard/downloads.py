@@ -9,11 +9,10 @@ from reporting.filters import Filter
 from reporting.reports import COST_REPORT, Asked
 from reporting.responses import csv_response, fresh_response
 from tenants.tenant import current_tenant
-from web.clients import read_body, while_connected
-from web.requests import Call
+from web.requests import AnyRequest, read_body, while_connected
 
 
-async def cost_report_csv(request: Call, advertiser: UUID, filter_: Filter) -> Response[Any]:
+async def cost_report_csv(request: AnyRequest, advertiser: UUID, filter_: Filter) -> Response[Any]:
     """For GET and HEAD: the same bytes, headers and 304 as the API's, of the current tenant; and, like the API's, given
     up when the client goes away. The caller has made sure that the person may see this advertiser's figures.
     """

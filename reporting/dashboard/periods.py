@@ -10,8 +10,8 @@ import msgspec
 
 from core.timestamps import midnight
 from reporting.filters import DATE, DAY, Filter, Range, collect, make_filter, query_pairs
-from web.problems import FieldError, invalid
-from web.requests import Call
+from web.problems import FieldError, invalid_parameters
+from web.requests import AnyRequest
 
 NAMES = ("period", "date_from", "date_to", "offerId")
 CUSTOM = "custom"
@@ -67,7 +67,7 @@ class Period(msgspec.Struct, frozen=True):
         return urlencode(asked | ({"offerId": str(self.offer)} if self.offer else {}))
 
 
-def read_period(request: Call, now: datetime) -> Period:
+def read_period(request: AnyRequest, now: datetime) -> Period:
     """Of a page's query: `period` (a preset's name), or `date_from` and `date_to`; and `offerId`, where an empty one,
     which a form's «all offers» sends, is none. Without any of them, the last 30 days.
 
@@ -82,11 +82,11 @@ def period_of(pairs: Iterable[tuple[str, Any]], today: date) -> Period:
     name = given.pop("period", None)
     dated = "date_from" in given or "date_to" in given
     if dated and name not in {None, CUSTOM}:
-        raise invalid(FieldError("period", f"{name!r} goes without date_from and date_to"))
+        raise invalid_parameters(FieldError("period", f"{name!r} goes without date_from and date_to"))
     if dated or name == CUSTOM:
         return custom(given)
     if name is not None and name not in PRESETS:
-        raise invalid(FieldError("period", f"{name!r} is none of {', '.join([*PRESETS, CUSTOM])}"))
+        raise invalid_parameters(FieldError("period", f"{name!r} is none of {', '.join([*PRESETS, CUSTOM])}"))
     first, last = PRESETS[name or USUAL][1](today)
     return Period(
         name or USUAL, first, last, make_filter(given | {"date_from": str(first), "date_to": str(last)}).offer
@@ -100,11 +100,11 @@ def custom(given: dict[str, str]) -> Period:
         if field in given and not DATE.fullmatch(given[field])
     ]
     if errors:
-        raise invalid(*errors)
+        raise invalid_parameters(*errors)
     filter_ = make_filter(given)
     days = (filter_.range.end - filter_.range.start) // DAY
     if days > MAX_DAYS:
-        raise invalid(
+        raise invalid_parameters(
             FieldError("date_from", f"is the first of {days} days; a page shows {MAX_DAYS} at most, the API any number")
         )
     return Period(CUSTOM, filter_.range.start.date(), (filter_.range.end - DAY).date(), filter_.offer)

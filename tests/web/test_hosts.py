@@ -9,7 +9,7 @@ import pytest
 from tests.support.raw_http import Answer, raw
 from tests.support.sandbox import CSV, JSON, MAY, Sandbox, create_sandbox
 from tests.support.servers import Server, running_server
-from web.proxies import address_of
+from web.requests import client_address
 
 REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"
 HERE, ELSEWHERE = "127.0.0.0/8", "198.51.100.0/24"
@@ -177,12 +177,12 @@ def test_no_other_header_moves_the_client(behind_proxy: Server, sandbox: Sandbox
     ],
 )
 def test_an_address_is_the_same_whatever_socket_it_came_by(peer: str, address: str) -> None:
-    assert address_of({"client": (peer, 4711)}) == ip_address(address)
+    assert client_address({"client": (peer, 4711)}) == ip_address(address)
 
 
 @pytest.mark.parametrize("client", [None, ("", 0), ("testclient", 0)])
 def test_some_clients_have_no_address(client: tuple[str, int] | None) -> None:
-    assert address_of({"client": client}) is None
+    assert client_address({"client": client}) is None
 
 
 def test_a_tenants_address_is_only_its_own(sandbox: Sandbox, other_sandbox: Sandbox) -> None:

@@ -10,8 +10,8 @@ from litestar.enums import RequestEncodingType
 from core.errors import GokartError
 from web.problems import Problem
 
-MOST_FORM = 65_536  # bytes, of every form but those that take a file
-MOST_FIELDS = 1_000
+MAX_FORM_BYTES = 65_536  # bytes, of every form but those that take a file
+MAX_FORM_FIELDS = 1_000
 
 
 class Form:
@@ -32,7 +32,7 @@ class Form:
         return any(key == name for key, _ in self._pairs)
 
 
-async def form_of(request: Request[Any, Any, Any]) -> Form:
+async def read_form(request: Request[Any, Any, Any]) -> Form:
     """Raises Problem 400 for what is no text, and Litestar's own exception for a body that is too large.
 
     Litestar would keep the last thousand bodies in memory, passwords and all.
@@ -42,7 +42,7 @@ async def form_of(request: Request[Any, Any, Any]) -> Form:
             pairs: list[tuple[str, Any]] = list((await request.form()).multi_items())
         else:
             body = (await request.body()).decode()
-            pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+            pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except (ValueError, LookupError) as error:
         raise Problem(400, "This is no form in UTF-8.", title="Bad Request") from error
     if any(isinstance(value, str) and "\0" in value for _, value in pairs):
@@ -50,12 +50,12 @@ async def form_of(request: Request[Any, Any, Any]) -> Form:
     return Form(pairs)
 
 
-def number_of(text: str, most: int) -> int | None:
+def parse_number(text: str, most: int) -> int | None:
     """The number, from 0 on, that a text is; None for what is none, or more than `most`, however long it is."""
     return int(text) if text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most else None
 
 
-def field_and_text(error: GokartError) -> tuple[str, str]:
+def split_field_error(error: GokartError) -> tuple[str, str]:
     """The field that an error's text names at its beginning, as in «email: …», and the rest; else no field."""
     field, colon, text = str(error).partition(": ")
     return (field, text) if colon and field.isidentifier() else ("", str(error))

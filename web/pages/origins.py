@@ -3,20 +3,20 @@
 from settings import settings
 from tenants.hosts import HOST_PATTERN
 from tenants.tenant import current_tenant
-from web.requests import Call
+from web.requests import AnyRequest
 
 
-def api_origin(request: Call) -> str:
+def api_origin(request: AnyRequest) -> str:
     """Of the bound tenant's API: https://api.TENANT.<base>, with the scheme and the port that the caller used."""
     return origin(request, "api")
 
 
-def app_origin(request: Call) -> str:
+def app_origin(request: AnyRequest) -> str:
     """Of the bound tenant's pages."""
     return origin(request, "app")
 
 
-def origin(request: Call, kind: str) -> str:
+def origin(request: AnyRequest, kind: str) -> str:
     host = HOST_PATTERN.fullmatch(request.headers["host"].lower())
     port = f":{host['port']}" if host and host["port"] else ""
     return f"{request.scope['scheme']}://{kind}.{current_tenant().slug}.{settings.base_host}{port}"

@@ -21,7 +21,7 @@ FOLDERS = [
 ]
 
 
-class Link(msgspec.Struct, frozen=True):
+class NavLink(msgspec.Struct, frozen=True):
     """Of the navigation. `badge` is a short text such as a number, or None."""
 
     href: str
@@ -37,7 +37,7 @@ class Notice(msgspec.Struct, frozen=True):
     link_text: str = ""
 
 
-class Named(Protocol):
+class SignedInUser(Protocol):
     """Whoever is signed in."""
 
     @property
@@ -46,29 +46,29 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-class Frame(msgspec.Struct, frozen=True):
+class PageLayout(msgspec.Struct, frozen=True):
     """`tenant` is None on the platform's host, `person` where nobody is signed in."""
 
     area: str
     tenant: Tenant | None
-    person: Named | None = None
-    nav: Sequence[Link] = ()
+    person: SignedInUser | None = None
+    nav: Sequence[NavLink] = ()
     notices: Sequence[Notice] = ()
     home_url: str = "/"
     sign_out_url: str = "/sign-out"
     account_url: str = "/account"
 
 
-def instant(value: datetime | None) -> str:
+def format_instant(value: datetime | None) -> str:
     """For people: to the minute, UTC."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if value else "never"
 
 
-def day(value: datetime | None) -> str:
+def format_day(value: datetime | None) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d}" if value else "never"
 
 
-def number(value: Decimal | int) -> str:
+def format_number(value: Decimal | int) -> str:
     """With all its digits, and commas between thousands."""
     return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
 
@@ -81,11 +81,11 @@ templates = jinja2.Environment(
     lstrip_blocks=True,
 )
 templates.globals["asset"] = asset_url
-templates.filters.update(instant=instant, day=day, number=number)
+templates.filters.update(instant=format_instant, day=format_day, number=format_number)
 
 
-def page(template: str, frame: Frame, *, status: int = 200, **context: Any) -> Response[str]:
+def render_page(template: str, layout: PageLayout, *, status: int = 200, **context: Any) -> Response[str]:
     """The template with `context`, the status, and for what is around it each field of the frame by its name."""
-    around = {name: getattr(frame, name) for name in frame.__struct_fields__}
+    around = {name: getattr(layout, name) for name in layout.__struct_fields__}
     text = templates.get_template(template).render(around | {"status": status} | context)
     return Response(text, status_code=status, media_type=MediaType.HTML)

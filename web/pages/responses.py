@@ -8,14 +8,14 @@ from litestar import Request, Response
 from litestar.response import Redirect
 
 from tenants.tenant import bound_tenant
-from web.pages.rendering import Frame, page
-from web.problems import problem_of
-from web.requests import state_of
+from web.pages.rendering import PageLayout, render_page
+from web.problems import to_problem
+from web.requests import request_state
 
 SAFE = "/#%[]=:;$&()+,!?*@'~"  # what Litestar's own redirects leave as it is
 
 
-def lead(request: Request[Any, Any, Any], path: str) -> Response[Any]:
+def redirect(request: Request[Any, Any, Any], path: str) -> Response[Any]:
     """To another page, after a form too. htmx is told so in its own way, or it would put that page into this one."""
     if "hx-request" in request.headers and "hx-boosted" not in request.headers:
         return Response(None, status_code=204, headers={"HX-Redirect": quote(path, safe=SAFE)})
@@ -30,23 +30,23 @@ def local_path(path: str | None, otherwise: str) -> str:
     return otherwise if parts.scheme or parts.netloc or any(c in path for c in "\\\r\n\t") else path
 
 
-def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def error_page_response(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Litestar's exception handler for apps of pages."""
     return error_page(request.scope, error)
 
 
 def error_page(scope: Mapping[str, Any], error: Exception) -> Response[Any]:
-    problem = problem_of(error)
+    problem = to_problem(error)
     if problem.status >= 500:
-        state_of(scope)["error"] = error
+        request_state(scope)["error"] = error
     admin = f"{scope['path']}/".startswith("/staff/")
-    response = page(
+    response = render_page(
         "error.html",
-        Frame("", bound_tenant(), home_url="/staff" if admin else "/"),
+        PageLayout("", bound_tenant(), home_url="/staff" if admin else "/"),
         status=problem.status,
         heading=problem.title,
         text=problem.detail,
-        request_id=state_of(scope)["request_id"],
+        request_id=request_state(scope)["request_id"],
     )
     response.headers.update(problem.headers)
     return response

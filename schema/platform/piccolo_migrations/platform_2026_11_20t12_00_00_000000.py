@@ -1,4 +1,4 @@
-"""What tokens and addresses have asked, counted over all processes (`web.limits.in_database`)."""
+"""What tokens and addresses have asked, counted over all processes (`web.limits.postgres`)."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 

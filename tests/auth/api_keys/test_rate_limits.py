@@ -138,7 +138,7 @@ def test_eight_at_a_time(unlimited: Sandbox) -> None:
         with locked(f"{unlimited.tenant.schema}.offer"):
             under_way = [threads.submit(unlimited.get, **MAY) for _ in range(CONCURRENCY)]
             refused = until_busy(unlimited, unlimited.owner_key)
-            assert refused.json()["detail"] == "8 requests of this token are under way."
+            assert refused.json()["detail"] == "8 requests with this API key are in progress."
             assert refused.headers["retry-after"] == "1"
             assert unlimited.get(token=unlimited.rival_key, **WRONG).status_code == 400
         assert [each.result().status_code for each in under_way] == [200] * CONCURRENCY

@@ -10,7 +10,8 @@ from reporting.dashboard.periods import period_of
 from tenants.commands import run_command
 from tenants.tenant import bound_to
 from tests.support.sandbox import CSV, Sandbox, conversion_callback, event_record, offer_record
-from web.requests import READ, Call, Requests
+from web.middleware import RequestContextMiddleware
+from web.requests import READ_METHODS, AnyRequest
 
 DAYS = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
 THEIR_OWN = {"vary", "x-request-id", "date", "server", "content-encoding", "transfer-encoding"}
@@ -19,14 +20,14 @@ THEIR_OWN = {"vary", "x-request-id", "date", "server", "content-encoding", "tran
 def download(sandbox: Sandbox, method: str = "GET", **headers: str) -> httpx.Response:
     """From a page of the owner's."""
 
-    @route("/download", http_method=READ)
-    async def page(request: Call) -> Response[bytes]:
+    @route("/download", http_method=READ_METHODS)
+    async def page(request: AnyRequest) -> Response[bytes]:
         period = period_of(request.query_params.items(), sandbox.tenant.created_at.date())
         with bound_to(sandbox.tenant):
             return await cost_report_csv(request, sandbox.owner, period.filter)
 
     async def work() -> httpx.Response:
-        app: ASGIApp = Requests(Litestar([page]))  # type: ignore[arg-type, assignment]
+        app: ASGIApp = RequestContextMiddleware(Litestar([page]))  # type: ignore[arg-type, assignment]
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
             return await client.request(method, "/download", params=DAYS, headers=headers)

@@ -8,8 +8,7 @@ import pytest
 
 from core.errors import GokartError
 from tests.support.sandbox import Sandbox
-from web.assets import Asset
-from web.pages.assets import ASSETS, OWN, PACKAGES, asset_url, read
+from web.pages.assets import ASSETS, PACKAGES, STATIC_DIR, Asset, asset_url, read_asset
 
 LOCK = Path(__file__).parents[3] / "assets" / "package-lock.json"
 
@@ -53,13 +52,13 @@ def test_style_sheets_ask_for_nothing_from_elsewhere(name: str) -> None:
 
 
 def test_our_scripts_name_no_host() -> None:
-    for script in OWN.glob("*.js"):
+    for script in STATIC_DIR.glob("*.js"):
         assert not re.search(r"https?://", script.read_text(encoding="utf-8")), script
 
 
 def test_what_npm_has_not_fetched_is_said_with_what_to_type() -> None:
     with pytest.raises(GokartError, match="make env"):
-        read("nothing.js", PACKAGES / "nothing" / "nothing.js")
+        read_asset("nothing.js", PACKAGES / "nothing" / "nothing.js")
 
 
 def test_the_lock_pins_each_package_by_content_and_names_no_registry() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.test_settings import load
 
-WHERE = "from web.limits.choice import place; print(place())"
+WHERE = "from web.limits.backend import limit_backend; print(limit_backend())"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ SETTINGS = {
     "GOKART_FAILED_TOKEN_BURST": str(FAILURES),
     "GOKART_TRUSTED_PROXIES": "127.0.0.1/32",
 }
-HELD_FOR = 3.0  # seconds, as `web.limits.stores` has it
+HELD_FOR = 3.0  # seconds, as `web.limits.limiter` has it
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -96,8 +96,8 @@ def waiting(sandbox: Sandbox) -> int:
 
 def times_away(server: Server) -> int:
     """So often the store was away for the server, which has it back now."""
-    away = len(server.log_lines("counts limits for itself"))
-    wait_for_value(lambda: len(server.log_lines("counted over all processes again")), away, within=5)
+    away = len(server.log_lines("limit store unavailable"))
+    wait_for_value(lambda: len(server.log_lines("limit store available again")), away, within=5)
     return away
 
 
@@ -140,7 +140,7 @@ def test_requests_at_a_time_over_both(there: list[Sandbox]) -> None:
             for each in there:
                 wait_for_value(partial(passes, each, token), wanted=False)
                 refused = each.get(token=token, **WRONG)
-                assert refused.json()["detail"] == "5 requests of this token are under way."
+                assert refused.json()["detail"] == "5 requests with this API key are in progress."
                 assert refused.headers["retry-after"] == "1"
         assert [each.result().status_code for each in under_way] == [200] * 5
     assert passes(there[0], token)

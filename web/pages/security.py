@@ -8,16 +8,16 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.problems import Problem
-from web.requests import header
+from web.requests import header_values
 
-SAFE = {"GET", "HEAD", "OPTIONS"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",  # not no-referrer, which makes browsers send forms with the origin «null»
@@ -27,16 +27,16 @@ HEADERS = {
 HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
-class Protected:
+class PageSecurityMiddleware:
     """Around an app of pages. Raises Problem 403 for what another origin's page sends."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in SAFE and not is_same_origin(scope):
+        if scope["method"] not in SAFE_METHODS and not is_same_origin(scope):
             raise Problem(403, "This was sent by a page of another site. Open the page here and try again.")
-        wanted = HEADERS | (HTTPS_HEADERS if scope["scheme"] == "https" else {})
+        wanted = SECURITY_HEADERS | (HTTPS_HEADERS if scope["scheme"] == "https" else {})
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -55,8 +55,8 @@ def is_same_origin(scope: Mapping[str, Any]) -> bool:
 
     A sibling tenant's page is same-site, which is why SameSite cookies alone do not do.
     """
-    site = header(scope, b"sec-fetch-site")
+    site = header_values(scope, b"sec-fetch-site")
     if site:
         return site in (["same-origin"], ["none"])
-    origin, host = header(scope, b"origin"), header(scope, b"host")
+    origin, host = header_values(scope, b"origin"), header_values(scope, b"host")
     return len(origin) == 1 and len(host) == 1 and origin[0].partition("://")[2] == host[0].lower()

@@ -1,0 +1,152 @@
+"""Middleware around all sites: request id and log line, trusted proxies, and error pages for browsers."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from settings import settings
+from tenants.hosts import parse_host
+from web.pages.responses import error_page
+from web.pages.security import SECURITY_HEADERS
+from web.problems import send_problem
+from web.requests import client_address, header_values, request_state
+
+SAFE_ID = re.compile(r"(?!.*gokart_)[A-Za-z0-9._-]{1,100}")  # an API key sent as a request id must not reach the log
+
+log = structlog.get_logger("request")
+
+
+class BrokenResponseError(Exception):
+    """Makes the server close the connection, so that a response that fails half-way does not look complete.
+
+    The cause is in the log line with the request id that it carries.
+    """
+
+
+class RequestContextMiddleware:
+    """Outermost: sets up the request's state, turns exceptions into a 500, and writes the log line."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self.serve(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = header_values(scope, b"x-request-id")
+        request_id = given[0] if len(given) == 1 and SAFE_ID.fullmatch(given[0]) else uuid4().hex
+        at_end: list[Callable[[], None]] = []
+        state: dict[str, Any] = {"request_id": request_id, "log": {}, "headers": {}, "at_end": at_end}
+        state |= {"status": None, "complete": False}
+        scope["state"] = (scope.get("state") or {}) | state
+        state = request_state(scope)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                state["status"] = message["status"]
+                extra = {"X-Request-Id": request_id, **state["headers"]}
+                headers = [*message["headers"], *((k.lower().encode(), v.encode()) for k, v in extra.items())]
+                message = {**message, "headers": headers}
+            await send(message)
+            state["complete"] = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+        started = perf_counter()
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001  # the last resort: a 500, or a connection closed half-way
+            if state["status"] is not None:
+                state["error"] = error
+                raise BrokenResponseError(request_id) from None
+            with suppress(OSError):
+                await send_problem(error, scope, send_with_headers)
+        finally:
+            for call in at_end:
+                call()
+            write_log_line(scope, state, (perf_counter() - started) * 1000)
+
+
+def write_log_line(scope: Scope, state: dict[str, Any], ms: float) -> None:
+    status, complete, error = state["status"], state["complete"], state.get("error")
+    tenant = state.get("tenant")
+    fields = {
+        **({"tenant": tenant.slug} if tenant else {}),
+        **state["log"],
+        "method": scope["method"],
+        "route": scope.get("path_template"),
+        "status": status,
+        "ms": round(ms, 1),
+        "request_id": state["request_id"],
+    }
+    if not complete:
+        fields["cut"] = True  # the client disconnected, or the response failed half-way
+    if error is not None and (status is None or status == 500 or not complete):
+        log.error("request", **fields, exc_info=error)
+    elif error is not None:
+        log.warning("request", **fields, error=repr(error))
+    else:
+        log.info("request", **fields)
+
+
+class TrustedProxyMiddleware:
+    """Takes X-Forwarded-* from the configured proxies only: Host here, client and scheme by uvicorn's middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.client_and_scheme = ProxyHeadersMiddleware(
+            app,  # type: ignore[arg-type]  # uvicorn's types of the same ASGI
+            trusted_hosts=[str(network) for network in settings.trusted_proxies],
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        peer = client_address(scope)
+        if peer is not None:
+            scope["client"] = (str(peer), scope["client"][1])
+        if peer is None or not any(peer in network for network in settings.trusted_proxies):
+            await self.app(scope, receive, send)
+            return
+        forwarded = header_values(scope, b"x-forwarded-host")
+        if forwarded:
+            others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+            scope["headers"] = [*others, *((b"host", value.encode("latin-1")) for value in forwarded)]
+        await self.client_and_scheme(scope, receive, send)  # type: ignore[arg-type]
+
+
+class ErrorPageMiddleware:
+    """Shows browsers a page for errors raised before any site runs, such as an unknown host or a suspended tenant.
+
+    Other clients, and all clients of API hosts, get problem+json.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] == "lifespan" or request_state(scope)["status"] is not None or not wants_page(scope):
+                raise
+            page = error_page(scope, error)
+            headers = SECURITY_HEADERS | page.headers
+            await HTMLResponse(page.content, page.status_code or 500, headers)(scope, receive, send)
+
+
+def wants_page(scope: Scope) -> bool:
+    host = parse_host("".join(header_values(scope, b"host")))
+    return host is not None and host.site != "api" and "text/html" in "".join(header_values(scope, b"accept"))
