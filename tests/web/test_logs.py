@@ -33,7 +33,7 @@ def test_a_report_is_one_line_with_everything(sandbox: Sandbox, server: Server) 
             "level": "info",
             "tenant": sandbox.tenant.slug,
             "advertiser": str(sandbox.owner),
-            "token": 1,  # its number, as `gokart tokens list` has it
+            "api_key": 1,  # its id, as in `gokart api-keys list`
             "method": "GET",
             "route": path,
             "status": 200,
