@@ -148,9 +148,11 @@ def check_address_is_free(host: str, port: int) -> None:
         raise GokartError(text) from error
 
 
-main.add_lazy_command("tenants", "catalog.cli:tenants", "Create, list, rename, suspend, resume, move, delete tenants.")
-main.add_lazy_command("nodes", "tenants.cli:nodes_", "List the nodes of a Citus cluster and what is on them.")
-main.add_lazy_command("migrate", "tenants.cli:migrate", "Bring the platform and every tenant to the latest schema.")
+main.add_lazy_command(
+    "tenants", "catalog.cli:tenants", "Create, list, rename, suspend, resume, limit, move and delete tenants."
+)
+main.add_lazy_command("nodes", "tenants.cli:nodes_", "List the nodes of a Citus cluster with their tenants and sizes.")
+main.add_lazy_command("migrate", "tenants.cli:migrate", "Migrate the platform and every tenant to the latest schema.")
 main.add_lazy_command("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")
 main.add_lazy_command("tokens", "auth.api_keys.cli:tokens", "Create, list, rotate, revoke API tokens.")
 main.add_lazy_command("staff", "auth.users.cli:staff", "Invite, list, change the staff of a tenant or of the platform.")

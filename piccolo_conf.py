@@ -34,6 +34,7 @@ TENANCY = TenancyConfig(
     tenant_sites=("api", "app"),
     platform_sites=("admin",),
     any_host_paths=("/healthz", "/readyz"),
+    start_path="/docs",
     tenant_app="schema.tenant.piccolo_app",
     platform_apps=("platform",),
     tenant_type=GokartTenant,

@@ -1,8 +1,8 @@
-"""SQL that the migrations of 20 November 2026 for a tenant's schema and for the platform's share. It has run: what is
-to be different from now on belongs in a new migration.
+"""SQL that the migrations of 20 November 2026 for a tenant's schema and for the platform share. It has run everywhere:
+changes belong in a new migration.
 
-`{s}` is the schema. People sign in with their e-mail address, which is kept in lower case. Of sessions, one-time links
-and recovery codes only SHA-256 digests are stored.
+`{s}` is the schema. Users sign in with their e-mail address, which is stored in lower case. Sessions, one-time links
+and recovery codes are stored as SHA-256 digests only.
 """
 
 PERSON = """
@@ -10,9 +10,9 @@ PERSON = """
     email varchar(320) NOT NULL UNIQUE CHECK (email = lower(email) AND email LIKE '%_@_%'),
     name varchar(200) NOT NULL CHECK (name <> ''),
     active boolean NOT NULL DEFAULT true,
-    password varchar(255), -- none before the invitation is taken up
+    password varchar(255), -- null until the invitation is accepted
     totp_secret varchar(64),
-    totp_step bigint, -- the last one that a code was taken of, so that none is taken twice
+    totp_step bigint, -- of the last accepted code, so that none is accepted twice
     recovery_codes bytea[] NOT NULL DEFAULT '{{}}',
     created_at timestamptz NOT NULL DEFAULT now(),
     last_sign_in_at timestamptz,
@@ -25,7 +25,7 @@ STAFF = (
     role varchar(10) NOT NULL CHECK (role IN ('owner', 'manager', 'viewer'))
 );
 
--- Of two owners who take each other's role away at the same time, the second to come waits and is refused.
+-- If two owners remove each other's role at the same time, the second waits and is refused.
 CREATE FUNCTION {s}.keep_an_owner() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(TG_TABLE_SCHEMA || '.owner', 0));
@@ -44,7 +44,7 @@ CREATE TRIGGER keep_an_owner_changed AFTER UPDATE OF role, active, password ON {
 """
 )
 
-# `{owners}` are the columns of whose it is: of staff, or of an advertiser's people.
+# `{owners}` are the columns of the owner: staff, or an advertiser user.
 SIGN_IN = """
 CREATE TABLE {s}.session (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -53,7 +53,7 @@ CREATE TABLE {s}.session (
     created_at timestamptz NOT NULL DEFAULT now(),
     seen_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL,
-    awaits_code boolean NOT NULL DEFAULT false, -- the password was right, the second factor is still to come
+    awaits_code boolean NOT NULL DEFAULT false, -- the password was correct; the second factor is still missing
     address inet,
     user_agent varchar(300) NOT NULL DEFAULT ''
 );
@@ -74,7 +74,7 @@ CREATE TABLE {s}.sign_in_attempt (
 );
 """
 
-# `before` and `after` have the columns that differ; a secret one says that it does, not what it is.
+# `before` and `after` contain the columns that differ; a secret one appears without its value.
 AUDIT_LOG = """
 CREATE TABLE {s}.audit_log (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,

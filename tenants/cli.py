@@ -11,28 +11,28 @@ from core.cli_support import console, print_table
 from core.errors import GokartError
 from tenants import lifecycle, nodes
 from tenants.commands import run_command
-from tenants.hosts import site_url
+from tenants.hosts import start_url
 from tenants.migrations import MigrationOutcome, latest_version, migrate_platform, migrate_tenants
 from tenants.tables import TenantRow
 
 
 @click.group()
 def tenants() -> None:
-    """Create, list, rename, suspend, resume, limit, move, delete tenants."""
+    """Create, list, rename, suspend, resume, move and delete tenants."""
 
 
 @tenants.command()
 @click.argument("tenant")
-@click.option("--name", required=True, help="Display name, and the publisher's name for conversions without a partner.")
+@click.option("--name", required=True, help="Display name.")
 def create(tenant: str, name: str) -> None:
-    """Create TENANT, its label in host names (api.TENANT.…)."""
+    """Create TENANT, which is its label in host names."""
 
     async def work() -> None:
         await migrate_platform()
         await lifecycle.create_tenant(tenant, name)
 
     run_command(work)
-    console.print(f"Created {tenant}: {site_url(f'api.{tenant}')}/docs")
+    console.print(f"Created {tenant}: {start_url(tenant)}")
 
 
 @tenants.command("list")
@@ -44,10 +44,10 @@ def list_() -> None:
         rows = await TenantRow.objects().order_by(TenantRow.slug)
         return rows, await nodes.nodes_of((row.slug, row.schema) for row in rows)
 
-    rows, places = run_command(work)
+    rows, node_by_slug = run_command(work)
     latest = latest_version()
     print_table(
-        ["tenant", "name", "status", "created", "schema version"] + (["node"] if places else []),
+        ["tenant", "name", "status", "created", "schema version"] + (["node"] if node_by_slug else []),
         [
             [
                 r.slug,
@@ -55,11 +55,11 @@ def list_() -> None:
                 r.status,
                 f"{r.created_at:%Y-%m-%d}",
                 str(r.version) + (" (old)" if r.version != latest else ""),
-                *([places[r.slug]] if places else []),
+                *([node_by_slug[r.slug]] if node_by_slug else []),
             ]
             for r in rows
         ],
-        "There is no tenant yet: gokart tenants create NAME --name 'Display Name'",
+        "There are no tenants yet: gokart tenants create NAME --name 'Display Name'",
     )
 
 
@@ -67,7 +67,7 @@ def list_() -> None:
 @click.argument("tenant")
 @click.option("--name", required=True, help="The new display name.")
 def rename(tenant: str, name: str) -> None:
-    """Give TENANT another display name; its hosts stay as they are."""
+    """Change the display name of TENANT. Its hosts stay the same."""
     run_command(lambda: lifecycle.rename_tenant(tenant, name))
     console.print("Changed.")
 
@@ -75,7 +75,7 @@ def rename(tenant: str, name: str) -> None:
 @tenants.command()
 @click.argument("tenant")
 def suspend(tenant: str) -> None:
-    """Answer 403 on TENANT's hosts; nothing is lost."""
+    """Respond with 403 on the hosts of TENANT. No data is lost."""
     run_command(lambda: lifecycle.set_tenant_status(tenant, "suspended"))
     console.print(f"Suspended {tenant}.")
 
@@ -92,23 +92,23 @@ def resume(tenant: str) -> None:
 @click.argument("tenant")
 @click.argument("node")
 def move(tenant: str, node: str) -> None:
-    """Take TENANT to another NODE of a Citus cluster (see: gokart nodes), while it is read."""
+    """Move TENANT to another NODE of a Citus cluster (see: gokart nodes). It stays readable."""
 
     async def work() -> bool:
         return await nodes.move_tenant(await lifecycle.get_tenant(tenant), node)
 
-    console.print(f"Moved {tenant} to {node}." if run_command(work) else f"{tenant} is on {node} already.")
+    console.print(f"Moved {tenant} to {node}." if run_command(work) else f"{tenant} is already on {node}.")
 
 
 @click.command("nodes")
 def nodes_() -> None:
-    """List the nodes of a Citus cluster, with what each has of tenants."""
+    """List the nodes of a Citus cluster with their tenants and sizes."""
     print_table(
-        ["node", "state", "tenants", "size"],
+        ["node", "status", "tenants", "size"],
         [
             [
                 node.name,
-                "not active" if not node.active else "ready" if node.takes_tenants else "takes no tenants",
+                "inactive" if not node.active else "ready" if node.takes_tenants else "accepts no tenants",
                 f"{node.tenants:,}",
                 "?" if node.size is None else decimal(node.size),
             ]
@@ -121,30 +121,30 @@ def nodes_() -> None:
 @tenants.command()
 @click.argument("tenant")
 @click.option("--no-dump", is_flag=True, help="Do not keep a dump of the data.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def delete(tenant: str, no_dump: bool, yes: bool) -> None:
-    """Delete TENANT with all its data, keeping a dump."""
+    """Delete TENANT with all its data. Keeps a dump unless told otherwise."""
     found = run_command(lambda: lifecycle.get_tenant(tenant))
     if (
         not yes
-        and click.prompt(f"This deletes {found.name} with all its data. Type its name, {tenant}, to go on") != tenant
+        and click.prompt(f"This deletes {found.name} with all its data. Type its name, {tenant}, to confirm") != tenant
     ):
         raise GokartError("Nothing was deleted.")
     path = run_command(lambda: lifecycle.delete_tenant(tenant, keep_dump=not no_dump))
-    console.print(f"Deleted {tenant}." + (f" Its data is in {path} (for pg_restore)." if path else ""), soft_wrap=True)
+    console.print(f"Deleted {tenant}." + (f" Its dump is in {path} (use pg_restore)." if path else ""), soft_wrap=True)
 
 
 @click.command()
 @click.argument("tenants", nargs=-1, metavar="[TENANT]...")
 def migrate(tenants: tuple[str, ...]) -> None:
-    """Bring the platform and every tenant (or those named) to the latest schema."""
+    """Migrate the platform and every tenant, or the named ones, to the latest schema."""
     outcomes = run_command(lambda: migrate_with_progress(list(tenants)))
     failed = [outcome for outcome in outcomes if outcome.error]
     changed = sum(1 for outcome in outcomes if outcome.ran)
     console.print(f"{changed} migrated, {len(outcomes) - changed - len(failed)} up to date, {len(failed)} failed.")
     if failed:
         lines = "\n".join(f"  {outcome.slug}: {outcome.error}" for outcome in failed)
-        raise GokartError(f"left as they were:\n{lines}")
+        raise GokartError(f"These tenants are unchanged:\n{lines}")
 
 
 async def migrate_with_progress(slugs: list[str]) -> list[MigrationOutcome]:
@@ -152,7 +152,7 @@ async def migrate_with_progress(slugs: list[str]) -> list[MigrationOutcome]:
     slugs = slugs or await TenantRow.select(TenantRow.slug).order_by(TenantRow.slug).output(as_list=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     outcomes = []
-    # On a console of its own: what migrations print is caught by putting another file in the place of sys.stdout.
+    # A separate console: migrate_platform replaces sys.stdout to capture what migrations print.
     terminal = Console(file=sys.stdout)
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         task = progress.add_task("Migrating", total=len(slugs))

@@ -24,7 +24,7 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     its display name, with the old tenant and the new name.
 
     Before a tenant is dumped and dropped, `dump_lock_tables` are locked against writes (None: all its tables).
-    `citus_marker_table` is any table that every tenant has. `port` is for the URLs that commands print on localhost.
+    `citus_marker_table` is any table that every tenant has. `port` and `start_path` are for URLs that commands print.
     """
 
     base_host: str = "localhost"
@@ -32,6 +32,7 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     tenant_sites: tuple[str, ...] = ("",)
     platform_sites: tuple[str, ...] = ()
     any_host_paths: tuple[str, ...] = ()
+    start_path: str = "/"
     tenant_app: str
     platform_apps: tuple[str, ...] = ()
     tenant_type: type[Tenant] = Tenant

@@ -59,3 +59,9 @@ def site_url(host: str) -> str:
     config = tenancy()
     local = config.base_host == "localhost"
     return f"http://{host}.localhost:{config.port}" if local else f"https://{host}.{config.base_host}"
+
+
+def start_url(slug: str) -> str:
+    """The first page of a new tenant."""
+    site = tenancy().tenant_sites[0]
+    return site_url(f"{site}.{slug}" if site else slug) + tenancy().start_path

@@ -206,7 +206,7 @@ def choose_node(candidates: Sequence[Node], name: str) -> Node:
             f"{name}: {'Say which port' if found else 'There is no such node'}. Nodes: {known or 'none'}."
         )
     if not (found[0].active and found[0].takes_tenants):
-        raise GokartError(f"{found[0].name}: This node {'takes no tenants' if found[0].active else 'is not active'}.")
+        raise GokartError(f"{found[0].name}: This node {'accepts no tenants' if found[0].active else 'is inactive'}.")
     return found[0]
 
 

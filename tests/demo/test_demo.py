@@ -332,4 +332,4 @@ def test_a_taken_port_is_told_before_the_work() -> None:
         port = listening.getsockname()[1]
         result = subprocess.run([*CLI, "--port", str(port)], capture_output=True, text=True, check=False)
     assert result.returncode == 1
-    assert result.stderr.startswith(f"Error: Port {port} of 127.0.0.1 is taken")
+    assert result.stderr.startswith(f"Error: Port {port} of 127.0.0.1 is in use")

@@ -185,7 +185,7 @@ def test_a_dump_restores_everything(filled: Sandbox, tmp_path: Path) -> None:
     row = execute("SELECT * FROM tenant WHERE slug = $1", tenant.slug)[0]
     result = spawn("tenants", "delete", tenant.slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
     (dump,) = (tmp_path / "dumps").iterdir()
-    assert result.stdout == f"Deleted {tenant.slug}. Its data is in {dump} (for pg_restore).\n"
+    assert result.stdout == f"Deleted {tenant.slug}. Its dump is in {dump} (use pg_restore).\n"
     assert re.fullmatch(rf"{tenant.slug}-\d{{8}}T\d{{6}}Z\.dump", dump.name)
     assert stat.S_IMODE(dump.stat().st_mode) == 0o600
     assert not exists(tenant.slug)

@@ -137,7 +137,7 @@ def test_a_failing_tenant_is_unchanged_and_the_others_are_migrated(upgrade: Upgr
     assert result.exit_code == 1
     assert result.stdout == "2 migrated, 0 up to date, 1 failed.\n"
     assert result.stderr == (
-        f'Error: left as they were:\n  {failing}: DuplicateTableError: relation "obstacle" already exists\n'
+        f'Error: These tenants are unchanged:\n  {failing}: DuplicateTableError: relation "obstacle" already exists\n'
     )
     assert versions(upgrade.tenants) == ["second", "first", "second"]
     lines = {line.split()[0]: line for line in gokart("tenants", "list").stdout.splitlines()}
@@ -226,7 +226,7 @@ def test_platform_migrations_can_run_concurrently() -> None:
         outputs = [each.communicate(timeout=120)[0] for each in both]
         assert outputs == [b"0 migrated, 0 up to date, 0 failed.\n"] * 3
         early = subprocess.run([*COMMAND, "tenants", "list"], env=environment, capture_output=True, check=True)
-        assert early.stdout.startswith(b"There is no tenant yet")
+        assert early.stdout.startswith(b"There are no tenants yet")
     finally:
         execute(f"DROP DATABASE {name} WITH (FORCE)")
 

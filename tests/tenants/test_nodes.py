@@ -112,6 +112,6 @@ def test_a_tenant_is_moved_during_reads_and_writes(cluster: list[str], sandbox: 
 def test_moving_to_the_same_node_does_nothing(sandbox: Sandbox) -> None:
     here = node_of(sandbox)
     assert (
-        gokart("tenants", "move", sandbox.tenant.slug, here).stdout == f"{sandbox.tenant.slug} is on {here} already.\n"
+        gokart("tenants", "move", sandbox.tenant.slug, here).stdout == f"{sandbox.tenant.slug} is already on {here}.\n"
     )
     assert "There is no such node" in cli_error("tenants", "move", sandbox.tenant.slug, "nowhere:1")

@@ -1,4 +1,4 @@
-"""The platform's own staff, and the audit log: what is noted of a change, by whoever makes it, in its transaction."""
+"""Platform staff and the audit log, which triggers write in the transaction of the change."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
@@ -16,7 +16,7 @@ BEGIN
 END $$;
 
 -- The actor and the address are in the transaction settings gokart.actor and gokart.address (`database.audit_context`).
--- Without them, somebody works on the database by hand. The arguments of the trigger name the secret columns.
+-- Without them, the change was made by hand. The arguments of the trigger name the secret columns.
 CREATE FUNCTION gokart_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;

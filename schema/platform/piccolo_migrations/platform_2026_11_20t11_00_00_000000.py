@@ -1,4 +1,4 @@
-"""Periodic tasks; from when on a tenant keeps quarters of an hour."""
+"""Background jobs; the time from which a tenant keeps quarter-hour buckets."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
@@ -13,7 +13,7 @@ ALTER TABLE tenant ADD thinned_before timestamptz, ADD thinned_since timestamptz
     ADD CHECK ((thinned_before IS NULL) = (thinned_since IS NULL)),
     ADD CHECK (date_trunc('day', thinned_before AT TIME ZONE 'UTC') = thinned_before AT TIME ZONE 'UTC');
 
--- `run` is the one who works at it, null where nobody does; `reached` the tenant last done in a run that is not over.
+-- `run` is the running process, or null; `reached` is the last finished tenant of a run that has not ended.
 CREATE TABLE task (
     name varchar(40) PRIMARY KEY,
     run uuid,

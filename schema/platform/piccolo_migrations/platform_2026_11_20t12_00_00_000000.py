@@ -1,4 +1,4 @@
-"""What tokens and addresses have asked, counted over all processes (`web.limits.postgres`)."""
+"""Rate limits of API keys and addresses, counted over all processes (`web.limits`)."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
@@ -9,17 +9,17 @@ VERSION = "1.38.0"
 DESCRIPTION = "limits over all processes"
 
 SCRIPT = """
--- Not logged: counting costs no write to the disk, and after a crash everybody is rested. Times are seconds since 1970.
+-- Unlogged: counting writes no WAL, and a crash resets all limits. Times are seconds since 1970.
 CREATE UNLOGGED TABLE request_limit (
     key text PRIMARY KEY,
-    level double precision NOT NULL,                -- requests that may still be made, as it was
-    at double precision NOT NULL,                   -- then
-    lent_until double precision NOT NULL DEFAULT 0, -- a process may have more of them than it needs
-    places jsonb NOT NULL DEFAULT '{}',             -- {process: [requests under way, until when that counts]}
-    expires_at double precision NOT NULL            -- the row says as much as none
+    level double precision NOT NULL,                -- requests left in the token bucket
+    at double precision NOT NULL,                   -- when `level` was computed
+    lent_until double precision NOT NULL DEFAULT 0, -- until then a process may hold requests in reserve
+    places jsonb NOT NULL DEFAULT '{}',             -- {process: [concurrent requests, valid until]}
+    expires_at double precision NOT NULL            -- the row can be deleted
 ) WITH (fillfactor = 50);
 
--- One process's business with one limit: it gives back requests, says how many are under way, and wants `want` more.
+-- Synchronizes a process with a limit: it returns requests, reports its concurrent ones and asks for `want` more.
 CREATE FUNCTION gokart_limit(
     its_key text, process text, rate float8, burst float8, most bigint, back int, held int, want int,
     share float8, lent_for float8, held_for float8,

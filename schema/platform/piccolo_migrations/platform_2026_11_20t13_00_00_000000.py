@@ -1,5 +1,5 @@
-"""What the triggers of tenants' tables do on the nodes of a Citus cluster, where a table is called by its name and the
-number of its shard, such as advertiser_102008.
+"""Triggers of tenants' tables on the nodes of a Citus cluster, where a table's name ends in the number of its shard,
+such as advertiser_102008.
 """
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
@@ -11,7 +11,7 @@ VERSION = "1.38.0"
 DESCRIPTION = "triggers on nodes"
 
 FORWARDS = r"""
--- Nobody listens to a node, and a transaction that two nodes commit may not notify: `notify_changed` does it.
+-- No process listens to a node, and a transaction that two nodes commit may not notify: `notify_changed` does it.
 CREATE OR REPLACE FUNCTION gokart_schema_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_TABLE_NAME !~ '_\d{6,}$' THEN
@@ -20,7 +20,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- As it was, but for the name of the table.
+-- Unchanged except for the name of the table.
 CREATE OR REPLACE FUNCTION gokart_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;

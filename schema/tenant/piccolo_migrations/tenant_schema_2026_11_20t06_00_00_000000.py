@@ -1,4 +1,4 @@
-"""A tenant's schema: catalogue, tokens, the ledger and its roll-ups. `docs/data-model.md` explains it.
+"""A tenant's schema: catalogue, API keys, the ledger and its roll-ups. `docs/data-model.md` explains it.
 
 Money (`cost`) is an integer of millionths. `offer` and `partner` are the integer keys of those tables' rows. Every
 bucket is UTC.
@@ -41,7 +41,7 @@ CREATE TABLE {s}.partner (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- What a report shows of them raises `version`, which its ETag reads, whoever makes the change.
+-- Every change of a column that reports show raises `version`, which ETags contain.
 CREATE FUNCTION {s}.raise_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.version := OLD.version + 1;
@@ -72,7 +72,7 @@ CREATE TABLE {s}.api_token (
     revoked_at timestamptz,
     last_used_at timestamptz,
     last_used_from inet,
-    -- An ingest token is the tenant's; any other is one advertiser's.
+    -- An ingest key belongs to the tenant, any other to an advertiser.
     CHECK ((advertiser IS NULL) = ('ingest' = ANY (scopes)) AND (advertiser IS NOT NULL OR cardinality(scopes) = 1))
 );
 CREATE INDEX ON {s}.api_token (advertiser);
@@ -98,7 +98,7 @@ CREATE TABLE {s}.conversion (
     received_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 90);
 
--- Months are partitions, made when their first event comes (`ingest.partitions`), each unique by id.
+-- Partitioned by month, each unique by id. `ingest.partitions` creates a month with its first event.
 CREATE TABLE {s}.event (
     id uuid NOT NULL,
     occurred_at timestamptz NOT NULL,
@@ -141,7 +141,7 @@ CREATE TABLE {s}.{name} (
 ) WITH (fillfactor = 90);
 """
 
-# The smallest of the roll-ups keeps an offer or partner that has figures from being deleted.
+# Foreign keys of the smallest roll-up prevent deleting an offer or partner that has figures.
 CHANGES = """
 ALTER TABLE {s}.by_month ADD FOREIGN KEY (offer) REFERENCES {s}.offer (key),
     ADD FOREIGN KEY (partner) REFERENCES {s}.partner (key);

@@ -1,4 +1,4 @@
-"""People who sign in, records of advertisers, the log of Singular's pulls, the audit log."""
+"""Users, contact and billing data of advertisers, the log of Singular's requests, the audit log."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
@@ -62,12 +62,12 @@ CREATE TABLE {s}.singular_pull (
     milliseconds int NOT NULL
 );
 CREATE INDEX ON {s}.singular_pull (advertiser, at);
-CREATE INDEX ON {s}.conversion (click) WHERE click IS NOT NULL; -- corrections name conversions by their click
-CREATE INDEX ON {s}.conversion (occurred_at); -- the staff's list of them is in this order
+CREATE INDEX ON {s}.conversion (click) WHERE click IS NOT NULL; -- corrections refer to conversions by click
+CREATE INDEX ON {s}.conversion (occurred_at); -- the order of the list in the staff admin
 """
 
-# Of sessions, those that somebody ends: signing out is no change. What intake does to offers, partners and conversions
-# is in its own log; it is too much for this one.
+# Deleted sessions are recorded only if a user ended them; signing out is not a change. Changes by intake are in the
+# intake log: there are too many for the audit log.
 AUDITED = """
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON {s}.advertiser
     FOR EACH ROW EXECUTE FUNCTION public.gokart_audit();
@@ -97,7 +97,7 @@ CREATE TRIGGER audit AFTER UPDATE ON {s}.conversion
     EXECUTE FUNCTION public.gokart_audit();
 """
 
-# What the staff admin lists, with names for keys and money in units.
+# For the tables of the staff admin: names instead of keys, money in units.
 LISTS = """
 CREATE VIEW {s}.conversion_list AS
     SELECT c.id, c.occurred_at, c.status, c.cost / 1000000::numeric AS cost, o.name AS offer, a.name AS advertiser,
