@@ -53,9 +53,9 @@ def test_an_intake_call_is_one_line_with_what_became_of_the_records(sandbox: San
 @pytest.mark.parametrize(
     ("method", "path", "token", "host", "known"),
     [
-        ("GET", JSON, "owner", None, {"status": 400, "route": JSON, "token": 1}),
+        ("GET", JSON, "owner", None, {"status": 400, "route": JSON, "api_key": 1}),
         ("GET", JSON, None, None, {"status": 401, "route": JSON}),
-        ("GET", SINGULAR, "ingest", None, {"status": 403, "route": SINGULAR, "token": 3}),
+        ("GET", SINGULAR, "ingest", None, {"status": 403, "route": SINGULAR, "api_key": 3}),
         ("GET", "/nope", None, None, {"status": 404, "route": None}),
         ("POST", JSON, None, None, {"status": 405, "route": None}),
         ("GET", JSON, "owner", "api.nobody.localhost", {"status": 404, "route": None}),
@@ -74,7 +74,7 @@ def test_a_refused_request_is_a_line_with_what_is_known(  # noqa: PLR0917  # pyt
     line = log_line_of(server, module_sandbox.request(method, path, token=tokens[token], host=host))
     assert {name: line[name] for name in known} == known
     assert line.get("tenant") == (None if host else module_sandbox.tenant.slug)
-    assert ("token" in line) == ("token" in known)
+    assert ("api_key" in line) == ("api_key" in known)
     assert line["level"] == "info"
 
 
