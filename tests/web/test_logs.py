@@ -114,7 +114,7 @@ def test_the_log_is_readable_on_a_terminal(sandbox: Sandbox) -> None:
         execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=sandbox.tenant.schema)
         assert sandbox.get(JSON).status_code == 400
         assert sandbox.get(JSON, **MAY).status_code == 500
-        wait_until(lambda: screen.shows(rf"\[info +\] request .* status=400 tenant={tenant} "))
+        wait_until(lambda: screen.shows(rf"\[info +\] request .* status=400 tenant={tenant}\b"))
         wait_until(lambda: screen.shows("UndefinedTableError"))
     assert "Traceback (most recent call last)" in screen.shown
     assert '{"' not in screen.shown
