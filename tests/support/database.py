@@ -18,13 +18,20 @@ def execute(sql: str, *args: Any, schema: str = "") -> list[dict[str, Any]]:
 
 
 @contextmanager
-def locked(*tables: str) -> Iterator[None]:
-    """Nobody can so much as read the tables within the block: a query that touches one waits."""
+def uncommitted(sql: str) -> Iterator[None]:
+    """Runs the SQL in a transaction that stays open within the block, and is rolled back at its end."""
     loop = asyncio.new_event_loop()
     connection = loop.run_until_complete(asyncpg.connect(database_url()))
     try:
-        loop.run_until_complete(connection.execute(f"BEGIN; LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"))
+        loop.run_until_complete(connection.execute(f"BEGIN; {sql}"))
         yield
     finally:
         loop.run_until_complete(connection.close())
         loop.close()
+
+
+@contextmanager
+def locked(*tables: str) -> Iterator[None]:
+    """Queries that use the tables wait until the end of the block."""
+    with uncommitted(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"):
+        yield
