@@ -5,7 +5,7 @@ import re
 import pytest
 from litestar.routes import HTTPRoute
 
-from admin.app import STAFF_ADMIN
+from routes import ADMIN
 from tests.support.database import execute
 from tests.support.people import Browser, audit, create_advertiser_user, create_staff_user, staff_browser
 from tests.support.sandbox import Sandbox
@@ -13,7 +13,7 @@ from tests.support.sandbox import Sandbox
 THEIR_OWN = ("/staff/sign-in", "/staff/sign-out", "/staff/forgot", "/staff/link", "/staff/account")
 PATHS = sorted(
     (str(route.path), method)
-    for route in STAFF_ADMIN.routes
+    for route in ADMIN.routes
     if isinstance(route, HTTPRoute) and not str(route.path).startswith(THEIR_OWN)
     for method in route.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}
 )

@@ -1,4 +1,4 @@
-"""Pages from templates. What every page shows around its own matter is a `Frame`."""
+"""HTML pages from Jinja templates. `PageLayout` holds what every page shows around its content."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -85,7 +85,7 @@ templates.filters.update(instant=format_instant, day=format_day, number=format_n
 
 
 def render_page(template: str, layout: PageLayout, *, status: int = 200, **context: Any) -> Response[str]:
-    """The template with `context`, the status, and for what is around it each field of the frame by its name."""
+    """Renders the template with the fields of the layout, the status and `context`."""
     around = {name: getattr(layout, name) for name in layout.__struct_fields__}
     text = templates.get_template(template).render(around | {"status": status} | context)
     return Response(text, status_code=status, media_type=MediaType.HTML)

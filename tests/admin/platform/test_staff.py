@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from litestar.routes import HTTPRoute
 
-from admin.platform.app import PLATFORM_ADMIN
+from routes import PLATFORM_ADMIN
 from tests.support.database import execute
 from tests.support.people import PASSWORD, audit, browser, create_platform_staff, create_staff_user, platform_browser
 from tests.support.platform_pages import link_in, seen, signed_in

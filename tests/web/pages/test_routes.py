@@ -7,10 +7,8 @@ import pytest
 from litestar import Router
 from litestar.routes import HTTPRoute
 
-from admin.app import STAFF_ADMIN
-from admin.platform.app import PLATFORM_ADMIN
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
-from portal.app import PORTAL
+from routes import ADMIN, PLATFORM_ADMIN, PORTAL
 from tests.support.people import (
     Browser,
     advertiser_browser,
@@ -24,7 +22,7 @@ from tests.support.sandbox import Sandbox
 PUBLIC = {"/sign-in", "/sign-in/code", "/sign-out", "/forgot", "/link/{token:str}"}
 ROUTERS: dict[str, tuple[Router, Realm]] = {
     ADVERTISER.name: (PORTAL, ADVERTISER),
-    STAFF.name: (STAFF_ADMIN, STAFF),
+    STAFF.name: (ADMIN, STAFF),
     PLATFORM.name: (PLATFORM_ADMIN, PLATFORM),
 }
 

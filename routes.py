@@ -1,0 +1,187 @@
+"""Every URL with its handler. `tests/test_routes.py` compares this list with the app.
+
+API: api.TENANT.<base>; the last two on any host
+  /api/v1/costReporting/GoKart/csv                 CostReportController: GET|HEAD csv
+  /api/v1/costReporting/GoKart/json                CostReportController: GET|HEAD json
+  /api/v1/integrations/cost-report/csv             CostReportController: GET|HEAD csv
+  /api/v1/integrations/cost-report/json            CostReportController: GET|HEAD json
+  /api/v1/integrations/cost-report/singular/csv    SingularController: GET|HEAD csv
+  /api/v1/integrations/cost-report/singular/json   SingularController: GET|HEAD json
+  /api/v1/ingest/conversions                       IngestController: POST conversions
+  /api/v1/ingest/events                            IngestController: POST events
+  /api/v1/ingest/offers                            IngestController: PUT offers
+  /api/v1/ingest/partners                          IngestController: PUT partners
+  /docs                                            DocsController: GET|HEAD try_it
+  /docs/static/{name:str}                          DocsController: GET|HEAD asset
+  /docs/{name:str}                                 DocsController: GET|HEAD text
+  /openapi.json                                    DocsController: GET|HEAD openapi
+  /healthz                                         GET|HEAD healthz
+  /readyz                                          GET|HEAD readyz
+
+Portal, Admin, Platform: on each, below its root (Admin: /staff)
+  /forgot                                    LoginController: GET forgot_form, POST forgot
+  /link/{token:str}                          LoginController: GET link_form, POST use_link
+  /sign-in                                   LoginController: GET form, POST sign_in
+  /sign-in/code                              LoginController: GET code_form, POST code
+  /sign-out                                  LoginController: POST sign_out
+  /account                                   AccountController: GET account
+  /account/password                          AccountController: POST password
+  /account/sessions/end-others               AccountController: POST end_others
+  /account/sessions/{session:int}/end        AccountController: POST end_session
+  /account/two-step                          AccountController: GET two_step_form, POST two_step
+  /account/two-step/codes                    AccountController: POST codes
+  /account/two-step/off                      AccountController: POST two_step_off
+
+Portal: app.TENANT.<base>
+  /singular                                  SingularController: GET singular
+  /singular/request                          SingularController: POST ask
+  /                                          DashboardController: GET dashboard
+  /report.csv                                DashboardController: GET|HEAD download
+  /keys                                      KeyController: GET list_api_keys
+  /keys/new                                  KeyController: GET new, POST make
+  /keys/{key_id:int}/revoke                  KeyController: GET revoke_form, POST revoke
+  /keys/{key_id:int}/rotate                  KeyController: GET rotate_form, POST rotate
+  /api                                       ApiController: GET api
+
+Admin: app.TENANT.<base>
+  /staff                                     OverviewController: GET overview
+  /staff/keys                                StaffKeyController: GET list_all
+  /staff/keys/new                            StaffKeyController: GET new, POST make
+  /staff/keys/new-ingest                     StaffKeyController: GET new_ingest, POST make_ingest
+  /staff/keys/{key_id:int}/revoke            StaffKeyController: GET revoke_form, POST revoke
+  /staff/keys/{key_id:int}/rotate            StaffKeyController: GET rotate_form, POST rotate
+  /staff/people                              PeopleController: GET people
+  /staff/people/staff/new                    StaffController: GET new, POST invite
+  /staff/people/staff/{user:int}             StaffController: GET user
+  /staff/people/staff/{user:int}/active      StaffController: POST active
+  /staff/people/staff/{user:int}/link        StaffController: POST link
+  /staff/people/staff/{user:int}/role        StaffController: POST role
+  /staff/people/staff/{user:int}/sessions    StaffController: POST sessions
+  /staff/people/staff/{user:int}/two-step    StaffController: POST two_step
+  /staff/people/logins/new                   AdvertiserUserController: GET new, POST invite
+  /staff/people/logins/{user:int}            AdvertiserUserController: GET user
+  /staff/people/logins/{user:int}/active     AdvertiserUserController: POST active
+  /staff/people/logins/{user:int}/link       AdvertiserUserController: POST link
+  /staff/people/logins/{user:int}/scopes     AdvertiserUserController: POST scopes
+  /staff/people/logins/{user:int}/sessions   AdvertiserUserController: POST sessions
+  /staff/people/logins/{user:int}/two-step   AdvertiserUserController: POST two_step
+  /staff/singular                            StaffSingularController: GET advertisers
+  /staff/singular/{advertiser:uuid}          StaffSingularController: GET advertiser, POST switch
+  /staff/corrections                         CorrectionsController: GET form, POST look
+  /staff/corrections/apply                   CorrectionsController: POST apply
+  /staff/corrections/rejects                 CorrectionsController: POST rejects
+  /staff/settings                            SettingsController: GET settings, POST save
+  /staff/audit                               AuditController: GET log
+  /admin                                     ANY piccolo_proxy
+
+Platform: admin.<base>
+  /staff                                     StaffController: GET everybody, POST invite
+  /staff/{user:int}                          StaffController: GET user
+  /staff/{user:int}/activate                 StaffController: POST activate
+  /staff/{user:int}/deactivate               StaffController: POST deactivate
+  /staff/{user:int}/link                     StaffController: POST link
+  /staff/{user:int}/role                     StaffController: POST role
+  /staff/{user:int}/two-step-off             StaffController: POST two_step_off
+  /                                          TenantsController: GET tenants
+  /new                                       TenantsController: GET new, POST create
+  /tenants/{slug:str}                        TenantsController: GET tenant
+  /tenants/{slug:str}/limits                 TenantsController: POST limit
+  /tenants/{slug:str}/migrate                TenantsController: POST migrate
+  /tenants/{slug:str}/name                   TenantsController: POST rename
+  /tenants/{slug:str}/owners                 TenantsController: POST invite
+  /tenants/{slug:str}/owners/{person:int}/link   TenantsController: POST owner_link
+  /tenants/{slug:str}/resume                 TenantsController: POST resume
+  /tenants/{slug:str}/suspend                TenantsController: POST suspend
+  /audit                                     AuditController: GET log
+"""
+
+from litestar import Router, route
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from admin.api_keys import StaffKeyController
+from admin.corrections import CorrectionsController
+from admin.layout import staff_layout
+from admin.overview import OverviewController
+from admin.piccolo.proxy import piccolo_proxy
+from admin.platform.layout import platform_layout
+from admin.platform.staff import StaffController as PlatformStaffController
+from admin.platform.tenants import TenantsController
+from admin.settings import SettingsController
+from admin.singular import StaffSingularController
+from admin.users import AdvertiserUserController, PeopleController, StaffController
+from apidocs.controller import DocsController
+from auth.users.account_pages import AccountController
+from auth.users.audit import AuditController
+from auth.users.login_pages import LoginController
+from auth.users.realms import ADVERTISER, PLATFORM, STAFF
+from ingest.api import IngestController
+from portal.api_keys import KeyController
+from portal.api_page import ApiController
+from portal.dashboard import DashboardController
+from portal.layout import portal_layout
+from portal.singular import SingularController as PortalSingularController
+from reporting.api import CostReportController, SingularController
+from tenants.hosts import load_tenant
+from web.requests import READ_METHODS
+
+
+@route("/healthz", http_method=READ_METHODS, include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    """This process answers."""
+    return {"status": "ok"}
+
+
+@route("/readyz", http_method=READ_METHODS, include_in_schema=False)
+async def readyz() -> dict[str, str]:
+    """This process can use its database (else 503)."""
+    await load_tenant("")
+    return {"status": "ok"}
+
+
+API: list[ControllerRouterHandler] = [
+    CostReportController,
+    SingularController,
+    IngestController,
+    DocsController,
+    healthz,
+    readyz,
+]
+PORTAL = Router(
+    path="/",
+    route_handlers=[
+        LoginController,
+        AccountController,
+        DashboardController,
+        KeyController,
+        PortalSingularController,
+        ApiController,
+    ],
+    opt={"realm": ADVERTISER},
+    dependencies={"layout": Provide(portal_layout)},
+)
+ADMIN_PAGES = Router(
+    path="/staff",
+    route_handlers=[
+        LoginController,
+        AccountController,
+        OverviewController,
+        StaffKeyController,
+        PeopleController,
+        StaffController,
+        AdvertiserUserController,
+        StaffSingularController,
+        CorrectionsController,
+        SettingsController,
+        AuditController,
+    ],
+    opt={"realm": STAFF},
+    dependencies={"layout": Provide(staff_layout)},
+)
+ADMIN = Router(path="/", route_handlers=[ADMIN_PAGES, piccolo_proxy])
+PLATFORM_ADMIN = Router(
+    path="/",
+    route_handlers=[LoginController, AccountController, TenantsController, PlatformStaffController, AuditController],
+    opt={"realm": PLATFORM},
+    dependencies={"layout": Provide(platform_layout)},
+)
