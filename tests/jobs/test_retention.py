@@ -43,14 +43,14 @@ exactly = msgspec.json.Decoder(float_hook=Decimal)
 def test_reports_of_whole_days_do_not_change(sandbox: Sandbox) -> None:
     fill(sandbox)
     ranges = [("2025-05-03", "2025-05-03"), ("2025-05-20", "2025-06-02"), ("2025-05-01", "2025-06-30")]
-    before = [answers(sandbox, *days) for days in ranges]
+    before = [all_reports(sandbox, *days) for days in ranges]
     apply_retention(sandbox)
-    assert [answers(sandbox, *days) for days in ranges] == before
+    assert [all_reports(sandbox, *days) for days in ranges] == before
     assert quarters(sandbox) == (0, True)
 
 
 @pytest.mark.parametrize(
-    ("asked", "answered"),
+    ("requested", "effective"),
     [
         (("2025-05-10T10:20:00Z", "2025-05-12T05:00:00Z"), "2025-05-10T00:00:00Z/2025-05-13T00:00:00Z"),
         (("2025-05-10T10:20:00Z", "2025-05-10T11:00:00Z"), "2025-05-10T00:00:00Z/2025-05-11T00:00:00Z"),
@@ -61,26 +61,26 @@ def test_reports_of_whole_days_do_not_change(sandbox: Sandbox) -> None:
 )
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, SINGULAR_CSV])
 def test_an_end_within_a_day_without_quarters_is_widened_with_a_notice(
-    without_quarters: tuple[Sandbox, Oracle], path: str, asked: tuple[str, str], answered: str
+    without_quarters: tuple[Sandbox, Oracle], path: str, requested: tuple[str, str], effective: str
 ) -> None:
     sandbox, oracle = without_quarters
-    response = sandbox.get(path, date_from=asked[0], date_to=asked[1])
-    assert response.headers["gokart-range"] == answered
+    response = sandbox.get(path, date_from=requested[0], date_to=requested[1])
+    assert response.headers["gokart-range"] == effective
     assert response.headers["gokart-notice"].startswith("Before 2025-05-27 figures are kept by the day")
     if path == JSON:
-        assert exactly.decode(response.content)["data"] == of_range(oracle, answered)
+        assert exactly.decode(response.content)["data"] == of_range(oracle, effective)
     again = sandbox.request(
         "GET",
         path,
         token=sandbox.owner_key,
-        params={"date_from": asked[0], "date_to": asked[1]},
+        params={"date_from": requested[0], "date_to": requested[1]},
         headers={"If-None-Match": response.headers["etag"]},
     )
     assert (again.status_code, again.headers["gokart-notice"]) == (304, response.headers["gokart-notice"])
 
 
 @pytest.mark.parametrize(
-    ("date_from", "date_to", "answered"),
+    ("date_from", "date_to", "effective"),
     [
         ("2025-05-27T00:20:00Z", "2025-05-30T05:00:00Z", "2025-05-27T00:15:00Z/2025-05-30T05:15:00Z"),
         ("2025-05-10", "2025-05-27T00:01:00Z", "2025-05-10T00:00:00Z/2025-05-27T00:15:00Z"),
@@ -88,13 +88,13 @@ def test_an_end_within_a_day_without_quarters_is_widened_with_a_notice(
     ],
 )
 def test_a_range_with_quarters_is_exact_without_a_notice(
-    without_quarters: tuple[Sandbox, Oracle], date_from: str, date_to: str, answered: str
+    without_quarters: tuple[Sandbox, Oracle], date_from: str, date_to: str, effective: str
 ) -> None:
     sandbox, oracle = without_quarters
     response = sandbox.get(JSON, date_from=date_from, date_to=date_to)
-    assert response.headers["gokart-range"] == answered
+    assert response.headers["gokart-range"] == effective
     assert "gokart-notice" not in response.headers
-    assert exactly.decode(response.content)["data"] == of_range(oracle, answered)
+    assert exactly.decode(response.content)["data"] == of_range(oracle, effective)
 
 
 def test_a_late_change_counts_on_its_day(sandbox: Sandbox) -> None:
@@ -191,7 +191,7 @@ def quarters(sandbox: Sandbox) -> tuple[int, bool]:
     return row["old"], row["all"] > row["old"]
 
 
-def answers(sandbox: Sandbox, date_from: str, date_to: str) -> list[Any]:
+def all_reports(sandbox: Sandbox, date_from: str, date_to: str) -> list[Any]:
     """Every report, without the time at which it was made."""
     responses = [
         sandbox.get(path, date_from=date_from, date_to=date_to) for path in (JSON, CSV, SINGULAR, SINGULAR_CSV)
