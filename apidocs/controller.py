@@ -1,4 +1,4 @@
-"""GET /openapi.json and /docs…: the API told to developers, on each tenant's API host, without a token."""
+"""GET /openapi.json and /docs…: the API documentation on each tenant's API host, without an API key."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from apidocs.document import document
-from apidocs.pages import ASSETS, TEXT_PAGES, TRY_IT, text_page
+from apidocs.pages import DOC_PAGES, DOCS_ASSETS, TRY_IT, doc_page
 from web.requests import READ_METHODS, AnyRequest
 
 PAGE_HEADERS = {
-    # Swagger UI's style sheet has its icons in it, as data.
+    # Swagger UI's style sheet contains its icons as data: URLs.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -27,30 +27,30 @@ class DocsController(Controller):
 
     @route("/openapi.json", http_method=READ_METHODS, sync_to_thread=False)
     def openapi(self, request: AnyRequest) -> Response[dict[str, Any]]:
-        """The document, with the host that was asked as its server."""
-        return Response(document(origin(request)), headers={"Cache-Control": "no-cache"})
+        """The OpenAPI document, with the requested host as its server."""
+        return Response(document(request_origin(request)), headers={"Cache-Control": "no-cache"})
 
     @route("/docs", http_method=READ_METHODS, sync_to_thread=False)
     def try_it(self) -> Response[str]:
-        return html(TRY_IT)
+        return html_response(TRY_IT)
 
     @route("/docs/{name:str}", http_method=READ_METHODS, sync_to_thread=False)
     def text(self, request: AnyRequest, name: FromPath[str]) -> Response[str]:
-        if name not in TEXT_PAGES:
+        if name not in DOC_PAGES:
             raise NotFoundException
-        return html(text_page(name, origin(request)))
+        return html_response(doc_page(name, request_origin(request)))
 
     @route("/docs/static/{name:str}", http_method=READ_METHODS, sync_to_thread=False)
     def asset(self, name: FromPath[str]) -> Response[bytes]:
-        if name not in ASSETS:
+        if name not in DOCS_ASSETS:
             raise NotFoundException
-        return ASSETS[name].response()
+        return DOCS_ASSETS[name].response()
 
 
-def origin(request: AnyRequest) -> str:
-    """Where the caller finds this tenant's API. The Host header has named a tenant, so it is a host name."""
+def request_origin(request: AnyRequest) -> str:
+    """The Host header has named a tenant, so it is a valid host name."""
     return f"{request.url.scheme}://{request.headers['host'].lower()}"
 
 
-def html(page: str) -> Response[str]:
+def html_response(page: str) -> Response[str]:
     return Response(page, media_type=MediaType.HTML, headers=PAGE_HEADERS)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from apidocs.document import document
-from apidocs.pages import ASSETS
+from apidocs.pages import DOCS_ASSETS
 from tests.support.sandbox import JSON, Sandbox
 
 PAGES = ["/docs", "/docs/cost-report", "/docs/singular", "/docs/errors"]
@@ -68,7 +68,7 @@ def test_it_loads_nothing_from_elsewhere_and_may_not(sandbox: Sandbox, path: str
 
 @pytest.mark.parametrize("name", ["docs.css", "swagger-ui.css", "try-it.js"])
 def test_what_it_loads_asks_for_nothing_from_elsewhere(name: str) -> None:
-    text = ASSETS[name].content.decode()
+    text = DOCS_ASSETS[name].content.decode()
     assert "@import" not in text
     if name.endswith(".css"):
         assert re.findall(r"url\(\s*(?![\"']?data:)[^)]*", text) == []
