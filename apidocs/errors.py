@@ -79,7 +79,7 @@ RESPONSES: Json = {
     ),
     "NotAuthenticated": failure(
         "The token is missing, malformed, unknown, expired, revoked, or of another tenant: which of these is not told.",
-        {"token": Problem(401, "Send one header «Authorization: ApiToken {token}» with a live token of this tenant.")},
+        {"token": Problem(401, "Send one header “Authorization: ApiToken {token}” with a live token of this tenant.")},
         ["WWW-Authenticate"],
     ),
     "AccessDenied": failure(

@@ -63,7 +63,7 @@ for row in report{rows}:
 
 
 def apps_script(origin: str, report: Report) -> str:
-    """For Google Sheets. A text is written behind an apostrophe, or one that begins with «=» would be a formula."""
+    """For Google Sheets. A text is written behind an apostrophe, or one that begins with “=” would be a formula."""
     rows = "".join(f".{key}" for key in report.rows)
     names = ", ".join(f'"{column}"' for column in report.columns)
     return f"""\

@@ -82,7 +82,7 @@ async def refuse(address: Address | None) -> NoReturn:
     await failures.take(client_network(address), RateLimit(settings.failed_token_rate, settings.failed_token_burst))
     raise Problem(
         401,
-        "Send one header «Authorization: ApiToken {token}» with a live token of this tenant.",
+        "Send one header “Authorization: ApiToken {token}” with a live token of this tenant.",
         headers={"WWW-Authenticate": "ApiToken"},
     )
 

@@ -177,7 +177,7 @@ async def make_key(
         )
     except api_keys.DuplicateKeyNameError:
         form.errors["name"] = (
-            f"A key called «{form.wanted['name']}» works already. If you have reloaded the page that showed it: a key "
+            f"A key called “{form.wanted['name']}” works already. If you have reloaded the page that showed it: a key "
             "is shown once, and no second one has been made. Rotate that one, or choose another name."
         )
         return None
@@ -279,7 +279,7 @@ def revoke_page(layout: PageLayout, root: str, key: ApiKeyDetails) -> Response[A
 
 def expiry_notice(key: ApiKeyDetails, root: str, may_rotate: bool) -> Notice:
     """Of a key that stops soon, or has been replaced and is still used."""
-    called = f"The {'API' if key.advertiser else 'ingest'} key «{key.name}» ({key.hint})"
+    called = f"The {'API' if key.advertiser else 'ingest'} key “{key.name}” ({key.hint})"
     until = format_instant(key.expires_at)
     if key.state == "rotated":
         return Notice("warning", f"{called} has been replaced, but is still used. It stops on {until}.", root, "See it")

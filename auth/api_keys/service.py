@@ -91,7 +91,7 @@ async def check_new_name(db: Connection, advertiser: UUID | None, name: str) -> 
         name,
     )
     if taken:
-        raise DuplicateKeyNameError(f"name: A live token is called «{name}» already.")
+        raise DuplicateKeyNameError(f"name: A live token is called “{name}” already.")
 
 
 async def rotate_api_key(

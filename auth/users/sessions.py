@@ -97,7 +97,7 @@ class SessionDetails(msgspec.Struct, frozen=True):
 
     @property
     def browser(self) -> str:
-        """Such as «Firefox on Windows»; what the browser calls itself, where that says nothing."""
+        """Such as “Firefox on Windows”; what the browser calls itself, where that says nothing."""
         known = parse(self.user_agent)
         names = [part.family for part in (known.user_agent, known.os) if part]
         return " on ".join(names) or self.user_agent or "unknown"

@@ -69,7 +69,7 @@ class Period(msgspec.Struct, frozen=True):
 
 def read_period(request: AnyRequest, now: datetime) -> Period:
     """Of a page's query: `period` (a preset's name), or `date_from` and `date_to`; and `offerId`, where an empty one,
-    which a form's «all offers» sends, is none. Without any of them, the last 30 days.
+    which a form's “all offers” sends, is none. Without any of them, the last 30 days.
 
     Raises Problem 400 like the API, naming each field that is wrong.
     """

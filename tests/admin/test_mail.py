@@ -15,7 +15,7 @@ from tests.support.servers import Server, free_port, running_server
 
 
 class Inbox:
-    """Whose address begins with «nobody» has none."""
+    """Whose address begins with “nobody” has none."""
 
     def __init__(self) -> None:
         self.letters: list[str] = []

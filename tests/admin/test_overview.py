@@ -70,7 +70,7 @@ def test_an_ingest_key_about_to_stop_is_said_on_every_page(sandbox: Sandbox, cli
         schema=sandbox.tenant.schema,
     )
     for path in "/staff/people", "/staff/account":
-        assert "The ingest key «Tracker»" in client.get(path).text
+        assert "The ingest key “Tracker”" in client.get(path).text
     assert "Tracker" not in advertiser_browser(sandbox).get("/account").text
 
 

@@ -291,7 +291,7 @@ class TestNotices:
         set_key(sandbox, "Nightly", "expires_at = now() + interval '13 days'")
         for path in "/", "/keys", "/keys/new", "/singular", "/api", "/account":
             page = client.get(path)
-            assert "The API key «Nightly»" in page.text
+            assert "The API key “Nightly”" in page.text
             assert f'href="/keys/{key}/rotate"' in page.text
 
     def test_to_this_advertisers_people_alone(self, sandbox: Sandbox, client: Browser, rival: Browser) -> None:
@@ -316,4 +316,4 @@ class TestNotices:
             set_key(sandbox, name, "expires_at = now() + interval '1 day'")
         page = client.get("/account").text
         assert "3 API keys stop working soon" in page
-        assert "«One»" not in page
+        assert "“One”" not in page

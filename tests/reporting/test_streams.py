@@ -205,7 +205,7 @@ def test_curl_sees_a_report_that_breaks_in_the_middle(big: Sandbox, server: Serv
     curl = subprocess.Popen(command)
     until(lambda: output.exists() and output.stat().st_size > 0)
     kill_backends(big)
-    assert curl.wait(PATIENCE * 3) == 18  # «Partial file»
+    assert curl.wait(PATIENCE * 3) == 18  # “Partial file”
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])

@@ -56,6 +56,6 @@ def parse_number(text: str, most: int) -> int | None:
 
 
 def split_field_error(error: GokartError) -> tuple[str, str]:
-    """The field that an error's text names at its beginning, as in «email: …», and the rest; else no field."""
+    """The field that an error's text names at its beginning, as in “email: …”, and the rest; else no field."""
     field, colon, text = str(error).partition(": ")
     return (field, text) if colon and field.isidentifier() else ("", str(error))

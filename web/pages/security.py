@@ -20,7 +20,7 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",  # not no-referrer, which makes browsers send forms with the origin «null»
+    "Referrer-Policy": "same-origin",  # not no-referrer: with it browsers send forms with the origin "null"
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }

@@ -14,7 +14,7 @@ from tests.support.servers import Server, free_port, running_server
 
 
 class Inbox:
-    """Which is full for everybody called «full»."""
+    """Which is full for everybody called “full”."""
 
     def __init__(self) -> None:
         self.letters: dict[str, str] = {}

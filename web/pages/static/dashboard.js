@@ -143,7 +143,7 @@ function describe(days, measure) {
   const most = by((a, b) => a > b);
   const least = by((a, b) => a < b);
   const of = (day) => `${day.texts[measure].replace(MINUS, "minus ")} on ${day.title}`;
-  return `Chart of the figures by day, ${days[0].title} to ${days.at(-1).title}. ${label(measure)}: highest ${of(most)}, lowest ${of(least)}. All figures are in the table «Figures by day».`;
+  return `Chart of the figures by day, ${days[0].title} to ${days.at(-1).title}. ${label(measure)}: highest ${of(most)}, lowest ${of(least)}. All figures are in the table “Figures by day”.`;
 }
 
 document.addEventListener("change", (event) => {
