@@ -14,7 +14,7 @@ SHORT_TIMEOUT = 0.1
 
 
 def a_pool(**options: Any) -> ConnectionPool:
-    """With nothing between it and the backends."""
+    """A pool that connects directly, not through PgBouncer."""
     return ConnectionPool(
         {"dsn": listen_url()}, **{"max_size": 2, "timeout": 120.0, "max_tenants": 100, "max_idle": 60.0, **options}
     )
@@ -130,7 +130,7 @@ async def test_a_terminated_backend_is_replaced() -> None:
         await db.execute("SELECT pg_terminate_backend($1, 5000)", first)
     try:
         second = await backend(pool, "a")
-    except DatabaseUnavailable:  # where it had not heard of that yet
+    except DatabaseUnavailable:  # if the pool has not noticed yet
         second = await backend(pool, "a")
     assert second != first
     await pool.close()

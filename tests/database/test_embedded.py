@@ -18,7 +18,7 @@ from database.embedded import EmbeddedPostgres, EmbeddedPostgresError, binary
 FAST = {"fsync": "off"}
 ROOT = Path(__file__).parents[2]
 
-USER = """
+PROCESS = """
 import sys, time
 from pathlib import Path
 from database.embedded import EmbeddedPostgres
@@ -32,10 +32,10 @@ sys.stdin.read()
 server.stop()
 """
 
-POOR_USER = f"""
+LIMITED_PROCESS = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
-{USER}
+{PROCESS}
 """
 
 
@@ -57,7 +57,7 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def another_user(directory: Path, program: str = USER) -> subprocess.Popen[str]:
+def start_process(directory: Path, program: str = PROCESS) -> subprocess.Popen[str]:
     """A process that starts the server and uses it until its standard input ends."""
     return subprocess.Popen(
         [sys.executable, "-c", program, str(directory)],
@@ -71,7 +71,7 @@ def another_user(directory: Path, program: str = USER) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="session")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cluster that was stopped in good order, to be copied."""
+    """A data directory after a clean shutdown, for copying."""
     directory = tmp_path_factory.mktemp("complete") / "postgres"
     server = EmbeddedPostgres(directory, **FAST)
     sql(server.start(), "CREATE TABLE kept AS SELECT 7 AS figure")
@@ -81,7 +81,7 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def directory(tmp_path: Path, complete: Path) -> Iterator[Path]:
-    """A stopped cluster of the test's own, with the figure 7 in it."""
+    """A data directory of the test's own, which contains the number 7."""
     place = tmp_path / "data" / "postgres"
     place.parent.mkdir()
     subprocess.run(["cp", "-a", complete, place], check=True)
@@ -130,7 +130,7 @@ def test_stopping_twice_is_harmless(directory: Path) -> None:
 
 
 def test_the_next_process_takes_over_the_server_of_a_killed_one_and_stops_it(directory: Path) -> None:
-    with another_user(directory) as killed:
+    with start_process(directory) as killed:
         assert killed.stdout
         assert killed.stdout.readline() == "started\n"
         killed.kill()
@@ -142,7 +142,7 @@ def test_the_next_process_takes_over_the_server_of_a_killed_one_and_stops_it(dir
 
 
 def test_a_killed_server_starts_again(directory: Path) -> None:
-    with another_user(directory) as killed:
+    with start_process(directory) as killed:
         assert killed.stdout
         assert killed.stdout.readline() == "started\n"
         killed.kill()
@@ -167,7 +167,7 @@ def test_a_stale_lock_file_does_not_prevent_a_start(directory: Path, remains: st
 
 def test_initialization_can_be_killed_at_any_point(tmp_path: Path) -> None:
     directory = tmp_path / "postgres"
-    with another_user(directory) as killed:
+    with start_process(directory) as killed:
         until(lambda: list(tmp_path.glob("postgres.new-*/global")))
         killed.kill()
     assert not directory.exists()
@@ -178,7 +178,7 @@ def test_initialization_can_be_killed_at_any_point(tmp_path: Path) -> None:
 
 def test_processes_that_start_together_share_one_server(tmp_path: Path) -> None:
     directory = tmp_path / "postgres"
-    users = [another_user(directory) for _ in range(3)]
+    users = [start_process(directory) for _ in range(3)]
     for user in users:
         assert user.stdout
         assert user.stdout.readline() == "started\n"
@@ -234,8 +234,8 @@ def test_a_server_that_does_not_start_reports_why(directory: Path) -> None:
 
 
 def test_initialization_on_a_full_disk_fails_and_leaves_no_files(tmp_path: Path) -> None:
-    """Room is what a process may write: the limit on a file's size is one that any user can set anywhere."""
-    with another_user(tmp_path / "postgres", POOR_USER) as poor:
+    """A file size limit stands in for a full disk: any user can set it."""
+    with start_process(tmp_path / "postgres", LIMITED_PROCESS) as poor:
         _, errors = poor.communicate()
     assert poor.returncode == 1
     assert errors.startswith("EmbeddedPostgresError: The disk is full: PostgreSQL could not write to ")

@@ -1,4 +1,4 @@
-"""The app through a PgBouncer that gives each transaction whichever of its few backends is free."""
+"""The app behind a PgBouncer with few backends in transaction mode."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ from tests.support.sandbox import (
 from tests.support.servers import Server, running_server
 
 BACKENDS = 3
-CLIENTS = 6  # a token may be used by eight at a time
+CLIENTS = 6  # an API key allows eight concurrent requests
 
 
 @pytest.fixture(scope="module")

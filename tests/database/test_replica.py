@@ -17,14 +17,14 @@ HANG_TIMEOUT = 120.0  # seconds
 
 @pytest.fixture
 async def pools(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """Those of a process that is told of the replica."""
+    """The pools of a process that is configured with the replica."""
     monkeypatch.setattr(engine(), "options", msgspec.structs.replace(engine().options, replica_url=replica.url))
     async with open_pool(), open_replica():
-        await becomes_known(serves=True)
+        await wait_until_known(serves=True)
         yield
 
 
-async def becomes_known(*, serves: bool) -> None:
+async def wait_until_known(*, serves: bool) -> None:
     async with asyncio.timeout(HANG_TIMEOUT):
         while has_replica() != serves:  # noqa: ASYNC110  # it is asked for, and does not tell
             await asyncio.sleep(0.01)
@@ -69,12 +69,12 @@ async def test_a_stopped_replica_is_not_used_until_it_starts(replica: Replica) -
     await read("SELECT 1")
     await asyncio.to_thread(replica.stop)
     try:
-        await becomes_known(serves=False)
+        await wait_until_known(serves=False)
         with pytest.raises(DatabaseUnavailable):
             await read("SELECT 1")
     finally:
         await asyncio.to_thread(replica.start)
-    await becomes_known(serves=True)
+    await wait_until_known(serves=True)
     assert await read("SELECT 1") == 1
 
 
@@ -90,7 +90,7 @@ async def test_reads_from_a_hanging_replica_are_cancelled(replica: Replica) -> N
         assert not has_replica()
     finally:
         replica.resume_process()
-    await becomes_known(serves=True)
+    await wait_until_known(serves=True)
     assert await read("SELECT 1") == 1
 
 
@@ -103,7 +103,7 @@ async def test_a_replica_that_cancels_a_query_is_avoided_for_a_while(replica: Re
     with pytest.raises(DatabaseUnavailable):
         await read_what_is_dropped()
     assert not has_replica()
-    await becomes_known(serves=True)
+    await wait_until_known(serves=True)
 
 
 async def read_what_is_dropped() -> None:

@@ -103,6 +103,15 @@ def test_a_suspended_tenant_is_a_403(notes: httpx.Client, database: str) -> None
     wait_for_value(lambda: request(notes, "GET", slug, "/notes").status_code, 403, within=START_TIMEOUT)
 
 
+def test_a_locked_table_of_tenants_is_a_503(notes: httpx.Client, database: str) -> None:
+    with asyncio.Runner() as runner:
+        connection = runner.run(asyncpg.connect(database))
+        runner.run(connection.execute("BEGIN; LOCK TABLE tenant IN ACCESS EXCLUSIVE MODE"))
+        response = request(notes, "GET", f"t{uuid4().hex[:12]}", "/notes")
+        runner.run(connection.close())
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+
+
 def run_sql(database: str, statement: str) -> None:
     async def work() -> None:
         connection = await asyncpg.connect(database)

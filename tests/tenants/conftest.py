@@ -6,5 +6,5 @@ from tenants.migrations import migrate_platform
 
 @pytest.fixture(scope="session")
 def platform() -> None:
-    """The platform's tables, for tests that need no server."""
+    """Creates the platform's tables, for tests without a server."""
     run_command(migrate_platform)

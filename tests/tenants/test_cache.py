@@ -23,7 +23,7 @@ from tests.support.workers import Worker, each_worker, wait_until
 
 WORKERS = 2
 REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"
-WRONG = f"{JSON}?date_from=2025-05-01"  # refused after the token, and before any query of the report
+WRONG = f"{JSON}?date_from=2025-05-01"  # rejected after authentication and before any report query
 KILL_LISTENERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gokart listening'"
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("server")
 
 @pytest.fixture(scope="module")
 def wire() -> Iterator[TcpProxy]:
-    """Between the workers and what they listen to."""
+    """A proxy between the workers and the database they listen to."""
     with running_tcp_proxy() as made:
         yield made
 
@@ -50,7 +50,7 @@ def workers(two_workers: Server) -> Iterator[list[Worker]]:
 
 
 def until_cached(workers: list[Worker], sandbox: Sandbox) -> None:
-    """Asks until no worker needs the database to tell that the owner may come in."""
+    """Sends requests until every worker authenticates the owner from its cache."""
     tables = ("public.tenant", f"{sandbox.tenant.schema}.api_token", f"{sandbox.tenant.schema}.advertiser")
 
     def cached() -> bool:
@@ -93,29 +93,29 @@ def test_a_malformed_api_key_costs_no_query(workers: list[Worker], sandbox: Sand
         assert workers[0].ask(sandbox.host, WRONG, mint_api_key().token)[0] == 503
 
 
-@pytest.mark.parametrize("happening", ["invalidate", "invalidate_all"])
-def test_a_value_that_was_loaded_before_a_change_is_not_cached_after_it(happening: str) -> None:
+@pytest.mark.parametrize("event", ["invalidate", "invalidate_all"])
+def test_a_value_that_was_loaded_before_a_change_is_not_cached_after_it(event: str) -> None:
     async def work() -> tuple[str, str, str]:
         cache = TenantCache()
         cache.trust_until(monotonic() + 60)
 
-        async def old() -> str:
-            if happening == "invalidate":
+        async def load_during_change() -> str:
+            if event == "invalidate":
                 cache.invalidate("t_demo")
             else:
                 cache.invalidate_all()
                 cache.trust_until(monotonic() + 60)
             return "old"
 
-        async def new() -> str:
+        async def load_after_change() -> str:
             return "new"
 
         async def not_needed() -> str:
             return "not needed"
 
         return (
-            await cache.get_or_load("t_demo", "key", old),
-            await cache.get_or_load("t_demo", "key", new),
+            await cache.get_or_load("t_demo", "key", load_during_change),
+            await cache.get_or_load("t_demo", "key", load_after_change),
             await cache.get_or_load("t_demo", "key", not_needed),
         )
 
@@ -155,17 +155,23 @@ def rotate_without_grace(sandbox: Sandbox) -> None:
 
 
 CHANGES: dict[str, tuple[Callable[[Sandbox], None], int]] = {
-    "token revoked": (lambda sandbox: revoke(sandbox, sandbox.owner_key), 401),
-    "token rotated without grace": (rotate_without_grace, 401),
-    "token expired": (lambda sandbox: change(sandbox, sandbox.owner_key, expires_at=datetime.now(UTC)), 401),
-    "token of another scope": (lambda sandbox: change(sandbox, sandbox.owner_key, scopes=["singular"]), 403),
-    "token bound to a network": (lambda sandbox: change(sandbox, sandbox.owner_key, networks=["192.0.2.0/24"]), 403),
-    "token gone": (lambda sandbox: ignore(execute("DELETE FROM {s}.api_token", schema=sandbox.tenant.schema)), 401),
+    "API key revoked": (lambda sandbox: revoke(sandbox, sandbox.owner_key), 401),
+    "API key rotated without grace period": (rotate_without_grace, 401),
+    "API key expired": (lambda sandbox: change(sandbox, sandbox.owner_key, expires_at=datetime.now(UTC)), 401),
+    "other scope": (lambda sandbox: change(sandbox, sandbox.owner_key, scopes=["singular"]), 403),
+    "other network": (
+        lambda sandbox: change(sandbox, sandbox.owner_key, networks=["192.0.2.0/24"]),
+        403,
+    ),
+    "API key deleted": (
+        lambda sandbox: ignore(execute("DELETE FROM {s}.api_token", schema=sandbox.tenant.schema)),
+        401,
+    ),
     "advertiser paused": (lambda sandbox: sandbox.set_advertiser(sandbox.owner, status="paused"), 403),
     "tenant suspended": (suspend, 403),
     "tenant deleted": (delete, 404),
 }
-TROUBLES = ["no trouble", "listening connection killed", "network silent", "network cut"]
+FAILURES = ["no failure", "listening connection killed", "network silent", "network cut"]
 
 
 def ignore(_: object) -> None:
@@ -182,14 +188,14 @@ def test_every_worker_applies_a_change(workers: list[Worker], sandbox: Sandbox, 
         assert statuses(workers, sandbox) == {status}
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("failure", FAILURES)
 def test_a_revoked_api_key_is_rejected_even_if_the_listener_fails(
-    workers: list[Worker], wire: TcpProxy, sandbox: Sandbox, trouble: str
+    workers: list[Worker], wire: TcpProxy, sandbox: Sandbox, failure: str
 ) -> None:
     until_cached(workers, sandbox)
-    troubles: dict[str, AbstractContextManager[None]] = {"network silent": wire.silent(), "network cut": wire.cut()}
-    with troubles.get(trouble, nullcontext()):
-        if trouble == "listening connection killed":
+    failures: dict[str, AbstractContextManager[None]] = {"network silent": wire.silent(), "network cut": wire.cut()}
+    with failures.get(failure, nullcontext()):
+        if failure == "listening connection killed":
             assert len(execute(KILL_LISTENERS)) >= WORKERS
         revoke(sandbox, sandbox.owner_key)
         wait_until(lambda: statuses(workers, sandbox) == {401})
@@ -206,11 +212,11 @@ def test_workers_cache_again_after_the_network_recovers(
     until_cached(workers, sandbox)
 
 
-@pytest.mark.parametrize("trouble", ["no trouble", "listening connection killed"])
-def test_a_resumed_tenant_is_served_again(workers: list[Worker], sandbox: Sandbox, trouble: str) -> None:
+@pytest.mark.parametrize("failure", ["no failure", "listening connection killed"])
+def test_a_resumed_tenant_is_served_again(workers: list[Worker], sandbox: Sandbox, failure: str) -> None:
     suspend(sandbox)
     wait_until(lambda: statuses(workers, sandbox) == {403})
-    if trouble == "listening connection killed":
+    if failure == "listening connection killed":
         execute(KILL_LISTENERS)
     run(lambda: lifecycle.set_tenant_status(sandbox.tenant.slug, "active"))
     wait_until(lambda: statuses(workers, sandbox) == {200})

@@ -100,7 +100,7 @@ def test_an_existing_schema_of_no_tenant_is_unchanged() -> None:
         assert f"already has a schema t_{slug} " in cli_error("tenants", "create", slug, "--name", "X")
         assert execute("SELECT FROM tenant WHERE slug = $1", slug) == []
     finally:
-        execute(f"DROP SCHEMA t_{slug}")  # without CASCADE: it is still empty
+        execute(f"DROP SCHEMA t_{slug}")  # without CASCADE: fails unless it is empty
 
 
 def test_one_of_two_concurrent_creations_of_a_tenant_fails() -> None:
@@ -143,7 +143,7 @@ def test_control_characters_in_names_are_replaced() -> None:
 def test_suspending_and_resuming_lose_nothing(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
     for command, done, status in ("suspend", "Suspended", 403), ("resume", "Resumed", 200):
-        for _ in range(2):  # twice is no error
+        for _ in range(2):  # the second time has no effect
             assert gokart("tenants", command, slug).stdout == f"{done} {slug}.\n"
         wait_until(lambda status=status: sandbox.get(JSON, **MAY).status_code == status)  # type: ignore[misc]
 
@@ -201,7 +201,7 @@ def test_a_dump_restores_everything(filled: Sandbox, tmp_path: Path) -> None:
 
 
 def contents(sandbox: Sandbox) -> dict[str, str]:
-    """How many rows each table has, and what they hash to; but for the last use of a token, which may come late."""
+    """Row count and hash of each table, without the last use of API keys, which is written later."""
     schema = sandbox.tenant.schema
     tables = execute("SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
     assert len(tables) > 10
@@ -219,7 +219,7 @@ def contents(sandbox: Sandbox) -> dict[str, str]:
 
 @contextmanager
 def held_up(sandbox: Sandbox) -> Iterator[None]:
-    """Calls of intake wait within the block before they write."""
+    """Intake requests in the block wait before they write."""
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(database_url()))
         runner.run(connection.execute(f"BEGIN; LOCK TABLE {sandbox.tenant.schema}.conversion IN SHARE MODE"))
@@ -301,4 +301,4 @@ def test_a_slug_can_be_reused(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
     run(lambda: lifecycle.delete_tenant(slug, keep_dump=False))
     run(lambda: lifecycle.create_tenant(slug, "Another"))
-    wait_until(lambda: sandbox.get(JSON, **MAY).status_code == 401)  # the old tenant's tokens open nothing
+    wait_until(lambda: sandbox.get(JSON, **MAY).status_code == 401)  # the old tenant's API keys are invalid

@@ -53,7 +53,7 @@ main()
 
 
 class Upgrade(NamedTuple):
-    """Three tenants at the version of today, and a folder of migrations with a second one after it."""
+    """Three tenants at the latest version, and a folder that contains one migration more."""
 
     tenants: list[str]
     folder: Path
@@ -61,11 +61,11 @@ class Upgrade(NamedTuple):
 
 @pytest.fixture
 def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upgrade]:
-    """Which this process uses from now on."""
+    """Makes this process use the folder."""
     slugs = [a_tenant() for _ in range(3)]
     folder = tmp_path / "migrations"
     shutil.copytree(APP_CONFIG.resolved_migrations_folder_path, folder)
-    monkeypatch.syspath_prepend(str(tmp_path))  # as a way to have sys.path put back
+    monkeypatch.syspath_prepend(str(tmp_path))  # restores sys.path afterwards
     monkeypatch.setattr(APP_CONFIG, "migrations_folder_path", str(folder))
     write_second(folder)
     yield Upgrade(slugs, folder)
@@ -86,7 +86,7 @@ def write_second(folder: Path, *, mistake: bool = False) -> None:
 
 
 def versions(slugs: list[str]) -> list[str]:
-    """What the ledger says; and each schema is what it says it is."""
+    """The recorded version of each tenant, which is checked against its schema."""
     found = []
     for slug in slugs:
         (row,) = execute("SELECT id, version FROM tenant WHERE slug = $1", slug)
@@ -112,7 +112,7 @@ def spawn(folder: Path, *slugs: str) -> subprocess.Popen[str]:
 
 
 def until_waiting(count: int = 1) -> None:
-    """Until so many processes wait for what another one has locked."""
+    """Waits until this many processes wait for a lock."""
     query = (
         "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
         "AND application_name = ''"

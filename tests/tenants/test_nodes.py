@@ -1,4 +1,4 @@
-"""Tenants on the nodes of a Citus cluster, and the same commands and pages where there is no Citus."""
+"""Tenants on the nodes of a Citus cluster, and the same commands and pages without Citus."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,14 +27,14 @@ def one_server() -> None:
 
 @pytest.fixture
 def cluster() -> list[str]:
-    """The names of the nodes that take tenants."""
+    """The names of the nodes that accept tenants."""
     if not server_has_citus():
         pytest.skip("the tests' database has no Citus: docs/citus.md says how the tests get one that has")
     return [row["node"] for row in execute(f"{NODES} ORDER BY groupid")]
 
 
 def node_of(sandbox: Sandbox) -> str:
-    """As the command line tells it."""
+    """The node that the command line shows."""
     (line,) = [
         line for line in gokart("tenants", "list").stdout.splitlines() if line.startswith(f"{sandbox.tenant.slug} ")
     ]

@@ -1,5 +1,6 @@
-"""What a Citus cluster asks of the schema: its tables are called otherwise on the nodes, their triggers run there, and
-what they NOTIFY nobody hears. Shown on one server, with tables that are called as a node would call them.
+"""The schema on a Citus cluster: tables have other names on the nodes. Triggers run there, where nobody hears NOTIFY.
+
+Tested on one server, with tables named as on a node.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ def as_on_a_node(sandbox: Sandbox, *tables: str) -> None:
 
 
 def without_triggers(sandbox: Sandbox) -> None:
-    """As on a cluster: what they would tell is not heard."""
+    """Removes the notifying triggers: on a cluster nobody hears them."""
     for table in ("api_token", "advertiser"):
         execute(f"DROP TRIGGER changed ON {{s}}.{table}", schema=sandbox.tenant.schema)
 
@@ -44,7 +45,7 @@ def test_the_audit_log_omits_the_shard_number(sandbox: Sandbox) -> None:
 
 
 def test_triggers_on_a_node_do_not_notify(sandbox: Sandbox) -> None:
-    """Where two nodes commit one transaction, PostgreSQL refuses what has notified."""
+    """PostgreSQL refuses to prepare a transaction that has notified, as a commit on two nodes does."""
     heard: list[object] = []
     as_on_a_node(sandbox, "api_token")
 
@@ -54,7 +55,7 @@ def test_triggers_on_a_node_do_not_notify(sandbox: Sandbox) -> None:
             await connection.add_listener(CHANNEL, lambda *message: heard.append(message[-1]))
             await connection.execute(f"UPDATE {sandbox.tenant.schema}.api_token_102008 SET revoked_at = now()")
             await connection.execute(f"UPDATE {sandbox.tenant.schema}.advertiser SET status = 'paused'")
-            await connection.execute("SELECT 1")  # what there is to hear comes before its answer
+            await connection.execute("SELECT 1")  # notifications arrive before the answer
         finally:
             await connection.close()
 
