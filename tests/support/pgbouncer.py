@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from database.superuser import chown_to, process_identity
 
-PATIENCE = 10.0
+PATIENCE = 120.0
 PORT = 6432
 CONFIGURATION = """
 [databases]

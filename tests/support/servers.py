@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 120.0
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # is trusted: there is no TLS, and certificates take time to load
 HIGH_LIMITS = {  # tests ask a lot from one address
     "GOKART_FAILED_TOKEN_BURST": "1000000",

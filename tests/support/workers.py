@@ -12,7 +12,7 @@ import psutil
 from tests.support.servers import Server
 from tests.support.wait import PAUSE
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Worker:
