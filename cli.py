@@ -19,7 +19,11 @@ if __name__ in {"__main__", "__mp_main__"}:  # this process, or one of its worke
     gc.disable()
 
 
-ALIASES = {"tasks": "jobs"}  # former names, which still work and are not listed
+ALIASES = {
+    "tasks": "jobs",
+    "tokens": "api-keys",
+    "logins": "users",
+}  # former names, which still work and are not listed
 
 
 class LazyGroup(click.Group):
@@ -154,9 +158,11 @@ main.add_lazy_command(
 main.add_lazy_command("nodes", "tenants.cli:nodes_", "List the nodes of a Citus cluster with their tenants and sizes.")
 main.add_lazy_command("migrate", "tenants.cli:migrate", "Migrate the platform and every tenant to the latest schema.")
 main.add_lazy_command("advertisers", "catalog.cli:advertisers", "Create, list, pause advertisers; switch Singular.")
-main.add_lazy_command("tokens", "auth.api_keys.cli:tokens", "Create, list, rotate, revoke API tokens.")
-main.add_lazy_command("staff", "auth.users.cli:staff", "Invite, list, change the staff of a tenant or of the platform.")
-main.add_lazy_command("logins", "auth.users.cli:logins", "Invite and list the people of advertisers.")
+main.add_lazy_command("api-keys", "auth.api_keys.cli:api_keys_group", "Create, list, rotate and revoke API keys.")
+main.add_lazy_command(
+    "staff", "auth.users.cli:staff", "Invite, list and change the staff of a tenant or of the platform."
+)
+main.add_lazy_command("users", "auth.users.cli:users", "Invite and list advertiser users.")
 main.add_lazy_command("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
 main.add_lazy_command("prune", "ingest.cli:prune", "Delete old views and clicks; no report changes.")
 main.add_lazy_command("jobs", "jobs.cli:jobs", "Show the background jobs, their last runs and failures.")

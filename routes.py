@@ -33,14 +33,14 @@ Portal, Admin, Platform: on each, below its root (Admin: /staff)
   /account/two-step/off                      AccountController: POST two_step_off
 
 Portal: app.TENANT.<base>
-  /singular                                  SingularController: GET singular
-  /singular/request                          SingularController: POST ask
+  /singular                                  SingularPageController: GET singular
+  /singular/request                          SingularPageController: POST request_access
   /                                          DashboardController: GET dashboard
   /report.csv                                DashboardController: GET|HEAD download
-  /keys                                      KeyController: GET list_api_keys
-  /keys/new                                  KeyController: GET new, POST make
-  /keys/{key_id:int}/revoke                  KeyController: GET revoke_form, POST revoke
-  /keys/{key_id:int}/rotate                  KeyController: GET rotate_form, POST rotate
+  /keys                                      AdvertiserApiKeyController: GET list_api_keys
+  /keys/new                                  AdvertiserApiKeyController: GET new, POST create
+  /keys/{key_id:int}/revoke                  AdvertiserApiKeyController: GET revoke_form, POST revoke
+  /keys/{key_id:int}/rotate                  AdvertiserApiKeyController: GET rotate_form, POST rotate
   /api                                       ApiController: GET api
 
 Admin: app.TENANT.<base>
@@ -50,21 +50,21 @@ Admin: app.TENANT.<base>
   /staff/keys/new-ingest                     StaffKeyController: GET new_ingest, POST make_ingest
   /staff/keys/{key_id:int}/revoke            StaffKeyController: GET revoke_form, POST revoke
   /staff/keys/{key_id:int}/rotate            StaffKeyController: GET rotate_form, POST rotate
-  /staff/people                              PeopleController: GET people
-  /staff/people/staff/new                    StaffController: GET new, POST invite
-  /staff/people/staff/{user:int}             StaffController: GET user
-  /staff/people/staff/{user:int}/active      StaffController: POST active
-  /staff/people/staff/{user:int}/link        StaffController: POST link
-  /staff/people/staff/{user:int}/role        StaffController: POST role
-  /staff/people/staff/{user:int}/sessions    StaffController: POST sessions
-  /staff/people/staff/{user:int}/two-step    StaffController: POST two_step
-  /staff/people/logins/new                   AdvertiserUserController: GET new, POST invite
-  /staff/people/logins/{user:int}            AdvertiserUserController: GET user
-  /staff/people/logins/{user:int}/active     AdvertiserUserController: POST active
-  /staff/people/logins/{user:int}/link       AdvertiserUserController: POST link
-  /staff/people/logins/{user:int}/scopes     AdvertiserUserController: POST scopes
-  /staff/people/logins/{user:int}/sessions   AdvertiserUserController: POST sessions
-  /staff/people/logins/{user:int}/two-step   AdvertiserUserController: POST two_step
+  /staff/people                              TenantUsersController: GET users
+  /staff/people/staff/new                    UserController: GET invite_form, POST invite
+  /staff/people/staff/{user_id:int}          UserController: GET user
+  /staff/people/staff/{user_id:int}/active   UserController: POST set_active
+  /staff/people/staff/{user_id:int}/link     UserController: POST create_link
+  /staff/people/staff/{user_id:int}/role     StaffUserController: POST set_role
+  /staff/people/staff/{user_id:int}/sessions  UserController: POST end_sessions
+  /staff/people/staff/{user_id:int}/two-step  UserController: POST disable_totp
+  /staff/people/logins/new                   UserController: GET invite_form, POST invite
+  /staff/people/logins/{user_id:int}         UserController: GET user
+  /staff/people/logins/{user_id:int}/active  UserController: POST set_active
+  /staff/people/logins/{user_id:int}/link    UserController: POST create_link
+  /staff/people/logins/{user_id:int}/scopes  AdvertiserUserController: POST set_scopes
+  /staff/people/logins/{user_id:int}/sessions  UserController: POST end_sessions
+  /staff/people/logins/{user_id:int}/two-step  UserController: POST disable_totp
   /staff/singular                            StaffSingularController: GET advertisers
   /staff/singular/{advertiser:uuid}          StaffSingularController: GET advertiser, POST switch
   /staff/corrections                         CorrectionsController: GET form, POST look
@@ -75,13 +75,14 @@ Admin: app.TENANT.<base>
   /admin                                     ANY piccolo_proxy
 
 Platform: admin.<base>
-  /staff                                     StaffController: GET everybody, POST invite
-  /staff/{user:int}                          StaffController: GET user
-  /staff/{user:int}/activate                 StaffController: POST activate
-  /staff/{user:int}/deactivate               StaffController: POST deactivate
-  /staff/{user:int}/link                     StaffController: POST link
-  /staff/{user:int}/role                     StaffController: POST role
-  /staff/{user:int}/two-step-off             StaffController: POST two_step_off
+  /staff                                     PlatformStaffController: GET staff
+  /staff/new                                 UserController: GET invite_form, POST invite
+  /staff/{user_id:int}                       UserController: GET user
+  /staff/{user_id:int}/active                UserController: POST set_active
+  /staff/{user_id:int}/link                  UserController: POST create_link
+  /staff/{user_id:int}/role                  StaffUserController: POST set_role
+  /staff/{user_id:int}/sessions              UserController: POST end_sessions
+  /staff/{user_id:int}/two-step              UserController: POST disable_totp
   /                                          TenantsController: GET tenants
   /new                                       TenantsController: GET new, POST create
   /tenants/{slug:str}                        TenantsController: GET tenant
@@ -105,22 +106,22 @@ from admin.layout import staff_layout
 from admin.overview import OverviewController
 from admin.piccolo.proxy import piccolo_proxy
 from admin.platform.layout import platform_layout
-from admin.platform.staff import StaffController as PlatformStaffController
+from admin.platform.staff import PlatformStaffController
 from admin.platform.tenants import TenantsController
 from admin.settings import SettingsController
 from admin.singular import StaffSingularController
-from admin.users import AdvertiserUserController, PeopleController, StaffController
+from admin.users import TenantAdvertiserUserController, TenantStaffController, TenantUsersController
 from apidocs.controller import DocsController
 from auth.users.account_pages import AccountController
 from auth.users.audit import AuditController
 from auth.users.login_pages import LoginController
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF
 from ingest.api import IngestController
-from portal.api_keys import KeyController
+from portal.api_keys import AdvertiserApiKeyController
 from portal.api_page import ApiController
 from portal.dashboard import DashboardController
 from portal.layout import portal_layout
-from portal.singular import SingularController as PortalSingularController
+from portal.singular import SingularPageController
 from reporting.api import CostReportController, SingularController
 from tenants.hosts import load_tenant
 from web.requests import READ_METHODS
@@ -153,8 +154,8 @@ PORTAL = Router(
         LoginController,
         AccountController,
         DashboardController,
-        KeyController,
-        PortalSingularController,
+        AdvertiserApiKeyController,
+        SingularPageController,
         ApiController,
     ],
     opt={"realm": ADVERTISER},
@@ -167,9 +168,9 @@ ADMIN_PAGES = Router(
         AccountController,
         OverviewController,
         StaffKeyController,
-        PeopleController,
-        StaffController,
-        AdvertiserUserController,
+        TenantUsersController,
+        TenantStaffController,
+        TenantAdvertiserUserController,
         StaffSingularController,
         CorrectionsController,
         SettingsController,

@@ -22,14 +22,15 @@ from auth.api_keys.listing import (
 )
 from auth.api_keys.pages import (
     KeyForm,
+    create_key,
     expiry_notice,
-    make_key,
-    new_page,
+    new_key_page,
     read_key_form,
     revoke_page,
     rotate_key,
     rotate_page,
 )
+from auth.scopes import ADVERTISER_SCOPES, INGEST
 from auth.users.guards import requires_login, requires_role
 from auth.users.users import User
 from catalog.service import advertiser_names
@@ -41,7 +42,6 @@ from web.problems import Problem
 from web.requests import AnyRequest
 
 ROOT = "/staff/keys"
-INGEST = "ingest"  # where a filter has an advertiser's id: the keys of none
 DONE = {"revoked": "The key is revoked and does not work any longer."}
 
 
@@ -86,11 +86,11 @@ class StaffKeyController(Controller):
     @post("/new", guards=[requires_role("manager")])
     async def make(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         sent = await read_form(request)
-        form = read_key_form(sent, api_keys.ADVERTISER_SCOPES, datetime.now(UTC))
+        form = read_key_form(sent, ADVERTISER_SCOPES, datetime.now(UTC))
         owner = sent["advertiser"]
         if owner not in await advertiser_names(current_tenant()):
             form.errors["advertiser"] = "Choose whose key it is."
-        made = await make_key(request, layout, ROOT, form, None if form.errors else UUID(owner))
+        made = await create_key(request, layout, ROOT, form, None if form.errors else UUID(owner))
         return made or await advertiser_page(request, layout, form, owner)
 
     @get("/new-ingest", guards=[requires_role("manager")])
@@ -99,8 +99,8 @@ class StaffKeyController(Controller):
 
     @post("/new-ingest", guards=[requires_role("manager")])
     async def make_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        form = read_key_form(await read_form(request), [api_keys.INGEST], datetime.now(UTC), scopes=[api_keys.INGEST])
-        return await make_key(request, layout, ROOT, form, None) or ingest_page(request, layout, form)
+        form = read_key_form(await read_form(request), [INGEST], datetime.now(UTC), scopes=[INGEST])
+        return await create_key(request, layout, ROOT, form, None) or ingest_page(request, layout, form)
 
     @get("/{key_id:int}/rotate", guards=[requires_role("manager")])
     async def rotate_form(
@@ -136,12 +136,12 @@ async def any_key(key: int) -> ApiKeyDetails:
 
 async def advertiser_page(request: AnyRequest, layout: PageLayout, form: KeyForm, owner: str) -> Response[Any]:
     names = await advertiser_names(current_tenant())
-    return new_page(
+    return new_key_page(
         request,
         layout,
         ROOT,
         form,
-        api_keys.ADVERTISER_SCOPES,
+        ADVERTISER_SCOPES,
         template="admin/api_keys_new.html",
         owner=owner,
         owners=[("", "Choose an advertiser"), *names.items()],
@@ -149,7 +149,7 @@ async def advertiser_page(request: AnyRequest, layout: PageLayout, form: KeyForm
 
 
 def ingest_page(request: AnyRequest, layout: PageLayout, form: KeyForm) -> Response[Any]:
-    return new_page(request, layout, ROOT, form, [api_keys.INGEST], template="admin/api_keys_ingest.html")
+    return new_key_page(request, layout, ROOT, form, [INGEST], template="admin/api_keys_ingest.html")
 
 
 async def ingest_notices(user: User) -> list[Notice]:

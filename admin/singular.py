@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from admin.advertisers import MOST, find_advertiser, list_advertisers, switch_singular
 from auth.users.guards import requires_login, requires_role
-from portal.singular import shown
+from singular.descriptions import describe_request
 from singular.request_log import recent_singular_requests
 from singular.requirements import flawed_offers
 from tenants.tenant import current_tenant
@@ -51,7 +51,7 @@ class StaffSingularController(Controller):
             advertiser=found,
             offers=offers[:MOST_OFFERS],
             flawed=len(offers),
-            pulls=[shown(pull) for pull in await recent_singular_requests(tenant, advertiser, PULLS)],
+            pulls=[describe_request(pull) for pull in await recent_singular_requests(tenant, advertiser, PULLS)],
             done=DONE.get(request.query_params.get("done", "")),
         )
 

@@ -15,6 +15,7 @@ import msgspec
 from rich.console import Console
 
 from auth.api_keys import service as api_keys
+from auth.scopes import ADVERTISER_SCOPES, INGEST
 from core.errors import GokartError
 from database.engine import database_url
 from database.pool import connection
@@ -129,11 +130,9 @@ async def prepare(shape: Shape) -> Filled:
     await restore(tenant.schema)
     with bound_to(tenant):
         reader = await api_keys.create_api_key(
-            name="bench", scopes=api_keys.ADVERTISER_SCOPES, advertiser=ADVERTISER, created_by="bench"
+            name="bench", scopes=ADVERTISER_SCOPES, advertiser=ADVERTISER, created_by="bench"
         )
-        sender = await api_keys.create_api_key(
-            name="bench", scopes=[api_keys.INGEST], advertiser=None, created_by="bench"
-        )
+        sender = await api_keys.create_api_key(name="bench", scopes=[INGEST], advertiser=None, created_by="bench")
     return Filled(tenant, reader.token, sender.token)
 
 

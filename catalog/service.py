@@ -1,5 +1,7 @@
 """Queries on the catalogue that several packages share."""
 
+from uuid import UUID
+
 from database.pool import connection
 from tenants.tenant import Tenant
 
@@ -9,3 +11,11 @@ async def advertiser_names(tenant: Tenant) -> dict[str, str]:
     async with connection() as db:
         rows = await db.fetch(f"SELECT id, name FROM {tenant.schema}.advertiser ORDER BY name, id")
     return {str(row["id"]): row["name"] for row in rows}
+
+
+async def is_singular_enabled(tenant: Tenant, advertiser: UUID) -> bool:
+    async with connection() as db:
+        enabled: bool = await db.fetchval(
+            f"SELECT singular_enabled FROM {tenant.schema}.advertiser WHERE id = $1", advertiser
+        )
+    return enabled

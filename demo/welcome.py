@@ -10,6 +10,7 @@ import msgspec
 
 from auth.api_keys import service as api_keys
 from auth.api_keys.tables import ApiKey
+from auth.scopes import ADVERTISER_SCOPES, INGEST
 from core.timestamps import iso
 from demo.cast import ACME, DEMO, Cast
 from demo.history import json
@@ -41,8 +42,8 @@ async def make_tokens(tenant: Tenant, cast: Cast) -> Tokens:
         for key in await earlier.output(as_list=True):
             await api_keys.revoke_api_key(key)
         return Tokens(
-            advertiser=await make_token(api_keys.ADVERTISER_SCOPES, cast.advertisers[0].id),
-            ingest=await make_token([api_keys.INGEST], None),
+            advertiser=await make_token(ADVERTISER_SCOPES, cast.advertisers[0].id),
+            ingest=await make_token([INGEST], None),
         )
 
 

@@ -1,4 +1,4 @@
-"""How an advertiser stands with the network whose offers it pays for."""
+"""The status of an advertiser at its tenant, as the portal needs it."""
 
 from datetime import datetime
 from typing import Self
@@ -15,7 +15,7 @@ from web.requests import AnyRequest
 
 
 class AdvertiserStatus(msgspec.Struct, frozen=True):
-    """`currency` is ISO 4217. Who asked for Singular (an e-mail address), and when; None where nobody has."""
+    """`currency` is ISO 4217. `singular_requested_by` is the email address of the user who requested Singular."""
 
     advertiser: UUID
     name: str
@@ -26,7 +26,7 @@ class AdvertiserStatus(msgspec.Struct, frozen=True):
     singular_requested_by: str | None
 
     @classmethod
-    def of(cls, row: Record) -> Self:
+    def from_row(cls, row: Record) -> Self:
         return cls(
             row["id"],
             row["name"],
@@ -39,15 +39,15 @@ class AdvertiserStatus(msgspec.Struct, frozen=True):
 
 
 async def read_advertiser_status(tenant: Tenant, advertiser: UUID) -> AdvertiserStatus:
-    """Raises DatabaseUnavailable."""
+    """Raises `database.pool.Unavailable`."""
     async with connection() as db:
         row = await db.fetchrow(f"SELECT * FROM {tenant.schema}.advertiser WHERE id = $1", advertiser)
-    assert row is not None, "its people refer to it"
-    return AdvertiserStatus.of(row)
+    assert row is not None, "a foreign key of its users refers to it"
+    return AdvertiserStatus.from_row(row)
 
 
 async def request_singular(tenant: Tenant, user: User) -> None:
-    """Asks the network's staff to enable Singular. Asking again, or for what is enabled, changes nothing."""
+    """Asks the tenant's staff to enable Singular. Has no effect if it is enabled or already requested."""
     async with transaction() as db:
         await db.execute(
             f"""
@@ -59,8 +59,11 @@ async def request_singular(tenant: Tenant, user: User) -> None:
         )
 
 
-def advertiser_of(request: AnyRequest) -> UUID:
-    """Whose people the caller, whom the guard let in, is one of."""
-    advertiser = current_user(request).advertiser
-    assert advertiser is not None, "an advertiser's people have one"
-    return advertiser
+def current_advertiser(request: AnyRequest) -> UUID:
+    """The advertiser of the signed-in user."""
+    return advertiser_of(current_user(request))
+
+
+def advertiser_of(user: User) -> UUID:
+    assert user.advertiser is not None, "every advertiser user has an advertiser"
+    return user.advertiser

@@ -1,4 +1,4 @@
-"""The API page: where the API is, programs to paste, what may be asked of it, and when its figures are final."""
+"""The API page: connection, example programs, rate limits, and when data is final."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from auth.users.guards import current_user, requires_login
 from catalog.tenants import as_gokart
 from database.pool import connection
 from portal import snippets
-from portal.advertiser_status import advertiser_of
+from portal.advertiser_status import current_advertiser
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
 from web.limits.limiter import RateLimit
@@ -22,7 +22,7 @@ from web.requests import AnyRequest
 
 
 class LimitedKey(msgspec.Struct, frozen=True):
-    """A key with limits of its own."""
+    """An API key with custom limits."""
 
     name: str
     hint: str
@@ -34,10 +34,10 @@ class ApiController(Controller):
 
     @get("/api")
     async def api(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        """The examples pull the cost report or, for somebody who may not see that, Singular's."""
+        """The examples read the cost report or, for users without that permission, the Singular report."""
         tenant, origin = current_tenant(), api_origin(request)
         report = snippets.COST_REPORT if "cost-report" in current_user(request).scopes else snippets.SINGULAR
-        usual = usual_limit(tenant)
+        default = default_limit(tenant)
         return render_page(
             "portal/api.html",
             layout,
@@ -48,23 +48,23 @@ class ApiController(Controller):
             apps_script=snippets.apps_script(origin, report),
             power_query=snippets.power_query(origin, report),
             is_cost_report=report is snippets.COST_REPORT,
-            limit=usual,
-            limited_keys=await limited_keys(tenant, advertiser_of(request), usual),
+            limit=default,
+            limited_keys=await limited_keys(tenant, current_advertiser(request), default),
         )
 
 
-def usual_limit(tenant: Tenant) -> RateLimit:
-    """Of a key that has none of its own."""
-    usual = as_gokart(tenant)
+def default_limit(tenant: Tenant) -> RateLimit:
+    """The limits of keys without custom limits."""
+    configured = as_gokart(tenant)
     return RateLimit(
-        usual.token_rate or settings.token_rate,
-        usual.token_burst or settings.token_burst,
-        usual.token_concurrency or settings.token_concurrency,
+        configured.token_rate or settings.token_rate,
+        configured.token_burst or settings.token_burst,
+        configured.token_concurrency or settings.token_concurrency,
     )
 
 
-async def limited_keys(tenant: Tenant, advertiser: UUID, usual: RateLimit) -> list[LimitedKey]:
-    """Of those that work."""
+async def limited_keys(tenant: Tenant, advertiser: UUID, default: RateLimit) -> list[LimitedKey]:
+    """Active keys with custom limits."""
     async with connection() as db:
         rows = await db.fetch(
             f"""
@@ -79,7 +79,7 @@ async def limited_keys(tenant: Tenant, advertiser: UUID, usual: RateLimit) -> li
         LimitedKey(
             name,
             hint,
-            RateLimit(rate or usual.rate, burst or usual.burst, concurrency or usual.concurrency),
+            RateLimit(rate or default.rate, burst or default.burst, concurrency or default.concurrency),
         )
         for name, hint, rate, burst, concurrency in rows
     ]

@@ -1,4 +1,4 @@
-"""The dashboard: what the advertiser's offers cost by day, offer and publisher; and the same as CSV."""
+"""The dashboard: cost, conversions, clicks and views by day, offer and partner, and the CSV download."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,21 +13,21 @@ from litestar.di import NamedDependency
 
 from auth.users.guards import requires_login, requires_scope
 from database.pool import connection
-from portal.advertiser_status import advertiser_of, read_advertiser_status
-from portal.formatting import span
+from portal.advertiser_status import current_advertiser, read_advertiser_status
 from portal.layout import forbidden_page
 from reporting.dashboard.downloads import cost_report_csv
 from reporting.dashboard.formats import format_count, format_money, format_percent, with_sign
 from reporting.dashboard.periods import CUSTOM, LABELS, Period, read_period
 from reporting.dashboard.summary import DashboardMetrics, DashboardSummary, TopItem, read_summary
 from tenants.tenant import Tenant, current_tenant
+from web.pages.formatting import format_day_range
 from web.pages.origins import api_origin
 from web.pages.rendering import PageLayout, render_page
 from web.problems import FieldError, Problem
 from web.requests import READ_METHODS, AnyRequest
 
-MEASURES = {"cost": "Cost", "conversions": "Conversions", "clicks": "Clicks", "views": "Views"}
-FIELDS = ("date_from", "date_to", "offerId")  # where an error can be shown
+METRICS = {"cost": "Cost", "conversions": "Conversions", "clicks": "Clicks", "views": "Views"}
+FIELDS = ("date_from", "date_to", "offerId")  # form fields that show their errors
 
 
 class DashboardController(Controller):
@@ -35,32 +35,32 @@ class DashboardController(Controller):
 
     @get("/")
     async def dashboard(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        refused = forbidden_page(request, layout)
-        if refused:
-            return refused
+        forbidden = forbidden_page(request, layout)
+        if forbidden:
+            return forbidden
         now = datetime.now(UTC)
         try:
             period = read_period(request, now)
         except Problem as problem:
             return await filters_page(request, layout, problem.errors or [])
-        return await figures_page(request, layout, period, now)
+        return await metrics_page(request, layout, period, now)
 
     @route("/report.csv", http_method=READ_METHODS, guards=[requires_scope("cost-report")])
     async def download(self, request: AnyRequest) -> Response[Any]:
-        """The very bytes of the API's CSV, names of offers included, whatever a spreadsheet may make of them."""
+        """Identical to the API's CSV. Offer names are not escaped for spreadsheets."""
         period = read_period(request, datetime.now(UTC))
-        return await cost_report_csv(request, advertiser_of(request), period.filter)
+        return await cost_report_csv(request, current_advertiser(request), period.filter)
 
 
-class Offer(msgspec.Struct, frozen=True):
+class OfferOption(msgspec.Struct, frozen=True):
     id: UUID
     name: str
     os: str | None
     campaign: str | None
 
 
-class Total(msgspec.Struct, frozen=True):
-    """A figure of the whole period, and how it compares with the period before."""
+class TotalTile(msgspec.Struct, frozen=True):
+    """The total of a metric, and its change from the previous period."""
 
     label: str
     value: str
@@ -69,26 +69,26 @@ class Total(msgspec.Struct, frozen=True):
     note: str
 
 
-class Share(msgspec.Struct, frozen=True):
-    """An offer or a partner, with its share of the cost in percent (of the clicks, where nothing cost anything)."""
+class CostShare(msgspec.Struct, frozen=True):
+    """An offer or a partner with its share of the cost in percent, or of the clicks if the cost is 0."""
 
     top: TopItem
     percent: float
 
 
 async def filters_page(request: AnyRequest, layout: PageLayout, errors: Sequence[FieldError]) -> Response[Any]:
-    """The filters as they were given, with what is wrong at each."""
-    tenant, advertiser = current_tenant(), advertiser_of(request)
+    """The filters as submitted, with their errors."""
+    tenant, advertiser = current_tenant(), current_advertiser(request)
     given = {name: request.query_params.get(name, "") for name in FIELDS}
-    at_fields = {error.field: sentence(error.message) for error in errors if error.field in FIELDS}
+    at_fields = {error.field: error_sentence(error.message) for error in errors if error.field in FIELDS}
     return render_page(
         "portal/dashboard.html",
         layout,
         status=400,
-        standing=await read_advertiser_status(tenant, advertiser),
-        title="Which days?",
+        advertiser=await read_advertiser_status(tenant, advertiser),
+        title="Choose the days",
         preset="",
-        presets=presets(None, None),
+        presets=period_links(None, None),
         offers=await read_offers(tenant, advertiser),
         given=given,
         errors=at_fields,
@@ -97,18 +97,18 @@ async def filters_page(request: AnyRequest, layout: PageLayout, errors: Sequence
     )
 
 
-async def figures_page(request: AnyRequest, layout: PageLayout, period: Period, now: datetime) -> Response[Any]:
-    tenant, advertiser = current_tenant(), advertiser_of(request)
-    standing = await read_advertiser_status(tenant, advertiser)
+async def metrics_page(request: AnyRequest, layout: PageLayout, period: Period, now: datetime) -> Response[Any]:
+    tenant, advertiser = current_tenant(), current_advertiser(request)
+    status = await read_advertiser_status(tenant, advertiser)
     offers = await read_offers(tenant, advertiser)
     shown = await read_summary(tenant, advertiser, period.filter)
     return render_page(
         "portal/dashboard.html",
         layout,
-        standing=standing,
-        title=span(period.first, period.last),
+        advertiser=status,
+        title=format_day_range(period.first, period.last),
         preset="" if period.name == CUSTOM else period.name,
-        presets=presets(period.name, period.offer),
+        presets=period_links(period.name, period.offer),
         offers=with_unknown_offer(offers, period.offer),
         given={
             "date_from": str(period.first),
@@ -118,72 +118,74 @@ async def figures_page(request: AnyRequest, layout: PageLayout, period: Period, 
         errors={},
         other_errors=[],
         summary=shown,
-        ever=bool(shown.row_count) or await has_figures(tenant, advertiser),
+        ever=bool(shown.row_count) or await has_data(tenant, advertiser),
         now=now,
-        measures=MEASURES,
-        totals=[total(shown, name, standing.currency, shown_days(shown)) for name in MEASURES],
-        top_offers=shares(shown.offers, shown.totals),
-        top_partners=shares(shown.partners, shown.totals),
+        metrics=METRICS,
+        totals=[total_tile(shown, name, status.currency, describe_days(shown)) for name in METRICS],
+        top_offers=cost_shares(shown.offers, shown.totals),
+        top_partners=cost_shares(shown.partners, shown.totals),
         offer_of={offer.id: offer for offer in offers},
         query_of=lambda offer: msgspec.structs.replace(period, offer=offer).query,
-        download=urlencode(dated(period)),
+        download=urlencode(date_query(period)),
         api=api_origin(request),
-        money=lambda amount: format_money(amount, standing.currency),
+        money=lambda amount: format_money(amount, status.currency),
         count=format_count,
     )
 
 
-def sentence(message: str) -> str:
-    """The API's message, which follows the field's name, to stand by itself in the form."""
-    text = message.replace("date_from", "the first day").replace("date_to", "the last day")
+def error_sentence(message: str) -> str:
+    """The API's error message as a sentence below the field."""
+    text = message.replace("date_from", "the start date").replace("date_to", "the end date")
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def presets(name: str | None, offer: UUID | None) -> list[tuple[str, str, str, bool]]:
-    """Name, label, query and whether it is the one shown."""
+def period_links(name: str | None, offer: UUID | None) -> list[tuple[str, str, str, bool]]:
+    """Name, label and query of each period, and whether it is selected."""
     more = {"offerId": str(offer)} if offer else {}
     return [(each, label, urlencode({"period": each} | more), each == name) for each, label in LABELS.items()]
 
 
-def dated(period: Period) -> dict[str, str]:
-    """Asks for these very days, tomorrow too."""
-    asked = {"date_from": str(period.first), "date_to": str(period.last)}
-    return asked | ({"offerId": str(period.offer)} if period.offer else {})
+def date_query(period: Period) -> dict[str, str]:
+    """With fixed dates, so that the link returns the same days tomorrow."""
+    query = {"date_from": str(period.first), "date_to": str(period.last)}
+    return query | ({"offerId": str(period.offer)} if period.offer else {})
 
 
-def with_unknown_offer(offers: list[Offer], chosen: UUID | None) -> list[Offer]:
-    """With the offer asked for, where it is none of the advertiser's: what is shown is not all of them."""
+def with_unknown_offer(offers: list[OfferOption], chosen: UUID | None) -> list[OfferOption]:
+    """Adds the chosen offer if it is not one of the advertiser's, to show that the data is filtered."""
     if chosen is None or any(offer.id == chosen for offer in offers):
         return offers
-    return [Offer(chosen, f"No offer of yours ({chosen})", None, None), *offers]
+    return [OfferOption(chosen, f"Unknown offer ({chosen})", None, None), *offers]
 
 
-def shown_days(shown: DashboardSummary) -> str:
+def describe_days(shown: DashboardSummary) -> str:
     return "day" if len(shown.daily) == 1 else f"{len(shown.daily)} days"
 
 
-def total(shown: DashboardSummary, name: str, currency: str, days: str) -> Total:
+def total_tile(shown: DashboardSummary, name: str, currency: str, days: str) -> TotalTile:
     def text(value: Decimal | int) -> str:
         return format_money(Decimal(value), currency) if name == "cost" else format_count(int(value))
 
     change = shown.changes[name]
     share = f" ({format_percent(change.percent)})" if change.percent is not None else ""
-    return Total(
-        label=f"{MEASURES[name]}, {currency}" if name == "cost" else MEASURES[name],
+    return TotalTile(
+        label=f"{METRICS[name]}, {currency}" if name == "cost" else METRICS[name],
         value=text(getattr(shown.totals, name)),
         change=f"{with_sign(text(change.difference))}{share}" if change.difference else "No change",
         trend="up" if change.difference > 0 else "down" if change.difference < 0 else "",
-        note=f"{days} before: {text(getattr(shown.previous, name))}".capitalize(),
+        note=f"Previous {days}: {text(getattr(shown.previous, name))}",
     )
 
 
-def shares(tops: list[TopItem], totals: DashboardMetrics) -> list[Share]:
-    measure = "cost" if totals.cost else "clicks"
-    whole = getattr(totals, measure)
-    return [Share(top, round(float(getattr(top.metrics, measure) / whole * 100), 1) if whole else 0.0) for top in tops]
+def cost_shares(tops: list[TopItem], totals: DashboardMetrics) -> list[CostShare]:
+    metric = "cost" if totals.cost else "clicks"
+    whole = getattr(totals, metric)
+    return [
+        CostShare(top, round(float(getattr(top.metrics, metric) / whole * 100), 1) if whole else 0.0) for top in tops
+    ]
 
 
-async def read_offers(tenant: Tenant, advertiser: UUID) -> list[Offer]:
+async def read_offers(tenant: Tenant, advertiser: UUID) -> list[OfferOption]:
     async with connection() as db:
         rows = await db.fetch(
             f"""
@@ -192,11 +194,11 @@ async def read_offers(tenant: Tenant, advertiser: UUID) -> list[Offer]:
             """,
             advertiser,
         )
-    return [Offer(*row) for row in rows]
+    return [OfferOption(*row) for row in rows]
 
 
-async def has_figures(tenant: Tenant, advertiser: UUID) -> bool:
-    """Of any day."""
+async def has_data(tenant: Tenant, advertiser: UUID) -> bool:
+    """On any day."""
     async with connection() as db:
         found: bool = await db.fetchval(
             f"""

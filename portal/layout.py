@@ -1,4 +1,4 @@
-"""What is around every page of the portal."""
+"""The layout of the portal's pages."""
 
 from typing import Any
 from uuid import UUID
@@ -6,14 +6,14 @@ from uuid import UUID
 from litestar import Response
 
 from auth.users.guards import current_user
-from portal.advertiser_status import advertiser_of, read_advertiser_status
+from portal.advertiser_status import current_advertiser, read_advertiser_status
 from portal.api_keys import expiry_notices
 from tenants.tenant import Tenant, current_tenant
 from web.pages.rendering import NavLink, Notice, PageLayout, render_page
 from web.requests import AnyRequest, request_state
 
 AREA = "Advertiser portal"
-# Each page's name, and the scope without which there is nothing to see on it.
+# The title of each page, and the scope that it requires.
 PAGES = {
     "/": ("Dashboard", "cost-report"),
     "/keys": ("API keys", None),
@@ -28,13 +28,13 @@ async def portal_layout(request: AnyRequest) -> PageLayout:
     if "session" not in request_state(request.scope):
         return PageLayout(AREA, tenant)
     user = current_user(request)
-    here = page_of(request)
+    here = page_path(request)
     nav = [
         NavLink(href, label, here=href == here)
         for href, (label, scope) in PAGES.items()
         if scope is None or scope in user.scopes
     ]
-    notices = [*await paused_notices(tenant, advertiser_of(request)), *await expiry_notices(user)]
+    notices = [*await paused_notices(tenant, current_advertiser(request)), *await expiry_notices(user)]
     return PageLayout(AREA, tenant, user, nav, notices, home_url=nav[0].href)
 
 
@@ -42,20 +42,20 @@ async def paused_notices(tenant: Tenant, advertiser: UUID) -> list[Notice]:
     if (await read_advertiser_status(tenant, advertiser)).active:
         return []
     text = (
-        f"{tenant.name} has paused your account: what is here can still be read, but API keys are refused, "
-        "Singular's included. Ask the staff."
+        f"{tenant.name} has paused your account. You can still view your data here, but API keys do not work, "
+        "including Singular's. Contact the staff."
     )
     return [Notice("warning", text)]
 
 
-def page_of(request: AnyRequest) -> str:
-    """Of PAGES, the one that the URL is of or below."""
+def page_path(request: AnyRequest) -> str:
+    """The page in PAGES to which the URL belongs."""
     return "/" + request.url.path.split("/")[1]
 
 
 def forbidden_page(request: AnyRequest, layout: PageLayout) -> Response[Any] | None:
-    """For somebody without the page's scope: why it is closed, and what is open."""
-    label, scope = PAGES[page_of(request)]
+    """The response for users without the page's scope; None for others."""
+    label, scope = PAGES[page_path(request)]
     if scope is None or scope in current_user(request).scopes:
         return None
-    return render_page("portal/closed.html", layout, status=403, label=label)
+    return render_page("portal/forbidden.html", layout, status=403, label=label)

@@ -1,42 +1,43 @@
-"""Programs to paste: each pulls a report of the last 30 days, with today. All of them work as they are printed, once
-the token is put in.
+"""Example programs: each reads a report of the last 30 days, including today. They work as they are, once the API key
+is filled in.
 """
 
 from datetime import date, timedelta
 
 import msgspec
 
-PLACE = "{your-token}"
+PLACEHOLDER = "{your-token}"
 DAYS = 30
 
 
-class Report(msgspec.Struct, frozen=True):
-    """`rows` are the keys under which the answer has the list of them, `columns` those that the programs show."""
+class ReportExample(msgspec.Struct, frozen=True):
+    """`rows` is the path of the rows in the response, `columns` the columns that the programs show."""
 
     path: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
 
 
-COST_REPORT = Report(
+COST_REPORT = ReportExample(
     "/api/v1/integrations/cost-report/json",
     ("data",),
     ("offerName", "publisherName", "totalConversions", "totalClicks", "totalViews", "revenue"),
 )
-SINGULAR = Report(
+SINGULAR = ReportExample(
     "/api/v1/integrations/cost-report/singular/json",
     ("data", "items"),
     ("date", "offer_name", "os", "partner_id", "clicks", "cost"),
 )
 
 
-def curl(origin: str, report: Report, today: date) -> str:
+def curl(origin: str, report: ReportExample, today: date) -> str:
     first = today - timedelta(days=DAYS - 1)
-    return f'curl -H "Authorization: ApiToken {PLACE}" \\\n  "{origin}{report.path}?date_from={first}&date_to={today}"'
+    url = f"{origin}{report.path}?date_from={first}&date_to={today}"
+    return f'curl -H "Authorization: ApiToken {PLACEHOLDER}" \\\n  "{url}"'
 
 
-def python(origin: str, report: Report) -> str:
-    """With the standard library alone."""
+def python(origin: str, report: ReportExample) -> str:
+    """Standard library only."""
     rows = "".join(f'["{key}"]' for key in report.rows)
     shown = ", ".join(f'row["{column}"]' for column in (report.columns[0], report.columns[1], report.columns[-1]))
     return f"""\
@@ -45,7 +46,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from urllib.request import Request, urlopen
 
-TOKEN = "{PLACE}"
+TOKEN = "{PLACEHOLDER}"
 URL = "{origin}{report.path}"
 
 today = datetime.now(timezone.utc).date()
@@ -62,22 +63,22 @@ for row in report{rows}:
 """
 
 
-def apps_script(origin: str, report: Report) -> str:
-    """For Google Sheets. A text is written behind an apostrophe, or one that begins with “=” would be a formula."""
+def apps_script(origin: str, report: ReportExample) -> str:
+    """For Google Sheets. Text is prefixed with an apostrophe, so that text starting with “=” is not a formula."""
     rows = "".join(f".{key}" for key in report.rows)
     names = ", ".join(f'"{column}"' for column in report.columns)
     return f"""\
-const TOKEN = "{PLACE}";
+const TOKEN = "{PLACEHOLDER}";
 const URL = "{origin}{report.path}";
 
-function pullReport() {{
+function importReport() {{
   const day = (ago) => new Date(Date.now() - ago * 86400000).toISOString().slice(0, 10);
-  const answer = UrlFetchApp.fetch(`${{URL}}?date_from=${{day({DAYS - 1})}}&date_to=${{day(0)}}`, {{
+  const response = UrlFetchApp.fetch(`${{URL}}?date_from=${{day({DAYS - 1})}}&date_to=${{day(0)}}`, {{
     headers: {{ Authorization: `ApiToken ${{TOKEN}}` }},
   }});
   const columns = [{names}];
   const cell = (value) => (typeof value === "string" ? `'${{value}}` : value);
-  const rows = JSON.parse(answer.getContentText()){rows}.map((row) => columns.map((name) => cell(row[name])));
+  const rows = JSON.parse(response.getContentText()){rows}.map((row) => columns.map((name) => cell(row[name])));
   const sheet = SpreadsheetApp.getActiveSheet();
   sheet.clearContents();
   sheet.getRange(1, 1, rows.length + 1, columns.length).setValues([columns, ...rows]);
@@ -85,21 +86,21 @@ function pullReport() {{
 """
 
 
-def power_query(origin: str, report: Report) -> str:
-    """For Excel and Power BI. An empty report has its columns, too."""
+def power_query(origin: str, report: ReportExample) -> str:
+    """For Excel and Power BI. An empty report has columns too."""
     rows = "".join(f"[{key}]" for key in report.rows)
     names = ", ".join(f'"{column}"' for column in report.columns)
     return f"""\
 let
-    Token = "{PLACE}",
+    Token = "{PLACEHOLDER}",
     Today = DateTimeZone.RemoveZone(DateTimeZone.UtcNow()),
     Day = (date) => DateTime.ToText(date, "yyyy-MM-dd", "en-US"),
-    Answer = Json.Document(Web.Contents("{origin}", [
+    Response = Json.Document(Web.Contents("{origin}", [
         RelativePath = "{report.path.removeprefix("/")}",
         Query = [date_from = Day(Date.AddDays(Today, -{DAYS - 1})), date_to = Day(Today)],
         Headers = [Authorization = "ApiToken " & Token]
     ])),
-    Report = Table.FromRecords(Answer{rows}, {{{names}}})
+    Report = Table.FromRecords(Response{rows}, {{{names}}})
 in
     Report
 """

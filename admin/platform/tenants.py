@@ -8,12 +8,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from admin.platform.figures import counts_of, figures_of
-from admin.platform.links import link_page
 from admin.platform.listing import STATES, list_tenants, read_search
 from auth.api_keys.listing import LARGEST_ID
 from auth.users.directory import UserDetails, list_users
 from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.invitations import IssuedLink, invite_staff_user, renew_link
+from auth.users.pages import issued_link_page
 from auth.users.realms import STAFF
 from catalog.tenants import as_gokart, set_tenant_limits
 from core.errors import GokartError
@@ -84,7 +84,9 @@ class TenantsController(Controller):
             tenant = await lifecycle.create_tenant(form["slug"].strip().lower(), form["name"], invite)
         except GokartError as error:
             return new_page(layout, form, error=error)
-        return await owner_link_page(request, layout, tenant, invited[0], made=f"The tenant {tenant.name} is created.")
+        return await owner_link_page(
+            request, layout, tenant, invited[0], notice=f"The tenant {tenant.name} was created."
+        )
 
     @get("/tenants/{slug:str}")
     async def tenant(
@@ -280,8 +282,8 @@ async def owners_of(tenant: Tenant) -> list[UserDetails] | None:
 
 
 async def owner_link_page(
-    request: AnyRequest, layout: PageLayout, tenant: Tenant, invited: IssuedLink, *, made: str = ""
+    request: AnyRequest, layout: PageLayout, tenant: Tenant, invited: IssuedLink, *, notice: str = ""
 ) -> Response[Any]:
     with bound_to(tenant):
         origin = app_origin(request)
-    return await link_page(layout, invited, origin, back=(f"/tenants/{tenant.slug}", tenant.name), made=made)
+    return await issued_link_page(layout, invited, origin, back=(f"/tenants/{tenant.slug}", tenant.name), notice=notice)

@@ -1,4 +1,4 @@
-"""Who is calling: Authorization header → token → advertiser. Guards for route handlers."""
+"""Authenticates API requests: Authorization header → API key → advertiser. Guards for route handlers."""
 
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -24,12 +24,14 @@ from web.requests import Address, client_address, client_network, header_values,
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
-per_token: RateLimiter[tuple[UUID, int]] = RateLimiter("token", lambda key: f"token {key[0]} {key[1]}", limit_sync)
-failures: RateLimiter[str] = RateLimiter("failures", lambda site: f"failures {site}", limit_sync)
+api_key_limiter: RateLimiter[tuple[UUID, int]] = RateLimiter(
+    "token", lambda key: f"token {key[0]} {key[1]}", limit_sync
+)
+failed_key_limiter: RateLimiter[str] = RateLimiter("failures", lambda network: f"failures {network}", limit_sync)
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A verified token. `advertiser` is None for an ingest token, a limit where the tenant's holds."""
+    """A verified API key. `advertiser` is None for an ingest key; limits are None where the tenant's apply."""
 
     api_key: int
     advertiser: UUID | None
@@ -44,7 +46,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 def requires_api_key(scope: str) -> Guard:
-    """A guard: the caller's token is good (401), may do this (403), and has not asked too much (429)."""
+    """A guard: the API key is valid (else 401), within its rate limits (429) and has the scope (403)."""
 
     async def guard(request: AnyConnection, _: BaseRouteHandler) -> None:
         tenant = current_tenant()
@@ -53,7 +55,7 @@ def requires_api_key(scope: str) -> Guard:
         state = request_state(request.scope)
         state["caller"] = caller
         state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), api_key=caller.api_key)
-        await admit(tenant, caller, state)
+        await check_rate_limit(tenant, caller, state)
         authorize(caller, scope, address)
         record_use(tenant, caller.api_key, address)
 
@@ -61,33 +63,35 @@ def requires_api_key(scope: str) -> Guard:
 
 
 def current_caller(request: AnyConnection) -> Caller:
-    """The caller that the guard let in."""
+    """The caller that the guard authenticated."""
     return cast(Caller, request_state(request.scope)["caller"])
 
 
 async def authenticate(tenant: Tenant, authorization: list[str], address: Address | None) -> Caller:
-    """The owner of a token that is live at this tenant. Raises Problem 401, the same whatever is wrong, or 429."""
+    """The caller with an active key of this tenant. Raises Problem 401, identical for all invalid keys, or 429."""
     scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
     token = token.strip(" \t")
     if scheme.lower() != "apitoken" or not is_well_formed(token):
-        await refuse(address)
+        await reject(address)
     key = digest(token)
-    caller = await tenant_cache.get_or_load(tenant.schema, key, lambda: load(tenant, key))
+    caller = await tenant_cache.get_or_load(tenant.schema, key, lambda: load_caller(tenant, key))
     if caller is None or (caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)):
-        await refuse(address)
+        await reject(address)
     return caller
 
 
-async def refuse(address: Address | None) -> NoReturn:
-    await failures.take(client_network(address), RateLimit(settings.failed_token_rate, settings.failed_token_burst))
+async def reject(address: Address | None) -> NoReturn:
+    await failed_key_limiter.take(
+        client_network(address), RateLimit(settings.failed_token_rate, settings.failed_token_burst)
+    )
     raise Problem(
         401,
-        "Send one header “Authorization: ApiToken {token}” with a live token of this tenant.",
+        "Send one header “Authorization: ApiToken {token}” with an active API key of this tenant.",
         headers={"WWW-Authenticate": "ApiToken"},
     )
 
 
-async def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
+async def check_rate_limit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
     key = (tenant.id, caller.api_key)
     usual = as_gokart(tenant)
     limit = RateLimit(
@@ -95,23 +99,23 @@ async def admit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
         burst=caller.burst or usual.token_burst or settings.token_burst,
         concurrency=caller.concurrency or usual.token_concurrency or settings.token_concurrency,
     )
-    state["headers"].update(await per_token.take(key, limit))
-    state["at_end"].append(per_token.start_request(key))
+    state["headers"].update(await api_key_limiter.take(key, limit))
+    state["at_end"].append(api_key_limiter.start_request(key))
 
 
 def authorize(caller: Caller, scope: str, address: Address | None) -> None:
-    """Raises Problem 403, saying what is missing."""
+    """Raises Problem 403 with the reason."""
     if caller.networks and not (address and any(address in network for network in caller.networks)):
-        raise Problem(403, "This token may not be used from this network.")
+        raise Problem(403, "This API key cannot be used from this IP address.")
     if scope not in caller.scopes:
-        raise Problem(403, f"This token lacks the scope '{scope}'.")
+        raise Problem(403, f"This API key does not have the scope “{scope}”.")
     if not caller.advertiser_active:
         raise Problem(403, "This advertiser is paused.")
     if scope == "singular" and not caller.singular_enabled:
         raise Problem(403, "Singular cost reporting is not enabled for this advertiser.")
 
 
-async def load(tenant: Tenant, key: bytes) -> Caller | None:
+async def load_caller(tenant: Tenant, key: bytes) -> Caller | None:
     async with connection() as db:
         row = await db.fetchrow(
             f"""

@@ -1,7 +1,7 @@
-"""What a token looks like: gokart_ + 33 random base62 digits (196 bits) + CRC-32 of all before it, 6 digits.
+"""The format of API keys: gokart_, 33 random base62 digits (196 bits), and 6 digits of CRC-32 over all before.
 
-The prefix and the checksum let secret scanners find a leaked token and let us refuse a typo without asking the
-database. Only the SHA-256 digest is stored: the token is random enough that no slow hash is needed.
+The prefix and the checksum let secret scanners find leaked keys and let us reject typos without a database query.
+Only the SHA-256 digest is stored: keys are random enough that no slow hash is needed.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ SHAPE = re.compile(f"{PREFIX}[0-9A-Za-z]{{{RANDOM_DIGITS + CHECKSUM_DIGITS}}}")
 
 
 class MintedKey(msgspec.Struct, frozen=True):
-    """A new token, with what may be stored of it."""
+    """A new key's token, with the parts that may be stored."""
 
     token: str
     digest: bytes

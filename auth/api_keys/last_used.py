@@ -1,4 +1,4 @@
-"""When and from where a token was last used: written at most once a minute for each, off the hot path."""
+"""When and from where an API key was last used: written at most once a minute per key, in the background."""
 
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -14,28 +14,28 @@ WRITE_EVERY = 5.0
 AT_MOST_EVERY = timedelta(minutes=1)
 
 log = structlog.get_logger()
-Use = tuple[datetime, Address | None]
-_uses: dict[str, dict[int, Use]] = {}  # of each token, by schema
+LastUse = tuple[datetime, Address | None]
+_uses: dict[str, dict[int, LastUse]] = {}  # by schema and key
 
 
-def record_use(tenant: Tenant, token: int, address: Address | None) -> None:
-    _uses.setdefault(tenant.schema, {})[token] = (datetime.now(UTC), address)
+def record_use(tenant: Tenant, key: int, address: Address | None) -> None:
+    _uses.setdefault(tenant.schema, {})[key] = (datetime.now(UTC), address)
 
 
 def flush_last_used() -> AbstractAsyncContextManager[None]:
-    """Writes what is noted every few seconds, and at the end of the block."""
+    """Writes recorded uses every few seconds, and when the block ends."""
     return run_every(WRITE_EVERY, write_last_used)
 
 
 async def write_last_used() -> None:
     for schema in list(_uses):
         try:
-            await write(schema, _uses.pop(schema))
-        except Exception as error:  # noqa: BLE001  # one tenant (being deleted, say) must not stop the others
-            log.warning("last use of tokens was not written", tenant=schema, error=repr(error))
+            await write_tenant_uses(schema, _uses.pop(schema))
+        except Exception as error:  # noqa: BLE001  # an error at one tenant, such as one being deleted, must not affect the others
+            log.warning("last use of API keys not written", tenant=schema, error=repr(error))
 
 
-async def write(schema: str, uses: dict[int, Use]) -> None:
+async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> None:
     async with connection() as db:
         await db.execute(
             f"""

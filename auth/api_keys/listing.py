@@ -1,4 +1,4 @@
-"""API tokens as pages show them, where they are called keys: what may be seen of one, and how it stands."""
+"""API keys as pages show them: what may be seen of a key, and its status."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -7,27 +7,35 @@ from uuid import UUID
 import msgspec
 
 from auth.api_keys.format import MintedKey
+from auth.scopes import SCOPE_NAMES
 from database.pool import connection
 from tenants.tenant import Tenant
 
-SOON = timedelta(days=14)
+EXPIRES_SOON = timedelta(days=14)
 PAGE = 50
 LARGEST_ID = 2**31 - 1
 
 ApiKeyStatus = Literal["live", "expiring", "rotated", "expired", "revoked"]
 API_KEY_STATUSES: dict[ApiKeyStatus, str] = {
-    "live": "Live",
+    "live": "Active",
     "expiring": "Expires soon",
-    "rotated": "Replaced",
+    "rotated": "Rotated",
     "expired": "Expired",
     "revoked": "Revoked",
+}
+STATUS_BADGES: dict[ApiKeyStatus, str] = {
+    "live": "success",
+    "expiring": "warning",
+    "rotated": "info",
+    "expired": "neutral",
+    "revoked": "danger",
 }
 
 
 class ApiKeyDetails(msgspec.Struct, frozen=True):
-    """`rotated` is one that has a successor and still works; `expiring` one without that stops within `SOON`.
+    """`rotated`: the key has a successor and still works. `expiring`: it has none and expires within `EXPIRES_SOON`.
 
-    `advertiser` is None for an ingest key, which is the tenant's.
+    `advertiser` is None for an ingest key, which belongs to the tenant.
     """
 
     id: int
@@ -59,11 +67,29 @@ class ApiKeyDetails(msgspec.Struct, frozen=True):
 
     @property
     def still_used(self) -> bool:
-        """Somebody has not taken the successor up yet."""
+        """The key was used after its successor was created."""
         return bool(self.last_used_at and self.successor_created_at and self.last_used_at > self.successor_created_at)
 
+    @property
+    def status_label(self) -> str:
+        return API_KEY_STATUSES[self.state]
 
-KEYS = """
+    @property
+    def status_kind(self) -> str:
+        """The kind of its badge."""
+        return STATUS_BADGES[self.state]
+
+    @property
+    def scope_names(self) -> list[str]:
+        return [SCOPE_NAMES[scope] for scope in self.scopes]
+
+    def creator(self, *, for_staff: bool) -> str:
+        """Advertisers do not see which member of the staff created a key."""
+        realm, _, name = self.created_by.partition(":")
+        return name if realm == "advertiser" else self.created_by if for_staff else "staff"
+
+
+API_KEYS = """
 SELECT t.id, t.advertiser, a.name AS advertiser_name, t.name, t.hint, t.scopes, t.networks, t.created_by, t.created_at,
     t.expires_at, t.revoked_at, t.last_used_at, t.last_used_from, t.replaces,
     s.id AS successor, s.hint AS successor_hint, s.created_at AS successor_created_at,
@@ -79,16 +105,16 @@ FROM {s}.api_token t LEFT JOIN {s}.advertiser a ON a.id = t.advertiser
 """
 
 
-def keys_sql(tenant: Tenant) -> str:
-    return f"SELECT * FROM ({KEYS.format(s=tenant.schema, soon=SOON.days)}) AS key"
+def api_keys_sql(tenant: Tenant) -> str:
+    return f"SELECT * FROM ({API_KEYS.format(s=tenant.schema, soon=EXPIRES_SOON.days)}) AS key"
 
 
 async def advertiser_api_keys(tenant: Tenant, advertiser: UUID) -> list[ApiKeyDetails]:
-    """The advertiser's: those that work first, each newest first."""
+    """Keys that work come first; within that, newest first."""
     async with connection() as db:
         rows = await db.fetch(
             f"""
-            {keys_sql(tenant)} WHERE advertiser = $1
+            {api_keys_sql(tenant)} WHERE advertiser = $1
             ORDER BY state IN ('expired', 'revoked'), id DESC
             """,
             advertiser,
@@ -97,22 +123,23 @@ async def advertiser_api_keys(tenant: Tenant, advertiser: UUID) -> list[ApiKeyDe
 
 
 async def find_api_key(tenant: Tenant, key: int, owner: UUID | None = None) -> ApiKeyDetails | None:
-    """With `owner`, a key of anybody but this advertiser is not found."""
+    """With `owner`, finds only keys of this advertiser."""
     if not 0 < key <= LARGEST_ID:
         return None
-    return await fetch_key(tenant, "id = $1 AND ($2::uuid IS NULL OR advertiser = $2)", key, owner)
+    return await fetch_api_key(tenant, "id = $1 AND ($2::uuid IS NULL OR advertiser = $2)", key, owner)
 
 
 async def find_minted_key(tenant: Tenant, minted: MintedKey) -> ApiKeyDetails:
-    """The key that has just been made."""
-    key = await fetch_key(tenant, f"id = (SELECT id FROM {tenant.schema}.api_token WHERE digest = $1)", minted.digest)
+    key = await fetch_api_key(
+        tenant, f"id = (SELECT id FROM {tenant.schema}.api_token WHERE digest = $1)", minted.digest
+    )
     assert key is not None
     return key
 
 
-async def fetch_key(tenant: Tenant, where: str, *args: object) -> ApiKeyDetails | None:
+async def fetch_api_key(tenant: Tenant, where: str, *args: object) -> ApiKeyDetails | None:
     async with connection() as db:
-        row = await db.fetchrow(f"{keys_sql(tenant)} WHERE {where}", *args)
+        row = await db.fetchrow(f"{api_keys_sql(tenant)} WHERE {where}", *args)
     return ApiKeyDetails(**row) if row else None
 
 
@@ -124,14 +151,14 @@ async def list_api_keys(
     state: ApiKeyStatus | None = None,
     before: int | None = None,
 ) -> list[ApiKeyDetails]:
-    """All of the tenant, newest first, `PAGE` at a time; `before` is the id of the last one shown.
+    """The tenant's keys, newest first, `PAGE` at a time; `before` is the id of the last key on the previous page.
 
-    `ingest`: the tenant's own alone.
+    `ingest`: only ingest keys.
     """
     async with connection() as db:
         rows = await db.fetch(
             f"""
-            {keys_sql(tenant)}
+            {api_keys_sql(tenant)}
             WHERE ($1::uuid IS NULL OR advertiser = $1) AND (NOT $2 OR advertiser IS NULL)
                 AND ($3::text IS NULL OR state = $3) AND ($4::int IS NULL OR id < $4)
             ORDER BY id DESC LIMIT {PAGE}
@@ -145,14 +172,14 @@ async def list_api_keys(
 
 
 async def expiring_api_keys(tenant: Tenant, advertiser: UUID | None = None) -> list[ApiKeyDetails]:
-    """Those that stop soon and have no successor, or one that is not used in their place; the first to stop first.
+    """Keys that expire soon and have no successor, and rotated keys that are still used; the earliest expiry first.
 
     Of one advertiser, or of the whole tenant.
     """
     async with connection() as db:
         rows = await db.fetch(
             f"""
-            {keys_sql(tenant)}
+            {api_keys_sql(tenant)}
             WHERE ($1::uuid IS NULL OR advertiser = $1)
                 AND (state = 'expiring' OR state = 'rotated' AND last_used_at > successor_created_at)
             ORDER BY expires_at, id

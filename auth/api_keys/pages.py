@@ -1,4 +1,4 @@
-"""The pages on which keys are made, rotated and revoked: an advertiser's own, and the staff's for everybody."""
+"""The pages that create, rotate and revoke API keys, shared by the portal and the admin."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,82 +10,65 @@ from litestar import Response
 
 from auth.api_keys import service as api_keys
 from auth.api_keys.format import MintedKey
-from auth.api_keys.listing import API_KEY_STATUSES, ApiKeyDetails, ApiKeyStatus, find_api_key, find_minted_key
+from auth.api_keys.listing import ApiKeyDetails, find_api_key, find_minted_key
+from auth.scopes import SCOPE_NAMES
 from auth.users.guards import current_user
+from catalog.service import is_singular_enabled
 from core.errors import GokartError
-from portal.advertiser_status import read_advertiser_status
 from tenants.tenant import current_tenant
+from web.pages.formatting import format_instant
 from web.pages.forms import Form, read_form, split_field_error
 from web.pages.origins import api_origin
-from web.pages.rendering import Notice, PageLayout, format_instant, render_page, templates
+from web.pages.rendering import Notice, PageLayout, render_page
 from web.requests import AnyRequest, client_address
 
 REPORT = "/api/v1/integrations/cost-report"
 EVENTS = "/api/v1/ingest/events"
 
-SCOPES = {  # value → label, help
-    "cost-report": ("Cost report", "Pull the cost report as JSON or CSV."),
-    "singular": ("Singular", "Let Singular pull the cost of each day."),
-    "ingest": ("Ingest", "Send in conversions, views, clicks, offers and partners, of all advertisers."),
+SCOPE_HELP = {
+    "cost-report": "Read the cost report as JSON or CSV.",
+    "singular": "Let Singular read your daily costs.",
+    "ingest": "Send conversions, views, clicks, offers and partners of all advertisers.",
 }
 ON_A_DAY, NEVER = "date", "never"
 EXPIRIES = {
     "30": "30 days",
     "90": "90 days",
-    "365": "A year",
-    ON_A_DAY: "A day of your choice",
+    "365": "1 year",
+    ON_A_DAY: "Custom date",
     NEVER: "Never",
 }
-USUAL_EXPIRY = "365"
-LONGEST_LIFE = timedelta(days=3_650)
+DEFAULT_EXPIRY = "365"
+MAX_LIFETIME = timedelta(days=3_650)
 
-GRACES = {  # hours → label, help
-    "0": ("Stop it at once", "For a key that has leaked. Whatever still uses it fails from that moment."),
-    "24": ("24 hours", "For a script that you change yourself today."),
-    "168": ("7 days", "For Singular, and for whatever somebody else has to change."),
-    "720": ("30 days", "For a change that waits for somebody's release."),
+GRACE_PERIODS = {  # hours → label, help
+    "0": ("Immediately", "For a key that has leaked. Programs that use it fail immediately."),
+    "24": ("After 24 hours", "For a script that you update yourself today."),
+    "168": ("After 7 days", "For Singular, and for programs that other people update."),
+    "720": ("After 30 days", "For programs with a long release cycle."),
 }
-USUAL_GRACE = "168"
-
-KINDS: dict[ApiKeyStatus, str] = {
-    "live": "success",
-    "expiring": "warning",
-    "rotated": "info",
-    "expired": "neutral",
-    "revoked": "danger",
-}
-templates.globals["key_states"] = {state: (label, KINDS[state]) for state, label in API_KEY_STATUSES.items()}
-templates.globals["scope_names"] = {scope: label for scope, (label, _) in SCOPES.items()}
-
-
-def maker(created_by: str, for_staff: bool) -> str:
-    """Who made a key. Of the staff an advertiser is told no more than that."""
-    realm, _, name = created_by.partition(":")
-    return name if realm == "advertiser" else created_by if for_staff else "staff"
-
-
-templates.filters["maker"] = maker
+DEFAULT_GRACE_PERIOD = "168"
 
 
 class KeyForm(msgspec.Struct):
-    """The form of a new key as it was sent, with what is wrong by field; `wanted` is to be made where nothing is."""
+    """The submitted form, with errors by field. `values` are the service's arguments if there are no errors."""
 
     name: str = ""
     scopes: Sequence[str] = ()
-    expiry: str = USUAL_EXPIRY
+    expiry: str = DEFAULT_EXPIRY
     day: str = ""
     networks: str = ""
-    grace: str = USUAL_GRACE
+    grace: str = DEFAULT_GRACE_PERIOD
     errors: dict[str, str] = msgspec.field(default_factory=dict)
-    wanted: dict[str, Any] = msgspec.field(default_factory=dict)
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
 
-    def want(self, field: str, read: Callable[[], object]) -> None:
+    def parse(self, field: str, read: Callable[[], object]) -> None:
         try:
-            self.wanted[field] = read()
+            self.values[field] = read()
         except GokartError as error:
-            self.take(error)
+            self.add_error(error)
 
-    def take(self, error: GokartError) -> None:
+    def add_error(self, error: GokartError) -> None:
         field, text = split_field_error(error)
         self.errors[field] = text
 
@@ -93,55 +76,55 @@ class KeyForm(msgspec.Struct):
 def read_key_form(
     form: Form, offered: Collection[str], now: datetime, *, scopes: Sequence[str] | None = None
 ) -> KeyForm:
-    """`offered` are the scopes that whoever makes it may give; `scopes` what it has where there is no choice."""
+    """`offered` are the scopes that the user may grant. `scopes` sets them if the form has no choice."""
     chosen = form.all("scopes") if scopes is None else scopes
     read = KeyForm(form["name"], chosen, form["expiry"], form["day"], form["networks"])
     lines = [line for line in read.networks.splitlines() if line.strip()]
-    read.want("name", lambda: api_keys.read_key_name(read.name))
-    read.want("scopes", lambda: read_scopes(read.scopes, offered))
-    read.want("expires_at", lambda: read_expiry(read.expiry, read.day, now))
-    read.want("networks", lambda: api_keys.read_networks(lines))
+    read.parse("name", lambda: api_keys.read_key_name(read.name))
+    read.parse("scopes", lambda: read_key_scopes(read.scopes, offered))
+    read.parse("expires_at", lambda: read_key_expiry(read.expiry, read.day, now))
+    read.parse("networks", lambda: api_keys.read_networks(lines))
     return read
 
 
 def read_rotate_form(form: Form, now: datetime) -> KeyForm:
     read = KeyForm(grace=form["grace"], expiry=form["expiry"], day=form["day"])
-    read.want("grace", lambda: read_grace(read.grace))
-    read.want("expires_at", lambda: read_expiry(read.expiry, read.day, now))
+    read.parse("grace", lambda: read_grace_period(read.grace))
+    read.parse("expires_at", lambda: read_key_expiry(read.expiry, read.day, now))
     return read
 
 
-def read_scopes(scopes: Sequence[str], offered: Collection[str]) -> Sequence[str]:
+def read_key_scopes(scopes: Sequence[str], offered: Collection[str]) -> Sequence[str]:
     if not scopes or not set(scopes) <= set(offered):
-        raise GokartError("scopes: Choose what the key is for.")
+        raise GokartError("scopes: Select at least one permission.")
     return scopes
 
 
-def read_expiry(expiry: str, day: str, now: datetime) -> datetime | None:
+def read_key_expiry(expiry: str, day: str, now: datetime) -> datetime | None:
     """The end of a chosen day, UTC. Raises GokartError."""
     if expiry == NEVER:
         return None
     if expiry != ON_A_DAY:
         if expiry not in EXPIRIES:
-            raise GokartError("expiry: Choose one of these.")
+            raise GokartError("expiry: Select one of the options.")
         return now + timedelta(days=int(expiry))
     try:
         chosen = date.fromisoformat(day.strip())
     except ValueError as error:
-        raise GokartError("day: Give the last day on which it works, such as 2030-12-31.") from error
-    if not now.date() <= chosen <= (now + LONGEST_LIFE).date():
-        raise GokartError(f"day: Choose one from today to {(now + LONGEST_LIFE).date()}.")
+        raise GokartError("day: Enter a date such as 2030-12-31.") from error
+    if not now.date() <= chosen <= (now + MAX_LIFETIME).date():
+        raise GokartError(f"day: Enter a date between today and {(now + MAX_LIFETIME).date()}.")
     return datetime.combine(chosen, time(), UTC) + timedelta(days=1)
 
 
-def read_grace(text: str) -> timedelta:
+def read_grace_period(text: str) -> timedelta:
     """Raises GokartError."""
-    if text not in GRACES:
-        raise GokartError("grace: Choose one of these.")
+    if text not in GRACE_PERIODS:
+        raise GokartError("grace: Select one of the options.")
     return timedelta(hours=int(text))
 
 
-def new_page(
+def new_key_page(
     request: AnyRequest,
     layout: PageLayout,
     root: str,
@@ -151,38 +134,38 @@ def new_page(
     template: str = "api_keys/new.html",
     **context: Any,
 ) -> Response[Any]:
-    """The form. `root` is where the list of keys is; `offered` are the scopes to choose from."""
+    """The form. `root` is the URL of the list of keys; `offered` are the scopes to choose from."""
     return render_page(
         template,
         layout,
         status=400 if form.errors else 200,
         root=root,
         form=form,
-        scopes=[(scope, *SCOPES[scope]) for scope in offered],
+        scopes=[(scope, SCOPE_NAMES[scope], SCOPE_HELP[scope]) for scope in offered],
         address=client_address(request.scope),
-        **choice_of_day(),
+        **expiry_choices(),
         **context,
     )
 
 
-async def make_key(
+async def create_key(
     request: AnyRequest, layout: PageLayout, root: str, form: KeyForm, advertiser: UUID | None
 ) -> Response[Any] | None:
-    """The answer that shows it; None, with the reason in `form.errors`, where none was made."""
+    """The page that shows the new key. None if it was not created: `form.errors` has the reason."""
     if form.errors:
         return None
     try:
         minted = await api_keys.create_api_key(
-            advertiser=advertiser, created_by=current_user(request).actor(None).name, new_name=True, **form.wanted
+            advertiser=advertiser, created_by=current_user(request).actor(None).name, new_name=True, **form.values
         )
     except api_keys.DuplicateKeyNameError:
         form.errors["name"] = (
-            f"A key called “{form.wanted['name']}” works already. If you have reloaded the page that showed it: a key "
-            "is shown once, and no second one has been made. Rotate that one, or choose another name."
+            f"An active key named “{form.values['name']}” already exists. If you reloaded the page that showed it: "
+            "a key is shown only once, and no second key was created. Rotate that key, or choose another name."
         )
         return None
     except GokartError as error:
-        form.take(error)
+        form.add_error(error)
         return None
     return await shown_page(request, layout, root, minted)
 
@@ -202,10 +185,10 @@ async def rotate_key(
         return rotate_page(layout, root, key, form, within=within)
     try:
         minted = await api_keys.rotate_api_key(
-            key.id, created_by=current_user(request).actor(None).name, owner=owner, within=within, **form.wanted
+            key.id, created_by=current_user(request).actor(None).name, owner=owner, within=within, **form.values
         )
     except GokartError as error:
-        form.take(error)
+        form.add_error(error)
         return rotate_page(layout, root, await find_api_key(current_tenant(), key.id) or key, form, within=within)
     replaced = await find_api_key(current_tenant(), key.id)
     return await shown_page(request, layout, root, minted, replaced=replaced)
@@ -214,7 +197,7 @@ async def rotate_key(
 async def shown_page(
     request: AnyRequest, layout: PageLayout, root: str, minted: MintedKey, *, replaced: ApiKeyDetails | None = None
 ) -> Response[Any]:
-    """The answer to the form itself, since it is the only one that ever has the key in it."""
+    """The response to the form itself: no other response contains the key."""
     key = await find_minted_key(current_tenant(), minted)
     return render_page(
         "api_keys/shown.html",
@@ -225,16 +208,14 @@ async def shown_page(
         token=minted.token,
         curl=curl_line(api_origin(request), minted.token, key.scopes, datetime.now(UTC).date()),
         replaced=replaced,
-        singular_off="singular" in key.scopes and await is_singular_off(key.advertiser),
+        singular_off="singular" in key.scopes
+        and key.advertiser is not None
+        and not await is_singular_enabled(current_tenant(), key.advertiser),
     )
 
 
-async def is_singular_off(advertiser: UUID | None) -> bool:
-    return advertiser is not None and not (await read_advertiser_status(current_tenant(), advertiser)).singular_enabled
-
-
 def curl_line(origin: str, token: str, scopes: Collection[str], today: date) -> str:
-    """To paste as it stands: into the shells of Windows too, which know no single quotes. An empty call is taken in."""
+    """Without single quotes, which the shells of Windows do not support. An empty array is a valid intake call."""
     key = f'-H "Authorization: ApiToken {token}"'
     if "ingest" in scopes:
         return f'curl {key} -H "Content-Type: application/json" -d "[]" "{origin}{EVENTS}"'
@@ -251,26 +232,26 @@ def rotate_page(
     *,
     within: frozenset[str] | None = None,
 ) -> Response[Any]:
-    """`within` are the scopes beyond which whoever looks at it may not rotate a key; None: there is no such bound."""
-    beyond = [] if within is None else [scope for scope in key.scopes if scope not in within]
+    """`within` are the scopes that the user may rotate; None: all."""
+    missing = [] if within is None else [scope for scope in key.scopes if scope not in within]
     if form is None:
-        form = KeyForm(expiry=USUAL_EXPIRY if key.expires_at else NEVER)
+        form = KeyForm(expiry=DEFAULT_EXPIRY if key.expires_at else NEVER)
     return render_page(
         "api_keys/rotate.html",
         layout,
-        status=403 if beyond else 409 if not key.can_rotate else 400 if form.errors else 200,
+        status=403 if missing else 409 if not key.can_rotate else 400 if form.errors else 200,
         root=root,
         key=key,
-        beyond=beyond,
+        missing_scopes=[SCOPE_NAMES[scope] for scope in missing],
         form=form,
-        graces=[(hours, *texts) for hours, texts in GRACES.items()],
-        **choice_of_day(),
+        graces=[(hours, *texts) for hours, texts in GRACE_PERIODS.items()],
+        **expiry_choices(),
     )
 
 
-def choice_of_day() -> dict[str, Any]:
+def expiry_choices() -> dict[str, Any]:
     today = datetime.now(UTC).date()
-    return {"expiries": list(EXPIRIES.items()), "first_day": today, "last_day": today + LONGEST_LIFE}
+    return {"expiries": list(EXPIRIES.items()), "first_day": today, "last_day": today + MAX_LIFETIME}
 
 
 def revoke_page(layout: PageLayout, root: str, key: ApiKeyDetails) -> Response[Any]:
@@ -278,12 +259,13 @@ def revoke_page(layout: PageLayout, root: str, key: ApiKeyDetails) -> Response[A
 
 
 def expiry_notice(key: ApiKeyDetails, root: str, may_rotate: bool) -> Notice:
-    """Of a key that stops soon, or has been replaced and is still used."""
-    called = f"The {'API' if key.advertiser else 'ingest'} key “{key.name}” ({key.hint})"
-    until = format_instant(key.expires_at)
+    """For a key that expires soon, or that was rotated and is still used."""
+    name = f"The {'API' if key.advertiser else 'ingest'} key “{key.name}” ({key.hint})"
+    expires = format_instant(key.expires_at)
     if key.state == "rotated":
-        return Notice("warning", f"{called} has been replaced, but is still used. It stops on {until}.", root, "See it")
-    text = f"{called} stops working on {until}."
+        text = f"{name} was rotated but is still in use. It expires on {expires}."
+        return Notice("warning", text, root, "View API keys")
+    text = f"{name} expires on {expires}."
     if may_rotate:
-        return Notice("warning", text, f"{root}/{key.id}/rotate", "Replace it")
-    return Notice("warning", text, root, "See it")
+        return Notice("warning", text, f"{root}/{key.id}/rotate", "Rotate API key")
+    return Notice("warning", text, root, "View API keys")

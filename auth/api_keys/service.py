@@ -1,4 +1,4 @@
-"""Making, rotating and revoking API tokens of the bound tenant. Every worker hears of it, by the database's trigger."""
+"""Creates, rotates and revokes API keys of the bound tenant. A database trigger notifies every worker."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -12,24 +12,23 @@ from piccolo.columns import Column
 
 from auth.api_keys.format import MintedKey, mint_api_key
 from auth.api_keys.tables import ApiKey
+from auth.scopes import ADVERTISER_SCOPES, INGEST
 from core.errors import GokartError
 from database.pool import Connection, transaction
 from tenants.cache import notify_changed
 from tenants.tenant import current_tenant
 
-ADVERTISER_SCOPES = ("cost-report", "singular")
-INGEST = "ingest"
 DEFAULT_GRACE = timedelta(days=7)
-LONGEST_NAME = 200
-MOST_NETWORKS = 100
+MAX_NAME_LENGTH = 200
+MAX_NETWORKS = 100
 
 
 class UnknownApiKeyError(GokartError):
-    """There is none with this id, or it is somebody else's."""
+    """No key has this id, or it belongs to another advertiser."""
 
 
 class DuplicateKeyNameError(GokartError):
-    """A live token of the same owner has that name."""
+    """An active key of the same owner has this name."""
 
 
 async def create_api_key(
@@ -42,18 +41,18 @@ async def create_api_key(
     networks: Iterable[str] = (),
     new_name: bool = False,
 ) -> MintedKey:
-    """A new token: of an advertiser with its scopes, or of the tenant (advertiser None) with scope `ingest` alone.
+    """Creates a key of an advertiser, or an ingest key of the tenant (advertiser None).
 
-    `networks` are CIDR. `new_name`: raises DuplicateKeyNameError if a live key of the same owner has the
+    `networks` are CIDR. `new_name`: raises DuplicateKeyNameError if an active key of the same owner has the
     name, so that a form submitted twice creates one key. Raises GokartError for invalid values.
     """
     wanted = sorted(set(scopes))
     allowed = ADVERTISER_SCOPES if advertiser else (INGEST,)
     if not wanted or not set(wanted) <= set(allowed):
-        owner = "An advertiser's token" if advertiser else "A token of the tenant"
-        raise GokartError(f"scopes: {owner} has one or more of: {', '.join(allowed)}.")
+        owner = "An advertiser's API key" if advertiser else "An ingest key"
+        raise GokartError(f"scopes: {owner} needs one or more of these scopes: {', '.join(allowed)}.")
     if expires_at and expires_at <= datetime.now(UTC):
-        raise GokartError("expires_at: That is in the past.")
+        raise GokartError("expires_at: The expiry date is in the past.")
     minted = mint_api_key()
     row = ApiKey(
         advertiser=advertiser,
@@ -72,12 +71,12 @@ async def create_api_key(
                 await check_new_name(db, advertiser, row.name)
             await ApiKey.insert(row)
     except ForeignKeyViolationError as error:
-        raise GokartError(f"advertiser: There is no {advertiser} at this tenant.") from error
+        raise GokartError(f"advertiser: Advertiser {advertiser} does not exist.") from error
     return minted
 
 
 async def check_new_name(db: Connection, advertiser: UUID | None, name: str) -> None:
-    """Until the transaction ends, nobody else who asks may make a token of that name for this owner."""
+    """Locks the name for this owner until the transaction ends. Raises DuplicateKeyNameError."""
     schema = current_tenant().schema
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{schema} {advertiser} {name}")
     taken = await db.fetchval(
@@ -91,11 +90,11 @@ async def check_new_name(db: Connection, advertiser: UUID | None, name: str) -> 
         name,
     )
     if taken:
-        raise DuplicateKeyNameError(f"name: A live token is called “{name}” already.")
+        raise DuplicateKeyNameError(f"name: An active key named “{name}” already exists.")
 
 
 async def rotate_api_key(
-    token: int,
+    key: int,
     *,
     created_by: str,
     grace: timedelta = DEFAULT_GRACE,
@@ -103,36 +102,36 @@ async def rotate_api_key(
     owner: UUID | None = None,
     within: frozenset[str] | None = None,
 ) -> MintedKey:
-    """A new token like an old one, which goes on working for `grace` (or until it would have expired, if sooner).
+    """Creates a successor. The old key keeps working for `grace`, or until its own expiry if that is sooner.
 
-    The new one expires when the old one would have, unless `expires_at` says otherwise.
+    The successor takes over the old key's expiry unless `expires_at` is given.
 
-    With `owner`, a token of anybody but this advertiser is unknown. With `within`, the token may have no other scopes:
-    nobody gets by rotating what they may not make.
+    With `owner`, raises UnknownApiKeyError for a key of another advertiser. With `within`, rejects keys with other
+    scopes: rotating must not give a user a key that the user could not create.
 
-    Raises UnknownApiKeyError where it is unknown; GokartError where it is revoked or expired, or has been rotated
-    already: it expires because of that, and so would a second successor.
+    Raises UnknownApiKeyError; GokartError if the key is revoked, expired, or already rotated: it expires because of the
+    rotation, and a second successor would inherit that expiry.
     """
     now = datetime.now(UTC)
     async with transaction() as db:
-        old: ApiKey | None = await ApiKey.objects().lock_rows("UPDATE").where(ApiKey.id == token).first()
+        old: ApiKey | None = await ApiKey.objects().lock_rows("UPDATE").where(ApiKey.id == key).first()
         if old is None or (owner and old.advertiser != owner):
-            raise UnknownApiKeyError(f"There is no live token {token} at {current_tenant().slug}.")
+            raise UnknownApiKeyError(f"API key {key} of {current_tenant().slug} does not exist or is not active.")
         ends_at: datetime | None = old.expires_at
         revoked_at: datetime | None = old.revoked_at
         if revoked_at or (ends_at and ends_at <= now):
-            raise GokartError(f"There is no live token {token} at {current_tenant().slug}.")
-        successor: ApiKey | None = await ApiKey.objects().where(ApiKey.replaces == token).first()
+            raise GokartError(f"API key {key} of {current_tenant().slug} does not exist or is not active.")
+        successor: ApiKey | None = await ApiKey.objects().where(ApiKey.replaces == key).first()
         if successor is not None:
-            raise GokartError(f"Token {token} has been rotated already: rotate its successor, {successor.id}.")
+            raise GokartError(f"API key {key} was already rotated. Rotate its successor, {successor.id}.")
         if within is not None and not set(old.scopes) <= within:
-            raise GokartError(f"scopes: You may only rotate a token with no more than: {', '.join(sorted(within))}.")
+            raise GokartError(f"scopes: You may only rotate keys with these scopes: {', '.join(sorted(within))}.")
         minted = mint_api_key()
         copied = ("advertiser", "name", "scopes", "networks", "rate", "burst", "concurrency")
         await ApiKey.insert(
             ApiKey(
                 **{column: old[column] for column in copied},
-                replaces=token,
+                replaces=key,
                 digest=minted.digest,
                 hint=minted.hint,
                 created_by=created_by,
@@ -141,64 +140,64 @@ async def rotate_api_key(
             )
         )
         until = min(filter(None, [ends_at, now + grace]))
-        await ApiKey.update({ApiKey.expires_at: until}).where(ApiKey.id == token)
+        await ApiKey.update({ApiKey.expires_at: until}).where(ApiKey.id == key)
         await notify_changed(db)
     return minted
 
 
-async def revoke_api_key(token: int, *, owner: UUID | None = None) -> None:
-    """From now on 401, for ever. Revoking twice is no error; an unknown token is (UnknownApiKeyError).
+async def revoke_api_key(key: int, *, owner: UUID | None = None) -> None:
+    """Revokes a key permanently. Revoking it again has no effect. Raises UnknownApiKeyError.
 
-    With `owner`, a token of anybody but this advertiser is unknown.
+    With `owner`, raises UnknownApiKeyError for a key of another advertiser.
     """
     async with transaction() as db:
-        mine = (ApiKey.id == token) & (ApiKey.advertiser == owner) if owner else ApiKey.id == token
+        mine = (ApiKey.id == key) & (ApiKey.advertiser == owner) if owner else ApiKey.id == key
         if not await ApiKey.exists().where(mine):
-            raise unknown(token)
+            raise unknown_key(key)
         await ApiKey.update({ApiKey.revoked_at: datetime.now(UTC)}).where(
-            (ApiKey.id == token) & ApiKey.revoked_at.is_null()
+            (ApiKey.id == key) & ApiKey.revoked_at.is_null()
         )
         await notify_changed(db)
 
 
-async def set_api_key_limits(token: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
-    """Sets the token's limits (`web.limits.limiter.RateLimit`); None takes the tenant's. Raises GokartError."""
+async def set_api_key_limits(key: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
+    """Sets the key's limits (`web.limits.limiter.RateLimit`); None: the tenant's default. Raises UnknownApiKeyError."""
     limits: dict[Column | str, Any] = {ApiKey.rate: rate, ApiKey.burst: burst, ApiKey.concurrency: concurrency}
     async with transaction() as db:
-        if not await ApiKey.update(limits).where(ApiKey.id == token).returning(ApiKey.id):
-            raise unknown(token)
+        if not await ApiKey.update(limits).where(ApiKey.id == key).returning(ApiKey.id):
+            raise unknown_key(key)
         await notify_changed(db)
 
 
-def unknown(token: int) -> UnknownApiKeyError:
-    return UnknownApiKeyError(f"There is no token {token} at {current_tenant().slug}.")
+def unknown_key(key: int) -> UnknownApiKeyError:
+    return UnknownApiKeyError(f"API key {key} of {current_tenant().slug} does not exist.")
 
 
 def read_key_name(text: str) -> str:
     """Raises GokartError."""
     name = text.strip()
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise GokartError(f"name: 1 to {LONGEST_NAME} characters are needed, to tell it from others.")
+    if not 1 <= len(name) <= MAX_NAME_LENGTH or not name.isprintable():
+        raise GokartError(f"name: Enter a name of 1 to {MAX_NAME_LENGTH} characters.")
     return name
 
 
 def read_networks(texts: Iterable[str]) -> list[str]:
-    """Each once, as it is kept. Raises GokartError."""
+    """In canonical form, without duplicates. Raises GokartError."""
     networks = list(dict.fromkeys(canonical_network(text) for text in texts))
-    if len(networks) > MOST_NETWORKS:
-        raise GokartError(f"networks: {len(networks)} are too many, {MOST_NETWORKS} the most.")
+    if len(networks) > MAX_NETWORKS:
+        raise GokartError(f"networks: {len(networks)} IP ranges are too many. The maximum is {MAX_NETWORKS}.")
     return networks
 
 
 def canonical_network(text: str) -> str:
-    told = f"networks: {text.strip()[:50]!r} is no network such as 203.0.113.0/24"
+    invalid = f"networks: “{text.strip()[:50]}” is not a valid IP range"
     try:
         interface = ip_interface(text.strip())
     except ValueError as error:
-        raise GokartError(f"{told}.") from error
+        raise GokartError(f"{invalid}, such as 203.0.113.0/24.") from error
     network = interface.network
-    if "%" in text:  # of one machine's own
-        raise GokartError(f"{told}.")
+    if "%" in text:  # a zone id is only valid on one machine
+        raise GokartError(f"{invalid}, such as 203.0.113.0/24.")
     if interface.ip != network.network_address:
-        raise GokartError(f"{told}; {network} is.")
+        raise GokartError(f"{invalid}. Did you mean {network}?")
     return str(network)

@@ -5,17 +5,17 @@ from tenants.tenant import TenantTable
 
 
 class ApiKey(TenantTable, tablename="api_token"):
-    """A token's digest and what it may do. The token itself is shown once, to whoever makes it, and kept nowhere."""
+    """An API key's digest and permissions. The key itself is shown once, when it is created, and never stored."""
 
     id = Serial(primary_key=True)
-    advertiser = ForeignKey(Advertiser, null=True, help_text="Null for an ingest token, which is the tenant's.")
-    replaces = Integer(null=True, default=None, help_text="The token that was rotated to make this one.")
+    advertiser = ForeignKey(Advertiser, null=True, help_text="Null for an ingest key, which belongs to the tenant.")
+    replaces = Integer(null=True, default=None, help_text="The key that was rotated to create this one.")
     name = Varchar(200)
     digest = Bytea(secret=True)
-    hint = Varchar(20, help_text="The visible ends of the token.")
+    hint = Varchar(20, help_text="The first and last characters of the key.")
     scopes = Array(Varchar(20))
-    networks = Array(Varchar(50), help_text="CIDR networks it may be used from; none: any.")
-    rate = Real(null=True, default=None, help_text="Requests a second it may sustain; null: the tenant's.")
+    networks = Array(Varchar(50), help_text="CIDR ranges from which the key may be used; empty: any.")
+    rate = Real(null=True, default=None, help_text="Requests per second; null: the tenant's default.")
     burst = Integer(null=True, default=None)
     concurrency = Integer(null=True, default=None)
     created_by = Varchar(400)

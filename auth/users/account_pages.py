@@ -1,4 +1,4 @@
-"""The pages on which somebody who is signed in looks after the account: password, second factor, sessions."""
+"""The account pages of a signed-in user: password, two-factor authentication, sessions."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from auth.users.guards import current_session, current_user, requires_login
 from auth.users.login import check_password
 from auth.users.login_throttle import reset_attempts
 from auth.users.one_time_links import revoke_links
-from auth.users.passwords import SHORTEST, check_new_password
+from auth.users.passwords import MIN_LENGTH, check_new_password
 from auth.users.users import User
 from core.errors import GokartError
 from database.pool import transaction
@@ -23,9 +23,9 @@ from web.problems import Problem
 from web.requests import AnyRequest, client_address
 
 DONE = {
-    "password": "Your password is changed, and your other sessions have ended.",
-    "two-step-off": "Two-step sign-in is off.",
-    "ended": "The session has ended.",
+    "password": "Your password was changed, and your other sessions were signed out.",
+    "two-step-off": "Two-factor authentication is off.",
+    "ended": "The session was signed out.",
 }
 
 
@@ -55,14 +55,14 @@ class AccountController(Controller):
                 hashed,
             )
             await revoke_links(db, user.realm, user.id)
-        await sessions.end_sessions(user.realm, user.id, but=current_session(request).id)
+        await sessions.end_sessions(user.realm, user.id, except_session=current_session(request).id)
         return redirect(request, user.realm.path("/account?done=password"))
 
     @get("/two-step", opt={"before_totp": True})
     async def two_step_form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         if current_user(request).totp:
             return redirect(request, current_user(request).realm.path("/account"))
-        return two_step_page(request, layout, totp.new_secret())
+        return totp_page(request, layout, totp.new_secret())
 
     @post("/two-step", opt={"before_totp": True})
     async def two_step(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
@@ -75,9 +75,9 @@ class AccountController(Controller):
             codes = await totp.enable_totp(user, form["secret"], form["code"])
         except GokartError as error:
             secret = form["secret"] if totp.is_secret(form["secret"]) else totp.new_secret()
-            return two_step_page(request, layout, secret, error=str(error))
-        await sessions.end_sessions(user.realm, user.id, but=current_session(request).id)
-        return codes_page(user, layout, codes)
+            return totp_page(request, layout, secret, error=str(error))
+        await sessions.end_sessions(user.realm, user.id, except_session=current_session(request).id)
+        return recovery_codes_page(user, layout, codes)
 
     @post("/two-step/codes")
     async def codes(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
@@ -85,8 +85,8 @@ class AccountController(Controller):
         try:
             await check_current(user, form["current"], request)
         except GokartError as error:
-            return await account_page(request, layout, two_step_error=str(error))
-        return codes_page(user, layout, await totp.renew_recovery_codes(user))
+            return await account_page(request, layout, totp_error=str(error))
+        return recovery_codes_page(user, layout, await totp.renew_recovery_codes(user))
 
     @post("/two-step/off")
     async def two_step_off(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
@@ -94,7 +94,7 @@ class AccountController(Controller):
         try:
             await check_current(user, form["current"], request)
         except GokartError as error:
-            return await account_page(request, layout, two_step_error=str(error))
+            return await account_page(request, layout, totp_error=str(error))
         await totp.disable_totp(user.realm, user.id)
         return redirect(request, user.realm.path("/account?done=two-step-off"))
 
@@ -102,20 +102,20 @@ class AccountController(Controller):
     async def end_session(self, request: AnyRequest, session: FromPath[int]) -> Response[Any]:
         user = current_user(request)
         if not await sessions.end_session(user, session):
-            raise Problem(404, "That session has ended already.")
+            raise Problem(404, "This session was already signed out.")
         return redirect(request, user.realm.path("/account?done=ended"))
 
     @post("/sessions/end-others")
     async def end_others(self, request: AnyRequest) -> Response[Any]:
         user = current_user(request)
-        await sessions.end_sessions(user.realm, user.id, but=current_session(request).id)
+        await sessions.end_sessions(user.realm, user.id, except_session=current_session(request).id)
         return redirect(request, user.realm.path("/account?done=ended"))
 
 
 async def check_current(user: User, password: str, request: AnyRequest) -> None:
     """Raises GokartError, or Problem 429 for too many tries."""
     if await check_password(user.realm, user.email, password, request) is None:
-        raise GokartError("The current password is wrong.")
+        raise GokartError("The current password is incorrect.")
     await reset_attempts(user.realm, user.email, user.id, client_address(request.scope))
 
 
@@ -125,13 +125,13 @@ async def account_page(
     *,
     notice: Notice | None = None,
     password_error: str | None = None,
-    two_step_error: str | None = None,
+    totp_error: str | None = None,
 ) -> Response[Any]:
     user = current_user(request)
     return render_page(
         "users/account.html",
         layout,
-        status=400 if password_error or two_step_error else 200,
+        status=400 if password_error or totp_error else 200,
         root=user.realm.path("/account"),
         role=user.role,
         totp=user.totp,
@@ -139,16 +139,16 @@ async def account_page(
         this_session=current_session(request).id,
         notice=notice,
         password_error=password_error,
-        two_step_error=two_step_error,
-        shortest=SHORTEST,
+        totp_error=totp_error,
+        shortest=MIN_LENGTH,
     )
 
 
-def two_step_page(request: AnyRequest, layout: PageLayout, secret: str, *, error: str | None = None) -> Response[Any]:
+def totp_page(request: AnyRequest, layout: PageLayout, secret: str, *, error: str | None = None) -> Response[Any]:
     user = current_user(request)
     issuer = layout.tenant.name if layout.tenant else "GoKart"
     return render_page(
-        "users/two_step.html",
+        "users/totp.html",
         layout,
         status=400 if error else 200,
         action=user.realm.path("/account/two-step"),
@@ -159,5 +159,5 @@ def two_step_page(request: AnyRequest, layout: PageLayout, secret: str, *, error
     )
 
 
-def codes_page(user: User, layout: PageLayout, codes: list[str]) -> Response[Any]:
-    return render_page("users/codes.html", layout, codes=codes, onward=user.realm.home)
+def recovery_codes_page(user: User, layout: PageLayout, codes: list[str]) -> Response[Any]:
+    return render_page("users/recovery_codes.html", layout, codes=codes, onward=user.realm.home)

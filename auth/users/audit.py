@@ -1,4 +1,4 @@
-"""The audit log of the platform or of a tenant, for its staff to read. The database writes it, nobody changes it."""
+"""The audit log of the platform or of a tenant, for its staff. Database triggers write it; entries never change."""
 
 from datetime import datetime
 from typing import Any
@@ -18,12 +18,12 @@ from web.requests import AnyRequest
 PAGE = 50
 LARGEST_ID = 2**63 - 1
 SUBJECTS = {
-    PLATFORM.name: {"": "Everything", "tenant": "Tenants", "staff": "The platform's staff"},
+    PLATFORM.name: {"": "All", "tenant": "Tenants", "staff": "Staff"},
     STAFF.name: {
-        "": "Everything",
+        "": "All",
         "advertiser": "Advertisers",
         "api_token": "API keys",
-        "advertiser_login": "Advertisers' people",
+        "advertiser_login": "Advertiser users",
         "staff": "Staff",
         "one_time_link": "One-time links",
         "session": "Sessions",
@@ -34,10 +34,13 @@ SUBJECTS = {
     },
 }
 
+SUBJECT_NAMES = {"api_token": "API key", "advertiser_login": "advertiser user", "one_time_link": "one-time link"}
+
 
 class AuditSearch(msgspec.Struct, frozen=True):
-    """`path` is the page's own; `actor` part of the actor's name; `key` of one tenant, user or other row, and empty
-    for all. At most one of `before` and `after`, the number of an entry, where it is not the newest page.
+    """`path` is the page's URL, `actor` a part of the actor's name, `key` the id of one row; empty: all.
+
+    At most one of `before` and `after`, the id of an entry, is set; neither on the newest page.
     """
 
     path: str
@@ -53,7 +56,7 @@ class AuditSearch(msgspec.Struct, frozen=True):
 
 
 class AuditChange(msgspec.Struct, frozen=True):
-    """Of one column. As JSON has it; None: it was not there, or empty."""
+    """Of one column, as JSON. None: missing or empty."""
 
     column: str
     before: str | None
@@ -70,6 +73,10 @@ class AuditEntry(msgspec.Struct, frozen=True):
     key: str
     label: str
     changes: list[AuditChange]
+
+    @property
+    def subject_name(self) -> str:
+        return SUBJECT_NAMES.get(self.subject, self.subject)
 
 
 class AuditController(Controller):
@@ -93,7 +100,7 @@ class AuditController(Controller):
 
 
 def read_audit_search(realm: Realm, request: AnyRequest) -> AuditSearch:
-    """What makes no sense is as if it were not there."""
+    """Ignores invalid parameters."""
     asked = {name: value.replace("\0", "").strip() for name, value in request.query_params.items()}
 
     def number(name: str) -> int:
@@ -111,9 +118,9 @@ def read_audit_search(realm: Realm, request: AnyRequest) -> AuditSearch:
 
 
 async def entries_of(realm: Realm, search: AuditSearch) -> tuple[list[AuditEntry], bool, bool]:
-    """A page of them, the newest first, and whether there are newer and older ones.
+    """A page of entries, newest first, and whether there are newer and older entries.
 
-    By time, and those of one transaction by number: each node of a Citus cluster has numbers of its own.
+    Ordered by time, then by id: each node of a Citus cluster has its own ids.
     """
     direction = "ASC" if search.after else "DESC"
     async with connection() as db:
@@ -141,13 +148,16 @@ async def entries_of(realm: Realm, search: AuditSearch) -> tuple[list[AuditEntry
 
 def entry_of(row: dict[str, Any]) -> AuditEntry:
     before, after = (msgspec.json.decode(row[name]) if row[name] else {} for name in ("before", "after"))
-    changes = [AuditChange(name, said(before.get(name)), said(after.get(name))) for name in sorted({*before, *after})]
-    told = {name: value for name, value in row.items() if name not in {"before", "after"}}
-    return AuditEntry(**told, changes=[change for change in changes if (change.before, change.after) != (None, None)])
+    changes = [
+        AuditChange(name, audit_text(before.get(name)), audit_text(after.get(name)))
+        for name in sorted({*before, *after})
+    ]
+    fields = {name: value for name, value in row.items() if name not in {"before", "after"}}
+    return AuditEntry(**fields, changes=[change for change in changes if (change.before, change.after) != (None, None)])
 
 
-def said(value: Any) -> str | None:
-    """Text as it is, anything else as JSON."""
+def audit_text(value: Any) -> str | None:
+    """Text unchanged, other values as JSON."""
     if value is None or value in ("", [], {}):
         return None
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,4 +1,4 @@
-"""The people of a realm, as those who look after them see them, and what they change."""
+"""Lists and changes the users of a realm, for the staff who manage them."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,17 +8,20 @@ from uuid import UUID
 import msgspec
 from asyncpg import CheckViolationError
 
+from auth.scopes import SCOPE_NAMES
 from auth.users.invitations import read_role, read_scopes
 from auth.users.one_time_links import revoke_links
 from auth.users.realms import ADVERTISER, Realm
 from core.errors import GokartError
 from database.pool import Connection, transaction
 
+MAX_USER_ID = 2**31 - 1
+
 
 class UserDetails(msgspec.Struct, frozen=True):
-    """`joined`: has set a password. `link_until`: when the link ends that was made last and has not been used.
+    """`joined`: has set a password. `link_until`: when the latest unused one-time link expires.
 
-    `sessions` are those that live. `role` is of staff, `advertiser` and `scopes` of an advertiser's people.
+    `sessions` counts active sessions. Staff have a `role`; advertiser users have `advertiser` and `scopes`.
     """
 
     id: int
@@ -37,6 +40,10 @@ class UserDetails(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...] = ()
 
     @property
+    def scope_names(self) -> list[str]:
+        return [SCOPE_NAMES[scope] for scope in self.scopes]
+
+    @property
     def state(self) -> str:
         if not self.active:
             return "deactivated"
@@ -46,7 +53,7 @@ class UserDetails(msgspec.Struct, frozen=True):
 
 
 async def list_users(realm: Realm, where: str = "true", *args: Any) -> list[UserDetails]:
-    """Those who may not sign in too, by e-mail address. `where` is about their table, called p."""
+    """Ordered by email address, deactivated users included. In `where`, the table of users is p."""
     s, owner = realm.schema, realm.user_key
     async with transaction() as db:
         rows = await db.fetch(
@@ -65,50 +72,52 @@ async def list_users(realm: Realm, where: str = "true", *args: Any) -> list[User
     return [msgspec.convert(dict(row), UserDetails) for row in rows]
 
 
-async def member(realm: Realm, email: str) -> UserDetails:
-    """Raises GokartError where there is nobody with this address."""
+async def get_user_by_email(realm: Realm, email: str) -> UserDetails:
+    """Raises GokartError if no user has this address."""
     found = await list_users(realm, "p.email = $1", email.strip().lower())
     if not found:
-        raise GokartError(f"email: There is nobody with the address {email.strip()!r}.")
+        raise GokartError(f"email: No user has the address “{email.strip()}”.")
     return found[0]
 
 
-async def update_staff_user(realm: Realm, user: int, *, role: str | None = None, active: bool | None = None) -> None:
-    """What is None stays. Whoever is deactivated is signed out, and has no link that works.
+async def update_staff_user(realm: Realm, user_id: int, *, role: str | None = None, active: bool | None = None) -> None:
+    """None leaves a value unchanged. Deactivating a user ends the sessions and revokes the links.
 
-    Raises GokartError, also where no owner would be left.
+    Raises GokartError, also if no active owner would remain.
     """
     s = realm.schema
     try:
         async with transaction() as db:
             await db.execute(
                 f"UPDATE {s}.staff SET role = coalesce($2, role), active = coalesce($3, active) WHERE id = $1",
-                user,
+                user_id,
                 None if role is None else read_role(role),
                 active,
             )
             if active is False:
-                await revoke_access(db, realm, user)
+                await revoke_access(db, realm, user_id)
     except CheckViolationError as error:
         raise GokartError(f"role: {error.args[0]}") from error
 
 
-async def update_advertiser_user(user: int, *, scopes: Iterable[str] | None = None, active: bool | None = None) -> None:
-    """The same of an advertiser's user. Keys that it has made keep their scopes. Raises GokartError."""
+async def update_advertiser_user(
+    user_id: int, *, scopes: Iterable[str] | None = None, active: bool | None = None
+) -> None:
+    """Like `update_staff_user`. API keys that the user created keep their scopes. Raises GokartError."""
     async with transaction() as db:
         await db.execute(
             f"""
             UPDATE {ADVERTISER.schema}.advertiser_login SET scopes = coalesce($2, scopes), active = coalesce($3, active)
             WHERE id = $1
             """,
-            user,
+            user_id,
             None if scopes is None else read_scopes(scopes),
             active,
         )
         if active is False:
-            await revoke_access(db, ADVERTISER, user)
+            await revoke_access(db, ADVERTISER, user_id)
 
 
-async def revoke_access(db: Connection, realm: Realm, user: int) -> None:
-    await db.execute(f"DELETE FROM {realm.schema}.session WHERE {realm.user_key} = $1", user)
-    await revoke_links(db, realm, user)
+async def revoke_access(db: Connection, realm: Realm, user_id: int) -> None:
+    await db.execute(f"DELETE FROM {realm.schema}.session WHERE {realm.user_key} = $1", user_id)
+    await revoke_links(db, realm, user_id)

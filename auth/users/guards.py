@@ -1,6 +1,6 @@
-"""Who is signed in: cookie → session → user. Guards for route handlers of pages.
+"""Authenticates page requests: cookie → session → user. Guards for route handlers.
 
-A router says in `opt["realm"]` whose pages it has.
+A router sets its realm in `opt["realm"]`.
 """
 
 from typing import Any, cast
@@ -23,7 +23,7 @@ AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
 class LoginRequired(Exception):
-    """Leads the browser to `path`."""
+    """Redirects the browser to `path`."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -31,7 +31,7 @@ class LoginRequired(Exception):
 
 
 def redirect_to_login(request: Request[Any, Any, Any], error: LoginRequired) -> Response[Any]:
-    """Litestar's exception handler for it."""
+    """The exception handler for LoginRequired."""
     return redirect(request, error.path)
 
 
@@ -40,13 +40,13 @@ def realm_of(handler: BaseRouteHandler) -> Realm:
 
 
 async def load_session(realm: Realm, connection: AnyConnection) -> Session | None:
-    """Of a user, whatever the session may be used for."""
+    """The browser's session, also one that still awaits the second factor."""
     token = connection.cookies.get(realm.cookie(secure=connection.scope["scheme"] == "https"))
     return await find_session(realm, token, client_address(connection.scope)) if token else None
 
 
 async def requires_login(connection: AnyConnection, handler: BaseRouteHandler) -> None:
-    """A guard: somebody of the realm is, with both factors where there are two. Raises LoginRequired."""
+    """A guard: a user of the realm is signed in, with the second factor if there is one. Raises LoginRequired."""
     realm = realm_of(handler)
     session = await load_session(realm, connection)
     if session is None or session.awaits_code:
@@ -62,30 +62,30 @@ async def requires_login(connection: AnyConnection, handler: BaseRouteHandler) -
 
 
 def requires_role(role: str) -> Guard:
-    """A guard, behind `signed_in`: this role of staff, or one that may do more. Raises Problem 403."""
+    """A guard, after `requires_login`: the user has this role or a higher one. Raises Problem 403."""
 
     def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
         if not current_user(connection).is_at_least(role):
-            raise Problem(403, f"This needs the role '{role}' or one above it. Ask an owner.")
+            raise Problem(403, f"This requires the role “{role}” or higher. Ask an owner for access.")
 
     return guard
 
 
 def requires_scope(scope: str) -> Guard:
-    """A guard, behind `signed_in`, of an advertiser's people. Raises Problem 403."""
+    """A guard, after `requires_login`, for advertiser users. Raises Problem 403."""
 
     def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
         if scope not in current_user(connection).scopes:
-            raise Problem(403, f"Your account does not include '{scope}'. Ask the staff.")
+            raise Problem(403, f"Your account does not have the permission “{scope}”. Ask the staff for access.")
 
     return guard
 
 
 def current_session(connection: AnyConnection) -> Session:
-    """The session that the guard let in."""
+    """The session that `requires_login` found."""
     return cast(Session, request_state(connection.scope)["session"])
 
 
 def current_user(connection: AnyConnection) -> User:
-    """The user whom the guard let in."""
+    """The user that `requires_login` found."""
     return current_session(connection).user

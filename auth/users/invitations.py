@@ -1,4 +1,4 @@
-"""People who are to sign in, and the one-time links by which they do so for the first time, or again."""
+"""Invites users, and issues the one-time links with which they choose a password."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,17 +7,16 @@ from uuid import UUID
 import msgspec
 from asyncpg import CheckViolationError, ForeignKeyViolationError, UniqueViolationError
 
+from auth.scopes import ADVERTISER_SCOPES
 from auth.users.one_time_links import Purpose, create_link
 from auth.users.realms import ADVERTISER, Realm
 from auth.users.users import ROLES, User, read_email, read_name, user_columns, user_from_row
 from core.errors import GokartError
 from database.pool import transaction
 
-SCOPES = ("cost-report", "singular")
-
 
 class IssuedLink(msgspec.Struct, frozen=True):
-    """`token` is the link's (`auth.users.login_pages.one_time_url`), and kept nowhere."""
+    """`token` is the link's (`auth.users.login_pages.one_time_url`), and is never stored."""
 
     user: User
     purpose: Purpose
@@ -25,18 +24,20 @@ class IssuedLink(msgspec.Struct, frozen=True):
 
 
 async def invite_staff_user(realm: Realm, email: str, name: str, role: str, created_by: str) -> IssuedLink:
-    """A colleague, without a password as yet. Raises GokartError, naming the field."""
-    return await invite(realm, email, name, created_by, role=read_role(role))
+    """Creates a staff user without a password. Raises GokartError, naming the field."""
+    return await create_invited_user(realm, email, name, created_by, role=read_role(role))
 
 
 async def invite_advertiser_user(
     email: str, name: str, advertiser: UUID, scopes: Iterable[str], created_by: str
 ) -> IssuedLink:
-    """Somebody of an advertiser's, whose keys will have no more than `scopes`. Raises GokartError, naming the field."""
-    return await invite(ADVERTISER, email, name, created_by, advertiser=advertiser, scopes=read_scopes(scopes))
+    """Creates an advertiser user, whose API keys are limited to `scopes`. Raises GokartError, naming the field."""
+    return await create_invited_user(
+        ADVERTISER, email, name, created_by, advertiser=advertiser, scopes=read_scopes(scopes)
+    )
 
 
-async def invite(realm: Realm, email: str, name: str, created_by: str, **columns: Any) -> IssuedLink:
+async def create_invited_user(realm: Realm, email: str, name: str, created_by: str, **columns: Any) -> IssuedLink:
     values = {"email": read_email(email), "name": read_name(name), **columns}
     marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
     try:
@@ -52,15 +53,15 @@ async def invite(realm: Realm, email: str, name: str, created_by: str, **columns
             user = user_from_row(realm, dict(row))
             return IssuedLink(user, "invitation", await create_link(realm, user.id, "invitation", created_by))
     except UniqueViolationError as error:
-        raise GokartError("email: Somebody with this address is there already.") from error
+        raise GokartError("email: A user with this address already exists.") from error
     except CheckViolationError as error:  # the database knows lower case of letters that Python does not
-        raise GokartError("email: Write this address in lower case.") from error
+        raise GokartError("email: Enter the address in lower case.") from error
     except ForeignKeyViolationError as error:
-        raise GokartError("advertiser: There is no such advertiser.") from error
+        raise GokartError("advertiser: The advertiser does not exist.") from error
 
 
 async def renew_link(realm: Realm, user: int, created_by: str) -> IssuedLink:
-    """An invitation, where no password has been set yet, or a link to set another. Raises GokartError."""
+    """A new invitation if the user has no password yet, else a password reset link. Raises GokartError."""
     async with transaction() as db:
         row = await db.fetchrow(
             f"""
@@ -70,7 +71,7 @@ async def renew_link(realm: Realm, user: int, created_by: str) -> IssuedLink:
             user,
         )
         if row is None:
-            raise GokartError("Nobody active has this number.")
+            raise GokartError("This user is not active.")
         purpose: Purpose = "invitation" if row["invited"] else "reset"
         token = await create_link(realm, user, purpose, created_by)
         return IssuedLink(user_from_row(realm, dict(row)), purpose, token)
@@ -79,13 +80,13 @@ async def renew_link(realm: Realm, user: int, created_by: str) -> IssuedLink:
 def read_role(role: str) -> str:
     """Raises GokartError."""
     if role not in ROLES:
-        raise GokartError(f"role: One of {', '.join(ROLES)}.")
+        raise GokartError(f"role: Choose one of: {', '.join(ROLES)}.")
     return role
 
 
 def read_scopes(scopes: Iterable[str]) -> list[str]:
     """Raises GokartError."""
     chosen = sorted(set(scopes))
-    if not chosen or not set(chosen) <= set(SCOPES):
-        raise GokartError(f"scopes: One or more of {', '.join(SCOPES)}.")
+    if not chosen or not set(chosen) <= set(ADVERTISER_SCOPES):
+        raise GokartError(f"scopes: Choose at least one of: {', '.join(ADVERTISER_SCOPES)}.")
     return chosen

@@ -1,4 +1,4 @@
-"""Signing in and out, for pages and for Piccolo Admin's own form alike."""
+"""Signs users in and out, on the login pages and in Piccolo Admin's form."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from web.requests import client_address
 
 
 async def check_password(realm: Realm, email: str, password: str, request: AnyConnection) -> User | None:
-    """Who that is; None whatever is wrong. Raises Problem 429, before it looks."""
+    """The user; None if the email address or the password is wrong. Raises Problem 429 before checking either."""
     await login_throttle.count_login_attempt(realm, email, client_address(request.scope))
     async with connection() as db:
         row = await db.fetchrow(
@@ -29,14 +29,14 @@ async def check_password(realm: Realm, email: str, password: str, request: AnyCo
 
 
 async def check_code(user: User, code: str, request: AnyConnection) -> bool:
-    """Whether the second factor is right. Raises Problem 429."""
+    """Whether the code of the second factor is valid. Raises Problem 429."""
     await login_throttle.count_code_attempt(user.realm, user.id)
     with acting_as(user.actor(client_address(request.scope))):
         return await totp.verify_code(user.realm, user.id, code)
 
 
 async def start_session(user: User, request: AnyConnection, *, awaits_code: bool = False) -> Cookie:
-    """A new session, in the place of the one that the browser had."""
+    """The cookie of a new session, which replaces the browser's current session."""
     realm, address = user.realm, client_address(request.scope)
     earlier = await load_session(realm, request)
     if earlier:
@@ -52,11 +52,11 @@ async def start_session(user: User, request: AnyConnection, *, awaits_code: bool
         await login_throttle.reset_attempts(realm, user.email, user.id, address)
         async with connection() as db:
             await db.execute(f"UPDATE {realm.schema}.{realm.table} SET last_sign_in_at = now() WHERE id = $1", user.id)
-    return cookie_of(realm, request, token, int(sessions.LONGEST.total_seconds()))
+    return cookie_of(realm, request, token, int(sessions.MAX_LIFETIME.total_seconds()))
 
 
 def cookie_of(realm: Realm, request: AnyConnection, value: str, max_age: int) -> Cookie:
-    """Of this host alone; not for scripts; not sent along with other sites' forms."""
+    """For this host only, hidden from scripts, and not sent with forms of other sites."""
     secure = request.scope["scheme"] == "https"
     return Cookie(
         key=realm.cookie(secure=secure),
@@ -70,7 +70,7 @@ def cookie_of(realm: Realm, request: AnyConnection, value: str, max_age: int) ->
 
 
 async def log_out(realm: Realm, request: AnyConnection, response: Response[Any]) -> Response[Any]:
-    """Ends the browser's session, and has the browser forget it and the pages that it keeps."""
+    """Ends the session, and tells the browser to delete the cookie and its cached pages."""
     session = await load_session(realm, request)
     if session:
         await sessions.end_session(session.user, session.id)

@@ -1,4 +1,4 @@
-"""The pages by which somebody signs in and out, and sets a password by a one-time link. Each realm has them."""
+"""The pages for signing in and out, resetting a password, and using a one-time link. Every realm has them."""
 
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from auth.users.emails import send_link_email
 from auth.users.guards import load_session, realm_of
 from auth.users.login import check_code, check_password, log_out, start_session
 from auth.users.mail import MailError, mail_is_on
-from auth.users.passwords import SHORTEST, check_new_password
+from auth.users.passwords import MIN_LENGTH, check_new_password
 from auth.users.realms import Realm
 from auth.users.users import User, find_user
 from core.errors import GokartError
@@ -27,7 +27,7 @@ from web.requests import Address, AnyRequest, client_address
 
 log = structlog.get_logger()
 
-WRONG = "The e-mail address or the password is wrong."
+LOGIN_FAILED = "The email address or the password is incorrect."
 
 
 class LoginController(Controller):
@@ -40,7 +40,7 @@ class LoginController(Controller):
         session = await load_session(realm, request)
         if session and not session.awaits_code:
             return redirect(request, after)
-        return sign_in_page(realm, layout, after)
+        return login_page(realm, layout, after)
 
     @post("/sign-in")
     async def sign_in(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
@@ -48,7 +48,7 @@ class LoginController(Controller):
         after = local_path(form["next"], realm.home)
         user = await check_password(realm, form["email"], form["password"], request)
         if user is None:
-            return sign_in_page(realm, layout, after, email=form["email"][:320], error=WRONG, status=403)
+            return login_page(realm, layout, after, email=form["email"][:320], error=LOGIN_FAILED, status=403)
         cookie = await start_session(user, request, awaits_code=user.totp)
         response = redirect(request, code_path(realm, after) if user.totp else after)
         response.set_cookie(cookie)
@@ -58,7 +58,7 @@ class LoginController(Controller):
     async def code_form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         realm = realm_of(request.route_handler)
         after = local_path(request.query_params.get("next"), realm.home)
-        if await waiting(realm, request) is None:
+        if await user_awaiting_code(realm, request) is None:
             return redirect(request, realm.path("/sign-in"))
         return render_page("users/code.html", layout, action=realm.path("/sign-in/code"), after=after, error=None)
 
@@ -66,11 +66,11 @@ class LoginController(Controller):
     async def code(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         realm, form = realm_of(request.route_handler), await read_form(request)
         after = local_path(form["next"], realm.home)
-        user = await waiting(realm, request)
+        user = await user_awaiting_code(realm, request)
         if user is None:
             return redirect(request, realm.path("/sign-in"))
         if not await check_code(user, form["code"], request):
-            error = "That code is wrong, or has been used."
+            error = "The code is incorrect or was already used."
             return render_page(
                 "users/code.html",
                 layout,
@@ -94,15 +94,15 @@ class LoginController(Controller):
 
     @post("/forgot")
     async def forgot(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        """The same answer whether there is such a user or not; the letter is written after it."""
+        """Responds the same whether the user exists or not, and sends the email after the response."""
         realm, form = realm_of(request.route_handler), await read_form(request)
         if not mail_is_on():
-            raise Problem(404, "This server sends no e-mail. Ask the staff for a link.")
+            raise Problem(404, "This server does not send email. Ask the staff for a link.")
         email = form["email"].strip().lower()
         address = client_address(request.scope)
         await login_throttle.count_reset_request(realm, email, address)
         response = forgot_page(realm, layout, sent=True)
-        response.background = BackgroundTask(remind, realm, email, address, request_origin(request))
+        response.background = BackgroundTask(send_reset_link, realm, email, address, request_origin(request))
         return response
 
     @get("/link/{token:str}")
@@ -110,7 +110,7 @@ class LoginController(Controller):
         self, request: AnyRequest, layout: NamedDependency[PageLayout], token: FromPath[str]
     ) -> Response[Any]:
         realm = realm_of(request.route_handler)
-        return link_page(realm, layout, token, await one_time_links.find_link(realm, token))
+        return set_password_page(realm, layout, token, await one_time_links.find_link(realm, token))
 
     @post("/link/{token:str}")
     async def use_link(
@@ -119,12 +119,12 @@ class LoginController(Controller):
         realm, form = realm_of(request.route_handler), await read_form(request)
         link = await one_time_links.find_link(realm, token)
         if link is None:
-            return link_page(realm, layout, token, None)
+            return set_password_page(realm, layout, token, None)
         try:
             check_new_password(form["password"], form["again"], link.user.email)
             await one_time_links.use_link(realm, token, link.user, form["password"], client_address(request.scope))
         except GokartError as error:
-            return link_page(realm, layout, token, link, error=str(error))
+            return set_password_page(realm, layout, token, link, error=str(error))
         cookie = await start_session(link.user, request, awaits_code=link.user.totp)
         response = redirect(request, code_path(realm, realm.home) if link.user.totp else realm.home)
         response.set_cookie(cookie)
@@ -135,13 +135,13 @@ def code_path(realm: Realm, after: str) -> str:
     return realm.path("/sign-in/code") + (f"?next={quote(after)}" if after != realm.home else "")
 
 
-async def waiting(realm: Realm, request: AnyRequest) -> User | None:
-    """Whose password was right a moment ago, and whose code is still to come."""
+async def user_awaiting_code(realm: Realm, request: AnyRequest) -> User | None:
+    """The user who entered the right password and has not entered the code yet."""
     session = await load_session(realm, request)
     return session.user if session and session.awaits_code else None
 
 
-async def remind(realm: Realm, email: str, address: Address | None, origin: str) -> None:
+async def send_reset_link(realm: Realm, email: str, address: Address | None, origin: str) -> None:
     user = await find_user(realm, email)
     if user:
         actor = user.actor(address)
@@ -150,11 +150,11 @@ async def remind(realm: Realm, email: str, address: Address | None, origin: str)
         try:
             await send_link_email(user, "reset", one_time_url(origin, realm, token))
         except MailError as error:
-            log.warning("a letter was not sent", error=str(error))
+            log.warning("email not sent", error=str(error))
 
 
 def request_origin(request: AnyRequest) -> str:
-    """Where the caller found this. The Host header has been matched with a tenant, so it is a host name."""
+    """The origin of the request. The Host header matches a tenant, so it is a valid host name."""
     return f"{request.scope['scheme']}://{request.headers['host'].lower()}"
 
 
@@ -162,11 +162,11 @@ def one_time_url(origin: str, realm: Realm, token: str) -> str:
     return origin + realm.path(f"/link/{token}")
 
 
-def sign_in_page(
+def login_page(
     realm: Realm, layout: PageLayout, after: str, *, email: str = "", error: str | None = None, status: int = 200
 ) -> Response[Any]:
     return render_page(
-        "users/sign_in.html",
+        "users/login.html",
         layout,
         status=status,
         action=realm.path("/sign-in"),
@@ -189,16 +189,16 @@ def forgot_page(realm: Realm, layout: PageLayout, *, sent: bool = False) -> Resp
     )
 
 
-def link_page(
+def set_password_page(
     realm: Realm, layout: PageLayout, token: str, link: one_time_links.OneTimeLink | None, *, error: str | None = None
 ) -> Response[Any]:
     return render_page(
-        "users/link.html",
+        "users/set_password.html",
         layout,
         status=404 if link is None else 400 if error else 200,
         action=realm.path(f"/link/{token}"),
         sign_in=realm.path("/sign-in"),
         link=link,
-        shortest=SHORTEST,
+        shortest=MIN_LENGTH,
         error=error,
     )

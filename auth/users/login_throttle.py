@@ -1,7 +1,7 @@
-"""How often one may try to sign in: counted in the database, or in Redis where that was chosen, so across all workers.
+"""Limits login attempts, counted in the database or in Redis, and so across all workers.
 
-An address that guesses at one account is stopped first. Guessing at it from many addresses, or at many accounts from
-one, is stopped later, so that nobody is easily shut out by somebody else's attempts.
+The limit for one address and one account is the lowest. The limits for one account, and for one address, are higher, so
+that nobody is easily locked out by somebody else's attempts.
 """
 
 from contextlib import suppress
@@ -18,10 +18,10 @@ from web.requests import Address, client_network
 
 
 class AttemptLimit(NamedTuple):
-    """Of `key`. What a stranger has typed stands at its end, after a colon: so no text makes it another one's."""
+    """User input is at the end of `key`, after a colon, so that no input can produce another limit's key."""
 
     key: str
-    most: int
+    limit: int
     within: timedelta
 
 
@@ -31,38 +31,38 @@ OLD = timedelta(days=1)
 
 
 async def count_login_attempt(realm: Realm, email: str, address: Address | None) -> None:
-    """Counts a try with a password, before it is looked at. Raises Problem 429."""
-    who, site = f"{realm.name}:{email.strip().lower()[:320]}", client_network(address)
-    await count(
+    """Counts a login attempt, before the password is checked. Raises Problem 429."""
+    account, network = f"{realm.name}:{email.strip().lower()[:320]}", client_network(address)
+    await count_attempts(
         realm,
-        AttemptLimit(f"{site} {who}", 10, QUARTER),
-        AttemptLimit(site, 100, QUARTER),
-        AttemptLimit(who, 100, HOUR),
-    )  # the narrowest first: what it refuses does not count for the others
+        AttemptLimit(f"{network} {account}", 10, QUARTER),
+        AttemptLimit(network, 100, QUARTER),
+        AttemptLimit(account, 100, HOUR),
+    )  # the narrowest first: attempts that it rejects do not count for the others
 
 
 async def count_code_attempt(realm: Realm, user: int) -> None:
-    """The same for a code of the second factor."""
-    await count(realm, AttemptLimit(f"code {realm.name}:{user}", 10, QUARTER))
+    """Counts an attempt to enter a code of the second factor. Raises Problem 429."""
+    await count_attempts(realm, AttemptLimit(f"code {realm.name}:{user}", 10, QUARTER))
 
 
 async def count_reset_request(realm: Realm, email: str, address: Address | None) -> None:
-    """The same for asking for a link by e-mail."""
-    await count(
+    """Counts a request for a password reset email. Raises Problem 429."""
+    await count_attempts(
         realm,
         AttemptLimit(f"link {client_network(address)}", 20, HOUR),
         AttemptLimit(f"link {realm.name}:{email[:320]}", 5, HOUR),
     )
 
 
-async def count(realm: Realm, *limits: AttemptLimit) -> None:
-    """All or none: what is refused leaves nothing behind, or strangers could fill the store."""
+async def count_attempts(realm: Realm, *limits: AttemptLimit) -> None:
+    """Counts against all limits or none: rejected attempts are not stored, or attackers could fill the store."""
     if attempt_counter is not None:
-        full = [(f"{realm.schema} {limit.key}", limit.most, limit.within) for limit in limits]
+        full = [(f"{realm.schema} {limit.key}", limit.limit, limit.within) for limit in limits]
         with suppress(StoreUnavailable):
             wait = await attempt_counter.count(full)
             if wait is not None:
-                raise too_many(wait.total_seconds())
+                raise too_many_attempts(wait.total_seconds())
             return
     await count_in_database(realm, *limits)
 
@@ -82,23 +82,22 @@ async def count_in_database(realm: Realm, *limits: AttemptLimit) -> None:
                 limit.within,
             )
             assert row is not None
-            if row["attempts"] > limit.most:
-                raise too_many(row["wait"])
+            if row["attempts"] > limit.limit:
+                raise too_many_attempts(row["wait"])
 
 
-def too_many(wait: float) -> Problem:
-    """For so many seconds."""
+def too_many_attempts(wait_seconds: float) -> Problem:
     return Problem(
         429,
-        f"Too many attempts. Try again in {ceil(wait / 60)} minutes.",
-        headers={"Retry-After": str(ceil(wait))},
+        f"Too many attempts. Try again in {ceil(wait_seconds / 60)} minutes.",
+        headers={"Retry-After": str(ceil(wait_seconds))},
     )
 
 
 async def reset_attempts(realm: Realm, email: str, user: int, address: Address | None) -> None:
-    """After a sign-in: this one's tries do not count any longer. What is old goes with them."""
-    who = f"{realm.name}:{email}"
-    keys = [f"{client_network(address)} {who}", who, f"code {realm.name}:{user}"]
+    """After a successful login. Deletes old counts of others as well."""
+    account = f"{realm.name}:{email}"
+    keys = [f"{client_network(address)} {account}", account, f"code {realm.name}:{user}"]
     if attempt_counter is not None:
         with suppress(StoreUnavailable):
             await attempt_counter.reset([f"{realm.schema} {key}" for key in keys])
@@ -110,7 +109,7 @@ async def reset_attempts(realm: Realm, email: str, user: int, address: Address |
                 SELECT key FROM {realm.schema}.sign_in_attempt
                 WHERE key = ANY($1::text[]) OR since < now() - $2::interval FOR UPDATE SKIP LOCKED
             )
-            """,  # what is being counted now stays: two that wait for each other would be a deadlock
+            """,  # rows that other transactions are counting stay: waiting for them could deadlock
             keys,
             OLD,
         )

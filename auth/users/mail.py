@@ -1,4 +1,4 @@
-"""Sending mail through the server that GOKART_SMTP_URL names."""
+"""Sends email through the server in GOKART_SMTP_URL."""
 
 import asyncio
 import ssl
@@ -15,15 +15,15 @@ import aiosmtplib
 from core.errors import GokartError
 from settings import parse_mail_address, settings
 
-TIMEOUT = 10.0  # seconds, for the whole of it
+TIMEOUT = 10.0  # seconds, in total
 
 
 class MailError(GokartError):
-    """The mail was not sent, or nobody can say whether it was."""
+    """The email was not sent, or it is unknown whether it was."""
 
 
-class Way(TypedDict, total=False):
-    """To the mail server, in aiosmtplib's words."""
+class SmtpOptions(TypedDict, total=False):
+    """Arguments of `aiosmtplib.send`."""
 
     hostname: str | None
     port: int
@@ -41,24 +41,24 @@ def mail_is_on() -> bool:
 async def send_mail(to: str, subject: str, text: str) -> None:
     """Plain text to one address. Raises MailError."""
     if settings.smtp_url is None:
-        raise MailError("No mail can be sent: GOKART_SMTP_URL is not set.")
+        raise MailError("Email cannot be sent: GOKART_SMTP_URL is not set.")
     message = compose(to, subject, text)
     server = urlsplit(settings.smtp_url.get_secret_value())
     try:
         async with asyncio.timeout(TIMEOUT):
-            await aiosmtplib.send(message, **way_to(server), local_hostname=settings.base_host, timeout=TIMEOUT)
+            await aiosmtplib.send(message, **smtp_options(server), local_hostname=settings.base_host, timeout=TIMEOUT)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        reason = printable(why(error))
-        raise MailError(f"The mail to {to} was not sent. Mail server {server.hostname}: {reason}.") from error
+        reason = single_line(describe_mail_error(error))
+        raise MailError(f"The email to {to} was not sent. Mail server {server.hostname}: {reason}.") from error
 
 
 def compose(to: str, subject: str, text: str) -> EmailMessage:
     assert settings.mail_from is not None
-    sender = sendable(settings.mail_from)
+    sender = parse_address(settings.mail_from)
     message = EmailMessage(SMTP)
     message["From"] = sender
-    message["To"] = sendable(to)
-    message["Subject"] = printable(subject)
+    message["To"] = parse_address(to)
+    message["Subject"] = single_line(subject)
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = make_msgid(domain=sender.domain)
     message["Auto-Submitted"] = "auto-generated"
@@ -66,48 +66,48 @@ def compose(to: str, subject: str, text: str) -> EmailMessage:
     return message
 
 
-def sendable(text: str) -> Address:
-    """The address, with its domain as the mail system writes it. Raises MailError."""
+def parse_address(text: str) -> Address:
+    """The address, with an internationalized domain in ASCII. Raises MailError."""
     try:
         address = parse_mail_address(text)
         return Address(address.display_name, address.username, address.domain.encode("idna").decode())
     except ValueError as error:
-        raise MailError(f"No mail can be sent to {text[:100]!r}: it {error}.") from error
+        raise MailError(f"Email cannot be sent to “{single_line(text[:100])}”: it {error}.") from error
 
 
-def printable(text: str) -> str:
-    """In one line."""
+def single_line(text: str) -> str:
+    """Without line breaks and control characters."""
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
-def way_to(server: SplitResult) -> Way:
-    """A password goes under TLS only, to a server that proves its name. Without one, TLS is taken where it is offered,
-    with any certificate: whoever could show a false one could as well hide the offer.
+def smtp_options(server: SplitResult) -> SmtpOptions:
+    """A password is sent only over TLS, to a server with a valid certificate. Without a password, TLS is used if the
+    server offers it, with any certificate: an attacker who can present a false one could also suppress the offer.
     """
-    way = Way(hostname=server.hostname)
+    options = SmtpOptions(hostname=server.hostname)
     if server.scheme == "smtps":
-        way |= Way(port=server.port or 465, use_tls=True)
+        options |= SmtpOptions(port=server.port or 465, use_tls=True)
     else:
-        way |= Way(port=server.port or 587, start_tls=True if server.password else None)
+        options |= SmtpOptions(port=server.port or 587, start_tls=True if server.password else None)
     if server.username and server.password:
-        way |= Way(username=unquote(server.username), password=unquote(server.password))
-    way["validate_certs"] = bool(server.password) or server.scheme == "smtps"
-    return way
+        options |= SmtpOptions(username=unquote(server.username), password=unquote(server.password))
+    options["validate_certs"] = bool(server.password) or server.scheme == "smtps"
+    return options
 
 
-def why(error: Exception) -> str:
-    said = str(error)
+def describe_mail_error(error: Exception) -> str:
+    text = str(error)
     match error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error:
         case ssl.SSLCertVerificationError(verify_message=reason):
-            said = f"its certificate is not trusted ({reason})"
+            text = f"its certificate is not trusted ({reason})"
         case ssl.SSLError(reason=reason):
-            said = f"it does not speak TLS as GOKART_SMTP_URL has it ({reason})"
+            text = f"it does not support TLS as GOKART_SMTP_URL requires ({reason})"
         case aiosmtplib.SMTPAuthenticationError(code=code, message=reason):
-            said = f"it refuses the user name or password of GOKART_SMTP_URL ({code} {reason})"
+            text = f"it rejected the user name or password of GOKART_SMTP_URL ({code} {reason})"
         case aiosmtplib.SMTPRecipientsRefused(recipients=[refused, *_]):
-            said = f"it refuses the address ({refused.code} {refused.message})"
+            text = f"it rejected the address ({refused.code} {refused.message})"
         case aiosmtplib.SMTPResponseException(code=code, message=reason):
-            said = f"it refuses the mail ({code} {reason})"
+            text = f"it rejected the email ({code} {reason})"
         case TimeoutError():
-            said = f"it did not answer within {TIMEOUT:g} seconds"
-    return said
+            text = f"it did not respond within {TIMEOUT:g} seconds"
+    return text

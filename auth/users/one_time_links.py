@@ -1,4 +1,4 @@
-"""One-time links, by which somebody sets a password: invitations, and for those who forgot theirs."""
+"""One-time links to choose a password: invitations and password resets."""
 
 import secrets
 from datetime import timedelta
@@ -18,24 +18,29 @@ Purpose = Literal["invitation", "reset"]
 LINK_LIFETIMES = {"invitation": timedelta(days=7), "reset": timedelta(hours=24)}
 
 
+def describe_lifetime(purpose: Purpose) -> str:
+    hours = int(LINK_LIFETIMES[purpose].total_seconds() // 3600)
+    return f"{hours // 24} days" if hours > 48 else f"{hours} hours"
+
+
 class OneTimeLink(msgspec.Struct, frozen=True):
     user: User
     purpose: Purpose
 
 
-async def create_link(realm: Realm, user: int, purpose: Purpose, created_by: str) -> str:
-    """The new link's token. Those that this user had before are dead."""
+async def create_link(realm: Realm, user_id: int, purpose: Purpose, created_by: str) -> str:
+    """Returns the new link's token. Revokes the user's earlier links."""
     token = secrets.token_urlsafe(32)
     async with transaction() as db:
-        await db.execute(f"SELECT FROM {realm.schema}.{realm.table} WHERE id = $1 FOR NO KEY UPDATE", user)
-        await revoke_links(db, realm, user)
+        await db.execute(f"SELECT FROM {realm.schema}.{realm.table} WHERE id = $1 FOR NO KEY UPDATE", user_id)
+        await revoke_links(db, realm, user_id)
         await db.execute(
             f"""
             INSERT INTO {realm.schema}.one_time_link (digest, {realm.user_key}, purpose, created_by, expires_at)
             VALUES ($1, $2, $3, $4, now() + $5::interval)
             """,
             session_digest(token),
-            user,
+            user_id,
             purpose,
             created_by,
             LINK_LIFETIMES[purpose],
@@ -43,13 +48,15 @@ async def create_link(realm: Realm, user: int, purpose: Purpose, created_by: str
     return token
 
 
-async def revoke_links(db: Connection, realm: Realm, user: int) -> None:
-    """None that this user has works any longer. The user's row is locked before, or one is made meanwhile."""
-    await db.execute(f"DELETE FROM {realm.schema}.one_time_link WHERE {realm.user_key} = $1 AND used_at IS NULL", user)
+async def revoke_links(db: Connection, realm: Realm, user_id: int) -> None:
+    """Revokes the user's unused links. The caller holds a lock on the user's row, so that none is created meanwhile."""
+    await db.execute(
+        f"DELETE FROM {realm.schema}.one_time_link WHERE {realm.user_key} = $1 AND used_at IS NULL", user_id
+    )
 
 
 async def find_link(realm: Realm, token: str) -> OneTimeLink | None:
-    """What a link is for, where it is neither used nor too old."""
+    """The link, unless it was used or has expired."""
     async with connection() as db:
         row = await db.fetchrow(
             f"""
@@ -63,9 +70,9 @@ async def find_link(realm: Realm, token: str) -> OneTimeLink | None:
 
 
 async def use_link(realm: Realm, token: str, user: User, password: str, address: Address | None) -> None:
-    """Sets the password, and ends the user's sessions and other links.
+    """Sets the password, ends the user's sessions and revokes the other links.
 
-    Of two who use it at once the second gets a GokartError.
+    If a link is used twice at once, the second use raises GokartError.
     """
     hashed = await realm.hasher.hash(password)
     with acting_as(user.actor(address)):
@@ -79,6 +86,6 @@ async def use_link(realm: Realm, token: str, user: User, password: str, address:
                 session_digest(token),
             )
             if used is None:
-                raise GokartError("This link has been used, or is too old. Ask for a new one.")
+                raise GokartError("This link was already used or has expired. Ask for a new one.")
             await revoke_links(db, realm, user.id)
             await db.execute(f"DELETE FROM {realm.schema}.session WHERE {realm.user_key} = $1", user.id)

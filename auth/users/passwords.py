@@ -1,6 +1,6 @@
-"""Passwords: what is asked of one, and how it is kept.
+"""Password rules and hashing.
 
-Staff's are hashed as Piccolo does, so that its own commands read them; advertisers' with Argon2id.
+Staff passwords are hashed like Piccolo's, so that its commands work; those of advertiser users with Argon2id.
 """
 
 import hmac
@@ -15,9 +15,9 @@ from piccolo.apps.user.tables import BaseUser
 from core.errors import GokartError
 from database.pool import ConcurrencyLimit
 
-SHORTEST = 10
-LONGEST = 128  # Piccolo's
-SHORTEST_NAME = 4  # of an e-mail address, for a password to be too much like it
+MIN_LENGTH = 10
+MAX_LENGTH = 128  # Piccolo's
+MIN_LOCAL_PART = 4  # shorter local parts of email addresses may be part of a password
 
 _hashing = ConcurrencyLimit("signing in", 2)  # each takes a core, and 64 MiB with Argon2
 
@@ -29,10 +29,10 @@ class Hasher(ABC):
     def _hash(self, password: str) -> str: ...
 
     @abstractmethod
-    def _is(self, hashed: str, password: str) -> bool: ...
+    def _verify(self, hashed: str, password: str) -> bool: ...
 
     @cached_property
-    def _nobodys(self) -> str:
+    def _dummy(self) -> str:
         return self._hash("nobody has this password")
 
     async def hash(self, password: str) -> str:
@@ -40,10 +40,10 @@ class Hasher(ABC):
             return await to_thread(self._hash, password)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
-        """Takes as long where there is nobody to compare with, so that the time does not tell who exists."""
+        """Takes the same time if `hashed` is None, so that the response time does not reveal which users exist."""
         async with _hashing.slot():
-            right = await to_thread(lambda: self._is(hashed or self._nobodys, password[:LONGEST]))
-        return right and hashed is not None and len(password) <= LONGEST
+            valid = await to_thread(lambda: self._verify(hashed or self._dummy, password[:MAX_LENGTH]))
+        return valid and hashed is not None and len(password) <= MAX_LENGTH
 
 
 class Argon2(Hasher):
@@ -53,7 +53,7 @@ class Argon2(Hasher):
     def _hash(self, password: str) -> str:
         return self._hasher.hash(password)
 
-    def _is(self, hashed: str, password: str) -> bool:
+    def _verify(self, hashed: str, password: str) -> bool:
         try:
             return self._hasher.verify(hashed, password)
         except (Argon2Error, InvalidHashError):
@@ -64,7 +64,7 @@ class Pbkdf2(Hasher):
     def _hash(self, password: str) -> str:
         return BaseUser.hash_password(password)
 
-    def _is(self, hashed: str, password: str) -> bool:
+    def _verify(self, hashed: str, password: str) -> bool:
         _, iterations, salt, _ = BaseUser.split_stored_password(hashed)
         return hmac.compare_digest(BaseUser.hash_password(password, salt, int(iterations)), hashed)
 
@@ -74,13 +74,13 @@ PBKDF2: Hasher = Pbkdf2()
 
 
 def check_new_password(password: str, again: str, email: str) -> None:
-    """Raises GokartError, saying what a password must be."""
+    """Raises GokartError with the rule that the password breaks."""
     if password != again:
-        raise GokartError("The two passwords differ.")
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise GokartError(f"A password has {SHORTEST} to {LONGEST} characters.")
-    if len(set(password)) < SHORTEST // 2:
-        raise GokartError("This password repeats too few characters.")
+        raise GokartError("The passwords do not match.")
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise GokartError(f"Use a password of {MIN_LENGTH} to {MAX_LENGTH} characters.")
+    if len(set(password)) < MIN_LENGTH // 2:
+        raise GokartError("Use more different characters in your password.")
     name = email.partition("@")[0]
-    if password.lower() in email or (len(name) >= SHORTEST_NAME and name in password.lower()):
-        raise GokartError("A password must not contain your e-mail address.")
+    if password.lower() in email or (len(name) >= MIN_LOCAL_PART and name in password.lower()):
+        raise GokartError("Your password must not contain your email address.")

@@ -1,4 +1,4 @@
-"""The three kinds of people who sign in. Each has its own table, cookie and pages, and none passes for another."""
+"""The three kinds of users. Each realm has its own table, cookie and pages; sessions are valid in one realm."""
 
 from typing import Literal
 
@@ -9,8 +9,9 @@ from tenants.tenant import current_tenant
 
 
 class Realm(msgspec.Struct, frozen=True):
-    """`people` is its table, `owner` the column of the tables session and one_time_link that leads there, `columns`
-    what that table has beyond everybody's. `root` is where its pages are, `home` where one comes to after signing in.
+    """`table` is the table of users, `user_key` the column of `session` and `one_time_link` that refers to it,
+    `extra_columns` its columns beyond those that all realms have. `root` is the path of its pages, `home` the page
+    after signing in.
     """
 
     name: Literal["staff", "advertiser", "platform"]
@@ -23,11 +24,11 @@ class Realm(msgspec.Struct, frozen=True):
 
     @property
     def schema(self) -> str:
-        """Of the platform's staff public, else the bound tenant's."""
+        """public for the platform's staff, else the bound tenant's."""
         return "public" if self.name == "platform" else current_tenant().schema
 
     def cookie(self, *, secure: bool) -> str:
-        """__Host- makes browsers refuse it over HTTP and from any other host, a sibling's included."""
+        """With __Host-, browsers reject the cookie over HTTP and from other hosts, including sibling hosts."""
         return f"{'__Host-' if secure else ''}gokart_{self.name}"
 
     def path(self, path: str) -> str:

@@ -1,4 +1,4 @@
-"""Sessions: a random token in a cookie, its digest in the tenant's schema. Worth nothing at another tenant."""
+"""Sessions: a random token in a cookie, and its digest in the tenant's schema. Invalid at other tenants."""
 
 import hashlib
 import secrets
@@ -13,16 +13,16 @@ from auth.users.users import User, user_columns, user_from_row
 from database.pool import connection, transaction
 from web.requests import Address
 
-IDLE = timedelta(hours=8)
-LONGEST = timedelta(days=7)
-FOR_THE_CODE = timedelta(minutes=10)
-TOUCH_EVERY = timedelta(minutes=1)
+IDLE_TIMEOUT = timedelta(hours=8)
+MAX_LIFETIME = timedelta(days=7)
+CODE_TIMEOUT = timedelta(minutes=10)
+TOUCH_INTERVAL = timedelta(minutes=1)
 
 
 class Session(msgspec.Struct, frozen=True):
-    """`awaits_code`: the password was right, and nothing may be done but to give the second factor's code.
+    """`awaits_code`: the user entered the password and must still enter the code of the second factor.
 
-    `totp_required`: this user must set a second factor up before anything else.
+    `totp_required`: the user must set up two-factor authentication first.
     """
 
     id: int
@@ -36,9 +36,9 @@ def session_digest(token: str) -> bytes:
 
 
 async def create_session(
-    realm: Realm, user: int, *, address: Address | None, user_agent: str, awaits_code: bool = False
+    realm: Realm, user_id: int, *, address: Address | None, user_agent: str, awaits_code: bool = False
 ) -> str:
-    """The new session's token, for the cookie."""
+    """Returns the new session's token, for the cookie."""
     token = secrets.token_urlsafe(32)
     async with connection() as db:
         await db.execute(f"DELETE FROM {realm.schema}.session WHERE expires_at <= now()")
@@ -48,8 +48,8 @@ async def create_session(
             VALUES ($1, $2, now() + $3::interval, $4, $5, $6)
             """,
             session_digest(token),
-            user,
-            FOR_THE_CODE if awaits_code else IDLE,
+            user_id,
+            CODE_TIMEOUT if awaits_code else IDLE_TIMEOUT,
             awaits_code,
             address,
             user_agent[:300],
@@ -58,7 +58,7 @@ async def create_session(
 
 
 async def find_session(realm: Realm, token: str, address: Address | None) -> Session | None:
-    """The live session of a user who is still active; it now lasts for another `IDLE`, `LONGEST` in all."""
+    """The session of an active user. Extends it by IDLE_TIMEOUT, up to MAX_LIFETIME in total."""
     required = "false" if realm.name != "staff" else f"(SELECT staff_totp_required FROM {realm.schema}.setting)"
     async with connection() as db:
         row = await db.fetchrow(
@@ -69,7 +69,7 @@ async def find_session(realm: Realm, token: str, address: Address | None) -> Ses
             WHERE s.digest = $1 AND s.expires_at > now() AND p.active
             """,
             session_digest(token),
-            TOUCH_EVERY,
+            TOUCH_INTERVAL,
         )
         if row is None:
             return None
@@ -82,8 +82,8 @@ async def find_session(realm: Realm, token: str, address: Address | None) -> Ses
                 """,
                 row["session"],
                 address,
-                IDLE,
-                LONGEST,
+                IDLE_TIMEOUT,
+                MAX_LIFETIME,
             )
     return Session(row["session"], user_from_row(realm, dict(row)), row["awaits_code"], row["totp_required"])
 
@@ -97,14 +97,14 @@ class SessionDetails(msgspec.Struct, frozen=True):
 
     @property
     def browser(self) -> str:
-        """Such as “Firefox on Windows”; what the browser calls itself, where that says nothing."""
+        """Such as “Firefox on Windows”, or the user agent if it is unknown."""
         known = parse(self.user_agent)
         names = [part.family for part in (known.user_agent, known.os) if part]
-        return " on ".join(names) or self.user_agent or "unknown"
+        return " on ".join(names) or self.user_agent or "Unknown"
 
 
 async def list_sessions(user: User) -> list[SessionDetails]:
-    """Those that are live, the last seen first."""
+    """Active sessions, the most recently seen first."""
     realm = user.realm
     async with connection() as db:
         rows = await db.fetch(
@@ -118,7 +118,7 @@ async def list_sessions(user: User) -> list[SessionDetails]:
 
 
 async def end_session(user: User, session: int) -> bool:
-    """False where this user has no such session."""
+    """False if the user has no such session."""
     if not 0 < session < 2**63:
         return False
     realm = user.realm
@@ -129,8 +129,10 @@ async def end_session(user: User, session: int) -> bool:
     return ended is not None
 
 
-async def end_sessions(realm: Realm, user: int, *, but: int | None = None) -> None:
+async def end_sessions(realm: Realm, user_id: int, *, except_session: int | None = None) -> None:
     async with transaction() as db:
         await db.execute(
-            f"DELETE FROM {realm.schema}.session WHERE {realm.user_key} = $1 AND id IS DISTINCT FROM $2", user, but
+            f"DELETE FROM {realm.schema}.session WHERE {realm.user_key} = $1 AND id IS DISTINCT FROM $2",
+            user_id,
+            except_session,
         )

@@ -1,4 +1,4 @@
-"""The second factor: codes of an authenticator app (RFC 6238), and recovery codes for when it is lost."""
+"""Two-factor authentication: codes of an authenticator app (RFC 6238), and recovery codes."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ from database.pool import transaction
 
 STEP = 30  # seconds
 RECOVERY_CODES = 10
-ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that reads like something else
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without characters that look alike
 
 
 def new_secret() -> str:
@@ -27,12 +27,12 @@ def is_secret(text: str) -> bool:
 
 
 def setup_uri(secret: str, user: User, issuer: str) -> str:
-    """For the QR code that authenticator apps read."""
+    """The content of the QR code for authenticator apps."""
     return pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=issuer)
 
 
 def step_of(secret: str, code: str) -> int | None:
-    """The time step that a code belongs to: the current one, or one to either side for clocks that differ."""
+    """The time step of a code: the current one, or the one before or after, because clocks differ."""
     now = int(time.time()) // STEP
     digits = code.strip().replace(" ", "")
     for step in (now, now - 1, now + 1):
@@ -48,15 +48,15 @@ def new_recovery_codes() -> list[str]:
 
 
 def recovery_code_digest(recovery_code: str) -> bytes:
-    """Random enough (74 bits) for a fast digest."""
+    """A fast digest is enough: recovery codes have 74 random bits."""
     return hashlib.sha256(recovery_code.strip().lower().replace(" ", "").encode()).digest()
 
 
 async def enable_totp(user: User, secret: str, code: str) -> list[str]:
-    """Returns the recovery codes, which are shown once. Raises GokartError for a wrong code."""
+    """Returns the recovery codes, which are shown once. Raises GokartError if the code is wrong."""
     step = step_of(secret, code) if is_secret(secret) else None
     if step is None:
-        raise GokartError("That is not the code that the app shows now.")
+        raise GokartError("The code is incorrect. Enter the code that your authenticator app shows now.")
     codes = new_recovery_codes()
     await set_totp(user.realm, user.id, secret, step, codes)
     return codes
@@ -74,29 +74,29 @@ async def renew_recovery_codes(user: User) -> list[str]:
     return codes
 
 
-async def disable_totp(realm: Realm, user: int) -> None:
-    await set_totp(realm, user, None, None, [])
+async def disable_totp(realm: Realm, user_id: int) -> None:
+    await set_totp(realm, user_id, None, None, [])
 
 
-async def set_totp(realm: Realm, user: int, secret: str | None, step: int | None, codes: list[str]) -> None:
+async def set_totp(realm: Realm, user_id: int, secret: str | None, step: int | None, codes: list[str]) -> None:
     async with transaction() as db:
         await db.execute(
             f"""
             UPDATE {realm.schema}.{realm.table} SET totp_secret = $2, totp_step = $3, recovery_codes = $4 WHERE id = $1
             """,
-            user,
+            user_id,
             secret,
             step,
             [recovery_code_digest(code) for code in codes],
         )
 
 
-async def verify_code(realm: Realm, user: int, code: str) -> bool:
-    """Whether it is right: the app's, or a recovery code. Neither is taken twice."""
+async def verify_code(realm: Realm, user_id: int, code: str) -> bool:
+    """Whether the code is valid: the app's or a recovery code. Each works once."""
     table = f"{realm.schema}.{realm.table}"
     async with transaction() as db:
         row = await db.fetchrow(
-            f"SELECT totp_secret, totp_step, recovery_codes FROM {table} WHERE id = $1 FOR UPDATE", user
+            f"SELECT totp_secret, totp_step, recovery_codes FROM {table} WHERE id = $1 FOR UPDATE", user_id
         )
         if row is None or row["totp_secret"] is None:
             return False
@@ -104,12 +104,12 @@ async def verify_code(realm: Realm, user: int, code: str) -> bool:
         if step is not None:
             if row["totp_step"] is not None and step <= row["totp_step"]:
                 return False
-            await db.execute(f"UPDATE {table} SET totp_step = $2 WHERE id = $1", user, step)
+            await db.execute(f"UPDATE {table} SET totp_step = $2 WHERE id = $1", user_id, step)
             return True
         digest = recovery_code_digest(code)
         if digest not in row["recovery_codes"]:
             return False
         await db.execute(
-            f"UPDATE {table} SET recovery_codes = array_remove(recovery_codes, $2) WHERE id = $1", user, digest
+            f"UPDATE {table} SET recovery_codes = array_remove(recovery_codes, $2) WHERE id = $1", user_id, digest
         )
         return True

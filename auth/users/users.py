@@ -1,4 +1,4 @@
-"""People who sign in."""
+"""Users who sign in."""
 
 import re
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from database.pool import connection
 from web.requests import Address
 
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)*")
-LONGEST_EMAIL = 320
-LONGEST_NAME = 200
-ROLES = ("owner", "manager", "viewer")  # each may do what the next may, and more
+MAX_EMAIL_LENGTH = 320
+MAX_NAME_LENGTH = 200
+ROLES = ("owner", "manager", "viewer")  # each includes the permissions of the next
 
 
 class User(msgspec.Struct, frozen=True):
-    """`role` is that of staff. An advertiser's user has the advertiser, and `scopes`: no key it makes has more."""
+    """Staff have a `role`. Advertiser users have `advertiser` and `scopes`, which limit the API keys they create."""
 
     realm: Realm
     id: int
@@ -44,7 +44,7 @@ COLUMNS = "p.id, p.email, p.name, p.last_sign_in_at, p.totp_secret IS NOT NULL A
 
 
 def user_columns(realm: Realm) -> str:
-    """Of its people's table, called p."""
+    """Columns of the table of users, with alias p."""
     return f"{COLUMNS}, {realm.extra_columns}"
 
 
@@ -60,23 +60,23 @@ def user_from_row(realm: Realm, row: Mapping[str, Any]) -> User:
 
 
 def read_email(text: str) -> str:
-    """As it is kept: in lower case. Raises GokartError."""
+    """In lower case, as it is stored. Raises GokartError."""
     email = text.strip().lower()
-    if not EMAIL.fullmatch(email) or len(email) > LONGEST_EMAIL:
-        raise GokartError(f"email: {text.strip()[:100]!r} is no e-mail address such as anna@example.com.")
+    if not EMAIL.fullmatch(email) or len(email) > MAX_EMAIL_LENGTH:
+        raise GokartError(f"email: “{text.strip()[:100]}” is not a valid email address.")
     return email
 
 
 def read_name(text: str) -> str:
     """Raises GokartError."""
     name = text.strip()
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise GokartError(f"name: A name has 1 to {LONGEST_NAME} characters.")
+    if not 1 <= len(name) <= MAX_NAME_LENGTH or not name.isprintable():
+        raise GokartError(f"name: Enter a name of 1 to {MAX_NAME_LENGTH} characters.")
     return name
 
 
 async def find_user(realm: Realm, email: str) -> User | None:
-    """Who may sign in under this address: is active, and has set a password."""
+    """The active user with this address who has set a password."""
     async with connection() as db:
         row = await db.fetchrow(
             f"""

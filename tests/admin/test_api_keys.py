@@ -75,7 +75,7 @@ def test_the_form_sent_again_makes_no_second_key(sandbox: Sandbox, client: Brows
     make(client, sandbox)
     again = make(client, sandbox)
     assert again.status_code == 400
-    assert "no second one has been made" in again.text
+    assert "no second key was created" in again.text
     assert not TOKEN.search(again.text)
 
 

@@ -19,7 +19,7 @@ PATHS = sorted(
 )
 FORMS = [path for path, method in PATHS if method != "GET"]
 OWNERS = [path for path in FORMS if path.startswith(("/staff/people/staff", "/staff/settings"))] + [
-    "/staff/people/logins/{person:int}/two-step"
+    "/staff/people/logins/{user_id:int}/two-step"
 ]
 MANAGERS = [path for path in FORMS if path not in OWNERS]
 SEEN_BY_ALL = ["/staff", "/staff/keys", "/staff/people", "/staff/singular", "/staff/corrections", "/staff/audit"]
@@ -39,7 +39,7 @@ def url_of(module_sandbox: Sandbox) -> dict[str, str]:
 
     def url(path: str) -> str:
         table, where = tables.get(next(iter(re.findall(r"\{(\w+):", path)), ""), ("", ""))
-        if "{person" in path:
+        if "{user_id" in path:
             table, email = ("staff", staff) if path.startswith("/staff/people/staff") else ("advertiser_login", login)
             where = f"WHERE email = '{email}'"
         if not table:

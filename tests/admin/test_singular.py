@@ -101,7 +101,7 @@ def test_a_pull_that_went_wrong_is_shown_there_and_on_the_overview(sandbox: Sand
     )
     client = staff_browser(sandbox)
     assert "error 403" in row_of(client, "Owner")
-    assert "Refused" in client.get(f"/staff/singular/{sandbox.owner}").text
+    assert "Access denied" in client.get(f"/staff/singular/{sandbox.owner}").text
     assert "error 403" in client.get("/staff").text
     execute(
         f"""

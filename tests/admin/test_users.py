@@ -101,18 +101,18 @@ class TestInviting:
         path = link(invite(owner, kind, sandbox))
         again = invite(owner, kind, sandbox, email=" ANNA@example.com ")
         assert again.status_code == 400
-        assert errors(again.text) == {"email": "Somebody with this address is there already."}
+        assert errors(again.text) == {"email": "A user with this address already exists."}
         assert browser(sandbox).get(path).status_code == 200
 
     def test_until_it_is_taken_up_the_person_is_invited(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
         path = link(invite(owner, kind, sandbox))
-        assert " invited " in Page(owner.get("/staff/people").text).text
+        assert " Invited " in Page(owner.get("/staff/people").text).text
         execute("UPDATE {s}.one_time_link SET expires_at = now()", schema=sandbox.tenant.schema)
-        assert "invitation expired" in owner.get("/staff/people").text
+        assert "Invitation expired" in owner.get("/staff/people").text
         new = link(owner.post(f"/staff/people/{kind}/{id_of(sandbox, 'anna@example.com')}/link"))
         assert browser(sandbox).post(path, data=CHOSEN).status_code == 404
         assert browser(sandbox).post(new, data=CHOSEN).status_code == 303
-        assert "invit" not in Page(owner.get("/staff/people").text).text.replace("Invite", "")
+        assert "Invit" not in Page(owner.get("/staff/people").text).text.replace("Invite ", "")
 
     @pytest.mark.parametrize(
         ("fields", "field"),
@@ -200,7 +200,7 @@ class TestLookingAfter:
         somebody.sign_in(email, root=ROOTS[kind])
         reset = link(owner.post(f"{path}/link"))
         assert owner.post(f"{path}/active", data={"active": "off"}).status_code == 303
-        assert "deactivated" in owner.get("/staff/people").text
+        assert "Deactivated" in owner.get("/staff/people").text
         assert somebody.get(f"{ROOTS[kind]}/account").status_code == 303
         assert browser(sandbox).sign_in(email, root=ROOTS[kind]).status_code == 403
         assert browser(sandbox).get(reset).status_code == 404

@@ -57,7 +57,7 @@ def enter(page: Page, origin: str, cookie: dict[str, str], path: str = "/") -> P
 def sign_in(page: Page, url: str, email: str) -> Page:
     """By the form that the URL leads to."""
     page.goto(url)
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.locator("main").get_by_role("button").first.click()
     page.wait_for_url(lambda url: "/sign-in" not in url)

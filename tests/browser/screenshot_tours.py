@@ -35,7 +35,7 @@ def login_by_form(email: str, password: str) -> Callable[[Page], object]:
     """On whichever page asks for it."""
 
     def enter(page: Page) -> None:
-        page.get_by_label("E-mail").fill(email)
+        page.get_by_label("Email").fill(email)
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "/sign-in" not in url)
@@ -47,7 +47,7 @@ def make_key(page: Page) -> None:
     page.get_by_label("Name").fill(f"Finance export {token_hex(2)}")  # no two live keys have one name
     for scope in page.locator("[name=scopes]").all():
         scope.check()
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Create API key").click()
     page.get_by_role("button", name="Copy").first.wait_for()
 
 
@@ -109,7 +109,7 @@ def tours(password: str) -> list[Tour]:
         Shot("platform-tenant", "/tenants/demo"),
         Shot("platform-tenant-new", "/new"),
         Shot("platform-staff", "/staff"),
-        Shot("platform-colleague", "/staff", follow("Lee Tran")),
+        Shot("platform-colleague", "/staff", follow("Manage lee@gokart.example")),
         Shot("platform-audit", "/audit"),
     ]
     return [

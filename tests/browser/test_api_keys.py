@@ -31,12 +31,12 @@ def tab_to(page: Page, name: str) -> None:
 
 def make(page: Page, name: str = "Nightly import", *scopes: str) -> str:
     """By the form; the key that is shown then."""
-    page.get_by_role("link", name="Make a key").first.click()
+    page.get_by_role("link", name="Create API key").first.click()
     page.get_by_label("Name").fill(name)
     for scope in scopes or ("Cost report", "Singular"):
         page.get_by_label(scope, exact=True).check()
-    page.get_by_role("button", name="Make the key").click()
-    expect(page.get_by_role("heading", name="Your new key")).to_be_visible()
+    page.get_by_role("button", name="Create API key").click()
+    expect(page.get_by_role("heading", name="Your new API key")).to_be_visible()
     return page.locator("#key").inner_text()
 
 
@@ -50,16 +50,16 @@ def test_from_signing_in_to_a_report_by_keyboard_alone(
     tab_to(page, "API keys")
     page.keyboard.press("Enter")
     page.wait_for_url("**/keys")
-    tab_to(page, "Make a key")
+    tab_to(page, "Create API key")
     page.keyboard.press("Enter")
     page.wait_for_url("**/keys/new")
     tab_to(page, "Name")
     page.keyboard.type("Nightly import")
     tab_to(page, "Cost report")
     page.keyboard.press("Space")
-    tab_to(page, "Make the key")
+    tab_to(page, "Create API key")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Your new key")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your new API key")).to_be_visible()
     tab_to(page, "Copy")
     page.keyboard.press("Enter")
     expect(page.locator("[data-copy=key]")).to_have_text("Copied")
@@ -86,7 +86,7 @@ def test_reloading_the_page_shows_the_key_no_more_and_makes_no_other(
     page = enter_portal(open_page(), sandbox, server, "/keys")
     make(page)
     page.reload()
-    expect(page.get_by_text("no second one has been made")).to_be_visible()
+    expect(page.get_by_text("no second key was created")).to_be_visible()
     assert not TOKEN.search(page.content())
     assert len(execute("SELECT FROM {s}.api_token WHERE name = 'Nightly import'", schema=sandbox.tenant.schema)) == 1
 
@@ -108,19 +108,19 @@ def test_a_key_is_rotated_and_the_old_one_revoked(
 ) -> None:
     page = enter_portal(open_page(javascript=javascript), sandbox, server, "/keys")
     old = make(page)
-    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Done").click()
     page.get_by_role("link", name="Rotate Nightly import").click()
-    page.get_by_label("24 hours").check()
-    page.get_by_role("button", name="Rotate the key").click()
+    page.get_by_label("After 24 hours").check()
+    page.get_by_role("button", name="Rotate API key").click()
     expect(page.get_by_text("The old key works until")).to_be_visible()
     new = page.locator("#key").inner_text()
     assert new != old
     assert {sandbox.get(token=token, **MAY).status_code for token in (old, new)} == {200}
-    page.get_by_role("link", name="I have copied it").click()
-    row = page.get_by_role("row", name=f"{old[:11]}…{old[-4:]} ").filter(has_text="Replaced")
+    page.get_by_role("link", name="Done").click()
+    row = page.get_by_role("row", name=f"{old[:11]}…{old[-4:]} ").filter(has_text="Rotated")
     row.get_by_role("link", name="Revoke").click()
-    page.get_by_role("button", name="Revoke the key").click()
-    expect(page.get_by_role("status")).to_contain_text("The key is revoked")
+    page.get_by_role("button", name="Revoke API key").click()
+    expect(page.get_by_role("status")).to_contain_text("The API key was revoked")
     assert wait_for_value(lambda: sandbox.get(token=old, **MAY).status_code, 401)
     assert sandbox.get(token=new, **MAY).status_code == 200
 
@@ -130,9 +130,9 @@ def test_without_javascript_an_error_is_told_at_its_field(
 ) -> None:
     page = enter_portal(open_page(javascript=False), sandbox, server, "/keys/new")
     page.get_by_label("Name").fill("Nightly import")
-    page.get_by_label("Networks").fill("10.0.0.1/8")
-    page.get_by_role("button", name="Make the key").click()
-    expect(page.get_by_label("Networks")).to_have_accessible_description(re.compile(r"10\.0\.0\.0/8 is\."))
+    page.get_by_label("Allowed IPs").fill("10.0.0.1/8")
+    page.get_by_role("button", name="Create API key").click()
+    expect(page.get_by_label("Allowed IPs")).to_have_accessible_description(re.compile(r"Did you mean 10\.0\.0\.0/8\?"))
     expect(page.get_by_label("Name")).to_have_value("Nightly import")
 
 
@@ -140,9 +140,9 @@ def test_the_last_day_is_asked_for_where_it_is_to_be_chosen(
     open_page: PageWatcher, sandbox: Sandbox, server: Server
 ) -> None:
     page = enter_portal(open_page(javascript=False), sandbox, server, "/keys/new")
-    expect(page.get_by_label("Last day")).to_be_hidden()
-    page.get_by_label("Works for").select_option("A day of your choice")
-    page.get_by_label("Last day").fill("2020-01-01")
+    expect(page.get_by_label("Expires on")).to_be_hidden()
+    page.get_by_label("Expires", exact=True).select_option("Custom date")
+    page.get_by_label("Expires on").fill("2020-01-01")
 
 
 def test_on_a_phone_nothing_of_a_key_is_out_of_sight(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
@@ -162,28 +162,28 @@ def test_on_a_phone_nothing_of_a_key_is_out_of_sight(open_page: PageWatcher, san
 def test_everybody_can_use_the_pages(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     page = enter_portal(open_page(), sandbox, server, "/keys")
     assert page_problems(page) == []
-    page.get_by_role("link", name="Make a key").first.click()
+    page.get_by_role("link", name="Create API key").first.click()
     assert page_problems(page) == []
     page.get_by_label("Name").fill("x" * 200)
-    page.get_by_label("Networks").fill("everywhere")
-    page.get_by_label("Works for").select_option("A day of your choice")
-    page.get_by_role("button", name="Make the key").click()
-    expect(page.locator(".alert.danger")).to_contain_text("No key has been made")
+    page.get_by_label("Allowed IPs").fill("everywhere")
+    page.get_by_label("Expires", exact=True).select_option("Custom date")
+    page.get_by_role("button", name="Create API key").click()
+    expect(page.locator(".alert.danger")).to_contain_text("The API key was not created")
     assert page_problems(page) == []
-    page.get_by_label("Networks").fill("2001:db8::/32")
-    page.get_by_label("Works for").select_option("Never")
+    page.get_by_label("Allowed IPs").fill("2001:db8::/32")
+    page.get_by_label("Expires", exact=True).select_option("Never")
     page.get_by_label("Singular", exact=True).check()
-    page.get_by_role("button", name="Make the key").click()
-    expect(page.get_by_role("heading", name="Your new key")).to_be_visible()
+    page.get_by_role("button", name="Create API key").click()
+    expect(page.get_by_role("heading", name="Your new API key")).to_be_visible()
     assert page_problems(page) == []
     execute("UPDATE {s}.api_token SET expires_at = now() + interval '1 day'", schema=sandbox.tenant.schema)
     page.goto(page.url.replace("/new", ""))
     assert page_problems(page) == []
     page.get_by_role("link", name="Rotate x").click()
     assert page_problems(page) == []
-    page.get_by_role("button", name="Rotate the key").click()
+    page.get_by_role("button", name="Rotate API key").click()
     assert page_problems(page) == []
-    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Done").click()
     assert page_problems(page) == []
     page.get_by_role("link", name="Revoke x").last.click()
     assert page_problems(page) == []

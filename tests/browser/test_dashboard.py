@@ -69,7 +69,7 @@ def test_another_figure_can_be_shown_and_is_kept(open_page: PageWatcher, full: S
 
 def test_a_figure_is_chosen_by_keyboard(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
     page = enter_portal(open_page(), full, server)
-    page.locator("#measure-cost").focus()
+    page.locator("#metric-cost").focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_label("Conversions", exact=True)).to_be_checked()
     assert set(figures(page)) == {1}
@@ -86,7 +86,7 @@ def test_a_day_s_figures_are_told_where_one_points(open_page: PageWatcher, full:
     assert told == [
         [day],
         [f"Cost, USD: {cost}", f"Conversions: {conversions}", f"Clicks: {clicks}", f"Views: {views}"],
-        ["Not over yet: provisional"],
+        ["Provisional"],
     ]
 
 
@@ -131,11 +131,11 @@ def test_a_top_offer_leads_to_its_own_figures(open_page: PageWatcher, full: Sand
 def test_dates_that_make_no_sense_are_said_in_place(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
     page = enter_portal(open_page(), full, server)
     page.evaluate("window.stayed = true")
-    page.get_by_label("First day").fill("2026-03-02")
-    page.get_by_label("Last day").fill("2026-03-01")
-    page.get_by_role("button", name="Show").click()
-    expect(page.locator("#date_from-error")).to_contain_text("Is after the last day")
-    expect(page.get_by_label("First day")).to_have_value("2026-03-02")
+    page.get_by_label("Start date").fill("2026-03-02")
+    page.get_by_label("Expires on").fill("2026-03-01")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("#date_from-error")).to_contain_text("Is after the end date")
+    expect(page.get_by_label("Start date")).to_have_value("2026-03-02")
     assert accessibility_violations(page) == []
     page.get_by_role("link", name="Last 7 days").click()
     wait_until(lambda: len(figures(page)) == 7)
@@ -150,12 +150,12 @@ def test_it_works_without_javascript(open_page: PageWatcher, full: Sandbox, serv
     page.get_by_role("link", name="Last 7 days").click()
     expect(page.locator("#days tr")).to_have_count(7)
     page.get_by_label("Offer", exact=True).select_option(label="Second")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply").click()
     expect(page.locator("#rows tr")).to_have_count(1)
     expect(page.locator("#days tr")).to_have_count(7)
-    page.get_by_label("First day").fill("2026-03-02")
-    page.get_by_label("Last day").fill("2026-03-01")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_label("Start date").fill("2026-03-02")
+    page.get_by_label("Expires on").fill("2026-03-01")
+    page.get_by_role("button", name="Apply").click()
     expect(page.locator("#date_from-error")).to_be_visible()
 
 

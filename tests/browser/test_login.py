@@ -36,7 +36,7 @@ def test_a_session_that_is_over_leads_to_signing_in_and_back(
     execute(ending[how], schema=sandbox.tenant.schema)
     page.get_by_role("link", name="API keys").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.get_by_label("E-mail").fill(create_advertiser_user(sandbox))
+    page.get_by_label("Email").fill(create_advertiser_user(sandbox))
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{app_of(sandbox, server)}/keys")
@@ -46,8 +46,8 @@ def test_a_session_ended_from_elsewhere_is_over(open_page: PageWatcher, sandbox:
     email = create_advertiser_user(sandbox)
     pages = [sign_in(open_page(), f"{app_of(sandbox, server)}/account", email) for _ in range(2)]
     pages[0].reload()
-    pages[0].get_by_role("button", name="End all others").click()
-    expect(pages[0].get_by_role("status")).to_contain_text("ended")
+    pages[0].get_by_role("button", name="Sign out all other sessions").click()
+    expect(pages[0].get_by_role("status")).to_contain_text("signed out")
     pages[1].reload()
     expect(pages[1].get_by_role("heading", name="Sign in")).to_be_visible()
 

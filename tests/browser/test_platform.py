@@ -39,7 +39,7 @@ def test_from_the_first_owner_of_all_to_a_tenants_own(open_page: PageWatcher, se
     assert page.get_by_label("Label").evaluate("field => field.validity.patternMismatch")
     page.get_by_label("Label").fill(slug)
     page.get_by_role("button", name="Create the tenant").click()
-    expect(page.get_by_text("The tenant Gravel Digital is created.")).to_be_visible()
+    expect(page.get_by_text("The tenant Gravel Digital was created.")).to_be_visible()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")
@@ -54,7 +54,7 @@ def test_from_the_first_owner_of_all_to_a_tenants_own(open_page: PageWatcher, se
     expect(owner.get_by_role("banner")).to_contain_text("Gravel Digital")
     expect(owner.get_by_role("banner")).to_contain_text("Nora Berg")
     owner.get_by_role("button", name="Sign out").click()
-    owner.get_by_label("E-mail").fill("nora@gravel.example")
+    owner.get_by_label("Email").fill("nora@gravel.example")
     owner.get_by_label("Password").fill(PASSWORD)
     owner.get_by_role("button", name="Sign in").click()
     owner.wait_for_url(lambda url: url.endswith("/staff"))
@@ -95,9 +95,9 @@ def test_nobody_is_kept_out_of_any_page(open_page: PageWatcher, sandbox: Sandbox
         page.goto(f"http://admin.localhost:{server.port}{path}")
         assert page_problems(page) == [], path
     page.goto(f"http://admin.localhost:{server.port}/staff")
-    page.locator("tbody a").first.click()
-    expect(page.get_by_role("heading", name="Getting in")).to_be_visible()
+    page.get_by_role("link", name="Manage").first.click()
+    expect(page.get_by_role("heading", name="Security")).to_be_visible()
     assert page_problems(page) == []
-    page.get_by_role("button", name="New link").or_(page.get_by_role("button", name="Activate")).first.click()
+    page.get_by_role("button", name="Create link").or_(page.get_by_role("button", name="Activate")).first.click()
     page.wait_for_load_state()
     assert page_problems(page) == []

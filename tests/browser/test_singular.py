@@ -25,10 +25,12 @@ def test_somebody_asks_for_singular(
 ) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     page = enter_portal(open_page(javascript=javascript), sandbox, server, "/singular", email="dana@example.com")
-    page.get_by_role("button", name="Ask for Singular to be enabled").click()
-    expect(page.get_by_role("status")).to_have_text("The staff have been told. You see here when Singular is enabled.")
-    expect(page.locator(".steps")).to_contain_text("dana@example.com asked for it on")
-    expect(page.get_by_role("button", name="Ask for Singular")).to_have_count(0)
+    page.get_by_role("button", name="Request access").click()
+    expect(page.get_by_role("status")).to_have_text(
+        "Your request was sent to the staff. This page shows when Singular is enabled."
+    )
+    expect(page.locator(".steps")).to_contain_text("dana@example.com requested access on")
+    expect(page.get_by_role("button", name="Request access")).to_have_count(0)
     assert accessibility_violations(page) == [] if javascript else True
 
 
@@ -43,11 +45,11 @@ def test_a_value_is_copied(open_page: PageWatcher, sandbox: Sandbox, server: Ser
 def test_pulls_are_leafed_through(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     execute(PULLS, sandbox.owner, schema=sandbox.tenant.schema)
     page = enter_portal(open_page(), sandbox, server, "/singular")
-    expect(page.locator("#pulled tr")).to_have_count(25)
+    expect(page.locator("#request-rows tr")).to_have_count(25)
     page.get_by_role("link", name="Older").click()
-    expect(page.locator("#pulled tr")).to_have_count(5)
+    expect(page.locator("#request-rows tr")).to_have_count(5)
     page.get_by_role("link", name="Newer").click()
-    expect(page.locator("#pulled tr")).to_have_count(25)
+    expect(page.locator("#request-rows tr")).to_have_count(25)
 
 
 @pytest.mark.parametrize("program", ["curl", "python", "sheets", "excel"])
@@ -72,7 +74,7 @@ def test_the_script_for_sheets_fills_a_sheet(open_page: PageWatcher, sandbox: Sa
             const UrlFetchApp = { fetch: (url, { headers }) => (asked.push(url, headers), answer) };
             const range = (...cells) => ({ setValues: (values) => written.push(cells, values) });
             const SpreadsheetApp = { getActiveSheet: () => ({ clearContents() {}, getRange: range }) };
-            new Function("UrlFetchApp", "SpreadsheetApp", `${script}; pullReport();`)(UrlFetchApp, SpreadsheetApp);
+            new Function("UrlFetchApp", "SpreadsheetApp", `${script}; importReport();`)(UrlFetchApp, SpreadsheetApp);
             return [...asked, ...written];
         }""",
         [
@@ -99,5 +101,5 @@ def test_everybody_can_read_it(open_page: PageWatcher, sandbox: Sandbox, server:
 
 def test_everybody_can_read_that_there_is_nothing(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     page = enter_portal(open_page(width=PHONE), sandbox, server, "/singular")
-    expect(page.get_by_text("Singular has not asked yet")).to_be_visible()
+    expect(page.get_by_text("No requests yet")).to_be_visible()
     assert accessibility_violations(page) == []

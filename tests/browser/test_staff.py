@@ -57,31 +57,31 @@ def downloaded(page: Page, button: str) -> str:
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_an_advertisers_person_is_invited_and_makes_a_key(
+def test_an_advertiser_user_is_invited_and_creates_a_key(
     open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
     page = enter_admin(open_page(javascript=javascript), sandbox, server, "/staff/people", "manager")
-    page.get_by_role("link", name="Invite an advertiser's person").first.click()
+    page.get_by_role("link", name="Invite advertiser user").first.click()
     page.get_by_label("Advertiser").select_option("Owner")
-    page.get_by_label("E-mail").fill("dana@example.com")
+    page.get_by_label("Email").fill("dana@example.com")
     page.get_by_label("Name").fill("Dana Gray")
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create invitation").click()
     link = page.locator("#link").inner_text()
     theirs = open_page(javascript=javascript)
     theirs.goto(link)
     choose_password(theirs)
     theirs.get_by_role("link", name="API keys").click()
-    theirs.get_by_role("link", name="Make a key").first.click()
+    theirs.get_by_role("link", name="Create API key").first.click()
     theirs.get_by_label("Name").fill("Mine")
     theirs.get_by_label("Cost report", exact=True).check()
-    theirs.get_by_role("button", name="Make the key").click()
+    theirs.get_by_role("button", name="Create API key").click()
     assert sandbox.get(token=theirs.locator("#key").inner_text(), **MAY).status_code == 200
     page.goto(f"http://app.{sandbox.tenant.slug}.localhost:{server.port}/staff/keys")
     expect(page.get_by_role("row", name="Mine")).to_contain_text("by dana@example.com")
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_somebody_is_shut_out_and_let_in_again(
+def test_a_user_is_deactivated_and_activated_again(
     open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
     theirs = enter_portal(open_page(), sandbox, server, "/keys", email="dana@example.com")
@@ -92,8 +92,8 @@ def test_somebody_is_shut_out_and_let_in_again(
     expect(page.get_by_role("status")).to_contain_text("deactivated")
     theirs.reload()
     theirs.wait_for_url("**/sign-in**")
-    page.get_by_role("button", name="Activate again").click()
-    expect(page.get_by_role("status")).to_contain_text("active again")
+    page.get_by_role("button", name="Activate").click()
+    expect(page.get_by_role("status")).to_contain_text("activated")
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -154,15 +154,15 @@ def test_everybody_can_use_the_pages(open_page: PageWatcher, sandbox: Sandbox, s
     page.goto(f"{origin}/staff/people")
     page.get_by_role("link", name="Manage somebody").click()
     assert page_problems(page) == []
-    page.get_by_role("button", name="Make a new link").click()
+    page.get_by_role("button", name="Create link").click()
     assert page_problems(page) == []
-    page.get_by_role("dialog").get_by_role("button", name="Make a new link").click()
-    expect(page.get_by_role("heading", name="A one-time link")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Create link").click()
+    expect(page.get_by_role("heading", name="Password reset link")).to_be_visible()
     assert page_problems(page) == []
     page.goto(f"{origin}/staff/people/staff/new")
-    page.get_by_label("E-mail").fill("dana@example")
+    page.get_by_label("Email").fill("dana@example")
     page.get_by_label("Name").fill(" ")
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create invitation").click()
     assert page_problems(page) == []
     page.goto(f"{origin}/staff/corrections")
     page.get_by_label("CSV file").set_input_files(a_sheet(f"{id_},Rejected,Twice", "x,Rejected,"))

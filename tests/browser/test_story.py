@@ -19,8 +19,8 @@ CHOSEN = "a password of my own"
 def set_password(page: Page, link: str) -> None:
     page.goto(link)
     page.get_by_label("New password").fill(CHOSEN)
-    page.get_by_label("The same again").fill(CHOSEN)
-    page.get_by_role("button", name="Set the password and sign in").click()
+    page.get_by_label("Confirm password").fill(CHOSEN)
+    page.get_by_role("button", name="Set password and sign in").click()
     page.wait_for_url(lambda url: "/link/" not in url)
 
 
@@ -40,7 +40,7 @@ def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sa
     expect(olga).to_have_url(f"{app}/staff")
     olga.goto(f"{app}/staff/keys/new-ingest")
     olga.get_by_label("Name").fill("Tracker")
-    olga.get_by_role("button", name="Make the key").click()
+    olga.get_by_role("button", name="Create API key").click()
     ingest = olga.locator("#key").inner_text()
 
     def send(method: str, kind: str, record: dict[str, object]) -> None:
@@ -54,20 +54,20 @@ def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sa
 
     olga.goto(f"{app}/staff/people/logins/new")
     olga.get_by_label("Advertiser").select_option("Brown Boots")
-    olga.get_by_label("E-mail address").fill("anna@boots.example")
+    olga.get_by_label("Email").fill("anna@boots.example")
     olga.get_by_label("Name").fill("Anna")
-    olga.get_by_role("button", name="Make the link").click()
+    olga.get_by_role("button", name="Create invitation").click()
 
     anna = open_page()
     set_password(anna, olga.locator("#link").inner_text())
     anna.goto(f"{app}/?date_from=2025-05-01&date_to=2025-05-31")
     expect(anna.locator("main")).to_contain_text("12.34")
     anna.get_by_role("link", name="API keys").click()
-    anna.get_by_role("link", name="Make a key").first.click()
+    anna.get_by_role("link", name="Create API key").first.click()
     anna.get_by_label("Name").fill("Reports and Singular")
     anna.get_by_label("Cost report", exact=True).check()
     anna.get_by_label("Singular", exact=True).check()
-    anna.get_by_role("button", name="Make the key").click()
+    anna.get_by_role("button", name="Create API key").click()
     key = anna.locator("#key").inner_text()
 
     def pull(path: str) -> httpx.Response:
@@ -78,7 +78,7 @@ def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sa
     assert pull("singular/json").status_code == 403, "nobody has switched it on"
 
     anna.get_by_role("link", name="Singular", exact=True).click()
-    anna.get_by_role("button", name="Ask for Singular to be enabled").click()
+    anna.get_by_role("button", name="Request access").click()
     olga.goto(f"{app}/staff")
     olga.get_by_role("link", name="Brown Boots").first.click()
     olga.get_by_role("button", name="Switch Singular on").click()
@@ -88,6 +88,6 @@ def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sa
 
     wait_until(lambda: bool(execute("SELECT FROM {s}.singular_pull WHERE status = 200", schema=f"t_{slug}")))
     anna.goto(f"{app}/singular")
-    expect(anna.get_by_role("cell", name="Figures sent").first).to_be_visible()
+    expect(anna.get_by_role("cell", name="Data sent").first).to_be_visible()
     olga.goto(f"{app}/admin/#/audit_log")
     expect(olga.get_by_text("advertiser:anna@boots.example").first).to_be_visible()

@@ -26,7 +26,7 @@ def shared(module_sandbox: Sandbox) -> Browser:
 
 
 class TestRotating:
-    def test_both_keys_work_meanwhile(self, sandbox: Sandbox, client: Browser) -> None:
+    def test_both_keys_work_during_the_grace_period(self, sandbox: Sandbox, client: Browser) -> None:
         key, old = make_one(client, sandbox)
         answer = client.post(f"/keys/{key}/rotate", data=rotation())
         assert answer.status_code == 201
@@ -38,13 +38,15 @@ class TestRotating:
         assert first["expires_at"] - second["created_at"] == pytest.approx(timedelta(days=7), abs=timedelta(seconds=5))
 
     @pytest.mark.parametrize("scope", ["cost-report", "singular"])
-    def test_singular_is_spoken_of_where_the_key_is_for_it(self, sandbox: Sandbox, client: Browser, scope: str) -> None:
+    def test_singular_instructions_are_shown_for_singular_keys(
+        self, sandbox: Sandbox, client: Browser, scope: str
+    ) -> None:
         key, _ = make_one(client, sandbox, scopes=[scope])
         told = Page(client.post(f"/keys/{key}/rotate", data=rotation()).text).text
         assert "The old key works until" in told
         assert ("In Singular: open the data connector" in told) is (scope == "singular")
 
-    def test_with_no_grace_the_old_one_stops_at_once(self, sandbox: Sandbox, client: Browser) -> None:
+    def test_without_grace_period_the_old_key_stops_immediately(self, sandbox: Sandbox, client: Browser) -> None:
         key, old = make_one(client, sandbox)
         answer = client.post(f"/keys/{key}/rotate", data=rotation("0"))
         assert "The old key has stopped" in answer.text
@@ -52,14 +54,14 @@ class TestRotating:
         assert sandbox.get(JSON, token=shown(answer.text), **MAY).status_code == 200
 
     @pytest.mark.parametrize(("grace", "hours"), [("24", 24), ("720", 720)])
-    def test_the_grace_is_the_one_chosen(self, sandbox: Sandbox, client: Browser, grace: str, hours: int) -> None:
+    def test_the_grace_period_can_be_chosen(self, sandbox: Sandbox, client: Browser, grace: str, hours: int) -> None:
         key, _ = make_one(client, sandbox)
         client.post(f"/keys/{key}/rotate", data=rotation(grace))
         first, second = keys(sandbox, "Nightly")
         lives = first["expires_at"] - second["created_at"]
         assert lives == pytest.approx(timedelta(hours=hours), abs=timedelta(seconds=5))
 
-    def test_a_key_about_to_end_gets_a_successor_that_does_not(self, sandbox: Sandbox, client: Browser) -> None:
+    def test_an_expiring_key_gets_a_successor_that_never_expires(self, sandbox: Sandbox, client: Browser) -> None:
         key, _ = make_one(client, sandbox)
         set_key(sandbox, "Nightly", "expires_at = now() + interval '2 days'")
         client.post(f"/keys/{key}/rotate", data=rotation("720", "never"))
@@ -67,21 +69,21 @@ class TestRotating:
         assert second["expires_at"] is None
         assert first["expires_at"] < datetime.now(UTC) + timedelta(days=3)
 
-    def test_sent_again_it_makes_no_third_key_and_says_so(self, sandbox: Sandbox, client: Browser) -> None:
+    def test_submitting_twice_creates_one_successor(self, sandbox: Sandbox, client: Browser) -> None:
         key, _ = make_one(client, sandbox)
         successor = shown(client.post(f"/keys/{key}/rotate", data=rotation()).text)
         again = client.post(f"/keys/{key}/rotate", data=rotation())
         assert again.status_code == 409
-        assert f"replaced already, by {successor[:11]}…{successor[-4:]}" in Page(again.text).text
+        assert f"already replaced by {successor[:11]}…{successor[-4:]}" in Page(again.text).text
         assert len(keys(sandbox, "Nightly")) == 2
 
     @pytest.mark.parametrize("assignment", ["revoked_at = now()", "expires_at = now() - interval '1 second'"])
-    def test_a_key_that_does_not_work_is_not_rotated(self, sandbox: Sandbox, client: Browser, assignment: str) -> None:
+    def test_an_inactive_key_cannot_be_rotated(self, sandbox: Sandbox, client: Browser, assignment: str) -> None:
         key, _ = make_one(client, sandbox)
         set_key(sandbox, "Nightly", assignment)
         answer = client.post(f"/keys/{key}/rotate", data=rotation())
         assert answer.status_code == 409
-        assert "does not work any longer" in answer.text
+        assert "no longer works" in answer.text
         assert client.get(f"/keys/{key}/rotate").status_code == 409
 
     @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ class TestRotating:
             ({"expiry": "x"}, "expiry"),
         ],
     )
-    def test_what_makes_no_sense_is_said_at_the_field(
+    def test_errors_are_shown_at_their_field(
         self, sandbox: Sandbox, client: Browser, fields: dict[str, str], field: str
     ) -> None:
         key, _ = make_one(client, sandbox)
@@ -102,7 +104,7 @@ class TestRotating:
         assert list(errors(answer.text)) == [field]
         assert len(keys(sandbox, "Nightly")) == 1
 
-    def test_it_is_noted_of_both_keys(self, sandbox: Sandbox) -> None:
+    def test_rotation_is_audited_for_both_keys(self, sandbox: Sandbox) -> None:
         client = browser(sandbox)
         email = create_advertiser_user(sandbox)
         client.sign_in(email)
@@ -117,24 +119,24 @@ class TestRotating:
 
 
 class TestRevoking:
-    def test_it_is_asked_for_first(self, sandbox: Sandbox, client: Browser) -> None:
+    def test_it_asks_for_confirmation(self, sandbox: Sandbox, client: Browser) -> None:
         key, token = make_one(client, sandbox)
         page = client.get(f"/keys/{key}/revoke")
         assert page.status_code == 200
-        assert "It stops at once, for ever." in page.text
+        assert "The key stops working immediately and permanently." in page.text
         assert sandbox.get(JSON, token=token, **MAY).status_code == 200
 
-    def test_then_it_is_dead(self, sandbox: Sandbox, client: Browser) -> None:
+    def test_a_revoked_key_is_rejected(self, sandbox: Sandbox, client: Browser) -> None:
         key, token = make_one(client, sandbox)
         answer = client.post(f"/keys/{key}/revoke")
         assert (answer.status_code, answer.headers["location"]) == (303, "/keys?done=revoked")
         assert wait_for_value(lambda: sandbox.get(CSV, token=token, **MAY).status_code, 401)
         page = client.get(answer.headers["location"])
-        assert "The key is revoked" in page.text
-        assert "Past keys" in page.text
+        assert "The API key was revoked" in page.text
+        assert "Inactive API keys" in page.text
         assert client.post(f"/keys/{key}/revoke").status_code == 303
 
-    def test_it_is_noted_who_did_it(self, sandbox: Sandbox) -> None:
+    def test_revoking_is_audited(self, sandbox: Sandbox) -> None:
         client = browser(sandbox)
         email = create_advertiser_user(sandbox)
         client.sign_in(email)
@@ -160,7 +162,7 @@ class TestOutsiders:
         )
 
     @pytest.mark.parametrize("path", PATHS)
-    def test_another_advertisers_key_is_not_there(
+    def test_another_advertisers_key_is_not_found(
         self, sandbox: Sandbox, client: Browser, outsider: Browser, path: str
     ) -> None:
         for name in "One", "Two", "Three":  # so that no key of the other tenant has the last one's number
@@ -172,23 +174,25 @@ class TestOutsiders:
             assert without_id(answer.text) == without_id(unknown.text)
         assert sandbox.get(JSON, token=token, **MAY).status_code == 200
 
-    def test_nor_is_it_in_their_list(self, sandbox: Sandbox, client: Browser, outsider: Browser) -> None:
+    def test_another_advertisers_key_is_not_listed(self, sandbox: Sandbox, client: Browser, outsider: Browser) -> None:
         make_one(client, sandbox, "Crown jewels")
         assert "Crown jewels" in client.get("/keys").text
         assert "Crown jewels" not in outsider.get("/keys").text
 
     @pytest.mark.parametrize("path", PATHS)
-    def test_an_ingest_key_is_nobodys_here(self, sandbox: Sandbox, client: Browser, path: str) -> None:
+    def test_an_ingest_key_is_not_found(self, sandbox: Sandbox, client: Browser, path: str) -> None:
         (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser IS NULL", schema=sandbox.tenant.schema)
         assert client.post(f"/keys/{key['id']}{path}", data=rotation()).status_code == 404
 
     @pytest.mark.parametrize("path", PATHS)
     @pytest.mark.parametrize("key", ["0", "2147483648", "9" * 40])
-    def test_a_number_that_no_key_can_have(self, shared: Browser, key: str, path: str) -> None:
+    def test_an_impossible_id_is_not_found(self, shared: Browser, key: str, path: str) -> None:
         assert shared.get(f"/keys/{key}{path}").status_code == 404
         assert shared.post(f"/keys/{key}{path}", data=rotation()).status_code == 404
 
-    def test_another_pages_form_does_nothing(self, sandbox: Sandbox, client: Browser, other_sandbox: Sandbox) -> None:
+    def test_a_form_of_another_site_is_rejected(
+        self, sandbox: Sandbox, client: Browser, other_sandbox: Sandbox
+    ) -> None:
         key, token = make_one(client, sandbox)
         origin = {"Origin": f"http://app.{other_sandbox.tenant.slug}.localhost"}
         assert client.post(f"/keys/{key}/revoke", headers=origin).status_code == 403

@@ -21,7 +21,7 @@ from tests.support.sandbox import JSON, SINGULAR, Sandbox, conversion_callback, 
 from tests.support.servers import Server
 
 
-def test_the_curl_line_works_as_printed(sandbox: Sandbox, server: Server) -> None:
+def test_the_curl_command_works_as_printed(sandbox: Sandbox, server: Server) -> None:
     fill(sandbox)
     printed = with_token(shown(sandbox, server).one("code", id="curl").raw, sandbox)
     done = subprocess.run(["bash", "-c", f"{printed} -sS"], capture_output=True, text=True, check=True)
@@ -29,7 +29,7 @@ def test_the_curl_line_works_as_printed(sandbox: Sandbox, server: Server) -> Non
     assert '"revenue":60.000001' in done.stdout
 
 
-def test_the_curl_line_works_for_singular_alone(sandbox: Sandbox, server: Server) -> None:
+def test_the_curl_command_works_for_singular(sandbox: Sandbox, server: Server) -> None:
     fill(sandbox)
     printed = with_token(shown(sandbox, server, scopes=["singular"]).one("code", id="curl").raw, sandbox)
     assert SINGULAR in printed
@@ -56,7 +56,7 @@ def test_the_python_program_works_as_printed(sandbox: Sandbox, server: Server, s
 
 
 @pytest.mark.parametrize("program", ["sheets", "excel"])
-def test_the_other_programs_ask_the_same(sandbox: Sandbox, server: Server, program: str) -> None:
+def test_the_other_programs_send_the_same_request(sandbox: Sandbox, server: Server, program: str) -> None:
     printed = shown(sandbox, server).one("code", id=program).raw
     assert f'"http://api.{sandbox.tenant.slug}.localhost:{server.port}' in printed
     assert JSON.removeprefix("/") in printed
@@ -65,7 +65,7 @@ def test_the_other_programs_ask_the_same(sandbox: Sandbox, server: Server, progr
     assert '"ApiToken " & Token' in printed or "`ApiToken ${TOKEN}`" in printed
 
 
-def test_each_host_and_scheme_has_its_own(sandbox: Sandbox, http: httpx.Client) -> None:
+def test_urls_use_the_host_and_scheme_of_the_request(sandbox: Sandbox, http: httpx.Client) -> None:
     client = Browser(http, f"APP.{sandbox.tenant.slug.upper()}.localhost.")
     client.headers["Origin"] = f"http://{client.host.lower()}"
     assert client.sign_in(create_advertiser_user(sandbox)).status_code == 303
@@ -74,19 +74,19 @@ def test_each_host_and_scheme_has_its_own(sandbox: Sandbox, http: httpx.Client) 
     assert page.one("a", **{"class": "button secondary"}).attributes["href"].endswith(".localhost/docs")
 
 
-def test_it_tells_the_limits_in_force(sandbox: Sandbox, server: Server) -> None:
-    assert "1,000,000 requests after a rest" in shown(sandbox, server).text  # the tests' server is generous
+def test_it_shows_the_rate_limits(sandbox: Sandbox, server: Server) -> None:
+    assert "Burst 1,000,000 requests" in shown(sandbox, server).text  # the tests' server is generous
     run(lambda: set_tenant_limits(sandbox.tenant.slug, 2.5, 30, 4))
     (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
     run_in_tenant(sandbox.tenant.slug, lambda: api_keys.set_api_key_limits(key["id"], None, 77, None))
     text = shown(sandbox, server).text
-    assert "30 requests after a rest" in text
-    assert "2.5 a second" in text
-    assert "4 at a time" in text
+    assert "Burst 30 requests" in text
+    assert "Per second 2.5 requests" in text
+    assert "Concurrent 4 requests" in text
     assert re.search(r"test gokart_\S+ 77 2.5 4 ", text)
 
 
-def test_limits_of_others_keys_are_not_told(sandbox: Sandbox, server: Server) -> None:
+def test_limits_of_other_advertisers_keys_are_hidden(sandbox: Sandbox, server: Server) -> None:
     execute("UPDATE {s}.api_token SET burst = 77 WHERE advertiser = $1", sandbox.rival, schema=sandbox.tenant.schema)
     execute(
         "UPDATE {s}.api_token SET burst = 78, revoked_at = now() WHERE advertiser = $1",

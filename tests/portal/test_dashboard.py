@@ -17,7 +17,7 @@ from tests.support.sandbox import CSV, JSON, MAY, Sandbox, conversion_callback, 
 SCRIPT = "<script>alert('x')</script>\"'"
 
 
-def test_its_figures_are_those_of_the_api(sandbox: Sandbox) -> None:
+def test_it_shows_the_same_data_as_the_api(sandbox: Sandbox) -> None:
     fill(sandbox)
     page = opened(advertiser_browser(sandbox), **MAY)
     assert [row[1:] for row in page.rows("rows")] == [
@@ -40,20 +40,20 @@ def test_its_figures_are_those_of_the_api(sandbox: Sandbox) -> None:
     assert by_name["Wed 21 May 2025"] == ["0.00", "0", "0", "0"]
 
 
-def test_the_change_is_against_as_long_a_time_before(sandbox: Sandbox) -> None:
+def test_changes_compare_with_the_previous_period(sandbox: Sandbox) -> None:
     fill(sandbox)
     page = opened(advertiser_browser(sandbox), date_from="2025-05-20", date_to="2025-05-20")
     cost, conversions, clicks, _ = [dd.text for dd in page.all("dd", **{"class": "stat-note"})]
-    assert cost == "+1,234,507.249999 (+2,057,512.0%) Day before: 60.000001"
-    assert conversions == "\u22121 (\u221250.0%) Day before: 2"
-    assert clicks == "\u22122 (\u2212100.0%) Day before: 2"
+    assert cost == "+1,234,507.249999 (+2,057,512.0%) Previous day: 60.000001"
+    assert conversions == "\u22121 (\u221250.0%) Previous day: 2"
+    assert clicks == "\u22122 (\u2212100.0%) Previous day: 2"
 
 
-def test_it_says_up_to_when_data_had_been_taken_in(sandbox: Sandbox) -> None:
+def test_it_shows_when_data_was_updated(sandbox: Sandbox) -> None:
     fill(sandbox)
     through = sandbox.get(JSON, **MAY).headers["GoKart-Data-Through"]
     page = opened(advertiser_browser(sandbox), **MAY)
-    assert f"Data taken in up to {through[:10]} {through[11:16]} UTC" in page.text
+    assert f"Data updated through {through[:10]} {through[11:16]} UTC" in page.text
 
 
 def test_it_shows_amounts_in_the_advertisers_currency(sandbox: Sandbox) -> None:
@@ -62,15 +62,15 @@ def test_it_shows_amounts_in_the_advertisers_currency(sandbox: Sandbox) -> None:
     assert "Cost, JPY" in totals(opened(advertiser_browser(sandbox), **MAY))
 
 
-def test_the_best_offers_and_partners_come_first(sandbox: Sandbox) -> None:
+def test_top_offers_and_partners_are_ordered_by_cost(sandbox: Sandbox) -> None:
     fill(sandbox)
     offers, partners = opened(advertiser_browser(sandbox), **MAY).all("ol", **{"class": "tops"})
-    assert offers.text.startswith("Second iOS 1,234,567.25 100.0% of the cost")
+    assert offers.text.startswith("Second iOS 1,234,567.25 100.0% of cost")
     assert "1 conversion · 0 clicks" in offers.text
     assert partners.text.startswith(f"{sandbox.tenant.name} 1,234,567.250001")
 
 
-def test_one_offer_can_be_looked_at(sandbox: Sandbox) -> None:
+def test_it_filters_by_offer(sandbox: Sandbox) -> None:
     first, _ = fill(sandbox)
     page = opened(advertiser_browser(sandbox), offerId=first, **MAY)
     assert totals(page)["Cost, USD"] == "60.000001"
@@ -79,18 +79,18 @@ def test_one_offer_can_be_looked_at(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("whose", ["the rival's", "nobody's"])
-def test_another_advertisers_offer_shows_nothing(sandbox: Sandbox, whose: str) -> None:
+def test_another_advertisers_offer_has_no_data(sandbox: Sandbox, whose: str) -> None:
     fill(sandbox)
     offer = offer_record(sandbox, sandbox.rival, name="Secret plan")
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"])])
     page = opened(advertiser_browser(sandbox), offerId=offer["id"] if whose == "the rival's" else str(uuid4()), **MAY)
-    assert "No figures on these days" in page.text
+    assert "No data for these days" in page.text
     assert "Secret plan" not in page.text
-    assert page.one("option", selected="").text.startswith("No offer of yours")
+    assert page.one("option", selected="").text.startswith("Unknown offer")
 
 
-def test_nobody_sees_another_advertisers_figures(sandbox: Sandbox) -> None:
+def test_another_advertisers_data_is_hidden(sandbox: Sandbox) -> None:
     fill(sandbox)
     rival = advertiser_browser(sandbox, sandbox.rival)
     assert "No offers yet" in opened(rival, **MAY).text
@@ -98,7 +98,7 @@ def test_nobody_sees_another_advertisers_figures(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/report.csv"])
-def test_a_cookie_is_worth_nothing_at_another_tenant(sandbox: Sandbox, other_sandbox: Sandbox, path: str) -> None:
+def test_a_session_is_invalid_at_another_tenant(sandbox: Sandbox, other_sandbox: Sandbox, path: str) -> None:
     here, there = advertiser_browser(sandbox), browser(other_sandbox)
     there.cookies.update(here.cookies)
     answer = there.get(path, params=MAY)
@@ -107,7 +107,7 @@ def test_a_cookie_is_worth_nothing_at_another_tenant(sandbox: Sandbox, other_san
 
 
 @pytest.mark.parametrize("name", LABELS)
-def test_each_usual_period_is_a_link(module_sandbox: Sandbox, name: str) -> None:
+def test_each_period_is_a_link(module_sandbox: Sandbox, name: str) -> None:
     fill(module_sandbox)
     client = advertiser_browser(module_sandbox)
     link = opened(client).one("a", id=f"period-{name}")
@@ -116,7 +116,7 @@ def test_each_usual_period_is_a_link(module_sandbox: Sandbox, name: str) -> None
     assert there.one("a", id=f"period-{name}").attributes["aria-current"] == "true"
 
 
-def test_a_usual_period_keeps_the_offer(sandbox: Sandbox) -> None:
+def test_a_period_link_keeps_the_offer(sandbox: Sandbox) -> None:
     first, _ = fill(sandbox)
     page = opened(advertiser_browser(sandbox), offerId=first, **MAY)
     assert f"offerId={first}" in page.one("a", id="period-today").attributes["href"]
@@ -127,12 +127,12 @@ def test_a_usual_period_keeps_the_offer(sandbox: Sandbox) -> None:
     [
         ({"date_from": "2025-02-30", "date_to": "2025-03-01"}, "date_from", "'2025-02-30' is not"),
         ({"date_from": "2025-03-01", "date_to": ""}, "date_to", "Is empty."),
-        ({"date_from": "2025-03-02", "date_to": "2025-03-01"}, "date_from", "Is after the last day"),
+        ({"date_from": "2025-03-02", "date_to": "2025-03-01"}, "date_from", "Is after the end date"),
         ({"date_from": "2020-01-01", "date_to": "2025-03-01"}, "date_from", "1887 days"),
         ({"period": "today", "offerId": "no-uuid"}, "offerId", "'no-uuid' is not a UUID."),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(
+def test_errors_are_shown_at_their_field(
     module_sandbox: Sandbox, given: dict[str, str], field: str, message: str
 ) -> None:
     fill(module_sandbox)
@@ -149,30 +149,30 @@ def test_what_is_wrong_is_said_at_its_field(
 
 
 @pytest.mark.parametrize("given", [{"period": "for ever"}, {"offerid ": "x"}, {"perid": SCRIPT}])
-def test_what_is_wrong_elsewhere_is_said_above(module_sandbox: Sandbox, given: dict[str, str]) -> None:
+def test_other_errors_are_shown_above_the_form(module_sandbox: Sandbox, given: dict[str, str]) -> None:
     answer = advertiser_browser(module_sandbox).get("/", params=given)
     assert answer.status_code == 400
-    assert "That cannot be shown." in Page(answer.text).text
+    assert "Invalid filter." in Page(answer.text).text
     assert SCRIPT not in answer.text
 
 
-def test_an_advertiser_without_offers_is_told_so(sandbox: Sandbox) -> None:
+def test_empty_state_without_offers(sandbox: Sandbox) -> None:
     assert "No offers yet" in opened(advertiser_browser(sandbox)).text
 
 
-def test_an_advertiser_without_figures_is_told_so(sandbox: Sandbox) -> None:
+def test_empty_state_without_data(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox)])
-    assert "No figures yet You have 1 offer at" in opened(advertiser_browser(sandbox)).text
+    assert "No data yet You have 1 offer at" in opened(advertiser_browser(sandbox)).text
 
 
-def test_days_without_figures_are_said_to_be(sandbox: Sandbox) -> None:
+def test_empty_state_for_days_without_data(sandbox: Sandbox) -> None:
     fill(sandbox)
     page = opened(advertiser_browser(sandbox), date_from="2024-01-01", date_to="2024-01-31")
-    assert "No figures on these days" in page.text
+    assert "No data for these days" in page.text
     assert page.one("input", id="date_from").attributes["value"] == "2024-01-01"
 
 
-def test_days_that_changed_late_are_marked(sandbox: Sandbox) -> None:
+def test_restated_days_are_marked(sandbox: Sandbox) -> None:
     fill(sandbox)
     page = opened(advertiser_browser(sandbox), **MAY)
     badges = {row[0]: row[5] for row in page.rows("days")}
@@ -181,7 +181,7 @@ def test_days_that_changed_late_are_marked(sandbox: Sandbox) -> None:
     assert "2 of 31 days are restated" in page.text
 
 
-def test_days_that_are_not_over_are_provisional(sandbox: Sandbox) -> None:
+def test_today_is_provisional(sandbox: Sandbox) -> None:
     fill(sandbox)
     now = datetime.now(UTC)
     yesterday, tomorrow = now - timedelta(days=1), now + timedelta(days=1)
@@ -190,10 +190,10 @@ def test_days_that_are_not_over_are_provisional(sandbox: Sandbox) -> None:
     last, _, first = [row[5] for row in page.rows("days")]
     assert last.endswith("Provisional")
     assert not first.endswith(("Provisional", "Restated"))
-    assert "Today is not over yet" in page.text
+    assert "Includes today" in page.text
 
 
-def test_a_paused_advertiser_is_told(sandbox: Sandbox) -> None:
+def test_a_paused_advertiser_sees_a_notice(sandbox: Sandbox) -> None:
     fill(sandbox)
     assert "has paused your account" not in opened(advertiser_browser(sandbox), **MAY).text
     sandbox.set_advertiser(sandbox.owner, status="paused")
@@ -202,7 +202,7 @@ def test_a_paused_advertiser_is_told(sandbox: Sandbox) -> None:
     assert totals(page)["Conversions"] == "3"
 
 
-def test_what_is_stored_stays_text(sandbox: Sandbox) -> None:
+def test_stored_text_is_escaped(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox, name=SCRIPT, campaignName=SCRIPT)
     partner = {"id": str(uuid4()), "name": SCRIPT}
     sandbox.send("offers", [offer])
@@ -217,19 +217,19 @@ def test_what_is_stored_stays_text(sandbox: Sandbox) -> None:
     assert partner_cell == SCRIPT
 
 
-def test_more_rows_than_fit_are_in_the_csv(sandbox: Sandbox) -> None:
+def test_the_csv_contains_rows_that_the_page_omits(sandbox: Sandbox) -> None:
     offers = [offer_record(sandbox, name=f"Offer {n:04}") for n in range(501)]
     sandbox.send("offers", offers)
     sandbox.send("events", [event_record(offer["id"]) for offer in offers])
     client = advertiser_browser(sandbox)
     page = opened(client, **MAY)
     assert len(page.rows("rows")) == 500
-    assert "The CSV has all 501" in page.text
+    assert "Download all 501 as CSV" in page.text
     assert totals(page)["Clicks"] == "501"
     assert len(client.get("/report.csv", params=MAY).text.splitlines()) == 502
 
 
-def test_the_csv_is_the_apis(sandbox: Sandbox) -> None:
+def test_the_csv_is_identical_to_the_apis(sandbox: Sandbox) -> None:
     fill(sandbox)
     client = advertiser_browser(sandbox)
     link = opened(client, **MAY).all("a", download="")[0].attributes["href"]
@@ -242,7 +242,7 @@ def test_the_csv_is_the_apis(sandbox: Sandbox) -> None:
     assert client.get(link, headers={"If-None-Match": here.headers["ETag"]}).status_code == 304
 
 
-def test_the_csv_has_the_days_that_are_shown(sandbox: Sandbox) -> None:
+def test_the_csv_covers_the_days_shown(sandbox: Sandbox) -> None:
     """Those of a usual period by their dates: tomorrow the link still leads to them."""
     fill(sandbox)
     sandbox.send("events", [event_record(an_offer_of(sandbox), occurredAt=datetime.now(UTC).isoformat())])
@@ -251,7 +251,7 @@ def test_the_csv_has_the_days_that_are_shown(sandbox: Sandbox) -> None:
     assert query_of(page.all("a", download="")[0].attributes["href"]) == shown | {"offerId": an_offer_of(sandbox)}
 
 
-def test_the_csv_has_names_as_they_are(sandbox: Sandbox) -> None:
+def test_the_csv_does_not_alter_names(sandbox: Sandbox) -> None:
     """Like the API's, which programs read: what a spreadsheet would take for a formula is not rewritten."""
     offer = offer_record(sandbox, name='=HYPERLINK("http://example.com")')
     sandbox.send("offers", [offer])
@@ -261,23 +261,23 @@ def test_the_csv_has_names_as_they_are(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("given", [{"date_from": "x", "date_to": "2025-05-31"}, {"unknown": "1"}])
-def test_the_csv_of_nonsense_is_an_error(sandbox: Sandbox, given: dict[str, str]) -> None:
+def test_the_csv_rejects_invalid_filters(sandbox: Sandbox, given: dict[str, str]) -> None:
     assert advertiser_browser(sandbox).get("/report.csv", params=given).status_code == 400
 
 
-def test_without_the_scope_it_is_closed_and_leads_on(sandbox: Sandbox) -> None:
+def test_without_the_scope_it_is_forbidden(sandbox: Sandbox) -> None:
     fill(sandbox)
     client = advertiser_browser(sandbox, scopes=["singular"])
     answer = client.get("/")
     page = Page(answer.text)
     assert answer.status_code == 403
-    assert "is not part of your account" in page.text
+    assert "Your account does not include" in page.text
     assert "/singular" in [a.attributes["href"] for a in page.all("a", **{"class": "button secondary"})]
     assert "Dashboard" not in page.one("nav", **{"aria-label": "Main"}).text
     assert client.get("/report.csv", params=MAY).status_code == 403
 
 
-def test_whoever_is_not_signed_in_comes_back_after_that(sandbox: Sandbox) -> None:
+def test_it_returns_to_the_page_after_login(sandbox: Sandbox) -> None:
     client = browser(sandbox)
     answer = client.get("/", params=MAY)
     assert answer.status_code == 303

@@ -18,58 +18,58 @@ WHOLE: dict[str, Any] = {"os": "ANDROID", "storeId": "com.test", "campaignName":
 SCRIPT = "<script>alert('x')</script>\"'"
 
 
-def test_all_is_done_where_singular_pulls(sandbox: Sandbox) -> None:
+def test_all_steps_are_done_when_singular_reads_costs(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox, **WHOLE)])
     log_pull(sandbox)
     assert standing(shown(sandbox)) == {
         "Singular is enabled": True,
-        "A key for Singular works": True,
+        "Singular has an API key": True,
         "Your offers are complete": True,
-        "Singular pulls your costs": True,
+        "Singular reads your costs": True,
     }
 
 
-def test_nothing_is_done_at_first(sandbox: Sandbox) -> None:
+def test_no_step_is_done_at_first(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     execute("DELETE FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
     assert standing(shown(sandbox)) == {
         "Singular is not enabled yet": False,
-        "Singular needs a key": False,
+        "Singular needs an API key": False,
         "You have no offers yet": False,
-        "Singular has not pulled yet": False,
+        "Singular has not sent a request yet": False,
     }
 
 
 @pytest.mark.parametrize("change", ["revoked_at = now()", "expires_at = now()", "scopes = '{cost-report}'"])
-def test_only_a_key_that_works_for_singular_counts(sandbox: Sandbox, change: str) -> None:
+def test_only_an_active_key_with_the_scope_counts(sandbox: Sandbox, change: str) -> None:
     execute(f"UPDATE {{s}}.api_token SET {change} WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
-    assert standing(shown(sandbox))["Singular needs a key"] is False
+    assert standing(shown(sandbox))["Singular needs an API key"] is False
 
 
-def test_it_says_when_the_key_was_last_used(sandbox: Sandbox) -> None:
+def test_it_shows_when_the_key_was_last_used(sandbox: Sandbox) -> None:
     page = shown(sandbox)
     assert "not used yet" in page.text
     execute("UPDATE {s}.api_token SET last_used_at = '2025-05-28 03:06Z'", schema=sandbox.tenant.schema)
     assert "last used 2025-05-28 03:06 UTC" in shown(sandbox).text
 
 
-def test_a_connector_that_has_stopped_is_noticed(sandbox: Sandbox) -> None:
+def test_a_silent_connector_is_reported(sandbox: Sandbox) -> None:
     log_pull(sandbox, at=datetime.now(UTC) - timedelta(days=3))
-    assert standing(shown(sandbox))["Singular has stopped pulling"] is False
+    assert standing(shown(sandbox))["Singular has stopped sending requests"] is False
 
 
-def test_pulls_that_were_refused_are_no_success(sandbox: Sandbox) -> None:
+def test_rejected_requests_do_not_count_as_success(sandbox: Sandbox) -> None:
     log_pull(sandbox, status=403, rows=None)
-    assert standing(shown(sandbox))["Singular has not pulled yet"] is False
+    assert standing(shown(sandbox))["Singular has not sent a request yet"] is False
 
 
-def test_asking_is_noted_once_with_who_and_when(sandbox: Sandbox) -> None:
+def test_a_request_for_access_is_recorded_once(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     first = advertiser_browser(sandbox, email="first@example.com")
-    assert "Ask for Singular to be enabled" in Page(first.get("/singular").text).text
+    assert "Request access" in Page(first.get("/singular").text).text
     answer = first.post("/singular/request")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/singular?done=requested")
-    assert "The staff have been told." in Page(first.get("/singular?done=requested").text).text
+    assert "Your request was sent to the staff." in Page(first.get("/singular?done=requested").text).text
     (asked,) = request_of(sandbox)
     assert asked["singular_requested_by"] == "first@example.com"
     entry = audit(sandbox)[-1]
@@ -78,45 +78,45 @@ def test_asking_is_noted_once_with_who_and_when(sandbox: Sandbox) -> None:
 
     second = advertiser_browser(sandbox)
     page = Page(second.get("/singular").text)
-    assert "first@example.com asked for it on" in page.text
+    assert "first@example.com requested access on" in page.text
     assert page.all("form", action="/singular/request") == []
     assert second.post("/singular/request").status_code == 303
     assert request_of(sandbox) == [asked]
 
 
-def test_what_is_enabled_cannot_be_asked_for(sandbox: Sandbox) -> None:
+def test_access_cannot_be_requested_when_enabled(sandbox: Sandbox) -> None:
     client = advertiser_browser(sandbox)
     assert client.post("/singular/request").status_code == 303
     assert request_of(sandbox)[0]["singular_requested_at"] is None
 
 
-def test_only_the_asking_advertiser_is_noted(sandbox: Sandbox) -> None:
+def test_a_request_for_access_concerns_one_advertiser(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     sandbox.set_advertiser(sandbox.rival, singular_enabled=False)
     advertiser_browser(sandbox, sandbox.rival).post("/singular/request")
     assert request_of(sandbox)[0]["singular_requested_at"] is None
 
 
-def test_without_the_scope_it_is_closed(sandbox: Sandbox) -> None:
+def test_without_the_scope_it_is_forbidden(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     client = advertiser_browser(sandbox, scopes=["cost-report"])
     for path in "/singular", "/singular/":
         page = client.get(path)
         assert page.status_code == 403
-        assert "is not part of your account" in Page(page.text).text
+        assert "Your account does not include" in Page(page.text).text
     assert client.post("/singular/request").status_code == 403
     assert request_of(sandbox)[0]["singular_requested_at"] is None
 
 
 @pytest.mark.parametrize("path", ["/singular", "/api"])
-def test_nobody_gets_in_without_signing_in(module_sandbox: Sandbox, module_other_sandbox: Sandbox, path: str) -> None:
+def test_it_requires_login(module_sandbox: Sandbox, module_other_sandbox: Sandbox, path: str) -> None:
     assert browser(module_sandbox).get(path).status_code == 303
     there = browser(module_other_sandbox)
     there.cookies.update(advertiser_browser(module_sandbox).cookies)
     assert there.get(path).status_code == 303
 
 
-def test_the_values_to_enter_work(sandbox: Sandbox) -> None:
+def test_the_connection_values_work(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox, **WHOLE)
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"])])
@@ -132,13 +132,13 @@ def test_the_values_to_enter_work(sandbox: Sandbox) -> None:
     assert set(columns) == item.keys() - {"app", "campaign_name"}
 
 
-def test_offers_that_singular_would_refuse_are_named_with_the_field(sandbox: Sandbox) -> None:
+def test_offers_with_missing_data_are_listed(sandbox: Sandbox) -> None:
     bad = offer_record(sandbox, name="Half done", os="IOS", storeId="com.test", campaignName="IOS_1")
     good = offer_record(sandbox, name="All done", **WHOLE)
     rivals = offer_record(sandbox, sandbox.rival, name="Not mine")
     sandbox.send("offers", [bad, good, rivals])
     page = shown(sandbox)
-    assert standing(page)["One offer is incomplete"] is False
+    assert standing(page)["One offer has missing data"] is False
     ((offer, flaws, _),) = page.rows("flawed")
     assert offer == "Half done iOS · com.test · IOS_1"
     assert flaws.startswith("store_id is 'com.test'; an iOS app's is its App Store number")
@@ -149,20 +149,20 @@ def test_offers_that_singular_would_refuse_are_named_with_the_field(sandbox: San
 @pytest.mark.parametrize(
     ("status", "rows", "meaning"),
     [
-        (200, 40, "40 200 Figures sent"),
+        (200, 40, "40 200 Data sent"),
         (200, 0, "0 200 No cost and no clicks on these days"),
-        (304, None, "\u2013 304 Nothing had changed"),
-        (400, None, "\u2013 400 The range asked for made no sense"),
-        (403, None, "\u2013 403 Refused: Singular was not enabled"),
+        (304, None, "\u2013 304 No changes since"),
+        (400, None, "\u2013 400 Invalid date range"),
+        (403, None, "\u2013 403 Access denied: Singular not enabled"),
         (429, None, "\u2013 429 Too many requests"),
-        (499, 12, "12 499 Singular hung up"),
-        (500, None, "\u2013 500 Something went wrong on our side"),
-        (503, None, "\u2013 503 We could not answer"),
+        (499, 12, "12 499 Singular closed the connection"),
+        (500, None, "\u2013 500 Internal error"),
+        (503, None, "\u2013 503 Temporarily unavailable"),
     ],
 )
-def test_each_pull_is_told_in_words(sandbox: Sandbox, status: int, rows: int | None, meaning: str) -> None:
+def test_each_request_is_described(sandbox: Sandbox, status: int, rows: int | None, meaning: str) -> None:
     log_pull(sandbox, status=status, rows=rows)
-    ((when, days, *answer, key, took),) = shown(sandbox).rows("pulled")
+    ((when, days, *answer, key, took),) = shown(sandbox).rows("request-rows")
     assert " ".join(answer).startswith(meaning)
     assert when.endswith("UTC")
     assert days == "13 \u2013 19 May 2025"
@@ -170,46 +170,46 @@ def test_each_pull_is_told_in_words(sandbox: Sandbox, status: int, rows: int | N
     assert took == "12 ms"
 
 
-def test_a_pull_whose_range_made_no_sense_has_none(sandbox: Sandbox) -> None:
+def test_a_request_with_an_invalid_range_shows_no_days(sandbox: Sandbox) -> None:
     log_pull(sandbox, status=400, starts_at=None, ends_at=None, rows=None)
-    assert shown(sandbox).rows("pulled")[0][1] == "\u2013"
+    assert shown(sandbox).rows("request-rows")[0][1] == "\u2013"
 
 
-def test_a_pull_through_the_api_is_there(sandbox: Sandbox) -> None:
+def test_an_api_request_is_listed(sandbox: Sandbox) -> None:
     """What is noted is written every few seconds."""
     client = advertiser_browser(sandbox)
     sandbox.get(SINGULAR, **MAY)
-    wait_until(lambda: bool(Page(client.get("/singular").text).all("tbody", id="pulled")))
-    assert shown(sandbox).rows("pulled")[0][1:3] == ["1 \u2013 31 May 2025", "0"]
+    wait_until(lambda: bool(Page(client.get("/singular").text).all("tbody", id="request-rows")))
+    assert shown(sandbox).rows("request-rows")[0][1:3] == ["1 \u2013 31 May 2025", "0"]
 
 
-def test_another_advertisers_pulls_are_not_there(sandbox: Sandbox) -> None:
+def test_another_advertisers_requests_are_not_listed(sandbox: Sandbox) -> None:
     log_pull(sandbox, advertiser=sandbox.rival)
-    assert "Singular has not asked yet" in shown(sandbox).text
+    assert "No requests yet" in shown(sandbox).text
 
 
-def test_pulls_are_paged(sandbox: Sandbox) -> None:
+def test_requests_are_paged(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
     for n in range(30):
         log_pull(sandbox, at=now - timedelta(hours=n), rows=n)
     client = advertiser_browser(sandbox)
     first = Page(client.get("/singular").text)
-    assert [row[2] for row in first.rows("pulled")] == [str(n) for n in range(25)]
+    assert [row[2] for row in first.rows("request-rows")] == [str(n) for n in range(25)]
     second = Page(client.get(first.one("a", rel="next").attributes["href"]).text)
-    assert [row[2] for row in second.rows("pulled")] == [str(n) for n in range(25, 30)]
+    assert [row[2] for row in second.rows("request-rows")] == [str(n) for n in range(25, 30)]
     assert second.all("a", rel="next") == []
     assert second.one("a", rel="prev").attributes["href"].startswith("/singular")
 
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "٣", SCRIPT])
-def test_a_page_that_is_none_is_the_first_or_empty(module_sandbox: Sandbox, before: str) -> None:
+def test_an_invalid_page_shows_the_first_page(module_sandbox: Sandbox, before: str) -> None:
     log_pull(module_sandbox)
     answer = advertiser_browser(module_sandbox).get("/singular", params={"before": before})
     assert answer.status_code == 200
     assert SCRIPT not in answer.text
 
 
-def test_what_is_stored_stays_text(sandbox: Sandbox) -> None:
+def test_stored_text_is_escaped(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox, name=SCRIPT, storeId=SCRIPT, campaignName=SCRIPT, os="IOS")])
     run_in_tenant(
         sandbox.tenant.slug,

@@ -43,7 +43,7 @@ def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(
     here = {"GOKART_DATABASE_URL": url}
     run_cli("tenants", "create", "acme", "--name", "Acme", **here)
     advertiser = run_cli("advertisers", "create", "acme", "--name", "Boots", **here)
-    token = run_cli("tokens", "create", "acme", "--advertiser", advertiser, "--name", "test", **here)
+    token = run_cli("api-keys", "create", "acme", "--advertiser", advertiser, "--name", "test", **here)
     with running_server(tmp_path, GOKART_DATABASE_URL=url) as server:
         assert answer(server, token).status_code == 200
 

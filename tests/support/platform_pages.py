@@ -19,14 +19,14 @@ def signed_in(sandbox: Sandbox, role: str = "manager", **columns: str) -> Browse
 
 def seen(response: httpx.Response) -> str:
     """What a page says, without what says how."""
-    assert response.status_code in {200, 400}, response.text
+    assert response.status_code in {200, 201, 400, 409}, response.text
     main = response.text.partition("<main")[2].partition("</main>")[0]
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", main)).split())
 
 
 def link_in(response: httpx.Response) -> str:
     """The one-time link that the page shows."""
-    assert response.status_code == 200, response.text
+    assert response.status_code == 201, response.text
     found = re.search(r'<code id="link">(.*?)</code>', response.text)
     assert found
     return unescape(found[1])

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from auth.api_keys import service as api_keys
+from auth.scopes import ADVERTISER_SCOPES, INGEST
 from catalog.tables import Advertiser
 from database.pool import transaction
 from tenants import lifecycle
@@ -108,9 +109,9 @@ def create_sandbox(http: httpx.Client) -> Sandbox:
             owner_key, rival_key, ingest_key = [
                 await api_keys.create_api_key(name="test", scopes=scopes, advertiser=advertiser, created_by="test")
                 for scopes, advertiser in [
-                    (api_keys.ADVERTISER_SCOPES, owner),
-                    (api_keys.ADVERTISER_SCOPES, rival),
-                    ([api_keys.INGEST], None),
+                    (ADVERTISER_SCOPES, owner),
+                    (ADVERTISER_SCOPES, rival),
+                    ([INGEST], None),
                 ]
             ]
         return Sandbox(tenant, http, owner, owner_key.token, rival, rival_key.token, ingest_key.token)

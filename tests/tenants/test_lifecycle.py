@@ -152,7 +152,7 @@ def test_suspending_and_resuming_lose_nothing(sandbox: Sandbox) -> None:
     "command",
     [
         ["tenants", "suspend", "nobody"], ["tenants", "resume", "nobody"], ["tenants", "delete", "nobody", "--yes"],
-        ["advertisers", "list", "nobody"], ["tokens", "list", "nobody"], ["tenants", "suspend", "No body"],
+        ["advertisers", "list", "nobody"], ["api-keys", "list", "nobody"], ["tenants", "suspend", "No body"],
     ],
 )  # fmt: skip
 def test_an_unknown_tenant_is_an_error(command: list[str]) -> None:

@@ -237,7 +237,7 @@ def test_before_the_first_migration_commands_say_to_migrate() -> None:
     try:
         url = urlsplit(database_url())._replace(path=f"/{name}").geturl()
         result = subprocess.run(
-            [*COMMAND, "tokens", "list", "demo"],
+            [*COMMAND, "api-keys", "list", "demo"],
             env={**os.environ, "GOKART_DATABASE_URL": url},
             capture_output=True,
             text=True,

@@ -64,12 +64,12 @@ def test_triggers_on_a_node_do_not_notify(sandbox: Sandbox) -> None:
 
 
 def revoked(sandbox: Sandbox) -> None:
-    assert gokart("tokens", "revoke", sandbox.tenant.slug, str(id_of(sandbox, sandbox.owner_key))).exit_code == 0
+    assert gokart("api-keys", "revoke", sandbox.tenant.slug, str(id_of(sandbox, sandbox.owner_key))).exit_code == 0
 
 
 def rotated_with_no_grace(sandbox: Sandbox) -> None:
     token = str(id_of(sandbox, sandbox.owner_key))
-    assert gokart("tokens", "rotate", sandbox.tenant.slug, token, "--grace-days", "0").exit_code == 0
+    assert gokart("api-keys", "rotate", sandbox.tenant.slug, token, "--grace-days", "0").exit_code == 0
 
 
 def paused(sandbox: Sandbox) -> None:

@@ -1,8 +1,6 @@
 """HTML pages from Jinja templates. `PageLayout` holds what every page shows around its content."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,6 +11,7 @@ from litestar.enums import MediaType
 
 from tenants.tenant import Tenant
 from web.pages.assets import asset_url
+from web.pages.formatting import TEMPLATE_FILTERS
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = [
@@ -59,20 +58,6 @@ class PageLayout(msgspec.Struct, frozen=True):
     account_url: str = "/account"
 
 
-def format_instant(value: datetime | None) -> str:
-    """For people: to the minute, UTC."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if value else "never"
-
-
-def format_day(value: datetime | None) -> str:
-    return f"{value.astimezone(UTC):%Y-%m-%d}" if value else "never"
-
-
-def format_number(value: Decimal | int) -> str:
-    """With all its digits, and commas between thousands."""
-    return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
-
-
 templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(FOLDERS),
     autoescape=True,
@@ -81,7 +66,7 @@ templates = jinja2.Environment(
     lstrip_blocks=True,
 )
 templates.globals["asset"] = asset_url
-templates.filters.update(instant=format_instant, day=format_day, number=format_number)
+templates.filters.update(TEMPLATE_FILTERS)
 
 
 def render_page(template: str, layout: PageLayout, *, status: int = 200, **context: Any) -> Response[str]:

@@ -56,14 +56,14 @@ def test_the_link_of_a_new_tenants_owner_is_mailed_and_shown(owner: Browser, inb
     slug = a_slug()
     form = {"slug": slug, "name": "Gravel", "owner": "Nora", "email": f"nora@{slug}.example"}
     made = owner.post("/new", data=form)
-    assert f"It has been mailed to nora@{slug}.example as well." in seen(made)
+    assert f"The link was sent to nora@{slug}.example." in seen(made)
     assert link_in(made) in inbox.letters[f"nora@{slug}.example"]
 
 
 def test_a_letter_that_cannot_be_sent_takes_nothing_back(owner: Browser) -> None:
     slug = a_slug()
     made = owner.post("/new", data={"slug": slug, "name": "Gravel", "owner": "Nora", "email": f"full@{slug}.example"})
-    assert "The letter was not sent." in seen(made)
+    assert "The email was not sent." in seen(made)
     assert "mailbox full" in seen(made)
     assert link_in(made).startswith(f"http://app.{slug}.localhost/staff/link/")
     assert "Nora" in seen(owner.get(f"/tenants/{slug}"))
@@ -71,5 +71,5 @@ def test_a_letter_that_cannot_be_sent_takes_nothing_back(owner: Browser) -> None
 
 def test_a_colleagues_link_is_mailed_and_shown(owner: Browser, inbox: Inbox) -> None:
     email = f"{a_slug()}@gokart.example"
-    made = owner.post("/staff", data={"name": "Lee", "email": email, "role": "viewer"})
+    made = owner.post("/staff/new", data={"name": "Lee", "email": email, "role": "viewer"})
     assert link_in(made) in inbox.letters[email]

@@ -112,7 +112,7 @@ def test_a_new_tenants_owner_signs_in_by_the_link(sandbox: Sandbox) -> None:
     link = link_in(made)
     origin = f"http://app.{slug}.localhost"
     assert re.fullmatch(rf"{re.escape(origin)}/staff/link/[\w-]{{43}}", link)
-    assert "works once, for 7 days" in seen(made)
+    assert "It works once, within 7 days" in seen(made)
 
     owner = Browser(sandbox.http, f"app.{slug}.localhost")
     path = link.removeprefix(origin)
@@ -131,7 +131,7 @@ def test_a_new_tenants_owner_signs_in_by_the_link(sandbox: Sandbox) -> None:
 
 
 def email_of(staff: Browser) -> str:
-    found = re.search(r"<dt>E-mail</dt><dd>(.*?)</dd>", staff.get("/account").text)
+    found = re.search(r"<dt>Email</dt><dd>(.*?)</dd>", staff.get("/account").text)
     assert found
     return found[1]
 
@@ -152,9 +152,9 @@ def test_the_links_host_is_that_of_the_request(sandbox: Sandbox) -> None:
         ("slug", 'x"; DROP SCHEMA public; --', "a tenant's name is 1 to 60 of a-z"),
         ("slug", "", "a tenant's name is 1 to 60 of a-z"),
         ("name", " ", "A tenant's display name has 1 to 200 characters."),
-        ("email", "nobody", "is no e-mail address"),
-        ("owner", "", "A person's name has 1 to 200 characters."),
-        ("owner", "x" * 201, "A person's name has 1 to 200 characters."),
+        ("email", "nobody", "is not a valid email address"),
+        ("owner", "", "Enter a name of 1 to 200 characters."),
+        ("owner", "x" * 201, "Enter a name of 1 to 200 characters."),
     ],
 )
 def test_a_mistake_is_told_at_its_field_and_leaves_nothing(
@@ -291,7 +291,7 @@ def test_a_further_owner_is_invited_and_gets_another_link(sandbox: Sandbox) -> N
     assert client.get(second.removeprefix(host)).status_code == 200
     again = staff.post(f"/tenants/{slug}/owners", data={"owner": "Nora", "email": "NORA@example.com"})
     assert again.status_code == 400
-    assert "Somebody with this address is there already." in seen(again)
+    assert "A user with this address already exists." in seen(again)
 
 
 def test_no_link_for_anybody_else_of_the_tenants_staff(sandbox: Sandbox) -> None:

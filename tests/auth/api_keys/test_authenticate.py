@@ -38,7 +38,7 @@ def rotate(sandbox: Sandbox, token: str, grace: timedelta = api_keys.DEFAULT_GRA
 # What they look like
 
 
-def test_a_token_can_be_found_by_a_secret_scanner_and_has_192_random_bits() -> None:
+def test_a_key_matches_secret_scanners_and_has_192_random_bits() -> None:
     token = mint_api_key().token
     assert re.fullmatch(r"gokart_[0-9A-Za-z]{39}", token)
     assert len(BASE62) ** 33 > 2**192
@@ -51,7 +51,7 @@ def test_every_random_digit_is_equally_likely() -> None:
     assert all(0.8 < count / expected < 1.2 for count in counts.values())
 
 
-def test_a_token_ends_in_the_crc32_of_the_rest() -> None:
+def test_a_key_ends_in_a_crc32_checksum() -> None:
     token = mint_api_key().token
     number = 0
     for digit in token[-6:]:
@@ -59,7 +59,7 @@ def test_a_token_ends_in_the_crc32_of_the_rest() -> None:
     assert number == zlib.crc32(token[:-6].encode())
 
 
-def test_every_typo_is_noticed() -> None:
+def test_every_typo_is_detected() -> None:
     token = mint_api_key().token
     assert is_well_formed(token)
     for position in range(len(token)):
@@ -75,7 +75,7 @@ def test_every_typo_is_noticed() -> None:
 # What is kept
 
 
-def test_nothing_in_the_database_contains_a_token(sandbox: Sandbox) -> None:
+def test_keys_are_not_stored_in_the_database(sandbox: Sandbox) -> None:
     token = sandbox.create_api_key("cost-report")
     assert status(sandbox, token) == 200
     columns = execute(
@@ -97,7 +97,7 @@ def test_nothing_in_the_database_contains_a_token(sandbox: Sandbox) -> None:
         assert found == [], column
 
 
-def test_the_hint_shows_the_ends_alone(sandbox: Sandbox) -> None:
+def test_the_hint_shows_only_the_ends(sandbox: Sandbox) -> None:
     token = sandbox.create_api_key("cost-report")
     (row,) = execute(
         "SELECT hint FROM {s}.api_token WHERE id = $1", id_of(sandbox, token), schema=sandbox.tenant.schema
@@ -109,7 +109,7 @@ def test_the_hint_shows_the_ends_alone(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("form", ["ApiToken {}", "apitoken {}", "APITOKEN {}", "aPiToKeN    {}", "ApiToken {} "])
-def test_the_scheme_is_read_without_case(server: Server, sandbox: Sandbox, form: str) -> None:
+def test_the_scheme_is_case_insensitive(server: Server, sandbox: Sandbox, form: str) -> None:
     headers = ("Host", sandbox.host), ("Authorization", form.format(sandbox.owner_key))
     assert raw(server, REPORT, headers).status == 200
 
@@ -136,7 +136,7 @@ def test_there_is_exactly_one_header(server: Server, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("name", ["token", "apiToken", "api_token", "access_token", "Authorization"])
-def test_a_token_in_the_url_or_a_cookie_opens_nothing(sandbox: Sandbox, name: str) -> None:
+def test_a_key_in_the_url_or_a_cookie_is_ignored(sandbox: Sandbox, name: str) -> None:
     host = {"Host": sandbox.host}
     assert sandbox.http.get(JSON, params={**MAY, name: sandbox.owner_key}, headers=host).status_code == 401
     cookie = {**host, "Cookie": f"{name}={sandbox.owner_key}"}
@@ -147,7 +147,7 @@ def test_a_token_in_the_url_or_a_cookie_opens_nothing(sandbox: Sandbox, name: st
 # Until when
 
 
-def test_a_token_expires_by_itself_while_it_is_remembered(sandbox: Sandbox) -> None:
+def test_a_cached_key_expires(sandbox: Sandbox) -> None:
     token = sandbox.create_api_key("cost-report", expires_at=datetime.now(UTC) + timedelta(seconds=0.3))
     assert status(sandbox, token) == 200
     deadline = datetime.now(UTC) + timedelta(seconds=5)
@@ -155,7 +155,7 @@ def test_a_token_expires_by_itself_while_it_is_remembered(sandbox: Sandbox) -> N
         assert datetime.now(UTC) < deadline
 
 
-def test_a_rotated_token_works_on_for_the_grace_period(sandbox: Sandbox) -> None:
+def test_a_rotated_key_works_during_the_grace_period(sandbox: Sandbox) -> None:
     old = sandbox.create_api_key("cost-report", networks=["127.0.0.0/8"])
     new = rotate(sandbox, old, timedelta(hours=1)).token
     assert (status(sandbox, old), status(sandbox, new)) == (200, 200)
@@ -171,13 +171,13 @@ def status_after_change(sandbox: Sandbox, token: str) -> int:
     return code
 
 
-def test_without_grace_the_old_token_is_dead_at_once(sandbox: Sandbox) -> None:
+def test_without_grace_period_the_old_key_stops_immediately(sandbox: Sandbox) -> None:
     old = sandbox.create_api_key("cost-report")
     new = rotate(sandbox, old, timedelta(0)).token
     assert (status_after_change(sandbox, old), status(sandbox, new)) == (401, 200)
 
 
-def test_the_default_grace_is_seven_days(sandbox: Sandbox) -> None:
+def test_the_default_grace_period_is_seven_days(sandbox: Sandbox) -> None:
     old = sandbox.create_api_key("cost-report")
     rotate(sandbox, old)
     rest = expiry(sandbox, old) - datetime.now(UTC)
@@ -192,7 +192,7 @@ def expiry(sandbox: Sandbox, token: str) -> datetime:
     return at
 
 
-def test_a_new_token_is_like_the_old_one(sandbox: Sandbox) -> None:
+def test_the_successor_copies_the_old_key(sandbox: Sandbox) -> None:
     until = datetime.now(UTC) + timedelta(days=2)
     old = sandbox.create_api_key("singular", networks=["127.0.0.0/8"], expires_at=until)
     change(sandbox, old, rate=3.0, burst=7, concurrency=2)
@@ -207,23 +207,23 @@ def test_a_new_token_is_like_the_old_one(sandbox: Sandbox) -> None:
     assert expiry(sandbox, old) == until  # sooner than the grace period's end
 
 
-def test_a_rotated_token_is_not_rotated_again(sandbox: Sandbox) -> None:
+def test_a_rotated_key_cannot_be_rotated_again(sandbox: Sandbox) -> None:
     """It expires because it was, and its second successor would with it, unnoticed, when the grace period is over."""
     old = sandbox.create_api_key("cost-report")
     new = id_of(sandbox, rotate(sandbox, old).token)
-    with pytest.raises(GokartError, match=f"rotated already: rotate its successor, {new}"):
+    with pytest.raises(GokartError, match=f"already rotated. Rotate its successor, {new}"):
         rotate(sandbox, old)
 
 
 @pytest.mark.parametrize("state", ["revoked", "expired"])
-def test_a_dead_token_is_not_rotated(sandbox: Sandbox, state: str) -> None:
+def test_an_inactive_key_cannot_be_rotated(sandbox: Sandbox, state: str) -> None:
     token = sandbox.create_api_key("cost-report")
     change(sandbox, token, **{"revoked_at" if state == "revoked" else "expires_at": datetime.now(UTC)})
-    with pytest.raises(GokartError, match="no live token"):
+    with pytest.raises(GokartError, match="does not exist or is not active"):
         rotate(sandbox, token)
 
 
-def test_a_revoked_token_stays_revoked_since_the_first_time(sandbox: Sandbox) -> None:
+def test_revoking_again_keeps_the_first_time(sandbox: Sandbox) -> None:
     token = sandbox.create_api_key("cost-report")
     revoke(sandbox, token)
     first = execute(
@@ -252,7 +252,7 @@ def test_a_revoked_token_stays_revoked_since_the_first_time(sandbox: Sandbox) ->
         ([], 200),
     ],
 )
-def test_a_token_works_from_its_networks_alone(sandbox: Sandbox, networks: list[str], code: int) -> None:
+def test_a_key_works_only_from_its_allowed_ips(sandbox: Sandbox, networks: list[str], code: int) -> None:
     assert status(sandbox, sandbox.create_api_key("cost-report", networks=networks)) == code
 
 
@@ -262,34 +262,34 @@ def test_a_token_works_from_its_networks_alone(sandbox: Sandbox, networks: list[
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"scopes": []}, "scopes: An advertiser's token has one or more of: cost-report, singular"),
-        ({"scopes": ["ingest"]}, "scopes: An advertiser's token"),
-        ({"scopes": ["cost-report", "admin"]}, "scopes: An advertiser's token"),
-        ({"advertiser": None}, "scopes: A token of the tenant has one or more of: ingest"),
-        ({"advertiser": None, "scopes": ["ingest", "cost-report"]}, "scopes: A token of the tenant"),
-        ({"name": "  "}, "name: 1 to 200 characters"),
-        ({"name": "x" * 201}, "name: 1 to 200 characters are needed"),
-        ({"networks": ["127.0.0.1/8"]}, "networks: '127.0.0.1/8' is no network"),
-        ({"networks": ["here"]}, "networks: 'here' is no network"),
-        ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "expires_at: That is in the past"),
+        ({"scopes": []}, "scopes: An advertiser's API key needs one or more of these scopes: cost-report, singular"),
+        ({"scopes": ["ingest"]}, "scopes: An advertiser's API key"),
+        ({"scopes": ["cost-report", "admin"]}, "scopes: An advertiser's API key"),
+        ({"advertiser": None}, "scopes: An ingest key needs one or more of these scopes: ingest"),
+        ({"advertiser": None, "scopes": ["ingest", "cost-report"]}, "scopes: An ingest key"),
+        ({"name": "  "}, "name: Enter a name of 1 to 200"),
+        ({"name": "x" * 201}, "name: Enter a name of 1 to 200"),
+        ({"networks": ["127.0.0.1/8"]}, "networks: “127.0.0.1/8” is not a valid IP range"),
+        ({"networks": ["here"]}, "networks: “here” is not a valid IP range"),
+        ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "expires_at: The expiry date is in the past"),
     ],
 )
-def test_a_token_that_makes_no_sense_is_not_made(sandbox: Sandbox, options: dict[str, object], says: str) -> None:
+def test_invalid_options_are_rejected(sandbox: Sandbox, options: dict[str, object], says: str) -> None:
     wanted = {"name": "test", "scopes": ["cost-report"], "advertiser": sandbox.owner, "created_by": "test"} | options
     with pytest.raises(GokartError, match=re.escape(says)):
         run_in_tenant(sandbox.tenant.slug, lambda: api_keys.create_api_key(**wanted))  # type: ignore[arg-type]
 
 
-def test_a_token_is_of_an_advertiser_of_its_own_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    with pytest.raises(GokartError, match=r"There is no .* at this tenant"):
+def test_an_advertiser_of_another_tenant_is_rejected(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    with pytest.raises(GokartError, match=r"Advertiser .* does not exist"):
         sandbox.create_api_key("cost-report", advertiser=other_sandbox.owner)
 
 
-def test_a_token_of_another_tenant_is_neither_rotated_nor_revoked(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_a_key_of_another_tenant_cannot_be_rotated_or_revoked(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     unknown = id_of(sandbox, sandbox.create_api_key("cost-report")) + 1_000
     for work in (
         lambda: api_keys.rotate_api_key(unknown, created_by="test"),
         lambda: api_keys.revoke_api_key(unknown),
     ):
-        with pytest.raises(GokartError, match=f"at {other_sandbox.tenant.slug}"):
+        with pytest.raises(GokartError, match=f"of {other_sandbox.tenant.slug}"):
             run_in_tenant(other_sandbox.tenant.slug, work)

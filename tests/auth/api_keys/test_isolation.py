@@ -118,7 +118,7 @@ def test_every_route_is_in_the_matrix() -> None:
 
 @pytest.mark.parametrize("situation", [s for s in SITUATIONS if s != "own"])
 @GUARDED
-def test_the_documented_answer_and_nobody_elses_data(cast: Cast, call: Call, situation: str) -> None:
+def test_every_caller_gets_the_documented_response_and_no_foreign_data(cast: Cast, call: Call, situation: str) -> None:
     before = rows(cast)
     response = ask(cast, situation, call)
     status = documented(situation, call.scope)
@@ -137,14 +137,16 @@ def test_the_documented_answer_and_nobody_elses_data(cast: Cast, call: Call, sit
 
 @READING
 @pytest.mark.parametrize(("situation", "own", "foreign"), [("own", OWNERS, RIVALS), ("rival", RIVALS, OWNERS)])
-def test_a_report_has_its_own_rows_alone(cast: Cast, call: Call, situation: str, own: str, foreign: str) -> None:
+def test_a_report_contains_only_the_advertisers_rows(
+    cast: Cast, call: Call, situation: str, own: str, foreign: str
+) -> None:
     text = ask(cast, situation, call).text
     assert own in text
     assert foreign not in text
 
 
 @SENDING
-def test_what_is_sent_in_arrives_at_its_own_tenant_alone(cast: Cast, call: Call) -> None:
+def test_ingested_data_reaches_only_its_tenant(cast: Cast, call: Call) -> None:
     before = rows(cast)
     assert ask(cast, "own", call).status_code == 200
     after = rows(cast)
@@ -153,7 +155,7 @@ def test_what_is_sent_in_arrives_at_its_own_tenant_alone(cast: Cast, call: Call)
 
 
 @GUARDED
-def test_another_tenants_token_cannot_be_told_from_garbage(cast: Cast, call: Call) -> None:
+def test_another_tenants_key_is_indistinguishable_from_garbage(cast: Cast, call: Call) -> None:
     def told(situation: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         response = ask(cast, situation, call)
         body = {**response.json(), "requestId": None} if response.content else {}
@@ -164,7 +166,7 @@ def test_another_tenants_token_cannot_be_told_from_garbage(cast: Cast, call: Cal
 
 
 @pytest.mark.parametrize("path", sorted(path for path, scope in ROUTES.items() if scope is None))
-def test_what_needs_no_token_says_nothing_of_a_tenant(cast: Cast, path: str) -> None:
+def test_public_urls_reveal_nothing_about_a_tenant(cast: Cast, path: str) -> None:
     response = cast.sandbox.request("GET", path.replace("{name:str}", "errors"))
     assert response.status_code in ({200, 404} if "{" in path else {200})
     told = response.text + str(response.headers)
@@ -172,7 +174,7 @@ def test_what_needs_no_token_says_nothing_of_a_tenant(cast: Cast, path: str) -> 
 
 
 @pytest.mark.parametrize("path", sorted(set(ROUTES) - ANY_HOST))
-def test_nothing_answers_at_a_host_that_is_no_tenants_or_suspended(cast: Cast, path: str) -> None:
+def test_unknown_and_suspended_hosts_serve_nothing(cast: Cast, path: str) -> None:
     assert cast.sandbox.request("GET", path, host="api.nobody.localhost").status_code == 404
     assert cast.sandbox.request("GET", path, host=cast.suspended.host).status_code == 403
 
@@ -193,7 +195,7 @@ def test_nothing_answers_at_a_host_that_is_no_tenants_or_suspended(cast: Cast, p
         "/api/v1/integrations/cost-report/json?date_from=2025-05-01&date_to=2025-05-31",
     ],
 )
-def test_no_spelling_of_a_url_gets_around_the_token(cast: Cast, server: Server, path: str, method: str) -> None:
+def test_no_spelling_of_a_url_bypasses_authentication(cast: Cast, server: Server, path: str, method: str) -> None:
     response = raw(server, path, [("Host", cast.sandbox.host)], method)
     assert response.status in {400, 401, 404, 405}
     assert OWNERS.encode() not in response.body

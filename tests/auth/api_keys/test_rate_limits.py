@@ -112,9 +112,9 @@ def test_a_tenants_limit_comes_before_the_platforms_and_a_tokens_before_that(san
     assert said == "Requests: 2 a second, 4 at once; for the rest, the platform's limits.\n"
     assert policy(sandbox, sandbox.create_api_key("cost-report")) == '"token";q=4;w=2'
     token = sandbox.create_api_key("cost-report")
-    gokart("tokens", "limit", slug, str(id_of(sandbox, token)), "--burst", "3", "--rate", "0.5")
+    gokart("api-keys", "limit", slug, str(id_of(sandbox, token)), "--burst", "3", "--rate", "0.5")
     assert policy(sandbox, token) == '"token";q=3;w=6'
-    assert "no token 999" in cli_error("tokens", "limit", slug, "999")
+    assert "API key 999 of" in cli_error("api-keys", "limit", slug, "999")
     assert "no tenant" in cli_error("tenants", "limit", "nobody", "--burst", "4")
 
 
@@ -153,7 +153,7 @@ def test_a_tokens_own_limit_of_requests_at_a_time(unlimited: Sandbox) -> None:
     with ThreadPoolExecutor(1) as threads:
         with locked(f"{unlimited.tenant.schema}.offer"):
             under_way = threads.submit(unlimited.get, token=token, **MAY)
-            assert "1 requests of this token" in until_busy(unlimited, token).text
+            assert "1 requests with this API key" in until_busy(unlimited, token).text
         assert under_way.result().status_code == 200
 
 

@@ -51,7 +51,7 @@ def an_email() -> str:
 def test_the_first_owner_of_a_tenant_signs_in_by_the_printed_link(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
     made = spawn("staff", "invite", slug, "--email", "Nora@Example.com", "--name", " Nora Berg ", "--role", "owner")
-    assert made.stderr == "For nora@example.com: works once, for 7 days. It is not shown again.\n"
+    assert made.stderr == "For nora@example.com: works once, within 7 days. It is not shown again.\n"
     origin = f"http://app.{slug}.localhost:{settings.port}"
     assert made.stdout.startswith(f"{origin}/staff/link/")
     assert lines("staff", "list", slug) == {"nora@example.com": "Nora Berg owner invited off never"}
@@ -63,7 +63,7 @@ def test_the_first_owner_of_a_tenant_signs_in_by_the_printed_link(sandbox: Sandb
     assert lines("staff", "list", slug)["nora@example.com"].startswith("Nora Berg owner active off 20")
 
 
-def test_the_platforms_first_owner_does(sandbox: Sandbox) -> None:
+def test_the_first_platform_owner_signs_in_by_the_printed_link(sandbox: Sandbox) -> None:
     email = an_email()
     command = "staff", "invite", "--platform", "--email", email, "--name", "Kim", "--role", "owner"
     printed = gokart(*command).stdout
@@ -76,7 +76,7 @@ def test_the_platforms_first_owner_does(sandbox: Sandbox) -> None:
     assert email not in lines("staff", "list", sandbox.tenant.slug)
 
 
-def test_who_is_locked_out_gets_another_link(sandbox: Sandbox) -> None:
+def test_a_user_without_a_password_gets_a_new_link(sandbox: Sandbox) -> None:
     slug, email = sandbox.tenant.slug, create_staff_user(sandbox, totp_secret=pyotp.random_base32())
     first = link("staff", "link", slug, "--email", email)
     second = link("staff", "link", slug, "--email", email.upper(), "--no-second-factor")
@@ -87,14 +87,14 @@ def test_who_is_locked_out_gets_another_link(sandbox: Sandbox) -> None:
     assert " owner active off " in lines("staff", "list", slug)[email]
 
 
-def test_without_being_asked_for_it_the_second_factor_stays(sandbox: Sandbox) -> None:
+def test_a_new_link_keeps_two_factor_authentication_by_default(sandbox: Sandbox) -> None:
     slug, email = sandbox.tenant.slug, create_staff_user(sandbox, totp_secret=pyotp.random_base32())
     path = link("staff", "link", slug, "--email", email)
     answer = browser(sandbox).post(path, data={"password": "another password", "again": "another password"})
     assert answer.headers["location"] == "/staff/sign-in/code"
 
 
-def test_a_role_is_changed_and_somebody_is_put_out(sandbox: Sandbox) -> None:
+def test_it_changes_a_role_and_deactivates_a_user(sandbox: Sandbox) -> None:
     slug, email = sandbox.tenant.slug, create_staff_user(sandbox, "viewer")
     create_staff_user(sandbox, "owner")
     client = browser(sandbox)
@@ -110,7 +110,7 @@ def test_a_role_is_changed_and_somebody_is_put_out(sandbox: Sandbox) -> None:
     assert client.sign_in(email, root="/staff").status_code == 303
 
 
-def test_the_last_owner_stays(sandbox: Sandbox) -> None:
+def test_the_last_owner_cannot_be_removed(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox, "owner")
     for change in ["--inactive"], ["--role", "viewer"]:
         said = cli_error("staff", "set", sandbox.tenant.slug, "--email", email, *change)
@@ -120,28 +120,28 @@ def test_the_last_owner_stays(sandbox: Sandbox) -> None:
 # Advertisers' people
 
 
-def test_an_advertisers_person_signs_in_by_the_printed_link(sandbox: Sandbox) -> None:
+def test_an_advertiser_user_signs_in_by_the_printed_link(sandbox: Sandbox) -> None:
     slug, owner = sandbox.tenant.slug, str(sandbox.owner)
-    command = "logins", "invite", slug, "--advertiser", owner, "--email", "anna@example.com", "--name", "Anna"
+    command = "users", "invite", slug, "--advertiser", owner, "--email", "anna@example.com", "--name", "Anna"
     first = link(*command, "--scope", "cost-report")
-    assert lines("logins", "list", slug) == {"anna@example.com": "Anna Owner cost-report invited off never"}
-    second = link("logins", "link", slug, "--email", "anna@example.com")
+    assert lines("users", "list", slug) == {"anna@example.com": "Anna Owner cost-report invited off never"}
+    second = link("users", "link", slug, "--email", "anna@example.com")
     anna = browser(sandbox)
     assert anna.get(first).status_code == 404
     assert anna.post(second, data={"password": PASSWORD, "again": PASSWORD}).headers["location"] == "/"
     assert "anna@example.com" in anna.get("/account").text
 
 
-def test_both_scopes_where_none_is_named(sandbox: Sandbox) -> None:
+def test_the_default_is_both_scopes(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
-    link("logins", "invite", slug, "--advertiser", str(sandbox.rival), "--email", "r@example.com", "--name", "R")
-    assert lines("logins", "list", slug) == {"r@example.com": "R Rival cost-report, singular invited off never"}
+    link("users", "invite", slug, "--advertiser", str(sandbox.rival), "--email", "r@example.com", "--name", "R")
+    assert lines("users", "list", slug) == {"r@example.com": "R Rival cost-report, singular invited off never"}
 
 
-def test_each_list_is_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_a_list_contains_the_users_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     mine, theirs = create_advertiser_user(sandbox), create_advertiser_user(other_sandbox)
-    assert set(lines("logins", "list", sandbox.tenant.slug)) == {mine}
-    assert set(lines("logins", "list", other_sandbox.tenant.slug)) == {theirs}
+    assert set(lines("users", "list", sandbox.tenant.slug)) == {mine}
+    assert set(lines("users", "list", other_sandbox.tenant.slug)) == {theirs}
 
 
 @pytest.mark.parametrize(
@@ -150,38 +150,44 @@ def test_each_list_is_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) ->
         (["staff", "list"], "Give either TENANT or --platform."),
         (["staff", "list", "{}", "--platform"], "Give either TENANT or --platform."),
         (["staff", "list", "nobody"], "There is no tenant 'nobody'."),
-        (["staff", "invite", "{}", "--email", "x", "--name", "X", "--role", "owner"], "'x' is no e-mail address"),
+        (
+            ["staff", "invite", "{}", "--email", "x", "--name", "X", "--role", "owner"],
+            "“x” is not a valid email address",
+        ),
         (
             ["staff", "invite", "{}", "--email", "x@y.z", "--name", " ", "--role", "owner"],
-            "A name has 1 to 200",
+            "Enter a name of 1 to 200",
         ),
         (["staff", "invite", "{}", "--email", "x@y.z", "--name", "X", "--role", "king"], "'king' is not one of"),
-        (["staff", "invite", "{}", "--email", "{there}", "--name", "X", "--role", "owner"], "is there already."),
-        (["staff", "link", "{}", "--email", "x@y.z"], "There is nobody with the address 'x@y.z'."),
-        (["staff", "set", "{}", "--email", "{there}"], "Say what to change"),
-        (["staff", "set", "{}", "--email", "x@y.z", "--active"], "There is nobody with the address 'x@y.z'."),
-        (["logins", "invite", "{}", "--advertiser", "7", "--email", "x@y.z", "--name", "X"], "is not a valid UUID"),
-        (["logins", "link", "{}", "--email", "{there}"], "There is nobody with the address"),
+        (
+            ["staff", "invite", "{}", "--email", "{there}", "--name", "X", "--role", "owner"],
+            "A user with this address already exists.",
+        ),
+        (["staff", "link", "{}", "--email", "x@y.z"], "No user has the address “x@y.z”."),
+        (["staff", "set", "{}", "--email", "{there}"], "Give --role, --active or --inactive."),
+        (["staff", "set", "{}", "--email", "x@y.z", "--active"], "No user has the address “x@y.z”."),
+        (["users", "invite", "{}", "--advertiser", "7", "--email", "x@y.z", "--name", "X"], "is not a valid UUID"),
+        (["users", "link", "{}", "--email", "{there}"], "No user has the address"),
     ],
 )
-def test_what_makes_no_sense_is_told_in_a_line(module_sandbox: Sandbox, arguments: list[str], says: str) -> None:
+def test_invalid_arguments_print_one_line(module_sandbox: Sandbox, arguments: list[str], says: str) -> None:
     there = create_staff_user(module_sandbox)
     assert says in cli_error(
         *(text.replace("{}", module_sandbox.tenant.slug).replace("{there}", there) for text in arguments)
     )
 
 
-def test_an_advertiser_of_another_tenant_is_none(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    command = "logins", "invite", sandbox.tenant.slug, "--advertiser", str(other_sandbox.owner)
-    assert "There is no such advertiser." in cli_error(*command, "--email", "x@y.z", "--name", "X")
+def test_an_advertiser_of_another_tenant_is_rejected(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    command = "users", "invite", sandbox.tenant.slug, "--advertiser", str(other_sandbox.owner)
+    assert "The advertiser does not exist." in cli_error(*command, "--email", "x@y.z", "--name", "X")
 
 
 # Who did it
 
 
 READING = {
-    "serve", "staff list", "logins list", "tokens list", "advertisers list", "tenants list", "prune", "migrate", "demo",
-    "nodes", "jobs", "tenants move",
+    "serve", "staff list", "users list", "api-keys list", "advertisers list", "tenants list", "prune", "migrate",
+    "demo", "nodes", "jobs", "tenants move",
 }  # fmt: skip
 
 
@@ -196,7 +202,7 @@ def leaves(command: click.Command, path: str = "") -> Iterator[str]:
         yield from leaves(found, f"{path} {name}".strip())
 
 
-def test_what_is_done_here_has_the_operators_name(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_changes_are_audited_with_the_operators_name(sandbox: Sandbox, tmp_path: Path) -> None:
     """Each command that changes what the audit logs are about; `demo` has a test of its own."""
     assert isinstance(main, LazyGroup)
     slug, owner, someone, email = f"{sandbox.tenant.slug}-x", str(uuid4()), an_email(), an_email()
@@ -220,17 +226,17 @@ def test_what_is_done_here_has_the_operators_name(sandbox: Sandbox, tmp_path: Pa
     do("tenants resume", slug)
     do("advertisers create", slug, "--name", "X", "--id", owner)
     do("advertisers set", slug, owner, "--singular")
-    assert is_well_formed(do("tokens create", slug, "--advertiser", owner, "--name", "X"))
-    do("tokens rotate", slug, "1")
-    do("tokens limit", slug, "1", "--rate", "5")
-    do("tokens revoke", slug, "1")
+    assert is_well_formed(do("api-keys create", slug, "--advertiser", owner, "--name", "X"))
+    do("api-keys rotate", slug, "1")
+    do("api-keys limit", slug, "1", "--rate", "5")
+    do("api-keys revoke", slug, "1")
     do("staff invite", slug, "--email", someone, "--name", "X", "--role", "owner")
     do("staff link", slug, "--email", someone, "--no-second-factor")
     do("staff set", slug, "--email", someone, "--role", "viewer")
     do("staff invite", "--platform", "--email", email, "--name", "X", "--role", "viewer")
     do("staff set", "--platform", "--email", email, "--inactive")
-    do("logins invite", slug, "--advertiser", owner, "--email", someone, "--name", "X")
-    do("logins link", slug, "--email", someone, "--no-second-factor")
+    do("users invite", slug, "--advertiser", owner, "--email", someone, "--name", "X")
+    do("users link", slug, "--email", someone, "--no-second-factor")
     do("import", slug, "conversions", str(file))
     rows = execute("SELECT actor, subject FROM {s}.audit_log ORDER BY id", schema=f"t_{slug.replace('-', '_')}")
     do("tenants delete", slug, "--yes", "--no-dump")
@@ -250,14 +256,14 @@ def test_what_is_done_here_has_the_operators_name(sandbox: Sandbox, tmp_path: Pa
     assert ran | READING == set(leaves(main))
 
 
-def test_links_are_of_who_made_them(sandbox: Sandbox) -> None:
+def test_links_record_their_creator(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox)
     gokart("staff", "link", sandbox.tenant.slug, "--email", email)
     (row,) = execute("SELECT purpose, created_by FROM {s}.one_time_link", schema=sandbox.tenant.schema)
     assert row == {"purpose": "reset", "created_by": operator()}
 
 
-def test_who_is_called_strangely_breaks_no_list(sandbox: Sandbox) -> None:
+def test_control_characters_in_names_are_not_printed(sandbox: Sandbox) -> None:
     email = insert_user(None, PLATFORM, role="viewer", name="[/x] [bold]A")
     assert lines("staff", "list", "--platform")[email].startswith("[/x] [bold]A viewer active")
     assert email not in lines("staff", "list", sandbox.tenant.slug)

@@ -49,11 +49,11 @@ def mailing(tmp_path_factory: pytest.TempPathFactory, server: Server, inbox: Inb
 
 
 @pytest.mark.parametrize("root", ["", "/staff"])
-def test_the_letter_has_a_link_that_works_once(mailing: Server, inbox: Inbox, sandbox: Sandbox, root: str) -> None:
+def test_the_email_has_a_link_that_works_once(mailing: Server, inbox: Inbox, sandbox: Sandbox, root: str) -> None:
     email = create_staff_user(sandbox) if root else create_advertiser_user(sandbox)
     with mailing.client() as http:
         client = Browser(http, f"app.{sandbox.tenant.slug}.localhost")
-        assert "Send the link" in client.get(f"{root}/forgot").text
+        assert "Send reset link" in client.get(f"{root}/forgot").text
         asked = client.post(f"{root}/forgot", data={"email": email.upper()})
         unknown = client.post(f"{root}/forgot", data={"email": "nobody@example.com"})
         assert asked.status_code == unknown.status_code == 200
@@ -68,7 +68,7 @@ def test_the_letter_has_a_link_that_works_once(mailing: Server, inbox: Inbox, sa
     assert inbox.letters.empty()
 
 
-def test_who_asked_and_from_where_is_noted(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
+def test_the_request_is_audited_with_its_address(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     with mailing.client() as http:
         Browser(http, f"app.{sandbox.tenant.slug}.localhost").post("/forgot", data={"email": email})
@@ -78,9 +78,7 @@ def test_who_asked_and_from_where_is_noted(mailing: Server, inbox: Inbox, sandbo
     assert str(last["address"]) == "127.0.0.1"
 
 
-def test_an_invitation_is_not_replaced_by_whoever_knows_the_address(
-    mailing: Server, inbox: Inbox, sandbox: Sandbox
-) -> None:
+def test_a_reset_request_does_not_replace_an_invitation(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     execute("UPDATE {s}.advertiser_login SET password = NULL", schema=sandbox.tenant.schema)
     with mailing.client() as http:
@@ -90,7 +88,7 @@ def test_an_invitation_is_not_replaced_by_whoever_knows_the_address(
     assert inbox.letters.empty()
 
 
-def test_nobody_is_written_to_without_end(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
+def test_the_number_of_emails_is_limited(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     with mailing.client() as http:
         client = Browser(http, f"app.{sandbox.tenant.slug}.localhost")

@@ -38,7 +38,7 @@ def person_at(sandbox: Sandbox, realm: Realm) -> str:
 
 @pytest.mark.parametrize("realm", [STAFF, ADVERTISER], ids=["staff", "advertiser"])
 class TestEachRealm:
-    def test_who_is_not_signed_in_is_led_to_it_and_back(self, sandbox: Sandbox, realm: Realm) -> None:
+    def test_it_redirects_to_the_login_page_and_back(self, sandbox: Sandbox, realm: Realm) -> None:
         client, email = browser(sandbox), person_at(sandbox, realm)
         led = client.get(f"{realm.root}/account")
         assert led.status_code == 303
@@ -50,7 +50,9 @@ class TestEachRealm:
         assert (signed_in.status_code, signed_in.headers["location"]) == (303, f"{realm.root}/account")
         assert email in client.get(f"{realm.root}/account").text
 
-    def test_a_wrong_password_and_an_unknown_address_are_answered_alike(self, sandbox: Sandbox, realm: Realm) -> None:
+    def test_a_wrong_password_and_an_unknown_address_get_the_same_response(
+        self, sandbox: Sandbox, realm: Realm
+    ) -> None:
         client, email = browser(sandbox), person_at(sandbox, realm)
         wrong = client.sign_in(email, "another password", realm.root)
         unknown = client.sign_in("nobody@example.com", PASSWORD, realm.root)
@@ -67,7 +69,7 @@ class TestEachRealm:
         assert not client.cookies
         assert browser(sandbox, cookies=kept).get(f"{realm.root}/account").status_code == 303
 
-    def test_a_session_is_worth_nothing_at_another_tenant(
+    def test_a_session_is_invalid_at_another_tenant(
         self, sandbox: Sandbox, other_sandbox: Sandbox, realm: Realm
     ) -> None:
         email = person_at(sandbox, realm)
@@ -82,7 +84,7 @@ class TestEachRealm:
         there = browser(other_sandbox, cookies=dict(client.cookies))
         assert there.get(f"{realm.root}/account").status_code == 303
 
-    def test_the_cookie_is_for_this_host_and_not_for_scripts(self, sandbox: Sandbox, realm: Realm) -> None:
+    def test_the_cookie_is_host_only_and_hidden_from_scripts(self, sandbox: Sandbox, realm: Realm) -> None:
         cookie = browser(sandbox).sign_in(person_at(sandbox, realm), root=realm.root).headers["set-cookie"].lower()
         assert cookie.startswith(f"gokart_{realm.name}=")
         assert "httponly" in cookie
@@ -90,14 +92,14 @@ class TestEachRealm:
         assert "domain" not in cookie
         assert "path=/" in cookie
 
-    def test_signing_in_makes_a_new_session_in_the_place_of_a_planted_one(self, sandbox: Sandbox, realm: Realm) -> None:
+    def test_signing_in_replaces_a_planted_session(self, sandbox: Sandbox, realm: Realm) -> None:
         client = browser(sandbox, cookies={realm.cookie(secure=False): "planted-by-somebody-else"})
         client.sign_in(person_at(sandbox, realm), root=realm.root)
         assert client.get(f"{realm.root}/account").status_code == 200
         planted = browser(sandbox, cookies={realm.cookie(secure=False): "planted-by-somebody-else"})
         assert planted.get(f"{realm.root}/account").status_code == 303
 
-    def test_signing_in_again_ends_the_session_that_the_browser_had(self, sandbox: Sandbox, realm: Realm) -> None:
+    def test_signing_in_again_ends_the_previous_session(self, sandbox: Sandbox, realm: Realm) -> None:
         client, email = browser(sandbox), person_at(sandbox, realm)
         client.sign_in(email, root=realm.root)
         first = dict(client.cookies)
@@ -109,12 +111,12 @@ class TestEachRealm:
         "away",
         ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\t/evil.example"],
     )
-    def test_nobody_is_led_to_another_site(self, sandbox: Sandbox, realm: Realm, away: str) -> None:
+    def test_it_never_redirects_to_another_site(self, sandbox: Sandbox, realm: Realm, away: str) -> None:
         data = {"email": person_at(sandbox, realm), "password": PASSWORD, "next": away}
         assert browser(sandbox).post(f"{realm.root}/sign-in", data=data).headers["location"] == HOMES[realm.name]
 
     @pytest.mark.parametrize("after", ["/\u20ac", "/\x7f", "/a b"])
-    def test_where_htmx_is_led_is_fit_for_a_header(self, sandbox: Sandbox, realm: Realm, after: str) -> None:
+    def test_the_htmx_redirect_is_a_valid_header(self, sandbox: Sandbox, realm: Realm, after: str) -> None:
         client = browser(sandbox, headers={"HX-Request": "true"})
         data = {"email": person_at(sandbox, realm), "password": PASSWORD, "next": after}
         answer = client.post(f"{realm.root}/sign-in", data=data)
@@ -126,13 +128,13 @@ class TestEachRealm:
         stored = str(execute("SELECT * FROM {s}.session", schema=sandbox.tenant.schema))
         assert next(iter(client.cookies.values())) not in stored
 
-    def test_an_expired_session_is_none(self, sandbox: Sandbox, realm: Realm) -> None:
+    def test_an_expired_session_is_invalid(self, sandbox: Sandbox, realm: Realm) -> None:
         client = browser(sandbox)
         client.sign_in(person_at(sandbox, realm), root=realm.root)
         execute("UPDATE {s}.session SET expires_at = now()", schema=sandbox.tenant.schema)
         assert client.get(f"{realm.root}/account").status_code == 303
 
-    def test_who_is_no_longer_active_is_out_at_once(self, sandbox: Sandbox, realm: Realm) -> None:
+    def test_a_deactivated_user_is_signed_out_immediately(self, sandbox: Sandbox, realm: Realm) -> None:
         create_staff_user(sandbox)
         client = browser(sandbox)
         email = person_at(sandbox, realm)
@@ -142,7 +144,7 @@ class TestEachRealm:
         assert client.sign_in(email, root=realm.root).status_code == 403
 
 
-def test_one_kind_of_people_is_not_another(sandbox: Sandbox) -> None:
+def test_a_session_is_invalid_in_another_realm(sandbox: Sandbox) -> None:
     staff, advertiser = staff_browser(sandbox), advertiser_browser(sandbox)
     assert staff.get("/account").status_code == 303
     assert advertiser.get("/staff/account").status_code == 303
@@ -169,7 +171,7 @@ def test_the_apis_host_has_no_pages_and_no_cookies(sandbox: Sandbox) -> None:
 
 
 class TestSecondFactor:
-    def test_whoever_has_one_gives_its_code_after_the_password(self, sandbox: Sandbox) -> None:
+    def test_a_user_with_totp_enters_a_code_after_the_password(self, sandbox: Sandbox) -> None:
         client = advertiser_browser(sandbox)
         secret, codes = turn_on(client)
         email = re.findall(r"[\w.-]+@example.com", client.get("/account").text)[0]
@@ -181,7 +183,7 @@ class TestSecondFactor:
         assert again.get("/account").status_code == 200
         assert secret not in again.get("/account").text
 
-    def test_no_code_is_taken_twice(self, sandbox: Sandbox) -> None:
+    def test_a_code_works_once(self, sandbox: Sandbox) -> None:
         email = create_advertiser_user(sandbox)
         client = browser(sandbox)
         client.sign_in(email)
@@ -198,14 +200,14 @@ class TestSecondFactor:
             answers.append(client.post("/sign-in/code", data={"code": code}).status_code)
         return answers
 
-    def test_it_is_turned_off_with_the_password_only(self, sandbox: Sandbox) -> None:
+    def test_turning_it_off_requires_the_password(self, sandbox: Sandbox) -> None:
         client = advertiser_browser(sandbox)
         turn_on(client)
         assert client.post("/account/two-step/off", data={"current": "wrong password"}).status_code == 400
         assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303
         assert client.get("/account/two-step").status_code == 200
 
-    def test_a_tenant_can_make_it_obligatory_for_its_staff(self, other_sandbox: Sandbox) -> None:
+    def test_a_tenant_can_require_it_for_its_staff(self, other_sandbox: Sandbox) -> None:
         client = staff_browser(other_sandbox)
         execute("UPDATE {s}.setting SET staff_totp_required = true", schema=other_sandbox.tenant.schema)
         assert client.get("/staff/account").headers["location"] == "/staff/account/two-step"
@@ -242,14 +244,14 @@ class TestAccount:
     @pytest.mark.parametrize(
         ("current", "password", "again", "told"),
         [
-            ("wrong password", "a good new one", "a good new one", "current password is wrong"),
+            ("wrong password", "a good new one", "a good new one", "current password is incorrect"),
             (PASSWORD, "short", "short", "10 to 128 characters"),
-            (PASSWORD, "a good new one", "another new one", "differ"),
-            (PASSWORD, "aaaaaaaaaaaa", "aaaaaaaaaaaa", "too few characters"),
+            (PASSWORD, "a good new one", "another new one", "do not match"),
+            (PASSWORD, "aaaaaaaaaaaa", "aaaaaaaaaaaa", "more different characters"),
             (PASSWORD, "x" * 129, "x" * 129, "10 to 128 characters"),
         ],
     )
-    def test_what_is_wrong_with_a_new_password_is_said(
+    def test_a_bad_new_password_is_explained(
         self, sandbox: Sandbox, current: str, password: str, again: str, told: str
     ) -> None:
         client = advertiser_browser(sandbox)
@@ -271,10 +273,10 @@ class TestAccount:
         assert [client.get("/account").status_code for client in clients] == [200, 303, 303]
 
     @pytest.mark.parametrize("number", ["0", "-1", "9" * 18, "9" * 30, "-" + "9" * 30])
-    def test_a_session_that_is_not_there_cannot_be_ended(self, sandbox: Sandbox, number: str) -> None:
+    def test_ending_an_unknown_session_is_a_404(self, sandbox: Sandbox, number: str) -> None:
         assert advertiser_browser(sandbox).post(f"/account/sessions/{number}/end").status_code == 404
 
-    def test_whose_session_somebody_ended_is_noted(self, sandbox: Sandbox) -> None:
+    def test_ending_a_session_is_audited(self, sandbox: Sandbox) -> None:
         email = create_advertiser_user(sandbox)
         clients = [browser(sandbox, cookies=session_cookie(sandbox, ADVERTISER, email)) for _ in range(2)]
         clients[0].post("/account/sessions/end-others")
@@ -284,13 +286,13 @@ class TestAccount:
         clients[0].post("/sign-out")
         assert len(audit(sandbox)) == before, "signing out is no change"
 
-    def test_the_right_password_however_often_shuts_nobody_out(self, sandbox: Sandbox) -> None:
+    def test_the_right_password_is_never_throttled(self, sandbox: Sandbox) -> None:
         email = create_advertiser_user(sandbox)
         client = browser(sandbox, cookies=session_cookie(sandbox, ADVERTISER, email))
         for _ in range(11):
             assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303
 
-    def test_nobody_ends_somebody_elses_session(self, other_sandbox: Sandbox) -> None:
+    def test_a_user_cannot_end_another_users_session(self, other_sandbox: Sandbox) -> None:
         mine, other = advertiser_browser(other_sandbox), advertiser_browser(other_sandbox, other_sandbox.rival)
         ids = execute("SELECT id FROM {s}.session", schema=other_sandbox.tenant.schema)
         answers = {other.post(f"/account/sessions/{row['id']}/end").status_code for row in ids}

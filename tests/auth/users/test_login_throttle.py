@@ -34,7 +34,7 @@ def attempt(
 
 
 @pytest.mark.parametrize("root", ["", "/staff"])
-def test_guessing_is_stopped_whichever_worker_is_asked(behind_proxy: Server, sandbox: Sandbox, root: str) -> None:
+def test_guesses_are_limited_across_workers(behind_proxy: Server, sandbox: Sandbox, root: str) -> None:
     email = create_staff_user(sandbox) if root else create_advertiser_user(sandbox)
     statuses = [
         attempt(behind_proxy, sandbox, email, f"guess {n}", "192.0.2.1", root=root).status_code
@@ -48,7 +48,7 @@ def test_guessing_is_stopped_whichever_worker_is_asked(behind_proxy: Server, san
     assert elsewhere.status_code == 303, "its owner gets in from anywhere else"
 
 
-def test_addresses_of_one_ipv6_network_are_one(behind_proxy: Server, sandbox: Sandbox) -> None:
+def test_addresses_of_one_ipv6_network_count_as_one(behind_proxy: Server, sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     for n in range(GUESSES):
         attempt(behind_proxy, sandbox, email, "a guess", f"2001:db8::{n}")
@@ -56,7 +56,7 @@ def test_addresses_of_one_ipv6_network_are_one(behind_proxy: Server, sandbox: Sa
     assert attempt(behind_proxy, sandbox, email, PASSWORD, "2001:db8:0:1::1").status_code == 303
 
 
-def test_guesses_at_an_address_without_an_account_count_alike(behind_proxy: Server, sandbox: Sandbox) -> None:
+def test_guesses_for_an_unknown_address_count_too(behind_proxy: Server, sandbox: Sandbox) -> None:
     statuses = [
         attempt(behind_proxy, sandbox, "nobody@example.com", "a guess", "192.0.2.2").status_code
         for _ in range(GUESSES + 1)
@@ -64,14 +64,14 @@ def test_guesses_at_an_address_without_an_account_count_alike(behind_proxy: Serv
     assert statuses == [403] * GUESSES + [429]
 
 
-def test_another_spelling_of_the_address_is_the_same_account(behind_proxy: Server, sandbox: Sandbox) -> None:
+def test_email_addresses_are_counted_case_insensitively(behind_proxy: Server, sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     for n in range(GUESSES):
         attempt(behind_proxy, sandbox, f" {email.upper() if n % 2 else email} ", "a guess", "192.0.2.3")
     assert attempt(behind_proxy, sandbox, email, PASSWORD, "192.0.2.3").status_code == 429
 
 
-def test_whoever_gets_in_starts_afresh(behind_proxy: Server, sandbox: Sandbox) -> None:
+def test_a_successful_login_resets_the_count(behind_proxy: Server, sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     for _ in range(2):
         for _ in range(GUESSES - 1):
@@ -79,7 +79,7 @@ def test_whoever_gets_in_starts_afresh(behind_proxy: Server, sandbox: Sandbox) -
         assert attempt(behind_proxy, sandbox, email, PASSWORD, "192.0.2.4").status_code == 303
 
 
-def test_what_is_counted_runs_out(behind_proxy: Server, sandbox: Sandbox) -> None:
+def test_counts_expire(behind_proxy: Server, sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     for _ in range(GUESSES + 1):
         attempt(behind_proxy, sandbox, email, "a guess", "192.0.2.5")
@@ -87,9 +87,7 @@ def test_what_is_counted_runs_out(behind_proxy: Server, sandbox: Sandbox) -> Non
     assert attempt(behind_proxy, sandbox, email, PASSWORD, "192.0.2.5").status_code == 303
 
 
-def test_one_tenants_guesses_do_not_count_at_another(
-    behind_proxy: Server, sandbox: Sandbox, other_sandbox: Sandbox
-) -> None:
+def test_counts_are_separate_for_each_tenant(behind_proxy: Server, sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     create_advertiser_user(other_sandbox, email=email)
     for _ in range(GUESSES + 1):
@@ -98,9 +96,7 @@ def test_one_tenants_guesses_do_not_count_at_another(
 
 
 @pytest.mark.parametrize("root", ["", "/staff"])
-def test_nobody_is_shut_out_by_an_address_that_reads_like_a_key(
-    behind_proxy: Server, sandbox: Sandbox, root: str
-) -> None:
+def test_an_email_address_cannot_imitate_another_limits_key(behind_proxy: Server, sandbox: Sandbox, root: str) -> None:
     """Of the second factor, or of one account from one sandbox."""
     secret = pyotp.random_base32()
     email = (create_staff_user if root else create_advertiser_user)(sandbox, totp_secret=secret)
@@ -122,7 +118,7 @@ def test_nobody_is_shut_out_by_an_address_that_reads_like_a_key(
     assert whole.status_code == 303
 
 
-def test_what_is_refused_leaves_nothing_behind(behind_proxy: Server, sandbox: Sandbox) -> None:
+def test_rejected_attempts_are_not_stored(behind_proxy: Server, sandbox: Sandbox) -> None:
     """However many addresses somebody makes up."""
     execute("INSERT INTO {s}.sign_in_attempt VALUES ('192.0.2.8', 100, now())", schema=sandbox.tenant.schema)
     for n in range(5):

@@ -47,7 +47,7 @@ class TestEachRealm:
         assert browser(sandbox).get(path).status_code == 404
         assert browser(sandbox).post(path, data=CHOSEN).status_code == 404
 
-    def test_a_link_of_another_realm_or_tenant_is_none(
+    def test_a_link_of_another_realm_or_tenant_is_invalid(
         self, sandbox: Sandbox, other_sandbox: Sandbox, realm: Realm
     ) -> None:
         email = create_staff_user(sandbox) if realm is STAFF else create_advertiser_user(sandbox)
@@ -56,7 +56,7 @@ class TestEachRealm:
         other_root = path.removeprefix("/staff") if realm is STAFF else f"/staff{path}"
         assert browser(sandbox).get(other_root).status_code == 404
 
-    def test_the_change_is_noted_as_the_persons_own(self, sandbox: Sandbox, realm: Realm) -> None:
+    def test_the_change_is_audited_as_the_users_own(self, sandbox: Sandbox, realm: Realm) -> None:
         email = create_staff_user(sandbox) if realm is STAFF else create_advertiser_user(sandbox)
         browser(sandbox).post(link_for(sandbox, realm, email), data=CHOSEN)
         last = audit(sandbox)[-1]
@@ -65,14 +65,14 @@ class TestEachRealm:
         assert last["after"] == '{"password": "(secret)"}'
 
 
-def test_a_newer_link_ends_the_older_one(sandbox: Sandbox) -> None:
+def test_a_new_link_revokes_the_previous_one(sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     older, newer = link_for(sandbox, ADVERTISER, email), link_for(sandbox, ADVERTISER, email)
     assert browser(sandbox).get(older).status_code == 404
     assert browser(sandbox).get(newer).status_code == 200
 
 
-def test_of_links_made_at_once_one_works(sandbox: Sandbox) -> None:
+def test_only_one_of_several_simultaneous_links_works(sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     (row,) = execute("SELECT id FROM {s}.advertiser_login WHERE email = $1", email, schema=sandbox.tenant.schema)
 
@@ -84,7 +84,7 @@ def test_of_links_made_at_once_one_works(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("realm", [STAFF, ADVERTISER], ids=["staff", "advertiser"])
-def test_a_new_password_ends_a_link_that_was_asked_for(sandbox: Sandbox, realm: Realm) -> None:
+def test_changing_the_password_revokes_links(sandbox: Sandbox, realm: Realm) -> None:
     """Somebody else may have asked for it, or read it."""
     client = staff_browser(sandbox) if realm is STAFF else advertiser_browser(sandbox)
     (row,) = execute(f"SELECT email FROM {{s}}.{realm.table}", schema=sandbox.tenant.schema)
@@ -94,7 +94,7 @@ def test_a_new_password_ends_a_link_that_was_asked_for(sandbox: Sandbox, realm: 
     assert browser(sandbox).get(path).status_code == 404
 
 
-def test_a_link_runs_out(sandbox: Sandbox) -> None:
+def test_a_link_expires(sandbox: Sandbox) -> None:
     path = link_for(sandbox, ADVERTISER, create_advertiser_user(sandbox))
     execute("UPDATE {s}.one_time_link SET expires_at = now()", schema=sandbox.tenant.schema)
     assert browser(sandbox).get(path).status_code == 404
@@ -106,7 +106,7 @@ def test_only_the_digest_of_a_link_is_stored(sandbox: Sandbox) -> None:
     assert path.rpartition("/")[2] not in str(execute("SELECT * FROM {s}.one_time_link", schema=sandbox.tenant.schema))
 
 
-def test_a_poor_password_leaves_the_link_alone(sandbox: Sandbox) -> None:
+def test_a_rejected_password_does_not_use_up_the_link(sandbox: Sandbox) -> None:
     path = link_for(sandbox, ADVERTISER, create_advertiser_user(sandbox))
     poor = browser(sandbox).post(path, data={"password": "short", "again": "short"})
     assert poor.status_code == 400
@@ -114,7 +114,7 @@ def test_a_poor_password_leaves_the_link_alone(sandbox: Sandbox) -> None:
     assert browser(sandbox).post(path, data=CHOSEN).status_code == 303
 
 
-def test_without_mail_nobody_can_ask_for_a_link(sandbox: Sandbox) -> None:
+def test_without_email_a_reset_cannot_be_requested(sandbox: Sandbox) -> None:
     client, email = browser(sandbox), create_advertiser_user(sandbox)
     assert "Ask the staff" in client.get("/forgot").text
     assert client.post("/forgot", data={"email": email}).status_code == 404

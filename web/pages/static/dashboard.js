@@ -1,7 +1,7 @@
-// The dashboard's chart, drawn from its table of days; and what htmx leaves to be done when the figures are others.
+// Draws the dashboard's chart from its table of days, and redraws it after htmx replaces the table.
 
-const MOST_BARS = 62; // more days than that are a line
-const MEASURES = ["cost", "conversions", "clicks", "views"];
+const MAX_BARS = 62; // more days are drawn as a line
+const METRICS = ["cost", "conversions", "clicks", "views"];
 const MINUS = "\u2212";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -12,15 +12,15 @@ const shortDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "shor
 
 let chart;
 
-// The table has the latest day first.
+// The table lists the latest day first.
 function readDays() {
   return [...document.querySelectorAll("#days tr")].reverse().map((row) => {
     const cells = [...row.querySelectorAll("data")];
     return {
       title: row.querySelector("th").textContent,
       tick: shortDay.format(new Date(row.dataset.day)),
-      values: Object.fromEntries(MEASURES.map((measure, n) => [measure, Number(cells[n].value)])),
-      texts: Object.fromEntries(MEASURES.map((measure, n) => [measure, cells[n].textContent])),
+      values: Object.fromEntries(METRICS.map((metric, n) => [metric, Number(cells[n].value)])),
+      texts: Object.fromEntries(METRICS.map((metric, n) => [metric, cells[n].textContent])),
       changed: row.lastElementChild.firstChild.textContent.trim(),
       restated: "restated" in row.dataset,
       provisional: "provisional" in row.dataset,
@@ -29,18 +29,18 @@ function readDays() {
 }
 
 function chosen() {
-  const radios = [...document.querySelectorAll("[name=measure]")];
-  const kept = radios.find((radio) => radio.value === sessionStorage.measure);
+  const radios = [...document.querySelectorAll("[name=metric]")];
+  const kept = radios.find((radio) => radio.value === sessionStorage.metric);
   if (kept) kept.checked = true;
   return radios.find((radio) => radio.checked).value;
 }
 
-// As the table's head has it: the amount's currency is there.
-function label(measure) {
-  return document.querySelectorAll(".days thead th")[1 + MEASURES.indexOf(measure)].textContent;
+// From the table's head, which includes the currency.
+function label(metric) {
+  return document.querySelectorAll(".days thead th")[1 + METRICS.indexOf(metric)].textContent;
 }
 
-// A line under the days that are restated.
+// A line below restated days.
 const restatedMarks = {
   id: "restatedMarks",
   afterDatasetsDraw({ ctx, chartArea, scales }, _, { days }) {
@@ -58,8 +58,8 @@ function draw() {
   const canvas = document.querySelector(".chart canvas"); // without an id, or htmx would copy its style attribute, against the policy
   if (!canvas) return;
   const days = readDays();
-  const measure = chosen();
-  const bars = days.length <= MOST_BARS;
+  const metric = chosen();
+  const bars = days.length <= MAX_BARS;
   const main = color("--chart-1");
   const [muted, line, surface, text] = ["--muted", "--line", "--surface", "--text"].map(color);
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
@@ -84,9 +84,9 @@ function draw() {
         pointHoverBackgroundColor: main,
         segment: { borderDash: ({ p1DataIndex }) => (days[p1DataIndex].provisional ? [4, 4] : undefined) },
       };
-  canvas.setAttribute("aria-label", describe(days, measure));
+  canvas.setAttribute("aria-label", describe(days, metric));
   chart = new Chart(canvas, {
-    data: { labels: days.map((day) => day.tick), datasets: [{ ...series, data: days.map((day) => day.values[measure]) }] },
+    data: { labels: days.map((day) => day.tick), datasets: [{ ...series, data: days.map((day) => day.values[metric]) }] },
     plugins: [restatedMarks],
     options: {
       animation: still.matches ? false : { duration: 250 },
@@ -103,7 +103,7 @@ function draw() {
           suggestedMax: 1,
           border: { display: false },
           grid: { color: line },
-          ticks: { color: muted, font, maxTicksLimit: 6, precision: measure === "cost" ? undefined : 0, callback: (value) => short.format(value) },
+          ticks: { color: muted, font, maxTicksLimit: 6, precision: metric === "cost" ? undefined : 0, callback: (value) => short.format(value) },
         },
       },
       plugins: {
@@ -124,7 +124,7 @@ function draw() {
           displayColors: false,
           callbacks: {
             title: ([item]) => days[item.dataIndex].title,
-            label: (item) => [measure, ...MEASURES.filter((each) => each !== measure)].map((each) => `${label(each)}: ${days[item.dataIndex].texts[each]}`),
+            label: (item) => [metric, ...METRICS.filter((each) => each !== metric)].map((each) => `${label(each)}: ${days[item.dataIndex].texts[each]}`),
             footer: ([item]) => remark(days[item.dataIndex]),
           },
         },
@@ -134,26 +134,26 @@ function draw() {
 }
 
 function remark(day) {
-  if (day.provisional) return "Not over yet: provisional";
-  return day.restated ? `Restated, last on ${day.changed}` : "";
+  if (day.provisional) return "Provisional";
+  return day.restated ? `Restated, last changed ${day.changed}` : "";
 }
 
-function describe(days, measure) {
-  const by = (compare) => days.reduce((best, day) => (compare(day.values[measure], best.values[measure]) ? day : best));
+function describe(days, metric) {
+  const by = (compare) => days.reduce((best, day) => (compare(day.values[metric], best.values[metric]) ? day : best));
   const most = by((a, b) => a > b);
   const least = by((a, b) => a < b);
-  const of = (day) => `${day.texts[measure].replace(MINUS, "minus ")} on ${day.title}`;
-  return `Chart of the figures by day, ${days[0].title} to ${days.at(-1).title}. ${label(measure)}: highest ${of(most)}, lowest ${of(least)}. All figures are in the table “Figures by day”.`;
+  const of = (day) => `${day.texts[metric].replace(MINUS, "minus ")} on ${day.title}`;
+  return `Chart of the data by day, ${days[0].title} to ${days.at(-1).title}. ${label(metric)}: highest ${of(most)}, lowest ${of(least)}. The table “Data by day” has all values.`;
 }
 
 document.addEventListener("change", (event) => {
-  if (event.target.name !== "measure") return;
-  sessionStorage.measure = event.target.value;
+  if (event.target.name !== "metric") return;
+  sessionStorage.metric = event.target.value;
   draw();
 });
 dark.addEventListener("change", draw);
 
-// What is wrong with the dates is said by a page of status 400, which is to be shown, too.
+// Invalid dates return a page with status 400, which is shown as well.
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.target.id === "report" && detail.xhr.status === 400) {
     detail.shouldSwap = true;
