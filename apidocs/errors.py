@@ -65,7 +65,7 @@ RESPONSES: Json = {
             "order": invalid_parameters(FieldError("date_from", "is after date_to: 2025-01-22 > 2024-01-22")),
             "missing": invalid_parameters(FieldError("date_to", "is required, such as 2024-01-22")),
             "unknown": invalid_parameters(
-                FieldError("offer", "is no parameter of this report; there are date_from, date_to")
+                FieldError("offer", "is not a parameter of this report; there are date_from, date_to")
             ),
         },
         RATE_LIMITS,

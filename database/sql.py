@@ -9,8 +9,10 @@ PostgreSQL receives the statement without comments and with parameters numbered 
 """
 
 import re
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 
@@ -30,6 +32,27 @@ class Query(msgspec.Struct, frozen=True):
     sql: str
     args: tuple[object, ...]
 
+    def with_literals(self) -> str:
+        """The statement with its values in it, for COPY, which has no parameters.
+
+        Raises TypeError for a value that is not None, a UUID, an int, a date, a datetime or a list of these.
+        """
+        return re.sub(r"\$(\d+)", lambda number: literal(self.args[int(number[1]) - 1]), self.sql)
+
+
+def literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        return "'{" + ",".join(f'"{element_text(element)}"' for element in value) + "}'"
+    return f"'{element_text(value)}'"
+
+
+def element_text(value: object) -> str:
+    if not isinstance(value, UUID | int | date):
+        raise TypeError(f"{type(value).__name__} has no literal")
+    return str(value)
+
 
 class SqlFile:
     """The statement of a file, or the one with that name in it. Raises ValueError for a name the file lacks."""
@@ -37,7 +60,7 @@ class SqlFile:
     def __init__(self, path: Path, name: str | None = None) -> None:
         self.parameters: list[str] = []
         text = TOKEN.sub(self._translate, statement_text(path, name))
-        self._template = "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
+        self.text = "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
         self._in_schema = lru_cache(1_024)(self._format)
 
     def bind(self, schema: str, /, **arguments: object) -> Query:
@@ -59,7 +82,7 @@ class SqlFile:
     def _format(self, schema: str) -> str:
         if not SCHEMA_NAME.fullmatch(schema):
             raise ValueError(f"{schema!r} is not a valid schema name")
-        return self._template.replace("{schema}", schema)
+        return self.text.replace("{schema}", schema)
 
 
 def statement_text(path: Path, name: str | None) -> str:

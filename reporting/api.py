@@ -1,60 +1,114 @@
-"""GET /api/v1/integrations/cost-report/…: the cost report and Singular's, as JSON and CSV."""
+"""GET /api/v1/integrations/cost-report/…: the cost report and Singular's report, as JSON and CSV."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
-from litestar import Controller, Response, route
+from litestar import Controller, HttpMethod, Response, route
+from litestar.response import Stream as StreamingResponse
 
 from auth.api_keys.authenticate import current_caller, requires_api_key
-from reporting.filters import read_filter
-from reporting.reports import COST_REPORT, SINGULAR, Asked, Report
-from reporting.responses import Writer, csv_response, fresh_response, json_response
-from reporting.thinning import as_kept
+from reporting.filters import read_filter, widen_to_retained
+from reporting.read import (
+    COST_REPORT,
+    SINGULAR,
+    NotModified,
+    Report,
+    ReportRequest,
+    Stream,
+    Whole,
+    read,
+    report_slots,
+)
+from reporting.stream import csv_stream, json_stream, with_first_chunk
 from singular.request_log import log_request
 from tenants.tenant import current_tenant
-from web.requests import READ_METHODS, AnyRequest, request_state, while_connected
+from web.requests import READ_METHODS, AnyRequest, header_values, request_state, while_connected
 
 ROOT = "/api/v1/integrations/cost-report"
 OLD_ROOT = "/api/v1/costReporting/GoKart"
-MOST_FILTER = 16_384  # bytes of a filter in the body
+MAX_FILTER_BYTES = 16_384  # of a filter in the body
+VARY = {"Vary": "Authorization, Accept-Encoding"}  # for responses without a body, which the compressor leaves alone
+
+Format = Literal["json", "csv"]
 
 
 class CostReportController(Controller):
     guards = [requires_api_key("cost-report")]
-    request_max_body_size = MOST_FILTER
+    request_max_body_size = MAX_FILTER_BYTES
     tags = ["Cost report"]
 
     @route([f"{ROOT}/json", f"{OLD_ROOT}/json"], http_method=READ_METHODS)
     async def json(self, request: AnyRequest) -> Response[Any]:
-        """Conversions, clicks, views and revenue of each offer and publisher."""
-        return await respond(request, COST_REPORT, json_response)
+        """Conversions, clicks, views and cost by offer and partner."""
+        return await respond(request, COST_REPORT, "json")
 
     @route([f"{ROOT}/csv", f"{OLD_ROOT}/csv"], http_method=READ_METHODS)
     async def csv(self, request: AnyRequest) -> Response[Any]:
         """The same as CSV."""
-        return await respond(request, COST_REPORT, csv_response)
+        return await respond(request, COST_REPORT, "csv")
 
 
 class SingularController(Controller):
     guards = [log_request, requires_api_key("singular")]
-    request_max_body_size = MOST_FILTER
+    request_max_body_size = MAX_FILTER_BYTES
     tags = ["Singular"]
 
     @route(f"{ROOT}/singular/json", http_method=READ_METHODS)
     async def json(self, request: AnyRequest) -> Response[Any]:
-        """Cost and clicks of each UTC day, offer and publisher."""
-        return await respond(request, SINGULAR, json_response)
+        """Cost and clicks by UTC day, offer and partner."""
+        return await respond(request, SINGULAR, "json")
 
     @route(f"{ROOT}/singular/csv", http_method=READ_METHODS)
     async def csv(self, request: AnyRequest) -> Response[Any]:
         """The same as CSV."""
-        return await respond(request, SINGULAR, csv_response)
+        return await respond(request, SINGULAR, "csv")
 
 
-async def respond(request: AnyRequest, report: Report, write: Writer) -> Response[Any]:
-    """Given up when the client goes away."""
+async def respond(request: AnyRequest, report: Report, format_: Format) -> Response[Any]:
     filter_ = await read_filter(request, report.parameters)
     request_state(request.scope)["range"] = filter_.range
-    advertiser = current_caller(request).advertiser
-    assert advertiser is not None, "the guard's scope belongs to advertisers' tokens"
-    asked = Asked(report, current_tenant(), advertiser, as_kept(request, filter_))
-    return await while_connected(request, fresh_response(request, asked, write))
+    tenant, advertiser = current_tenant(), current_caller(request).advertiser
+    assert advertiser is not None, "the scopes of reports belong to advertisers' keys"
+    wanted = ReportRequest(report, tenant, advertiser, widen_to_retained(request, filter_, tenant))
+    return await while_connected(request, report_response(request, wanted, format_))
+
+
+async def report_response(request: AnyRequest, wanted: ReportRequest, format_: Format) -> Response[Any]:
+    etags = [tag.strip() for value in header_values(request.scope, b"if-none-match") for tag in value.split(",")]
+    async with report_slots.slot(wanted.owner):
+        result = await read(wanted, etags, stream=format_ == "csv")
+        if isinstance(result, NotModified):
+            return Response(None, status_code=304, headers={**result.validators.headers, **VARY})
+        if isinstance(result, Whole):
+            return whole_response(request, wanted, result)
+        return await stream_response(request, wanted, result, format_)
+
+
+def whole_response(request: AnyRequest, wanted: ReportRequest, result: Whole) -> Response[Any]:
+    row_logger(request)(result.rows)
+    opening, closing = wanted.report.document()
+    return Response(
+        opening + result.items + closing,
+        media_type="application/json",
+        headers={**result.validators.headers, "GoKart-Rows": str(result.rows)},
+    )
+
+
+async def stream_response(request: AnyRequest, wanted: ReportRequest, result: Stream, format_: Format) -> Response[Any]:
+    """The response starts once the first chunk has been read: a query that fails before is a 503. HEAD gets no body."""
+    headers = result.validators.headers
+    if format_ == "csv":
+        days = result.validators.range.replace("/", "_").replace(":", "")
+        headers["Content-Disposition"] = f'attachment; filename="gokart-{wanted.report.name}_{days}.csv"'
+    media_type = "text/csv" if format_ == "csv" else "application/json"
+    chunks = (csv_stream if format_ == "csv" else json_stream)(wanted, result.validators, row_logger(request))
+    body = await with_first_chunk(chunks)
+    if request.method == HttpMethod.HEAD:
+        await chunks.aclose()  # closing `body`, which has not started, would close nothing
+        return StreamingResponse((), media_type=media_type, headers={**headers, **VARY})
+    return StreamingResponse(body, media_type=media_type, headers=headers)
+
+
+def row_logger(request: AnyRequest) -> Callable[[int], None]:
+    """Sets the number of rows in the request's log line."""
+    return lambda rows: request_state(request.scope)["log"].update(rows=rows)

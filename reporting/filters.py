@@ -1,4 +1,7 @@
-"""What a report is asked for: query parameters, or the JSON body of the GET, or both where they agree."""
+"""The filter of a report, from the query parameters or the JSON body of the GET, or from both if they agree.
+
+Also widens a range to whole days where quarters of an hour are past their retention.
+"""
 
 import json
 import re
@@ -11,47 +14,40 @@ from uuid import UUID
 
 import msgspec
 
-from core.timestamps import iso, midnight, parse_timestamp, quarter_of
+from catalog.tenants import as_gokart
+from core.timestamps import midnight, parse_timestamp, quarter_of
+from reporting.ranges import DAY, QUARTER, Range, ceil_day, floor_day
+from tenants.tenant import Tenant
 from web.problems import FieldError, Problem, invalid_parameters
-from web.requests import AnyRequest, has_body, header_values, read_body
+from web.requests import AnyRequest, has_body, header_values, read_body, request_state
 
-QUARTER = timedelta(minutes=15)
-DAY = timedelta(days=1)
 LAST_DAY = date(9999, 12, 30)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-MOST_ERRORS = 10
-LONGEST_NAME = 100
-LONGEST_REMEMBERED = 200
+MAX_ERRORS = 10
+MAX_NAME_LENGTH = 100
+MAX_CACHED_QUERY = 200
 LOST_PLUS = re.compile(r" (\d{2}:?\d{2})$")
 
-COST_REPORT = ("date_from", "date_to", "offerId")
-SINGULAR = ("date_from", "date_to")
-
-
-class Range(msgspec.Struct, frozen=True):
-    """Half-open, UTC; both ends are starts of a quarter of an hour."""
-
-    start: datetime
-    end: datetime
-
-    def __str__(self) -> str:
-        return f"{iso(self.start)}/{iso(self.end)}"
+COST_REPORT_PARAMETERS = ("date_from", "date_to", "offerId")
+SINGULAR_PARAMETERS = ("date_from", "date_to")
 
 
 class Filter(msgspec.Struct, frozen=True):
+    """`offer` is the one offer to report on; None: all of the advertiser's."""
+
     range: Range
     offer: UUID | None
 
 
 async def read_filter(request: AnyRequest, names: tuple[str, ...]) -> Filter:
-    """Of parameters called `names`, matched without case. Raises Problem 400, naming each field that is wrong."""
+    """From the parameters `names`, which are case-insensitive. Raises Problem 400, which names each invalid field."""
     query: bytes = request.scope["query_string"]
     if not has_body(request.scope):
-        return (filter_of if len(query) <= LONGEST_REMEMBERED else filter_of.__wrapped__)(query, names)
+        return (filter_of if len(query) <= MAX_CACHED_QUERY else filter_of.__wrapped__)(query, names)
     given = collect(query_pairs(query), names)
     in_body = collect(await body_pairs(request), names)
     errors = [
-        FieldError(name, f"is {value!r} in the query and {in_body[name]!r} in the body")
+        FieldError(name, f"is {value!r} in the query, but {in_body[name]!r} in the body")
         for name, value in given.items()
         if name in in_body and in_body[name] != value
     ]
@@ -78,7 +74,7 @@ async def body_pairs(request: AnyRequest) -> list[tuple[str, Any]]:
         return []
     content_type = header_values(request.scope, b"content-type")
     if content_type and "json" not in content_type[0].lower():
-        raise Problem(415, "A filter in the body is application/json.")
+        raise Problem(415, "A filter in the body must be application/json.")
     try:
         pairs = json.loads(body.decode(), object_pairs_hook=tuple)
     except (ValueError, RecursionError) as error:
@@ -89,9 +85,10 @@ async def body_pairs(request: AnyRequest) -> list[tuple[str, Any]]:
 
 
 def collect(pairs: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> dict[str, str]:
-    """By the documented spelling. A typo that was ignored would return, and bill, everything: so nothing is ignored.
+    """The values by the documented spelling of the names.
 
-    A null stands for a field left out, as serialisers of the documented filter write it.
+    An unknown name is an error: ignoring a misspelled filter would return, and bill, everything. A null counts as left
+    out, since serializers of the documented filter write it.
     """
     spelling = {name.lower(): name for name in names}
     given: dict[str, str] = {}
@@ -100,7 +97,9 @@ def collect(pairs: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> dict[st
     for asked, value in pairs:
         name = spelling.get(asked.lower())
         if name is None:
-            errors.append(FieldError(printable(asked), f"is no parameter of this report; there are {', '.join(names)}"))
+            errors.append(
+                FieldError(printable(asked), f"is not a parameter of this report; valid parameters: {', '.join(names)}")
+            )
         elif name in seen:
             errors.append(FieldError(name, "is given twice"))
         elif value is None:
@@ -113,13 +112,13 @@ def collect(pairs: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> dict[st
             seen.add(name)
             given[name] = value.strip()
     if errors:
-        raise invalid_parameters(*errors[:MOST_ERRORS])
+        raise invalid_parameters(*errors[:MAX_ERRORS])
     return given
 
 
 def printable(name: str) -> str:
-    """A name as it was sent, or escaped where it cannot be sent back."""
-    return name.encode("utf-8", "backslashreplace").decode()[:LONGEST_NAME]
+    """The name as it was sent, escaped if it cannot be sent back."""
+    return name.encode("utf-8", "backslashreplace").decode()[:MAX_NAME_LENGTH]
 
 
 def make_filter(given: dict[str, str]) -> Filter:
@@ -144,13 +143,16 @@ def make_filter(given: dict[str, str]) -> Filter:
 
 
 def read_from(text: str) -> tuple[datetime, datetime]:
-    """The first instant asked for, and the start of its quarter of an hour."""
+    """The first instant of the report, and the start of its quarter of an hour."""
     instant = read_instant(text)
     return instant, quarter_of(instant)
 
 
 def read_to(text: str) -> tuple[datetime, datetime]:
-    """The last instant asked for, and the end of its quarter; of midnight, the day's: so do clients write a date."""
+    """The last instant of the report, and the end of its quarter of an hour.
+
+    Midnight means the whole day, since clients write dates that way.
+    """
     instant = read_instant(text)
     if instant.time() == time():
         return instant + DAY - timedelta(microseconds=1), instant + DAY
@@ -177,3 +179,26 @@ def read_uuid(text: str) -> UUID:
         return msgspec.convert(text, UUID)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise ValueError(f"{text!r} is not a UUID") from error
+
+
+def widen_to_retained(request: AnyRequest, filter_: Filter, tenant: Tenant) -> Filter:
+    """The filter with its range widened to whole days where needed, which the header GoKart-Notice then says."""
+    quarters_since = as_gokart(tenant).thinned_before
+    range_ = widened(filter_.range, quarters_since)
+    if quarters_since is None or range_ == filter_.range:
+        return filter_
+    request_state(request.scope)["headers"]["GoKart-Notice"] = (
+        f"Figures before {quarters_since:%Y-%m-%d} are kept by day: the range was widened to whole days, "
+        "see GoKart-Range."
+    )
+    return msgspec.structs.replace(filter_, range=range_)
+
+
+def widened(range_: Range, quarters_since: datetime | None) -> Range:
+    """Ends before `quarters_since` (start of a UTC day) move outwards to whole days. None: all quarters are kept."""
+    if quarters_since is None:
+        return range_
+    return Range(
+        floor_day(range_.start) if range_.start < quarters_since else range_.start,
+        ceil_day(range_.end) if range_.end < quarters_since else range_.end,
+    )

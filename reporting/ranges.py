@@ -1,4 +1,4 @@
-"""Tiling a range with few buckets: whole months, whole days and quarters of an hour, added or taken away."""
+"""Ranges of time, and how they are made up of buckets: months, days and quarters of an hour, added or subtracted."""
 
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import lru_cache, partial
@@ -6,77 +6,93 @@ from typing import Literal
 
 import msgspec
 
-from core.timestamps import midnight
-from reporting.filters import DAY, QUARTER, Range
+from core.timestamps import iso, midnight
 
-Unit = Literal["by_month", "by_day", "by_quarter"]
+QUARTER = timedelta(minutes=15)
+DAY = timedelta(days=1)
 
-END = datetime.max.replace(tzinfo=UTC)
-LAST_MONTH = datetime(MAXYEAR, 12, 1, tzinfo=UTC)  # ends with END: the calendar has no start of a next one
+Unit = Literal["month", "day", "quarter"]
+
+CALENDAR_END = datetime.max.replace(tzinfo=UTC)
+LAST_MONTH = datetime(MAXYEAR, 12, 1, tzinfo=UTC)  # ends at CALENDAR_END, since the calendar has no next month
 
 
-class Tile(msgspec.Struct, frozen=True):
-    """Buckets of one table whose start is in [start, end). Dates for months and days, instants for quarters. With
-    `minus` they are taken away from those of the other tiles.
+class Range(msgspec.Struct, frozen=True):
+    """Half-open, in UTC. Both ends are starts of a quarter of an hour."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return f"{iso(self.start)}/{iso(self.end)}"
+
+
+class BucketSpan(msgspec.Struct, frozen=True):
+    """The buckets of one unit that start in [start, end): dates for months and days, UTC times for quarters.
+
+    The sign is 1 if they are added, and -1 if they are subtracted.
     """
 
-    table: Unit
+    unit: Unit
     start: date
     end: date
-    minus: bool = False
+    sign: int = 1
 
     @property
     def buckets(self) -> int:
-        if self.table == "by_month":
+        if self.unit == "month":
             return (self.end.year - self.start.year) * 12 + self.end.month - self.start.month
-        return (self.end - self.start) // (DAY if self.table == "by_day" else QUARTER)
+        return (self.end - self.start) // (DAY if self.unit == "day" else QUARTER)
 
 
 @lru_cache(4_096)
-def tile(range_: Range, unit: Unit = "by_month", *, only_add: bool = False, minus: bool = False) -> tuple[Tile, ...]:
-    """The fewest buckets, of `unit` and finer, that make up the range exactly: a year without its first day is twelve
-    months minus a day; with `only_add`, eleven months and thirty days.
+def bucket_spans(
+    range_: Range, unit: Unit = "month", *, only_add: bool = False, sign: int = 1
+) -> tuple[BucketSpan, ...]:
+    """The fewest buckets of `unit` and finer units that make up the range exactly.
+
+    A year without its first day is twelve months minus one day or, with `only_add`, eleven months and thirty days.
     """
     if range_.start >= range_.end:
         return ()
-    if unit == "by_quarter":
-        return (Tile("by_quarter", range_.start, range_.end, minus),)
-    finer: Unit = "by_quarter" if unit == "by_day" else "by_day"
-    without = tile(range_, finer, only_add=only_add, minus=minus)
+    if unit == "quarter":
+        return (BucketSpan("quarter", range_.start, range_.end, sign),)
+    finer: Unit = "quarter" if unit == "day" else "day"
+    only_finer = bucket_spans(range_, finer, only_add=only_add, sign=sign)
     if only_add:
         first, last = ceil(range_.start, unit), floor(range_.end, unit)
     else:
         first, last = nearest(range_.start, unit), nearest(range_.end, unit)
     if first >= last:
-        return without
-    edge = partial(tile, unit=finer, only_add=only_add)
-    tiles = (
-        *edge(Range(range_.start, first), minus=minus),
-        *edge(Range(first, range_.start), minus=not minus),
-        Tile(unit, first.date(), last.date(), minus),
-        *edge(Range(last, range_.end), minus=minus),
-        *edge(Range(range_.end, last), minus=not minus),
+        return only_finer
+    edge = partial(bucket_spans, unit=finer, only_add=only_add)
+    spans = (
+        *edge(Range(range_.start, first), sign=sign),
+        *edge(Range(first, range_.start), sign=-sign),
+        BucketSpan(unit, first.date(), last.date(), sign),
+        *edge(Range(last, range_.end), sign=sign),
+        *edge(Range(range_.end, last), sign=-sign),
     )
-    return min(tiles, without, key=lambda chosen: sum(each.buckets for each in chosen))
+    return min(spans, only_finer, key=lambda chosen: sum(span.buckets for span in chosen))
 
 
 def floor(instant: datetime, unit: Unit) -> datetime:
-    return floor_month(instant) if unit == "by_month" else floor_day(instant)
+    return floor_month(instant) if unit == "month" else floor_day(instant)
 
 
 def ceil(instant: datetime, unit: Unit) -> datetime:
     earlier = floor(instant, unit)
     if earlier == instant:
         return instant
-    if unit == "by_day":
+    if unit == "day":
         return earlier + DAY
-    return END if earlier == LAST_MONTH else floor_month(earlier + timedelta(days=31))
+    return CALENDAR_END if earlier == LAST_MONTH else floor_month(earlier + timedelta(days=31))
 
 
 def nearest(instant: datetime, unit: Unit) -> datetime:
     earlier = floor(instant, unit)
     later = ceil(instant, unit)
-    if later == END:  # no bucket of it would be whole
+    if later == CALENDAR_END:  # its bucket would not be whole
         return earlier
     return later if later - instant < instant - earlier else earlier
 
@@ -86,8 +102,58 @@ def floor_day(instant: datetime) -> datetime:
 
 
 def ceil_day(instant: datetime) -> datetime:
-    return ceil(instant, "by_day")
+    return ceil(instant, "day")
 
 
 def floor_month(instant: datetime) -> datetime:
     return floor_day(instant).replace(day=1)
+
+
+# Parameters of the statements in sql/
+
+
+@lru_cache(4_096)
+def metrics_parameters(range_: Range) -> dict[str, object]:
+    """Of sql/metrics.sql: the starts, ends and signs of the range's spans, by unit."""
+    spans = bucket_spans(range_)
+    month = spans[0].start if len(spans) == 1 and spans[0].unit == "month" and spans[0].buckets == 1 else None
+    parameters: dict[str, object] = {"single_month": month}
+    for unit in ("month", "day", "quarter"):
+        of_unit = [] if month else [span for span in spans if span.unit == unit]
+        parameters[f"{unit}_starts"] = [span.start for span in of_unit]
+        parameters[f"{unit}_ends"] = [span.end for span in of_unit]
+        parameters[f"{unit}_signs"] = [span.sign for span in of_unit]
+    return parameters
+
+
+@lru_cache(4_096)
+def daily_metrics_parameters(range_: Range) -> dict[str, object]:
+    """Of sql/singular.sql: the whole days, and the quarters of a first or last day that is only partly in the range."""
+    spans = bucket_spans(range_, "day", only_add=True)
+    days = next((span for span in spans if span.unit == "day"), None)
+    quarters = [span for span in spans if span.unit == "quarter"]
+    return {
+        "first_day": days.start if days else None,
+        "end_day": days.end if days else None,
+        "quarter_starts": [span.start for span in quarters],
+        "quarter_ends": [span.end for span in quarters],
+    }
+
+
+@lru_cache(4_096)
+def change_mark_parameters(range_: Range) -> dict[str, object]:
+    """Of sql/validators_cte.sql. Changes are marked by day and by month; a month's version is not the sum of its
+    days' versions, so that months are never made up by subtracting.
+    """
+    spans = bucket_spans(Range(floor_day(range_.start), ceil_day(range_.end)), only_add=True)
+    parameters: dict[str, object] = {}
+    for unit in ("month", "day"):
+        of_unit = [span for span in spans if span.unit == unit]
+        parameters[f"marked_{unit}_starts"] = [span.start for span in of_unit]
+        parameters[f"marked_{unit}_ends"] = [span.end for span in of_unit]
+    return parameters
+
+
+def day_parameters(range_: Range) -> dict[str, object]:
+    """The days that the range touches, as [first_day, end_day)."""
+    return {"first_day": range_.start.date(), "end_day": ceil_day(range_.end).date()}

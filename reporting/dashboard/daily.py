@@ -2,15 +2,18 @@
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
 
 from core.timestamps import midnight
 from database.pool import Connection
+from database.sql import SqlFile
 from reporting.filters import Filter
-from reporting.queries import by_day
+from reporting.ranges import day_parameters
 
+DAILY = SqlFile(Path(__file__).parent / "sql" / "daily.sql")
 A_DAY = timedelta(days=1)
 GRACE = timedelta(hours=24)
 
@@ -47,7 +50,7 @@ class DailyMetrics(msgspec.Struct, frozen=True):
 
 async def read_daily(db: Connection, schema: str, advertiser: UUID, filter_: Filter) -> list[DailyMetrics]:
     """Each day of the filter's range, in order, with figures or without. The range must be of whole days."""
-    query = by_day(schema, advertiser, filter_)
+    query = DAILY.bind(schema, advertiser=advertiser, offer=filter_.offer, **day_parameters(filter_.range))
     counted = {row["day"]: DailyMetrics(*row) for row in await db.fetch(query.sql, *query.args)}
     first = filter_.range.start.date()
     days = [first + n * A_DAY for n in range((filter_.range.end - filter_.range.start) // A_DAY)]

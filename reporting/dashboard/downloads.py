@@ -5,19 +5,20 @@ from uuid import UUID
 
 from litestar import Response
 
+from reporting.api import report_response
 from reporting.filters import Filter
-from reporting.reports import COST_REPORT, Asked
-from reporting.responses import csv_response, fresh_response
+from reporting.read import COST_REPORT, ReportRequest
 from tenants.tenant import current_tenant
 from web.requests import AnyRequest, read_body, while_connected
 
 
 async def cost_report_csv(request: AnyRequest, advertiser: UUID, filter_: Filter) -> Response[Any]:
-    """For GET and HEAD: the same bytes, headers and 304 as the API's, of the current tenant; and, like the API's, given
-    up when the client goes away. The caller has made sure that the person may see this advertiser's figures.
+    """For GET and HEAD: the bytes, headers and 304 of the API's report, for the current tenant.
+
+    The caller has checked that the user may see this advertiser's figures.
     """
     await read_body(request)
-    asked = Asked(COST_REPORT, current_tenant(), advertiser, filter_)
-    response = await while_connected(request, fresh_response(request, asked, csv_response))
+    wanted = ReportRequest(COST_REPORT, current_tenant(), advertiser, filter_)
+    response = await while_connected(request, report_response(request, wanted, "csv"))
     response.headers["Vary"] = response.headers["Vary"].replace("Authorization", "Cookie")
     return response

@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 
 from core.timestamps import midnight
-from reporting.filters import DATE, DAY, Filter, Range, collect, make_filter, query_pairs
+from reporting.filters import DATE, Filter, collect, make_filter, query_pairs
+from reporting.ranges import DAY, Range
 from web.problems import FieldError, invalid_parameters
 from web.requests import AnyRequest
 

@@ -3,23 +3,26 @@
 import asyncio
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
 import msgspec
 
 from database.pool import Connection, connection
+from database.sql import SqlFile
 from reporting.dashboard.daily import DailyMetrics, read_daily
 from reporting.dashboard.formats import plain_decimal
 from reporting.dashboard.periods import before
-from reporting.filters import Filter, Range
-from reporting.freshness import ReportValidators, read_validators
-from reporting.queries import breakdown, totals
-from reporting.reports import COST_REPORT, Asked
-from reporting.responses import reports
+from reporting.filters import Filter
+from reporting.ranges import Range, metrics_parameters
+from reporting.read import COST_REPORT, ReportRequest, ReportValidators, read_validators, report_slots
 from settings import settings
 from tenants.tenant import Tenant
 
+SQL = Path(__file__).parent / "sql"
+BREAKDOWN = SqlFile(SQL / "breakdown.sql")
+TOTALS = SqlFile(SQL / "totals.sql")
 MAX_ROWS = 500
 TOP = 5
 ONE_PLACE = Decimal("0.1")
@@ -47,7 +50,7 @@ class ReportRow(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, record: Sequence[Any]) -> Self:
-        """From a row of `queries.cost_report`."""
+        """From a row of the columns of sql/cost_report.sql."""
         offer, name, conversions, clicks, views, revenue, publisher = record
         return cls(offer, name, conversions, clicks, views, revenue, publisher)
 
@@ -97,11 +100,12 @@ class DashboardSummary(msgspec.Struct, frozen=True):
 
 
 async def read_summary(tenant: Tenant, advertiser: UUID, filter_: Filter) -> DashboardSummary:
-    """For a filter of whole UTC days. Takes one of the advertiser's turns at reports, the same as the API's, so that
-    pages keep nobody from a report. Raises DatabaseUnavailable.
+    """For a filter of whole UTC days. Counts towards the advertiser's concurrency limit for reports, as the API does.
+
+    Raises DatabaseUnavailable.
     """
     async with (
-        reports.slot((tenant.id, advertiser)),
+        report_slots.slot((tenant.id, advertiser)),
         connection() as db,
         asyncio.timeout(settings.report_timeout),
         db.transaction(isolation="repeatable_read", readonly=True),
@@ -110,11 +114,11 @@ async def read_summary(tenant: Tenant, advertiser: UUID, filter_: Filter) -> Das
 
 
 async def summarize(db: Connection, tenant: Tenant, advertiser: UUID, filter_: Filter) -> DashboardSummary:
-    asked = Asked(COST_REPORT, tenant, advertiser, filter_)
-    validators = await read_validators(db, asked)
-    report = asked.rows().table()
+    request = ReportRequest(COST_REPORT, tenant, advertiser, filter_)
+    validators = await read_validators(db, request)
+    report = request.query(COST_REPORT.columns)
     rows = await db.fetch(f"{report.sql} LIMIT {MAX_ROWS}", *report.args)
-    tops = breakdown(tenant.schema, advertiser, filter_, TOP)
+    tops = request.query(BREAKDOWN, top=TOP)
     groups = await db.fetch(tops.sql, *tops.args)
     previous = await read_totals(db, tenant.schema, advertiser, before(filter_.range), filter_.offer)
     (total,) = (group for group in groups if group["kind"] is None)
@@ -137,7 +141,7 @@ async def read_totals(
 ) -> DashboardMetrics:
     if range_ is None:
         return DashboardMetrics(Decimal(0), 0, 0, 0)
-    query = totals(schema, advertiser, Filter(range_, offer))
+    query = TOTALS.bind(schema, advertiser=advertiser, offer=offer, **metrics_parameters(range_))
     return metrics_of(await db.fetchrow(query.sql, *query.args))
 
 

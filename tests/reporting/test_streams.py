@@ -22,8 +22,8 @@ import pytest
 
 from database.connections import ConnectionPool, DatabaseUnavailable
 from database.engine import database_url, engine
-from reporting.replicas import reading
-from reporting.streams import copy_out
+from reporting.read import read_only_snapshot
+from reporting.stream import copy_out
 from tests.support.database import locked
 from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, create_sandbox, event_record, offer_record
 from tests.support.servers import Server, running_server
@@ -340,7 +340,7 @@ async def test_who_stops_at_the_last_chunk_leaves_no_transaction_open() -> None:
     pool = ConnectionPool(engine().connect_options(database_url()), max_size=1, timeout=5, max_tenants=1, max_idle=60)
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(DatabaseUnavailable):
-            async with pool.acquire() as db, reading(db):
+            async with pool.acquire() as db, read_only_snapshot(db):
                 await copy_out(db, "SELECT 1", gone, header=True)
         async with pool.acquire() as db:
             assert await db.fetchval("SELECT 1") == 1

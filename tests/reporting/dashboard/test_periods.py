@@ -73,7 +73,7 @@ def test_a_period_can_be_asked_for_again(query: str) -> None:
         ("date_from=2024-01-02&date_to=2024-01-01", "date_from", "is after date_to"),
         ("date_from=2022-01-01&date_to=2024-01-02", "date_from", "is the first of 732 days; a page shows 731 at most"),
         ("period=today&offerId=7", "offerId", "'7' is not a UUID"),
-        ("from=2024-01-01", "from", "is no parameter of this report"),
+        ("from=2024-01-01", "from", "is not a parameter of this report"),
     ],
 )
 def test_what_makes_no_sense_is_named(query: str, field: str, says: str) -> None:

@@ -1,0 +1,282 @@
+"""Reads a report of one advertiser: `read` returns NotModified, Whole or Stream. The caller is authorized.
+
+A report that is small is read with its validators in one statement, as JSON that PostgreSQL has encoded. A report that
+this process has read before is taken from the cache if the database still has the state that its ETag was computed
+from, so that a cached report is never stale. `reporting.stream` sends reports that are large.
+
+With a replica, the primary is always asked for the validators. A replica is used only if it has the same validators in
+the snapshot that the report is read from: versions only rise, so the report is then the primary's, however far behind
+the replica may otherwise be. If it does not have them, or does not respond, the report is read from the primary.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Hashable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from cachetools import LRUCache
+
+from core.timestamps import iso
+from database.pool import ConcurrencyLimit, Connection, DatabaseUnavailable, connection, has_replica
+from database.sql import Query, SqlFile
+from reporting.filters import COST_REPORT_PARAMETERS, SINGULAR_PARAMETERS, Filter
+from reporting.ranges import DAY, Range, change_mark_parameters, daily_metrics_parameters, metrics_parameters
+from settings import settings
+from tenants.tenant import Tenant
+
+SQL = Path(__file__).parent / "sql"
+VALIDATORS = SqlFile(SQL / "validators.sql")
+MAX_DAYS_READ_WHOLE = 7  # a daily report of more days is likely to be large
+
+report_slots = ConcurrencyLimit("reporting", max(1, settings.database_pool // 3))  # for each advertiser
+
+log = structlog.get_logger()
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A kind of report.
+
+    `parameters` are those of the request. `sql_parameters` gives those of the statements for a range. `document` gives
+    the JSON before and after the rows. A `daily` report has its rows in order of the UTC day, so that the rows of a
+    range are those of its parts, one after the other.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    whole: SqlFile
+    items: SqlFile
+    columns: SqlFile
+    sql_parameters: Callable[[Range], dict[str, object]]
+    document: Callable[[], tuple[bytes, bytes]]
+    daily: bool
+
+
+def singular_document() -> tuple[bytes, bytes]:
+    return f'{{"data":{{"generatedAt":"{iso(datetime.now(UTC), "milliseconds")}","items":['.encode(), b"]}}"
+
+
+COST_REPORT = Report(
+    name="cost-report",
+    whole=SqlFile(SQL / "cost_report.sql", "whole"),
+    items=SqlFile(SQL / "cost_report.sql", "items"),
+    columns=SqlFile(SQL / "cost_report.sql", "columns"),
+    parameters=COST_REPORT_PARAMETERS,
+    sql_parameters=metrics_parameters,
+    document=lambda: (b'{"data":[', b"]}"),
+    daily=False,
+)
+SINGULAR = Report(
+    name="singular",
+    whole=SqlFile(SQL / "singular.sql", "whole"),
+    items=SqlFile(SQL / "singular.sql", "items"),
+    columns=SqlFile(SQL / "singular.sql", "columns"),
+    parameters=SINGULAR_PARAMETERS,
+    sql_parameters=daily_metrics_parameters,
+    document=singular_document,
+    daily=True,
+)
+
+
+class ReportRequest(msgspec.Struct, frozen=True):
+    """A report, of whom, and of which range and offers."""
+
+    report: Report
+    tenant: Tenant
+    advertiser: UUID
+    filter: Filter
+
+    @property
+    def owner(self) -> Hashable:
+        """All requests of an advertiser share its concurrency limits."""
+        return self.tenant.id, self.advertiser
+
+    @property
+    def cache_key(self) -> Hashable:
+        return self.report.name, self.tenant.id, self.advertiser, self.filter
+
+    def query(self, statement: SqlFile, range_: Range | None = None, **parameters: object) -> Query:
+        """A statement of the report for the whole range, or for a part of it."""
+        range_ = range_ or self.filter.range
+        of_range = self.report.sql_parameters(range_)
+        return statement.bind(self.tenant.schema, **self.subject, **of_range, **parameters)
+
+    @property
+    def subject(self) -> dict[str, object]:
+        return {"advertiser": self.advertiser, "offer": self.filter.offer}
+
+
+class ReportValidators(msgspec.Struct, frozen=True):
+    """The state of a report, read in the report's own snapshot or before it.
+
+    If it was read before, the report may contain a change that the ETag does not know. The next conditional request
+    then gets a full response, never a wrong 304.
+    """
+
+    range: str
+    data_through: datetime
+    etag: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "GoKart-Range": self.range,
+            "GoKart-Data-Through": iso(self.data_through),
+            "ETag": self.etag,
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization",
+        }
+
+    def match(self, etags: Collection[str]) -> bool:
+        """Whether one of the tags of If-None-Match names this state; `*` names any."""
+        return "*" in etags or self.etag.removeprefix("W/") in [etag.removeprefix("W/") for etag in etags]
+
+
+class NotModified(msgspec.Struct, frozen=True):
+    """The client has the report already."""
+
+    validators: ReportValidators
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """The report's rows as the inside of a JSON array in UTF-8."""
+
+    validators: ReportValidators
+    rows: int
+    items: bytes
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """The report is to be streamed, in a snapshot with these validators or later ones."""
+
+    validators: ReportValidators
+
+
+class ReportCache:
+    """The reports read last, within a number of bytes. Those of more than an eighth of that are not cached."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._reports: LRUCache[Hashable, Whole] = LRUCache(max_bytes, getsizeof=lambda report: len(report.items) + 500)
+
+    def get(self, key: Hashable) -> Whole | None:
+        return self._reports.get(key)
+
+    def put(self, key: Hashable, report: Whole) -> None:
+        if len(report.items) < self._reports.maxsize // 8:
+            self._reports[key] = report
+
+
+report_cache = ReportCache(settings.answers_remembered * 2**20)
+
+
+async def read(request: ReportRequest, etags: Collection[str], *, stream: bool) -> NotModified | Whole | Stream:
+    """Costs one statement for a report that is small and uncached. `etags` are those that the client has.
+
+    `stream`: never returns Whole. Raises DatabaseUnavailable.
+    """
+    cached, validators = report_cache.get(request.cache_key), None
+    few_days = request.filter.range.end - request.filter.range.start <= MAX_DAYS_READ_WHOLE * DAY
+    stream = stream or (request.report.daily and not few_days)
+    if cached or stream or has_replica() or etags:
+        async with connection() as db:
+            validators = await read_validators(db, request)
+        if validators.match(etags):
+            return NotModified(validators)
+        if cached and not stream and cached.validators.etag == validators.etag:
+            return msgspec.structs.replace(cached, validators=validators)
+        if stream:
+            return Stream(validators)
+    result = await read_whole(request, validators)
+    if isinstance(result, Whole):
+        report_cache.put(request.cache_key, result)
+    return result
+
+
+async def read_whole(request: ReportRequest, validators: ReportValidators | None) -> Whole | Stream:
+    """From the replica if it has the same validators, else from the primary. Stream: it has too many rows."""
+    if validators and has_replica():
+        with suppress(DatabaseUnavailable):
+            async with connection("replica") as db:
+                result = await fetch_whole(db, request)
+            if result.validators.etag == validators.etag:
+                log_replica_use(request)
+                return msgspec.structs.replace(result, validators=validators)
+    async with connection() as db:
+        return await fetch_whole(db, request)
+
+
+async def fetch_whole(db: Connection, request: ReportRequest) -> Whole | Stream:
+    marks = change_mark_parameters(request.filter.range)
+    query = request.query(request.report.whole, None, max_rows=settings.stream_rows, **marks)
+    row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
+    assert row is not None
+    validators = validators_of(row, request)
+    if row["rows"] > settings.stream_rows:
+        return Stream(validators)
+    return Whole(validators, row["rows"], row["items"] or b"")
+
+
+async def read_validators(db: Connection, request: ReportRequest) -> ReportValidators:
+    marks = change_mark_parameters(request.filter.range)
+    query = VALIDATORS.bind(request.tenant.schema, **request.subject, **marks)
+    row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
+    assert row is not None
+    return validators_of(row, request)
+
+
+def validators_of(row: Any, request: ReportRequest) -> ReportValidators:
+    """From the columns of sql/validators_cte.sql."""
+    range_ = str(request.filter.range)
+    identity = f"{request.report.name} {request.tenant.id} {request.advertiser} {range_} {request.filter.offer}"
+    state = f"{identity} {row['state']} {row['names']}"
+    # Weak, since the compressed report has other bytes.
+    etag = f'W/"{blake2b(state.encode(), digest_size=16).hexdigest()}"'
+    return ReportValidators(range_, row["data_through"] or request.tenant.created_at, etag)
+
+
+@asynccontextmanager
+async def snapshot(request: ReportRequest, validators: ReportValidators) -> AsyncIterator[Connection]:
+    """A connection for a stream, in a transaction with one snapshot that has these validators or later ones."""
+    async with AsyncExitStack() as stack:
+        db = await replica_snapshot(stack, request, validators) if has_replica() else None
+        if db is None:
+            db = await stack.enter_async_context(connection("stream"))
+            await stack.enter_async_context(read_only_snapshot(db))
+        yield db
+
+
+async def replica_snapshot(
+    stack: AsyncExitStack, request: ReportRequest, validators: ReportValidators
+) -> Connection | None:
+    """The same on the replica, closed by `stack`; None if the replica is behind or does not respond."""
+    async with AsyncExitStack() as attempt:
+        with suppress(DatabaseUnavailable):
+            db = await attempt.enter_async_context(connection("replica stream"))
+            await attempt.enter_async_context(read_only_snapshot(db))
+            if (await read_validators(db, request)).etag == validators.etag:
+                log_replica_use(request)
+                stack.push_async_exit(attempt.pop_all())
+                return db
+    return None
+
+
+@asynccontextmanager
+async def read_only_snapshot(db: Connection) -> AsyncIterator[None]:
+    """asyncpg's own context manager would raise for a connection that was closed within the block."""
+    transaction = db.transaction(isolation="repeatable_read", readonly=True)
+    await transaction.start()
+    try:
+        yield
+    except BaseException:
+        if not db.is_closed():
+            await transaction.rollback()
+        raise
+    await transaction.commit()
+
+
+def log_replica_use(request: ReportRequest) -> None:
+    log.debug("read from the replica", tenant=request.tenant.slug, report=request.report.name)

@@ -1,0 +1,169 @@
+"""Streams a report of any size in constant memory, as PostgreSQL produces it.
+
+A stream has a connection of its own and reads one snapshot. Its first chunk is read before the response starts, so that
+a query that fails or takes too long is answered with 503. If the query fails later, the stream raises, which closes the
+HTTP connection: an incomplete report never looks complete. Streams have a pool of connections of their own, of which an
+advertiser gets a share, so that a slow reader keeps nobody else from a report.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing, suppress
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+import anyio
+
+from core.timestamps import midnight
+from database.pool import ConcurrencyLimit, Connection, DatabaseUnavailable
+from database.sql import SqlFile
+from reporting.ranges import DAY, Range, day_parameters, floor_day
+from reporting.read import SQL, ReportRequest, ReportValidators, snapshot
+from settings import settings
+
+LogRows = Callable[[int], None]
+SendChunk = Callable[[bytes], Coroutine[Any, Any, None]]
+
+FIRST_DAY = SqlFile(SQL / "first_day.sql")
+ROWS_PER_PART = 20_000  # PostgreSQL sorts as many in memory
+MAX_DAYS_PER_PART = 31  # later days may have many more rows than those before
+
+stream_slots = ConcurrencyLimit("streaming", settings.streams_per_advertiser)
+
+
+def csv_stream(request: ReportRequest, validators: ReportValidators, log_rows: LogRows) -> AsyncGenerator[bytes, None]:
+    """CSV with a header row, by COPY."""
+
+    async def produce(db: Connection, send_chunk: SendChunk) -> None:
+        part, total = first_part(request), 0
+        header = True
+        while part:
+            query = request.query(request.report.columns, part)
+            rows = await copy_out(db, query.with_literals(), send_chunk, header=header)
+            header = False
+            total += rows
+            part = await next_part(db, request, part, rows)
+        log_rows(total)
+
+    return stream(request, validators, produce)
+
+
+async def copy_out(db: Connection, query: str, send_chunk: SendChunk, *, header: bool) -> int:
+    """The number of rows. If it is cancelled while it sends a chunk, it closes the connection: asyncpg would cancel the
+    COPY and wait, forever if the COPY had already ended.
+    """
+    sending = False
+
+    async def output(chunk: bytes) -> None:
+        nonlocal sending
+        sending = True
+        await send_chunk(chunk)
+        sending = False
+
+    try:
+        status = await db.copy_from_query(query, output=output, format="csv", header=header)
+    except BaseException:
+        if sending:
+            db.terminate()
+        raise
+    return int(status.removeprefix("COPY "))
+
+
+def json_stream(request: ReportRequest, validators: ReportValidators, log_rows: LogRows) -> AsyncGenerator[bytes, None]:
+    """A JSON document with the report's rows in its one array."""
+
+    async def produce(db: Connection, send_chunk: SendChunk) -> None:
+        before, closing = request.report.document()
+        part, total = first_part(request), 0
+        while part:
+            query, rows = request.query(request.report.items, part), 0
+            # Unnamed: a named statement would outlive the transaction on a backend of PgBouncer.
+            unnamed = await db.prepare(query.sql, name="")
+            cursor = await unnamed.cursor(*query.args)
+            while chunk := await cursor.fetch(settings.stream_rows):
+                await send_chunk(before + ",".join([item for (item,) in chunk]).encode())
+                before = b","
+                rows += len(chunk)
+            total += rows
+            part = await next_part(db, request, part, rows)
+        log_rows(total)
+        await send_chunk(closing if total else before + closing)
+
+    return stream(request, validators, produce)
+
+
+def first_part(request: ReportRequest) -> Range | None:
+    """The first day of a daily report, so that it starts at once; the whole range of another report."""
+    range_ = request.filter.range
+    return part_from(range_, range_.start, 1) if request.report.daily else range_
+
+
+async def next_part(db: Connection, request: ReportRequest, last: Range, rows: int) -> Range | None:
+    """As many further days as will have about ROWS_PER_PART rows, judging by the last part, which had `rows`."""
+    range_ = request.filter.range
+    start, days = last.end, ceil((last.end - last.start) / DAY)
+    if rows:
+        return part_from(range_, start, max(1, min(4 * days, MAX_DAYS_PER_PART, days * ROWS_PER_PART // rows)))
+    if start >= range_.end:
+        return None
+    query = FIRST_DAY.bind(request.tenant.schema, **request.subject, **day_parameters(Range(start, range_.end)))
+    day = await db.fetchval(query.sql, *query.args)
+    if day is None:
+        return None
+    # Days that have rows, but none that the report shows (only views), are passed over in larger parts.
+    return part_from(range_, midnight(day), min(4 * days, MAX_DAYS_PER_PART) if day == start.date() else 1)
+
+
+def part_from(range_: Range, start: datetime, days: int) -> Range | None:
+    end = range_.end
+    if start >= end:
+        return None
+    return Range(start, end if end - start <= days * DAY else floor_day(start) + days * DAY)
+
+
+async def stream(
+    request: ReportRequest,
+    validators: ReportValidators,
+    produce: Callable[[Connection, SendChunk], Awaitable[None]],
+) -> AsyncGenerator[bytes, None]:
+    """The chunks that `produce` sends, one at a time. Raises DatabaseUnavailable if a chunk takes too long."""
+    send, receive = anyio.create_memory_object_stream[bytes](0)
+
+    async def send_chunk(chunk: bytes) -> None:
+        async with asyncio.timeout(settings.report_timeout):  # the client may have stopped reading
+            await send.send(bytes(chunk))  # asyncpg gives a bytearray
+
+    async def work() -> None:
+        async with send, stream_slots.slot(request.owner), snapshot(request, validators) as db:
+            await produce(db, send_chunk)
+
+    task = asyncio.create_task(work())
+    try:
+        with suppress(anyio.EndOfStream):
+            while True:
+                async with asyncio.timeout(settings.report_timeout):
+                    chunk = await receive.receive()
+                yield chunk
+        await task
+    except TimeoutError as error:
+        raise DatabaseUnavailable("the query took too long") from error
+    finally:
+        receive.close()
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+async def with_first_chunk(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The same chunks, of which the first has been read; raises what reading it raises."""
+    first = await anext(chunks, None)
+
+    async def all_chunks() -> AsyncGenerator[bytes, None]:
+        async with aclosing(chunks):
+            if first is not None:
+                yield first
+            async for chunk in chunks:
+                yield chunk
+
+    return all_chunks()
