@@ -1,7 +1,8 @@
 """Small builders of OpenAPI objects, and the headers that several operations share."""
 
-from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 Json = dict[str, Any]
 
@@ -18,14 +19,10 @@ def headers(*names: str) -> Json:
     return {name: ref("headers", name) for name in names}
 
 
-def record(description: str, required: Sequence[str], properties: Json) -> Json:
-    """The schema of an object that may have further keys."""
-    return {"type": "object", "description": description, "required": list(required), "properties": properties}
-
-
-def exactly(description: str, properties: Json) -> Json:
-    """The schema of an object that has all of these keys and no other."""
-    return record(description, list(properties), properties) | {"additionalProperties": False}
+def schemas_of(*structs: type[msgspec.Struct]) -> Json:
+    """The schemas of the structs and of those that they refer to, from their annotations and docstrings."""
+    _, components = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
+    return components
 
 
 RATE_LIMITS = ("RateLimit-Policy", "RateLimit")
@@ -35,7 +32,7 @@ def always(description: str, schema: Json, example: object) -> Json:
     return {"description": description, "required": True, "schema": schema, "example": example}
 
 
-def text(pattern: str) -> Json:
+def string(pattern: str) -> Json:
     return {"type": "string", "pattern": pattern}
 
 
@@ -45,18 +42,18 @@ HEADERS: Json = {
     "X-Request-Id": always(
         "Names this request in our log: give it when you ask about a response. It is the one that you sent, if that "
         "had 1 to 100 of `A-Z a-z 0-9 . _ -`.",
-        text(r"^[A-Za-z0-9._-]{1,100}$"),
+        string(r"^[A-Za-z0-9._-]{1,100}$"),
         "5f0c2a9e7b3d4c61a1f4c6a0d9b8e7f2",
     ),
     "RateLimit-Policy": always(
         "The limit that applies: `q` requests at once when rested, won back evenly over `w` seconds "
         "(draft-ietf-httpapi-ratelimit-headers).",
-        text(r'^"(token|failures)";q=\d+;w=\d+$'),
+        string(r'^"(token|failures)";q=\d+;w=\d+$'),
         '"token";q=100;w=10',
     ),
     "RateLimit": always(
         "What is left of it: `r` requests now, all of them in `t` seconds.",
-        text(r'^"(token|failures)";r=\d+;t=\d+$'),
+        string(r'^"(token|failures)";r=\d+;t=\d+$'),
         '"token";r=99;t=1',
     ),
     "Retry-After": always("Seconds after which to try again.", {"type": "integer", "minimum": 1}, 5),
@@ -69,7 +66,7 @@ HEADERS: Json = {
     },
     "GoKart-Range": always(
         "The range that the report covers, as resolved from the filter: half-open, UTC.",
-        text(f"^{INSTANT}/{INSTANT}$"),
+        string(f"^{INSTANT}/{INSTANT}$"),
         "2024-01-22T00:00:00Z/2025-01-23T00:00:00Z",
     ),
     "GoKart-Notice": {
@@ -92,7 +89,7 @@ HEADERS: Json = {
     },
     "ETag": always(
         "Changes whenever anything that the report shows does, names included. Send it back in `If-None-Match`.",
-        text(r'^W/"[0-9a-f]+"$'),
+        string(r'^W/"[0-9a-f]+"$'),
         'W/"9b2cf535f27731c974343645a3985328"',
     ),
     "Cache-Control": always(
@@ -105,7 +102,7 @@ HEADERS: Json = {
     ),
     "Content-Disposition": always(
         "A file name with the report's range.",
-        text(r'^attachment; filename="[^"]+\.csv"$'),
+        string(r'^attachment; filename="[^"]+\.csv"$'),
         'attachment; filename="gokart-cost-report_2024-01-22T000000Z_2025-01-23T000000Z.csv"',
     ),
 }

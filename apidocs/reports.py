@@ -1,9 +1,14 @@
 """The reports' part of the document: two reports, each as JSON and CSV, one under two spellings, by GET and HEAD."""
 
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
 import msgspec
+from msgspec import Meta
 
 from apidocs.errors import RESPONSES, failures
-from apidocs.parts import RATE_LIMITS, Json, exactly, headers, ref, schema
+from apidocs.parts import RATE_LIMITS, Json, headers, ref, schema, schemas_of
 from reporting.api import OLD_ROOT, ROOT
 
 DATE_FROM = (
@@ -19,7 +24,7 @@ OFFER = "Only this offer. One that does not exist, or is another advertiser's, g
 IN_EITHER = "Required, here or in the body. The name is matched without case."
 
 DAY_OR_INSTANT = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
-UUID = {"type": "string", "format": "uuid"}
+UUID_SCHEMA = {"type": "string", "format": "uuid"}
 
 FILTER_EXAMPLE = {"date_from": "2024-01-22", "date_to": "2025-01-22"}
 OFFER_EXAMPLE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -30,34 +35,34 @@ ON_EVERY_REPORT = (
 )
 
 
-def query(name: str, description: str, schema: Json, **more: object) -> Json:
+def query_parameter(name: str, description: str, schema: Json, **more: object) -> Json:
     return {"name": name, "in": "query", "description": description, "schema": schema, **more}
 
 
-def header(name: str, description: str) -> Json:
+def header_parameter(name: str, description: str) -> Json:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
 PARAMETERS: Json = {
-    "date_from": query(
+    "date_from": query_parameter(
         "date_from",
         f"{DATE_FROM} {IN_EITHER}",
         DAY_OR_INSTANT,
         required=True,
         example=FILTER_EXAMPLE["date_from"],
     ),
-    "date_to": query(
+    "date_to": query_parameter(
         "date_to", f"{DATE_TO} {IN_EITHER}", DAY_OR_INSTANT, required=True, example=FILTER_EXAMPLE["date_to"]
     ),
-    "offerId": query(
+    "offerId": query_parameter(
         "offerId",
         f"{OFFER} Here or in the body. The name is matched without case.",
-        UUID | {"examples": [OFFER_EXAMPLE]},
+        UUID_SCHEMA | {"examples": [OFFER_EXAMPLE]},
     ),
-    "If-None-Match": header(
+    "If-None-Match": header_parameter(
         "If-None-Match", "The `ETag` of a report that you have. The answer is 304 where nothing in it has changed."
     ),
-    "X-Request-Id": header(
+    "X-Request-Id": header_parameter(
         "X-Request-Id", "Your own name for this request, kept if it has 1 to 100 of `A-Z a-z 0-9 . _ -`."
     ),
 }
@@ -80,95 +85,89 @@ def nullable(schema: Json, description: str) -> Json:
     return {"anyOf": [schema, {"type": "null"}], "description": f"{description} Null: left out."}
 
 
-COST_ROW = exactly(
-    "One offer at one publisher, with at least one of the four figures not zero in the range.",
-    {
-        "offerId": UUID | {"description": "The offer."},
-        "offerName": {"type": "string", "description": "The offer's name as users see it."},
-        "totalConversions": {
-            "type": "integer",
-            "minimum": 0,
-            "description": "Conversions of status `Success`, each counted at the time it was completed (UTC).",
-        },
-        "totalClicks": {
-            "type": "integer",
-            "minimum": 0,
-            "description": "Times somebody was sent on to the advertiser.",
-        },
-        "totalViews": {"type": "integer", "minimum": 0, "description": "Times the offer's page was opened."},
-        "revenue": {
-            "type": "number",
-            "minimum": 0,
-            "description": "What the advertiser owes for these conversions: the platform's revenue, your cost. An "
-            "exact decimal of at most six places; read it as a decimal, not as a binary float.",
-        },
-        "publisherName": {"type": "string", "description": "The publisher who showed the offer."},
-    },
-)
+COUNT = {"minimum": 0}
+Cost = Annotated[float, Meta(extra_json_schema={"minimum": 0})]
 
-SINGULAR_ITEM = exactly(
-    "One offer at one publisher on one UTC day, with cost or clicks not zero.",
-    {
-        "date": {"type": "string", "format": "date", "description": "The UTC day."},
-        "offer_name": {
-            "type": "string",
-            "description": "The offer's name as users see it. Singular's campaign name.",
-        },
-        "partner_id": UUID | {"description": "The publisher. Singular's publisher site."},
-        "app": {"type": ["string", "null"], "description": "The app's name; null if the offer has none."},
-        "store_id": {
-            "type": ["string", "null"],
-            "description": "`com.test`, or an App Store number; null if the offer has none.",
-        },
-        "os": {"enum": ["IOS", "ANDROID", "WEB", None], "description": "Null if the offer has none."},
-        "campaign_name": {
-            "type": ["string", "null"],
-            "description": "The advertiser's own name for the offer; null if it has none.",
-        },
-        "campaign_id": UUID | {"description": "The offer. Singular's campaign id."},
-        "cost": {
-            "type": "number",
-            "minimum": 0,
-            "description": "What the advertiser owes for the day's `Success` conversions: an exact decimal of at most "
-            "six places. Summed over days it equals the cost report's `revenue`. Singular's original cost.",
-        },
-        "clicks": {"type": "integer", "minimum": 0, "description": "Times somebody was sent on to the advertiser."},
-    },
-)
+
+class CostReportRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """One offer at one partner, with at least one of the four figures not zero in the range."""
+
+    offer_id: Annotated[UUID, Meta(description="The offer.")]
+    offer_name: Annotated[str, Meta(description="The offer's name as users see it.")]
+    total_conversions: Annotated[
+        int,
+        Meta(
+            description="Conversions of status `Success`, each counted at the time it was completed (UTC).",
+            extra_json_schema=COUNT,
+        ),
+    ]
+    total_clicks: Annotated[
+        int, Meta(description="Times a user was sent on to the advertiser.", extra_json_schema=COUNT)
+    ]
+    total_views: Annotated[int, Meta(description="Times the offer's page was opened.", extra_json_schema=COUNT)]
+    revenue: Annotated[
+        Cost,
+        Meta(
+            description="What the advertiser owes for these conversions: the platform's revenue, your cost. An exact "
+            "decimal of at most six places; read it as a decimal, not as a binary float."
+        ),
+    ]
+    publisher_name: Annotated[str, Meta(description="The partner that showed the offer.")]
+
+
+class CostReport(msgspec.Struct, forbid_unknown_fields=True):
+    """Ordered by offerName, publisherName (by code point), offerId, partner."""
+
+    data: list[CostReportRow]
+
+
+class SingularItem(msgspec.Struct, forbid_unknown_fields=True):
+    """One offer at one partner on one UTC day, with cost or clicks not zero."""
+
+    date: Annotated[date, Meta(description="The UTC day.")]
+    offer_name: Annotated[str, Meta(description="The offer's name as users see it. Singular's campaign name.")]
+    partner_id: Annotated[UUID, Meta(description="The partner. Singular's publisher site.")]
+    app: Annotated[str | None, Meta(description="The app's name; null if the offer has none.")]
+    store_id: Annotated[str | None, Meta(description="`com.test`, or an App Store number; null if the offer has none.")]
+    os: Annotated[Literal["IOS", "ANDROID", "WEB"] | None, Meta(description="Null if the offer has none.")]
+    campaign_name: Annotated[
+        str | None, Meta(description="The advertiser's own name for the offer; null if it has none.")
+    ]
+    campaign_id: Annotated[UUID, Meta(description="The offer. Singular's campaign id.")]
+    cost: Annotated[
+        Cost,
+        Meta(
+            description="What the advertiser owes for the day's `Success` conversions: an exact decimal of at most six "
+            "places. Summed over days it equals the cost report's `revenue`. Singular's original cost."
+        ),
+    ]
+    clicks: Annotated[int, Meta(description="Times a user was sent on to the advertiser.", extra_json_schema=COUNT)]
+
+
+class SingularData(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """When the report was generated, and its items."""
+
+    generated_at: Annotated[str, Meta(description="UTC.", extra_json_schema={"format": "date-time"})]
+    items: Annotated[list[SingularItem], Meta(description="Ordered by date, campaign_id, partner_id.")]
+
+
+class SingularReport(msgspec.Struct, forbid_unknown_fields=True):
+    """The report."""
+
+    data: SingularData
+
 
 SCHEMAS: Json = {
     "CostReportFilter": filter_schema(
         "The filter as the body of a GET. A field given here and in the query must be the same in both.",
-        offerId=nullable(UUID, OFFER),
+        offerId=nullable(UUID_SCHEMA, OFFER),
     ),
     "SingularFilter": filter_schema("The filter as the body of a GET. A field given twice must be the same in both."),
-    "CostReport": exactly(
-        "Ordered by offerName, publisherName (by code point), offerId, publisher.",
-        {"data": {"type": "array", "items": schema("CostReportRow")}},
-    ),
-    "CostReportRow": COST_ROW,
-    "SingularReport": exactly(
-        "The report.",
-        {
-            "data": exactly(
-                "When the report was made, and its items.",
-                {
-                    "generatedAt": {"type": "string", "format": "date-time", "description": "UTC."},
-                    "items": {
-                        "type": "array",
-                        "items": schema("SingularItem"),
-                        "description": "Ordered by date, campaign_id, partner_id.",
-                    },
-                },
-            )
-        },
-    ),
-    "SingularItem": SINGULAR_ITEM,
-}
+} | schemas_of(CostReport, SingularReport)
 
 
-class Report(msgspec.Struct, frozen=True):
-    """`scope` is what a token needs for it; `schema` and `filter` name components; `rows` are an example's."""
+class DocumentedReport(msgspec.Struct, frozen=True):
+    """`scope` is what an API key needs; `schema` and `filter` name components; `rows` are an example."""
 
     tag: str
     name: str
@@ -217,29 +216,29 @@ SINGULAR_ITEMS = (
     },
 )
 
-COST_REPORT = Report(
+COST_REPORT = DocumentedReport(
     tag="Cost report",
     name="cost report",
     scope="cost-report",
     parameters=("date_from", "date_to", "offerId", "If-None-Match", "X-Request-Id"),
     filter="CostReportFilter",
     schema="CostReport",
-    summary="Conversions, clicks, views and revenue of each offer and publisher",
-    description="One row for each offer and publisher with at least one figure that is not zero in the range. "
+    summary="Conversions, clicks, views and revenue of each offer and partner",
+    description="One row for each offer and partner with at least one figure that is not zero in the range. "
     "Conversions and revenue are of status `Success` only; figures of past days change as conversions are completed or "
     "rejected. Needs a token with the scope `cost-report`.",
     rows=COST_ROWS,
     document={"data": list(COST_ROWS)},
 )
-SINGULAR = Report(
+SINGULAR = DocumentedReport(
     tag="Singular",
     name="Singular report",
     scope="singular",
     parameters=("date_from", "date_to", "If-None-Match", "X-Request-Id"),
     filter="SingularFilter",
     schema="SingularReport",
-    summary="Cost and clicks of each UTC day, offer and publisher",
-    description="One item for each UTC day, offer and publisher whose cost or clicks are not zero. A date-time as an "
+    summary="Cost and clicks of each UTC day, offer and partner",
+    description="One item for each UTC day, offer and partner whose cost or clicks are not zero. A date-time as an "
     "end of the range takes its part of that day. Needs a token with the scope `singular`, and an advertiser for "
     "whom Singular is enabled: else 403, never an empty success.",
     rows=SINGULAR_ITEMS,
@@ -258,7 +257,7 @@ def paths() -> Json:
     }
 
 
-def path(report: Report, form: str, operation: str) -> Json:
+def path(report: DocumentedReport, form: str, operation: str) -> Json:
     """GET and HEAD of a report as `form`, "json" or "csv"."""
     return {
         "get": {
@@ -278,7 +277,7 @@ def path(report: Report, form: str, operation: str) -> Json:
     }
 
 
-def common(report: Report) -> Json:
+def common(report: DocumentedReport) -> Json:
     example = FILTER_EXAMPLE | ({"offerId": OFFER_EXAMPLE} if report is COST_REPORT else {})
     return {
         "tags": [report.tag],
@@ -292,7 +291,7 @@ def common(report: Report) -> Json:
     }
 
 
-def responses(report: Report, form: str) -> Json:
+def responses(report: DocumentedReport, form: str) -> Json:
     of_form = {
         "json": {"headers": headers(*ON_EVERY_REPORT, "GoKart-Rows"), "content": json_content(report)},
         "csv": {"headers": headers(*ON_EVERY_REPORT, "Content-Disposition"), "content": csv_content(report)},
@@ -307,11 +306,11 @@ def responses(report: Report, form: str) -> Json:
     }
 
 
-def json_content(report: Report) -> Json:
+def json_content(report: DocumentedReport) -> Json:
     return {"application/json": {"schema": schema(report.schema), "example": report.document}}
 
 
-def csv_content(report: Report) -> Json:
+def csv_content(report: DocumentedReport) -> Json:
     lines = [",".join(report.rows[0]), *(",".join(str(value) for value in row.values()) for row in report.rows)]
     return {
         "text/csv": {

@@ -4,10 +4,11 @@ from asyncio import to_thread
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Annotated, ParamSpec, TypeVar
 
 import msgspec
 from asyncpg import DeadlockDetectedError
+from msgspec import Meta
 
 from database.pool import Connection
 from database.transaction_settings import set_local_sql
@@ -20,12 +21,18 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class BatchResult(msgspec.Struct, frozen=True):
-    """The outcome of a batch. `accepted` records were new or changed something, `duplicates` changed nothing."""
+class BatchResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What became of the records."""
 
-    accepted: int
-    duplicates: int
-    rejected: list[Rejection]
+    accepted: Annotated[int, Meta(description="Were new, or changed something.", extra_json_schema={"minimum": 0})]
+    duplicates: Annotated[
+        int,
+        Meta(
+            description="Changed nothing: seen before, or older than what is known.",
+            extra_json_schema={"minimum": 0},
+        ),
+    ]
+    rejected: Annotated[list[Rejection], Meta(description="Were not taken.")]
 
 
 def retry_deadlocks(ingest: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from core.timestamps import EPOCH, parse_timestamp, ticks
 
@@ -19,21 +20,30 @@ COST_LIMIT = Decimal(10**9)
 MAX_FUTURE = timedelta(days=1)
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
-Text = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$")]
+Name = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 ConversionStatus = Literal["Pending", "Success", "Rejected"]
 EventType = Literal["view", "click"]
 Record = bytes  # a JSON text
+PARTNER = "The partner that showed the offer; null: the tenant itself."
 INVALID_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # RecursionError: nested too deeply
 
 
-class Rejection(msgspec.Struct, frozen=True):
-    """Why a record was rejected. `index` counts the records of the batch from 0; `id` is the id it states, if any."""
+def timestamp(description: str) -> Meta:
+    """Documents a field that `core.timestamps.parse_timestamp` reads."""
+    return Meta(
+        description=f"{description} Up to seven decimals, any offset; without one it is UTC. At most a day ahead.",
+        extra_json_schema={"format": "date-time"},
+    )
 
-    index: int
-    id: str | None
-    field: str
-    message: str
+
+class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record that was not taken."""
+
+    index: Annotated[int, Meta(description="Its place in the body, from 0.", extra_json_schema={"minimum": 0})]
+    id: Annotated[str | None, Meta(description="Its own `id`, as sent, if it has one.")]
+    field: Annotated[str, Meta(description="What was wrong; empty if it was the record as a whole.")]
+    message: Annotated[str, Meta(description="Why, for people.")]
 
 
 def escape_nul(text: str) -> str:
@@ -51,57 +61,91 @@ class RecordError(Exception):
 
 
 class Event(msgspec.Struct, rename="camel", gc=False):
-    """A view or a click, as sent."""
+    """A view or a click."""
 
-    id: UUID
-    type: EventType
-    offer_id: UUID
-    occurred_at: str
-    partner_id: UUID | None = None
+    id: Annotated[UUID, Meta(description="Counted once, however often it is sent.")]
+    type: Annotated[
+        EventType,
+        Meta(description="view: the offer's page was opened; click: a user was sent on to the advertiser."),
+    ]
+    offer_id: Annotated[
+        UUID,
+        Meta(description="A known offer. Otherwise the record is rejected; send it again once the offer is known."),
+    ]
+    occurred_at: Annotated[str, timestamp("When it happened.")]
+    partner_id: Annotated[UUID | None, Meta(description=PARTNER)] = None
 
 
 class OfferRecord(msgspec.Struct, rename="camel"):
-    """An offer of the catalogue. A missing field means null."""
+    """An offer of the catalogue. It replaces the whole offer: a missing field means null."""
 
-    id: UUID
-    name: Name
-    advertiser_id: UUID
-    advertiser_name: Name | None = None
-    campaign_name: Text | None = None
-    app_name: Text | None = None
-    store_id: Text | None = None
-    os: Literal["IOS", "ANDROID", "WEB"] | None = None
+    id: Annotated[UUID, Meta(description="The offer.")]
+    name: Annotated[Name, Meta(description="Its name as users see it.")]
+    advertiser_id: Annotated[UUID, Meta(description="The advertiser that owns the offer.")]
+    advertiser_name: Annotated[
+        Name | None, Meta(description="Required if the advertiser is new; renames an existing advertiser.")
+    ] = None
+    campaign_name: Annotated[Text | None, Meta(description="The advertiser's own name for the offer.")] = None
+    app_name: Annotated[Text | None, Meta(description="The app that it advertises.")] = None
+    store_id: Annotated[Text | None, Meta(description="`com.test`, or an App Store number.")] = None
+    os: Annotated[Literal["IOS", "ANDROID", "WEB"] | None, Meta(description="The app's operating system.")] = None
 
 
 class PartnerRecord(msgspec.Struct):
-    id: UUID
-    name: Name
+    """A partner."""
+
+    id: Annotated[UUID, Meta(description="The partner.")]
+    name: Annotated[Name, Meta(description="Its name in reports.")]
 
 
 class ConversionRecord(msgspec.Struct, rename="camel", gc=False):
-    """The part of a callback that is used; other keys are ignored."""
+    """The conversion's state. It counts at `userCompletedAt`, otherwise at `createdAt`; one of them is required."""
 
-    conversion_id: UUID
-    status: ConversionStatus
-    offer_id: UUID
-    offer_name: Name | None = None
-    offer_advertiser_id: UUID | None = None
-    offer_advertiser_name: Name | None = None
-    partner_id: UUID | None = None
-    partner_name: Name | None = None
-    revenue: Any = None  # null, a number, or a decimal string: see `parse_cost`
-    user_completed_at: str | None = None
-    created_at: str | None = None
-    rejection_reason: Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")] | None = None
-    click_id: UUID | None = None
+    conversion_id: Annotated[UUID, Meta(description="The conversion; the same through all changes of its state.")]
+    status: Annotated[
+        ConversionStatus,
+        Meta(description="Only `Success` counts and costs. Every change is applied, also weeks later."),
+    ]
+    offer_id: Annotated[
+        UUID, Meta(description="The offer. An unknown offer is created if `offerAdvertiserId` is given.")
+    ]
+    offer_name: Annotated[
+        Name | None, Meta(description="Used if the offer is created; an existing offer is not renamed.")
+    ] = None
+    offer_advertiser_id: Annotated[UUID | None, Meta(description="The offer's advertiser.")] = None
+    offer_advertiser_name: Annotated[Name | None, Meta(description="Used if the advertiser is created.")] = None
+    partner_id: Annotated[UUID | None, Meta(description=PARTNER)] = None
+    partner_name: Annotated[Name | None, Meta(description="Used if the partner is created.")] = None
+    revenue: Annotated[
+        Any,  # see `parse_cost`
+        Meta(
+            description="What the advertiser owes: 0 to less than 1000000000, null is 0. A number, or a decimal in a "
+            "string, read exactly; more than six places are rounded half-even.",
+            extra_json_schema={
+                "anyOf": [
+                    {"type": "number", "minimum": 0, "exclusiveMaximum": 1_000_000_000},
+                    {"type": "string", "pattern": r"^\d{1,9}(\.\d+)?$"},
+                    {"type": "null"},
+                ]
+            },
+        ),
+    ] = None
+    user_completed_at: Annotated[str | None, timestamp("When the user completed the action.")] = None
+    created_at: Annotated[str | None, timestamp("When the conversion was recorded.")] = None
+    rejection_reason: Annotated[
+        Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$")] | None, Meta(description="Kept as sent.")
+    ] = None
+    click_id: Annotated[UUID | None, Meta(description="The click that led to it.")] = None
 
 
 class Callback(msgspec.Struct, rename="camel", gc=False):
-    """A conversion callback, schema v1, as sent."""
+    """A GoKart conversion callback, schema v1. Keys may be in PascalCase too. Other keys are ignored."""
 
-    sent_at: str
+    sent_at: Annotated[
+        str, timestamp("Of a conversion's callbacks the one sent last wins, in whatever order they arrive.")
+    ]
     conversion: ConversionRecord
-    id: UUID | None = None
+    id: Annotated[UUID | None, Meta(description="The callback's own id.")] = None
 
 
 class Conversion(msgspec.Struct, gc=False):

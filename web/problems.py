@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from msgspec import UNSET, Meta, UnsetType
 from starlette.types import Scope, Send
 
 from database.pool import DatabaseUnavailable
@@ -29,18 +30,30 @@ TITLES = {
 }
 
 
-class FieldError(msgspec.Struct, frozen=True):
-    field: str
-    message: str
+class FieldError(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is wrong with one field."""
+
+    field: Annotated[str, Meta(description="The parameter, as documented; or `body`, or `query`.")]
+    message: Annotated[str, Meta(description="What is wrong with it, for people.")]
 
 
-class ProblemBody(msgspec.Struct, omit_defaults=True, rename="camel"):
-    type: str
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    errors: Sequence[FieldError] | None = None
+class ProblemBody(msgspec.Struct, omit_defaults=True, rename="camel", forbid_unknown_fields=True):
+    """An error (RFC 9457)."""
+
+    type: Annotated[
+        str,
+        Meta(
+            description="Where this error is explained, relative to the host.",
+            extra_json_schema={"format": "uri-reference"},
+        ),
+    ]
+    title: Annotated[str, Meta(description="The fixed message of the error.")]
+    status: Annotated[int, Meta(description="The HTTP status.", extra_json_schema={"minimum": 400, "maximum": 599})]
+    detail: Annotated[str, Meta(description="What happened this time, for people; the wording may change.")]
+    request_id: Annotated[str, Meta(description="The same as the header `X-Request-Id`.")]
+    errors: Annotated[Sequence[FieldError] | UnsetType, Meta(description="For a 400: each field that is wrong.")] = (
+        UNSET
+    )
 
 
 class Problem(Exception):
@@ -104,7 +117,7 @@ def problem_body(problem: Problem, scope: Mapping[str, Any]) -> bytes:
             status=problem.status,
             detail=problem.detail,
             request_id=str(scope["state"].get("request_id", "")),
-            errors=problem.errors,
+            errors=UNSET if problem.errors is None else problem.errors,
         )
     )
 

@@ -96,14 +96,14 @@ def test_every_body_has_an_example() -> None:
 @pytest.mark.parametrize(
     ("component", "struct"),
     [
-        ("IntakeAnswer", BatchResult),
-        ("Reject", Rejection),
+        ("BatchResult", BatchResult),
+        ("Rejection", Rejection),
         ("Callback", Callback),
-        ("Conversion", ConversionRecord),
+        ("ConversionRecord", ConversionRecord),
         ("Event", Event),
-        ("Offer", OfferRecord),
-        ("Partner", PartnerRecord),
-        ("Problem", ProblemBody),
+        ("OfferRecord", OfferRecord),
+        ("PartnerRecord", PartnerRecord),
+        ("ProblemBody", ProblemBody),
         ("FieldError", FieldError),
     ],
 )
