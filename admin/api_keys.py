@@ -1,4 +1,4 @@
-"""/staff/keys…: the tenant's API keys, of all advertisers and for ingest."""
+"""/staff/keys…: the API keys of all advertisers, and the tenant's ingest keys."""
 
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -42,7 +42,7 @@ from web.problems import Problem
 from web.requests import AnyRequest
 
 ROOT = "/staff/keys"
-DONE = {"revoked": "The key is revoked and does not work any longer."}
+DONE = {"revoked": "The API key is revoked and no longer works."}
 
 
 class StaffKeyController(Controller):
@@ -51,10 +51,10 @@ class StaffKeyController(Controller):
 
     @get()
     async def list_all(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        """What a filter does not know of, it does not filter by."""
-        asked = request.query_params
+        """Ignores filters with unknown values."""
+        query = request.query_params
         names = await advertiser_names(current_tenant())
-        owner, state, before = asked.get("advertiser", ""), asked.get("state", ""), asked.get("before", "")
+        owner, state, before = query.get("advertiser", ""), query.get("state", ""), query.get("before", "")
         keys = await list_api_keys(
             current_tenant(),
             advertiser=UUID(owner) if owner in names else None,
@@ -68,73 +68,73 @@ class StaffKeyController(Controller):
             layout,
             root=ROOT,
             keys=keys,
-            owners=[("", "All"), (INGEST, f"{current_tenant().name} itself (ingest)"), *names.items()],
+            owners=[("", "All"), (INGEST, f"{current_tenant().name} (ingest keys)"), *names.items()],
             owner=owner,
             states=[("", "All"), *API_KEY_STATUSES.items()],
             state=state,
             filtered=bool(owner or state or before),
             newest=f"{ROOT}?{urlencode({'advertiser': owner, 'state': state})}" if before else None,
             older=f"{ROOT}?{urlencode(older)}" if older else None,
-            done=DONE.get(asked.get("done", "")),
+            done=DONE.get(query.get("done", "")),
         )
 
     @get("/new", guards=[requires_role("manager")])
     async def new(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         form = KeyForm(scopes=[request.query_params.get("scope", "")])
-        return await advertiser_page(request, layout, form, request.query_params.get("advertiser", ""))
+        return await new_advertiser_key_page(request, layout, form, request.query_params.get("advertiser", ""))
 
     @post("/new", guards=[requires_role("manager")])
-    async def make(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+    async def create(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         sent = await read_form(request)
         form = read_key_form(sent, ADVERTISER_SCOPES, datetime.now(UTC))
         owner = sent["advertiser"]
         if owner not in await advertiser_names(current_tenant()):
-            form.errors["advertiser"] = "Choose whose key it is."
-        made = await create_key(request, layout, ROOT, form, None if form.errors else UUID(owner))
-        return made or await advertiser_page(request, layout, form, owner)
+            form.errors["advertiser"] = "Choose an advertiser."
+        created = await create_key(request, layout, ROOT, form, None if form.errors else UUID(owner))
+        return created or await new_advertiser_key_page(request, layout, form, owner)
 
     @get("/new-ingest", guards=[requires_role("manager")])
     async def new_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        return ingest_page(request, layout, KeyForm())
+        return new_ingest_key_page(request, layout, KeyForm())
 
     @post("/new-ingest", guards=[requires_role("manager")])
-    async def make_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+    async def create_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         form = read_key_form(await read_form(request), [INGEST], datetime.now(UTC), scopes=[INGEST])
-        return await create_key(request, layout, ROOT, form, None) or ingest_page(request, layout, form)
+        return await create_key(request, layout, ROOT, form, None) or new_ingest_key_page(request, layout, form)
 
     @get("/{key_id:int}/rotate", guards=[requires_role("manager")])
     async def rotate_form(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
     ) -> Response[Any]:
-        return rotate_page(layout, ROOT, await any_key(key_id))
+        return rotate_page(layout, ROOT, await key_or_404(key_id))
 
     @post("/{key_id:int}/rotate", guards=[requires_role("manager")])
     async def rotate(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
     ) -> Response[Any]:
-        return await rotate_key(request, layout, ROOT, await any_key(key_id))
+        return await rotate_key(request, layout, ROOT, await key_or_404(key_id))
 
     @get("/{key_id:int}/revoke", guards=[requires_role("manager")])
     async def revoke_form(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
     ) -> Response[Any]:
-        return revoke_page(layout, ROOT, await any_key(key_id))
+        return revoke_page(layout, ROOT, await key_or_404(key_id))
 
     @post("/{key_id:int}/revoke", guards=[requires_role("manager")])
     async def revoke(self, request: AnyRequest, key_id: FromPath[int]) -> Response[Any]:
-        await api_keys.revoke_api_key((await any_key(key_id)).id)
+        await api_keys.revoke_api_key((await key_or_404(key_id)).id)
         return redirect(request, f"{ROOT}?done=revoked")
 
 
-async def any_key(key: int) -> ApiKeyDetails:
+async def key_or_404(key: int) -> ApiKeyDetails:
     """Raises Problem 404."""
     found = await find_api_key(current_tenant(), key)
     if found is None:
-        raise Problem(404, "There is no such key.")
+        raise Problem(404, "API key not found.")
     return found
 
 
-async def advertiser_page(request: AnyRequest, layout: PageLayout, form: KeyForm, owner: str) -> Response[Any]:
+async def new_advertiser_key_page(request: AnyRequest, layout: PageLayout, form: KeyForm, owner: str) -> Response[Any]:
     names = await advertiser_names(current_tenant())
     return new_key_page(
         request,
@@ -148,11 +148,11 @@ async def advertiser_page(request: AnyRequest, layout: PageLayout, form: KeyForm
     )
 
 
-def ingest_page(request: AnyRequest, layout: PageLayout, form: KeyForm) -> Response[Any]:
+def new_ingest_key_page(request: AnyRequest, layout: PageLayout, form: KeyForm) -> Response[Any]:
     return new_key_page(request, layout, ROOT, form, [INGEST], template="admin/api_keys_ingest.html")
 
 
-async def ingest_notices(user: User) -> list[Notice]:
-    """For every page of the desk: what would stop data from coming in. Advertisers see to their own keys."""
+async def ingest_key_notices(user: User) -> list[Notice]:
+    """Shown on every staff page, since data stops when an ingest key expires. Advertisers look after their own keys."""
     keys = [key for key in await expiring_api_keys(current_tenant()) if key.advertiser is None]
     return [expiry_notice(key, ROOT, key.can_rotate and user.is_at_least("manager")) for key in keys]

@@ -1,6 +1,6 @@
-"""/staff/corrections: a CSV of conversions with their new status, looked at before it is done.
+"""/staff/corrections: uploads a CSV file of conversions with their new status, previews the changes and applies them.
 
-Between the two the file travels in the page, so that nothing is kept here of what is not done.
+The preview page carries the file in a hidden field, so the server stores nothing until the changes are applied.
 """
 
 import zlib
@@ -26,29 +26,29 @@ from web.requests import AnyRequest
 
 ROOT = "/staff/corrections"
 REJECTS = "rejected-corrections.csv"
-SHOWN = 200
-MOST_BODY = MAX_FILE_BYTES * 4 // 3 + 2**16  # a file that does not compress, in base64, with what is around it
+PREVIEW_LIMIT = 200
+MAX_BODY = MAX_FILE_BYTES * 4 // 3 + 2**16  # an incompressible file in base64, and the rest of the form
 
 
-def change(value: int | Decimal, currency: str = "") -> str:
-    """Of an advertiser's figures, with its sign."""
+def signed_change(value: int | Decimal, currency: str = "") -> str:
+    """A number of conversions, or a cost, with its sign."""
     return with_sign(format_money(value, currency) if isinstance(value, Decimal) else format_count(value))
 
 
-templates.filters.update(change=change, money=format_money)
+templates.filters.update(signed_change=signed_change, money=format_money)
 
 
 class CorrectionsController(Controller):
     path = "/corrections"
     guards = [requires_login]
-    request_max_body_size = MOST_BODY
+    request_max_body_size = MAX_BODY
 
     @get()
-    async def form(self, layout: NamedDependency[PageLayout]) -> Response[Any]:
+    async def upload_form(self, layout: NamedDependency[PageLayout]) -> Response[Any]:
         return upload_page(layout)
 
     @post(guards=[requires_role("manager")])
-    async def look(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+    async def upload(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         upload = (await request.form()).get("file")
         content = await upload.read(MAX_FILE_BYTES + 1) if isinstance(upload, UploadFile) else b""
         if not content:
@@ -60,7 +60,7 @@ class CorrectionsController(Controller):
 
     @post("/apply", guards=[requires_role("manager")])
     async def apply(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        """What has been done once is no change any longer: sent again, it does nothing."""
+        """Idempotent: sent again, the same file contains no changes."""
         form = await read_form(request)
         content = unpacked(form["content"])
         try:
@@ -95,14 +95,14 @@ def packed(content: bytes) -> str:
 
 
 def unpacked(text: str) -> bytes:
-    """Raises Problem 400 for what no page of ours has sent."""
-    damaged = Problem(400, "The file is damaged: choose it again.", title="Bad Request")
-    inflater = zlib.decompressobj()
+    """Raises Problem 400 where the field is not one that `packed` made."""
+    damaged = Problem(400, "The file is damaged. Upload it again.", title="Bad Request")
+    decompressor = zlib.decompressobj()
     try:
-        content = inflater.decompress(urlsafe_b64decode(text), MAX_FILE_BYTES + 1)
+        content = decompressor.decompress(urlsafe_b64decode(text), MAX_FILE_BYTES + 1)
     except (ValueError, zlib.error) as error:
         raise damaged from error
-    if not inflater.eof or len(content) > MAX_FILE_BYTES:
+    if not decompressor.eof or len(content) > MAX_FILE_BYTES:
         raise damaged
     return content
 
@@ -130,6 +130,6 @@ def preview_page(
         root=ROOT,
         preview=found,
         packed=packed(content),
-        shown=SHOWN,
+        shown=PREVIEW_LIMIT,
         notice=notice,
     )

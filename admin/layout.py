@@ -1,23 +1,23 @@
-"""What is around every page of the staff's desk."""
+"""The layout of the staff pages: area, navigation, notices."""
 
-from admin.api_keys import ingest_notices
+from admin.api_keys import ingest_key_notices
 from auth.users.guards import current_user
 from tenants.tenant import current_tenant
 from web.pages.rendering import NavLink, PageLayout
 from web.requests import AnyRequest, request_state
 
-AREA = "Staff desk"
+AREA = "Admin"
 PAGES = {
     "/staff": "Overview",
     "/staff/keys": "API keys",
-    "/staff/people": "People",
+    "/staff/people": "Users",
     "/staff/singular": "Singular",
     "/staff/corrections": "Corrections",
     "/staff/audit": "Audit log",
     "/staff/settings": "Settings",
-    "/admin/": "All tables",
+    "/admin/": "Database",
 }
-OWNERS = {"/staff/settings"}
+OWNER_PAGES = {"/staff/settings"}
 
 
 async def staff_layout(request: AnyRequest) -> PageLayout:
@@ -30,9 +30,9 @@ async def staff_layout(request: AnyRequest) -> PageLayout:
         [
             NavLink(href, label, here=href == here)
             for href, label in PAGES.items()
-            if user and (href not in OWNERS or user.is_at_least("owner"))
+            if user and (href not in OWNER_PAGES or user.is_at_least("owner"))
         ],
-        await ingest_notices(user) if user else (),
+        await ingest_key_notices(user) if user else (),
         home_url="/staff",
         sign_out_url="/staff/sign-out",
         account_url="/staff/account",

@@ -1,4 +1,4 @@
-"""GET /staff: what waits for the staff, and whether data comes in."""
+"""GET /staff: what needs the staff's attention, and the data received lately."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,13 +16,13 @@ from database.pool import connection
 from tenants.tenant import Tenant, current_tenant
 from web.pages.rendering import PageLayout, render_page
 
-LATELY = timedelta(days=1)
-PULLS_SINCE = timedelta(days=7)
-MOST = 10
+INTAKE_WINDOW = timedelta(days=1)
+FAILURE_WINDOW = timedelta(days=7)
+LIST_LIMIT = 10
 
 
-class Request(msgspec.Struct, frozen=True):
-    """Of an advertiser, for Singular."""
+class SingularAccessRequest(msgspec.Struct, frozen=True):
+    """An advertiser's request to enable Singular."""
 
     id: UUID
     name: str
@@ -30,15 +30,15 @@ class Request(msgspec.Struct, frozen=True):
     singular_requested_by: str
 
 
-class Intake(msgspec.Struct, frozen=True):
-    """The last call, and how many records were taken in and refused since `LATELY`."""
+class IntakeSummary(msgspec.Struct, frozen=True):
+    """When the last batch came, and the records accepted and rejected within `INTAKE_WINDOW`."""
 
     last_at: datetime | None
     accepted: int
     rejected: int
 
 
-class FailedPull(msgspec.Struct, frozen=True):
+class FailedSingularRequest(msgspec.Struct, frozen=True):
     at: datetime
     advertiser: UUID
     name: str
@@ -51,23 +51,23 @@ class OverviewController(Controller):
     @get()
     async def overview(self, layout: NamedDependency[PageLayout]) -> Response[Any]:
         tenant = current_tenant()
-        awaited = "p.active AND p.password IS NULL"
+        invited = "p.active AND p.password IS NULL"
         return render_page(
             "admin/overview.html",
             layout,
-            requests=await singular_requests(tenant),
-            staff=await list_users(STAFF, awaited),
-            logins=await list_users(ADVERTISER, awaited),
+            access_requests=await singular_access_requests(tenant),
+            invited_staff=await list_users(STAFF, invited),
+            invited_users=await list_users(ADVERTISER, invited),
             keys=await expiring_api_keys(tenant),
-            intake=await read_intake(tenant),
-            **await read_beginnings(tenant),
-            pulls=await failed_pulls(tenant),
-            most=MOST,
+            intake=await read_intake_summary(tenant),
+            **await read_setup_progress(tenant),
+            failures=await failed_singular_access_requests(tenant),
+            most=LIST_LIMIT,
         )
 
 
-async def singular_requests(tenant: Tenant) -> list[Request]:
-    """The longest waiting first."""
+async def singular_access_requests(tenant: Tenant) -> list[SingularAccessRequest]:
+    """The oldest first."""
     async with connection() as db:
         rows = await db.fetch(
             f"""
@@ -76,10 +76,10 @@ async def singular_requests(tenant: Tenant) -> list[Request]:
             WHERE singular_requested_at IS NOT NULL AND NOT singular_enabled ORDER BY singular_requested_at, id
             """
         )
-    return [Request(**row) for row in rows]
+    return [SingularAccessRequest(**row) for row in rows]
 
 
-async def read_intake(tenant: Tenant) -> Intake:
+async def read_intake_summary(tenant: Tenant) -> IntakeSummary:
     async with connection() as db:
         row = await db.fetchrow(
             f"""
@@ -87,28 +87,28 @@ async def read_intake(tenant: Tenant) -> Intake:
                 coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(rejected), 0)::bigint AS rejected
             FROM {tenant.schema}.intake WHERE received_at > now() - $1::interval
             """,
-            LATELY,
+            INTAKE_WINDOW,
         )
     assert row is not None
-    return Intake(**row)
+    return IntakeSummary(**row)
 
 
-async def read_beginnings(tenant: Tenant) -> dict[str, bool]:
-    """What a new tenant has yet to have: any advertiser, and a key that brings data in."""
+async def read_setup_progress(tenant: Tenant) -> dict[str, bool]:
+    """Whether the tenant has an advertiser (`has_advertiser`) and an ingest key (`has_ingest_key`)."""
     async with connection() as db:
         row = await db.fetchrow(
             f"""
-            SELECT EXISTS (SELECT FROM {tenant.schema}.advertiser) AS advertised, EXISTS (
+            SELECT EXISTS (SELECT FROM {tenant.schema}.advertiser) AS has_advertiser, EXISTS (
                 SELECT FROM {tenant.schema}.api_token WHERE advertiser IS NULL AND revoked_at IS NULL
-            ) AS ingest_key
+            ) AS has_ingest_key
             """
         )
     assert row is not None
     return dict(row)
 
 
-async def failed_pulls(tenant: Tenant) -> list[FailedPull]:
-    """Advertisers whose last pull by Singular went wrong, the latest first. What has worked since is done with."""
+async def failed_singular_access_requests(tenant: Tenant) -> list[FailedSingularRequest]:
+    """For each advertiser whose last Singular request failed, that request; the latest first."""
     s = tenant.schema
     async with connection() as db:
         rows = await db.fetch(
@@ -116,8 +116,8 @@ async def failed_pulls(tenant: Tenant) -> list[FailedPull]:
             SELECT p.at, a.id AS advertiser, a.name, p.status FROM {s}.advertiser a CROSS JOIN LATERAL (
                 SELECT at, status FROM {s}.singular_pull WHERE advertiser = a.id ORDER BY at DESC LIMIT 1
             ) p
-            WHERE p.status >= 400 AND p.at > now() - $1::interval ORDER BY p.at DESC LIMIT {MOST}
+            WHERE p.status >= 400 AND p.at > now() - $1::interval ORDER BY p.at DESC LIMIT {LIST_LIMIT}
             """,
-            PULLS_SINCE,
+            FAILURE_WINDOW,
         )
-    return [FailedPull(**row) for row in rows]
+    return [FailedSingularRequest(**row) for row in rows]

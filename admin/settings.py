@@ -1,4 +1,4 @@
-"""/staff/settings: what the tenant's owners decide for all of its staff."""
+"""/staff/settings: settings of the tenant that its owners manage."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class SettingsController(Controller):
     async def save(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         required = (await read_form(request)).has("staff_totp_required")
         if required and not current_user(request).totp:
-            return await settings_page(request, layout, error="Set up two-step sign-in for yourself first.")
+            return await settings_page(request, layout, error="Set up your own two-factor authentication first.")
         async with transaction() as db:
             await db.execute(f"UPDATE {current_tenant().schema}.setting SET staff_totp_required = $1", required)
         return redirect(request, f"{ROOT}?done")

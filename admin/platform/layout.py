@@ -1,4 +1,4 @@
-"""What is around every page of the platform's admin."""
+"""The layout of the platform admin's pages."""
 
 from auth.users.guards import current_session
 from web.pages.rendering import NavLink, PageLayout

@@ -1,4 +1,4 @@
-"""The list of tenants: filtered, by page. It reads the platform's own table alone."""
+"""The list of tenants, filtered and paginated. Reads only the platform's table `tenant`."""
 
 from datetime import datetime
 from urllib.parse import urlencode
@@ -9,13 +9,13 @@ from database.pool import connection
 from tenants.migrations import latest_version
 from web.requests import AnyRequest
 
-PAGE = 25
-FARTHEST = 100_000
-STATES = {
+PAGE_SIZE = 25
+LAST_PAGE = 100_000
+TENANT_FILTERS = {
     "": "All",
     "active": "Active",
     "suspended": "Suspended",
-    "outdated": "Older schema",
+    "outdated": "Outdated schema",
     "failed": "Migration failed",
 }
 CONDITIONS = {
@@ -27,21 +27,21 @@ CONDITIONS = {
 }
 
 
-class Search(msgspec.Struct, frozen=True):
-    """`text` is in the name or the label; `state` a key of STATES; `number` that of the page, the first is 1."""
+class TenantSearch(msgspec.Struct, frozen=True):
+    """`text`: part of the name or slug. `state`: a key of TENANT_FILTERS. `number`: of the page, from 1."""
 
     text: str
     state: str
     number: int
 
     def url(self, **others: str | int) -> str:
-        """Of the same search with `others` in the place of some of it."""
-        asked = {"text": self.text, "state": self.state, "page": self.number} | others
-        query = urlencode({name: value for name, value in asked.items() if value not in {"", 1}})
+        """URL of this search with `others` replaced."""
+        parameters = {"text": self.text, "state": self.state, "page": self.number} | others
+        query = urlencode({name: value for name, value in parameters.items() if value not in {"", 1}})
         return f"/?{query}" if query else "/"
 
 
-class Listed(msgspec.Struct, frozen=True):
+class TenantListItem(msgspec.Struct, frozen=True):
     slug: str
     name: str
     status: str
@@ -51,27 +51,27 @@ class Listed(msgspec.Struct, frozen=True):
     up_to_date: bool
 
 
-class Found(msgspec.Struct, frozen=True):
-    """One page of them, by label; `counts` is how many there are in each of STATES, whatever the text."""
+class TenantPage(msgspec.Struct, frozen=True):
+    """One page of tenants, ordered by slug. `counts`: how many match each of TENANT_FILTERS, ignoring the text."""
 
-    search: Search
-    tenants: list[Listed]
+    search: TenantSearch
+    tenants: list[TenantListItem]
     more: bool
     counts: dict[str, int]
 
 
-def read_search(request: AnyRequest) -> Search:
-    """What makes no sense is as if it were not there."""
-    asked = request.query_params
-    state, number = asked.get("state", ""), asked.get("page", "")
-    return Search(
-        text=asked.get("text", "").replace("\0", "").strip()[:200],
-        state=state if state in STATES else "",
-        number=min(max(int(number), 1), FARTHEST) if number.isdecimal() and len(number) < 10 else 1,
+def read_tenant_search(request: AnyRequest) -> TenantSearch:
+    """Ignores invalid parameters."""
+    query = request.query_params
+    state, number = query.get("state", ""), query.get("page", "")
+    return TenantSearch(
+        text=query.get("text", "").replace("\0", "").strip()[:200],
+        state=state if state in TENANT_FILTERS else "",
+        number=min(max(int(number), 1), LAST_PAGE) if number.isdecimal() and len(number) < 10 else 1,
     )
 
 
-async def list_tenants(search: Search) -> Found:
+async def list_tenants(search: TenantSearch) -> TenantPage:
     counted = ", ".join(f"count(*) FILTER (WHERE {sql}) AS {name or 'every'}" for name, sql in CONDITIONS.items())
     async with connection() as db:
         rows = await db.fetch(
@@ -84,14 +84,14 @@ async def list_tenants(search: Search) -> Found:
             """,
             search.text,
             latest_version(),
-            PAGE + 1,
-            (search.number - 1) * PAGE,
+            PAGE_SIZE + 1,
+            (search.number - 1) * PAGE_SIZE,
         )
         counts = await db.fetchrow(f"SELECT {counted} FROM tenant".replace("$2", "$1"), latest_version())
     assert counts is not None
-    return Found(
+    return TenantPage(
         search,
-        [Listed(**row) for row in rows[:PAGE]],
-        len(rows) > PAGE,
+        [TenantListItem(**row) for row in rows[:PAGE_SIZE]],
+        len(rows) > PAGE_SIZE,
         {name: counts[name or "every"] for name in CONDITIONS},
     )

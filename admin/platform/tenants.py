@@ -1,4 +1,4 @@
-"""The tenants: who they are and how it stands with them, and what the platform's staff do for them."""
+"""Pages about tenants: the list, one tenant, and what platform staff can do to it."""
 
 from math import isfinite
 from typing import Any, TypeVar
@@ -7,8 +7,8 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from admin.platform.figures import counts_of, figures_of
-from admin.platform.listing import STATES, list_tenants, read_search
+from admin.platform.listing import TENANT_FILTERS, list_tenants, read_tenant_search
+from admin.platform.usage import read_tenant_counts, read_tenant_usage
 from auth.api_keys.listing import LARGEST_ID
 from auth.users.directory import UserDetails, list_users
 from auth.users.guards import current_user, requires_login, requires_role
@@ -33,14 +33,14 @@ from web.problems import Problem
 from web.requests import AnyRequest
 
 MANAGER = [requires_role("manager")]
-MOST_RATE = 100_000
-MOST = 1_000_000
+MAX_RATE = 100_000
+MAX_REQUESTS = 1_000_000
 DONE = {
-    "suspended": "The tenant is suspended: its hosts answer 403. Nothing is lost.",
+    "suspended": "The tenant is suspended: its API and pages return 403. Its data is kept.",
     "resumed": "The tenant is active again.",
-    "renamed": "The name is changed.",
-    "limits": "The limits are changed.",
-    "migrated": "The schema is at the latest version.",
+    "renamed": "The name is saved.",
+    "limits": "The rate limits are saved.",
+    "migrated": "The schema is up to date.",
 }
 NEW_FIELDS = ("name", "slug", "owner", "email")
 N = TypeVar("N", int, float)
@@ -51,7 +51,7 @@ class TenantsController(Controller):
 
     @get()
     async def tenants(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        search = read_search(request)
+        search = read_tenant_search(request)
         found = await list_tenants(search)
         return render_page(
             "platform/tenants.html",
@@ -59,20 +59,20 @@ class TenantsController(Controller):
             found=found,
             states=[
                 (f"{label} ({found.counts[state]:,})", search.url(state=state, page=1), state == search.state)
-                for state, label in STATES.items()
+                for state, label in TENANT_FILTERS.items()
             ],
-            figures=await figures_of([tenant.slug for tenant in found.tenants]),
+            usage=await read_tenant_usage([tenant.slug for tenant in found.tenants]),
             nodes=await nodes_of((tenant.slug, schema_of(tenant.slug)) for tenant in found.tenants),
             may_create=current_user(request).is_at_least("manager"),
         )
 
     @get("/new", guards=MANAGER)
     async def new(self, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        return new_page(layout, Form([]))
+        return new_tenant_page(layout, Form([]))
 
     @post("/new", guards=MANAGER)
     async def create(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        """The tenant and its first owner's invitation, or neither."""
+        """Creates the tenant and its first owner's invitation in one transaction."""
         form = await read_form(request)
         invited: list[IssuedLink] = []
 
@@ -83,7 +83,7 @@ class TenantsController(Controller):
         try:
             tenant = await lifecycle.create_tenant(form["slug"].strip().lower(), form["name"], invite)
         except GokartError as error:
-            return new_page(layout, form, error=error)
+            return new_tenant_page(layout, form, error=error)
         return await owner_link_page(
             request, layout, tenant, invited[0], notice=f"The tenant {tenant.name} was created."
         )
@@ -97,12 +97,12 @@ class TenantsController(Controller):
 
     @post("/tenants/{slug:str}/suspend", guards=MANAGER)
     async def suspend(self, request: AnyRequest, slug: FromPath[str]) -> Response[Any]:
-        await lifecycle.set_tenant_status((await tenant_at(slug)).slug, "suspended")
+        await lifecycle.set_tenant_status((await tenant_or_404(slug)).slug, "suspended")
         return redirect(request, f"/tenants/{slug}?done=suspended")
 
     @post("/tenants/{slug:str}/resume", guards=MANAGER)
     async def resume(self, request: AnyRequest, slug: FromPath[str]) -> Response[Any]:
-        await lifecycle.set_tenant_status((await tenant_at(slug)).slug, "active")
+        await lifecycle.set_tenant_status((await tenant_or_404(slug)).slug, "active")
         return redirect(request, f"/tenants/{slug}?done=resumed")
 
     @post("/tenants/{slug:str}/name", guards=MANAGER)
@@ -110,7 +110,7 @@ class TenantsController(Controller):
         self, request: AnyRequest, layout: NamedDependency[PageLayout], slug: FromPath[str]
     ) -> Response[Any]:
         form = await read_form(request)
-        await tenant_at(slug)
+        await tenant_or_404(slug)
         try:
             await lifecycle.rename_tenant(slug, form["name"])
         except GokartError as error:
@@ -122,13 +122,13 @@ class TenantsController(Controller):
         self, request: AnyRequest, layout: NamedDependency[PageLayout], slug: FromPath[str]
     ) -> Response[Any]:
         form = await read_form(request)
-        await tenant_at(slug)
+        await tenant_or_404(slug)
         try:
             await set_tenant_limits(
                 slug,
-                read_limit(form, "rate", float, MOST_RATE),
-                read_limit(form, "burst", int, MOST),
-                read_limit(form, "concurrency", int, MOST),
+                read_rate_limit(form, "rate", float, MAX_RATE),
+                read_rate_limit(form, "burst", int, MAX_REQUESTS),
+                read_rate_limit(form, "concurrency", int, MAX_REQUESTS),
             )
         except GokartError as error:
             return await tenant_page(request, layout, slug, error=error, form=form)
@@ -136,8 +136,8 @@ class TenantsController(Controller):
 
     @post("/tenants/{slug:str}/migrate", guards=MANAGER)
     async def migrate(self, request: AnyRequest, slug: FromPath[str]) -> Response[Any]:
-        """What went wrong is kept with the tenant, and shown on its page."""
-        await tenant_at(slug)
+        """An error is stored with the tenant and shown on its page."""
+        await tenant_or_404(slug)
         outcomes = [outcome async for outcome in migrate_tenants([slug])]
         return redirect(request, f"/tenants/{slug}" + ("" if outcomes[0].error else "?done=migrated"))
 
@@ -145,7 +145,7 @@ class TenantsController(Controller):
     async def invite(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], slug: FromPath[str]
     ) -> Response[Any]:
-        form, tenant = await read_form(request), await tenant_at(slug)
+        form, tenant = await read_form(request), await tenant_or_404(slug)
         try:
             with bound_to(tenant):
                 invited = await invite_owner(form)
@@ -157,38 +157,38 @@ class TenantsController(Controller):
     async def owner_link(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], slug: FromPath[str], person: FromPath[int]
     ) -> Response[Any]:
-        """Of owners alone: they look after everybody else."""
-        tenant, told = await tenant_at(slug), Problem(404, "This tenant has no such owner.")
+        """For owners only: a tenant's owners manage its other staff."""
+        tenant, not_found = await tenant_or_404(slug), Problem(404, "Owner not found.")
         if not 0 < person <= LARGEST_ID:
-            raise told
+            raise not_found
         with bound_to(tenant):
             if not await list_users(STAFF, "p.id = $1 AND p.role = 'owner' AND p.active", person):
-                raise told
+                raise not_found
             invited = await renew_link(STAFF, person, actor_name())
         return await owner_link_page(request, layout, tenant, invited)
 
 
 def actor_name() -> str:
     actor = current_actor()
-    assert actor is not None, "behind the guard `signed_in`"
+    assert actor is not None, "the guard `signed_in` sets it"
     return actor.name
 
 
 async def invite_owner(form: Form) -> IssuedLink:
-    """Into the bound tenant. Raises GokartError, naming the form's field."""
+    """Invites an owner of the bound tenant. Raises GokartError, whose text starts with the form's field."""
     try:
         return await invite_staff_user(STAFF, form["email"], form["owner"], "owner", actor_name())
     except SCHEMA_ERRORS as error:
-        raise GokartError("email: The tenant's schema is of an older version: migrate it first.") from error
+        raise GokartError("email: The tenant's schema is outdated. Migrate it first.") from error
     except GokartError as error:
         field, text = split_field_error(error)
         raise GokartError(f"{'owner' if field == 'name' else 'email'}: {text}") from error
 
 
-async def tenant_at(slug: str) -> Tenant:
+async def tenant_or_404(slug: str) -> Tenant:
     """Raises Problem 404."""
     if not SLUG_PATTERN.fullmatch(slug):
-        raise Problem(404, "There is no such tenant.")
+        raise Problem(404, "Tenant not found.")
     try:
         return await lifecycle.get_tenant(slug)
     except DatabaseUnavailable:
@@ -197,8 +197,8 @@ async def tenant_at(slug: str) -> Tenant:
         raise Problem(404, str(error)) from error
 
 
-def read_limit(form: Form, name: str, kind: type[N], most: int) -> N | None:
-    """Raises GokartError, naming the field."""
+def read_rate_limit(form: Form, name: str, kind: type[N], most: int) -> N | None:
+    """None where the field is empty. Raises GokartError, whose text starts with the field."""
     text = form[name].strip()
     if not text:
         return None
@@ -207,13 +207,12 @@ def read_limit(form: Form, name: str, kind: type[N], most: int) -> N | None:
     except ValueError:
         value = kind(0)
     if not isfinite(value) or not 0 < value <= most:
-        raise GokartError(
-            f"{name}: {'A' if name == 'rate' else 'A whole'} number above 0, at most {most:,}; or nothing."
-        )
+        number = "number" if name == "rate" else "whole number"
+        raise GokartError(f"{name}: Enter a {number} above 0 and at most {most:,}, or leave the field empty.")
     return value
 
 
-def new_page(layout: PageLayout, form: Form, *, error: GokartError | None = None) -> Response[Any]:
+def new_tenant_page(layout: PageLayout, form: Form, *, error: GokartError | None = None) -> Response[Any]:
     field, text = split_field_error(error) if error else ("", "")
     return render_page(
         "platform/new_tenant.html",
@@ -234,8 +233,8 @@ async def tenant_page(
     error: GokartError | None = None,
     form: Form | None = None,
 ) -> Response[Any]:
-    """With `error`, the form that was sent as it was filled in."""
-    tenant = as_gokart(await tenant_at(slug))
+    """With `error`, the form keeps the submitted values."""
+    tenant = as_gokart(await tenant_or_404(slug))
     row = await TenantRow.select(TenantRow.version, TenantRow.migration_error).where(TenantRow.id == tenant.id).first()
     field, text = split_field_error(error) if error else ("", "")
     kept = {
@@ -254,10 +253,10 @@ async def tenant_page(
         status=400 if error else 200,
         this=tenant,
         hosts=hosts,
-        figures=(await figures_of([slug]))[slug],
+        usage=(await read_tenant_usage([slug]))[slug],
         nodes=await nodes_of([(slug, tenant.schema)]),
-        counts=await counts_of(tenant),
-        owners=await owners_of(tenant),
+        counts=await read_tenant_counts(tenant),
+        owners=await read_tenant_owners(tenant),
         version=row["version"] if row else None,
         latest=latest_version(),
         migration_error=row["migration_error"] if row else None,
@@ -272,8 +271,8 @@ async def tenant_page(
     )
 
 
-async def owners_of(tenant: Tenant) -> list[UserDetails] | None:
-    """None where the tenant's schema is too old to have any."""
+async def read_tenant_owners(tenant: Tenant) -> list[UserDetails] | None:
+    """None where the tenant's schema has no tables for staff yet."""
     try:
         with bound_to(tenant):
             return await list_users(STAFF, "p.role = 'owner'")

@@ -1,4 +1,4 @@
-"""The desk's API keys: of every advertiser, and the tenant's own that bring data in."""
+"""The staff's API key pages: keys of every advertiser, and the tenant's ingest keys."""
 
 import re
 import shlex
@@ -64,14 +64,14 @@ def shared(module_sandbox: Sandbox) -> Browser:
     return client
 
 
-def test_a_key_for_an_advertiser_reads_that_advertisers_reports(sandbox: Sandbox, client: Browser) -> None:
+def test_an_advertiser_key_reads_that_advertisers_reports(sandbox: Sandbox, client: Browser) -> None:
     answer = make(client, sandbox)
     assert answer.headers["cache-control"] == "no-store"
     assert "Owner" in Page(answer.text).text
     assert sandbox.get(JSON, token=shown(answer), **MAY).status_code == 200
 
 
-def test_the_form_sent_again_makes_no_second_key(sandbox: Sandbox, client: Browser) -> None:
+def test_submitting_the_form_again_creates_no_second_key(sandbox: Sandbox, client: Browser) -> None:
     make(client, sandbox)
     again = make(client, sandbox)
     assert again.status_code == 400
@@ -79,13 +79,13 @@ def test_the_form_sent_again_makes_no_second_key(sandbox: Sandbox, client: Brows
     assert not TOKEN.search(again.text)
 
 
-def test_an_ingest_key_takes_data_in_and_reads_nothing(sandbox: Sandbox, client: Browser) -> None:
+def test_an_ingest_key_sends_data_and_reads_no_report(sandbox: Sandbox, client: Browser) -> None:
     token = shown(make_ingest(client))
     assert sandbox.send("events", [], token=token) == {"accepted": 0, "duplicates": 0, "rejected": []}
     assert sandbox.get(JSON, token=token, **MAY).status_code == 403
 
 
-def test_the_line_for_the_terminal_works_as_it_stands(sandbox: Sandbox, server: Server) -> None:
+def test_the_curl_command_works_as_shown(sandbox: Sandbox, server: Server) -> None:
     client = Browser(sandbox.http, f"app.{sandbox.tenant.slug}.localhost:{server.port}")
     client.sign_in(create_staff_user(sandbox, "manager"), root="/staff")
     for answer, says in (
@@ -98,25 +98,27 @@ def test_the_line_for_the_terminal_works_as_it_stands(sandbox: Sandbox, server: 
 
 
 @pytest.mark.parametrize("owner", ["", "nobody", "00000000-0000-4000-8000-000000000000", "ingest"])
-def test_a_key_is_somebodys(module_sandbox: Sandbox, shared: Browser, owner: str) -> None:
+def test_an_advertiser_is_required(module_sandbox: Sandbox, shared: Browser, owner: str) -> None:
     answer = make(shared, module_sandbox, advertiser=owner)
     assert answer.status_code == 400
-    assert Page(answer.text).one("small", id="advertiser-error").text == "Choose whose key it is."
+    assert Page(answer.text).one("small", id="advertiser-error").text == "Choose an advertiser."
 
 
-def test_nor_is_it_another_tenants_advertisers(
+def test_another_tenants_advertiser_is_rejected(
     module_sandbox: Sandbox, other_sandbox: Sandbox, shared: Browser
 ) -> None:
     assert make(shared, module_sandbox, advertiser=str(other_sandbox.owner)).status_code == 400
 
 
 @pytest.mark.parametrize("scopes", [["ingest"], ["cost-report", "ingest"], []])
-def test_no_advertiser_gets_an_ingest_key(module_sandbox: Sandbox, shared: Browser, scopes: list[str]) -> None:
+def test_the_scopes_of_an_advertiser_key_are_validated(
+    module_sandbox: Sandbox, shared: Browser, scopes: list[str]
+) -> None:
     assert make(shared, module_sandbox, scopes=scopes).status_code == 400
 
 
 @pytest.mark.parametrize("whose", ["owner_key", "rival_key"])
-def test_any_key_is_rotated_and_revoked(sandbox: Sandbox, client: Browser, whose: str) -> None:
+def test_keys_of_any_advertiser_can_be_rotated_and_revoked(sandbox: Sandbox, client: Browser, whose: str) -> None:
     old = getattr(sandbox, whose)
     new = shown(client.post(f"/staff/keys/{id_of(sandbox, old)}/rotate", data=ROTATION))
     assert {sandbox.get(JSON, token=token, **MAY).status_code for token in (old, new)} == {200}
@@ -124,19 +126,19 @@ def test_any_key_is_rotated_and_revoked(sandbox: Sandbox, client: Browser, whose
     assert wait_for_value(lambda: sandbox.get(JSON, token=old, **MAY).status_code, 401)
 
 
-def test_so_is_an_ingest_key(sandbox: Sandbox, client: Browser) -> None:
+def test_an_ingest_key_can_be_revoked(sandbox: Sandbox, client: Browser) -> None:
     assert client.post(f"/staff/keys/{id_of(sandbox, sandbox.ingest_key)}/revoke").status_code == 303
     wait_for_value(lambda: sandbox.request("POST", "/api/v1/ingest/events", token=sandbox.ingest_key).status_code, 401)
 
 
 @pytest.mark.parametrize("key", ["0", "1000000", "2147483648", "9" * 40])
 @pytest.mark.parametrize("path", ["rotate", "revoke"])
-def test_a_key_that_is_not_there(shared: Browser, key: str, path: str) -> None:
+def test_an_unknown_key_is_not_found(shared: Browser, key: str, path: str) -> None:
     assert shared.get(f"/staff/keys/{key}/{path}").status_code == 404
     assert shared.post(f"/staff/keys/{key}/{path}", data=ROTATION).status_code == 404
 
 
-def test_it_is_noted_who_did_it(sandbox: Sandbox) -> None:
+def test_the_audit_log_names_who_did_it(sandbox: Sandbox) -> None:
     client = browser(sandbox)
     email = create_staff_user(sandbox, "manager")
     client.sign_in(email, root="/staff")
@@ -155,7 +157,7 @@ def test_it_is_noted_who_did_it(sandbox: Sandbox) -> None:
 
 
 class TestList:
-    def test_all_of_them(self, shared: Browser) -> None:
+    def test_it_lists_all_keys(self, shared: Browser) -> None:
         assert names(shared.get("/staff/keys").text) == [
             "Gone",
             "Tracker",
@@ -166,19 +168,19 @@ class TestList:
             "test",
         ]
 
-    def test_of_an_advertiser(self, module_sandbox: Sandbox, shared: Browser) -> None:
+    def test_it_filters_by_advertiser(self, module_sandbox: Sandbox, shared: Browser) -> None:
         assert names(shared.get(f"/staff/keys?advertiser={module_sandbox.rival}").text) == ["Rival's", "test"]
 
-    def test_the_tenants_own(self, shared: Browser) -> None:
+    def test_it_filters_ingest_keys(self, shared: Browser) -> None:
         assert names(shared.get("/staff/keys?advertiser=ingest").text) == ["Tracker", "test"]
 
-    def test_in_a_state(self, shared: Browser) -> None:
+    def test_it_filters_by_status(self, shared: Browser) -> None:
         assert names(shared.get("/staff/keys?state=revoked").text) == ["Gone"]
 
-    def test_both(self, module_sandbox: Sandbox, shared: Browser) -> None:
+    def test_it_combines_filters(self, module_sandbox: Sandbox, shared: Browser) -> None:
         assert names(shared.get(f"/staff/keys?advertiser={module_sandbox.rival}&state=revoked").text) == []
 
-    def test_page_by_page(self, sandbox: Sandbox, client: Browser) -> None:
+    def test_it_is_paginated(self, sandbox: Sandbox, client: Browser) -> None:
         execute(
             """
             INSERT INTO {s}.api_token (advertiser, name, digest, hint, scopes, created_by)
@@ -202,10 +204,10 @@ class TestList:
     @pytest.mark.parametrize(
         "query", ["advertiser=x", "state=dead", "before=x", f"before={'9' * 40}", "before=%C2%B2", "state=%00"]
     )
-    def test_what_makes_no_sense_is_left_alone(self, shared: Browser, query: str) -> None:
+    def test_invalid_filters_are_ignored(self, shared: Browser, query: str) -> None:
         assert shared.get(f"/staff/keys?{query}").status_code == 200
 
-    def test_a_name_is_text_whatever_it_looks_like(self, sandbox: Sandbox, client: Browser) -> None:
+    def test_names_are_escaped(self, sandbox: Sandbox, client: Browser) -> None:
         sandbox.set_advertiser(sandbox.owner, name="<img src=x onerror=alert(1)>")
         page = client.get("/staff/keys").text
         assert "<img" not in page

@@ -1,11 +1,11 @@
-"""The tenant's audit log on the desk: as the platform's, whose tests say more of the page."""
+"""The tenant's audit log. The tests of the platform's audit log cover the page itself."""
 
 from auth.users.realms import STAFF
 from tests.support.people import advertiser_browser, browser, create_staff_user, session_cookie, staff_browser
 from tests.support.sandbox import Sandbox
 
 
-def test_it_tells_who_did_what_from_where(sandbox: Sandbox) -> None:
+def test_it_shows_who_changed_what_and_from_where(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox, "manager")
     manager = browser(sandbox, cookies=session_cookie(sandbox, STAFF, email))
     manager.post(f"/staff/singular/{sandbox.owner}", data={"singular": "off"})
@@ -15,7 +15,7 @@ def test_it_tells_who_did_what_from_where(sandbox: Sandbox) -> None:
     assert "api token" not in page
 
 
-def test_it_is_of_this_tenant_alone(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_it_shows_only_this_tenants_changes(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     theirs = staff_browser(other_sandbox).get("/staff/audit").text
     assert str(other_sandbox.owner) in theirs
     assert str(sandbox.owner) not in theirs

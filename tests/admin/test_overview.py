@@ -1,4 +1,4 @@
-"""The desk's first page: what waits, and nothing else."""
+"""The overview: what needs the staff's attention, and nothing else."""
 
 import pytest
 
@@ -17,13 +17,13 @@ def overview(client: Browser) -> str:
     return Page(client.get("/staff").text).text
 
 
-def test_with_nothing_to_do_it_says_so(client: Browser) -> None:
-    assert "Nothing waits for you" in overview(client)
-    assert "Last data taken in never" in overview(client)
+def test_it_says_when_nothing_needs_attention(client: Browser) -> None:
+    assert "Nothing needs your attention" in overview(client)
+    assert "Data updated through never" in overview(client)
 
 
 @pytest.mark.parametrize("role", ["manager", "viewer"])
-def test_a_new_tenant_is_told_what_to_begin_with(sandbox: Sandbox, role: str) -> None:
+def test_a_new_tenant_sees_the_first_steps(sandbox: Sandbox, role: str) -> None:
     client = staff_browser(sandbox, role)
     for table in "api_token", "advertiser":
         execute(f"DELETE FROM {{s}}.{table}", schema=sandbox.tenant.schema)
@@ -31,40 +31,40 @@ def test_a_new_tenant_is_told_what_to_begin_with(sandbox: Sandbox, role: str) ->
     manager = role == "manager"
     for path in "/staff/keys/new-ingest", "/admin/#/advertiser/add/", "/staff/people/logins/new":
         assert (f'href="{path}"' in new) is manager
-    assert ("Nothing waits for you" in new) is not manager
+    assert ("Nothing needs your attention" in new) is not manager
     for path in ["/staff/keys/new", "/staff/people/logins/new", "/staff/singular"] if manager else []:
         assert 'href="/admin/#/advertiser/add/"' in client.get(path).text
 
 
-def test_where_there_are_advertisers_nobody_is_told_how_to_make_one(client: Browser) -> None:
+def test_with_advertisers_no_page_explains_how_to_add_one(client: Browser) -> None:
     for path in "/staff", "/staff/keys/new", "/staff/people/logins/new", "/staff/singular":
         assert "/admin/#/advertiser/add/" not in client.get(path).text
 
 
-def test_a_request_for_singular(sandbox: Sandbox, client: Browser) -> None:
+def test_it_lists_requests_to_enable_singular(sandbox: Sandbox, client: Browser) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     advertiser_browser(sandbox, email="anna@example.com").post("/singular/request")
     page = client.get("/staff").text
     assert "by anna@example.com" in page
     assert f'href="/staff/singular/{sandbox.owner}"' in page
-    assert "Nothing waits" not in page
+    assert "Nothing needs your attention" not in page
 
 
-def test_an_invitation_that_nobody_has_taken_up(client: Browser) -> None:
+def test_it_lists_pending_invitations(client: Browser) -> None:
     client.post("/staff/people/staff/new", data={"email": "bob@example.com", "name": "Bob", "role": "viewer"})
-    assert "bob@example.com, viewer until" in overview(client)
+    assert "bob@example.com, viewer expires" in overview(client)
 
 
-def test_a_key_about_to_stop(sandbox: Sandbox, client: Browser) -> None:
+def test_it_lists_expiring_keys(sandbox: Sandbox, client: Browser) -> None:
     set_expiry = (
         "UPDATE {s}.api_token SET name = 'Nightly', expires_at = now() + interval '3 days' WHERE advertiser = $1"
     )
     execute(set_expiry, sandbox.rival, schema=sandbox.tenant.schema)
     assert "Nightly" in overview(client)
-    assert "Rival, until" in overview(client)
+    assert "Rival, expires" in overview(client)
 
 
-def test_an_ingest_key_about_to_stop_is_said_on_every_page(sandbox: Sandbox, client: Browser) -> None:
+def test_every_page_warns_of_an_expiring_ingest_key(sandbox: Sandbox, client: Browser) -> None:
     execute(
         "UPDATE {s}.api_token SET name = 'Tracker', expires_at = now() + interval '3 days' WHERE advertiser IS NULL",
         schema=sandbox.tenant.schema,
@@ -74,17 +74,17 @@ def test_an_ingest_key_about_to_stop_is_said_on_every_page(sandbox: Sandbox, cli
     assert "Tracker" not in advertiser_browser(sandbox).get("/account").text
 
 
-def test_what_came_in_and_what_was_refused(sandbox: Sandbox, client: Browser) -> None:
+def test_it_counts_received_and_rejected_records(sandbox: Sandbox, client: Browser) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"]), {"id": "x"}])
     page = overview(client)
-    assert "Records taken in 2" in page
+    assert "Records received 2" in page
     assert "Records rejected 1" in page
-    assert "Last data taken in never" not in page
+    assert "Data updated through never" not in page
 
 
-def test_a_name_is_text_whatever_it_looks_like(sandbox: Sandbox, client: Browser) -> None:
+def test_names_are_escaped(sandbox: Sandbox, client: Browser) -> None:
     sandbox.set_advertiser(sandbox.owner, name="<script>alert(1)</script>", singular_enabled=False)
     advertiser_browser(sandbox).post("/singular/request")
     page = client.get("/staff").text

@@ -1,4 +1,4 @@
-"""Who of the staff may do what on the desk: every form there is, tried by each role."""
+"""What each staff role may do: every form of the staff pages, submitted by each role."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The desk's settings: a second factor for all staff."""
+"""The settings page: requiring two-factor authentication of all staff."""
 
 import pyotp
 
@@ -9,7 +9,7 @@ REQUIRED = {"staff_totp_required": "on"}
 
 
 def owner_with_totp(sandbox: Sandbox) -> tuple[Browser, str]:
-    """Signed in with both factors, and the e-mail address."""
+    """A browser signed in with two factors, and the owner's e-mail address."""
     secret = pyotp.random_base32()
     client, email = browser(sandbox), create_staff_user(sandbox, totp_secret=secret)
     client.sign_in(email, root="/staff")
@@ -17,15 +17,15 @@ def owner_with_totp(sandbox: Sandbox) -> tuple[Browser, str]:
     return client, email
 
 
-def test_who_has_none_cannot_ask_it_of_others(sandbox: Sandbox) -> None:
+def test_an_owner_without_it_cannot_require_it(sandbox: Sandbox) -> None:
     client = staff_browser(sandbox)
     answer = client.post("/staff/settings", data=REQUIRED)
     assert answer.status_code == 400
-    assert "for yourself first" in answer.text
+    assert "your own two-factor authentication first" in answer.text
     assert staff_browser(sandbox, "viewer").get("/staff").status_code == 200
 
 
-def test_once_it_is_asked_whoever_has_none_is_led_to_it(sandbox: Sandbox) -> None:
+def test_staff_without_it_are_redirected_to_the_setup(sandbox: Sandbox) -> None:
     client, _ = owner_with_totp(sandbox)
     viewer = staff_browser(sandbox, "viewer")
     assert client.post("/staff/settings", data=REQUIRED).headers["location"] == "/staff/settings?done"
@@ -35,15 +35,15 @@ def test_once_it_is_asked_whoever_has_none_is_led_to_it(sandbox: Sandbox) -> Non
     assert viewer.get("/staff").status_code == 200
 
 
-def test_who_would_be_asked_is_named(sandbox: Sandbox) -> None:
+def test_it_lists_staff_without_it(sandbox: Sandbox) -> None:
     client, email = owner_with_totp(sandbox)
     viewer = create_staff_user(sandbox, "viewer")
     page = client.get("/staff/settings").text
-    assert f"Without one today: {viewer}." in page
+    assert f"Not set up yet: {viewer}." in page
     assert f"{email}," not in page
 
 
-def test_it_is_noted_who_asked(sandbox: Sandbox) -> None:
+def test_the_audit_log_names_who_required_it(sandbox: Sandbox) -> None:
     client, email = owner_with_totp(sandbox)
     client.post("/staff/settings", data=REQUIRED)
     last = audit(sandbox)[-1]

@@ -1,4 +1,4 @@
-"""The desk's Singular pages: who asks for it, what is missing, and the switch."""
+"""The staff's Singular pages: requests to enable it, missing requirements, enabling and disabling."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ COMPLETE: dict[str, Any] = {"os": "ANDROID", "storeId": "com.test", "campaignNam
 
 
 def row_of(client: Browser, name: str) -> str:
-    """The advertiser's, in the list."""
+    """Text of the advertiser's row in the list."""
     html = client.get("/staff/singular").text
     (row,) = [part for part in html.split("<tr>") if f'<th scope="row">{name}<' in part]
     return Page(f"<body>{row}</body>").text
@@ -23,19 +23,19 @@ def switch(client: Browser, sandbox: Sandbox, to: str) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, f"/staff/singular/{sandbox.owner}?done={to}")
 
 
-def test_switched_on_a_request_is_answered_and_pulls_are_too(sandbox: Sandbox) -> None:
+def test_enabling_singular_closes_the_request_and_allows_reports(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     advertiser_browser(sandbox, email="anna@example.com").post("/singular/request")
     client = staff_browser(sandbox, "manager")
-    assert "asked for" in row_of(client, "Owner")
-    assert "anna@example.com asked for it" in client.get(f"/staff/singular/{sandbox.owner}").text
+    assert "requested" in row_of(client, "Owner")
+    assert "anna@example.com requested Singular" in client.get(f"/staff/singular/{sandbox.owner}").text
     assert sandbox.get(SINGULAR, **MAY).status_code == 403
     switch(client, sandbox, "on")
     assert wait_for_value(lambda: sandbox.get(SINGULAR, **MAY).status_code, 200)
-    assert "asked for" not in row_of(client, "Owner")
+    assert "requested" not in row_of(client, "Owner")
 
 
-def test_switched_off_pulls_are_refused(sandbox: Sandbox) -> None:
+def test_disabling_singular_rejects_its_requests(sandbox: Sandbox) -> None:
     client = staff_browser(sandbox, "manager")
     switch(client, sandbox, "off")
     assert wait_for_value(lambda: sandbox.get(SINGULAR, **MAY).status_code, 403)
@@ -49,10 +49,10 @@ def test_a_request_can_be_declined(sandbox: Sandbox) -> None:
     client = staff_browser(sandbox, "manager")
     assert "Decline the request" in client.get(f"/staff/singular/{sandbox.owner}").text
     switch(client, sandbox, "off")
-    assert "asked for" not in row_of(client, "Owner")
+    assert "requested" not in row_of(client, "Owner")
 
 
-def test_it_is_noted_who_switched_it(sandbox: Sandbox) -> None:
+def test_the_audit_log_names_who_changed_it(sandbox: Sandbox) -> None:
     client, email = browser(sandbox), create_staff_user(sandbox, "manager")
     client.sign_in(email, root="/staff")
     switch(client, sandbox, "off")
@@ -61,35 +61,35 @@ def test_it_is_noted_who_switched_it(sandbox: Sandbox) -> None:
     assert last["after"] == '{"singular_enabled": false}'
 
 
-def test_what_is_missing_is_named(sandbox: Sandbox) -> None:
+def test_it_lists_offers_with_missing_data(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox, name="Chess", **COMPLETE), offer_record(sandbox, name="Checkers")])
     page = Page(staff_browser(sandbox, "viewer").get(f"/staff/singular/{sandbox.owner}").text)
-    assert "1 does not: see below" in page.text
+    assert "1 offer has missing data. See below." in page.text
     assert "Checkers" in page.text
     assert "Chess" not in page.text
     for field in "os", "store_id", "campaign_name":
         assert field in page.text
 
 
-def test_with_everything_there_nothing_is(sandbox: Sandbox) -> None:
+def test_a_complete_advertiser_has_no_missing_data(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox, **COMPLETE)
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"])])
     page = Page(staff_browser(sandbox).get(f"/staff/singular/{sandbox.owner}").text)
-    assert page.text.count("Still to do.") == 1, "that Singular has pulled"
-    assert "Offers to mend" not in page.text
+    assert page.text.count("Still to do.") == 1, "only Singular's first request is missing"
+    assert "Offers with missing data" not in page.text
 
 
-def test_without_a_key_it_says_where_one_is_made(sandbox: Sandbox) -> None:
+def test_without_an_api_key_it_links_to_the_form_for_one(sandbox: Sandbox) -> None:
     execute("UPDATE {s}.api_token SET revoked_at = now()", schema=sandbox.tenant.schema)
     client = staff_browser(sandbox, "manager")
-    assert "none that works" in row_of(client, "Owner")
+    assert "none active" in row_of(client, "Owner")
     path = f"/staff/keys/new?advertiser={sandbox.owner}"
     assert path in client.get(f"/staff/singular/{sandbox.owner}").text
     assert "selected" in Page(client.get(path).text).one("option", value=str(sandbox.owner)).attributes
 
 
-def test_a_pull_that_went_wrong_is_shown_there_and_on_the_overview(sandbox: Sandbox) -> None:
+def test_a_failed_request_is_shown_here_and_on_the_overview(sandbox: Sandbox) -> None:
     token = "SELECT id FROM {s}.api_token WHERE advertiser = $1"
     execute(
         f"""
@@ -114,7 +114,7 @@ def test_a_pull_that_went_wrong_is_shown_there_and_on_the_overview(sandbox: Sand
     assert "error 403" not in client.get("/staff").text
 
 
-def test_an_advertiser_is_looked_for_by_name(sandbox: Sandbox) -> None:
+def test_advertisers_are_found_by_name(sandbox: Sandbox) -> None:
     client = staff_browser(sandbox)
     page = Page(client.get("/staff/singular?name=RIV").text).text
     assert "Rival" in page
@@ -123,7 +123,7 @@ def test_an_advertiser_is_looked_for_by_name(sandbox: Sandbox) -> None:
         assert client.get(f"/staff/singular?name={name}").status_code == 200
 
 
-def test_another_tenants_advertiser_is_not_there(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_another_tenants_advertiser_is_not_found(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     client = staff_browser(sandbox)
     path = f"/staff/singular/{other_sandbox.owner}"
     assert client.get(path).status_code == client.post(path, data={"singular": "off"}).status_code == 404

@@ -97,17 +97,17 @@ def test_a_user_is_deactivated_and_activated_again(
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_singular_is_switched_off_and_on(
+def test_singular_is_disabled_and_enabled(
     open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool
 ) -> None:
     page = enter_admin(open_page(javascript=javascript), sandbox, server, "/staff/singular", "manager")
     page.get_by_role("link", name="Open Owner").click()
-    page.get_by_role("button", name="Switch Singular off").first.click()
-    page.get_by_role("dialog").get_by_role("button", name="Switch Singular off").click()
-    expect(page.get_by_role("status")).to_contain_text("Singular is off")
+    page.get_by_role("button", name="Disable Singular").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Disable Singular").click()
+    expect(page.get_by_role("status")).to_contain_text("Singular is disabled")
     assert wait_for_value(lambda: sandbox.get(SINGULAR, **MAY).status_code, 403)
-    page.get_by_role("button", name="Switch Singular on").click()
-    expect(page.get_by_role("status")).to_contain_text("Singular is on")
+    page.get_by_role("button", name="Enable Singular").click()
+    expect(page.get_by_role("status")).to_contain_text("Singular is enabled")
     assert wait_for_value(lambda: sandbox.get(SINGULAR, **MAY).status_code, 200)
 
 
@@ -118,26 +118,26 @@ def test_conversions_are_corrected(
     id_, unknown = a_conversion(sandbox), str(uuid4())
     page = enter_admin(open_page(javascript=javascript), sandbox, server, "/staff/corrections", "manager")
     page.get_by_label("CSV file").set_input_files(a_sheet(f"{id_},Rejected,Twice", f"{unknown},Rejected,"))
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Preview changes").click()
     expect(page.get_by_role("heading", name="1 conversion to correct")).to_be_visible()
     assert len(sandbox.report()) == 1
-    assert unknown in downloaded(page, "Download these rows")
-    assert unknown in downloaded(page, "Download these rows"), "a file that comes does not end the page"
+    assert unknown in downloaded(page, "Download rows with errors")
+    assert unknown in downloaded(page, "Download rows with errors"), "a file that comes does not end the page"
     page.get_by_role("button", name="Correct 1 conversion").click()
-    expect(page.get_by_role("status")).to_contain_text("1 conversion is corrected")
+    expect(page.get_by_role("status")).to_contain_text("1 conversion was corrected")
     assert sandbox.report() == []
     page.reload()
-    expect(page.get_by_text("1 is as the file says already")).to_be_visible()
+    expect(page.get_by_text("1 row matches the current status and is skipped")).to_be_visible()
 
 
 def test_a_key_is_found_by_its_advertiser(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     page = enter_admin(open_page(), sandbox, server, "/staff/keys", "viewer")
     expect(page.locator("tbody tr")).to_have_count(3)
     page.get_by_label("Advertiser").select_option("Rival")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Filter").click()
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody tr")).to_contain_text("Rival")
-    page.get_by_role("link", name="All keys").click()
+    page.get_by_role("link", name="Clear filters").click()
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
@@ -166,9 +166,9 @@ def test_everybody_can_use_the_pages(open_page: PageWatcher, sandbox: Sandbox, s
     assert page_problems(page) == []
     page.goto(f"{origin}/staff/corrections")
     page.get_by_label("CSV file").set_input_files(a_sheet(f"{id_},Rejected,Twice", "x,Rejected,"))
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Preview changes").click()
     expect(page.get_by_role("heading", name="1 conversion to correct")).to_be_visible()
     assert page_problems(page) == []
     page.get_by_role("button", name="Correct 1 conversion").click()
-    expect(page.get_by_role("status")).to_contain_text("1 conversion is corrected")
+    expect(page.get_by_role("status")).to_contain_text("1 conversion was corrected")
     assert page_problems(page) == []

@@ -81,7 +81,7 @@ def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sa
     anna.get_by_role("button", name="Request access").click()
     olga.goto(f"{app}/staff")
     olga.get_by_role("link", name="Brown Boots").first.click()
-    olga.get_by_role("button", name="Switch Singular on").click()
+    olga.get_by_role("button", name="Enable Singular").click()
     wait_for_value(lambda: pull("singular/json").status_code, 200)
     (item,) = pull("singular/json").json()["data"]["items"]
     assert (item["campaign_name"], item["cost"]) == ("OAK_2026", 12.34)

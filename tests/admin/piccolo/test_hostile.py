@@ -36,7 +36,7 @@ def cookies_of(client: Browser) -> str:
 # --- another tenant's ---
 
 
-def test_a_session_is_worth_nothing_at_another_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_a_session_is_invalid_at_another_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     """Not even where both have a member of staff of the same number, name and address."""
     for somewhere in (sandbox, other_sandbox):
         create_staff_user(somewhere, email="anna@example.com")
@@ -48,7 +48,7 @@ def test_a_session_is_worth_nothing_at_another_tenant(sandbox: Sandbox, other_sa
     assert kept(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
 
 
-def test_rows_of_another_tenant_are_not_there(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_rows_of_another_tenant_are_not_found(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     offer = offer_record(other_sandbox)
     other_sandbox.send("offers", [offer])
     admin = piccolo_admin_browser(sandbox)
@@ -66,7 +66,7 @@ def test_rows_of_another_tenant_are_not_there(sandbox: Sandbox, other_sandbox: S
     assert change(admin, "offer", own, advertiser=str(other_sandbox.owner)).status_code == 422
 
 
-def test_tenants_asked_in_turns_never_mix(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_interleaved_requests_of_two_tenants_do_not_mix(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     here, there = piccolo_admin_browser(sandbox), piccolo_admin_browser(other_sandbox)
     for _ in range(3):
         for somewhere, admin in [(sandbox, here), (other_sandbox, there)]:
@@ -74,7 +74,7 @@ def test_tenants_asked_in_turns_never_mix(sandbox: Sandbox, other_sandbox: Sandb
             assert somewhere.tenant.name in admin.get("/admin/").text
 
 
-def test_a_page_of_another_origin_changes_nothing(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_requests_of_another_origin_are_rejected(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
     neighbour = f"http://app.{other_sandbox.tenant.slug}.localhost"
     del admin.headers["Origin"]
@@ -103,7 +103,7 @@ def test_a_page_of_another_origin_changes_nothing(sandbox: Sandbox, other_sandbo
     assert admin.get("/admin/api/user/").status_code == 200
 
 
-def test_without_the_pages_own_token_nothing_changes(sandbox: Sandbox) -> None:
+def test_a_csrf_token_is_required(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
     for token in ("", "x", admin.headers["X-CSRFToken"][:-1]):
         admin.headers["X-CSRFToken"] = token
@@ -117,7 +117,7 @@ def test_without_the_pages_own_token_nothing_changes(sandbox: Sandbox) -> None:
 # --- a colleague's ---
 
 
-def test_a_viewer_changes_nothing_whatever_is_called(sandbox: Sandbox) -> None:
+def test_a_viewer_cannot_change_anything(sandbox: Sandbox) -> None:
     viewer = piccolo_admin_browser(sandbox, "viewer")
     before = len(audit(sandbox))
     for table, rule in RULES.items():
@@ -137,7 +137,7 @@ def test_a_viewer_changes_nothing_whatever_is_called(sandbox: Sandbox) -> None:
     assert len(audit(sandbox)) == before
 
 
-def test_a_manager_does_not_become_an_owner(sandbox: Sandbox) -> None:
+def test_a_manager_cannot_become_an_owner(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox, "manager")
     manager = browser(sandbox)
     manager.sign_in(email, root="/staff")
@@ -160,7 +160,7 @@ def test_a_manager_does_not_become_an_owner(sandbox: Sandbox) -> None:
     assert row_of(manager, "staff", me["id"])["role"] == "manager"
 
 
-def test_an_advertisers_people_are_no_staff(sandbox: Sandbox) -> None:
+def test_advertiser_users_have_no_access(sandbox: Sandbox) -> None:
     portal = browser(sandbox)
     assert portal.sign_in(create_advertiser_user(sandbox)).status_code == 303
     token = portal.cookies["gokart_advertiser"]
@@ -179,7 +179,7 @@ def test_an_advertisers_people_are_no_staff(sandbox: Sandbox) -> None:
 # --- secrets ---
 
 
-def test_no_secret_is_in_any_answer(sandbox: Sandbox) -> None:
+def test_no_response_contains_a_secret(sandbox: Sandbox) -> None:
     fill(sandbox)
     admin = piccolo_admin_browser(sandbox, totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
     secrets = [sandbox.owner_key, sandbox.rival_key, sandbox.ingest_key, "JBSWY3DPEHPK3PXP", "pbkdf2_sha256", "$argon2"]
@@ -206,7 +206,7 @@ def everything(admin: Browser) -> list[httpx.Response]:
     return answers
 
 
-def test_secrets_are_not_asked_for_by_filter_order_or_field(sandbox: Sandbox) -> None:
+def test_secret_columns_cannot_be_filtered_ordered_or_selected(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
     for table, column in [("staff", "password"), ("staff", "totp_secret"), ("api_token", "digest")]:
         for query in (f"__order={column}", f"__visible_fields={column}", f"{column}=x", f"{column}__operator=not_null"):
@@ -217,7 +217,7 @@ def test_secrets_are_not_asked_for_by_filter_order_or_field(sandbox: Sandbox) ->
 
 
 @pytest.mark.parametrize("name", ["Transfer-Encoding", "Location", "%00", "X%0d%0aSet-Cookie:%20a=b"])
-def test_no_header_is_chosen_by_the_caller(module_sandbox: Sandbox, name: str) -> None:
+def test_the_client_cannot_choose_a_response_header(module_sandbox: Sandbox, name: str) -> None:
     answer = piccolo_admin_browser(module_sandbox).get(
         path_of("staff") + f"?__range_header=true&__range_header_name={name}"
     )
@@ -227,7 +227,7 @@ def test_no_header_is_chosen_by_the_caller(module_sandbox: Sandbox, name: str) -
 # --- stored scripts ---
 
 
-def test_a_script_in_a_name_stays_text(sandbox: Sandbox) -> None:
+def test_names_are_escaped(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox, name=SCRIPT)])
     execute("UPDATE tenant SET name = $1 WHERE slug = $2", SCRIPT, sandbox.tenant.slug)
     admin = piccolo_admin_browser(sandbox)
@@ -273,15 +273,13 @@ def test_a_script_in_a_name_stays_text(sandbox: Sandbox) -> None:
         ("/admin/public/docs/", {404}),
     ],
 )
-def test_no_path_leads_around_the_session(
-    module_sandbox: Sandbox, server: Server, target: str, statuses: set[int]
-) -> None:
+def test_no_path_bypasses_the_session(module_sandbox: Sandbox, server: Server, target: str, statuses: set[int]) -> None:
     answer = raw(server, target, [("Host", f"app.{module_sandbox.tenant.slug}.localhost")])
     assert answer.status in statuses
     assert b"advertiser" not in answer.body.replace(b"/advertiser", b"")
 
 
-def test_no_other_host_has_it(sandbox: Sandbox, server: Server) -> None:
+def test_no_other_host_serves_it(sandbox: Sandbox, server: Server) -> None:
     cookie = cookies_of(staff_browser(sandbox))
     slug = sandbox.tenant.slug
 
@@ -301,7 +299,7 @@ def test_no_other_host_has_it(sandbox: Sandbox, server: Server) -> None:
         assert ask(*hosts).status in {400, 404}, hosts
 
 
-def test_where_the_page_leads_is_always_here(sandbox: Sandbox, server: Server) -> None:
+def test_redirects_stay_on_this_host(sandbox: Sandbox, server: Server) -> None:
     for target in ("/admin", "//admin", "/admin?next=//evil.example", "/admin/?next=//evil.example"):
         answer = raw(server, target, [("Host", f"app.{sandbox.tenant.slug}.localhost")])
         assert answer.status == 303
@@ -311,7 +309,7 @@ def test_where_the_page_leads_is_always_here(sandbox: Sandbox, server: Server) -
 # --- errors ---
 
 
-def test_an_error_of_ours_says_nothing_and_is_logged(sandbox: Sandbox, server: Server) -> None:
+def test_a_server_error_reveals_nothing_and_is_logged(sandbox: Sandbox, server: Server) -> None:
     """A table that has gone."""
     admin = piccolo_admin_browser(sandbox)
     execute("DROP VIEW {s}.conversion_list", schema=sandbox.tenant.schema)

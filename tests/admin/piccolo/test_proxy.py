@@ -84,7 +84,7 @@ def filled(path: str, table: str = "advertiser", row: str = "1") -> str:
     return "/admin" + re.sub(r"\{.*?\}", row, path.replace("TABLE", table))
 
 
-def test_it_is_known_what_piccolo_admin_answers() -> None:
+def test_all_routes_of_piccolo_admin_are_covered() -> None:
     """Where it learns something new, somebody is to decide who may."""
     names = "|".join(piccolo.table_config_map)
     found = {
@@ -93,7 +93,7 @@ def test_it_is_known_what_piccolo_admin_answers() -> None:
     assert found == OF_A_TABLE | WRITES | ABOUT | PUBLIC | OURS | CLOSED
 
 
-def test_nobody_gets_through_without_a_session(module_sandbox: Sandbox) -> None:
+def test_a_session_is_required(module_sandbox: Sandbox) -> None:
     nobody, advertiser, half = browser(module_sandbox), advertiser_browser(module_sandbox), browser(module_sandbox)
     email = create_staff_user(module_sandbox, totp_secret=pyotp.random_base32())
     assert half.sign_in(email, root="/staff").headers["location"].startswith("/staff/sign-in/code")
@@ -111,7 +111,7 @@ def test_nobody_gets_through_without_a_session(module_sandbox: Sandbox) -> None:
         assert client.get("/admin/api/rights/").status_code == 401
 
 
-def test_what_the_form_to_sign_in_needs_is_open(module_sandbox: Sandbox) -> None:
+def test_the_sign_in_form_needs_no_session(module_sandbox: Sandbox) -> None:
     nobody = browser(module_sandbox)
     for _, path in PUBLIC - {("GET", "/public/translations/{language_code:str}/")}:
         assert nobody.get(filled(path)).status_code == 200
@@ -125,7 +125,7 @@ def test_what_the_form_to_sign_in_needs_is_open(module_sandbox: Sandbox) -> None
         )
 
 
-def test_what_is_closed_is_closed_to_owners_too(module_sandbox: Sandbox) -> None:
+def test_blocked_routes_are_blocked_for_owners_too(module_sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(module_sandbox)
     for method, path in CLOSED:
         for tried in [method] if method != "*" else ["GET", "POST"]:
@@ -134,7 +134,7 @@ def test_what_is_closed_is_closed_to_owners_too(module_sandbox: Sandbox) -> None
             assert "cdn" not in response.text
 
 
-def test_viewers_look_and_do_nothing_else(module_sandbox: Sandbox) -> None:
+def test_viewers_can_only_read(module_sandbox: Sandbox) -> None:
     viewer = piccolo_admin_browser(module_sandbox, "viewer")
     for _, path in OF_A_TABLE:
         for table in piccolo.table_config_map:
@@ -148,7 +148,7 @@ def test_viewers_look_and_do_nothing_else(module_sandbox: Sandbox) -> None:
     assert viewer.get("/admin/api/rights/").json() == {}
 
 
-def test_managers_change_all_but_staff_and_settings(sandbox: Sandbox) -> None:
+def test_managers_change_everything_except_staff_and_settings(sandbox: Sandbox) -> None:
     manager, owner = piccolo_admin_browser(sandbox, "manager"), piccolo_admin_browser(sandbox, "owner")
     for table in piccolo.table_config_map:
         rule = RULES.get(table)
@@ -165,7 +165,7 @@ def test_managers_change_all_but_staff_and_settings(sandbox: Sandbox) -> None:
     assert set(rights) - set(manager.get("/admin/api/rights/").json()) == {"staff", "setting"}
 
 
-def test_the_role_counts_that_one_has_now(sandbox: Sandbox) -> None:
+def test_a_changed_role_takes_effect_at_once(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox, "manager")
     manager, owner = browser(sandbox), piccolo_admin_browser(sandbox)
     manager.sign_in(email, root="/staff")
@@ -175,7 +175,7 @@ def test_the_role_counts_that_one_has_now(sandbox: Sandbox) -> None:
     assert change(manager, "advertiser", sandbox.owner, currency="CHF").status_code == 403
 
 
-def test_head_answers_like_get_without_the_body(module_sandbox: Sandbox) -> None:
+def test_head_returns_the_headers_of_get(module_sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(module_sandbox)
     for path in ["/admin/", "/admin/public/meta/", "/admin/api/user/", path_of("advertiser"), path_of("staff", 1)]:
         got, asked = admin.get(path), admin.head(path)
@@ -183,19 +183,19 @@ def test_head_answers_like_get_without_the_body(module_sandbox: Sandbox) -> None
         assert asked.headers["content-type"] == got.headers["content-type"]
 
 
-def test_without_its_last_slash_the_page_leads_to_itself(module_sandbox: Sandbox) -> None:
+def test_it_redirects_to_the_trailing_slash(module_sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(module_sandbox)
     for path in ("/admin", "//admin", "/admin//"):
         response = admin.get("/", extensions={"target": path.encode()})
         assert (response.status_code, response.headers["location"]) == (303, "/admin/"), path
 
 
-def test_what_is_not_there_is_told_as_a_page(module_sandbox: Sandbox) -> None:
+def test_an_unknown_url_returns_an_error_page(module_sandbox: Sandbox) -> None:
     response = piccolo_admin_browser(module_sandbox).get("/admin/nonsense")
     assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-def test_the_page_is_the_tenants(module_sandbox: Sandbox) -> None:
+def test_the_page_names_the_tenant(module_sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(module_sandbox)
     page = admin.get("/admin/")
     assert f"<title>{module_sandbox.tenant.name} — GoKart admin</title>" in page.text
@@ -227,7 +227,7 @@ def test_the_page_is_the_tenants(module_sandbox: Sandbox) -> None:
         ("id=x", 422),
     ],
 )
-def test_queries_that_make_no_sense_are_no_error_of_ours(module_sandbox: Sandbox, query: str, status: int) -> None:
+def test_invalid_queries_are_client_errors(module_sandbox: Sandbox, query: str, status: int) -> None:
     response = piccolo_admin_browser(module_sandbox).get(path_of("offer") + f"?{query}")
     assert response.status_code == status, response.text
     assert "Traceback" not in response.text
@@ -245,7 +245,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_query_that_takes_too_long_is_given_up(sandbox: Sandbox, hurried: httpx.Client) -> None:
+def test_a_slow_query_times_out(sandbox: Sandbox, hurried: httpx.Client) -> None:
     admin = Browser(hurried, f"app.{sandbox.tenant.slug}.localhost")
     assert admin.sign_in(create_staff_user(sandbox), root="/staff").status_code == 303
     opened(admin)
@@ -260,7 +260,7 @@ def test_a_query_that_takes_too_long_is_given_up(sandbox: Sandbox, hurried: http
     assert rows_of(admin, "advertiser", name="Owner")
 
 
-def test_ids_are_never_asked_for_without_end(sandbox: Sandbox) -> None:
+def test_the_number_of_ids_is_limited(sandbox: Sandbox) -> None:
     sandbox.send("partners", [{"id": str(uuid4()), "name": f"Partner {n}"} for n in range(1_200)])
     admin = piccolo_admin_browser(sandbox, "viewer")
     for query, length in [
@@ -290,7 +290,7 @@ def test_its_form_signs_in(module_sandbox: Sandbox) -> None:
     assert client.post(LOGIN, data={"username": email, "password": PASSWORD}).status_code == 200
 
 
-def test_each_sign_in_is_another_session(module_sandbox: Sandbox) -> None:
+def test_each_login_starts_a_new_session(module_sandbox: Sandbox) -> None:
     client, given = browser(module_sandbox), {"username": create_staff_user(module_sandbox), "password": PASSWORD}
     client.post(LOGIN, json=given)
     earlier = client.cookies["gokart_staff"]
@@ -317,11 +317,11 @@ def test_its_form_asks_for_the_second_factor(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     "given", [{}, {"username": "x"}, {"username": [], "password": {}}, {"username": "a\0", "password": "x"}, [], "x"]
 )
-def test_its_form_wants_a_name_and_a_password(module_sandbox: Sandbox, given: object) -> None:
+def test_its_form_requires_a_name_and_a_password(module_sandbox: Sandbox, given: object) -> None:
     assert browser(module_sandbox).post(LOGIN, json=given).status_code == 422
 
 
-def test_guessing_is_limited_as_at_the_staff_login(sandbox: Sandbox) -> None:
+def test_the_login_throttle_applies(sandbox: Sandbox) -> None:
     email, client = create_staff_user(sandbox), browser(sandbox)
     for _ in range(10):
         assert client.post(LOGIN, json={"username": email, "password": "a wrong guess"}).status_code == 401
@@ -341,7 +341,7 @@ def test_signing_out_ends_the_session(sandbox: Sandbox) -> None:
     assert execute("SELECT FROM {s}.session", schema=sandbox.tenant.schema) == []
 
 
-def test_a_session_that_has_ended_is_told_as_the_page_expects(sandbox: Sandbox) -> None:
+def test_an_ended_session_returns_what_the_page_expects(sandbox: Sandbox) -> None:
     client = piccolo_admin_browser(sandbox)
     execute("UPDATE {s}.session SET expires_at = now()", schema=sandbox.tenant.schema)
     assert change(client, "advertiser", sandbox.owner, name="New").json() == {"error": "Auth failed"}
@@ -366,9 +366,7 @@ def test_cookies_are_secure_behind_https(sandbox: Sandbox, secure: Browser) -> N
     assert "SameSite" in page.headers["set-cookie"]
 
 
-def test_changes_are_made_behind_https_and_from_no_other_host(
-    sandbox: Sandbox, other_sandbox: Sandbox, secure: Browser
-) -> None:
+def test_changes_behind_https_require_the_same_host(sandbox: Sandbox, other_sandbox: Sandbox, secure: Browser) -> None:
     signed_in = secure.post(LOGIN, json={"username": create_staff_user(sandbox), "password": PASSWORD})
     secure.headers["Cookie"] = signed_in.headers["set-cookie"].partition(";")[0] + "; csrftoken=x"
     secure.headers["X-CSRFToken"] = "x"

@@ -32,7 +32,7 @@ def full(sandbox: Sandbox) -> Sandbox:
 # --- what is changed ---
 
 
-def test_singular_is_switched_on_and_the_api_knows(sandbox: Sandbox) -> None:
+def test_enabling_singular_takes_effect_in_the_api(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     wait_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 403)
     assert (
@@ -44,7 +44,7 @@ def test_singular_is_switched_on_and_the_api_knows(sandbox: Sandbox) -> None:
     assert wait_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 200) < 1
 
 
-def test_a_paused_advertiser_is_refused_by_the_api(sandbox: Sandbox) -> None:
+def test_pausing_an_advertiser_takes_effect_in_the_api(sandbox: Sandbox) -> None:
     assert sandbox.get(JSON, **MAY).status_code == 200
     assert (
         change(piccolo_admin_browser(sandbox, "manager"), "advertiser", sandbox.owner, status="paused").status_code
@@ -53,7 +53,7 @@ def test_a_paused_advertiser_is_refused_by_the_api(sandbox: Sandbox) -> None:
     assert wait_until(lambda: sandbox.get(JSON, **MAY).status_code == 403) < 1
 
 
-def test_what_the_page_sends_back_unchanged_changes_nothing(full: Sandbox) -> None:
+def test_saving_an_unchanged_form_changes_nothing(full: Sandbox) -> None:
     """Every column of every row: instants to the second, numbers and truths as text."""
     admin = piccolo_admin_browser(full)
     wait_until(lambda: all(row["last_used_at"] for row in rows_of(admin, "api_token") if row["id"] != 2))
@@ -75,7 +75,7 @@ def as_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | float) else value
 
 
-def test_an_advertiser_is_made_with_what_the_page_sends(sandbox: Sandbox) -> None:
+def test_an_advertiser_is_created(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox, "manager")
     sent = admin.get(path_of("advertiser") + "new/").json() | {"name": " Velvet Kettle ", "currency": "eur"}
     sent |= {
@@ -92,7 +92,7 @@ def test_an_advertiser_is_made_with_what_the_page_sends(sandbox: Sandbox) -> Non
     assert not row["singular_enabled"]
 
 
-def test_an_offer_is_made_and_shows_in_the_report(sandbox: Sandbox) -> None:
+def test_an_offer_is_created_and_shown_in_the_report(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox, "manager")
     response = create(admin, "offer", name="Kettle", advertiser=str(sandbox.owner), os="ANDROID")
     assert response.status_code == 201, response.text
@@ -103,7 +103,7 @@ def test_an_offer_is_made_and_shows_in_the_report(sandbox: Sandbox) -> None:
     assert [row["offerName"] for row in sandbox.report()] == ["Teapot"]
 
 
-def test_a_new_name_gives_reports_a_new_etag(sandbox: Sandbox) -> None:
+def test_renaming_changes_the_etag_of_reports(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     sandbox.send("conversions", [conversion_callback(sandbox, offer["id"])])
@@ -112,7 +112,7 @@ def test_a_new_name_gives_reports_a_new_etag(sandbox: Sandbox) -> None:
     assert sandbox.get(CSV, **MAY).headers["etag"] != etag
 
 
-def test_a_key_is_kept_to_its_networks(sandbox: Sandbox) -> None:
+def test_a_key_can_be_restricted_to_networks(sandbox: Sandbox) -> None:
     admin, token = piccolo_admin_browser(sandbox, "manager"), id_of(sandbox, sandbox.owner_key)
     assert change(admin, "api_token", token, networks=["192.0.2.0/24", "192.0.2.0/24"]).status_code == 200
     assert row_of(admin, "api_token", token)["networks"] == ["192.0.2.0/24"]
@@ -121,7 +121,7 @@ def test_a_key_is_kept_to_its_networks(sandbox: Sandbox) -> None:
     assert wait_until(lambda: sandbox.get(JSON, **MAY).status_code == 200) < 1
 
 
-def test_a_key_may_expire_sooner_never_later(sandbox: Sandbox) -> None:
+def test_a_key_can_expire_earlier_but_not_later(sandbox: Sandbox) -> None:
     admin, token = piccolo_admin_browser(sandbox, "manager"), id_of(sandbox, sandbox.owner_key)
     soon, later = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) + timedelta(days=30)
     assert change(admin, "api_token", token, expires_at=later.isoformat()).status_code == 200
@@ -132,7 +132,7 @@ def test_a_key_may_expire_sooner_never_later(sandbox: Sandbox) -> None:
     assert kept(sandbox, "api_token", token)["expires_at"] == soon
 
 
-def test_who_is_no_longer_active_is_signed_out_for_good(sandbox: Sandbox) -> None:
+def test_deactivating_a_user_signs_them_out(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
     email, other = create_advertiser_user(sandbox), create_staff_user(sandbox, "viewer")
     portal, colleague = browser(sandbox), browser(sandbox)
@@ -150,7 +150,7 @@ def test_who_is_no_longer_active_is_signed_out_for_good(sandbox: Sandbox) -> Non
         assert client.get(page).status_code == 303
 
 
-def test_two_step_sign_in_made_obligatory_binds_the_owner_too(sandbox: Sandbox) -> None:
+def test_required_two_factor_authentication_applies_to_the_owner_too(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
     assert change(admin, "setting", 1, staff_totp_required="true").status_code == 200
     assert admin.get("/admin/").headers["location"] == "/staff/account/two-step"
@@ -161,7 +161,7 @@ def test_two_step_sign_in_made_obligatory_binds_the_owner_too(sandbox: Sandbox) 
 # --- what is refused ---
 
 
-def test_what_the_system_keeps_is_refused_by_name_when_changed(full: Sandbox) -> None:
+def test_read_only_columns_are_rejected_by_name(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full)
     for table, rule in RULES.items():
         row = rows_of(admin, table)[0]
@@ -187,7 +187,7 @@ def another(value: Any, type_: type) -> Any:
     return ["other"] if type_ is list else 4711 if type_ is int else f"{value}x"[-10:]
 
 
-def test_an_id_is_never_changed(full: Sandbox) -> None:
+def test_an_id_cannot_be_changed(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full)
     for table in RULES:
         row = rows_of(admin, table)[0]["id"]
@@ -240,7 +240,7 @@ NONSENSE: list[tuple[str, str, Any]] = [
 ]
 
 
-def test_values_that_make_no_sense_are_refused_by_name(full: Sandbox) -> None:
+def test_invalid_values_are_rejected_by_name(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full)
     for table, column, value in NONSENSE:
         row = rows_of(admin, table)[0]["id"]
@@ -252,7 +252,7 @@ def test_values_that_make_no_sense_are_refused_by_name(full: Sandbox) -> None:
         assert kept(full, table, as_id(row)) == before
 
 
-def test_a_column_that_there_is_not_is_refused(full: Sandbox) -> None:
+def test_an_unknown_column_is_rejected(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full)
     for table, rule in RULES.items():
         row = rows_of(admin, table)[0]["id"]
@@ -263,21 +263,21 @@ def test_a_column_that_there_is_not_is_refused(full: Sandbox) -> None:
                 assert create(admin, table, name="x", **({} if name == "name" else {name: 1})).status_code == 400
 
 
-def test_a_body_that_is_no_object_is_refused(module_sandbox: Sandbox) -> None:
+def test_the_body_must_be_an_object(module_sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(module_sandbox)
     for body in (b"", b"nonsense", b"[]", b"1", b"null", b'"x"', b'[{"name": "x"}]', b"\xff", b"{"):
         for method, row in [("PUT", module_sandbox.owner), ("PATCH", module_sandbox.owner), ("POST", None)]:
             assert admin.request(method, path_of("advertiser", row), content=body).status_code == 400, body
 
 
-def test_a_body_without_end_is_refused(module_sandbox: Sandbox) -> None:
+def test_a_body_that_is_too_large_is_rejected(module_sandbox: Sandbox) -> None:
     response = change(
         piccolo_admin_browser(module_sandbox), "advertiser", module_sandbox.owner, billing_address="x" * 70_000
     )
     assert response.status_code == 413
 
 
-def test_a_row_that_there_is_not(module_sandbox: Sandbox) -> None:
+def test_an_unknown_row_is_not_found(module_sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(module_sandbox)
     gone = {"advertiser": [str(uuid4()), "1"], "staff": ["4711", "9" * 30, "-1"]}
     for table, row in [(table, row) for table, rows in gone.items() for row in rows]:
@@ -286,12 +286,12 @@ def test_a_row_that_there_is_not(module_sandbox: Sandbox) -> None:
         assert admin.get(path_of(table, row)).status_code in {400, 404}
 
 
-def test_an_offer_of_an_advertiser_that_there_is_not(module_sandbox: Sandbox) -> None:
+def test_an_offer_of_an_unknown_advertiser_is_rejected(module_sandbox: Sandbox) -> None:
     response = create(piccolo_admin_browser(module_sandbox), "offer", name="Kettle", advertiser=str(uuid4()))
     assert (response.status_code, response.json()) == (422, {"custom_form_error": "There is no row that it refers to."})
 
 
-def test_rows_that_others_belong_to_stay(full: Sandbox) -> None:
+def test_a_referenced_row_cannot_be_deleted(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full)
     offer = rows_of(admin, "offer")[0]["id"]
     for table, row, other in [("advertiser", full.owner, "offer"), ("offer", offer, "conversion")]:
@@ -301,7 +301,7 @@ def test_rows_that_others_belong_to_stay(full: Sandbox) -> None:
         assert row_of(admin, table, row)
 
 
-def test_what_nothing_belongs_to_is_deleted(sandbox: Sandbox) -> None:
+def test_an_unreferenced_row_can_be_deleted(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox, "manager")
     for table, columns in [("advertiser", {}), ("partner", {}), ("offer", {"advertiser": str(sandbox.owner)})]:
         row = create(admin, table, name="Mistake", **columns).json()[0]["id"]
@@ -310,14 +310,14 @@ def test_what_nothing_belongs_to_is_deleted(sandbox: Sandbox) -> None:
         assert [entry["action"] for entry in audit(sandbox)[-2:]] == ["created", "deleted"]
 
 
-def test_the_network_itself_is_not_deleted(sandbox: Sandbox) -> None:
+def test_the_tenants_own_partner_cannot_be_deleted(sandbox: Sandbox) -> None:
     admin, id_ = piccolo_admin_browser(sandbox), sandbox.tenant.id
     for spelling in (str(id_), str(id_).upper(), id_.hex):
         assert admin.delete(path_of("partner", spelling)).status_code == 422
     assert row_of(admin, "partner", id_)["name"] == sandbox.tenant.name
 
 
-def test_the_last_owner_stays_one(sandbox: Sandbox) -> None:
+def test_the_last_owner_cannot_be_demoted(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
     me = person_id(sandbox, "staff", admin.get("/admin/api/user/").json()["username"])
     told = {"custom_form_error": "There would be no owner left: make somebody else an owner first."}
@@ -332,7 +332,7 @@ def test_the_last_owner_stays_one(sandbox: Sandbox) -> None:
     assert change(admin, "staff", me, role="owner").status_code == 403
 
 
-def test_staff_that_goes_is_gone_at_once(sandbox: Sandbox) -> None:
+def test_deleting_staff_signs_them_out(sandbox: Sandbox) -> None:
     admin, email = piccolo_admin_browser(sandbox), create_staff_user(sandbox, "manager")
     other = browser(sandbox)
     other.sign_in(email, root="/staff")
@@ -342,6 +342,6 @@ def test_staff_that_goes_is_gone_at_once(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
 @pytest.mark.parametrize("column", ["expires_at", "created_at"])
-def test_an_instant_that_no_calendar_has_is_refused(module_sandbox: Sandbox, column: str, instant: str) -> None:
+def test_an_impossible_time_is_rejected(module_sandbox: Sandbox, column: str, instant: str) -> None:
     token = id_of(module_sandbox, module_sandbox.owner_key)
     assert change(piccolo_admin_browser(module_sandbox), "api_token", token, **{column: instant}).status_code == 400

@@ -1,4 +1,4 @@
-"""The tables of the staff admin: what is listed of each; and what is noted of a change."""
+"""The tables of Piccolo Admin: what it lists, and what the audit log records of a change."""
 
 import pytest
 from piccolo.columns import Varchar
@@ -28,7 +28,7 @@ def full(sandbox: Sandbox) -> Sandbox:
     return fill(sandbox)
 
 
-def test_each_is_listed(full: Sandbox) -> None:
+def test_each_table_is_listed(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full, "viewer")
     wait_until(lambda: bool(rows_of(admin, "singular_pull_list")))  # it is written after the answer
     for table in ALL:
@@ -39,7 +39,7 @@ def test_each_is_listed(full: Sandbox) -> None:
         assert admin.get(path_of(table) + "count/").json()["count"] >= 1
 
 
-def test_each_can_be_ordered_and_filtered_by_each_column(full: Sandbox) -> None:
+def test_each_column_can_be_ordered_and_filtered_by(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full, "viewer")
     for table, config in piccolo.table_config_map.items():
         for column in config.table_class._meta.columns:
@@ -51,7 +51,7 @@ def test_each_can_be_ordered_and_filtered_by_each_column(full: Sandbox) -> None:
                 assert admin.get(path_of(table), params=params).status_code == 200, (table, name)
 
 
-def test_they_are_in_groups_and_explained(sandbox: Sandbox) -> None:
+def test_tables_are_grouped_and_explained(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox, "viewer")
     assert admin.get("/admin/api/tables/grouped/").json() == {
         "grouped": {
@@ -66,7 +66,7 @@ def test_they_are_in_groups_and_explained(sandbox: Sandbox) -> None:
         assert admin.get(path_of(table) + "schema/").json()["extra"]["help_text"]
 
 
-def test_money_instants_and_addresses_are_for_people(full: Sandbox) -> None:
+def test_money_times_and_addresses_are_formatted(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full)
     change(admin, "advertiser", full.owner, singular_enabled=False)
     (conversion,) = rows_of(admin, "conversion_list")
@@ -90,7 +90,7 @@ def test_logs_show_the_newest_first(full: Sandbox) -> None:
 # --- the audit log ---
 
 
-def test_each_change_is_noted_with_who_and_from_where(sandbox: Sandbox) -> None:
+def test_the_audit_log_records_who_changed_what_from_where(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox, "owner")
     admin = browser(sandbox)
     admin.sign_in(email, root="/staff")
@@ -118,7 +118,7 @@ def test_each_change_is_noted_with_who_and_from_where(sandbox: Sandbox) -> None:
     assert '"USD"' in entries[1]["before"]
 
 
-def test_what_is_refused_is_not_noted(sandbox: Sandbox) -> None:
+def test_rejected_changes_are_not_recorded(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox, "manager")
     entries = len(audit(sandbox))
     change(admin, "advertiser", sandbox.owner, name="New", currency="nonsense")
@@ -130,7 +130,7 @@ def test_what_is_refused_is_not_noted(sandbox: Sandbox) -> None:
     assert kept(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
 
 
-def test_the_log_itself_is_changed_by_nobody(sandbox: Sandbox) -> None:
+def test_the_audit_log_cannot_be_changed(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
     entry = rows_of(admin, "audit_log")[0]["id"]
     before = execute("SELECT * FROM {s}.audit_log ORDER BY id", schema=sandbox.tenant.schema)

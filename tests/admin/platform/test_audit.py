@@ -12,7 +12,7 @@ from tests.support.platform_pages import seen, signed_in
 from tests.support.sandbox import Sandbox
 
 
-def test_it_tells_who_did_what_from_where(sandbox: Sandbox) -> None:
+def test_it_shows_who_changed_what_and_from_where(sandbox: Sandbox) -> None:
     staff, slug = signed_in(sandbox, name="Kim"), sandbox.tenant.slug
     staff.post(f"/tenants/{slug}/limits", data={"rate": "2.5", "burst": "", "concurrency": "3"})
     gokart("tenants", "suspend", slug)
@@ -24,7 +24,7 @@ def test_it_tells_who_did_what_from_where(sandbox: Sandbox) -> None:
     assert "token_concurrency: \N{EN DASH} → 3" in page
 
 
-def test_it_tells_no_secret(sandbox: Sandbox) -> None:
+def test_it_shows_no_secret(sandbox: Sandbox) -> None:
     page = signed_in(sandbox, "viewer").get("/audit").text
     assert "password: (secret)" in page
     assert "pbkdf2" not in page
@@ -45,7 +45,7 @@ def test_it_is_filtered(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
         assert "No entries" not in seen(staff.get("/audit", params=nonsense))
 
 
-def test_it_goes_back_and_forth_by_50(sandbox: Sandbox) -> None:
+def test_it_is_paginated_by_50(sandbox: Sandbox) -> None:
     staff = signed_in(sandbox, "viewer")
     for n in range(120):
         execute("UPDATE tenant SET name = $1 WHERE slug = $2", f"No. {n:03}", sandbox.tenant.slug)
@@ -70,7 +70,7 @@ def test_it_goes_back_and_forth_by_50(sandbox: Sandbox) -> None:
     assert "prev" not in links
 
 
-def test_what_people_call_themselves_is_only_text(sandbox: Sandbox) -> None:
+def test_names_are_escaped(sandbox: Sandbox) -> None:
     execute("UPDATE tenant SET name = '<script>alert(1)</script>' WHERE slug = $1", sandbox.tenant.slug)
     staff = signed_in(sandbox, "viewer")
     for path in "/audit", "/?text=script", f"/tenants/{sandbox.tenant.slug}":

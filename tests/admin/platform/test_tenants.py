@@ -28,7 +28,7 @@ def new_tenant(slug: str, changes: dict[str, str] | None = None) -> dict[str, st
 # The list
 
 
-def test_the_list_says_how_it_stands_with_each(sandbox: Sandbox) -> None:
+def test_the_list_shows_size_and_activity(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     before = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -38,19 +38,20 @@ def test_the_list_says_how_it_stands_with_each(sandbox: Sandbox) -> None:
     execute(set_used, used, schema=sandbox.tenant.schema)
     row = row_of(seen(signed_in(sandbox, "viewer").get("/", params={"text": sandbox.tenant.slug})), sandbox.tenant.slug)
     told = re.fullmatch(
-        rf"active latest {re.escape(latest_version())} (\d{{3}}\.\d) kB (.{{16}}) UTC 2026-03-04 05:06 UTC [\d-]+.*",
+        rf"active up to date {re.escape(latest_version())} (\d{{3}}\.\d) kB (.{{16}}) UTC "
+        r"2026-03-04 05:06 UTC [\d-]+.*",
         row,
     )
     assert told, row
     assert datetime.strptime(f"{told[2]} +0000", "%Y-%m-%d %H:%M %z") >= before
 
 
-def test_a_tenant_without_data_says_so(sandbox: Sandbox) -> None:
+def test_a_tenant_without_data_has_no_activity(sandbox: Sandbox) -> None:
     page = seen(signed_in(sandbox, "viewer").get("/", params={"text": sandbox.tenant.slug}))
     assert "B never never" in row_of(page, sandbox.tenant.slug)
 
 
-def test_older_and_locked_tenants_break_nothing(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_outdated_and_locked_tenants_do_not_break_the_list(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     old, staff, mark = outdated_tenant(), signed_in(sandbox, "viewer"), a_slug()
     ours = [old, sandbox.tenant.slug, other_sandbox.tenant.slug]
     execute("UPDATE tenant SET name = $1 || ' Media' WHERE slug = ANY($2)", mark, ours)
@@ -58,14 +59,14 @@ def test_older_and_locked_tenants_break_nothing(sandbox: Sandbox, other_sandbox:
     with locked(f"{other_sandbox.tenant.schema}.intake"):
         page = seen(staff.get("/", params={"text": mark}))
         inside = seen(staff.get(f"/tenants/{other_sandbox.tenant.slug}"))
-    assert row_of(page, old).startswith("active older 2026-11-20T06:00:00:000000 Not known")
-    assert row_of(page, other_sandbox.tenant.slug).startswith(f"active latest {latest_version()} Not known")
+    assert row_of(page, old).startswith("active outdated 2026-11-20T06:00:00:000000 Unavailable")
+    assert row_of(page, other_sandbox.tenant.slug).startswith(f"active up to date {latest_version()} Unavailable")
     assert "B never never" in row_of(page, sandbox.tenant.slug)
-    assert "Figures are missing" in inside
-    assert "Figures are missing" in seen(staff.get(f"/tenants/{old}"))
+    assert "Usage is unavailable" in inside
+    assert "Usage is unavailable" in seen(staff.get(f"/tenants/{old}"))
 
 
-def test_it_is_searched_by_name_label_and_state(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_it_is_searched_by_name_slug_and_status(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     staff = signed_in(sandbox)
     execute("UPDATE tenant SET name = 'Größe & <b>Co</b>' WHERE slug = $1", sandbox.tenant.slug)
     staff.post(f"/tenants/{other_sandbox.tenant.slug}/suspend")
@@ -83,7 +84,7 @@ def test_it_is_searched_by_name_label_and_state(sandbox: Sandbox, other_sandbox:
     assert found(state="no such", text="\0" + sandbox.tenant.slug) == {sandbox.tenant.slug}
 
 
-def test_it_goes_on_at_25(sandbox: Sandbox) -> None:
+def test_it_is_paginated_by_25(sandbox: Sandbox) -> None:
     """Tenants without a schema, as one that is being deleted, are no trouble."""
     mark = a_slug()
     for n in range(28):
@@ -106,7 +107,7 @@ def test_it_goes_on_at_25(sandbox: Sandbox) -> None:
 # Making one
 
 
-def test_a_new_tenants_owner_signs_in_by_the_link(sandbox: Sandbox) -> None:
+def test_a_new_tenants_owner_signs_in_with_the_link(sandbox: Sandbox) -> None:
     slug, staff = a_slug(), signed_in(sandbox, "manager")
     made = staff.post("/new", data=new_tenant(slug))
     link = link_in(made)
@@ -136,7 +137,7 @@ def email_of(staff: Browser) -> str:
     return found[1]
 
 
-def test_the_links_host_is_that_of_the_request(sandbox: Sandbox) -> None:
+def test_the_link_uses_the_host_of_the_request(sandbox: Sandbox) -> None:
     """With its port and scheme, which a browser is at."""
     staff = signed_in(sandbox, "manager")
     slug = a_slug()
@@ -157,7 +158,7 @@ def test_the_links_host_is_that_of_the_request(sandbox: Sandbox) -> None:
         ("owner", "x" * 201, "Enter a name of 1 to 200 characters."),
     ],
 )
-def test_a_mistake_is_told_at_its_field_and_leaves_nothing(
+def test_an_invalid_field_is_reported_and_nothing_is_created(
     module_sandbox: Sandbox, field: str, value: str, says: str
 ) -> None:
     slug = a_slug()
@@ -174,7 +175,7 @@ def test_a_mistake_is_told_at_its_field_and_leaves_nothing(
     assert len(audit()) == noted + 1  # the member of staff of this test
 
 
-def test_a_label_is_given_once(sandbox: Sandbox) -> None:
+def test_a_slug_is_unique(sandbox: Sandbox) -> None:
     answer = signed_in(sandbox).post("/new", data=new_tenant(sandbox.tenant.slug))
     assert answer.status_code == 400
     assert f"There is a tenant '{sandbox.tenant.slug}' already." in seen(answer)
@@ -184,21 +185,21 @@ def test_a_label_is_given_once(sandbox: Sandbox) -> None:
 # One of them
 
 
-def test_its_page_counts_what_is_there(sandbox: Sandbox) -> None:
+def test_its_page_shows_counts_hosts_and_version(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox), offer_record(sandbox)])
     page = seen(signed_in(sandbox, "viewer").get(f"/tenants/{sandbox.tenant.slug}"))
-    for told in "Advertisers 2", "Offers 2", "Partners 1", "Staff 0", "Live keys 3", "Nobody: invite the first one.":
+    for told in "Advertisers 2", "Offers 2", "Partners 1", "Staff 0", "Active API keys 3", "No owners yet.":
         assert told in page
     assert f"http://api.{sandbox.tenant.slug}.localhost/docs" in page
     assert latest_version() in page
 
 
 @pytest.mark.parametrize("slug", ["nobody", "No-Label", "x" * 61, "a.b", "%00"])
-def test_there_is_no_page_of_none(module_sandbox: Sandbox, slug: str) -> None:
+def test_an_unknown_tenant_is_not_found(module_sandbox: Sandbox, slug: str) -> None:
     assert signed_in(module_sandbox).get(f"/tenants/{slug}").status_code == 404
 
 
-def test_suspending_closes_its_hosts_and_resuming_opens_them(sandbox: Sandbox) -> None:
+def test_a_tenant_is_suspended_and_resumed(sandbox: Sandbox) -> None:
     staff, slug = signed_in(sandbox), sandbox.tenant.slug
 
     def statuses() -> tuple[int, int]:
@@ -206,14 +207,14 @@ def test_suspending_closes_its_hosts_and_resuming_opens_them(sandbox: Sandbox) -
 
     assert staff.post(f"/tenants/{slug}/suspend").headers["location"] == f"/tenants/{slug}?done=suspended"
     wait_until(lambda: statuses() == (403, 403))
-    assert "its hosts answer 403" in seen(staff.get(f"/tenants/{slug}?done=suspended"))
+    assert "its API and pages return 403" in seen(staff.get(f"/tenants/{slug}?done=suspended"))
     staff.post(f"/tenants/{slug}/resume")
     wait_until(lambda: statuses() == (200, 200))
     changes = [row["after"] for row in audit() if row["label"] == sandbox.tenant.name and row["action"] == "changed"]
     assert changes == ['{"status": "suspended"}', '{"status": "active"}']
 
 
-def test_its_limits_are_set_and_unset(sandbox: Sandbox) -> None:
+def test_its_rate_limits_are_set_and_unset(sandbox: Sandbox) -> None:
     staff, slug = signed_in(sandbox), sandbox.tenant.slug
     assert staff.post(f"/tenants/{slug}/limits", data={"rate": "2.5", "burst": "7"}).status_code == 303
     page = staff.get(f"/tenants/{slug}?done=limits").text
@@ -230,7 +231,7 @@ def test_its_limits_are_set_and_unset(sandbox: Sandbox) -> None:
     [("rate", "0"), ("rate", "nan"), ("rate", "inf"), ("rate", "1e99"), ("burst", "2.5"), ("burst", "-1"),
      ("concurrency", "many"), ("concurrency", "9" * 20), ("concurrency", "9" * 5000)],
 )  # fmt: skip
-def test_a_limit_that_makes_no_sense_changes_none(module_sandbox: Sandbox, field: str, value: str) -> None:
+def test_an_invalid_rate_limit_changes_nothing(module_sandbox: Sandbox, field: str, value: str) -> None:
     staff, slug = signed_in(module_sandbox), module_sandbox.tenant.slug
     answer = staff.post(f"/tenants/{slug}/limits", data={"burst": "7", field: value})
     assert answer.status_code == 400
@@ -238,7 +239,7 @@ def test_a_limit_that_makes_no_sense_changes_none(module_sandbox: Sandbox, field
     assert execute("SELECT token_burst FROM tenant WHERE slug = $1", slug) == [{"token_burst": None}]
 
 
-def test_its_name_is_that_of_its_own_publisher(sandbox: Sandbox) -> None:
+def test_its_name_is_shown_as_the_partner_of_its_own_conversions(sandbox: Sandbox) -> None:
     staff, slug = signed_in(sandbox), sandbox.tenant.slug
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
@@ -252,10 +253,10 @@ def test_its_name_is_that_of_its_own_publisher(sandbox: Sandbox) -> None:
     assert staff.post(f"/tenants/{slug}/name", data={"name": ""}).status_code == 400
 
 
-def test_an_older_one_is_migrated(sandbox: Sandbox) -> None:
+def test_an_outdated_tenant_is_migrated(sandbox: Sandbox) -> None:
     slug, staff = outdated_tenant(), signed_in(sandbox)
     owner = {"owner": "Nora", "email": "nora@example.com"}
-    assert "migrate it first" in seen(staff.post(f"/tenants/{slug}/owners", data=owner))
+    assert "Migrate it first" in seen(staff.post(f"/tenants/{slug}/owners", data=owner))
     assert f"Migrate {slug} Media?" in seen(staff.get(f"/tenants/{slug}"))
     assert staff.post(f"/tenants/{slug}/migrate").headers["location"] == f"/tenants/{slug}?done=migrated"
     page = seen(staff.get(f"/tenants/{slug}"))
@@ -264,7 +265,7 @@ def test_an_older_one_is_migrated(sandbox: Sandbox) -> None:
     assert link_in(staff.post(f"/tenants/{slug}/owners", data=owner))
 
 
-def test_a_migration_that_fails_is_told_and_can_be_tried_again(sandbox: Sandbox) -> None:
+def test_a_failed_migration_is_shown_and_can_be_retried(sandbox: Sandbox) -> None:
     slug, staff = outdated_tenant(), signed_in(sandbox)
     execute(f"CREATE TABLE t_{slug}.staff ()")
     staff.post(f"/tenants/{slug}/migrate")
@@ -278,7 +279,7 @@ def test_a_migration_that_fails_is_told_and_can_be_tried_again(sandbox: Sandbox)
 # Its owners
 
 
-def test_a_further_owner_is_invited_and_gets_another_link(sandbox: Sandbox) -> None:
+def test_an_owner_is_invited_and_gets_a_new_link(sandbox: Sandbox) -> None:
     staff, slug = signed_in(sandbox), sandbox.tenant.slug
     first = link_in(staff.post(f"/tenants/{slug}/owners", data={"owner": "Nora", "email": "nora@example.com"}))
     page = seen(staff.get(f"/tenants/{slug}"))
@@ -294,7 +295,7 @@ def test_a_further_owner_is_invited_and_gets_another_link(sandbox: Sandbox) -> N
     assert "A user with this address already exists." in seen(again)
 
 
-def test_no_link_for_anybody_else_of_the_tenants_staff(sandbox: Sandbox) -> None:
+def test_only_owners_get_a_link(sandbox: Sandbox) -> None:
     (row,) = execute(
         "INSERT INTO {s}.staff (email, name, role) VALUES ('v@example.com', 'V', 'viewer') RETURNING id",
         schema=sandbox.tenant.schema,
