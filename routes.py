@@ -46,8 +46,8 @@ Portal: app.TENANT.<base>
 Admin: app.TENANT.<base>
   /staff                                     OverviewController: GET overview
   /staff/keys                                StaffKeyController: GET list_all
-  /staff/keys/new                            StaffKeyController: GET new, POST make
-  /staff/keys/new-ingest                     StaffKeyController: GET new_ingest, POST make_ingest
+  /staff/keys/new                            StaffKeyController: GET new, POST create
+  /staff/keys/new-ingest                     StaffKeyController: GET new_ingest, POST create_ingest
   /staff/keys/{key_id:int}/revoke            StaffKeyController: GET revoke_form, POST revoke
   /staff/keys/{key_id:int}/rotate            StaffKeyController: GET rotate_form, POST rotate
   /staff/people                              TenantUsersController: GET users
@@ -67,7 +67,7 @@ Admin: app.TENANT.<base>
   /staff/people/logins/{user_id:int}/two-step  UserController: POST disable_totp
   /staff/singular                            StaffSingularController: GET advertisers
   /staff/singular/{advertiser:uuid}          StaffSingularController: GET advertiser, POST switch
-  /staff/corrections                         CorrectionsController: GET form, POST look
+  /staff/corrections                         CorrectionsController: GET upload_form, POST upload
   /staff/corrections/apply                   CorrectionsController: POST apply
   /staff/corrections/rejects                 CorrectionsController: POST rejects
   /staff/settings                            SettingsController: GET settings, POST save
