@@ -5,6 +5,7 @@ With THROUGH=pgbouncer the app reaches it through a PgBouncer.
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,6 +29,7 @@ BETWEEN = ExitStack()
 os.environ["GOKART_DATABASE_URL"] = DATABASES.url
 # Where it is set, each server and command that the tests start compiles the whole project anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False  # the same for the tests, whose assertions are rewritten, which takes longer
 
 
 def pytest_configure(config: pytest.Config) -> None:

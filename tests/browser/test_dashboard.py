@@ -13,7 +13,7 @@ from tests.browser.page_watcher import PHONE, PageWatcher, accessibility_violati
 from tests.support.database import execute
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 from tests.support.servers import Server
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 DRAWN = "Chart.getChart(document.querySelector('canvas'))"
 SHIFTS = """new Promise((told) => new PerformanceObserver((list, me) => {

@@ -10,8 +10,7 @@ from tests.browser.page_watcher import PageWatcher
 from tests.support.database import execute
 from tests.support.sandbox import MAY, Sandbox, conversion_callback, offer_record
 from tests.support.servers import Server, run_cli
-from tests.support.wait import wait_for_value
-from tests.support.workers import wait_until
+from tests.support.wait import wait_for_value, wait_until
 
 CHOSEN = "a password of my own"
 

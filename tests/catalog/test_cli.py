@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.cli import cli_error, gokart
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 
 def advertisers(sandbox: Sandbox) -> dict[str, str]:

@@ -21,7 +21,7 @@ from ingest.files import FileFormat, RecordFile, RecordKind, UnreadableFileError
 from tests.support.cli import COMMAND, gokart
 from tests.support.database import uncommitted
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 Records = list[dict[str, Any]]
 CLI = [*COMMAND, "import"]

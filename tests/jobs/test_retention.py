@@ -28,7 +28,7 @@ from tests.support.sandbox import (
     event_record,
     offer_record,
 )
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 START = datetime(2025, 5, 1, tzinfo=UTC)
 DAYS = 40
@@ -220,7 +220,7 @@ def reading(sandbox: Sandbox, oracle: Oracle, ranges: list[tuple[str, str]]) -> 
 
     def read() -> int:
         count = 0
-        with httpx.Client(base_url=sandbox.http.base_url, timeout=30) as http:
+        with httpx.Client(base_url=sandbox.http.base_url, timeout=120) as http:
             mine = msgspec.structs.replace(sandbox, http=http)
             while not done.is_set() or not count:
                 for range_ in ranges:

@@ -9,7 +9,7 @@ import pytest
 from jobs.definitions import JOBS
 from tests.support.sandbox import event_record
 from tests.support.separate_database import TENANTS, Platform, kill, separate_database
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 ONCE = dict.fromkeys(JOBS, 1)
 

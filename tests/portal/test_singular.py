@@ -12,7 +12,7 @@ from tests.support.database import execute
 from tests.support.html_page import Page
 from tests.support.people import advertiser_browser, audit, browser
 from tests.support.sandbox import MAY, SINGULAR, Sandbox, event_record, offer_record
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 WHOLE: dict[str, Any] = {"os": "ANDROID", "storeId": "com.test", "campaignName": "AOS_TEST_2025"}
 SCRIPT = "<script>alert('x')</script>\"'"

@@ -32,7 +32,7 @@ def running(
     with running_server(
         folder, GOKART_REPLICA_URL=replica.url, GOKART_ANSWERS_REMEMBERED="0", GOKART_LOG_LEVEL="debug"
     ) as server:
-        assert wait_for_value(lambda: bool(server.log_lines("replica available")), wanted=True, within=10)
+        assert wait_for_value(lambda: bool(server.log_lines("replica available")), wanted=True)
         yield server
 
 

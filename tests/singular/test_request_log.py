@@ -27,7 +27,7 @@ from tests.support.app_calls import run, run_in_tenant
 from tests.support.database import execute, locked
 from tests.support.sandbox import JSON, SINGULAR, SINGULAR_CSV, Sandbox, conversion_callback, event_record, offer_record
 from tests.support.servers import running_server
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 MAY = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
 START, END = datetime(2025, 5, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)

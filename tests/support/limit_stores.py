@@ -56,7 +56,7 @@ class Redis:
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        wait_for_value(lambda: self.ask("PING"), "+PONG", within=10)
+        wait_for_value(lambda: self.ask("PING"), "+PONG")
 
     def stop(self) -> None:
         self._process.kill()

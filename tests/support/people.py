@@ -69,7 +69,7 @@ class Browser(httpx.Client):
     def __init__(self, http: httpx.Client, host: str, **options: Any) -> None:
         self.host = host
         headers = {"Host": host, "Origin": f"http://{host}", **options.pop("headers", {})}
-        super().__init__(base_url=http.base_url, transport=http._transport, headers=headers, timeout=30, **options)
+        super().__init__(base_url=http.base_url, transport=http._transport, headers=headers, timeout=120, **options)
 
     def sign_in(self, email: str, password: str = PASSWORD, root: str = "") -> httpx.Response:
         return self.post(f"{root}/sign-in", data={"email": email, "password": password})

@@ -20,7 +20,7 @@ class Answer(msgspec.Struct):
 
 def raw(server: Server, target: str, headers: Iterable[tuple[str, str]], method: str = "GET") -> Answer:
     """On a connection of its own, with these header lines and no other."""
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
     try:
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in headers:

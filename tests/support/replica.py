@@ -62,9 +62,7 @@ class Replica:
         """Until it has replayed all that the primary has committed by now."""
         execute(WRITTEN)
         (row,) = execute("SELECT pg_current_wal_flush_lsn()::text AS written")
-        assert wait_for_value(
-            lambda: self.ask(f"SELECT pg_last_wal_replay_lsn() >= '{row['written']}'"), "t", within=10
-        )
+        assert wait_for_value(lambda: self.ask(f"SELECT pg_last_wal_replay_lsn() >= '{row['written']}'"), "t")
 
     def ask(self, sql: str) -> str:
         """One value."""

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from tests.support.servers import Server
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 
 def log_line_of(server: Server, response: httpx.Response) -> dict[str, Any]:

@@ -56,9 +56,7 @@ class Platform(msgspec.Struct):
         return {row["name"]: row["runs"] for row in rows}
 
     def wait_for(self, runs: dict[str, int]) -> None:
-        wait_for_value(
-            lambda: {name: count for name, count in self.runs().items() if name in runs}, runs, within=PATIENCE
-        )
+        wait_for_value(lambda: {name: count for name, count in self.runs().items() if name in runs}, runs)
 
     @contextmanager
     def locked(self, table: str) -> Iterator[None]:

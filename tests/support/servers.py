@@ -35,7 +35,7 @@ class Server(msgspec.Struct):
         return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, verify=NO_TLS)
+        return httpx.Client(base_url=self.url, timeout=120, verify=NO_TLS)
 
     def log_lines(self, containing: str = "") -> list[dict[str, Any]]:
         """The log so far."""
@@ -76,7 +76,7 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
 
 
 def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + 120
     with server.client() as client:
         while True:
             try:

@@ -39,5 +39,5 @@ def in_terminal(command: list[str], **variables: str) -> Iterator[Screen]:
         yield Screen(near, process)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
         os.close(near)

@@ -1,7 +1,7 @@
 """Asking each worker process of a server by itself: connections stay with the worker that accepted them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -10,9 +10,7 @@ import msgspec
 import psutil
 
 from tests.support.servers import Server
-from tests.support.wait import PAUSE
-
-PATIENCE = 120.0
+from tests.support.wait import GUARD
 
 
 class Worker:
@@ -33,7 +31,7 @@ class Worker:
 def each_worker(server: Server, workers: int) -> Iterator[list[Worker]]:
     found: dict[int, Worker] = {}
     spare: list[HTTPConnection] = []
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + GUARD
     try:
         while len(found) < workers:
             assert time.monotonic() < deadline, f"{len(found)} of {workers} workers answer"
@@ -50,7 +48,7 @@ def each_worker(server: Server, workers: int) -> Iterator[list[Worker]]:
 
 
 def connect(server: Server) -> Worker:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=GUARD)
     worker = Worker(connection, 0)
     assert worker.ask("localhost", "/healthz")[0] == 200
     mine = connection.sock.getsockname()[1]
@@ -61,12 +59,3 @@ def connect(server: Server) -> Worker:
         if peer.raddr[1:] == (mine,)
     }
     return worker
-
-
-def wait_until(all_are_so: Callable[[], bool]) -> float:
-    """How long it took; fails after a while."""
-    started = time.monotonic()
-    while not all_are_so():
-        assert time.monotonic() < started + PATIENCE, "it never came"
-        time.sleep(PAUSE)
-    return time.monotonic() - started

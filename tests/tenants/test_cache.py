@@ -19,7 +19,8 @@ from tests.support.database import execute, locked
 from tests.support.sandbox import JSON, Sandbox
 from tests.support.servers import Server, running_server
 from tests.support.tcp_proxy import TcpProxy, running_tcp_proxy
-from tests.support.workers import Worker, each_worker, wait_until
+from tests.support.wait import wait_until
+from tests.support.workers import Worker, each_worker
 
 WORKERS = 2
 REPORT = f"{JSON}?date_from=2025-05-01&date_to=2025-05-31"

@@ -28,7 +28,7 @@ from tests.support.app_calls import run
 from tests.support.cli import COMMAND, cli_error, gokart, spawn
 from tests.support.database import execute
 from tests.support.sandbox import JSON, MAY, Sandbox, conversion_callback, event_record, offer_record
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.usefixtures("platform")
 

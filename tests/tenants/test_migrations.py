@@ -23,7 +23,7 @@ from tests.support.app_calls import run
 from tests.support.cli import COMMAND, gokart
 from tests.support.database import execute, locked
 from tests.support.terminal import in_terminal
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.usefixtures("platform")
 

@@ -273,7 +273,7 @@ def test_a_token_is_not_written_to_the_answer(sandbox: Sandbox, token: str) -> N
 
 def exchange(server: Server, request: bytes) -> bytes:
     """All that is answered to these bytes, on a connection that is left open."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         with suppress(ConnectionError):
             connection.sendall(request)
         answer = b""
@@ -324,7 +324,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_ours(
         "",
         "{",
     ]
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         connection.sendall("\r\n".join(lines).encode())
     line = log_line_named(server, request_id)
     assert (line["level"], line["status"]) == ("info", 499)

@@ -15,7 +15,7 @@ from tests.support.request_log_lines import log_line_of
 from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, conversion_callback, offer_record
 from tests.support.servers import Server, free_port, running_server
 from tests.support.terminal import in_terminal
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 
 def test_a_report_is_one_line_with_everything(sandbox: Sandbox, server: Server) -> None:

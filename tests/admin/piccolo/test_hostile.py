@@ -24,7 +24,7 @@ from tests.support.piccolo_admin import (
 from tests.support.raw_http import Answer, raw
 from tests.support.sandbox import Sandbox, offer_record
 from tests.support.servers import Server
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 SCRIPT = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 

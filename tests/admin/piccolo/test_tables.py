@@ -18,7 +18,7 @@ from tests.support.piccolo_admin import (
     rows_of,
 )
 from tests.support.sandbox import Sandbox
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 ALL = sorted(piccolo.table_config_map)
 

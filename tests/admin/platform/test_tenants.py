@@ -11,7 +11,7 @@ from tests.support.database import execute, locked
 from tests.support.people import PASSWORD, Browser, audit, browser
 from tests.support.platform_pages import a_slug, link_in, outdated_tenant, seen, signed_in
 from tests.support.sandbox import JSON, MAY, Sandbox, event_record, offer_record
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 
 def row_of(page: str, slug: str) -> str:

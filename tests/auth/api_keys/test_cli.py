@@ -9,7 +9,7 @@ from auth.api_keys.format import hint
 from tests.support.api_key_cast import change, id_of
 from tests.support.cli import cli_error, gokart, spawn
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
-from tests.support.workers import wait_until
+from tests.support.wait import wait_until
 
 
 def lines(sandbox: Sandbox) -> dict[str, str]:
