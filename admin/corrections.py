@@ -6,7 +6,6 @@ The preview page carries the file in a hidden field, so the server stores nothin
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -17,10 +16,9 @@ from auth.users.guards import requires_login, requires_role
 from ingest.correction_files import COLUMNS, MAX_FILE_BYTES, MAX_ROWS, CorrectionsError
 from ingest.corrections import CorrectionsPreview, PreviewOutdatedError, apply_corrections, preview_corrections
 from ingest.rollups import CostOverflowError
-from reporting.dashboard.formats import format_count, format_money, with_sign
 from tenants.tenant import current_tenant
 from web.pages.forms import read_form
-from web.pages.rendering import Notice, PageLayout, render_page, templates
+from web.pages.rendering import Notice, PageLayout, render_page
 from web.problems import Problem
 from web.requests import AnyRequest
 
@@ -28,14 +26,6 @@ ROOT = "/staff/corrections"
 REJECTS = "rejected-corrections.csv"
 PREVIEW_LIMIT = 200
 MAX_BODY = MAX_FILE_BYTES * 4 // 3 + 2**16  # an incompressible file in base64, and the rest of the form
-
-
-def signed_change(value: int | Decimal, currency: str = "") -> str:
-    """A number of conversions, or a cost, with its sign."""
-    return with_sign(format_money(value, currency) if isinstance(value, Decimal) else format_count(value))
-
-
-templates.filters.update(signed_change=signed_change, money=format_money)
 
 
 class CorrectionsController(Controller):

@@ -16,11 +16,10 @@ from database.pool import connection
 from portal.advertiser_status import current_advertiser, read_advertiser_status
 from portal.layout import forbidden_page
 from reporting.dashboard.downloads import cost_report_csv
-from reporting.dashboard.formats import format_count, format_money, format_percent, with_sign
 from reporting.dashboard.periods import CUSTOM, LABELS, Period, read_period
 from reporting.dashboard.summary import DashboardMetrics, DashboardSummary, TopItem, read_summary
 from tenants.tenant import Tenant, current_tenant
-from web.pages.formatting import format_day_range
+from web.pages.formatting import format_count, format_day_range, format_money, format_percent, with_sign
 from web.pages.origins import api_origin
 from web.pages.rendering import PageLayout, render_page
 from web.problems import FieldError, Problem

@@ -12,13 +12,13 @@ import msgspec
 from database.pool import Connection, connection
 from database.sql import SqlFile
 from reporting.dashboard.daily import DailyMetrics, read_daily
-from reporting.dashboard.formats import plain_decimal
 from reporting.dashboard.periods import before
 from reporting.filters import Filter
 from reporting.ranges import Range, metrics_parameters
 from reporting.read import COST_REPORT, ReportRequest, ReportValidators, read_validators, report_slots
 from settings import settings
 from tenants.tenant import Tenant
+from web.pages.formatting import plain_decimal
 
 SQL = Path(__file__).parent / "sql"
 BREAKDOWN = SqlFile(SQL / "breakdown.sql")

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from reporting.dashboard.formats import format_count, format_money
 from reporting.dashboard.periods import LABELS
 from tests.support.database import execute
 from tests.support.html_page import Page
 from tests.support.people import Browser, advertiser_browser, browser, create_advertiser_user
 from tests.support.sandbox import CSV, JSON, MAY, Sandbox, conversion_callback, event_record, offer_record
+from web.pages.formatting import format_count, format_money
 
 SCRIPT = "<script>alert('x')</script>\"'"
 

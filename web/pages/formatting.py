@@ -4,6 +4,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 OS_NAMES = {"IOS": "iOS", "ANDROID": "Android", "WEB": "Web"}
+# The currencies (ISO 4217) that do not have two decimals.
+DECIMALS = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"), 0) | dict.fromkeys(
+    ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3
+)
+NOTHING = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
 
 
 def format_instant(value: datetime | None) -> str:
@@ -43,6 +49,38 @@ def os_name(os: str | None) -> str:
     return OS_NAMES.get(os or "", os or "")
 
 
+def plain_decimal(amount: Decimal) -> str:
+    """As the API writes it: 1234.5, no exponent, no trailing zeros."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def format_money(amount: Decimal, currency: str = "USD") -> str:
+    """1,234.50: as many decimals as the currency (ISO 4217) has, and more where the amount does."""
+    decimals = max(DECIMALS.get(currency, 2), len(plain_decimal(amount).partition(".")[2]))
+    return f"{amount:,.{decimals}f}".replace("-", MINUS)
+
+
+def format_count(number: int) -> str:
+    """12,345"""
+    return f"{number:,}".replace("-", MINUS)
+
+
+def with_sign(text: str) -> str:
+    """A difference's text, with a plus where it is one."""
+    return text if text.startswith(MINUS) or not text.strip("0.,") else f"+{text}"
+
+
+def format_percent(change: Decimal | None) -> str:
+    """+12.3%, or a dash where there is nothing to compare with."""
+    return NOTHING if change is None else f"{with_sign(f'{change:,.1f}'.replace('-', MINUS))}%"
+
+
+def signed_change(value: int | Decimal, currency: str = "") -> str:
+    """A change in a number of conversions or in a cost, with its sign."""
+    return with_sign(format_money(value, currency) if isinstance(value, Decimal) else format_count(value))
+
+
 TEMPLATE_FILTERS = {
     "instant": format_instant,
     "day": format_day,
@@ -50,4 +88,6 @@ TEMPLATE_FILTERS = {
     "long_day": long_day,
     "short_day": short_day,
     "os_name": os_name,
+    "money": format_money,
+    "signed_change": signed_change,
 }

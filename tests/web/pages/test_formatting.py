@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from reporting.dashboard.formats import format_count, format_money, format_percent, plain_decimal
+from web.pages.formatting import format_count, format_money, format_percent, plain_decimal
 
 
 @pytest.mark.parametrize(
