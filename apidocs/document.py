@@ -1,24 +1,23 @@
-"""The OpenAPI 3.1 document. A test holds it against the app's routes, and schemathesis against what they answer."""
+"""The OpenAPI 3.1 document. A test compares it with the app's routes, and schemathesis with the responses."""
 
 from apidocs import errors, intake, parts, reports
 from apidocs.parts import Json
 
 DESCRIPTION = """\
-Figures of offers, for the advertisers who pay for them and for [Singular](/docs/singular); and the calls that bring the
-data in.
+Cost reports for advertisers and for [Singular](/docs/singular), and the ingest calls that deliver the data.
 
-- Set-up, step by step: [the cost report](/docs/cost-report), [Singular](/docs/singular).
-- What every error means: [errors](/docs/errors).
+- Guides: [cost report](/docs/cost-report), [Singular](/docs/singular).
+- What each error means: [errors](/docs/errors).
 
-Days are UTC days. Money is an exact decimal. Figures of past days change, as conversions are completed or rejected
-later; `ETag` and `GoKart-Data-Through` tell how fresh a report is. Each tenant has a host of its own, and a token opens
-nothing at another's. Bodies are compressed when asked (`Accept-Encoding`: zstd, br, gzip).
+Days are UTC days. Amounts are exact decimals. The numbers of past days change, because conversions are completed or
+rejected later; `ETag` and `GoKart-Data-Through` tell how current a report is. Each tenant has its own host, and an API
+key works only at the host of its tenant. Responses are compressed on request (`Accept-Encoding`: zstd, br, gzip).
 """
 
 SECURITY = """\
-`ApiToken`, a space, and the token: `Authorization: ApiToken {your-token}`. The scheme's case does not matter. A token
-belongs to one tenant and, but for `ingest`, to one advertiser, and has one or more of the scopes `cost-report`,
-`singular` and `ingest`, which the operations name.
+`ApiToken`, a space, and the API key: `Authorization: ApiToken {your-api-key}`. The scheme is not case-sensitive. An API
+key belongs to one tenant and, except for `ingest`, to one advertiser. It has one or more of the scopes `cost-report`,
+`singular` and `ingest`. Each operation names the scope that it requires.
 """
 
 DOCUMENT: Json = {
@@ -27,17 +26,17 @@ DOCUMENT: Json = {
     "tags": [
         {
             "name": "Cost report",
-            "description": "An advertiser's figures for a range. Both spellings of the URL are the same report.",
-            "externalDocs": {"description": "Set-up", "url": "/docs/cost-report"},
+            "description": "The cost of an advertiser's offers in a range. Each report has two URLs.",
+            "externalDocs": {"description": "Guide", "url": "/docs/cost-report"},
         },
         {
             "name": "Singular",
-            "description": "An advertiser's cost and clicks by day, in the shape that Singular reads.",
-            "externalDocs": {"description": "Set-up", "url": "/docs/singular"},
+            "description": "An advertiser's cost and clicks by day, in the format that Singular reads.",
+            "externalDocs": {"description": "Guide", "url": "/docs/singular"},
         },
         {
-            "name": "Data in",
-            "description": "Sent by the tenant's own systems: conversions, views, clicks, the catalogue.",
+            "name": "Ingest",
+            "description": "For the tenant's own systems: conversions, views, clicks and the catalogue.",
         },
     ],
     "paths": reports.paths() | intake.paths(),

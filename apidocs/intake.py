@@ -1,4 +1,4 @@
-"""The document's part about data in: four calls that take batches of records."""
+"""The ingest part of the document: four calls that accept batches of records."""
 
 from pathlib import Path
 
@@ -27,12 +27,12 @@ PARTNER = {"id": "3fa85f64-5717-4562-b3fc-2c963f66afa6", "name": "Limestone Digi
 
 ENCODINGS = (
     "`Content-Encoding` may be `gzip` or `zstd`. At most "
-    f"{settings.intake_body:,} bytes as sent and {settings.intake_inflated:,} inflated."
+    f"{settings.intake_body:,} bytes as sent and {settings.intake_inflated:,} decompressed."
 )
-TAKEN_BY_RECORD = (
-    "The call is one transaction: what it acknowledges is durable, counted exactly once, and in the next report. "
-    "Sending the same again, in part or whole, in any order, changes nothing. One bad record does not sink the "
-    "others: it is listed under `rejected`, and the rest is taken. Needs a token with the scope `ingest`."
+PER_RECORD = (
+    "Each call is one transaction: acknowledged records are durable, counted exactly once, and included in the next "
+    "report. Calls can be repeated, in whole or in part and in any order, without counting a record twice. An invalid "
+    "record is listed under `rejected`; the other records are accepted. Requires an API key with the scope `ingest`."
 )
 
 
@@ -55,9 +55,9 @@ INGEST_CALLS = {
         Callback,
         [CALLBACK],
         "Conversion callbacks",
-        "GoKart conversion callbacks, schema v1. The callback of a conversion that was sent last holds, in whatever "
-        "order they arrive. An offer, advertiser or partner not seen before is created, and none that exists is "
-        "renamed or moved: that is the catalogue's to do.",
+        "GoKart conversion callbacks, schema v1. The callback that was sent last determines the conversion, in "
+        "whatever order the callbacks arrive. Unknown offers, advertisers and partners are created. Existing ones are "
+        "neither renamed nor moved: use the catalogue calls for that.",
     ),
     "events": IngestCall(
         "post",
@@ -65,20 +65,20 @@ INGEST_CALLS = {
         Event,
         EVENTS,
         "Views and clicks",
-        "Each counted once by its id. One of an unknown offer or partner is rejected, and taken when it is sent "
-        "again once they are known.",
+        "Each event is counted once by its id. An event of an unknown offer or partner is rejected; send it again "
+        "after the offer and the partner have been created.",
     ),
     "offers": IngestCall(
         "put",
         "putOffers",
         OfferRecord,
         [OFFER],
-        "The catalogue's offers",
-        "Makes and changes offers, and makes and renames their advertisers. Past figures follow an offer that moves to "
-        "another advertiser.",
+        "Offers of the catalogue",
+        "Creates and updates offers, and creates and renames their advertisers. When an offer moves to another "
+        "advertiser, its past conversions, clicks and views move with it.",
     ),
     "partners": IngestCall(
-        "put", "putPartners", PartnerRecord, [PARTNER], "The catalogue's partners", "Makes and renames partners."
+        "put", "putPartners", PartnerRecord, [PARTNER], "Partners of the catalogue", "Creates and renames partners."
     ),
 }
 
@@ -92,12 +92,12 @@ def operation(call: IngestCall) -> Json:
         "operationId": call.operation,
         "tags": ["Data in"],
         "summary": call.summary,
-        "description": f"{call.description}\n\n{TAKEN_BY_RECORD}",
+        "description": f"{call.description}\n\n{PER_RECORD}",
         "security": [{"ApiToken": ["ingest"]}],
         "parameters": [ref("parameters", "X-Request-Id")],
         "requestBody": {
             "required": True,
-            "description": f"One record, an array of records, or a record a line (NDJSON). {ENCODINGS}",
+            "description": f"One record, an array of records, or one record per line (NDJSON). {ENCODINGS}",
             "content": {
                 "application/json": {
                     "schema": one_or_more(call.record.__name__),
@@ -111,7 +111,7 @@ def operation(call: IngestCall) -> Json:
         },
         "responses": {
             "200": {
-                "description": "What became of the records.",
+                "description": "How many records were accepted, and which were rejected.",
                 "headers": headers("X-Request-Id", *RATE_LIMITS),
                 "content": {"application/json": {"schema": schema("BatchResult"), "examples": answers()}},
             },
@@ -130,7 +130,7 @@ def one_or_more(kind: str) -> Json:
             {"type": "array", "items": schema(kind)},
             {
                 "type": ["object", "array"],
-                "description": "Anything else is taken for records as well, which are then listed under `rejected`.",
+                "description": "Any other value is accepted too, but its records are listed under `rejected`.",
             },
         ]
     }
@@ -139,7 +139,7 @@ def one_or_more(kind: str) -> Json:
 def lines(kind: str) -> Json:
     return {
         "type": "array",
-        "description": "A record a line, the first an object. A line that is none is listed under `rejected`.",
+        "description": "One record per line; the first line is an object. An invalid line is listed under `rejected`.",
         "minItems": 1,
         "prefixItems": [{"anyOf": [schema(kind), {"type": "object"}]}],
         "items": {"anyOf": [schema(kind), {}]},
@@ -155,7 +155,7 @@ def json_examples(records: list[Json]) -> Json:
 
 def line_examples(records: list[Json]) -> Json:
     text = "".join(f"{msgspec.json.encode(record).decode()}\n" for record in records)
-    return {"lines": {"summary": "A record a line", "value": text}}
+    return {"lines": {"summary": "One record per line", "value": text}}
 
 
 def answers() -> Json:
@@ -166,7 +166,7 @@ def answers() -> Json:
         "message": f"{EVENTS[0]['offerId']} is not a known offer",
     }
     return {
-        "taken": {"summary": "All taken", "value": {"accepted": 2, "duplicates": 0, "rejected": []}},
+        "accepted": {"summary": "All accepted", "value": {"accepted": 2, "duplicates": 0, "rejected": []}},
         "again": {"summary": "Sent again", "value": {"accepted": 0, "duplicates": 2, "rejected": []}},
         "rejected": {"summary": "One rejected", "value": {"accepted": 1, "duplicates": 0, "rejected": [unknown]}},
     }

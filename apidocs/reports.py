@@ -12,16 +12,16 @@ from apidocs.parts import RATE_LIMITS, Json, headers, ref, schema, schemas_of
 from reporting.api import OLD_ROOT, ROOT
 
 DATE_FROM = (
-    "First day or instant of the report. A date is a whole UTC day. A date-time (without an offset it is UTC) means "
-    "that instant, to the quarter of an hour that contains it, or to the day where that is long ago (`GoKart-Notice`). "
-    "Up to 9999-12-30."
+    "First day or date-time of the report. A date is a whole UTC day. A date-time (in UTC if it has no offset) means "
+    "the quarter of an hour that contains it, or the whole day if that is long ago (`GoKart-Notice`). At most "
+    "9999-12-30."
 )
 DATE_TO = (
-    "Last day or instant of the report, **inclusive**, not before `date_from`. A date, and a date-time at exactly "
-    "midnight, include the whole of that UTC day; another date-time includes the quarter of an hour that contains it."
+    "Last day or date-time of the report, **inclusive**, not before `date_from`. A date, or a date-time at exactly "
+    "midnight, includes that whole UTC day; any other date-time includes the quarter of an hour that contains it."
 )
-OFFER = "Only this offer. One that does not exist, or is another advertiser's, gives a report without rows."
-IN_EITHER = "Required, here or in the body. The name is matched without case."
+OFFER = "Only this offer. If it does not exist or belongs to another advertiser, the report has no rows."
+IN_EITHER = "Required, here or in the body. The name is not case-sensitive."
 
 DAY_OR_INSTANT = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
 UUID_SCHEMA = {"type": "string", "format": "uuid"}
@@ -56,14 +56,14 @@ PARAMETERS: Json = {
     ),
     "offerId": query_parameter(
         "offerId",
-        f"{OFFER} Here or in the body. The name is matched without case.",
+        f"{OFFER} Here or in the body. The name is not case-sensitive.",
         UUID_SCHEMA | {"examples": [OFFER_EXAMPLE]},
     ),
     "If-None-Match": header_parameter(
-        "If-None-Match", "The `ETag` of a report that you have. The answer is 304 where nothing in it has changed."
+        "If-None-Match", "The `ETag` of an earlier response. The response is 304 if the report has not changed."
     ),
     "X-Request-Id": header_parameter(
-        "X-Request-Id", "Your own name for this request, kept if it has 1 to 100 of `A-Z a-z 0-9 . _ -`."
+        "X-Request-Id", "Your own id for this request; it consists of 1 to 100 of `A-Z a-z 0-9 . _ -`."
     ),
 }
 
@@ -82,7 +82,7 @@ def filter_schema(description: str, **more: Json) -> Json:
 
 
 def nullable(schema: Json, description: str) -> Json:
-    return {"anyOf": [schema, {"type": "null"}], "description": f"{description} Null: left out."}
+    return {"anyOf": [schema, {"type": "null"}], "description": f"{description} Null means absent."}
 
 
 COUNT = {"minimum": 0}
@@ -90,10 +90,10 @@ Cost = Annotated[float, Meta(extra_json_schema={"minimum": 0})]
 
 
 class CostReportRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """One offer at one partner, with at least one of the four figures not zero in the range."""
+    """One offer and partner with at least one number other than zero in the range."""
 
     offer_id: Annotated[UUID, Meta(description="The offer.")]
-    offer_name: Annotated[str, Meta(description="The offer's name as users see it.")]
+    offer_name: Annotated[str, Meta(description="The name of the offer as users see it.")]
     total_conversions: Annotated[
         int,
         Meta(
@@ -102,14 +102,16 @@ class CostReportRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         ),
     ]
     total_clicks: Annotated[
-        int, Meta(description="Times a user was sent on to the advertiser.", extra_json_schema=COUNT)
+        int, Meta(description="The number of times a user was sent on to the advertiser.", extra_json_schema=COUNT)
     ]
-    total_views: Annotated[int, Meta(description="Times the offer's page was opened.", extra_json_schema=COUNT)]
+    total_views: Annotated[
+        int, Meta(description="The number of times the offer's page was opened.", extra_json_schema=COUNT)
+    ]
     revenue: Annotated[
         Cost,
         Meta(
-            description="What the advertiser owes for these conversions: the platform's revenue, your cost. An exact "
-            "decimal of at most six places; read it as a decimal, not as a binary float."
+            description="What the advertiser owes for these conversions: the network's revenue, your cost. An exact "
+            "decimal with up to six places; parse it as a decimal, not as a binary float."
         ),
     ]
     publisher_name: Annotated[str, Meta(description="The partner that showed the offer.")]
@@ -122,12 +124,12 @@ class CostReport(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SingularItem(msgspec.Struct, forbid_unknown_fields=True):
-    """One offer at one partner on one UTC day, with cost or clicks not zero."""
+    """One offer and partner on one UTC day with a cost or clicks other than zero."""
 
     date: Annotated[date, Meta(description="The UTC day.")]
-    offer_name: Annotated[str, Meta(description="The offer's name as users see it. Singular's campaign name.")]
+    offer_name: Annotated[str, Meta(description="The name of the offer as users see it. Singular's campaign name.")]
     partner_id: Annotated[UUID, Meta(description="The partner. Singular's publisher site.")]
-    app: Annotated[str | None, Meta(description="The app's name; null if the offer has none.")]
+    app: Annotated[str | None, Meta(description="The name of the app; null if the offer has none.")]
     store_id: Annotated[str | None, Meta(description="`com.test`, or an App Store number; null if the offer has none.")]
     os: Annotated[Literal["IOS", "ANDROID", "WEB"] | None, Meta(description="Null if the offer has none.")]
     campaign_name: Annotated[
@@ -137,11 +139,13 @@ class SingularItem(msgspec.Struct, forbid_unknown_fields=True):
     cost: Annotated[
         Cost,
         Meta(
-            description="What the advertiser owes for the day's `Success` conversions: an exact decimal of at most six "
-            "places. Summed over days it equals the cost report's `revenue`. Singular's original cost."
+            description="What the advertiser owes for the day's `Success` conversions: an exact decimal with up to six "
+            "places. The sum over all days equals the cost report's `revenue`. Singular's original cost."
         ),
     ]
-    clicks: Annotated[int, Meta(description="Times a user was sent on to the advertiser.", extra_json_schema=COUNT)]
+    clicks: Annotated[
+        int, Meta(description="The number of times a user was sent on to the advertiser.", extra_json_schema=COUNT)
+    ]
 
 
 class SingularData(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -159,10 +163,12 @@ class SingularReport(msgspec.Struct, forbid_unknown_fields=True):
 
 SCHEMAS: Json = {
     "CostReportFilter": filter_schema(
-        "The filter as the body of a GET. A field given here and in the query must be the same in both.",
+        "The filter as the body of a GET request. A field in both the body and the query must have the same value.",
         offerId=nullable(UUID_SCHEMA, OFFER),
     ),
-    "SingularFilter": filter_schema("The filter as the body of a GET. A field given twice must be the same in both."),
+    "SingularFilter": filter_schema(
+        "The filter as the body of a GET request. A field in both the body and the query must have the same value."
+    ),
 } | schemas_of(CostReport, SingularReport)
 
 
@@ -223,10 +229,10 @@ COST_REPORT = DocumentedReport(
     parameters=("date_from", "date_to", "offerId", "If-None-Match", "X-Request-Id"),
     filter="CostReportFilter",
     schema="CostReport",
-    summary="Conversions, clicks, views and revenue of each offer and partner",
-    description="One row for each offer and partner with at least one figure that is not zero in the range. "
-    "Conversions and revenue are of status `Success` only; figures of past days change as conversions are completed or "
-    "rejected. Needs a token with the scope `cost-report`.",
+    summary="Conversions, clicks, views and cost of each offer and partner",
+    description="One row per offer and partner with at least one number other than zero in the range. Only "
+    "conversions with the status `Success` count and cost. The numbers of past days change as conversions are "
+    "completed or rejected. Requires an API key with the scope `cost-report`.",
     rows=COST_ROWS,
     document={"data": list(COST_ROWS)},
 )
@@ -238,9 +244,9 @@ SINGULAR = DocumentedReport(
     filter="SingularFilter",
     schema="SingularReport",
     summary="Cost and clicks of each UTC day, offer and partner",
-    description="One item for each UTC day, offer and partner whose cost or clicks are not zero. A date-time as an "
-    "end of the range takes its part of that day. Needs a token with the scope `singular`, and an advertiser for "
-    "whom Singular is enabled: else 403, never an empty success.",
+    description="One item per UTC day, offer and partner with a cost or clicks other than zero. If the range starts "
+    "or ends with a date-time, only that part of the day is included. Requires an API key with the scope `singular` "
+    "and an advertiser for which Singular is enabled; otherwise the response is 403, never an empty 200.",
     rows=SINGULAR_ITEMS,
     document={"data": {"generatedAt": "2025-05-28T03:06:28.565Z", "items": list(SINGULAR_ITEMS)}},
 )
@@ -269,7 +275,7 @@ def path(report: DocumentedReport, form: str, operation: str) -> Json:
         },
         "head": {
             "operationId": f"head{operation}",
-            "summary": f"The headers of the {report.name} alone ({form.upper()})",
+            "summary": f"Only the headers of the {report.name} ({form.upper()})",
             "description": "As GET, without the body.",
             **common(report),
             "responses": without_bodies(responses(report, form)),
@@ -284,7 +290,7 @@ def common(report: DocumentedReport) -> Json:
         "security": [{"ApiToken": [report.scope]}],
         "parameters": [ref("parameters", name) for name in report.parameters],
         "requestBody": {
-            "description": "The filter may come here, for clients that send a body with GET, instead of in the query.",
+            "description": "The filter, for clients that send a body with GET requests. The query works too.",
             "required": False,
             "content": {"application/json": {"schema": schema(report.filter), "example": example}},
         },
@@ -299,7 +305,7 @@ def responses(report: DocumentedReport, form: str) -> Json:
     return {
         "200": {"description": "The report.", **of_form[form]},
         "304": {
-            "description": "Nothing that the report shows has changed since the `ETag` of If-None-Match.",
+            "description": "The report has not changed since the `ETag` in If-None-Match.",
             "headers": headers(*ON_EVERY_REPORT),
         },
         **{str(status): ref("responses", name) for status, name in failures("InvalidFilter").items()},
@@ -316,9 +322,9 @@ def csv_content(report: DocumentedReport) -> Json:
         "text/csv": {
             "schema": {
                 "type": "string",
-                "description": "UTF-8, quoted as RFC 4180 has it, with a header row: the columns are the fields of "
-                "the JSON rows, in that order. A null is an empty field. A response that breaks off is not a whole "
-                "report: the connection is then closed without its proper end, which HTTP clients report as an error.",
+                "description": "UTF-8, quoted as in RFC 4180, with a header row. The columns are the fields of the "
+                "JSON rows in the same order. Null is an empty field. If an error occurs while the report is being "
+                "sent, the connection is aborted, which HTTP clients report as an error. Discard such a report.",
             },
             "example": "\n".join([*lines, ""]),
         }
@@ -326,7 +332,7 @@ def csv_content(report: DocumentedReport) -> Json:
 
 
 def without_bodies(responses: Json) -> Json:
-    """As HEAD answers."""
+    """The responses to HEAD."""
     resolved = {
         status: RESPONSES[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
         for status, response in responses.items()

@@ -27,7 +27,7 @@ _batches_of_tenant = ConcurrencyLimit("intake of one tenant", max(1, settings.da
 class IngestController(Controller):
     path = "/api/v1/ingest"
     guards = [requires_api_key("ingest")]
-    tags = ["Data in"]
+    tags = ["Ingest"]
 
     @post("/conversions", status_code=200)
     async def conversions(self, request: AnyRequest) -> BatchResult:

@@ -15,7 +15,7 @@ AnyASGIApp = Callable[..., Awaitable[None]]  # of Litestar, Starlette or neither
 class UnknownTenant(NotFoundException):
     """The Host header names no known host."""
 
-    detail = "There is nothing at this host."
+    detail = "This host does not exist."
 
 
 class TenantSuspended(PermissionDeniedException):

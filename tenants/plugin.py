@@ -54,4 +54,4 @@ def _respond_unavailable(_: Request[Any, Any, Any], __: DatabaseUnavailable) -> 
 
 
 def _respond_not_found(_: Request[Any, Any, Any], __: NoTenantError) -> Response[dict[str, object]]:
-    return Response({"status_code": 404, "detail": "There is nothing at this host."}, status_code=404)
+    return Response({"status_code": 404, "detail": "This host does not exist."}, status_code=404)

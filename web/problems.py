@@ -1,4 +1,4 @@
-"""Errors over the wire: application/problem+json (RFC 9457), everywhere the same (contract in `docs/errors.md`)."""
+"""Error responses: application/problem+json (RFC 9457) on all sites, documented in `docs/errors.md`."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -33,8 +33,8 @@ TITLES = {
 class FieldError(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is wrong with one field."""
 
-    field: Annotated[str, Meta(description="The parameter, as documented; or `body`, or `query`.")]
-    message: Annotated[str, Meta(description="What is wrong with it, for people.")]
+    field: Annotated[str, Meta(description="The documented name of the parameter, or `body`, or `query`.")]
+    message: Annotated[str, Meta(description="What is wrong, for people.")]
 
 
 class ProblemBody(msgspec.Struct, omit_defaults=True, rename="camel", forbid_unknown_fields=True):
@@ -51,13 +51,11 @@ class ProblemBody(msgspec.Struct, omit_defaults=True, rename="camel", forbid_unk
     status: Annotated[int, Meta(description="The HTTP status.", extra_json_schema={"minimum": 400, "maximum": 599})]
     detail: Annotated[str, Meta(description="What happened this time, for people; the wording may change.")]
     request_id: Annotated[str, Meta(description="The same as the header `X-Request-Id`.")]
-    errors: Annotated[Sequence[FieldError] | UnsetType, Meta(description="For a 400: each field that is wrong.")] = (
-        UNSET
-    )
+    errors: Annotated[Sequence[FieldError] | UnsetType, Meta(description="For a 400: each invalid field.")] = UNSET
 
 
 class Problem(Exception):
-    """Ends the request with this error. `title` differs from the status's own only for a 400 that is no filter's."""
+    """Ends the request with this error. `title` defaults to that of the status; a 400 outside the reports sets it."""
 
     def __init__(
         self,
@@ -82,27 +80,27 @@ def invalid_parameters(*errors: FieldError) -> Problem:
 
 
 def to_problem(error: Exception) -> Problem:
-    """What the caller may know of an exception. An unexpected one says nothing of itself."""
+    """The error that the client sees. An unexpected exception does not reveal its message."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, DatabaseUnavailable):
         return Problem(
-            503, "The database cannot answer now; try again shortly.", headers={"Retry-After": str(RETRY_AFTER)}
+            503, "The database is unavailable; try again shortly.", headers={"Retry-After": str(RETRY_AFTER)}
         )
     if isinstance(error, ClientDisconnected):
-        return Problem(499, "The client went away.", title="Client closed request")
+        return Problem(499, "The client closed the connection.", title="Client closed request")
     if isinstance(error, UnknownTenant | TenantSuspended):
         return Problem(error.status_code, error.detail)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return from_litestar(error)
-    return Problem(500, "The error is on our side and has been logged under the request id.")
+    return Problem(500, "The error is on our side. It is in our log under the request id.")
 
 
 def from_litestar(error: HTTPException) -> Problem:
     headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
     details = {
-        404: "There is nothing at this URL.",
-        405: "This URL does not answer that method.",
+        404: "This URL does not exist.",
+        405: "This URL does not support this method.",
         413: "The body is too large.",
     }
     title = HTTPStatus.BAD_REQUEST.phrase if error.status_code == 400 else None
@@ -123,7 +121,7 @@ def problem_body(problem: Problem, scope: Mapping[str, Any]) -> bytes:
 
 
 def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Litestar's exception handler for everything."""
+    """Litestar's exception handler for all exceptions."""
     problem = to_problem(error)
     if problem.status >= 500:
         request.scope["state"]["error"] = error
@@ -136,7 +134,7 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
 
 
 async def send_problem(error: Exception, scope: Scope, send: Send) -> None:
-    """The same for what fails outside of Litestar."""
+    """Sends the error response for an exception outside of Litestar."""
     problem = to_problem(error)
     if problem.status >= 500:
         scope["state"]["error"] = error

@@ -74,7 +74,7 @@ async def answer_to(request: AnyRequest) -> Answer:
     if path == "/" and method in READ:
         return await front_door(request, signed_in)
     if not path.startswith("/api/"):
-        raise Problem(404, "There is nothing at this URL.")
+        raise Problem(404, "This URL does not exist.")
     if signed_in is None:
         raise Refused(json_answer(401, {"error": "Auth failed"}))
     if signed_in.totp_required:
@@ -85,7 +85,7 @@ async def answer_to(request: AnyRequest) -> Answer:
 
 async def file_answer(request: AnyRequest, name: str) -> Answer:
     if name not in FILES:
-        raise Problem(404, "There is nothing at this URL.")
+        raise Problem(404, "This URL does not exist.")
     route(request, f"/assets/{name}")
     return await sent(request, FILES[name].response())
 
@@ -125,14 +125,14 @@ async def api_answer(request: AnyRequest, session: Session, path: str) -> Answer
         return json_answer(200, rights_of(session.user))
     match = TABLE.fullmatch(path)
     if match is None or match["table"] not in piccolo.table_config_map:
-        raise refused(404, "There is nothing at this URL.")
+        raise refused(404, "This URL does not exist.")
     table, about, row = match["table"], match["about"], match["row"]
     route(request, f"/api/tables/{table}/{'{row}/' if row else about or ''}")
     if method in READ:
         return await read(request, path, bounded(request) if about == "ids" else None)
     if about is None and method in ({"PUT", "PATCH", "DELETE"} if row else {"POST"}):
         return await write(request, session.user, table, row)
-    raise refused(405, "This URL does not answer that method.")
+    raise refused(405, "This URL does not support this method.")
 
 
 def bounded(request: AnyRequest) -> bytes:

@@ -91,9 +91,9 @@ def busy_place(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-@pytest.mark.parametrize(("tag", "operations"), [("Cost report", 8), ("Singular", 4), ("Data in", 4)])
+@pytest.mark.parametrize(("tag", "operations"), [("Cost report", 8), ("Singular", 4), ("Ingest", 4)])
 def test_the_app_is_as_documented(server: Server, busy_place: Sandbox, tag: str, operations: int) -> None:
-    token = busy_place.ingest_key if tag == "Data in" else busy_place.owner_key
+    token = busy_place.ingest_key if tag == "Ingest" else busy_place.owner_key
     host = {"Host": busy_place.host}
     config = SchemathesisConfig.from_dict(
         {

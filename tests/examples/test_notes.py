@@ -93,7 +93,7 @@ def test_a_taken_name_is_a_400_with_the_reason(notes: httpx.Client) -> None:
 @pytest.mark.parametrize("host", ["www", "nobody", "a.b", ""])
 def test_notes_exist_on_hosts_of_tenants_only(notes: httpx.Client, host: str) -> None:
     response = request(notes, "GET", host, "/notes")
-    assert (response.status_code, response.json()["detail"]) == (404, "There is nothing at this host.")
+    assert (response.status_code, response.json()["detail"]) == (404, "This host does not exist.")
 
 
 def test_a_suspended_tenant_is_a_403(notes: httpx.Client, database: str) -> None:

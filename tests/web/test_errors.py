@@ -134,7 +134,7 @@ def crashed(sandbox: Sandbox, **rest: Any) -> httpx.Response:
 def test_a_crash_says_nothing_of_the_inside(sandbox: Sandbox) -> None:
     response = crashed(sandbox)
     problem = assert_problem(response, 500)
-    assert problem["detail"] == "The error is on our side and has been logged under the request id."
+    assert problem["detail"] == "The error is on our side. It is in our log under the request id."
     told = response.text + str(response.headers)
     inside = ["offer", "relation", "Undefined", "asyncpg", "Traceback", ".py", "SELECT", sandbox.tenant.schema]
     assert [word for word in inside if word in told] == []
@@ -166,7 +166,7 @@ def test_a_busy_database_is_503_and_then_it_goes_on(at_small: Sandbox) -> None:
         waiting = [threads.submit(at_small.get, **MAY) for _ in range(4)]
         for each in waiting:
             problem = assert_problem(each.result(), 503)
-            assert problem["detail"] == "The database cannot answer now; try again shortly."
+            assert problem["detail"] == "The database is unavailable; try again shortly."
             assert each.result().headers["retry-after"] == "5"
     assert at_small.get(**MAY).status_code == 200
 

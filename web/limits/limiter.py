@@ -156,7 +156,7 @@ class RateLimiter(Generic[K]):
 
     def exceeded(self, bucket: TokenBucket) -> Problem:
         if bucket.level < 1:
-            detail, retry_after = "Too many requests in too short a time.", ceil((1 - bucket.level) / bucket.rate)
+            detail, retry_after = "Too many requests in a short time.", ceil((1 - bucket.level) / bucket.rate)
         else:
             detail, retry_after = f"{bucket.concurrency} requests with this API key are in progress.", 1
         return Problem(429, detail, headers={"Retry-After": str(retry_after), **self.headers(bucket)})
