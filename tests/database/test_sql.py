@@ -1,10 +1,13 @@
-"""Statements in .sql files: named parameters, the tenant's schema, and what the files may contain."""
+"""Statements in .sql files: named parameters, the tenant's schema, what the files may contain, and literals."""
 
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from database.sql import Query, SqlFile
+from tests.support.app_calls import fetch
 
 
 def write(folder: Path, text: str, name: str = "statement.sql") -> Path:
@@ -72,3 +75,35 @@ def test_a_file_may_include_another(tmp_path: Path) -> None:
     assert (
         bind(tmp_path, "-- include: offers.sql\nSELECT * FROM o", a=1).sql == "WITH o AS (SELECT $1)\nSELECT * FROM o"
     )
+
+
+LITERALS = [
+    ("uuid", UUID("3fa85f64-5717-4562-b3fc-2c963f66afa6")),
+    ("uuid", None),
+    ("date", date(2025, 5, 19)),
+    ("date", date.max),
+    ("timestamptz", datetime(2025, 5, 19, 15, 31, 44, 123_456, UTC)),
+    ("timestamptz", datetime(2025, 5, 19, 15, 30, tzinfo=timezone(-timedelta(hours=5)))),
+    ("bigint", -(2**63)),
+    ("bigint[]", [1, -1]),
+    ("date[]", [date(2025, 5, 1), date(2025, 6, 1)]),
+    ("timestamptz[]", [datetime(2025, 5, 19, 15, 30, tzinfo=UTC)]),
+    ("date[]", []),
+]
+
+
+@pytest.mark.parametrize(("type_", "value"), LITERALS, ids=str)
+def test_postgresql_reads_a_literal_as_the_same_value(type_: str, value: object) -> None:
+    query = Query(f"SELECT $1::{type_}", (value,))
+    assert fetch(query.with_literals())[0][0] == value
+
+
+def test_literals_replace_every_parameter() -> None:
+    query = Query(" ".join(f"${number}" for number in (1, 2, 10, 11, 1)), tuple(range(100, 111)))
+    assert query.with_literals() == "'100' '101' '109' '110' '100'"
+
+
+@pytest.mark.parametrize("value", ["text", b"bytes", 1.5, ["text"], [None], [[1]]], ids=str)
+def test_another_type_has_no_literal(value: object) -> None:
+    with pytest.raises(TypeError, match="has no literal"):
+        Query("SELECT $1", (value,)).with_literals()

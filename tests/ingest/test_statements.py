@@ -44,7 +44,7 @@ def offer(sandbox: Sandbox) -> str:
 def test_statements_of_events(sandbox: Sandbox, offer: str, size: int) -> None:
     result, statements = send(sandbox, ingest_events, [event_record(offer) for _ in range(size)])
     assert result.accepted == size
-    assert_snapshot(SNAPSHOTS / "events.sql", statements, sandbox.tenant.schema)
+    assert_snapshot(SNAPSHOTS / "events.sql", statements, sandbox)
 
 
 @pytest.mark.parametrize("size", [3, 50])
@@ -56,4 +56,4 @@ def test_statements_of_conversions(sandbox: Sandbox, offer: str, size: int) -> N
     update = known | {"sentAt": "2025-06-02T00:00:00Z", "conversion": known["conversion"] | {"status": "Rejected"}}
     result, statements = send(sandbox, ingest_conversions, [*new, update])
     assert result.accepted == size
-    assert_snapshot(SNAPSHOTS / "conversions.sql", statements, sandbox.tenant.schema)
+    assert_snapshot(SNAPSHOTS / "conversions.sql", statements, sandbox)

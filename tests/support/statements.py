@@ -1,11 +1,12 @@
 """Records the statements that the app sends, and compares them with committed snapshots.
 
-`REWRITE_SNAPSHOTS=1 .venv/bin/python -m pytest tests/ingest/test_statements.py` writes the snapshots anew.
+`REWRITE_SNAPSHOTS=1 .venv/bin/python -m pytest tests/reporting/test_statements.py` rewrites the snapshots.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import unified_diff
 from pathlib import Path
 from textwrap import dedent
@@ -14,28 +15,48 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.support.sandbox import Sandbox
+
+METHODS = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "prepare", "copy_from_query")
+_recorded: ContextVar[list[str] | None] = ContextVar("_recorded", default=None)
+
 
 @contextmanager
 def recorded_statements() -> Iterator[list[str]]:
-    """The text of every statement that asyncpg sends within the block, in order."""
+    """The text of every statement that asyncpg sends within the block, in order, BEGIN and COMMIT included.
+
+    Those of tasks that were started before the block are left out.
+    """
     statements: list[str] = []
 
     def recording(method: Any) -> Any:
         def record(self: Any, query: str, *args: Any, **kwargs: Any) -> Any:
-            statements.append(query)
+            if _recorded.get() is statements:
+                statements.append(query)
             return method(self, query, *args, **kwargs)
 
         return record
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("execute", "fetch", "fetchrow", "fetchval"):
-            patch.setattr(asyncpg.Connection, name, recording(getattr(asyncpg.Connection, name)))
-        yield statements
+    token = _recorded.set(statements)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in METHODS:
+                patch.setattr(asyncpg.Connection, name, recording(getattr(asyncpg.Connection, name)))
+            yield statements
+    finally:
+        _recorded.reset(token)
 
 
-def assert_snapshot(path: Path, statements: list[str], schema: str) -> None:
-    """Compares the statements, with the tenant's schema as t_tenant, with the file."""
-    texts = [dedent(statement).strip().rstrip(";").replace(f"{schema}.", "t_tenant.") for statement in statements]
+def assert_snapshot(path: Path, statements: list[str], sandbox: Sandbox) -> None:
+    """Compares the statements with the file, in which the tenant's schema is t_tenant and the owner's id is zeros."""
+    texts = [
+        dedent(statement)
+        .strip()
+        .rstrip(";")
+        .replace(f"{sandbox.tenant.schema}.", "t_tenant.")
+        .replace(str(sandbox.owner), "00000000-0000-0000-0000-000000000000")
+        for statement in statements
+    ]
     if os.environ.get("REWRITE_SNAPSHOTS"):
         path.write_text(";\n\n".join(texts) + ";\n")
     expected = path.read_text().removesuffix(";\n").split(";\n\n")

@@ -1,0 +1,96 @@
+WITH
+offers AS MATERIALIZED (
+    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+)
+,
+metrics AS (
+    SELECT o.*, o.key AS offer, m.*
+    FROM offers o
+    CROSS JOIN LATERAL (
+        SELECT partner, conversions, clicks, views, cost * 0.000001 AS cost
+        FROM t_tenant.by_month
+        WHERE offer = o.key AND bucket = $3::date
+            AND (conversions <> 0 OR clicks <> 0 OR views <> 0 OR cost <> 0)
+        UNION ALL
+        SELECT
+            partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks,
+            sum(views)::bigint AS views, sum(cost) * 0.000001 AS cost
+        FROM (
+            SELECT
+                partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
+                sign * cost AS cost
+            FROM unnest($4::date[], $5::date[], $6::bigint[]) AS span (start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_month
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS month
+            UNION ALL
+            SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($7::date[], $8::date[], $9::bigint[]) AS span (start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_day
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS day
+            UNION ALL
+            SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($10::timestamptz[], $11::timestamptz[], $12::bigint[])
+                AS span (start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_quarter
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS quarter
+        ) AS buckets
+        WHERE $3::date IS NULL
+        GROUP BY partner
+        HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
+    ) AS m
+)
+,
+validators AS (
+    SELECT
+        (SELECT received_at FROM t_tenant.intake ORDER BY received_at DESC LIMIT 1) AS data_through,
+        (
+            SELECT string_agg(concat_ws(':', o.key, o.version, (
+                SELECT sum(version)
+                FROM (
+                    SELECT version
+                    FROM unnest($13::date[], $14::date[]) AS span (start, "end")
+                    CROSS JOIN LATERAL (
+                        SELECT version FROM t_tenant.changed_month
+                        WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                        OFFSET 0
+                    ) AS month
+                    UNION ALL
+                    SELECT version
+                    FROM unnest($15::date[], $16::date[]) AS span (start, "end")
+                    CROSS JOIN LATERAL (
+                        SELECT version FROM t_tenant.changed_day
+                        WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                        OFFSET 0
+                    ) AS day
+                ) AS change_marks
+            )), ',' ORDER BY o.key)
+            FROM offers o
+        ) AS state,
+        (SELECT sum(hashint8extended((key::bigint << 32) + version, 0)) FROM t_tenant.partner) AS names
+)
+SELECT v.*, r.*
+FROM validators v, (
+    SELECT count(*) AS rows, convert_to(string_agg(
+concat(
+    '{"offerId":"', m.id,
+    '","offerName":', to_json(m.name),
+    ',"totalConversions":', m.conversions,
+    ',"totalClicks":', m.clicks,
+    ',"totalViews":', m.views,
+    ',"revenue":', trim_scale(m.cost),
+    ',"publisherName":', to_json(p.name),
+    '}'
+)
+        , ',' ORDER BY m.name COLLATE "C", p.name COLLATE "C", m.id, p.id
+    ), 'UTF8') AS items
+    FROM (SELECT * FROM metrics LIMIT $17::bigint + 1) AS m JOIN t_tenant.partner p ON p.key = m.partner
+) AS r;

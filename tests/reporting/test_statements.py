@@ -1,0 +1,78 @@
+"""The statements that each report sends, as committed in snapshots/."""
+
+from pathlib import Path
+
+import pytest
+
+from reporting.dashboard.periods import period_of
+from reporting.dashboard.summary import read_summary
+from tests.support.app_calls import run_in_tenant
+from tests.support.asgi import recorded_request
+from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, SINGULAR_CSV, Sandbox, event_record, offer_record
+from tests.support.statements import assert_snapshot, recorded_statements
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+ONE_WEEK = {"date_from": "2025-05-19", "date_to": "2025-05-25"}
+IN_NEW_YORK = {"date_from": "2025-01-01T00:00-05:00", "date_to": "2025-12-31T23:59-05:00"}
+
+
+@pytest.fixture
+def filled(sandbox: Sandbox) -> Sandbox:
+    """The owner has one offer with a click on 19 May 2025."""
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [event_record(offer["id"])])
+    return sandbox
+
+
+@pytest.mark.parametrize("range_", [MAY, ONE_WEEK, IN_NEW_YORK], ids=["month", "week", "year in New York"])
+def test_the_cost_report_is_one_statement_for_any_range(filled: Sandbox, range_: dict[str, str]) -> None:
+    response, statements = recorded_request(filled, "GET", JSON, params=range_)
+    assert response.json()["data"][0]["totalClicks"] == 1
+    assert_snapshot(SNAPSHOTS / "cost_report.sql", statements, filled)
+
+
+def test_a_cached_report_reads_the_validators(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", JSON, params=MAY, repeat=True)
+    assert response.json()["data"][0]["totalClicks"] == 1
+    assert_snapshot(SNAPSHOTS / "validators.sql", statements, filled)
+
+
+@pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, SINGULAR_CSV])
+def test_a_304_reads_the_validators(filled: Sandbox, path: str) -> None:
+    etag = filled.get(path, **MAY).headers["etag"]
+    response, statements = recorded_request(filled, "GET", path, params=MAY, headers={"If-None-Match": etag})
+    assert response.status_code == 304
+    assert_snapshot(SNAPSHOTS / "validators.sql", statements, filled)
+
+
+def test_csv_is_a_copy_in_one_snapshot(filled: Sandbox) -> None:
+    """COPY has no parameters: the values are in the statement."""
+    response, statements = recorded_request(filled, "GET", CSV, params=MAY)
+    assert len(response.text.splitlines()) == 2
+    assert_snapshot(SNAPSHOTS / "cost_report_csv.sql", statements, filled)
+
+
+def test_a_week_of_singular_is_one_statement(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", SINGULAR, params=ONE_WEEK)
+    assert len(response.json()["data"]["items"]) == 1
+    assert_snapshot(SNAPSHOTS / "singular.sql", statements, filled)
+
+
+def test_a_month_of_singular_is_streamed_in_parts(filled: Sandbox) -> None:
+    """The first day, which is empty; the next day with data; four more days, and then no day has data."""
+    response, statements = recorded_request(filled, "GET", SINGULAR, params=MAY)
+    assert len(response.json()["data"]["items"]) == 1
+    assert_snapshot(SNAPSHOTS / "singular_stream.sql", statements, filled)
+
+
+def test_the_dashboard_is_read_in_one_snapshot(filled: Sandbox) -> None:
+    async def work() -> tuple[int, list[str]]:
+        period = period_of(MAY.items(), filled.tenant.created_at.date())
+        with recorded_statements() as statements:
+            summary = await read_summary(filled.tenant, filled.owner, period.filter)
+        return summary.totals.clicks, statements
+
+    clicks, statements = run_in_tenant(filled.tenant.slug, work)
+    assert clicks == 1
+    assert_snapshot(SNAPSHOTS / "dashboard.sql", statements, filled)

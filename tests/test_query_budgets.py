@@ -1,0 +1,160 @@
+"""How many statements each hot route sends, once the tenant and the API key are cached, however many offers or records
+there are.
+"""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from auth.users.realms import ADVERTISER
+from tests.support.asgi import recorded_request
+from tests.support.people import create_advertiser_user, session_cookie
+from tests.support.sandbox import (
+    CSV,
+    JSON,
+    MAY,
+    SINGULAR,
+    Sandbox,
+    conversion_callback,
+    event_record,
+    offer_record,
+)
+
+ONE_WEEK = {"date_from": "2025-05-19", "date_to": "2025-05-25"}
+
+
+@pytest.fixture
+def filled(sandbox: Sandbox) -> Sandbox:
+    """Each of the owner's 20 offers has a click on 19 May 2025."""
+    offers = [offer_record(sandbox) for _ in range(20)]
+    sandbox.send("offers", offers)
+    sandbox.send("events", [event_record(offer["id"]) for offer in offers])
+    return sandbox
+
+
+def assert_budget(budget: int, statements: list[str]) -> None:
+    assert len(statements) == budget, "\n\n".join(statements)
+
+
+def test_an_uncached_cost_report(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", JSON, params=MAY)
+    assert response.status_code == 200
+    # 1. the report with its validators
+    assert_budget(1, statements)
+
+
+def test_a_cached_cost_report(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", JSON, params=MAY, repeat=True)
+    assert response.status_code == 200
+    # 1. the validators
+    assert_budget(1, statements)
+
+
+def test_an_unchanged_cost_report(filled: Sandbox) -> None:
+    etag = filled.get(JSON, **MAY).headers["etag"]
+    response, statements = recorded_request(filled, "GET", JSON, params=MAY, headers={"If-None-Match": etag})
+    assert response.status_code == 304
+    # 1. the validators
+    assert_budget(1, statements)
+
+
+def test_a_cost_report_as_csv(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", CSV, params=MAY)
+    assert response.status_code == 200
+    # 1. the validators
+    # 2. BEGIN
+    # 3. COPY
+    # 4. COMMIT
+    assert_budget(4, statements)
+
+
+def test_a_week_of_singular(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", SINGULAR, params=ONE_WEEK)
+    assert response.status_code == 200
+    # 1. the report with its validators
+    assert_budget(1, statements)
+
+
+def test_a_month_of_singular(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", SINGULAR, params=MAY)
+    assert response.status_code == 200
+    # 1. the validators
+    # 2. BEGIN
+    # 3. the first day, which is empty
+    # 4. the next day with data, 19 May
+    # 5. 19 May
+    # 6. four more days, which are empty
+    # 7. the next day with data: none
+    # 8. COMMIT
+    assert_budget(8, statements)
+
+
+def test_a_batch_of_events(filled: Sandbox) -> None:
+    offers = [offer_record(filled) for _ in range(5)]
+    filled.send("offers", offers)
+    post_batch(filled, "events", [event_record(offers[0]["id"])])  # this process now knows the month's partition
+    records = [event_record(offer["id"]) for offer in offers for _ in range(10)]
+    result, statements = post_batch(filled, "events", records)
+    assert result["accepted"] == 50
+    # 1. BEGIN
+    # 2. the transaction's settings
+    # 3. offers
+    # 4. partners
+    # 5. events, roll-ups and change marks
+    # 6. the batch
+    # 7. COMMIT
+    assert_budget(7, statements)
+
+
+def test_a_batch_of_conversions(filled: Sandbox) -> None:
+    offers = [offer_record(filled) for _ in range(5)]
+    filled.send("offers", offers)
+    records = [conversion_callback(filled, offer["id"]) for offer in offers for _ in range(10)]
+    result, statements = post_batch(filled, "conversions", records)
+    assert result["accepted"] == 50
+    # 1. BEGIN
+    # 2. the transaction's settings
+    # 3. advertisers
+    # 4. offers
+    # 5. partners that exist
+    # 6. partners
+    # 7. new conversions
+    # 8. known conversions, for update
+    # 9. roll-ups and change marks
+    # 10. the batch
+    # 11. COMMIT
+    assert_budget(11, statements)
+
+
+def test_the_dashboard_page(filled: Sandbox) -> None:
+    cookies = session_cookie(filled, ADVERTISER, create_advertiser_user(filled))
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    response, statements = recorded_request(filled, "GET", "/", site="app", params=MAY, headers={"Cookie": cookie})
+    assert response.status_code == 200
+    # 1. the session and its user
+    # 2. the advertiser, for the layout
+    # 3. API keys that expire soon, for the layout
+    # 4. the advertiser
+    # 5. its offers, for the filter
+    # 6. BEGIN
+    # 7. the validators of the report
+    # 8. the first rows of the report
+    # 9. totals and top items
+    # 10. totals of the previous period
+    # 11. days
+    # 12. COMMIT
+    assert_budget(12, statements)
+
+
+def post_batch(sandbox: Sandbox, kind: str, records: list[dict[str, Any]]) -> tuple[Any, list[str]]:
+    response, statements = recorded_request(
+        sandbox,
+        "POST",
+        f"/api/v1/ingest/{kind}",
+        token=sandbox.ingest_key,
+        content=msgspec.json.encode(records),
+        headers={"Content-Type": "application/json"},
+    )
+    assert response.status_code == 200, response.text
+    return response.json(), statements
