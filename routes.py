@@ -104,7 +104,7 @@ from admin.api_keys import StaffKeyController
 from admin.corrections import CorrectionsController
 from admin.layout import staff_layout
 from admin.overview import OverviewController
-from admin.piccolo.proxy import piccolo_proxy
+from admin.piccolo.mount import piccolo_proxy
 from admin.platform.layout import platform_layout
 from admin.platform.staff import PlatformStaffController
 from admin.platform.tenants import TenantsController

@@ -9,7 +9,7 @@ import re
 from urllib.parse import parse_qsl, urlencode
 
 import asyncpg
-from litestar import Request, asgi
+from litestar import Request
 from starlette.types import Receive, Scope, Send
 
 from admin.piccolo.app import piccolo
@@ -42,8 +42,7 @@ _reading = ConcurrencyLimit("reading of tables", max(1, settings.database_pool /
 NONSENSE = (ValueError, asyncpg.DataError)  # an order by a column that there is not, a page before the first
 
 
-@asgi("/admin", is_mount=True, copy_scope=False)
-async def piccolo_proxy(scope: Scope, receive: Receive, send: Send) -> None:
+async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     request: AnyRequest = Request(scope, receive, send)  # type: ignore[arg-type]  # Litestar's types of ASGI are its own
     try:
         answer = await answer_to(request)
