@@ -153,6 +153,6 @@ def new_ingest_key_page(request: AnyRequest, layout: PageLayout, form: KeyForm) 
 
 
 async def ingest_key_notices(user: User) -> list[Notice]:
-    """Shown on every staff page, since data stops when an ingest key expires. Advertisers look after their own keys."""
+    """Shown on every staff page, because ingest stops when an ingest key expires. Advertisers manage their own keys."""
     keys = [key for key in await expiring_api_keys(current_tenant()) if key.advertiser is None]
     return [expiry_notice(key, ROOT, key.can_rotate and user.is_at_least("manager")) for key in keys]

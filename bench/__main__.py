@@ -1,4 +1,4 @@
-"""make bench: how fast it is, beside references measured alternately in the same run; see RESULTS.md.
+"""make bench: measures performance against reference systems in the same run, alternating; see RESULTS.md.
 
     make bench                               every part
     make bench PART="reports streams"        some

@@ -26,8 +26,8 @@ def limit_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def describe_limits(rate: float | None, burst: int | None, concurrency: int | None, otherwise: str) -> str:
     limits = {"a second": rate, "at once": burst, "at a time": concurrency}
-    told = ", ".join(f"{value:g} {name}" for name, value in limits.items() if value is not None)
-    return f"Requests: {told or 'no limit of its own'}; for the rest, {otherwise} limits."
+    configured = ", ".join(f"{value:g} {name}" for name, value in limits.items() if value is not None)
+    return f"Requests: {configured or 'no limits of its own'}; otherwise {otherwise} limits."
 
 
 def print_table(columns: list[str], rows: list[list[str]], empty: str) -> None:

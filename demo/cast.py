@@ -1,6 +1,6 @@
-"""Who there is in the demo: two tenants, their advertisers with their offers, and their partners.
+"""The demo's two tenants with their advertisers, offers and partners.
 
-Three offers lack, or have wrong, what Singular reads, as offers do.
+Three offers have missing or invalid data that Singular reads.
 """
 
 from decimal import Decimal
@@ -13,7 +13,7 @@ NAMESPACE = UUID("9b0e3c52-7f0d-5c55-8a53-5b0a6e3f4d10")
 
 
 class Company(msgspec.Struct, frozen=True):
-    """What is recorded of an advertiser. Its mail goes to `domain`; `asks` says that it has asked for Singular."""
+    """An advertiser's contact and billing data. `domain` is its e-mail domain; `asks`: it has requested Singular."""
 
     name: str
     domain: str
@@ -81,7 +81,7 @@ class Cast(msgspec.Struct, frozen=True):
 
 
 OfferLine = tuple[str, str, str | None, str | None, str, str]  # name, campaign, app, store id, os, payout
-UNTOLD = {"FERN_WEB_ACCOUNT"}  # campaigns whose advertiser has not told what it calls them
+WITHOUT_CAMPAIGN_NAME = {"FERN_WEB_ACCOUNT"}  # offers without the advertiser's own campaign name
 
 
 def cast(slug: str, name: str, views: int, advertisers: dict[Company, list[OfferLine]], partners: list[str]) -> Cast:
@@ -95,7 +95,7 @@ def cast(slug: str, name: str, views: int, advertisers: dict[Company, list[Offer
             id_of("offer", campaign),
             title,
             Advertiser(id_of("advertiser", company.name), company),
-            None if campaign in UNTOLD else campaign,
+            None if campaign in WITHOUT_CAMPAIGN_NAME else campaign,
             app,
             store,
             os,
@@ -112,7 +112,7 @@ def cast(slug: str, name: str, views: int, advertisers: dict[Company, list[Offer
     for offer in offers:
         popularity = dice.lognormvariate(0, 0.6)
         for rank, partner in enumerate([None, *publishers], 1):
-            if partner and dice.random() < 0.35:  # nobody shows every offer
+            if partner and dice.random() < 0.35:  # a partner shows only some offers
                 continue
             pairs.append((offer, partner))
             weights.append((weights[-1] if weights else 0) + popularity * dice.uniform(0.4, 1.6) / rank**0.7)

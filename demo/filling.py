@@ -1,8 +1,8 @@
-"""The demo's history into its tenants, through the same intake as anybody's data.
+"""Ingests the demo's history into its tenants through the ordinary intake.
 
-It ends now. Records go in by the day on which they were sent, and the last event of a day only when the day is over. So
-a day whose last event is in the ledger is there whole, and a further run, also after one that was killed, goes on from
-the first day that is not. What it sends again counts once.
+The history ends now. Records are ingested by the day on which they were sent, and the last event of a day only after
+the day has ended. A day whose last event is in the ledger is therefore complete, and the next run continues with the
+first incomplete day, even after an interrupted run. Records that are sent again count once.
 """
 
 from collections import defaultdict
@@ -30,18 +30,18 @@ from tenants.tenant import Tenant, bound_to
 A_DAY = timedelta(days=1)
 
 Take = Callable[[Tenant, list[bytes], datetime, None], Awaitable[BatchResult]]
-Reached = tuple[date, int, int]  # the day that is in, and how many of how many days are
+Reached = tuple[date, int, int]  # the ingested day, the number of ingested days, the number of days
 
 
 async def make_tenant(cast: Cast) -> Tenant:
-    """With its catalogue. One that is there already is left as it is, and must be the demo's own (else GokartError)."""
+    """Creates the tenant with its catalogue, unless it exists. Raises GokartError if it is not the demo's tenant."""
     if not await TenantRow.exists().where(TenantRow.slug == cast.slug):
         await lifecycle.create_tenant(cast.slug, cast.name)
     tenant = await lifecycle.get_tenant(cast.slug)
     if tenant.name != cast.name:
         raise GokartError(
-            f"There is a tenant {cast.slug!r} here that is not the demo's, {tenant.name}. Nothing was added to it: "
-            "let GOKART_DATABASE_URL or GOKART_DATA_DIR name another place."
+            f"The tenant {cast.slug!r} exists and is not the demo's: {tenant.name}. Nothing was added to it. "
+            "Set GOKART_DATABASE_URL or GOKART_DATA_DIR to another database."
         )
     await migrate_tenant(cast.slug)
     with bound_to(tenant):
@@ -100,22 +100,22 @@ async def make_advertisers(tenant: Tenant, cast: Cast) -> None:
 
 
 async def fill(tenant: Tenant, cast: Cast, now: datetime, length: timedelta) -> AsyncGenerator[Reached, None]:
-    """The history begins `length` before the tenant was made, so that it is the same however often a run is repeated.
+    """The history begins `length` before the tenant was created, so that it is the same in every run.
 
-    Each day is taken in as of its own end: so the days that show as restated are those whose conversions were told of,
-    corrected or rejected days later. Says after each how far it has come.
+    Each day is ingested as of its own end: the restated days are those whose conversions were reported, corrected or
+    rejected days later. Yields the progress after each day.
     """
     days = days_of(tenant, now, length)
     first = await first_unfinished(tenant, cast, days)
-    for day, told, happened in history(cast, days, first, now):
+    for day, callbacks, events in history(cast, days, first, now):
         taken_at = min(now, datetime.combine(day, time.max, UTC))
-        await send(tenant, told, ingest_conversions, taken_at)
-        await send(tenant, happened, ingest_events, taken_at)
+        await send(tenant, callbacks, ingest_conversions, taken_at)
+        await send(tenant, events, ingest_events, taken_at)
         yield day, (day - days[0]).days + 1, len(days)
 
 
 def days_of(tenant: Tenant, now: datetime, length: timedelta) -> list[date]:
-    """From the first whose events are not too old to be taken to today, which is not over yet."""
+    """From the first day whose events are accepted to today, which has not ended."""
     start = max(tenant.created_at.date() - length, (oldest_accepted(tenant, now) + A_DAY).date())
     return [start + n * A_DAY for n in range((now.date() - start).days + 1)]
 
@@ -132,18 +132,18 @@ async def first_unfinished(tenant: Tenant, cast: Cast, days: Sequence[date]) -> 
 def history(
     cast: Cast, days: Sequence[date], first: date, now: datetime
 ) -> Iterator[tuple[date, list[Sent], list[Sent]]]:
-    """For each day from `first` on: the callbacks sent and the events that happened on it, up to `now`."""
-    to_be_told: defaultdict[date, list[Sent]] = defaultdict(list)
+    """The callbacks sent and the events of each day from `first` on, up to `now`."""
+    callbacks_by_day: defaultdict[date, list[Sent]] = defaultdict(list)
     for day in days:
         if day < first - LONGEST_STORY:
             continue
         made = day_of(cast, day)
         for callback in made.callbacks:
-            to_be_told[callback.at.date()].append(callback)
-        told = to_be_told.pop(day, [])
+            callbacks_by_day[callback.at.date()].append(callback)
+        sent = callbacks_by_day.pop(day, [])
         events = made.events if day < now.date() else made.events[:-1]
         if day >= first:
-            yield day, sorted(c for c in told if c.at <= now), [event for event in events if event.at <= now]
+            yield day, sorted(c for c in sent if c.at <= now), [event for event in events if event.at <= now]
 
 
 async def send(tenant: Tenant, records: list[Sent], take: Take, at: datetime) -> None:
@@ -154,4 +154,4 @@ async def send(tenant: Tenant, records: list[Sent], take: Take, at: datetime) ->
 def checked(answer: BatchResult) -> None:
     if answer.rejected:
         wrong = answer.rejected[0]
-        raise GokartError(f"The intake rejected a record of the demo's: {wrong.field} {wrong.message}")
+        raise GokartError(f"The intake rejected a record of the demo: {wrong.field} {wrong.message}")

@@ -1,4 +1,4 @@
-"""What happens on a day in the demo: the same for everyone who asks, whenever and however often."""
+"""The demo's events and conversions of a day. Deterministic: the same on every machine and in every run."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -31,28 +31,28 @@ REASONS = (
 BAD_DAYS = 0.3
 CORRECTIONS = (Decimal("0.5"), Decimal("0.8"), Decimal("0.925"), Decimal("1.1"))
 
-# The longest that a conversion goes on being reported after its click.
+# The longest time after a click for which callbacks of its conversion are sent.
 LONGEST_STORY = timedelta(days=90)
 
 json = msgspec.json.Encoder(decimal_format="number")
 
 
 class Sent(NamedTuple):
-    """A record, and the time at which it is sent in."""
+    """A record and the time at which it is sent."""
 
     at: datetime
     record: bytes
 
 
 class Day(NamedTuple):
-    """Its views and clicks in order of time, and all that is ever told of the conversions that its clicks led to."""
+    """Its views and clicks in order of time, and all callbacks of the conversions of its clicks."""
 
     events: list[Sent]
     callbacks: list[Sent]
 
 
 class Step(NamedTuple):
-    """What a callback says of a conversion."""
+    """The status of a conversion in one callback."""
 
     sent_at: datetime
     status: str
@@ -61,7 +61,7 @@ class Step(NamedTuple):
 
 
 def day_of(cast: Cast, day: date) -> Day:
-    dice = Random(f"{SEED}/{cast.slug}/{day}")  # noqa: S311 (it decides nothing but made-up data)
+    dice = Random(f"{SEED}/{cast.slug}/{day}")  # noqa: S311 (synthetic data)
     midnight = datetime.combine(day, time(), UTC)
     events: list[tuple[datetime, str, Offer, Partner | None, UUID]] = []
     callbacks: list[Sent] = []
@@ -89,7 +89,7 @@ def day_of(cast: Cast, day: date) -> Day:
 
 
 def last_id(cast: Cast, day: date) -> UUID:
-    """Of the day's last event, known without making the day."""
+    """The id of the day's last event, known without generating the day."""
     return uuid5(NAMESPACE, f"{cast.slug}/last event of {day}")
 
 
@@ -134,8 +134,8 @@ def conversion(
 
 
 def story(dice: Random, offer: Offer, completed_at: datetime) -> Iterator[Step]:
-    """Told at once, and after a review within the day at most; but of a bad day told days late, held back for days,
-    corrected or rejected weeks later, or none of it.
+    """The callbacks of a conversion. Usually it is reported at once, or after a review on the same day. On a bad day it
+    may be reported days late, stay pending for days, or be corrected or rejected weeks later.
     """
 
     def days(least: float, most: float) -> timedelta:
@@ -165,8 +165,8 @@ def story(dice: Random, offer: Offer, completed_at: datetime) -> Iterator[Step]:
 
 @cache
 def is_bad(advertiser: Advertiser, day: date) -> bool:
-    """Trouble comes in bursts: a day's conversions are confirmed late and questioned, or stay as they are."""
-    return Random(f"{SEED}/{advertiser.id}/{day}").random() < BAD_DAYS  # noqa: S311 (made-up data)
+    """Only on bad days are conversions reported late, corrected or rejected later."""
+    return Random(f"{SEED}/{advertiser.id}/{day}").random() < BAD_DAYS  # noqa: S311 (synthetic data)
 
 
 def an_id(dice: Random) -> UUID:

@@ -1,4 +1,4 @@
-"""Keys of the demo's advertisers in the states that keys come in, and how Singular has pulled with them."""
+"""API keys of the demo's advertisers in all statuses, and Singular's requests with them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,7 +22,7 @@ A_DAY = timedelta(days=1)
 
 
 async def make_keys(tenant: Tenant, cast: Cast, now: datetime) -> None:
-    """Those that are missing, and the pulls since the last that is there. Nobody is told the tokens."""
+    """Creates the missing keys, and Singular's requests since the last one. These tokens are not printed."""
     advertisers = {advertiser.name: advertiser for advertiser in cast.advertisers}
     with bound_to(tenant):
         async with transaction() as db:
@@ -59,7 +59,7 @@ async def make_key(
     scopes: Sequence[str] = ("cost-report",),
     expires_at: datetime | None = None,
 ) -> int:
-    """The id of the one that works, a new one where there is none."""
+    """The id of the active key with this name; creates it if there is none."""
     works = ApiKey.revoked_at.is_null() & (ApiKey.expires_at.is_null() | (ApiKey.expires_at > datetime.now(UTC)))
     mine = (ApiKey.name == name) & (ApiKey.advertiser == advertiser) & works
     there: ApiKey | None = await ApiKey.objects().where(mine).order_by(ApiKey.id).first()
@@ -75,7 +75,7 @@ async def make_key(
 
 
 async def set_used(db: Connection, tenant: Tenant, token: int, at: datetime, address: str) -> None:
-    """Where it has not been since."""
+    """Sets the last use, unless a later one is recorded."""
     await db.execute(
         f"""
         UPDATE {tenant.schema}.api_token SET last_used_at = date_trunc('minute', $2::timestamptz), last_used_from = $3
@@ -96,7 +96,7 @@ class Pull(NamedTuple):
 
 
 async def make_pulls(db: Connection, tenant: Tenant, advertiser: UUID, token: int, now: datetime) -> None:
-    """As Singular pulls: twice a day, yesterday and then the last seven days."""
+    """Records requests like Singular's: twice a day, for yesterday and then for the last seven days."""
     s = tenant.schema
     last = await db.fetchval(f"SELECT max(at) FROM {s}.singular_pull WHERE token = $1", token)
     since = max(last or now - PULLED_SINCE, now - PULLED_SINCE)
@@ -125,7 +125,7 @@ async def make_pulls(db: Connection, tenant: Tenant, advertiser: UUID, token: in
 
 
 def pulls_of(advertiser: UUID, first: date, last: date) -> Iterator[Pull]:
-    """The same whenever they are asked for. Now and then one fails, and is tried again."""
+    """Deterministic. Some requests fail and are repeated."""
     for n in range((last - first).days + 1):
         day = datetime.combine(first + n * A_DAY, time(), UTC)
         dice = Random(f"pulls/{advertiser}/{day.date()}")  # noqa: S311 (it decides nothing but made-up data)

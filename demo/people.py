@@ -1,4 +1,4 @@
-"""Who signs in at the demo. All have one password, which is made and printed at each start."""
+"""The demo's users. All have one password, which is generated and printed at each start."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ BOTH = ("cost-report", "singular")
 
 
 class Colleague(msgspec.Struct, frozen=True):
-    """Of staff. Whoever has not `joined` has an invitation, and no password."""
+    """A staff user. One who has not `joined` has an invitation and no password."""
 
     email: str
     name: str
@@ -26,7 +26,7 @@ class Colleague(msgspec.Struct, frozen=True):
 
 
 class Login(msgspec.Struct, frozen=True):
-    """Of an advertiser's people."""
+    """An advertiser user."""
 
     email: str
     name: str
@@ -61,14 +61,14 @@ PLATFORM_STAFF = [KIM, Colleague("lee@gokart.example", "Lee Tran", "viewer")]
 
 
 class People(msgspec.Struct, frozen=True):
-    """`platform`: the platform's staff are the demo's. Those of an installation that has its own are left alone."""
+    """`platform`: the demo created the platform staff. An installation with other platform staff keeps them."""
 
     password: str
     platform: bool
 
 
 async def make_people(tenants: list[tuple[Tenant, Cast]]) -> People:
-    """Whatever was done to those who have joined, they can sign in with the password alone and be what they were."""
+    """Creates the users, and resets the password, role, status and two-factor setup of those who joined."""
     password = "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))
     staff, login = await STAFF.hasher.hash(password), await ADVERTISER.hasher.hash(password)
     async with transaction() as db:
@@ -104,4 +104,4 @@ async def put(realm: Realm, who: Colleague | Login, hashed: str, number: int, **
             *values.values(),
         )
     if made and not who.joined:
-        await create_link(realm, made, "invitation", f"{STAFF.name}:{NORA.email}")  # which nobody is given
+        await create_link(realm, made, "invitation", f"{STAFF.name}:{NORA.email}")  # never shown

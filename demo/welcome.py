@@ -1,4 +1,4 @@
-"""What `gokart demo` prints: where everything is, who signs in there, tokens, and lines to paste."""
+"""What `gokart demo` prints: URLs, logins, API keys and curl commands."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,109 +23,115 @@ MADE_BY = "gokart demo"
 REPORT = "/api/v1/integrations/cost-report"
 
 
-class Tokens(msgspec.Struct, frozen=True):
+class DemoApiKeys(msgspec.Struct, frozen=True):
     advertiser: str
     ingest: str
 
 
-class Opened(msgspec.Struct, frozen=True):
-    """What opens the demo until its next start: the tokens of each tenant, and the people."""
+class DemoAccess(msgspec.Struct, frozen=True):
+    """The credentials that work until the next start: API keys by tenant slug, and users."""
 
-    tokens: dict[str, Tokens]
+    api_keys: dict[str, DemoApiKeys]
     people: People
 
 
-async def make_tokens(tenant: Tenant, cast: Cast) -> Tokens:
-    """New ones, since a token is only ever shown once; those of an earlier run are revoked."""
+async def create_demo_api_keys(tenant: Tenant, cast: Cast) -> DemoApiKeys:
+    """Creates new keys, because a key is shown only once, and revokes those of earlier starts."""
     with bound_to(tenant):
         earlier = ApiKey.select(ApiKey.id).where((ApiKey.name == MADE_BY) & ApiKey.revoked_at.is_null())
         for key in await earlier.output(as_list=True):
             await api_keys.revoke_api_key(key)
-        return Tokens(
-            advertiser=await make_token(ADVERTISER_SCOPES, cast.advertisers[0].id),
-            ingest=await make_token([INGEST], None),
+        return DemoApiKeys(
+            advertiser=await create_demo_api_key(ADVERTISER_SCOPES, cast.advertisers[0].id),
+            ingest=await create_demo_api_key([INGEST], None),
         )
 
 
-async def make_token(scopes: tuple[str, ...] | list[str], advertiser: UUID | None) -> str:
+async def create_demo_api_key(scopes: tuple[str, ...] | list[str], advertiser: UUID | None) -> str:
     minted = await api_keys.create_api_key(name=MADE_BY, scopes=scopes, advertiser=advertiser, created_by=operator())
     return minted.token
 
 
-def show(opened: Opened, port: int) -> None:
-    for heading, lines in sections(opened, port, datetime.now(UTC)):
+def show_access(access: DemoAccess, port: int) -> None:
+    for heading, lines in sections(access, port, datetime.now(UTC)):
         click.secho(f"\n{heading}", bold=True)
         for line in lines:
             click.echo(f"  {line}")
     click.echo()
 
 
-def sections(opened: Opened, port: int, now: datetime) -> Iterator[tuple[str, list[str]]]:
-    demo, acme, tokens = base(DEMO, port), base(ACME, port), opened.tokens
+def sections(access: DemoAccess, port: int, now: datetime) -> Iterator[tuple[str, list[str]]]:
+    demo, acme, keys = api_url(DEMO, port), api_url(ACME, port), access.api_keys
     yield f"{DEMO.name} (tenant {DEMO.slug})", [f"API    {demo}", f"Docs   {demo}/docs"]
     yield f"{ACME.name} (tenant {ACME.slug})", [f"API    {acme}", f"Docs   {acme}/docs"]
-    yield "Sign in (one password for all, new at each start)", login_lines(opened.people, port)
-    yield "Tokens (new at each start, the earlier ones are revoked)", token_lines(tokens)
-    mine, ingest = tokens[DEMO.slug].advertiser, tokens[DEMO.slug].ingest
+    yield "Sign in (one password for all, new at each start)", login_lines(access.people, port)
+    yield "API keys (new at each start; the earlier ones are revoked)", api_key_lines(keys)
+    advertiser_key, ingest_key = keys[DEMO.slug].advertiser, keys[DEMO.slug].ingest
     month = days_until(now, 30)
-    yield "Cost report of the last 30 days, JSON", get(mine, f"{demo}{REPORT}/json?{month}")
-    yield "The same as CSV", get(mine, f"{demo}{REPORT}/csv?{month}")
-    yield "Singular, the last 7 days", get(mine, f"{demo}{REPORT}/singular/json?{days_until(now, 7)}")
-    yield "Send a conversion in, and ask for the report again", post(ingest, f"{demo}/api/v1/ingest/conversions", now)
+    yield "Cost report of the last 30 days, JSON", curl_get(advertiser_key, f"{demo}{REPORT}/json?{month}")
+    yield "Cost report of the last 30 days, CSV", curl_get(advertiser_key, f"{demo}{REPORT}/csv?{month}")
+    yield (
+        "Singular report of the last 7 days",
+        curl_get(advertiser_key, f"{demo}{REPORT}/singular/json?{days_until(now, 7)}"),
+    )
+    yield (
+        "Send a conversion, then request the report again",
+        curl_post(ingest_key, f"{demo}/api/v1/ingest/conversions", now),
+    )
 
 
-def base(cast: Cast, port: int) -> str:
-    return url(f"api.{cast.slug}", port)
+def api_url(cast: Cast, port: int) -> str:
+    return demo_url(f"api.{cast.slug}", port)
 
 
-def url(host: str, port: int) -> str:
+def demo_url(host: str, port: int) -> str:
     return f"http://{host}.{settings.base_host}:{port}"
 
 
 def login_lines(people: People, port: int) -> list[str]:
-    demo, acme = url(f"app.{DEMO.slug}", port), url(f"app.{ACME.slug}", port)
+    demo, acme = demo_url(f"app.{DEMO.slug}", port), demo_url(f"app.{ACME.slug}", port)
     main = [
-        ("advertiser", f"{demo}/", ANNA.email),
-        ("staff", f"{demo}/staff", NORA.email),
-        ("all tables", f"{demo}/admin/", NORA.email),
+        ("Portal", f"{demo}/", ANNA.email),
+        ("Admin", f"{demo}/staff", NORA.email),
+        ("Database", f"{demo}/admin/", NORA.email),
         (
-            "platform",
-            f"{url('admin', port)}/",
-            KIM.email if people.platform else "(it has staff of its own)",
+            "Platform admin",
+            f"{demo_url('admin', port)}/",
+            KIM.email if people.platform else "(uses its existing staff)",
         ),
-        ("another tenant", f"{acme}/", ANNA.email),
+        ("Another tenant", f"{acme}/", ANNA.email),
     ]
     width = max(len(place) for _, place, _ in main)
     colleagues = STAFF_OF[DEMO.slug] + (PLATFORM_STAFF if people.platform else [])
     others = [one for one in colleagues if one.joined and one.role != "owner"]
     return [
-        f"{'password':15} {people.password}",
+        f"{'Password':15} {people.password}",
         *(f"{what:15} {place:{width}}  {email}" for what, place, email in main),
-        f"{'who may less':15} {', '.join(f'{one.email} ({one.role})' for one in others)}",
+        f"{'Other roles':15} {', '.join(f'{one.email} ({one.role})' for one in others)}",
     ]
 
 
-def token_lines(tokens: dict[str, Tokens]) -> list[str]:
+def api_key_lines(keys: dict[str, DemoApiKeys]) -> list[str]:
     lines = []
     for cast in DEMO, ACME:
         advertiser = cast.advertisers[0].name
         lines += [
-            f"{cast.slug:5} {advertiser:12} {tokens[cast.slug].advertiser}",
-            f"{cast.slug:5} {'data in':12} {tokens[cast.slug].ingest}",
+            f"{cast.slug:5} {advertiser:12} {keys[cast.slug].advertiser}",
+            f"{cast.slug:5} {'ingest key':12} {keys[cast.slug].ingest}",
         ]
     return lines
 
 
 def days_until(now: datetime, count: int) -> str:
-    """The filter for that many days, today the last."""
+    """The filter for the last `count` days, including today."""
     return f"date_from={(now - timedelta(days=count - 1)).date()}&date_to={now.date()}"
 
 
-def get(token: str, url: str) -> list[str]:
+def curl_get(token: str, url: str) -> list[str]:
     return [f"curl -H {quote(f'Authorization: ApiToken {token}')} \\", f"  {quote(url)}"]
 
 
-def post(token: str, url: str, now: datetime) -> list[str]:
+def curl_post(token: str, url: str, now: datetime) -> list[str]:
     offer = DEMO.offers[0]
     happened = iso(now, "milliseconds")
     conversion = {

@@ -4,7 +4,7 @@ A report that is small is read with its validators in one statement, as JSON tha
 this process has read before is taken from the cache if the database still has the state that its ETag was computed
 from, so that a cached report is never stale. `reporting.stream` sends reports that are large.
 
-With a replica, the primary is always asked for the validators. A replica is used only if it has the same validators in
+With a replica, the validators are always read from the primary. A replica is used only if it has the same validators in
 the snapshot that the report is read from: versions only rise, so the report is then the primary's, however far behind
 the replica may otherwise be. If it does not have them, or does not respond, the report is read from the primary.
 """

@@ -3,7 +3,7 @@
 A stream has a connection of its own and reads one snapshot. Its first chunk is read before the response starts, so that
 a query that fails or takes too long is answered with 503. If the query fails later, the stream raises, which closes the
 HTTP connection: an incomplete report never looks complete. Streams have a pool of connections of their own, of which an
-advertiser gets a share, so that a slow reader keeps nobody else from a report.
+advertiser gets a share, so that a slow reader does not block other advertisers.
 """
 
 import asyncio

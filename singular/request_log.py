@@ -26,16 +26,16 @@ from web.requests import request_state
 
 FLUSH_INTERVAL = 5.0
 RETENTION = timedelta(days=90)
-MAX_PENDING = 20_000  # between two writings, of this process
-MAX_PENDING_PER_KEY = 200  # more than the usual limits let through
+MAX_PENDING = 20_000  # in this process, between two writes
+MAX_PENDING_PER_KEY = 200  # more than the default rate limits allow
 CLIENT_GONE = 499
 
 log = structlog.get_logger()
 
 
 class RequestLogEntry(msgspec.Struct, frozen=True):
-    """`starts_at` and `ends_at` are the half-open range that was asked for, None where that made no sense or was not
-    looked at; `rows` is None where none were sent. `status` is what the client has got: 499 if it left before the end.
+    """`starts_at` and `ends_at` are the requested half-open range, None if it was invalid or not parsed. `rows` is None
+    if none were sent. `status` is the response status, or 499 if the client disconnected before the end.
     """
 
     at: datetime
@@ -50,7 +50,7 @@ class RequestLogEntry(msgspec.Struct, frozen=True):
 
 
 class SingularRequest(msgspec.Struct, frozen=True):
-    """An entry as it is shown, with the name and the visible ends of its key."""
+    """An entry with the name and the hint of its API key."""
 
     id: int
     at: datetime
@@ -69,12 +69,12 @@ class SingularRequest(msgspec.Struct, frozen=True):
 
     @property
     def last_day(self) -> date | None:
-        """The last that any part of was asked for."""
+        """The last day of the requested range."""
         return (self.ends_at - timedelta(microseconds=1)).date() if self.ends_at else None
 
 
 class PendingEntries:
-    """What is not written yet, by schema."""
+    """The entries that are not written yet, by schema."""
 
     def __init__(self) -> None:
         self._entries: defaultdict[str, list[RequestLogEntry]] = defaultdict(list)
@@ -107,8 +107,8 @@ _last_deleted: dict[str, date] = {}
 
 
 async def log_request(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """A guard that lets everyone through. It stands before the one that knows the caller, so that those whom that one
-    refuses are noted, too.
+    """A guard that accepts every request. It runs before the guard that authorizes the caller, so that requests refused
+    with 403 or 429 are logged too.
     """
     scope: Mapping[str, Any] = request.scope
     if scope["method"] == "HEAD":
@@ -117,7 +117,7 @@ async def log_request(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
     format_: Literal["json", "csv"] = "csv" if scope["path"].endswith("/csv") else "json"
     state = request_state(scope)
 
-    def note() -> None:
+    def add_entry() -> None:
         caller, range_ = state.get("caller"), state.get("range")
         if caller is None or caller.advertiser is None:
             return
@@ -136,11 +136,11 @@ async def log_request(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
             ),
         )
 
-    state["at_end"].append(note)
+    state["at_end"].append(add_entry)
 
 
 def outcome(state: dict[str, Any]) -> int:
-    """The status; of a response that was broken off, the one that it would have had."""
+    """The response status; for an aborted response, the status of its error, or 499."""
     if state["complete"]:
         status: int = state["status"]
         return status
@@ -149,14 +149,14 @@ def outcome(state: dict[str, Any]) -> int:
 
 
 def flush_request_log() -> AbstractAsyncContextManager[None]:
-    """Writes what is noted every few seconds, and at the end of the block."""
+    """Writes the pending entries every few seconds, and at the end of the block."""
     return run_every(FLUSH_INTERVAL, write_request_log)
 
 
 async def write_request_log() -> None:
-    """What cannot be written while the database is away is kept for the next time."""
+    """Entries stay pending while the database is unavailable."""
     if _pending.lost:
-        log.warning("pulls were not noted, there were too many", pulls=_pending.lost)
+        log.warning("Singular request log entries dropped", entries=_pending.lost)
         _pending.lost = 0
     for schema in _pending.schemas():
         entries = _pending.take(schema)
@@ -165,15 +165,15 @@ async def write_request_log() -> None:
                 await insert_entries(db, schema, entries)
                 await delete_expired(db, schema, datetime.now(UTC))
         except DatabaseUnavailable as error:
-            log.warning("pulls are not written yet", tenant=schema, error=repr(error))
+            log.warning("Singular request log not written yet", tenant=schema, error=repr(error))
             for entry in entries:
                 _pending.add(schema, entry)
         except Exception as error:  # noqa: BLE001  # one tenant (being deleted, say) must not stop the others
-            log.warning("pulls were not written", tenant=schema, pulls=len(entries), error=repr(error))
+            log.warning("Singular request log not written", tenant=schema, entries=len(entries), error=repr(error))
 
 
 async def insert_entries(db: Connection, schema: str, entries: list[RequestLogEntry]) -> None:
-    """A token that has been deleted since takes its pulls with it."""
+    """Entries of an API key that has been deleted are skipped."""
     columns = zip(*map(msgspec.structs.astuple, entries), strict=True)
     await db.execute(
         f"""
@@ -189,7 +189,7 @@ async def insert_entries(db: Connection, schema: str, entries: list[RequestLogEn
 
 
 async def delete_expired(db: Connection, schema: str, now: datetime) -> None:
-    """Once a day. Advertiser by advertiser, as the index is."""
+    """Runs once a day. The lateral join uses the index, which starts with the advertiser."""
     if _last_deleted.get(schema) == now.date():
         return
     await db.execute(
@@ -208,7 +208,7 @@ async def delete_expired(db: Connection, schema: str, now: datetime) -> None:
 async def recent_singular_requests(
     tenant: Tenant, advertiser: UUID, limit: int = 50, before: int | None = None
 ) -> list[SingularRequest]:
-    """Newest first; with `before`, those that come after the one with this id. Raises DatabaseUnavailable."""
+    """Newest first; with `before`, only entries older than the one with this id. Raises DatabaseUnavailable."""
     async with connection() as db:
         rows = await db.fetch(
             f"""

@@ -1,7 +1,7 @@
 """An in-process cache of tenants and API keys that is never more than a second out of date.
 
 Database triggers send NOTIFY with the schema of the tenant that changed, in the transaction that makes the change. On a
-Citus cluster the triggers run on a worker node, where nobody listens: there `notify_changed` sends it instead.
+Citus cluster the triggers run on a worker node, where no process listens: there `notify_changed` sends it instead.
 
 Each process listens on a connection of its own and pings over it. PostgreSQL delivers pending notifications before it
 answers a query, so an answered ping proves that every earlier commit has been heard of. Cached values are used for one

@@ -123,7 +123,7 @@ def nodes_() -> None:
 @click.option("--no-dump", is_flag=True, help="Do not keep a dump of the data.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def delete(tenant: str, no_dump: bool, yes: bool) -> None:
-    """Delete TENANT with all its data. Keeps a dump unless told otherwise."""
+    """Delete TENANT with all its data. Keeps a dump unless --no-dump is given."""
     found = run_command(lambda: lifecycle.get_tenant(tenant))
     if (
         not yes

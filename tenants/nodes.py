@@ -202,9 +202,7 @@ def choose_node(candidates: Sequence[Node], name: str) -> Node:
     found = [node for node in candidates if name in {node.name, node.host}]
     if len(found) != 1:
         known = ", ".join(node.name for node in candidates if node.takes_tenants)
-        raise GokartError(
-            f"{name}: {'Say which port' if found else 'There is no such node'}. Nodes: {known or 'none'}."
-        )
+        raise GokartError(f"{name}: {'Say which port' if found else 'Unknown node'}. Nodes: {known or 'none'}.")
     if not (found[0].active and found[0].takes_tenants):
         raise GokartError(f"{found[0].name}: This node {'accepts no tenants' if found[0].active else 'is inactive'}.")
     return found[0]

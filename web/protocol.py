@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1, with a bound on a request's head, and with its own refusals told like all others."""
+"""uvicorn's HTTP/1.1 protocol with a limit on the size of the request head and with problem+json errors."""
 
 from http import HTTPStatus
 from uuid import uuid4
@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.problems import PROBLEM_JSON, Problem, problem_body
 
-LONGEST_HEAD = 2**16  # bytes of request line and headers after the read that they begin in; the parser has no bound
+LONGEST_HEAD = 2**16  # bytes of request line and headers after the read in which they start; the parser has no limit
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -28,10 +28,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self.begun = False
         super().data_received(data)
-        # Where in `data` a head begins is not known: what comes with its beginning is not counted.
+        # The offset of the head in `data` is unknown, so the read in which it starts is not counted.
         self.head = 0 if self.begun else self.head + len(data)
         if self.in_head and self.head > LONGEST_HEAD and not self.transport.is_closing():
-            self.refuse(431, f"The request line and headers have more than {LONGEST_HEAD} bytes.")
+            self.refuse(431, f"The request line and headers are longer than {LONGEST_HEAD} bytes.")
 
     def send_400_response(self, msg: str) -> None:
         self.refuse(400, msg)

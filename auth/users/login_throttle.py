@@ -1,7 +1,7 @@
 """Limits login attempts, counted in the database or in Redis, and so across all workers.
 
 The limit for one address and one account is the lowest. The limits for one account, and for one address, are higher, so
-that nobody is easily locked out by somebody else's attempts.
+that one person's attempts do not easily lock out another.
 """
 
 from contextlib import suppress

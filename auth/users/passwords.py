@@ -33,7 +33,7 @@ class Hasher(ABC):
 
     @cached_property
     def _dummy(self) -> str:
-        return self._hash("nobody has this password")
+        return self._hash("unused password")
 
     async def hash(self, password: str) -> str:
         async with _hashing.slot():

@@ -2,7 +2,7 @@
 --
 -- The range is the sum of bucket spans of months, days and quarters of an hour. A span with the sign -1 is subtracted.
 -- A report of exactly one month, the most frequent one, reads its rows as they are; its arrays are empty.
--- Each offer is read by itself (LATERAL, with OFFSET 0), so that PostgreSQL always uses the index of the roll-up.
+-- Each offer is read separately (LATERAL, with OFFSET 0), so that PostgreSQL always uses the index of the roll-up.
 metrics AS (
     SELECT o.*, o.key AS offer, m.*
     FROM offers o

@@ -1,4 +1,4 @@
-"""The demo's people and keys: the printed logins work after each start, and nothing is made twice."""
+"""The demo's people and keys: the printed logins work after each start, and nothing is created twice."""
 
 import re
 from typing import NamedTuple
@@ -39,7 +39,7 @@ def start(*, ours: bool = True) -> Printed:
             r"^  (.{15}) http://(.*?):8123(/\S*) +(\S+@\S+)$", section, re.MULTILINE
         )
     }
-    found = re.search(r"^  password +(\S+)$", section, re.MULTILINE)
+    found = re.search(r"^  Password +(\S+)$", section, re.MULTILINE)
     assert found
     return Printed(found[1], logins, re.findall(r"(\S+@\S+) \(", section))
 
@@ -62,26 +62,26 @@ def sign_in(http: httpx.Client, printed: Printed, what: str, email: str = "") ->
 
 def test_the_printed_logins_work(http: httpx.Client) -> None:
     printed = start()
-    assert set(printed.logins) == {"advertiser", "staff", "all tables", "platform", "another tenant"}
-    assert printed.logins["advertiser"][2] == printed.logins["another tenant"][2]  # two tenants in one browser
+    assert set(printed.logins) == {"Portal", "Admin", "Database", "Platform admin", "Another tenant"}
+    assert printed.logins["Portal"][2] == printed.logins["Another tenant"][2]  # two tenants in one browser
     for what, (_, path, email) in printed.logins.items():
         client = sign_in(http, printed, what)
         account = "/staff/account" if path != "/" else "/account"
         assert email in client.get(account).text
     for email in printed.others:
-        what = "platform" if email.endswith("@gokart.example") else "staff"
+        what = "Platform admin" if email.endswith("@gokart.example") else "Admin"
         sign_in(http, printed, what, email)
 
 
 def test_the_next_start_has_another_password_and_signs_nobody_out(http: httpx.Client) -> None:
     printed = start()
-    client = sign_in(http, printed, "staff")
+    client = sign_in(http, printed, "Admin")
     again = start()
     assert again.password != printed.password
     assert again.logins == printed.logins
-    host, _, email = printed.logins["staff"]
+    host, _, email = printed.logins["Admin"]
     assert Browser(http, host).sign_in(email, printed.password, "/staff").status_code == 403
-    sign_in(http, again, "staff")
+    sign_in(http, again, "Admin")
     assert client.get("/staff/account").status_code == 200
 
 
@@ -92,7 +92,7 @@ def test_whatever_was_done_to_them_they_are_what_is_printed(http: httpx.Client) 
     changed = "UPDATE {s}.staff SET role = 'viewer', active = false, totp_secret = $1 WHERE email = $2"
     execute(changed, pyotp.random_base32(), people.NORA.email, schema=DEMO_SCHEMA)
     again = start()
-    sign_in(http, again, "staff")
+    sign_in(http, again, "Admin")
     assert execute("SELECT email, role FROM {s}.staff WHERE role <> 'viewer' ORDER BY 1", schema=DEMO_SCHEMA) == [
         {"email": marco, "role": "manager"},
         {"email": people.NORA.email, "role": "owner"},
@@ -106,10 +106,10 @@ def test_nobody_is_added_to_the_staff_of_an_installation_that_has_its_own(http: 
     demos = [one.email for one in people.PLATFORM_STAFF]
     execute("DELETE FROM staff WHERE email = ANY($1)", demos)
     printed = start(ours=False)
-    assert set(printed.logins) == {"advertiser", "staff", "all tables", "another tenant"}
+    assert set(printed.logins) == {"Portal", "Admin", "Database", "Another tenant"}
     assert execute("SELECT FROM staff WHERE email = ANY($1)", demos) == []
     assert Browser(http, "admin.localhost").sign_in(email).status_code == 303
-    sign_in(http, printed, "staff")
+    sign_in(http, printed, "Admin")
 
 
 @pytest.mark.usefixtures("started")

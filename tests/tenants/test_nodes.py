@@ -114,4 +114,4 @@ def test_moving_to_the_same_node_does_nothing(sandbox: Sandbox) -> None:
     assert (
         gokart("tenants", "move", sandbox.tenant.slug, here).stdout == f"{sandbox.tenant.slug} is already on {here}.\n"
     )
-    assert "There is no such node" in cli_error("tenants", "move", sandbox.tenant.slug, "nowhere:1")
+    assert "Unknown node" in cli_error("tenants", "move", sandbox.tenant.slug, "nowhere:1")

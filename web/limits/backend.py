@@ -20,7 +20,7 @@ def limit_backend() -> str:
 
 
 def open_limit_backend() -> "tuple[LimitSync | None, AttemptCounter | None]":
-    """No LimitSync where each process counts by itself, and an AttemptCounter only with Redis."""
+    """No LimitSync if each process counts separately, and an AttemptCounter only with Redis."""
     match limit_backend():
         case "memory":
             return None, None

@@ -60,7 +60,7 @@ class TokenBucket(msgspec.Struct, eq=False):
     """What this process knows of one limit. Times are of the monotonic clock."""
 
     key: str
-    level: float  # left in the store when it was last asked; left in this process where it counts by itself
+    level: float  # remaining in the store at the last sync; remaining in this process if it counts separately
     updated_at: float
     rate: float = 1
     burst: int = 1
@@ -107,14 +107,14 @@ class TokenBucket(msgspec.Struct, eq=False):
         self.updated_at = self.synced_at = monotonic()
 
     def detach(self) -> None:
-        """The store is unavailable: this process counts by itself, and keeps what it has borrowed."""
+        """The store is unavailable: this process counts separately, and keeps what it has borrowed."""
         self.level += self.tokens
         self.tokens = self.slots = self.wanted = 0
 
 
 class RateLimiter(Generic[K]):
     """One policy. `bucket_name` names the bucket of a key, unique among all policies. Without `sync`, each process
-    counts by itself.
+    counts separately.
     """
 
     def __init__(self, policy: str, bucket_name: Callable[[K], str], sync: "LimitSync | None") -> None:

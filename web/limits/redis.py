@@ -1,4 +1,4 @@
-"""Rate limits and login attempts counted in Redis or Valkey, by its clock. Every key expires by itself."""
+"""Rate limits and login attempts counted in Redis or Valkey, by its clock. Every key has an expiry."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta

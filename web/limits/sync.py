@@ -6,7 +6,7 @@ find the bucket empty, so it asks again before it refuses a request. A limit can
 regains during two intervals.
 
 One sync at a time carries the requests of all buckets. Where a sync fails, the store is unavailable: each process then
-counts by itself, starting from what it last knew, until the store answers again.
+counts separately, starting from what it last knew, until the store answers again.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ BORROWED_SHARE = 0.1  # of the tokens that are left goes to a process that asks 
 LOAN_SECONDS = 0.1  # in which the process uses or returns them
 PROCESS_ID = uuid4().hex  # owns the slots of this process
 RETRY_DELAYS = (0, 0.01, 0.04, 0.06)  # before each attempt to borrow; together longer than two sync intervals
-REFUSAL_TTL = 0.1  # seconds for which an empty bucket is not asked for again, so that a flood does not reach the store
+REFUSAL_TTL = 0.1  # seconds for which an empty bucket is not requested again, so that a flood does not reach the store
 STORE_TIMEOUT = 1.0  # of a sync; after that the store is unavailable
 STORE_RETRY = 1.0
 CLEANUP_EVERY = 60.0
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 
 class StoreUnavailable(GokartError):
-    """The store does not answer; count elsewhere."""
+    """The store is unavailable; the process counts separately."""
 
 
 class LimitStore(Protocol):
@@ -168,7 +168,7 @@ class LimitSync:
     async def _wait_for_store(self, error: Exception) -> None:
         """Returns when the store answers again."""
         self.unavailable = True
-        log.warning("limit store unavailable, each process counts by itself", error=format_error(error))
+        log.warning("limit store unavailable, each process counts separately", error=format_error(error))
         for bucket in self._borrowed:
             bucket.detach()
         self._borrowed = {bucket: None for bucket in self._borrowed if bucket.in_progress}

@@ -24,7 +24,7 @@ class Form:
         return dict(self._pairs).get(name, "")
 
     def all(self, name: str) -> list[str]:
-        """Of checkboxes and lists."""
+        """All values of a field, for checkboxes and lists."""
         return [value for key, value in self._pairs if key == name]
 
     def has(self, name: str) -> bool:
@@ -33,9 +33,9 @@ class Form:
 
 
 async def read_form(request: Request[Any, Any, Any]) -> Form:
-    """Raises Problem 400 for what is no text, and Litestar's own exception for a body that is too large.
+    """Raises Problem 400 if the body is not UTF-8 text, and Litestar's own exception if it is too large.
 
-    Litestar would keep the last thousand bodies in memory, passwords and all.
+    Litestar would cache the last thousand bodies in memory, including passwords.
     """
     try:
         if request.content_type[0] == RequestEncodingType.MULTI_PART:
@@ -44,18 +44,18 @@ async def read_form(request: Request[Any, Any, Any]) -> Form:
             body = (await request.body()).decode()
             pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except (ValueError, LookupError) as error:
-        raise Problem(400, "This is no form in UTF-8.", title="Bad Request") from error
+        raise Problem(400, "The form is not encoded in UTF-8.", title="Bad Request") from error
     if any(isinstance(value, str) and "\0" in value for _, value in pairs):
-        raise Problem(400, "Text cannot have a NUL character in it.", title="Bad Request")
+        raise Problem(400, "Text cannot contain NUL characters.", title="Bad Request")
     return Form(pairs)
 
 
 def parse_number(text: str, most: int) -> int | None:
-    """The number, from 0 on, that a text is; None for what is none, or more than `most`, however long it is."""
+    """The non-negative integer in `text`; None if it is not one or is larger than `most`."""
     return int(text) if text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most else None
 
 
 def split_field_error(error: GokartError) -> tuple[str, str]:
-    """The field that an error's text names at its beginning, as in “email: …”, and the rest; else no field."""
+    """Splits “email: …” into the field and the message; the field is empty if there is none."""
     field, colon, text = str(error).partition(": ")
     return (field, text) if colon and field.isidentifier() else ("", str(error))

@@ -37,7 +37,7 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class SignedInUser(Protocol):
-    """Whoever is signed in."""
+    """The user who is signed in."""
 
     @property
     def email(self) -> str: ...
@@ -46,7 +46,7 @@ class SignedInUser(Protocol):
 
 
 class PageLayout(msgspec.Struct, frozen=True):
-    """`tenant` is None on the platform's host, `person` where nobody is signed in."""
+    """`tenant` is None on the platform's host; `person` is None if no user is signed in."""
 
     area: str
     tenant: Tenant | None

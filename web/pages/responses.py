@@ -1,4 +1,4 @@
-"""Answers that are not pages: leading elsewhere, and errors."""
+"""Redirects and error pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,18 +12,18 @@ from web.pages.rendering import PageLayout, render_page
 from web.problems import to_problem
 from web.requests import request_state
 
-SAFE = "/#%[]=:;$&()+,!?*@'~"  # what Litestar's own redirects leave as it is
+SAFE = "/#%[]=:;$&()+,!?*@'~"  # not quoted, like in Litestar's own redirects
 
 
 def redirect(request: Request[Any, Any, Any], path: str) -> Response[Any]:
-    """To another page, after a form too. htmx is told so in its own way, or it would put that page into this one."""
+    """Redirects to another page, also after a form. htmx needs its own header to load a whole page."""
     if "hx-request" in request.headers and "hx-boosted" not in request.headers:
         return Response(None, status_code=204, headers={"HX-Redirect": quote(path, safe=SAFE)})
     return Redirect(path, status_code=303)
 
 
 def local_path(path: str | None, otherwise: str) -> str:
-    """`path` where it is one of this host and nothing else, as browsers read it."""
+    """`path` if a browser resolves it to this host, else `otherwise`."""
     if not path or not path.startswith("/") or path.startswith(("//", "/\\")):
         return otherwise
     parts = urlsplit(path)
@@ -31,7 +31,7 @@ def local_path(path: str | None, otherwise: str) -> str:
 
 
 def error_page_response(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """Litestar's exception handler for apps of pages."""
+    """Litestar's exception handler for the sites with pages."""
     return error_page(request.scope, error)
 
 

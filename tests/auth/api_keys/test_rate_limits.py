@@ -110,7 +110,7 @@ def test_limits_are_one_over_all_routes_of_a_token(sandbox: Sandbox) -> None:
 def test_a_tenants_limit_comes_before_the_platforms_and_a_tokens_before_that(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
     said = gokart("tenants", "limit", slug, "--burst", "4", "--rate", "2").stdout
-    assert said == "Requests: 2 a second, 4 at once; for the rest, the platform's limits.\n"
+    assert said == "Requests: 2 a second, 4 at once; otherwise the platform's limits.\n"
     assert policy(sandbox, sandbox.create_api_key("cost-report")) == '"token";q=4;w=2'
     token = sandbox.create_api_key("cost-report")
     gokart("api-keys", "limit", slug, str(id_of(sandbox, token)), "--burst", "3", "--rate", "0.5")

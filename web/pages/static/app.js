@@ -1,4 +1,4 @@
-// What every page does with JavaScript and can do without.
+// Progressive enhancements of all pages.
 
 // <button data-copy="ID"> copies the text of the element with that id.
 document.addEventListener("click", async (event) => {
@@ -10,19 +10,19 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(source.textContent);
     label.textContent = "Copied";
   } catch {
-    getSelection().selectAllChildren(source); // without HTTPS there is no clipboard: one keystroke is left to do
+    getSelection().selectAllChildren(source); // the clipboard requires HTTPS: select the text instead
     label.textContent = "Press Ctrl+C";
   }
   button.setAttribute("aria-live", "polite");
   setTimeout(() => (label.textContent = "Copy"), 2500);
 });
 
-// A form is sent once, however often its button is pressed while the answer is awaited.
+// A form is submitted once, even if its button is pressed again before the response.
 const sent = new Set();
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post" || event.defaultPrevented) return;
-  if ("download" in form.dataset) return; // the page stays, and may be asked again
+  if ("download" in form.dataset) return; // a download leaves the page, so the form can be submitted again
   if (sent.has(form)) {
     event.preventDefault();
   } else {
@@ -35,7 +35,7 @@ addEventListener("pageshow", () => {
   for (const busy of document.querySelectorAll("button[aria-busy]")) busy.removeAttribute("aria-busy");
 });
 
-// What htmx could not fetch is said; whoever is signed out by now is led to the sign-in page.
+// Shows errors of htmx requests; after a sign-out the reload leads to the sign-in page.
 const trouble = document.getElementById("trouble");
 document.addEventListener("htmx:beforeRequest", () => trouble.replaceChildren());
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
