@@ -1,38 +1,54 @@
-"""Who owes, for what, through whom."""
+"""Advertisers, their offers, and the partners that show the offers."""
 
-from piccolo.columns import UUID, BigInt, Boolean, ForeignKey, Integer, Timestamptz, Varchar
+from piccolo.columns import UUID, BigInt, Boolean, ForeignKey, Integer, Text, Timestamptz, Varchar
 
 from tenants.tenant import TenantTable
 
 
 class Advertiser(TenantTable):
     id = UUID(primary_key=True)
-    name = Varchar(500)
-    status = Varchar(10, default="active", help_text="active or paused; a paused advertiser's tokens get 403")
-    singular_enabled = Boolean(default=False, help_text="Whether Singular may pull this advertiser's costs.")
+    name = Varchar(500, help_text="As the advertiser's own users see it.")
+    status = Varchar(10, default="active", help_text="The API keys of a paused advertiser are rejected with 403.")
+    singular_enabled = Boolean(default=False, help_text="Whether Singular may read this advertiser's costs.")
+    singular_requested_at = Timestamptz(
+        null=True, default=None, help_text="When a user of the advertiser requested access for Singular."
+    )
+    singular_requested_by = Varchar(
+        320, null=True, default=None, help_text="The user who requested access for Singular."
+    )
+    contact_name = Varchar(200, null=True, default=None)
+    contact_email = Varchar(320, null=True, default=None)
+    contact_phone = Varchar(50, null=True, default=None)
+    billing_name = Varchar(200, null=True, default=None, help_text="The name on invoices.")
+    billing_email = Varchar(320, null=True, default=None, help_text="Where invoices are sent.")
+    billing_address = Text(null=True, default=None)
+    tax_id = Varchar(50, null=True, default=None, help_text="For example a VAT number or an EIN.")
+    currency = Varchar(3, default="USD", help_text="The billing currency: a code of ISO 4217, such as EUR.")
     created_at = Timestamptz()
 
 
 class Offer(TenantTable):
-    """`key` stands for it in the ledger and roll-ups; `version` rises with each change that a report shows."""
+    """`key` identifies it in the ledger and roll-ups; `version` rises with each change that a report shows."""
 
     id = UUID(primary_key=True)
     key = Integer()
-    advertiser = ForeignKey(Advertiser)
-    name = Varchar(500, help_text="User-facing.")
+    advertiser = ForeignKey(
+        Advertiser, null=False, help_text="The advertiser that pays for its conversions, past ones included."
+    )
+    name = Varchar(500, help_text="The name that end users see.")
     campaign_name = Varchar(500, null=True, default=None, help_text="The advertiser's own name for it.")
     app_name = Varchar(500, null=True, default=None)
-    store_id = Varchar(500, null=True, default=None, help_text="com.test, or an App Store number.")
-    os = Varchar(10, null=True, default=None, help_text="IOS, ANDROID or WEB")
+    store_id = Varchar(500, null=True, default=None, help_text="A bundle id such as com.test, or an App Store number.")
+    os = Varchar(10, null=True, default=None, help_text="Singular requires it, and the store id.")
     version = BigInt(default=1)
     created_at = Timestamptz()
 
 
 class Partner(TenantTable):
-    """A publisher. The tenant itself is one, under the tenant's own id."""
+    """The tenant itself is one, under the tenant's own id. `key` and `version` are as those of an offer."""
 
     id = UUID(primary_key=True)
     key = Integer()
-    name = Varchar(500)
+    name = Varchar(500, help_text="The partner's name in cost reports.")
     version = BigInt(default=1)
     created_at = Timestamptz()

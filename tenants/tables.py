@@ -24,7 +24,7 @@ class TenantMigration(Table, tablename="tenant_migration"):
     """Which migrations have run for which tenant."""
 
     id = Serial(primary_key=True)
-    tenant = ForeignKey(TenantRow)
+    tenant = ForeignKey(TenantRow, null=False)
     migration = Varchar(100)
     ran_at = Timestamptz()
 

@@ -1,4 +1,4 @@
-"""Piccolo Admin over the tables of `admin.piccolo.tables`.
+"""Piccolo Admin over the tables and views of a tenant.
 
 It is reached only through `admin.piccolo.proxy`, which identifies the user and enforces roles and table rules.
 """

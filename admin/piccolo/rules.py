@@ -19,7 +19,16 @@ from piccolo.table import Table
 from piccolo.utils.pydantic import create_pydantic_model
 from pydantic import BaseModel, ValidationError
 
-from admin.piccolo import tables
+from admin.piccolo.choices import AdvertiserStatus, OsName
+from admin.piccolo.tables import (
+    AdvertiserAdmin,
+    AdvertiserUserAdmin,
+    ApiKeyAdmin,
+    OfferAdmin,
+    PartnerAdmin,
+    StaffUserAdmin,
+    TenantSettingsAdmin,
+)
 from auth.api_keys import service as api_keys
 from auth.users import users
 from auth.users.invitations import read_role, read_scopes
@@ -190,9 +199,9 @@ def read_expiry(value: datetime | None, row: Row) -> datetime:
     """Sooner than it was: whoever made the key has said how long it is to live, and revoking is an act of its own."""
     kept = row["expires_at"]
     if value is None or (kept and in_utc(value) > in_utc(kept)):
-        raise GokartError("This can be brought forward, never put off. Rotate the key at the desk instead.")
+        raise GokartError("The expiry can only be moved earlier. To extend it, rotate the key under API keys.")
     if in_utc(value) <= datetime.now(UTC):
-        raise GokartError("This has to be in the future. To end a key now, revoke it at the desk.")
+        raise GokartError("The expiry must be in the future. To end a key now, revoke it under API keys.")
     return in_utc(value)
 
 
@@ -200,10 +209,10 @@ RULES = {
     rule.table._meta.tablename: rule
     for rule in [
         Rule(
-            tables.Advertiser,
+            AdvertiserAdmin,
             {
                 "name": read_line,
-                "status": one_of(tables.Status),
+                "status": one_of(AdvertiserStatus),
                 "singular_enabled": as_it_is,
                 "contact_name": optional(read_line),
                 "contact_email": optional(read_email),
@@ -218,21 +227,21 @@ RULES = {
             delete=True,
         ),
         Rule(
-            tables.Offer,
+            OfferAdmin,
             {
                 "name": read_line,
                 "advertiser": as_it_is,
                 "campaign_name": optional(read_line),
                 "app_name": optional(read_line),
                 "store_id": optional(read_line),
-                "os": optional(one_of(tables.Os)),
+                "os": optional(one_of(OsName)),
             },
             create=True,
             delete=True,
         ),
-        Rule(tables.Partner, {"name": read_line}, create=True, delete=True),
+        Rule(PartnerAdmin, {"name": read_line}, create=True, delete=True),
         Rule(
-            tables.ApiToken,
+            ApiKeyAdmin,
             {
                 "name": lambda value, _: api_keys.read_key_name(value),
                 "networks": lambda value, _: api_keys.read_networks(value),
@@ -243,7 +252,7 @@ RULES = {
             },
         ),
         Rule(
-            tables.AdvertiserLogin,
+            AdvertiserUserAdmin,
             {
                 "name": lambda value, _: users.read_name(value),
                 "scopes": lambda value, _: read_scopes(value),
@@ -253,7 +262,7 @@ RULES = {
             people=ADVERTISER,
         ),
         Rule(
-            tables.Staff,
+            StaffUserAdmin,
             {
                 "name": lambda value, _: users.read_name(value),
                 "role": lambda value, _: read_role(value),
@@ -263,7 +272,7 @@ RULES = {
             delete=True,
             people=STAFF,
         ),
-        Rule(tables.Setting, {"staff_totp_required": as_it_is}, role="owner"),
+        Rule(TenantSettingsAdmin, {"staff_totp_required": as_it_is}, role="owner"),
     ]
 }
 

@@ -12,7 +12,7 @@ import msgspec
 from admin.piccolo.app import piccolo
 from admin.piccolo.responses import Answer, Refused, body_of, json_answer, pass_on, refused, refused_field
 from admin.piccolo.rules import LARGEST, RULES, FieldRefused, Rule, UnknownColumns
-from admin.piccolo.tables import Advertiser, ApiToken, Partner
+from admin.piccolo.tables import AdvertiserAdmin, ApiKeyAdmin, PartnerAdmin
 from auth.users.directory import revoke_access
 from auth.users.users import User
 from database.audit_context import acting_as
@@ -75,7 +75,7 @@ async def write_row(
     answer = await pass_on(piccolo, request, path, msgspec.json.encode(values, enc_hook=str))
     if answer.status >= 400:
         raise Refused(in_words(answer))
-    if rule.table in {Advertiser, ApiToken}:
+    if rule.table in {AdvertiserAdmin, ApiKeyAdmin}:
         await notify_changed(db)
     if rule.people and values.get("active") is False and isinstance(id_, int):
         await revoke_access(db, rule.people, id_)
@@ -95,7 +95,7 @@ def id_of(rule: Rule, row: str) -> UUID | int:
 
 def check_may_go(rule: Rule, id_: UUID | int | None) -> None:
     """Raises Refused."""
-    if rule.table is Partner and id_ == current_tenant().id:
+    if rule.table is PartnerAdmin and id_ == current_tenant().id:
         raise refused_field(None, "This is you yourselves: conversions without another publisher are yours.")
 
 
