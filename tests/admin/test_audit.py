@@ -5,7 +5,7 @@ from tests.support.people import advertiser_browser, browser, create_staff_user,
 from tests.support.sandbox import Sandbox
 
 
-def test_it_shows_who_changed_what_and_from_where(sandbox: Sandbox) -> None:
+def test_it_shows_the_actor_the_change_and_the_address(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox, "manager")
     manager = browser(sandbox, cookies=session_cookie(sandbox, STAFF, email))
     manager.post(f"/staff/singular/{sandbox.owner}", data={"singular": "off"})

@@ -17,7 +17,7 @@ def overview(client: Browser) -> str:
     return Page(client.get("/staff").text).text
 
 
-def test_it_says_when_nothing_needs_attention(client: Browser) -> None:
+def test_it_states_that_nothing_needs_attention(client: Browser) -> None:
     assert "Nothing needs your attention" in overview(client)
     assert "Data updated through never" in overview(client)
 

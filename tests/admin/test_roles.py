@@ -84,7 +84,7 @@ def test_a_manager_may_send_the_others(people: dict[str, Browser], url_of: dict[
 
 
 @pytest.mark.parametrize("path", OWNERS)
-def test_an_owner_may_send_those_too(people: dict[str, Browser], url_of: dict[str, str], path: str) -> None:
+def test_an_owner_can_send_them_too(people: dict[str, Browser], url_of: dict[str, str], path: str) -> None:
     assert people["owner"].post(url_of[path]).status_code in {201, 303, 400, 409}
 
 

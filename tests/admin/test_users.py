@@ -92,19 +92,19 @@ class TestInviting:
         url = Page(invite(owner, kind, sandbox).text).one("code", id="link").text
         assert url.startswith(f"http://app.{sandbox.tenant.slug}.localhost{ROOTS[kind]}/link/")
 
-    def test_it_is_shown_this_once(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+    def test_the_link_is_shown_once(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
         token = link(invite(owner, kind, sandbox)).rpartition("/")[2]
         assert token not in owner.get("/staff/people").text
         assert token not in str(audit(sandbox))
 
-    def test_sent_again_it_says_that_there_is_somebody(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+    def test_inviting_an_existing_user_again_is_reported(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
         path = link(invite(owner, kind, sandbox))
         again = invite(owner, kind, sandbox, email=" ANNA@example.com ")
         assert again.status_code == 400
         assert errors(again.text) == {"email": "A user with this address already exists."}
         assert browser(sandbox).get(path).status_code == 200
 
-    def test_until_it_is_taken_up_the_person_is_invited(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+    def test_the_user_is_invited_until_the_link_is_used(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
         path = link(invite(owner, kind, sandbox))
         assert " Invited " in Page(owner.get("/staff/people").text).text
         execute("UPDATE {s}.one_time_link SET expires_at = now()", schema=sandbox.tenant.schema)
@@ -126,18 +126,20 @@ class TestInviting:
             ({"name": "A\nB"}, "name"),
         ],
     )
-    def test_what_makes_no_sense_is_said_at_the_field(
+    def test_invalid_values_are_reported_at_the_field(
         self, module_sandbox: Sandbox, shared: Browser, kind: str, fields: dict[str, str], field: str
     ) -> None:
         answer = invite(shared, kind, module_sandbox, **fields)
         assert answer.status_code == 400
         assert list(errors(answer.text)) == [field]
 
-    def test_a_letter_newer_than_we_know_is_no_error_of_ours(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+    def test_unassigned_unicode_characters_do_not_cause_an_error(
+        self, sandbox: Sandbox, owner: Browser, kind: str
+    ) -> None:
         """Whether it is in lower case the database may know better, or may not."""
         assert invite(owner, kind, sandbox, email="\ua7cb@example.com").status_code in {201, 400}
 
-    def test_it_is_noted_who_did_it(self, sandbox: Sandbox, kind: str) -> None:
+    def test_the_audit_log_records_the_actor(self, sandbox: Sandbox, kind: str) -> None:
         email = create_staff_user(sandbox)
         client = browser(sandbox)
         client.sign_in(email, root="/staff")
@@ -158,7 +160,7 @@ def test_a_role_is_one_of_three(module_sandbox: Sandbox, shared: Browser, role: 
 
 
 @pytest.mark.parametrize("scopes", [[], ["ingest"], ["cost-report", "everything"]])
-def test_scopes_are_those_of_advertisers(module_sandbox: Sandbox, shared: Browser, scopes: list[str]) -> None:
+def test_only_advertiser_scopes_are_accepted(module_sandbox: Sandbox, shared: Browser, scopes: list[str]) -> None:
     assert list(errors(invite(shared, "logins", module_sandbox, scopes=scopes).text)) == ["scopes"]
 
 
@@ -194,7 +196,7 @@ class TestLookingAfter:
         home = browser(sandbox).sign_in(email, root=ROOTS[kind]).headers["location"]
         assert home == (ROOTS[kind] or "/")
 
-    def test_deactivated_there_is_no_way_in(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+    def test_a_deactivated_user_cannot_sign_in(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
         email, path = a_person(sandbox, kind)
         somebody = browser(sandbox)
         somebody.sign_in(email, root=ROOTS[kind])
@@ -206,7 +208,7 @@ class TestLookingAfter:
         assert browser(sandbox).get(reset).status_code == 404
         assert owner.post(f"{path}/link").status_code == 409
 
-    def test_activated_again_what_was_ended_stays_so(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
+    def test_reactivation_does_not_restore_ended_sessions(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
         email, path = a_person(sandbox, kind)
         somebody = browser(sandbox)
         somebody.sign_in(email, root=ROOTS[kind])
@@ -217,7 +219,7 @@ class TestLookingAfter:
         assert browser(sandbox).get(reset).status_code == 404
         assert browser(sandbox).sign_in(email, root=ROOTS[kind]).status_code == 303
 
-    def test_what_is_done_is_noted(self, sandbox: Sandbox, kind: str) -> None:
+    def test_actions_are_in_the_audit_log(self, sandbox: Sandbox, kind: str) -> None:
         actor = create_staff_user(sandbox)
         client = browser(sandbox)
         client.sign_in(actor, root="/staff")
@@ -231,7 +233,7 @@ class TestLookingAfter:
 
     @pytest.mark.parametrize("act", ["link", "sessions", "two-step", "active", "choice"])
     @pytest.mark.parametrize("person", ["0", "1000000", "2147483648", "9" * 40])
-    def test_nobody_there(self, shared: Browser, kind: str, act: str, person: str) -> None:
+    def test_an_unknown_user_is_404(self, shared: Browser, kind: str, act: str, person: str) -> None:
         choice = "role" if kind == "staff" else "scopes"
         data = {"active": "off", "role": "viewer", "scopes": "singular"}
         path = f"/staff/people/{kind}/{person}"
@@ -245,7 +247,7 @@ def test_a_role_is_changed(sandbox: Sandbox, owner: Browser) -> None:
     assert somebody.get("/staff/keys/new").status_code == 200
 
 
-def test_so_are_scopes_and_with_them_what_one_sees(sandbox: Sandbox, manager: Browser) -> None:
+def test_scopes_can_be_changed_and_change_the_visible_pages(sandbox: Sandbox, manager: Browser) -> None:
     somebody = advertiser_browser(sandbox, email="s@example.com", scopes=["cost-report"])
     assert somebody.get("/singular").status_code == 403
     manager.post(f"/staff/people/logins/{id_of(sandbox, 's@example.com')}/scopes", data={"scopes": ["singular"]})
@@ -265,7 +267,7 @@ class TestTheLastOwner:
         assert "There would be no owner left" in answer.text
         assert client.get("/staff/settings").status_code == 200
 
-    def test_may_go_once_there_is_another(self, sandbox: Sandbox) -> None:
+    def test_an_owner_can_be_removed_once_another_exists(self, sandbox: Sandbox) -> None:
         client, other = staff_browser(sandbox, email="first@example.com"), staff_browser(sandbox)
         path = f"/staff/people/staff/{id_of(sandbox, 'first@example.com')}"
         assert client.post(f"{path}/role", data={"role": "viewer"}).status_code == 303

@@ -68,7 +68,7 @@ def test_no_name_breaks_the_list_or_commands_the_terminal(sandbox: Sandbox) -> N
         (["set", "{}", "00000000-0000-0000-0000-000000000001", "--paused"], "There is no advertiser 0000"),
     ],
 )
-def test_what_makes_no_sense_is_told_in_a_line(module_sandbox: Sandbox, arguments: list[str], says: str) -> None:
+def test_invalid_arguments_give_a_one_line_error(module_sandbox: Sandbox, arguments: list[str], says: str) -> None:
     filled = [
         text.replace("{}", module_sandbox.tenant.slug).replace("{owner}", str(module_sandbox.owner))
         for text in arguments

@@ -178,7 +178,7 @@ def figures(response: httpx.Response) -> dict[str, tuple[int, int, int, Decimal]
     return dict(found)
 
 
-def test_interrupted_and_run_again_everything_is_there_once(sandbox: Sandbox, cast: Cast) -> None:
+def test_an_interrupted_run_continues_without_duplicates(sandbox: Sandbox, cast: Cast) -> None:
     now = datetime.now(UTC)
     fill(cast, now - timedelta(days=40), batches=1)
     assert figures(report(sandbox, cast)) != expected(sandbox, cast, now - timedelta(days=40))
@@ -208,7 +208,7 @@ def restatements(cast: Cast, days: list[date], now: datetime) -> set[date]:
     return found
 
 
-def test_the_days_that_were_corrected_later_are_restated_and_no_others(sandbox: Sandbox, cast: Cast) -> None:
+def test_only_the_days_corrected_later_are_restated(sandbox: Sandbox, cast: Cast) -> None:
     now = datetime.now(UTC)
     fill(cast, now - timedelta(days=3))
     fill(cast, now)
@@ -239,7 +239,7 @@ def test_advertisers_have_contacts_and_bills(sandbox: Sandbox, cast: Cast) -> No
     assert [name for name, company in demos.items() if company.asks] == ["Northwind Surveys"]
 
 
-def test_some_offers_lack_what_singular_reads(sandbox: Sandbox) -> None:
+def test_some_offers_have_missing_data(sandbox: Sandbox) -> None:
     run_command(
         lambda: filling.make_tenant(msgspec.structs.replace(DEMO, slug=sandbox.tenant.slug, name=sandbox.tenant.name))
     )
@@ -257,7 +257,7 @@ def test_some_offers_lack_what_singular_reads(sandbox: Sandbox) -> None:
     }
 
 
-def test_a_tenant_of_that_name_that_is_not_the_demos_is_left_alone(sandbox: Sandbox, cast: Cast) -> None:
+def test_another_tenant_with_the_same_slug_is_not_changed(sandbox: Sandbox, cast: Cast) -> None:
     other = msgspec.structs.replace(cast, name="Not ours")
     with pytest.raises(GokartError, match="not the demo's"):
         fill(other, datetime.now(UTC))
@@ -300,7 +300,7 @@ def paste(command: str) -> str:
 
 
 @pytest.mark.usefixtures("server")
-def test_the_lines_it_prints_work_when_pasted() -> None:
+def test_the_printed_commands_work() -> None:
     port = free_port()
     with running_server(port) as printed:
         wait_until_ready(port)
@@ -327,7 +327,7 @@ def status_of(command: str) -> str:
     return paste(f"{command} --silent --output /dev/null --write-out '%{{http_code}}'")
 
 
-def test_a_taken_port_is_told_before_the_work() -> None:
+def test_a_port_in_use_is_reported_first() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         result = subprocess.run([*CLI, "--port", str(port)], capture_output=True, text=True, check=False)

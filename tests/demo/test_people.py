@@ -73,7 +73,7 @@ def test_the_printed_logins_work(http: httpx.Client) -> None:
         sign_in(http, printed, what, email)
 
 
-def test_the_next_start_has_another_password_and_signs_nobody_out(http: httpx.Client) -> None:
+def test_the_next_start_has_a_new_password_and_keeps_sessions(http: httpx.Client) -> None:
     printed = start()
     client = sign_in(http, printed, "Admin")
     again = start()
@@ -85,7 +85,7 @@ def test_the_next_start_has_another_password_and_signs_nobody_out(http: httpx.Cl
     assert client.get("/staff/account").status_code == 200
 
 
-def test_whatever_was_done_to_them_they_are_what_is_printed(http: httpx.Client) -> None:
+def test_a_start_restores_changed_users(http: httpx.Client) -> None:
     printed = start()
     marco = printed.others[0]
     execute("UPDATE {s}.staff SET role = 'owner' WHERE email = $1", marco, schema=DEMO_SCHEMA)
@@ -101,7 +101,7 @@ def test_whatever_was_done_to_them_they_are_what_is_printed(http: httpx.Client) 
 
 
 @pytest.mark.usefixtures("started")
-def test_nobody_is_added_to_the_staff_of_an_installation_that_has_its_own(http: httpx.Client) -> None:
+def test_existing_platform_staff_is_not_extended(http: httpx.Client) -> None:
     email = create_platform_staff("owner")
     demos = [one.email for one in people.PLATFORM_STAFF]
     execute("DELETE FROM staff WHERE email = ANY($1)", demos)
@@ -113,7 +113,7 @@ def test_nobody_is_added_to_the_staff_of_an_installation_that_has_its_own(http: 
 
 
 @pytest.mark.usefixtures("started")
-def test_there_is_somebody_who_has_not_come_yet() -> None:
+def test_each_realm_has_a_pending_invitation() -> None:
     for table, owner in ("staff", "staff"), ("advertiser_login", "login"):
         rows = execute(
             f"""
@@ -134,7 +134,7 @@ KEYS = """
 
 
 @pytest.mark.usefixtures("started")
-def test_keys_are_in_the_states_that_keys_come_in() -> None:
+def test_api_keys_have_all_statuses() -> None:
     keys = execute(KEYS, MADE_BY, schema=DEMO_SCHEMA)
     told = {(key["name"], key["used"], key["ends"], key["rotated"]) for key in keys}
     assert told == {
@@ -158,7 +158,7 @@ def pulls() -> list[dict[str, object]]:
 
 
 @pytest.mark.usefixtures("started")
-def test_singular_has_pulled_and_what_is_there_stays_as_it_is() -> None:
+def test_singular_requests_exist_and_a_start_keeps_existing_rows() -> None:
     before, keys = pulls(), execute(KEYS.replace(", expires_at - now() AS left", ""), MADE_BY, schema=DEMO_SCHEMA)
     staff = execute("SELECT id, email, role FROM {s}.staff ORDER BY id", schema=DEMO_SCHEMA)
     assert len(before) > 3 * 7 * 2
@@ -172,7 +172,7 @@ def test_singular_has_pulled_and_what_is_there_stays_as_it_is() -> None:
 
 
 @pytest.mark.usefixtures("started")
-def test_what_a_start_changes_is_in_the_audit_logs_as_the_operators() -> None:
+def test_changes_of_a_start_are_in_the_audit_logs() -> None:
     schemas = "public", DEMO_SCHEMA, "t_acme"
     before = {s: execute("SELECT max(id) FROM {s}.audit_log", schema=s)[0]["max"] for s in schemas}
     start()

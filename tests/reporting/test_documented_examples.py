@@ -67,7 +67,7 @@ def test_both_urls_give_the_same_as_csv(documented: Sandbox, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["offerId", "OfferId", "offerid", "OFFERID"])
-def test_the_offer_may_be_asked_for_in_any_case(documented: Sandbox, name: str) -> None:
+def test_offer_ids_are_case_insensitive(documented: Sandbox, name: str) -> None:
     rows = documented.get(JSON, **MAY, **{name: SPIN}).json()["data"]
     assert [row["offerId"] for row in rows] == [SPIN]
 
@@ -123,7 +123,7 @@ def test_the_documented_errors(
 
 
 @pytest.mark.parametrize("pascal", [False, True], ids=["camelCase", "PascalCase"])
-def test_the_example_callback_is_taken_as_it_stands(sandbox: Sandbox, pascal: bool) -> None:
+def test_the_documented_callback_is_accepted(sandbox: Sandbox, pascal: bool) -> None:
     callback = msgspec.json.decode(CALLBACK.read_bytes())
     body = msgspec.json.encode(pascal_keys(callback)) if pascal else CALLBACK.read_bytes()
     response = sandbox.request(

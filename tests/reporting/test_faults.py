@@ -77,7 +77,7 @@ def test_a_database_that_was_never_migrated_is_503(postgres: EmbeddedPostgres, t
         assert "gokart migrate" in server.log.read_text()
 
 
-def test_connections_that_were_ended_while_nobody_used_them_are_503_at_worst(sandbox: Sandbox) -> None:
+def test_idle_connections_that_were_terminated_cause_at_worst_a_503(sandbox: Sandbox) -> None:
     """At the very moment at which the server hears of it too."""
     ended = """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity

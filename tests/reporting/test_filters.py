@@ -30,7 +30,7 @@ def sandbox(module_sandbox: Sandbox) -> Sandbox:
         ("9999-12-30T10:00", "9999-12-30T23:59", "9999-12-30T10:00:00Z/9999-12-31T00:00:00Z"),
     ],
 )
-def test_the_range_is_told_as_it_was_understood(sandbox: Sandbox, date_from: str, date_to: str, range_: str) -> None:
+def test_a_header_states_the_resolved_range(sandbox: Sandbox, date_from: str, date_to: str, range_: str) -> None:
     for path in (JSON, CSV, SINGULAR):
         response = sandbox.get(path, date_from=date_from, date_to=date_to)
         assert response.status_code == 200, response.text
@@ -92,7 +92,7 @@ def test_singular_takes_no_offer(sandbox: Sandbox) -> None:
         {"Date_From": "2025-05-01", "DATE_TO": "2025-05-31", "OfferId": None},
     ],
 )
-def test_the_body_is_a_filter_too(sandbox: Sandbox, body: dict[str, Any]) -> None:
+def test_the_filter_can_be_sent_in_the_body(sandbox: Sandbox, body: dict[str, Any]) -> None:
     response = sandbox.request("GET", JSON, token=sandbox.owner_key, json=body)
     assert response.headers["gokart-range"] == "2025-05-01T00:00:00Z/2025-06-01T00:00:00Z"
 
@@ -128,14 +128,14 @@ def test_a_body_that_makes_no_sense_or_contradicts_is_400(sandbox: Sandbox, body
     assert [error["field"] for error in response.json()["errors"]] == [field]
 
 
-def test_a_body_that_is_no_json_at_all_is_415(sandbox: Sandbox) -> None:
+def test_a_body_that_is_not_json_is_415(sandbox: Sandbox) -> None:
     response = sandbox.request(
         "GET", JSON, token=sandbox.owner_key, params=MAY, content=b"a=b", headers={"Content-Type": "text/plain"}
     )
     assert response.status_code == 415
 
 
-def test_an_offer_that_is_not_mine_is_like_one_that_does_not_exist(sandbox: Sandbox) -> None:
+def test_another_advertisers_offer_is_like_an_unknown_offer(sandbox: Sandbox) -> None:
     theirs = "11111111-1111-4111-8111-111111111111"
     offer = {"id": theirs, "name": "Theirs", "advertiserId": str(sandbox.rival)}
     sandbox.send("offers", [offer])
@@ -144,12 +144,12 @@ def test_an_offer_that_is_not_mine_is_like_one_that_does_not_exist(sandbox: Sand
     assert one.json() == none.json() == {"data": []}
 
 
-def test_a_body_that_is_no_filter_is_413(sandbox: Sandbox) -> None:
+def test_a_body_too_large_for_a_filter_is_413(sandbox: Sandbox) -> None:
     response = sandbox.request("GET", JSON, token=sandbox.owner_key, params=MAY, content=b" " * 20_000)
     assert response.status_code == 413
 
 
-def test_a_thousand_errors_are_not_all_told(sandbox: Sandbox) -> None:
+def test_the_number_of_reported_errors_is_limited(sandbox: Sandbox) -> None:
     query = "&".join(f"p{n}=1" for n in range(1_000))
     response = sandbox.request("GET", f"{JSON}?{query}", token=sandbox.owner_key)
     assert response.status_code == 400

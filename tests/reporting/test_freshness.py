@@ -56,7 +56,7 @@ def test_an_unchanged_report_is_304_until_something_shown_changes(sandbox: Sandb
     assert again(sandbox, path, etags[0]) == 200
 
 
-def test_what_is_not_shown_does_not_change_it(sandbox: Sandbox) -> None:
+def test_changes_outside_the_report_do_not_change_the_etag(sandbox: Sandbox) -> None:
     mine, theirs = offer_record(sandbox), offer_record(sandbox, sandbox.rival)
     sandbox.send("offers", [mine, theirs])
     etag = sandbox.get(JSON, **MAY).headers["etag"]
@@ -77,7 +77,7 @@ def test_each_advertiser_has_its_own_tag(sandbox: Sandbox) -> None:
     assert sandbox.get(JSON, **MAY).headers["etag"] != sandbox.get(JSON, token=sandbox.rival_key, **MAY).headers["etag"]
 
 
-def test_caches_are_told_what_they_may_do(sandbox: Sandbox) -> None:
+def test_responses_have_cache_headers(sandbox: Sandbox) -> None:
     headers = sandbox.get(JSON, **MAY).headers
     assert headers["cache-control"] == "private, no-cache"
     assert "Authorization" in headers["vary"]
@@ -112,7 +112,7 @@ def test_head_is_get_without_the_body(module_sandbox: Sandbox, path: str) -> Non
 
 @pytest.mark.parametrize("encoding", ["zstd", "br", "gzip"])
 @pytest.mark.parametrize("path", [JSON, CSV])
-def test_a_report_is_compressed_when_asked(sandbox: Sandbox, path: str, encoding: str) -> None:
+def test_a_report_is_compressed_on_request(sandbox: Sandbox, path: str, encoding: str) -> None:
     offers = [offer_record(sandbox, name=f"An offer with a longer name {n}") for n in range(30)]
     sandbox.send("offers", offers)
     sandbox.send("events", [event_record(offer["id"]) for offer in offers])

@@ -107,7 +107,7 @@ def test_one_that_lags_behind_others_only_is_believed(
 
 
 @pytest.mark.parametrize("path", CLICKS)
-def test_where_it_is_down_the_primary_is_read(there: Sandbox, replica: Replica, offer: str, path: str) -> None:
+def test_the_primary_is_read_if_the_replica_is_down(there: Sandbox, replica: Replica, offer: str, path: str) -> None:
     replica.stop()
     try:
         for count in range(2, 5):
@@ -118,7 +118,7 @@ def test_where_it_is_down_the_primary_is_read(there: Sandbox, replica: Replica, 
 
 
 @pytest.mark.usefixtures("offer")
-def test_where_it_freezes_nobody_waits_for_long(there: Sandbox, replica: Replica) -> None:
+def test_a_frozen_replica_does_not_block_requests(there: Sandbox, replica: Replica) -> None:
     replica.hang()
     try:
         for path in CLICKS:

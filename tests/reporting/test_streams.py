@@ -258,7 +258,7 @@ def test_a_report_that_takes_too_long_is_503_and_its_query_stops(
     assert patient.get(path, **YEAR).status_code == 200
 
 
-def test_one_who_reads_slowly_keeps_nobody_else_waiting(big: Sandbox, server: Server) -> None:
+def test_a_slow_reader_does_not_block_others(big: Sandbox, server: Server) -> None:
     """Not even with as many requests as a token may have under way, on every server process."""
     with ExitStack() as stack:
         for _ in range(8):
@@ -271,7 +271,7 @@ def test_one_who_reads_slowly_keeps_nobody_else_waiting(big: Sandbox, server: Se
         assert len(backends(big)) >= 2, "the slow readers are still being served"
 
 
-def test_a_lock_that_holds_up_one_tenants_intake_holds_up_nobody_else(
+def test_a_lock_that_blocks_one_tenants_intake_does_not_block_others(
     big: Sandbox, sandbox: Sandbox, other_sandbox: Sandbox
 ) -> None:
     offer = offer_record(other_sandbox)
@@ -286,9 +286,7 @@ def test_a_lock_that_holds_up_one_tenants_intake_holds_up_nobody_else(
         assert {call.result() for call in calls} == {200}
 
 
-def test_a_lock_that_holds_up_one_advertisers_reports_holds_up_nobody_else(
-    big: Sandbox, other_sandbox: Sandbox
-) -> None:
+def test_a_lock_that_blocks_one_advertisers_reports_does_not_block_others(big: Sandbox, other_sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(8) as pool:
         with locked(f"{other_sandbox.tenant.schema}.offer"):
             reports = [pool.submit(other_sandbox.get, JSON, **YEAR) for _ in range(8)]

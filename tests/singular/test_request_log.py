@@ -101,7 +101,7 @@ def test_each_answer_is_noted(sandbox: Sandbox, tmp_path: Path) -> None:
         assert [told(pull) for pull in log_of(sandbox, advertiser)] == [("json", 403, None, NOTHING)]
 
 
-def test_what_is_no_pull_of_an_advertisers_is_not_noted(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_other_requests_are_not_logged(sandbox: Sandbox, tmp_path: Path) -> None:
     with server_of(sandbox, tmp_path) as there:
         assert there.request("HEAD", SINGULAR, token=sandbox.owner_key, params=MAY).status_code == 200
         assert there.get(SINGULAR, token="garbage", **MAY).status_code == 401
@@ -111,7 +111,7 @@ def test_what_is_no_pull_of_an_advertisers_is_not_noted(sandbox: Sandbox, tmp_pa
 
 
 @pytest.mark.parametrize("path", [SINGULAR, SINGULAR_CSV])
-def test_a_streamed_report_is_noted_with_what_was_sent(sandbox: Sandbox, tmp_path: Path, path: str) -> None:
+def test_a_streamed_report_is_logged_with_its_rows(sandbox: Sandbox, tmp_path: Path, path: str) -> None:
     with server_of(filled(sandbox), tmp_path, GOKART_STREAM_ROWS="1") as there:
         assert there.get(path, **MAY).status_code == 200
     (pull,) = log_of(sandbox)
@@ -158,7 +158,7 @@ def test_it_is_written_while_the_server_runs(sandbox: Sandbox) -> None:
     wait_until(lambda: bool(log_of(sandbox)))
 
 
-def test_no_pull_waits_for_the_log(sandbox: Sandbox) -> None:
+def test_requests_do_not_wait_for_the_log(sandbox: Sandbox) -> None:
     with locked(f"{sandbox.tenant.schema}.singular_pull"):
         assert {sandbox.get(SINGULAR, **MAY).status_code for _ in range(20)} == {200}
 
@@ -190,7 +190,7 @@ def write(*noted: tuple[Sandbox, RequestLogEntry]) -> None:
     run(write_request_log)
 
 
-def test_what_cannot_be_written_yet_is_kept(
+def test_entries_are_kept_while_the_database_is_unavailable(
     sandbox: Sandbox, other_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_log, "settings", settings.settings.model_copy(update={"database_wait": 0.2}))
@@ -201,7 +201,7 @@ def test_what_cannot_be_written_yet_is_kept(
     assert len(log_of(sandbox)) == 1
 
 
-def test_a_key_that_is_gone_takes_its_own_pulls_with_it(sandbox: Sandbox) -> None:
+def test_entries_of_a_deleted_key_are_skipped(sandbox: Sandbox) -> None:
     key = sandbox.create_api_key("singular")
     entry = an_entry(sandbox, key)
     write((sandbox, entry))
@@ -211,7 +211,7 @@ def test_a_key_that_is_gone_takes_its_own_pulls_with_it(sandbox: Sandbox) -> Non
     assert [pull.status for pull in log_of(sandbox)] == [304]
 
 
-def test_one_key_cannot_fill_the_memory_or_hide_anothers_pulls(sandbox: Sandbox) -> None:
+def test_pending_entries_are_limited_per_key(sandbox: Sandbox) -> None:
     noted = PendingEntries()
     one, other = an_entry(sandbox), an_entry(sandbox, sandbox.create_api_key("singular"))
     for _ in range(10 * request_log.MAX_PENDING_PER_KEY):
@@ -233,7 +233,7 @@ def test_many_keys_cannot_fill_the_memory_either(sandbox: Sandbox) -> None:
     assert sum(len(noted.take(schema)) for schema in noted.schemas()) == request_log.MAX_PENDING
 
 
-def test_what_is_older_than_90_days_is_dropped(sandbox: Sandbox) -> None:
+def test_entries_are_deleted_after_90_days(sandbox: Sandbox) -> None:
     now = datetime.now(UTC)
     rival = an_entry(sandbox, sandbox.rival_key, advertiser=sandbox.rival)
     for entry in an_entry(sandbox), rival:

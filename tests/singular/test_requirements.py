@@ -72,7 +72,7 @@ def test_offers_with_figures_come_first(sandbox: Sandbox) -> None:
     ]
 
 
-def test_nobody_is_told_of_anothers_offers(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_other_advertisers_offers_are_not_included(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox, sandbox.rival, name="Theirs")])
     other_sandbox.send("offers", [offer_record(other_sandbox, name="Elsewhere")])
     assert flawed(sandbox) == []

@@ -265,7 +265,7 @@ def test_records_acknowledged_during_deletion_are_in_the_dump(sandbox: Sandbox, 
     assert (callback["conversion"]["conversionId"] in said) == acknowledged
 
 
-def test_without_a_dump_nothing_is_kept(filled: Sandbox, tmp_path: Path) -> None:
+def test_no_dump_is_kept_on_request(filled: Sandbox, tmp_path: Path) -> None:
     result = spawn("tenants", "delete", filled.tenant.slug, "--yes", "--no-dump", GOKART_DATA_DIR=str(tmp_path))
     assert result.stdout == f"Deleted {filled.tenant.slug}.\n"
     assert list(tmp_path.iterdir()) == []

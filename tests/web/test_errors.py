@@ -73,7 +73,7 @@ def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
     "path", ["/", "/api", "/api/v1/integrations/cost-report", "/nope", "/%00", "/é", "/.env", "/admin/"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PURGE"])
-def test_a_url_that_is_not_there_is_404(module_sandbox: Sandbox, method: str, path: str) -> None:
+def test_an_unknown_url_is_404(module_sandbox: Sandbox, method: str, path: str) -> None:
     assert_problem(module_sandbox.request(method, path, token=module_sandbox.owner_key), 404)
 
 
@@ -87,7 +87,7 @@ def test_a_url_that_is_not_there_is_404(module_sandbox: Sandbox, method: str, pa
         ("POST", "/api/v1/ingest/offers", {"PUT", "OPTIONS"}),
     ],
 )
-def test_a_method_that_is_not_there_is_405_and_tells_which_are(
+def test_an_unsupported_method_is_405_with_the_allowed_methods(
     module_sandbox: Sandbox, method: str, path: str, allowed: set[str]
 ) -> None:
     response = module_sandbox.request(method, path, token=module_sandbox.owner_key)
@@ -115,7 +115,7 @@ def test_a_body_too_large_is_413(at_small: Sandbox, chunked: bool) -> None:
     assert at_small.send("events", []) == {"accepted": 0, "duplicates": 0, "rejected": []}
 
 
-def test_a_body_that_is_no_json_is_a_400_that_is_no_filters(module_sandbox: Sandbox) -> None:
+def test_an_ingest_body_that_is_not_json_is_a_bad_request(module_sandbox: Sandbox) -> None:
     json = {"Content-Type": "application/json"}
     response = module_sandbox.request("POST", EVENTS, token=module_sandbox.ingest_key, headers=json, content=b"{")
     problem = assert_problem(response, 400)
@@ -131,7 +131,7 @@ def crashed(sandbox: Sandbox, **rest: Any) -> httpx.Response:
     return sandbox.request("GET", JSON, token=sandbox.owner_key, params=MAY, **rest)
 
 
-def test_a_crash_says_nothing_of_the_inside(sandbox: Sandbox) -> None:
+def test_a_crash_does_not_reveal_internals(sandbox: Sandbox) -> None:
     response = crashed(sandbox)
     problem = assert_problem(response, 500)
     assert problem["detail"] == "The error is on our side. It is in our log under the request id."
@@ -179,7 +179,7 @@ def test_a_table_of_the_platform_that_is_locked_is_503_and_not_a_hanging_request
     assert at_small.get(**MAY).status_code == 200
 
 
-def test_a_server_starts_and_answers_503_while_there_is_no_database(tmp_path: Path) -> None:
+def test_a_server_starts_and_returns_503_without_a_database(tmp_path: Path) -> None:
     url = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
     with running_server(tmp_path, GOKART_DATABASE_URL=url) as lonely, lonely.client() as client:
         assert client.get("/healthz").status_code == 200
@@ -228,7 +228,7 @@ def test_every_response_has_a_request_id_and_sets_no_cookie_and_opens_nothing_to
 
 
 @pytest.mark.parametrize("given", ["a", "7df30136-ff83-4551-b877-fa0f0d8b8f72", "A.b_c-1", "x" * 100])
-def test_a_sane_request_id_is_kept(module_sandbox: Sandbox, given: str) -> None:
+def test_a_valid_request_id_is_kept(module_sandbox: Sandbox, given: str) -> None:
     for path in JSON, "/nope":
         response = module_sandbox.request("GET", path, headers={"X-Request-Id": given})
         assert response.headers["x-request-id"] == given == response.json()["requestId"]
@@ -243,7 +243,7 @@ def test_any_other_request_id_is_replaced(server: Server, given: str) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
 
 
-def test_of_two_request_ids_none_is_kept(server: Server) -> None:
+def test_two_request_ids_are_replaced(server: Server) -> None:
     answer = raw(server, "/healthz", [("Host", "localhost"), ("X-Request-Id", "a"), ("X-Request-Id", "b")])
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
 
@@ -292,7 +292,7 @@ def exchange(server: Server, request: bytes) -> bytes:
         (b"GET /" + b"x" * 200_000, 431),
     ],
 )
-def test_what_is_no_request_is_refused_like_all_others(server: Server, request_: bytes, status: int) -> None:
+def test_malformed_http_is_rejected_with_a_problem(server: Server, request_: bytes, status: int) -> None:
     head, _, body = exchange(server, request_).partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"Content-Type: application/problem+json" in head
@@ -309,7 +309,7 @@ def test_a_request_after_a_large_body_is_not_taken_for_a_large_head(server: Serv
 
 
 @pytest.mark.parametrize("path", [JSON, EVENTS])
-def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_ours(
+def test_a_client_that_disconnects_while_sending_is_not_logged_as_an_error(
     server: Server, sandbox: Sandbox, path: str
 ) -> None:
     method, token = ("GET", sandbox.owner_key) if path == JSON else ("POST", sandbox.ingest_key)

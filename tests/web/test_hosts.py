@@ -64,7 +64,7 @@ def test_case_port_and_a_trailing_dot_do_not_matter(server: Server, sandbox: San
         "a" * 5_000,
     ],
 )  # fmt: skip
-def test_what_is_no_tenants_host_is_404(server: Server, sandbox: Sandbox, form: str) -> None:
+def test_an_unknown_host_is_404(server: Server, sandbox: Sandbox, form: str) -> None:
     answer = report(server, ("Host", form.replace("{}", sandbox.tenant.slug)), token=sandbox.owner_key)
     assert answer.status == 404
     assert answer.json()["title"] == "Not found"

@@ -41,7 +41,7 @@ def test_a_report_is_one_line_with_everything(sandbox: Sandbox, server: Server) 
         }
 
 
-def test_an_intake_call_is_one_line_with_what_became_of_the_records(sandbox: Sandbox, server: Server) -> None:
+def test_an_ingest_call_is_one_line_with_its_counts(sandbox: Sandbox, server: Server) -> None:
     content = b'[{"id": "7df30136-ff83-4551-b877-fa0f0d8b8f72", "name": "A"}, {}]'
     path, json = "/api/v1/ingest/partners", {"Content-Type": "application/json"}
     line = log_line_of(server, sandbox.request("PUT", path, token=sandbox.ingest_key, headers=json, content=content))
@@ -61,7 +61,7 @@ def test_an_intake_call_is_one_line_with_what_became_of_the_records(sandbox: San
         ("GET", JSON, "owner", "api.nobody.localhost", {"status": 404, "route": None}),
     ],
 )
-def test_a_refused_request_is_a_line_with_what_is_known(  # noqa: PLR0917  # pytest passes by name
+def test_a_rejected_request_is_logged_with_the_known_fields(  # noqa: PLR0917  # pytest passes by name
     module_sandbox: Sandbox,
     server: Server,
     method: str,

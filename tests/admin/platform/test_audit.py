@@ -12,7 +12,7 @@ from tests.support.platform_pages import seen, signed_in
 from tests.support.sandbox import Sandbox
 
 
-def test_it_shows_who_changed_what_and_from_where(sandbox: Sandbox) -> None:
+def test_it_shows_the_actor_the_change_and_the_address(sandbox: Sandbox) -> None:
     staff, slug = signed_in(sandbox, name="Kim"), sandbox.tenant.slug
     staff.post(f"/tenants/{slug}/limits", data={"rate": "2.5", "burst": "", "concurrency": "3"})
     gokart("tenants", "suspend", slug)

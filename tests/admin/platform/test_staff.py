@@ -63,7 +63,7 @@ def test_each_role_may_do_its_own_and_no_more(sandbox: Sandbox, role: str) -> No
     assert len(audit()) == noted
 
 
-def test_nobody_gets_in_without_signing_in(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_pages_require_signing_in(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     """Staff of a tenant neither: their cookie is of another name and another host."""
     outsider = platform_browser(sandbox)
     staff = browser(other_sandbox)
@@ -117,7 +117,9 @@ def test_a_colleague_is_invited_and_signs_in(sandbox: Sandbox) -> None:
         ({"role": ""}, "owner, manager, viewer"),
     ],
 )
-def test_a_mistake_is_told_and_invites_nobody(sandbox: Sandbox, change: dict[str, str], says: str) -> None:
+def test_an_invalid_invitation_is_reported_and_sends_nothing(
+    sandbox: Sandbox, change: dict[str, str], says: str
+) -> None:
     owner = signed_in(sandbox, "owner")
     before = execute("SELECT count(*) FROM staff")
     answer = owner.post("/staff/new", data={"email": "x@example.com", "name": "X", "role": "viewer"} | change)
@@ -153,7 +155,7 @@ def test_who_is_deactivated_is_out_at_once_and_for_good(sandbox: Sandbox) -> Non
     assert client.sign_in(email).status_code == 303
 
 
-def test_the_second_factor_of_who_has_lost_it_is_turned_off(sandbox: Sandbox) -> None:
+def test_a_lost_second_factor_can_be_turned_off(sandbox: Sandbox) -> None:
     owner = signed_in(sandbox, "owner")
     email = create_platform_staff("viewer", totp_secret=pyotp.random_base32())
     client = platform_browser(sandbox)

@@ -239,7 +239,7 @@ def test_an_invalid_rate_limit_changes_nothing(module_sandbox: Sandbox, field: s
     assert execute("SELECT token_burst FROM tenant WHERE slug = $1", slug) == [{"token_burst": None}]
 
 
-def test_its_name_is_shown_as_the_partner_of_its_own_conversions(sandbox: Sandbox) -> None:
+def test_the_tenants_name_is_the_partner_of_conversions_without_one(sandbox: Sandbox) -> None:
     staff, slug = signed_in(sandbox), sandbox.tenant.slug
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])

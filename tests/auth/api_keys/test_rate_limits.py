@@ -83,7 +83,7 @@ def test_it_may_sustain_its_rate(sandbox: Sandbox) -> None:
         assert passed <= (time.monotonic() - started) * RATE + 1
 
 
-def test_every_response_tells_what_is_left(sandbox: Sandbox) -> None:
+def test_every_response_states_the_remaining_requests(sandbox: Sandbox) -> None:
     first = ask(sandbox)
     assert first.headers["ratelimit-policy"] == f'"token";q={BURST};w={BURST // RATE}'
     assert first.headers["ratelimit"] == f'"token";r={BURST - 1};t=1'
@@ -206,7 +206,7 @@ def test_good_tokens_pass_from_an_address_that_was_wrong_too_often(sandbox: Sand
     assert ask(sandbox, address="192.0.2.20").status_code == 200
 
 
-def test_it_is_one_limit_for_all_tenants_and_another_address_has_its_own(sandbox: Sandbox, unlimited: Sandbox) -> None:
+def test_the_limit_is_per_address_across_all_tenants(sandbox: Sandbox, unlimited: Sandbox) -> None:
     assert failures(sandbox, "192.0.2.30")[-1] == 429
     unlimited.http = sandbox.http
     assert ask(unlimited, "garbage", "192.0.2.30").status_code == 429

@@ -44,7 +44,7 @@ def filled(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def test_it_is_the_apis_to_the_byte(filled: Sandbox) -> None:
+def test_it_equals_the_api_response_byte_for_byte(filled: Sandbox) -> None:
     by_token, by_person = filled.get(CSV, **DAYS), download(filled)
     assert by_person.status_code == 200
     assert by_person.content == by_token.content

@@ -40,7 +40,7 @@ def test_a_preset_is_counted_from_today(name: str, first: str, last: str) -> Non
     assert name in LABELS
 
 
-def test_without_anything_it_is_the_last_30_days() -> None:
+def test_the_default_is_the_last_30_days() -> None:
     assert asked("") == asked("period=last-30-days")
     assert asked(f"offerId={OFFER}").offer == UUID(OFFER)
 
@@ -55,7 +55,7 @@ def test_two_dates_are_both_inclusive() -> None:
 @pytest.mark.parametrize(
     "query", ["period=last-7-days", "", f"offerId={OFFER}", f"date_from=2024-01-31&date_to=2024-02-29&offerId={OFFER}"]
 )
-def test_a_period_can_be_asked_for_again(query: str) -> None:
+def test_a_period_round_trips_through_its_query(query: str) -> None:
     assert asked(asked(query).query) == asked(query)
 
 
@@ -76,7 +76,7 @@ def test_a_period_can_be_asked_for_again(query: str) -> None:
         ("from=2024-01-01", "from", "is not a parameter of this report"),
     ],
 )
-def test_what_makes_no_sense_is_named(query: str, field: str, says: str) -> None:
+def test_invalid_periods_are_reported(query: str, field: str, says: str) -> None:
     with pytest.raises(Problem) as raised:
         asked(query)
     assert raised.value.status == 400

@@ -67,7 +67,7 @@ def sums(rows: Iterable[dict[str, Any]]) -> DashboardMetrics:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(history=histories())
-def test_it_is_the_api_to_the_digit(http: httpx.Client, history: History) -> None:
+def test_it_equals_the_api_report_exactly(http: httpx.Client, history: History) -> None:
     sandbox = create_sandbox(http)
     oracle, offers = send_history(sandbox, history)
     ranges = [
@@ -206,7 +206,7 @@ def test_an_advertiser_sees_its_own(sandbox: Sandbox) -> None:
     assert shown(sandbox, Period(MAY.name, MAY.first, MAY.last, UUID(theirs["id"]))).totals.clicks == 0
 
 
-def test_it_is_of_one_instant_while_data_comes_in(sandbox: Sandbox) -> None:
+def test_it_is_one_snapshot_while_data_is_ingested(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
 
@@ -277,7 +277,7 @@ def restated(sandbox: Sandbox) -> list[date]:
     return days
 
 
-def test_a_day_is_restated_by_what_comes_a_day_after_its_end(sandbox: Sandbox) -> None:
+def test_a_day_is_restated_by_data_received_a_day_after_its_end(sandbox: Sandbox) -> None:
     told(sandbox, DAY, MIDNIGHT + A_DAY - timedelta(microseconds=1), conversionId=str(UUID(int=1)))
     assert restated(sandbox) == []
     told(sandbox, DAY, MIDNIGHT + A_DAY, conversionId=str(UUID(int=2)))
@@ -294,7 +294,7 @@ def test_a_rejection_weeks_later_restates_its_day_and_no_other(sandbox: Sandbox)
     assert day == DailyMetrics(DAY, Decimal(0), 0, 0, 0, MIDNIGHT + 20 * A_DAY)
 
 
-def test_what_changes_no_figure_restates_nothing(sandbox: Sandbox) -> None:
+def test_a_record_that_changes_no_counter_restates_nothing(sandbox: Sandbox) -> None:
     one = {"conversionId": str(UUID(int=1))}
     told(sandbox, DAY, MIDNIGHT, **one)
     told(sandbox, DAY, MIDNIGHT + 20 * A_DAY, status="Pending")
@@ -309,14 +309,14 @@ def test_of_two_calls_the_later_is_when_it_changed(sandbox: Sandbox) -> None:
     assert day.changed_at == MIDNIGHT + 9 * A_DAY
 
 
-def test_a_day_is_provisional_until_it_is_over(sandbox: Sandbox) -> None:
+def test_a_day_is_provisional_until_it_has_ended(sandbox: Sandbox) -> None:
     (day,) = [day for day in shown(sandbox).daily if day.day == DAY]
     assert day.provisional(MIDNIGHT - A_DAY)
     assert day.provisional(MIDNIGHT - timedelta(microseconds=1))
     assert not day.provisional(MIDNIGHT)
 
 
-def test_what_the_api_takes_in_now_is_noted_as_of_now(sandbox: Sandbox) -> None:
+def test_records_sent_to_the_api_are_recorded_with_the_current_time(sandbox: Sandbox) -> None:
     before = datetime.now(UTC)
     sandbox.send("conversions", [conversion_callback(sandbox, OFFER)])
     (day,) = [day for day in shown(sandbox).daily if day.day == DAY]

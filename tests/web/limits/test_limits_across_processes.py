@@ -109,7 +109,7 @@ def test_the_burst_over_both_is_the_burst(there: list[Sandbox], burst: int) -> N
         assert sum(passed) == burst
 
 
-def test_what_one_has_borrowed_and_does_not_need_the_other_gets(there: list[Sandbox]) -> None:
+def test_unused_borrowed_requests_are_returned_to_the_other_process(there: list[Sandbox]) -> None:
     token = limited(there[0], burst=60)
     assert all(passes(there[0], token) for _ in range(3))
     assert [passes(there[1], token) for _ in range(58)] == [True] * 57 + [False]
@@ -124,7 +124,7 @@ def test_the_rate_over_both_is_the_rate(there: list[Sandbox]) -> None:
         assert passed <= (time.monotonic() - started) * rate + 1
 
 
-def test_every_response_tells_what_is_left_over_both(there: list[Sandbox]) -> None:
+def test_every_response_states_the_remaining_requests_of_both_processes(there: list[Sandbox]) -> None:
     token = limited(there[0], burst=5)
     left = [there[n % 2].get(token=token, **WRONG).headers["ratelimit"] for n in range(4)]
     assert [each.partition(";t=")[0] for each in left] == [f'"token";r={n}' for n in (4, 3, 2, 1)]
@@ -184,7 +184,9 @@ def test_failed_tokens_over_both(there: list[Sandbox]) -> None:
     assert answers[-1].headers["ratelimit-policy"] == f'"failures";q={FAILURES};w=300'
 
 
-def test_without_the_store_each_counts_for_itself_until_it_is_back(machines: Machines, there: list[Sandbox]) -> None:
+def test_each_process_counts_separately_while_the_store_is_unavailable(
+    machines: Machines, there: list[Sandbox]
+) -> None:
     token = limited(there[0], burst=4)
     assert passes(there[0], token)
     machines.store.stop()
@@ -202,7 +204,7 @@ def test_without_the_store_each_counts_for_itself_until_it_is_back(machines: Mac
 
 
 @pytest.mark.parametrize("machines", [Redis], indirect=True)  # for the database, reports themselves wait
-def test_a_store_that_does_not_answer_makes_nobody_wait_for_long(machines: Machines, there: list[Sandbox]) -> None:
+def test_an_unresponsive_store_does_not_block_requests(machines: Machines, there: list[Sandbox]) -> None:
     assert isinstance(machines.store, Redis)
     token = limited(there[0])
     machines.store.hang()
@@ -229,7 +231,7 @@ def test_a_server_that_is_stopped_gives_its_places_back_at_once(
     assert [passes(there[0], token) for _ in range(50)] == [True] * 49 + [False]
 
 
-def test_the_workers_of_a_server_share_limits_unless_told_otherwise(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_workers_of_a_server_share_limits_by_default(sandbox: Sandbox, tmp_path: Path) -> None:
     token = limited(sandbox, burst=10)
 
     def on_a_connection_of_its_own(_: int) -> bool:

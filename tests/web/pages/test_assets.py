@@ -18,7 +18,7 @@ def app(sandbox: Sandbox) -> str:
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_it_is_there_for_anybody_and_for_ever(module_sandbox: Sandbox, name: str) -> None:
+def test_assets_are_public_and_immutable(module_sandbox: Sandbox, name: str) -> None:
     for host in (app(module_sandbox), "admin.localhost"):
         response = module_sandbox.request("GET", asset_url(name), host=host)
         assert response.status_code == 200
@@ -33,14 +33,14 @@ def test_its_url_changes_with_its_content() -> None:
     assert Asset("a.css", b"1", "text/css").digest != Asset("a.css", b"2", "text/css").digest
 
 
-def test_the_url_of_another_version_is_not_kept(module_sandbox: Sandbox) -> None:
+def test_the_url_of_another_version_is_not_cached(module_sandbox: Sandbox) -> None:
     response = module_sandbox.request("GET", "/static/0123456789ab/app.css", host=app(module_sandbox))
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/static", "/static/x/none.css", "/static/x/..%2fassets.py", "/static/x/base.html"])
-def test_there_is_nothing_else(module_sandbox: Sandbox, path: str) -> None:
+def test_unknown_urls_are_404(module_sandbox: Sandbox, path: str) -> None:
     assert module_sandbox.request("GET", path, host=app(module_sandbox)).status_code == 404
 
 
@@ -56,7 +56,7 @@ def test_our_scripts_name_no_host() -> None:
         assert not re.search(r"https?://", script.read_text(encoding="utf-8")), script
 
 
-def test_what_npm_has_not_fetched_is_said_with_what_to_type() -> None:
+def test_a_missing_npm_package_is_reported_with_the_command() -> None:
     with pytest.raises(GokartError, match="make env"):
         read_asset("nothing.js", PACKAGES / "nothing" / "nothing.js")
 

@@ -53,7 +53,7 @@ def rendered(call: str, **context: object) -> Elements:
         "{% call m.confirm(x, x, x, x, x, {x: x}, button=x) %}{{ x }}{% endcall %}",
     ],
 )
-def test_what_comes_from_outside_stays_text(call: str) -> None:
+def test_untrusted_text_is_escaped(call: str) -> None:
     elements = rendered(call, x=HOSTILE).found
     assert elements
     assert "script" not in [tag for tag, _ in elements]
@@ -72,7 +72,7 @@ def test_a_field_s_help_and_error_are_tied_to_it(kind: str) -> None:
     assert [attributes["id"] for tag, attributes in elements.found if tag == "small"] == ["name-help", "name-error"]
 
 
-def test_a_field_without_either_says_nothing_of_them() -> None:
+def test_a_field_without_help_and_error_has_neither() -> None:
     assert rendered("{{ m.field('name', 'Name', 0, required=false, hx_get='/x') }}").one("input") == {
         "id": "name",
         "name": "name",
@@ -82,7 +82,7 @@ def test_a_field_without_either_says_nothing_of_them() -> None:
     }
 
 
-def test_what_asks_first_sends_a_form_and_offers_a_way_out_without_javascript() -> None:
+def test_a_confirmation_works_without_javascript() -> None:
     elements = rendered("{{ m.confirm('revoke', 'Revoke', 'Revoke it?', 'It ends.', '/keys/1/revoke', {'id': 1}) }}")
     assert elements.one("form") == {"method": "post", "action": "/keys/1/revoke"}
     opening, cancel, doing = [attributes for tag, attributes in elements.found if tag == "button"]

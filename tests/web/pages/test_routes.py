@@ -93,7 +93,7 @@ def moved(signed_in: Browser, there: Browser) -> Browser:
 
 
 @pytest.mark.parametrize("call", GUARDED, ids=ids)
-def test_nobody_who_is_not_signed_in_here_gets_anything(
+def test_every_page_requires_a_session_of_its_site(
     module_sandbox: Sandbox, strangers: dict[str, list[Browser]], call: Call
 ) -> None:
     assert led_to_sign_in(at(module_sandbox, call.realm), call)
@@ -134,8 +134,6 @@ def test_a_number_that_nothing_has_is_not_found(
         (PLATFORM.name, "/?page="),
     ],
 )
-def test_a_number_too_large_for_a_page_is_as_if_it_were_not_there(
-    owners: dict[str, Browser], realm: str, page: str
-) -> None:
+def test_a_page_number_that_is_too_large_is_ignored(owners: dict[str, Browser], realm: str, page: str) -> None:
     for number in NUMBERS:
         assert owners[realm].get(page + number).status_code == 200, number[:20]

@@ -55,7 +55,7 @@ def test_a_form_of_the_own_page_is_taken(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/staff/sign-in", "/account", "/nothing/there"])
-def test_every_page_says_what_a_browser_must_not_do(module_sandbox: Sandbox, path: str) -> None:
+def test_every_page_has_security_headers(module_sandbox: Sandbox, path: str) -> None:
     headers = advertiser_browser(module_sandbox).get(path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -86,7 +86,7 @@ def test_behind_https_cookies_are_bound_to_the_host(tmp_path: Path, sandbox: San
         assert client.get(f"{root}/account", headers=stolen).status_code == 303, "one set by a sibling host"
 
 
-def test_what_is_refused_before_any_page_is_told_in_a_page(sandbox: Sandbox) -> None:
+def test_early_rejections_are_error_pages(sandbox: Sandbox) -> None:
     reader = {"Accept": "text/html,*/*"}
     suspended = browser(sandbox, headers=reader)
     execute("UPDATE tenant SET status = 'suspended' WHERE slug = $1", sandbox.tenant.slug)
