@@ -28,7 +28,7 @@ class DocsController(Controller):
     @route("/openapi.json", http_method=READ_METHODS, sync_to_thread=False)
     def openapi(self, request: AnyRequest) -> Response[dict[str, Any]]:
         """The OpenAPI document, with the requested host as its server."""
-        return Response(document(request_origin(request)), headers={"Cache-Control": "no-cache"})
+        return Response(document(docs_origin(request)), headers={"Cache-Control": "no-cache"})
 
     @route("/docs", http_method=READ_METHODS, sync_to_thread=False)
     def try_it(self) -> Response[str]:
@@ -38,7 +38,7 @@ class DocsController(Controller):
     def text(self, request: AnyRequest, name: FromPath[str]) -> Response[str]:
         if name not in DOC_PAGES:
             raise NotFoundException
-        return html_response(doc_page(name, request_origin(request)))
+        return html_response(doc_page(name, docs_origin(request)))
 
     @route("/docs/static/{name:str}", http_method=READ_METHODS, sync_to_thread=False)
     def asset(self, name: FromPath[str]) -> Response[bytes]:
@@ -47,7 +47,7 @@ class DocsController(Controller):
         return DOCS_ASSETS[name].response()
 
 
-def request_origin(request: AnyRequest) -> str:
+def docs_origin(request: AnyRequest) -> str:
     """The Host header has named a tenant, so it is a valid host name."""
     return f"{request.url.scheme}://{request.headers['host'].lower()}"
 

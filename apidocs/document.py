@@ -39,7 +39,7 @@ DOCUMENT: Json = {
             "description": "For the tenant's own systems: conversions, views, clicks and the catalogue.",
         },
     ],
-    "paths": reports.paths() | intake.paths(),
+    "paths": reports.report_paths() | intake.intake_paths(),
     "components": {
         "schemas": reports.SCHEMAS | intake.SCHEMAS | errors.SCHEMAS,
         "parameters": reports.PARAMETERS,

@@ -83,7 +83,7 @@ INGEST_CALLS = {
 }
 
 
-def paths() -> Json:
+def intake_paths() -> Json:
     return {f"/api/v1/ingest/{kind}": {call.method: operation(call)} for kind, call in INGEST_CALLS.items()}
 
 

@@ -252,7 +252,7 @@ SINGULAR = DocumentedReport(
 )
 
 
-def paths() -> Json:
+def report_paths() -> Json:
     return {
         f"{ROOT}/json": path(COST_REPORT, "json", "CostReportJson"),
         f"{ROOT}/csv": path(COST_REPORT, "csv", "CostReportCsv"),

@@ -56,7 +56,7 @@ def set_up() -> None:
 def measure(options: argparse.Namespace) -> None:
     """Part by part, each written as soon as it is measured."""
     from bench.machine import machine
-    from bench.results import Section, show, write
+    from bench.results import Section, show, write_section
     from core.cli_support import console
 
     started = time.monotonic()
@@ -68,7 +68,7 @@ def measure(options: argparse.Namespace) -> None:
                 rows = module.measure(options)
             section = Section(title, module.METHOD, machine(options.rounds), rows)
             show(section, console)
-            write(section, list(TITLES.values()))
+            write_section(section, list(TITLES.values()))
             console.print(f"(PART={part} took {time.monotonic() - began:.0f} s.)\n")
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     console.print(f"Took {minutes} min {seconds} s; written to bench/RESULTS.md")

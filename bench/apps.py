@@ -40,7 +40,7 @@ def guarded() -> ASGIApp:
     return main.app
 
 
-def serve(app: Any, port: int) -> None:
+def serve_app(app: Any, port: int) -> None:
     with patch("uvicorn.run", partial(run_instead, app)):
         cli.run_server("127.0.0.1", port, 1)
 
@@ -50,4 +50,4 @@ def run_instead(app: Any, _: object, **options: Any) -> None:
 
 
 if __name__ == "__main__":
-    serve({"bare": bare, "guarded": guarded}[sys.argv[1]](), int(sys.argv[2]))
+    serve_app({"bare": bare, "guarded": guarded}[sys.argv[1]](), int(sys.argv[2]))

@@ -55,7 +55,7 @@ def wrk(
     )
 
 
-class Pull(msgspec.Struct, frozen=True):
+class PullResult(msgspec.Struct, frozen=True):
     """A whole response. `first_byte` is in milliseconds, `memory` the server's highest while it lasted, in MB."""
 
     size: int
@@ -69,7 +69,7 @@ class Pull(msgspec.Struct, frozen=True):
         return self.size / self.seconds / 1e6
 
 
-def pull(address: str, headers: Mapping[str, str], server: psutil.Process, into: str = "/dev/null") -> Pull:
+def pull(address: str, headers: Mapping[str, str], server: psutil.Process, into: str = "/dev/null") -> PullResult:
     """By curl, which costs the machine little. Raises GokartError."""
     told = [argument for name, value in headers.items() for argument in ("-H", f"{name}: {value}")]
     written = "%{http_code} %{size_download} %{time_total} %{time_starttransfer}"
@@ -83,7 +83,7 @@ def pull(address: str, headers: Mapping[str, str], server: psutil.Process, into:
         status, size, seconds, first_byte = curl.stdout.read().decode().split()
     if curl.returncode or status != "200":
         raise GokartError(f"{address}: {status}, curl's exit code {curl.returncode}")
-    return Pull(int(size), float(seconds), float(first_byte) * 1000, highest / 2**20)
+    return PullResult(int(size), float(seconds), float(first_byte) * 1000, highest / 2**20)
 
 
 def psql(url: str, script: str) -> str:

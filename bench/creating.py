@@ -37,7 +37,7 @@ class Made(msgspec.Struct):
     caller: str
 
 
-async def make(number: int) -> Made:
+async def create_one(number: int) -> Made:
     started = time.perf_counter()
     tenant = await lifecycle.create_tenant(f"n{number}", f"Tenant {number}")
     milliseconds = (time.perf_counter() - started) * 1000
@@ -56,7 +56,7 @@ async def make_all(first: int, count: int, version: str) -> list[Made]:
     with acting_as(Actor("bench")):
         async with open_pool():
             await migrate_platform()
-            return [await make(number) for number in range(first, first + count)]
+            return [await create_one(number) for number in range(first, first + count)]
 
 
 if __name__ == "__main__":

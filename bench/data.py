@@ -76,7 +76,7 @@ SELECT DISTINCT offer, bucket, 1, now() FROM {s}.by_month ORDER BY bucket, offer
 TABLES = "by_quarter", "by_day", "by_month", "changed_day", "changed_month", "offer", "partner"
 
 
-class Shape(msgspec.Struct, frozen=True):
+class DataShape(msgspec.Struct, frozen=True):
     """`last_advertiser` is the number of the last of them; days are inclusive."""
 
     slug: str
@@ -87,9 +87,9 @@ class Shape(msgspec.Struct, frozen=True):
     cut: tuple[date, ...] = ()
 
 
-WHOLE = Shape("bench", 0, 49, date(2024, 1, 1), cut=tuple(CUT))
-YEAR = Shape("bench-year", 3, 3, date(2024, 1, 1))
-DECADE = Shape("bench-decade", 3, 3, date(2015, 1, 1))
+WHOLE = DataShape("bench", 0, 49, date(2024, 1, 1), cut=tuple(CUT))
+YEAR = DataShape("bench-year", 3, 3, date(2024, 1, 1))
+DECADE = DataShape("bench-decade", 3, 3, date(2015, 1, 1))
 
 
 class Filled(msgspec.Struct, frozen=True):
@@ -119,14 +119,14 @@ class Filled(msgspec.Struct, frozen=True):
 
 
 @cache
-def filled(shape: Shape) -> Filled:
+def filled(shape: DataShape) -> Filled:
     """Fills it where it is not yet; what an earlier run may have left undone is put right."""
     return run_command(lambda: prepare(shape))
 
 
-async def prepare(shape: Shape) -> Filled:
+async def prepare(shape: DataShape) -> Filled:
     await migrate_platform()
-    tenant = await kept(shape) or await fill(shape)
+    tenant = await kept(shape) or await create_bench_tenant(shape)
     await restore(tenant.schema)
     with bound_to(tenant):
         reader = await api_keys.create_api_key(
@@ -157,7 +157,7 @@ async def restore(schema: str) -> None:
         await db.close()
 
 
-async def kept(shape: Shape) -> Tenant | None:
+async def kept(shape: DataShape) -> Tenant | None:
     """The tenant of an earlier run, if that filled it to the end, and in a schema as it is now."""
     try:
         tenant = await lifecycle.get_tenant(shape.slug)
@@ -172,7 +172,7 @@ async def kept(shape: Shape) -> Tenant | None:
     return None
 
 
-async def fill(shape: Shape) -> Tenant:
+async def create_bench_tenant(shape: DataShape) -> Tenant:
     tenant = await lifecycle.create_tenant(shape.slug, shape.slug)
     days = (shape.last_day - shape.first_day).days + 1
     with Console(stderr=True).status(f"Filling {shape.slug} with {days:,} days, once ..."):
@@ -190,7 +190,7 @@ async def fill(shape: Shape) -> Tenant:
     return tenant
 
 
-async def fill_part(schema: str, shape: Shape, days: int, part: int) -> None:
+async def fill_part(schema: str, shape: DataShape, days: int, part: int) -> None:
     """The days of one part of the pairs, in the order of time."""
     async with connection() as db, db.transaction():
         await db.execute(PAIRS.format(s=schema, of=FILLERS, part=part))

@@ -56,7 +56,7 @@ def measure(_: Namespace) -> list[Row]:
 
 
 def in_a_tenant_of_their_own(target: Target) -> list[Row]:
-    tenant = run_command(make)
+    tenant = run_command(create_disk_tenant)
     try:
         run_command(lambda: grow(tenant.schema))
         run_command(lambda: fill_ledger(tenant))
@@ -69,7 +69,7 @@ def in_a_tenant_of_their_own(target: Target) -> list[Row]:
         run_command(lambda: lifecycle.delete_tenant(SLUG, keep_dump=False))
 
 
-async def make() -> Tenant:
+async def create_disk_tenant() -> Tenant:
     with suppress(GokartError):  # there is none left over
         await lifecycle.delete_tenant(SLUG, keep_dump=False)
     return await lifecycle.create_tenant(SLUG, SLUG)

@@ -19,15 +19,15 @@ BATCH = 5_000
 FIRST = datetime(2025, 3, 1, tzinfo=UTC)
 
 
-class Shape(msgspec.Struct, frozen=True):
+class EventTiming(msgspec.Struct, frozen=True):
     """How long it took a batch to happen, and to how many pairs of an offer and a partner."""
 
     span: timedelta
     pairs: int
 
 
-LIVE = Shape(timedelta(seconds=1), 500)
-LATE = Shape(timedelta(minutes=10), 20_000)
+LIVE = EventTiming(timedelta(seconds=1), 500)
+LATE = EventTiming(timedelta(minutes=10), 20_000)
 
 PAIRS = """
 SELECT o.id::text, o.key, p.id::text, p.key
@@ -48,7 +48,7 @@ class Events:
         self.random = Random(42)  # noqa: S311  # made-up data
         self.now = FIRST
 
-    def batch(self, shape: Shape = LATE, size: int = BATCH) -> list[Event]:
+    def batch(self, shape: EventTiming = LATE, size: int = BATCH) -> list[Event]:
         """What happens next."""
         random, pairs, first, step = self.random, self.pairs[: shape.pairs], self.now, shape.span / size
         self.now += shape.span
@@ -67,19 +67,19 @@ def body(events: Iterable[Event]) -> bytes:
     ).encode()
 
 
-def row(event: Event) -> tuple[object, ...]:
+def event_row(event: Event) -> tuple[object, ...]:
     """As the ledger has it."""
     id_, at, (_, offer, _, partner), click = event
     return UUID(bytes=id_), at, offer, partner, click
 
 
-class Answer(msgspec.Struct):
+class IngestResponse(msgspec.Struct):
     accepted: int
     duplicates: int
     rejected: list[object]
 
 
-def send(server: Server, tenant: Filled, bodies: Sequence[bytes], stop: Stop | None = None) -> int:
+def send_batches(server: Server, tenant: Filled, bodies: Sequence[bytes], stop: Stop | None = None) -> int:
     """One after the other, until told to stop. Returns how many were new. Raises GokartError."""
     accepted = 0
     with httpx.Client(base_url=server.address(""), headers=tenant.sending, timeout=60) as client:
@@ -89,7 +89,7 @@ def send(server: Server, tenant: Filled, bodies: Sequence[bytes], stop: Stop | N
             response = client.post("/api/v1/ingest/events", content=each)
             if response.status_code != 200:
                 raise GokartError(f"Intake answered {response.status_code}: {response.text[:500]}")
-            answer = msgspec.json.decode(response.content, type=Answer)
+            answer = msgspec.json.decode(response.content, type=IngestResponse)
             if answer.rejected:
                 raise GokartError(f"Intake rejected {answer.rejected[0]}")
             accepted += answer.accepted

@@ -13,7 +13,7 @@ import psutil
 
 from bench.clients import Load, ask, wrk
 from bench.data import WHOLE, Filled, filled, restore
-from bench.events import BATCH, LATE, LIVE, Events, Shape, body, row, send
+from bench.events import BATCH, LATE, LIVE, Events, EventTiming, body, event_row, send_batches
 from bench.reports import MONTH, PATH
 from bench.results import Row, Side, at_least, at_most, plain, ratio
 from bench.rounds import alternate
@@ -34,7 +34,7 @@ READERS_SECONDS = 2
 ENOUGH = 60  # calls while reports are read
 
 
-class Sent(msgspec.Struct, frozen=True):
+class IntakeRun(msgspec.Struct, frozen=True):
     events: int
     seconds: float
     cpu: float = 0
@@ -46,7 +46,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 def measure(options: Namespace) -> list[Row]:
     tenant = filled(WHOLE)
-    intake = Intake(tenant)
+    intake = IntakeBenchmark(tenant)
     try:
         with serving(answers_remembered="0") as server:
             intake.server = server
@@ -64,7 +64,7 @@ def measure(options: Namespace) -> list[Row]:
     finally:
         asyncio.run(restore(tenant.tenant.schema))
 
-    def rates(name: str, of: dict[str, list[Sent]], said: str = "") -> Side:
+    def rates(name: str, of: dict[str, list[IntakeRun]], said: str = "") -> Side:
         return Side([each.rate for each in of[name]], "/s", said)
 
     def p99(name: str, said: str = "") -> Side:
@@ -89,7 +89,7 @@ def measure(options: Namespace) -> list[Row]:
     ]
 
 
-class Intake:
+class IntakeBenchmark:
     """What is sent, and how many events there must be in the end."""
 
     server: Server
@@ -99,14 +99,14 @@ class Intake:
         self.events = Events(tenant.tenant.schema)
         self.accepted = 0
 
-    def one_sender(self, shape: Shape) -> Sent:
+    def one_sender(self, shape: EventTiming) -> IntakeRun:
         return self.timed([[body(self.events.batch(shape)) for _ in range(CALLS)]])
 
-    def one_sender_as_many(self) -> Sent:
+    def one_sender_as_many(self) -> IntakeRun:
         """Of as many new events as four senders have."""
         return self.timed([[body(self.events.batch(size=BATCH - SHARED)) for _ in range(SENDERS * CALLS_EACH)]])
 
-    def four_senders(self) -> Sent:
+    def four_senders(self) -> IntakeRun:
         """Each call's last events are the next sender's, too."""
         own = [[self.events.batch(size=BATCH - SHARED) for _ in range(CALLS_EACH)] for _ in range(SENDERS)]
         following = own[1:] + own[:1]
@@ -118,15 +118,15 @@ class Intake:
             SENDERS * CALLS_EACH * (BATCH - SHARED),
         )
 
-    def timed(self, of_senders: list[list[bytes]], new: int | None = None) -> Sent:
+    def timed(self, of_senders: list[list[bytes]], new: int | None = None) -> IntakeRun:
         started, cpu = time.perf_counter(), self.cpu()
         with ThreadPoolExecutor(len(of_senders)) as pool:
-            accepted = sum(pool.map(lambda bodies: send(self.server, self.tenant, bodies), of_senders))
+            accepted = sum(pool.map(lambda bodies: send_batches(self.server, self.tenant, bodies), of_senders))
         seconds = time.perf_counter() - started
         if new is not None and accepted != new:
             raise GokartError(f"{accepted} of {new} events were taken")
         self.accepted += accepted
-        return Sent(accepted, seconds, self.cpu() - cpu)
+        return IntakeRun(accepted, seconds, self.cpu() - cpu)
 
     def cpu(self) -> float:
         """Seconds of the server process and of PostgreSQL, those included that have ended."""
@@ -138,10 +138,10 @@ class Intake:
                 seconds += sum(process.cpu_times()[:2])
         return seconds + sum(postmaster.cpu_times()[2:4])
 
-    def bare_copy(self) -> Sent:
-        rows = [row(event) for _ in range(CALLS) for event in self.events.batch()]
+    def bare_copy(self) -> IntakeRun:
+        rows = [event_row(event) for _ in range(CALLS) for event in self.events.batch()]
 
-        async def work() -> Sent:
+        async def work() -> IntakeRun:
             db = await asyncpg.connect(database_url())
             try:
                 await db.execute(
@@ -153,7 +153,7 @@ class Intake:
                 )
                 started = time.perf_counter()
                 await db.copy_records_to_table("bench_copy", records=rows)
-                return Sent(len(rows), time.perf_counter() - started)
+                return IntakeRun(len(rows), time.perf_counter() - started)
             finally:
                 await db.execute("DROP TABLE IF EXISTS bench_copy")
                 await db.close()
@@ -166,7 +166,7 @@ class Intake:
     def read_while_sending(self) -> Load:
         bodies, stop = [body(self.events.batch()) for _ in range(ENOUGH)], Stop()
         with ThreadPoolExecutor(1) as pool:
-            sending = pool.submit(send, self.server, self.tenant, bodies, stop)
+            sending = pool.submit(send_batches, self.server, self.tenant, bodies, stop)
             try:
                 return self.read()
             finally:

@@ -28,10 +28,10 @@ def measure(options: Namespace) -> list[Row]:
             },
             options.rounds,
         )
-    return [row(results["guarded", n], results["bare", n], n) for n in (8, 1)]
+    return [overhead_row(results["guarded", n], results["bare", n], n) for n in (8, 1)]
 
 
-def row(guarded: list[Load], bare: list[Load], connections: int) -> Row:
+def overhead_row(guarded: list[Load], bare: list[Load], connections: int) -> Row:
     added = [1000 / ours.rate - 1000 / theirs.rate for ours, theirs in zip(guarded, bare, strict=True)]
     rates = [f"{short(median(load.rate for load in loads))} /s" for loads in (guarded, bare)]
     return Row(

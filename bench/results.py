@@ -117,7 +117,7 @@ def show(section: Section, console: Console) -> None:
     Console(width=max(width, NARROWEST)).print(table)
 
 
-def write(section: Section, order: list[str], path: Path = RESULTS) -> None:
+def write_section(section: Section, order: list[str], path: Path = RESULTS) -> None:
     """In the place of the section of the same title; the others stay. `order` is that of all titles."""
     old = path.read_text().split("\n## ")[1:] if path.exists() else []
     sections = {text.partition("\n")[0]: f"## {text.rstrip()}\n" for text in old}

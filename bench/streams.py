@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.clients import Pull, ask, copy, pull, wrk
+from bench.clients import PullResult, ask, copy, pull, wrk
 from bench.data import ADVERTISER, WHOLE, Filled, filled, restore
 from bench.reports import MONTH, PATH, YEAR
 from bench.results import Row, Side, at_least, at_most, plain, ratio
@@ -66,7 +66,7 @@ def csv_rows(server: Server, tenant: Filled, offers: int, rounds: int) -> list[R
     sql = PLAIN.format(s=tenant.tenant.schema, advertiser=ADVERTISER)
     with owning(tenant, offers):
         lines = check_same(server, tenant, sql) if offers < 1_000 else count(tenant)
-        results: dict[str, list[Pull | float]] = alternate(
+        results: dict[str, list[PullResult | float]] = alternate(
             {
                 "here": lambda: pull_it(server, tenant, f"/csv?{YEAR}"),
                 "copy": lambda: copy(database_url(), sql),
@@ -74,7 +74,7 @@ def csv_rows(server: Server, tenant: Filled, offers: int, rounds: int) -> list[R
             rounds,
             warm=False,
         )
-    pulls = [each for each in results["here"] if isinstance(each, Pull)]
+    pulls = [each for each in results["here"] if isinstance(each, PullResult)]
     size = pulls[0].size
     theirs = [size / seconds / 1e6 for seconds in results["copy"] if isinstance(seconds, float)]
     what = f"Singular CSV of {lines / 1e6:.2g} million rows ({size / 1e6:.0f} MB)"
@@ -87,7 +87,7 @@ def csv_rows(server: Server, tenant: Filled, offers: int, rounds: int) -> list[R
     ]
 
 
-def pull_it(server: Server, tenant: Filled, path: str, into: str = "/dev/null") -> Pull:
+def pull_it(server: Server, tenant: Filled, path: str, into: str = "/dev/null") -> PullResult:
     headers = {**tenant.reading, "Accept-Encoding": "identity"}
     return pull(server.address(SINGULAR + path), headers, server.process, into)
 

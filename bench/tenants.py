@@ -40,7 +40,7 @@ ALL = 10_000
 def measure(options: Namespace) -> list[Row]:
     rows: list[Row] = []
     with own_database() as url:
-        made = create(url, 1, 1, "full")
+        made = time_creation(url, 1, 1, "full")
         for count in sorted(options.tenants):
             rows += measure_with(url, count, made, options.rounds)
     return rows
@@ -52,10 +52,10 @@ def measure_with(url: str, count: int, made: list[Made], rounds: int) -> list[Ro
     behind = count - IN_FULL - len(made)
     if behind < 1:
         raise GokartError(f"TENANTS: each stage has at least {IN_FULL + 1} more than what is there before")
-    made += create(url, len(made) + 1, behind, "behind")
-    pending = migrate(url)
-    nothing = migrate(url)
-    last = create(url, len(made) + 1, IN_FULL, "full")
+    made += time_creation(url, len(made) + 1, behind, "behind")
+    pending = time_migration(url)
+    nothing = time_migration(url)
+    last = time_creation(url, len(made) + 1, IN_FULL, "full")
     made += last
     milliseconds = [each.milliseconds for each in last]
     everyone, first = PLACE / "everyone", PLACE / "first"
@@ -133,7 +133,7 @@ def private(pid: int) -> float:
     return 0
 
 
-def create(url: str, first: int, count: int, version: str) -> list[Made]:
+def time_creation(url: str, first: int, count: int, version: str) -> list[Made]:
     """By two processes at once, where there are many."""
     parts = AT_ONCE if count > IN_FULL else 1
     sizes = [count // parts + (part < count % parts) for part in range(parts)]
@@ -152,7 +152,7 @@ def create(url: str, first: int, count: int, version: str) -> list[Made]:
     return made
 
 
-def migrate(url: str) -> float:
+def time_migration(url: str) -> float:
     """Seconds."""
     started = time.perf_counter()
     environment = {**os.environ, "GOKART_DATABASE_URL": url}

@@ -35,7 +35,7 @@ class Company(msgspec.Struct, frozen=True):
         return f"accounts@{self.domain}"
 
 
-class Advertiser(msgspec.Struct, frozen=True):
+class CastAdvertiser(msgspec.Struct, frozen=True):
     id: UUID
     company: Company
 
@@ -44,12 +44,12 @@ class Advertiser(msgspec.Struct, frozen=True):
         return self.company.name
 
 
-class Offer(msgspec.Struct, frozen=True):
+class CastOffer(msgspec.Struct, frozen=True):
     """`clicked` of its views become clicks, `converted` of those conversions, at `payout` each."""
 
     id: UUID
     name: str
-    advertiser: Advertiser
+    advertiser: CastAdvertiser
     campaign: str | None
     app: str | None
     store: str | None
@@ -59,7 +59,7 @@ class Offer(msgspec.Struct, frozen=True):
     converted: float
 
 
-class Partner(msgspec.Struct, frozen=True):
+class CastPartner(msgspec.Struct, frozen=True):
     id: UUID
     name: str
 
@@ -70,13 +70,13 @@ class Cast(msgspec.Struct, frozen=True):
     slug: str
     name: str
     views: int
-    offers: list[Offer]
-    partners: list[Partner]
-    pairs: list[tuple[Offer, Partner | None]]
+    offers: list[CastOffer]
+    partners: list[CastPartner]
+    pairs: list[tuple[CastOffer, CastPartner | None]]
     weights: list[float]
 
     @property
-    def advertisers(self) -> list[Advertiser]:
+    def advertisers(self) -> list[CastAdvertiser]:
         return list(dict.fromkeys(offer.advertiser for offer in self.offers))
 
 
@@ -91,10 +91,10 @@ def cast(slug: str, name: str, views: int, advertisers: dict[Company, list[Offer
 
     dice = Random(f"cast/{slug}")  # noqa: S311 (it decides nothing but made-up data)
     offers = [
-        Offer(
+        CastOffer(
             id_of("offer", campaign),
             title,
-            Advertiser(id_of("advertiser", company.name), company),
+            CastAdvertiser(id_of("advertiser", company.name), company),
             None if campaign in WITHOUT_CAMPAIGN_NAME else campaign,
             app,
             store,
@@ -106,8 +106,8 @@ def cast(slug: str, name: str, views: int, advertisers: dict[Company, list[Offer
         for company, lines in advertisers.items()
         for title, campaign, app, store, os, payout in lines
     ]
-    publishers = [Partner(id_of("partner", partner), partner) for partner in partners]
-    pairs: list[tuple[Offer, Partner | None]] = []
+    publishers = [CastPartner(id_of("partner", partner), partner) for partner in partners]
+    pairs: list[tuple[CastOffer, CastPartner | None]] = []
     weights: list[float] = []
     for offer in offers:
         popularity = dice.lognormvariate(0, 0.6)

@@ -9,7 +9,7 @@ from cli import check_address_is_free, run_server
 from core.cli_support import console
 from core.errors import GokartError
 from demo.cast import CASTS
-from demo.filling import fill, make_tenant
+from demo.filling import fill_tenant, make_tenant
 from demo.keys import make_keys
 from demo.people import make_people
 from demo.welcome import DemoAccess, create_demo_api_keys, show_access
@@ -49,7 +49,7 @@ async def fill_all(length: timedelta) -> DemoAccess:
         for cast in CASTS:
             bar = progress.add_task(f"Ingesting the data of {cast.name}", total=None, day="")
             tenant = await make_tenant(cast)
-            async for day, done, total in fill(tenant, cast, datetime.now(UTC), length):
+            async for day, done, total in fill_tenant(tenant, cast, datetime.now(UTC), length):
                 progress.update(bar, day=str(day), completed=done, total=total)
             await make_keys(tenant, cast, datetime.now(UTC))
             keys[cast.slug] = await create_demo_api_keys(tenant, cast)

@@ -15,7 +15,7 @@ from catalog.tables import Offer
 from core.errors import GokartError
 from database.pool import connection, transaction
 from demo.cast import Cast
-from demo.history import LONGEST_STORY, Sent, day_of, last_id
+from demo.history import LONGEST_STORY, SentRecord, day_of, last_id
 from ingest.batches import BatchResult
 from ingest.catalogue import ingest_offers, ingest_partners
 from ingest.conversions import ingest_conversions
@@ -99,7 +99,7 @@ async def make_advertisers(tenant: Tenant, cast: Cast) -> None:
             )
 
 
-async def fill(tenant: Tenant, cast: Cast, now: datetime, length: timedelta) -> AsyncGenerator[Reached, None]:
+async def fill_tenant(tenant: Tenant, cast: Cast, now: datetime, length: timedelta) -> AsyncGenerator[Reached, None]:
     """The history begins `length` before the tenant was created, so that it is the same in every run.
 
     Each day is ingested as of its own end: the restated days are those whose conversions were reported, corrected or
@@ -109,8 +109,8 @@ async def fill(tenant: Tenant, cast: Cast, now: datetime, length: timedelta) -> 
     first = await first_unfinished(tenant, cast, days)
     for day, callbacks, events in history(cast, days, first, now):
         taken_at = min(now, datetime.combine(day, time.max, UTC))
-        await send(tenant, callbacks, ingest_conversions, taken_at)
-        await send(tenant, events, ingest_events, taken_at)
+        await send_records(tenant, callbacks, ingest_conversions, taken_at)
+        await send_records(tenant, events, ingest_events, taken_at)
         yield day, (day - days[0]).days + 1, len(days)
 
 
@@ -131,9 +131,9 @@ async def first_unfinished(tenant: Tenant, cast: Cast, days: Sequence[date]) -> 
 
 def history(
     cast: Cast, days: Sequence[date], first: date, now: datetime
-) -> Iterator[tuple[date, list[Sent], list[Sent]]]:
+) -> Iterator[tuple[date, list[SentRecord], list[SentRecord]]]:
     """The callbacks sent and the events of each day from `first` on, up to `now`."""
-    callbacks_by_day: defaultdict[date, list[Sent]] = defaultdict(list)
+    callbacks_by_day: defaultdict[date, list[SentRecord]] = defaultdict(list)
     for day in days:
         if day < first - LONGEST_STORY:
             continue
@@ -146,7 +146,7 @@ def history(
             yield day, sorted(c for c in sent if c.at <= now), [event for event in events if event.at <= now]
 
 
-async def send(tenant: Tenant, records: list[Sent], take: Take, at: datetime) -> None:
+async def send_records(tenant: Tenant, records: list[SentRecord], take: Take, at: datetime) -> None:
     for start in range(0, len(records), BATCH_RECORDS):
         checked(await take(tenant, [sent.record for sent in records[start : start + BATCH_RECORDS]], at, None))
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from demo.cast import NAMESPACE, Advertiser, Cast, Offer, Partner
+from demo.cast import NAMESPACE, Cast, CastAdvertiser, CastOffer, CastPartner
 from ingest.records import MILLIONTH, Event
 
 SEED = 1
@@ -37,7 +37,7 @@ LONGEST_STORY = timedelta(days=90)
 json = msgspec.json.Encoder(decimal_format="number")
 
 
-class Sent(NamedTuple):
+class SentRecord(NamedTuple):
     """A record and the time at which it is sent."""
 
     at: datetime
@@ -47,8 +47,8 @@ class Sent(NamedTuple):
 class Day(NamedTuple):
     """Its views and clicks in order of time, and all callbacks of the conversions of its clicks."""
 
-    events: list[Sent]
-    callbacks: list[Sent]
+    events: list[SentRecord]
+    callbacks: list[SentRecord]
 
 
 class Step(NamedTuple):
@@ -63,8 +63,8 @@ class Step(NamedTuple):
 def day_of(cast: Cast, day: date) -> Day:
     dice = Random(f"{SEED}/{cast.slug}/{day}")  # noqa: S311 (synthetic data)
     midnight = datetime.combine(day, time(), UTC)
-    events: list[tuple[datetime, str, Offer, Partner | None, UUID]] = []
-    callbacks: list[Sent] = []
+    events: list[tuple[datetime, str, CastOffer, CastPartner | None, UUID]] = []
+    callbacks: list[SentRecord] = []
     count = views_on(cast, day, dice)
     pairs = dice.choices(cast.pairs, cum_weights=cast.weights, k=count)
     hours = dice.choices(range(24), BY_HOUR, k=count)
@@ -81,7 +81,7 @@ def day_of(cast: Cast, day: date) -> Day:
     events.append((events[-1][0], "view", *cast.pairs[0], last_id(cast, day)))
     return Day(
         [
-            Sent(at, json.encode(Event(id_, kind, offer.id, stamp(at), partner.id if partner else None)))  # type: ignore[arg-type]
+            SentRecord(at, json.encode(Event(id_, kind, offer.id, stamp(at), partner.id if partner else None)))  # type: ignore[arg-type]
             for at, kind, offer, partner, id_ in events
         ],
         callbacks,
@@ -101,8 +101,8 @@ def views_on(cast: Cast, day: date, dice: Random) -> int:
 
 
 def conversion(
-    dice: Random, offer: Offer, partner: Partner | None, click: UUID, clicked_at: datetime
-) -> Iterator[Sent]:
+    dice: Random, offer: CastOffer, partner: CastPartner | None, click: UUID, clicked_at: datetime
+) -> Iterator[SentRecord]:
     takes_days = dice.random() < 0.12
     delay = timedelta(days=dice.uniform(1, 6)) if takes_days else timedelta(minutes=min(600, dice.expovariate(1 / 25)))
     completed_at = clicked_at + delay
@@ -130,10 +130,10 @@ def conversion(
                 "clickTime": clicked_at,
             },
         }
-        yield Sent(step.sent_at, json.encode(callback))
+        yield SentRecord(step.sent_at, json.encode(callback))
 
 
-def story(dice: Random, offer: Offer, completed_at: datetime) -> Iterator[Step]:
+def story(dice: Random, offer: CastOffer, completed_at: datetime) -> Iterator[Step]:
     """The callbacks of a conversion. Usually it is reported at once, or after a review on the same day. On a bad day it
     may be reported days late, stay pending for days, or be corrected or rejected weeks later.
     """
@@ -164,7 +164,7 @@ def story(dice: Random, offer: Offer, completed_at: datetime) -> Iterator[Step]:
 
 
 @cache
-def is_bad(advertiser: Advertiser, day: date) -> bool:
+def is_bad(advertiser: CastAdvertiser, day: date) -> bool:
     """Only on bad days are conversions reported late, corrected or rejected later."""
     return Random(f"{SEED}/{advertiser.id}/{day}").random() < BAD_DAYS  # noqa: S311 (synthetic data)
 

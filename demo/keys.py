@@ -87,7 +87,7 @@ async def set_used(db: Connection, tenant: Tenant, token: int, at: datetime, add
     )
 
 
-class Pull(NamedTuple):
+class DemoSingularRequest(NamedTuple):
     at: datetime
     starts_at: datetime
     ends_at: datetime
@@ -124,7 +124,7 @@ async def make_pulls(db: Connection, tenant: Tenant, advertiser: UUID, token: in
         await set_used(db, tenant, token, pulls[-1].at, SINGULARS_ADDRESS)
 
 
-def pulls_of(advertiser: UUID, first: date, last: date) -> Iterator[Pull]:
+def pulls_of(advertiser: UUID, first: date, last: date) -> Iterator[DemoSingularRequest]:
     """Deterministic. Some requests fail and are repeated."""
     for n in range((last - first).days + 1):
         day = datetime.combine(first + n * A_DAY, time(), UTC)
@@ -133,7 +133,7 @@ def pulls_of(advertiser: UUID, first: date, last: date) -> Iterator[Pull]:
             at = day + timedelta(hours=hour, seconds=dice.randrange(3600))
             for days in 1, 7:
                 if dice.random() < 0.04:
-                    yield Pull(at, day - days * A_DAY, day, 503, 5_000 + dice.randrange(200))
+                    yield DemoSingularRequest(at, day - days * A_DAY, day, 503, 5_000 + dice.randrange(200))
                     at += timedelta(minutes=15)
-                yield Pull(at, day - days * A_DAY, day, 200, dice.randrange(9, 60) * days)
+                yield DemoSingularRequest(at, day - days * A_DAY, day, 200, dice.randrange(9, 60) * days)
                 at += timedelta(seconds=dice.randrange(3, 20))

@@ -54,10 +54,10 @@ async def send_mail(to: str, subject: str, text: str) -> None:
 
 def compose(to: str, subject: str, text: str) -> EmailMessage:
     assert settings.mail_from is not None
-    sender = parse_address(settings.mail_from)
+    sender = parse_mailbox(settings.mail_from)
     message = EmailMessage(SMTP)
     message["From"] = sender
-    message["To"] = parse_address(to)
+    message["To"] = parse_mailbox(to)
     message["Subject"] = single_line(subject)
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = make_msgid(domain=sender.domain)
@@ -66,7 +66,7 @@ def compose(to: str, subject: str, text: str) -> EmailMessage:
     return message
 
 
-def parse_address(text: str) -> Address:
+def parse_mailbox(text: str) -> Address:
     """The address, with an internationalized domain in ASCII. Raises MailError."""
     try:
         address = parse_mail_address(text)

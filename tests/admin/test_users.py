@@ -267,7 +267,7 @@ class TestTheLastOwner:
         assert "There would be no owner left" in answer.text
         assert client.get("/staff/settings").status_code == 200
 
-    def test_an_owner_can_be_removed_once_another_exists(self, sandbox: Sandbox) -> None:
+    def test_an_owner_can_be_demoted_once_another_exists(self, sandbox: Sandbox) -> None:
         client, other = staff_browser(sandbox, email="first@example.com"), staff_browser(sandbox)
         path = f"/staff/people/staff/{id_of(sandbox, 'first@example.com')}"
         assert client.post(f"{path}/role", data={"role": "viewer"}).status_code == 303

@@ -5,15 +5,15 @@ from datetime import date
 import httpx
 import psutil
 
-from bench.data import Filled, Shape, filled, restore
-from bench.events import BATCH, Events, body, send
+from bench.data import DataShape, Filled, filled, restore
+from bench.events import BATCH, Events, body, send_batches
 from bench.serving import Server as Measured
 from tests.support.app_calls import run
 from tests.support.database import execute
 from tests.support.sandbox import JSON
 from tests.support.servers import Server
 
-LITTLE = Shape("bench-little", 3, 3, date(2024, 1, 1), date(2024, 1, 2), (date(2024, 1, 1),))
+LITTLE = DataShape("bench-little", 3, 3, date(2024, 1, 1), date(2024, 1, 2), (date(2024, 1, 1),))
 SUMS = "sum(conversions), sum(clicks), sum(views), sum(cost)"
 
 
@@ -33,7 +33,7 @@ def test_the_data_are_whole_and_events_are_taken_once(server: Server, http: http
 
     measured = Measured(server.port, psutil.Process(server.process))
     batch = body(Events(schema).batch())
-    assert send(measured, little, [batch, batch]) == BATCH
+    assert send_batches(measured, little, [batch, batch]) == BATCH
     assert sum(row["totalClicks"] + row["totalViews"] for row in report(http, little, "2025-03-01")) == BATCH
 
     run(lambda: restore(schema))

@@ -33,8 +33,8 @@ def test_it_tells_by_how_much_a_target_is_missed() -> None:
 def test_a_part_measured_again_replaces_its_section_only(tmp_path: Path) -> None:
     path = tmp_path / "RESULTS.md"
     for value in 50, 60:
-        results.write(section("Intake", plain("rate", None, [value], "/s")), TITLES, path)
-        results.write(section("Reports", left_out("a month", at_least(10), "left out: no PEERS")), TITLES, path)
+        results.write_section(section("Intake", plain("rate", None, [value], "/s")), TITLES, path)
+        results.write_section(section("Reports", left_out("a month", at_least(10), "left out: no PEERS")), TITLES, path)
     text = path.read_text()
     assert text.count("## ") == 2
     assert text.index("## Reports") < text.index("## Intake")

@@ -123,7 +123,7 @@ def fill(cast: Cast, now: datetime, *, batches: int | None = None) -> None:
 
     async def work() -> None:
         tenant = await filling.make_tenant(cast)
-        steps = filling.fill(tenant, cast, now, LENGTH)
+        steps = filling.fill_tenant(tenant, cast, now, LENGTH)
         number = 0
         async for _ in steps:
             number += 1

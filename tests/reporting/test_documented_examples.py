@@ -67,7 +67,7 @@ def test_both_urls_give_the_same_as_csv(documented: Sandbox, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["offerId", "OfferId", "offerid", "OFFERID"])
-def test_offer_ids_are_case_insensitive(documented: Sandbox, name: str) -> None:
+def test_the_offer_parameter_is_case_insensitive(documented: Sandbox, name: str) -> None:
     rows = documented.get(JSON, **MAY, **{name: SPIN}).json()["data"]
     assert [row["offerId"] for row in rows] == [SPIN]
 
