@@ -80,7 +80,7 @@ class IngestResponse(msgspec.Struct):
 
 
 def send_batches(server: Server, tenant: Filled, bodies: Sequence[bytes], stop: Stop | None = None) -> int:
-    """One after the other, until told to stop. Returns how many were new. Raises GokartError."""
+    """Sends the batches one after the other until stopped. Returns the number of new records. Raises GokartError."""
     accepted = 0
     with httpx.Client(base_url=server.address(""), headers=tenant.sending, timeout=60) as client:
         for each in bodies:

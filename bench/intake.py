@@ -25,7 +25,7 @@ METHOD = """NDJSON, 5,000 events a call, into the tenant of 7.3 million daily ro
 happens*: those of one second, at 500 pairs of an offer and a partner. *Late*, as in all other rows: those of ten
 minutes, at 20,000 pairs; a few pairs have most events. Bare COPY: the same rows, decoded already, in one statement of
 asyncpg's into an empty table with the ledger's columns and key. A CPU-second is one of the server process or of
-PostgreSQL. Reports are made anew for each request. Of the four senders' events a fifth is sent by two of them; only
+PostgreSQL. Reports are not cached. Of the four senders' events a fifth is sent by two of them; only
 what is new counts, and all is counted in the end."""
 
 CALLS = 20  # of a round
@@ -73,7 +73,7 @@ def measure(options: Namespace) -> list[Row]:
     return [
         *(
             measured
-            for name, said in (("live", "one sender, as it happens"), ("late", "one sender, late"))
+            for name, said in (("live", "one sender, live traffic"), ("late", "one sender, late"))
             for measured in (
                 ratio(said, at_least(0.25), rates(name, sent), rates("copy", sent, "bare COPY")),
                 plain(
@@ -84,7 +84,9 @@ def measure(options: Namespace) -> list[Row]:
                 ),
             )
         ),
-        ratio("p99 of 8 clients' reports beside one sender", at_most(3), p99("busy"), p99("quiet", "without")),
+        ratio(
+            "p99 of 8 clients' reports during intake from one sender", at_most(3), p99("busy"), p99("quiet", "without")
+        ),
         ratio("four senders at once", at_least(1.2), rates("four", senders), rates("one", senders, "one sender")),
     ]
 

@@ -23,7 +23,7 @@ from web.limits.redis import RedisLimitStore
 from web.limits.sync import BORROWED_SHARE, LimitStore, LimitSync
 
 METHOD = """Without HTTP, one request after the other: the requests that a rested token may make at once, and as many of
-one with 10,000 a second. Beside each place over all processes, the same asked for each request instead of borrowed."""
+one with 10,000 a second. Each store is also measured with one call per request instead of borrowing."""
 
 USUAL = RateLimit(settings.token_rate, settings.token_burst, settings.token_concurrency)
 BUSY = RateLimit(10_000, 10_000, settings.token_concurrency)

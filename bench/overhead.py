@@ -12,7 +12,7 @@ from bench.results import Row, at_most, plain
 from bench.rounds import alternate, short
 from bench.serving import serving_app
 
-METHOD = """An empty handler behind all that stands before a report, less the same handler by itself: the difference
+METHOD = """An empty handler behind the guards and middleware of a report, minus the same handler alone: the difference
 of the time that a request takes, served with the same options, its log in a file."""
 
 
@@ -39,6 +39,6 @@ def overhead_row(guarded: list[Load], bare: list[Load], connections: int) -> Row
         str(at_most(0.15, "ms")),
         plain("", None, added, "ms").measured,
         rates[0],
-        f"by itself {rates[1]}",
+        f"alone {rates[1]}",
         at_most(0.15, "ms").met(median(added)),
     )

@@ -30,7 +30,7 @@ class Target(msgspec.Struct, frozen=True):
         return f"{'≤' if self.at_most else '≥'} {self.bound:,g} {self.unit}"
 
     def met(self, value: float) -> str:
-        """How many times better than asked for, where that says something."""
+        """How many times better than the target, if that is meaningful."""
         if value <= 0:
             return "yes" if self.at_most else "no"
         by = self.bound / value if self.at_most else value / self.bound
@@ -118,7 +118,7 @@ def show(section: Section, console: Console) -> None:
 
 
 def write_section(section: Section, order: list[str], path: Path = RESULTS) -> None:
-    """In the place of the section of the same title; the others stay. `order` is that of all titles."""
+    """Replaces the section with the same title and keeps the others. `order` is the order of all titles."""
     old = path.read_text().split("\n## ")[1:] if path.exists() else []
     sections = {text.partition("\n")[0]: f"## {text.rstrip()}\n" for text in old}
     sections[section.title] = str(section)

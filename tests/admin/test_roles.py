@@ -58,7 +58,7 @@ def test_there_are_forms_to_try() -> None:
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_a_viewer_may_send_none(
+def test_a_viewer_can_send_no_form(
     module_sandbox: Sandbox, people: dict[str, Browser], url_of: dict[str, str], path: str
 ) -> None:
     before = audit(module_sandbox)
@@ -69,7 +69,7 @@ def test_a_viewer_may_send_none(
 
 
 @pytest.mark.parametrize("path", OWNERS)
-def test_a_manager_may_send_none_about_staff(
+def test_a_manager_can_send_no_form_about_staff(
     module_sandbox: Sandbox, people: dict[str, Browser], url_of: dict[str, str], path: str
 ) -> None:
     before = audit(module_sandbox)
@@ -78,7 +78,7 @@ def test_a_manager_may_send_none_about_staff(
 
 
 @pytest.mark.parametrize("path", MANAGERS)
-def test_a_manager_may_send_the_others(people: dict[str, Browser], url_of: dict[str, str], path: str) -> None:
+def test_a_manager_can_send_the_other_forms(people: dict[str, Browser], url_of: dict[str, str], path: str) -> None:
     """Empty, as it is here, a form does something or is answered with what is wrong."""
     assert people["manager"].post(url_of[path]).status_code in {201, 303, 400, 409}
 
@@ -109,7 +109,7 @@ def test_settings_are_offered_to_owners_alone(people: dict[str, Browser]) -> Non
     assert 'href="/staff/settings"' not in people["manager"].get("/staff").text
 
 
-def test_who_is_deactivated_or_demoted_is_so_at_the_next_click(sandbox: Sandbox) -> None:
+def test_deactivation_and_demotion_apply_to_the_next_request(sandbox: Sandbox) -> None:
     owner, manager = staff_browser(sandbox), staff_browser(sandbox, "manager", email="m@example.com")
     (row,) = execute("SELECT id FROM {s}.staff WHERE email = 'm@example.com'", schema=sandbox.tenant.schema)
     assert manager.get("/staff/keys/new").status_code == 200

@@ -165,7 +165,7 @@ def test_only_advertiser_scopes_are_accepted(module_sandbox: Sandbox, shared: Br
 
 
 @pytest.mark.parametrize("advertiser", ["", "x", "00000000-0000-4000-8000-000000000000"])
-def test_an_advertisers_person_has_an_advertiser(module_sandbox: Sandbox, shared: Browser, advertiser: str) -> None:
+def test_an_advertiser_user_requires_an_advertiser(module_sandbox: Sandbox, shared: Browser, advertiser: str) -> None:
     assert list(errors(invite(shared, "logins", module_sandbox, advertiser=advertiser).text)) == ["advertiser"]
 
 
@@ -291,7 +291,7 @@ class TestMorePower:
         assert execute("SELECT * FROM {s}.staff WHERE id = $1", person, schema=sandbox.tenant.schema) == before
         assert execute("SELECT * FROM {s}.one_time_link", schema=sandbox.tenant.schema) == []
 
-    def test_nor_does_it_by_the_number_of_an_advertisers_person(self, sandbox: Sandbox, manager: Browser) -> None:
+    def test_an_advertiser_users_id_is_not_a_staff_id(self, sandbox: Sandbox, manager: Browser) -> None:
         """Where both tables have the number: the path says whose it is."""
         person, _ = id_of(sandbox, create_staff_user(sandbox)), [create_advertiser_user(sandbox) for _ in range(3)]
         url = link(manager.post(f"/staff/people/logins/{person}/link"))
@@ -308,13 +308,13 @@ class TestMorePower:
         assert somebody.get("/account").status_code == 303
         assert manager.post(f"{path}/two-step").status_code == 403
 
-    def test_an_advertisers_person_does_not_reach_the_admin(self, sandbox: Sandbox) -> None:
+    def test_an_advertiser_user_cannot_open_the_admin(self, sandbox: Sandbox) -> None:
         client = advertiser_browser(sandbox)
         assert client.get("/staff/people").headers["location"].startswith("/staff/sign-in")
         assert client.post("/staff/people/staff/new", data={"role": "owner"}).status_code == 303
         assert execute("SELECT * FROM {s}.staff", schema=sandbox.tenant.schema) == []
 
-    def test_fields_that_no_form_has_are_not_taken(self, sandbox: Sandbox, manager: Browser) -> None:
+    def test_unknown_form_fields_are_ignored(self, sandbox: Sandbox, manager: Browser) -> None:
         link(invite(manager, "logins", sandbox, active="off", totp_secret="x", id="7", role="owner"))
         (row,) = execute("SELECT * FROM {s}.advertiser_login", schema=sandbox.tenant.schema)
         assert (row["active"], row["totp_secret"], row["password"]) == (True, None, None)

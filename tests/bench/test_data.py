@@ -24,7 +24,7 @@ def report(http: httpx.Client, little: Filled, day: str) -> list[dict[str, int]]
     return rows
 
 
-def test_the_data_are_whole_and_events_are_taken_once(server: Server, http: httpx.Client) -> None:
+def test_the_data_is_complete_and_events_count_once(server: Server, http: httpx.Client) -> None:
     little = filled(LITTLE)
     schema = little.tenant.schema
     assert len(report(http, little, "2024-01-01")) == 400

@@ -72,7 +72,7 @@ def test_the_offer_parameter_is_case_insensitive(documented: Sandbox, name: str)
     assert [row["offerId"] for row in rows] == [SPIN]
 
 
-def test_the_filter_may_come_as_the_documented_body(documented: Sandbox) -> None:
+def test_the_filter_can_be_the_documented_body(documented: Sandbox) -> None:
     response = documented.request("GET", JSON, token=documented.owner_key, json={**MAY, "offerId": SPIN})
     assert [row["offerId"] for row in response.json()["data"]] == [SPIN]
 

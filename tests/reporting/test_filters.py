@@ -97,7 +97,7 @@ def test_the_filter_can_be_sent_in_the_body(sandbox: Sandbox, body: dict[str, An
     assert response.headers["gokart-range"] == "2025-05-01T00:00:00Z/2025-06-01T00:00:00Z"
 
 
-def test_query_and_body_may_say_the_same(sandbox: Sandbox) -> None:
+def test_query_and_body_can_have_the_same_value(sandbox: Sandbox) -> None:
     response = sandbox.request("GET", JSON, token=sandbox.owner_key, params=MAY, json=MAY)
     assert response.status_code == 200
 

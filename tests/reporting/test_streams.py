@@ -217,7 +217,7 @@ def test_a_client_that_goes_away_stops_its_query(big: Sandbox, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
-def test_one_who_wants_the_head_only_leaves_nothing_behind(big: Sandbox, path: str) -> None:
+def test_a_head_request_leaves_no_open_transaction(big: Sandbox, path: str) -> None:
     """Of a report that the database has sent whole, too, before the server gives it up."""
     for _ in range(20):
         response = big.request("HEAD", path, token=big.owner_key, params={**YEAR, "date_to": "2024-01-31"}, timeout=3)
@@ -326,7 +326,7 @@ def request_of(sandbox: Sandbox, path: str) -> bytes:
     return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 
 
-async def test_who_stops_at_the_last_chunk_leaves_no_transaction_open() -> None:
+async def test_stopping_at_the_last_chunk_leaves_no_open_transaction() -> None:
     async def gone(_: bytes) -> None:
         raise TimeoutError
 

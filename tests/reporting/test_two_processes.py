@@ -94,7 +94,7 @@ def test_a_report_contains_everything_acknowledged_before_its_request(both: list
 
 
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, SINGULAR_CSV])
-def test_a_tag_of_one_process_is_known_to_the_other(both: list[Sandbox], path: str) -> None:
+def test_an_etag_of_one_process_is_valid_in_the_other(both: list[Sandbox], path: str) -> None:
     here, there = both
     offer = offer_record(here)
     here.send("offers", [offer])

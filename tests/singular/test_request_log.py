@@ -61,7 +61,7 @@ def filled(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def test_each_answer_is_noted(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_each_response_is_logged(sandbox: Sandbox, tmp_path: Path) -> None:
     plain, paused = an_advertiser(sandbox, singular_enabled=False), an_advertiser(sandbox, status="paused")
     before = datetime.now(UTC)
     with server_of(filled(sandbox), tmp_path) as there:
@@ -118,13 +118,13 @@ def test_a_streamed_report_is_logged_with_its_rows(sandbox: Sandbox, tmp_path: P
     assert (pull.status, pull.rows) == (200, 3)
 
 
-def test_a_failure_of_ours_is_noted(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_internal_error_is_logged(sandbox: Sandbox, tmp_path: Path) -> None:
     with server_of(sandbox, tmp_path, GOKART_REPORT_TIMEOUT="0.3") as there, locked(f"{sandbox.tenant.schema}.by_day"):
         assert there.get(SINGULAR, **MAY).status_code == 503
     assert [told(pull) for pull in log_of(sandbox)] == [("json", 503, None, IN_MAY)]
 
 
-def test_a_client_that_leaves_is_noted_as_gone(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_client_that_disconnects_is_logged_as_499(sandbox: Sandbox, tmp_path: Path) -> None:
     with (
         server_of(sandbox, tmp_path) as there,
         locked(f"{sandbox.tenant.schema}.by_day"),
@@ -140,7 +140,7 @@ SELECT o.key, '2100-01-01'::date + n, p.key, 1, 1, 1, 1 FROM {s}.offer o, {s}.pa
 """
 
 
-def test_a_client_that_leaves_in_the_middle_is_noted_as_gone(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_client_that_disconnects_during_the_response_is_logged_as_499(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.send("conversions", [conversion_callback(sandbox, offer_record(sandbox)["id"])])
     execute(FILL, schema=sandbox.tenant.schema)
     with server_of(sandbox, tmp_path) as there:
@@ -163,7 +163,7 @@ def test_requests_do_not_wait_for_the_log(sandbox: Sandbox) -> None:
         assert {sandbox.get(SINGULAR, **MAY).status_code for _ in range(20)} == {200}
 
 
-def test_one_tenant_whose_log_is_broken_stops_no_other(
+def test_a_tenant_with_a_broken_log_does_not_stop_others(
     sandbox: Sandbox, other_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     with server_of(sandbox, tmp_path) as broken:

@@ -54,7 +54,7 @@ def sandbox(module_sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.mark.parametrize("role", RANKS)
-def test_each_role_may_do_its_own_and_no_more(sandbox: Sandbox, role: str) -> None:
+def test_each_role_is_limited_to_its_permissions(sandbox: Sandbox, role: str) -> None:
     staff = signed_in(sandbox, role)
     noted = len(audit())
     for method, path, least in ROUTES:
@@ -139,7 +139,7 @@ def test_a_role_is_changed_at_once(sandbox: Sandbox) -> None:
     assert client.post(f"/staff/{row['id']}/role", data={"role": "owner"}).status_code == 403
 
 
-def test_who_is_deactivated_is_out_at_once_and_for_good(sandbox: Sandbox) -> None:
+def test_deactivation_ends_access_immediately_and_permanently(sandbox: Sandbox) -> None:
     owner, email = signed_in(sandbox, "owner"), create_platform_staff("manager")
     client = platform_browser(sandbox)
     client.sign_in(email)

@@ -64,7 +64,7 @@ def drain(sandbox: Sandbox, token: str | None = None) -> httpx.Response:
     pytest.fail("it was never too much")
 
 
-def test_a_rested_token_may_ask_its_burst_at_once_and_then_has_to_wait(sandbox: Sandbox) -> None:
+def test_an_idle_api_key_can_send_its_burst_and_then_is_limited(sandbox: Sandbox) -> None:
     for _ in range(BURST):
         assert ask(sandbox).status_code == 200
     refused = drain(sandbox)
@@ -75,7 +75,7 @@ def test_a_rested_token_may_ask_its_burst_at_once_and_then_has_to_wait(sandbox: 
         assert time.monotonic() < deadline, "after Retry-After it passes"
 
 
-def test_it_may_sustain_its_rate(sandbox: Sandbox) -> None:
+def test_it_can_sustain_its_rate(sandbox: Sandbox) -> None:
     drain(sandbox)
     started = time.monotonic()
     for passed in range(1, 6):
@@ -102,7 +102,7 @@ def test_limits_are_never_shared(sandbox: Sandbox, unlimited: Sandbox) -> None:
     assert ask(unlimited).status_code == 200  # whose token may have the same number at its own tenant
 
 
-def test_limits_are_one_over_all_routes_of_a_token(sandbox: Sandbox) -> None:
+def test_all_routes_share_the_limits_of_an_api_key(sandbox: Sandbox) -> None:
     drain(sandbox)
     assert sandbox.get(SINGULAR, **MAY).status_code == 429
 
@@ -158,7 +158,7 @@ def test_a_tokens_own_limit_of_requests_at_a_time(unlimited: Sandbox) -> None:
         assert under_way.result().status_code == 200
 
 
-def test_who_goes_away_makes_room(server: Server, unlimited: Sandbox) -> None:
+def test_a_disconnected_client_frees_its_slot(server: Server, unlimited: Sandbox) -> None:
     headers = {"Host": unlimited.host, "Authorization": f"ApiToken {unlimited.owner_key}"}
     connections = [HTTPConnection("127.0.0.1", server.port) for _ in range(CONCURRENCY)]
     with locked(f"{unlimited.tenant.schema}.offer"):
@@ -187,7 +187,7 @@ def failures(sandbox: Sandbox, address: str) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", ["garbage", "unknown", "none", "other tenant's"])
-def test_an_address_may_be_wrong_a_few_times(sandbox: Sandbox, unlimited: Sandbox, kind: str) -> None:
+def test_an_address_can_send_a_few_invalid_keys(sandbox: Sandbox, unlimited: Sandbox, kind: str) -> None:
     address = {"garbage": "192.0.2.10", "unknown": "192.0.2.11", "none": "192.0.2.12"}.get(kind, "192.0.2.13")
 
     def fail() -> httpx.Response:

@@ -227,7 +227,7 @@ def test_it_is_one_snapshot_while_data_is_ingested(sandbox: Sandbox) -> None:
     assert shown(sandbox).totals.conversions == 60
 
 
-def test_pages_that_wait_keep_no_other_advertiser_waiting(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+def test_waiting_pages_do_not_block_other_advertisers(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     """However many are asked for at once."""
 
     async def work() -> DashboardSummary:

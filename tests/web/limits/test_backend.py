@@ -26,7 +26,7 @@ def test_it_is_chosen_by_setting_or_by_the_number_of_workers(given: dict[str, st
 
 
 @pytest.mark.parametrize("value", ["disk", "redis://", "memcached://cache", "redis://cache:many", "redis://cache/one"])
-def test_nonsense_is_refused_without_telling_the_password(value: str) -> None:
+def test_an_invalid_url_is_rejected_without_showing_the_password(value: str) -> None:
     said = load(WHERE, GOKART_LIMITS=value)
     assert said.returncode == 1
     assert "GOKART_LIMITS: Value error, should be memory, database, redis://" in said.stderr

@@ -102,7 +102,7 @@ def times_away(server: Server) -> int:
 
 
 @pytest.mark.parametrize("burst", [5, 40])  # of one, nothing is lent; of the other, some is
-def test_the_burst_over_both_is_the_burst(there: list[Sandbox], burst: int) -> None:
+def test_both_processes_share_the_burst(there: list[Sandbox], burst: int) -> None:
     token = limited(there[0], burst=burst)
     with ThreadPoolExecutor(6) as threads:
         passed = threads.map(lambda n: passes(there[n % 2], token), range(burst + 30))
@@ -115,7 +115,7 @@ def test_unused_borrowed_requests_are_returned_to_the_other_process(there: list[
     assert [passes(there[1], token) for _ in range(58)] == [True] * 57 + [False]
 
 
-def test_the_rate_over_both_is_the_rate(there: list[Sandbox]) -> None:
+def test_both_processes_share_the_rate(there: list[Sandbox]) -> None:
     rate = 20
     token = limited(there[0], rate=rate, burst=1)
     started = time.monotonic()
@@ -130,7 +130,7 @@ def test_every_response_states_the_remaining_requests_of_both_processes(there: l
     assert [each.partition(";t=")[0] for each in left] == [f'"token";r={n}' for n in (4, 3, 2, 1)]
 
 
-def test_requests_at_a_time_over_both(there: list[Sandbox]) -> None:
+def test_both_processes_share_the_concurrency_limit(there: list[Sandbox]) -> None:
     token = limited(there[0], concurrency=5)
     with ThreadPoolExecutor(5) as threads:
         with locked(f"{there[0].tenant.schema}.offer"):
@@ -145,7 +145,7 @@ def test_requests_at_a_time_over_both(there: list[Sandbox]) -> None:
     assert passes(there[0], token)
 
 
-def test_one_at_a_time_may_go_from_one_to_the_other(there: list[Sandbox]) -> None:
+def test_a_concurrency_slot_moves_between_processes(there: list[Sandbox]) -> None:
     """A client that waits for each answer is never told that its own last request is still under way."""
     token = limited(there[0], concurrency=1)
     assert all(passes(there[n % 2], token) for n in range(20))
@@ -177,7 +177,7 @@ def test_a_killed_process_gives_its_places_back_and_a_long_request_keeps_its_own
     assert [kept.result().status_code, one_more.result().status_code] == [200, 200]
 
 
-def test_failed_tokens_over_both(there: list[Sandbox]) -> None:
+def test_invalid_keys_are_counted_over_both(there: list[Sandbox]) -> None:
     address = {"X-Forwarded-For": f"192.0.2.{there[0].tenant.id.bytes[0]}"}
     answers = [there[n % 2].request("GET", JSON, token="wrong", headers=address) for n in range(FAILURES + 2)]
     assert Counter(each.status_code for each in answers) == {401: FAILURES, 429: 2}
@@ -200,7 +200,7 @@ def test_each_process_counts_separately_while_the_store_is_unavailable(
     finally:
         machines.store.start()
     assert [times_away(server) for server in machines.servers] == [1, 1], "said once"
-    test_the_burst_over_both_is_the_burst(there, 5)
+    test_both_processes_share_the_burst(there, 5)
 
 
 @pytest.mark.parametrize("machines", [Redis], indirect=True)  # for the database, reports themselves wait
@@ -216,7 +216,7 @@ def test_an_unresponsive_store_does_not_block_requests(machines: Machines, there
         machines.store.resume_process()
     for server in machines.servers:
         times_away(server)
-    test_the_burst_over_both_is_the_burst(there, 5)
+    test_both_processes_share_the_burst(there, 5)
 
 
 def test_a_server_that_is_stopped_gives_its_places_back_at_once(

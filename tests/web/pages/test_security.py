@@ -38,7 +38,7 @@ def senders(sandbox: Sandbox, other_sandbox: Sandbox) -> dict[str, dict[str, str
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_form_of_another_origins_page_is_refused(
+def test_a_form_from_another_origin_is_rejected(
     module_sandbox: Sandbox, module_other_sandbox: Sandbox, path: str
 ) -> None:
     client = advertiser_browser(module_sandbox)
@@ -47,7 +47,7 @@ def test_a_form_of_another_origins_page_is_refused(
     assert client.get("/account").status_code == 200, "and has not signed anybody out"
 
 
-def test_a_form_of_the_own_page_is_taken(sandbox: Sandbox) -> None:
+def test_a_form_from_the_same_origin_is_accepted(sandbox: Sandbox) -> None:
     email = create_advertiser_user(sandbox)
     for headers in [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]:
         client = browser(sandbox, headers=headers)
