@@ -74,8 +74,7 @@ HEADERS: Json = {
         "for a limited time, so a range that starts or ends within an older day is widened to that whole day. Absent "
         "if the report covers the requested range.",
         "schema": {"type": "string"},
-        "example": "Before 2024-10-16 figures are kept by the day: the range was widened to whole days there, as "
-        "GoKart-Range says.",
+        "example": "Figures before 2024-10-16 are kept by day: the range was widened to whole days, see GoKart-Range.",
     },
     "GoKart-Data-Through": always(
         "The time (UTC) up to which data had been received when the report was made.",

@@ -69,7 +69,7 @@ def set_(tenant: str, advertiser: UUID, singular: bool | None, paused: bool | No
     if paused is not None:
         values["status"] = "paused" if paused else "active"
     if not values:
-        raise click.UsageError("Say what to change: --singular, --no-singular, --paused or --active.")
+        raise click.UsageError("Give --singular, --no-singular, --paused or --active.")
 
     async def work() -> None:
         async with transaction() as db:

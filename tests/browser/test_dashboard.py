@@ -132,7 +132,7 @@ def test_dates_that_make_no_sense_are_said_in_place(open_page: PageWatcher, full
     page = enter_portal(open_page(), full, server)
     page.evaluate("window.stayed = true")
     page.get_by_label("Start date").fill("2026-03-02")
-    page.get_by_label("Expires on").fill("2026-03-01")
+    page.get_by_label("End date").fill("2026-03-01")
     page.get_by_role("button", name="Apply").click()
     expect(page.locator("#date_from-error")).to_contain_text("Is after the end date")
     expect(page.get_by_label("Start date")).to_have_value("2026-03-02")
@@ -154,7 +154,7 @@ def test_it_works_without_javascript(open_page: PageWatcher, full: Sandbox, serv
     expect(page.locator("#rows tr")).to_have_count(1)
     expect(page.locator("#days tr")).to_have_count(7)
     page.get_by_label("Start date").fill("2026-03-02")
-    page.get_by_label("Expires on").fill("2026-03-01")
+    page.get_by_label("End date").fill("2026-03-01")
     page.get_by_role("button", name="Apply").click()
     expect(page.locator("#date_from-error")).to_be_visible()
 

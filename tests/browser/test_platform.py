@@ -39,7 +39,7 @@ def test_from_the_first_owner_of_all_to_a_tenants_own(open_page: PageWatcher, se
     assert page.get_by_label("Slug").evaluate("field => field.validity.patternMismatch")
     page.get_by_label("Slug").fill(slug)
     page.get_by_role("button", name="Create tenant").click()
-    expect(page.get_by_text("Created the tenant Gravel Digital.")).to_be_visible()
+    expect(page.get_by_text("The tenant Gravel Digital was created.")).to_be_visible()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")

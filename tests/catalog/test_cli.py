@@ -64,7 +64,7 @@ def test_no_name_breaks_the_list_or_commands_the_terminal(sandbox: Sandbox) -> N
         (["create", "{}", "--name", "x" * 501], "An advertiser's name has 1 to 500 characters."),
         (["create", "nobody", "--name", "X"], "There is no tenant 'nobody'."),
         (["create", "{}", "--name", "X", "--id", "7"], "'7' is not a valid UUID"),
-        (["set", "{}", "{owner}"], "Give --role, --active or --inactive."),
+        (["set", "{}", "{owner}"], "Give --singular, --no-singular, --paused or --active."),
         (["set", "{}", "00000000-0000-0000-0000-000000000001", "--paused"], "There is no advertiser 0000"),
     ],
 )

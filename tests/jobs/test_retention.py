@@ -66,7 +66,7 @@ def test_an_end_within_a_day_without_quarters_is_widened_with_a_notice(
     sandbox, oracle = without_quarters
     response = sandbox.get(path, date_from=requested[0], date_to=requested[1])
     assert response.headers["gokart-range"] == effective
-    assert response.headers["gokart-notice"].startswith("Before 2025-05-27 figures are kept by the day")
+    assert response.headers["gokart-notice"].startswith("Figures before 2025-05-27 are kept by day")
     if path == JSON:
         assert exactly.decode(response.content)["data"] == of_range(oracle, effective)
     again = sandbox.request(

@@ -314,9 +314,9 @@ def held(sandbox: Sandbox) -> list[asyncpg.Record]:
     """Of the database's processes, those that are held by a stream of this tenant's Singular report, busy or not."""
     sql = """
         SELECT pid FROM pg_stat_activity
-        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1 AND query NOT LIKE '%LIMIT 2001%'
+        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1
     """
-    return database(sql, f"%AS place%{sandbox.tenant.schema}.by_day%")
+    return database(sql, f"%AS position%{sandbox.tenant.schema}.by_day%")
 
 
 def request_of(sandbox: Sandbox, path: str) -> bytes:
