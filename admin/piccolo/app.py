@@ -49,11 +49,11 @@ class OwnHost(Sequence[str]):
         return 1
 
 
-class Whoever(BaseUser):
-    """Whom the gate has let in, in Piccolo's words."""
+class PiccoloUser(BaseUser):
+    """The user of the session, as Piccolo expects it."""
 
-    def __init__(self, person: User) -> None:
-        self.person = person
+    def __init__(self, user: User) -> None:
+        self.user = user
 
     @property
     def is_authenticated(self) -> bool:
@@ -61,17 +61,17 @@ class Whoever(BaseUser):
 
     @property
     def display_name(self) -> str:
-        return self.person.email
+        return self.user.email
 
     @property
     def user_id(self) -> int:
-        return self.person.id
+        return self.user.id
 
 
-class Gated(AuthenticationBackend):
+class SessionBackend(AuthenticationBackend):
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser]:
         session = cast(Session, conn.scope["state"]["session"])
-        return AuthCredentials(["authenticated"]), Whoever(session.user)
+        return AuthCredentials(["authenticated"]), PiccoloUser(session.user)
 
 
 class TenantAdmin(AdminRouter):
@@ -82,7 +82,7 @@ class TenantAdmin(AdminRouter):
         # Piccolo's own asks its tables of users and sessions, by its own cookie.
         private = next(route for route in self.routes if isinstance(route, Mount) and route.path == "/api")
         assert isinstance(private.app, AuthenticationMiddleware)
-        private.app.backend = Gated()
+        private.app.backend = SessionBackend()
 
     def get_meta(self) -> MetaResponseModel:
         return super().get_meta().model_copy(update={"site_name": page.title()})

@@ -277,10 +277,10 @@ RULES = {
 }
 
 
-def rights_of(person: User) -> dict[str, dict[str, Any]]:
-    """What this person may do, by table. Those that nothing may be done to are not named."""
+def rights_of(user: User) -> dict[str, dict[str, Any]]:
+    """What the user may do, by table. Tables that the user may only read are left out."""
     return {
         table: {"create": rule.create, "delete": rule.delete, "edit": list(rule.edit)}
         for table, rule in RULES.items()
-        if person.is_at_least(rule.role)
+        if user.is_at_least(rule.role)
     }

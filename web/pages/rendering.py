@@ -46,11 +46,11 @@ class SignedInUser(Protocol):
 
 
 class PageLayout(msgspec.Struct, frozen=True):
-    """`tenant` is None on the platform's host; `person` is None if no user is signed in."""
+    """`tenant` is None on the platform's host; `current_user` is None if no user is signed in."""
 
     area: str
     tenant: Tenant | None
-    person: SignedInUser | None = None
+    current_user: SignedInUser | None = None
     nav: Sequence[NavLink] = ()
     notices: Sequence[Notice] = ()
     home_url: str = "/"
