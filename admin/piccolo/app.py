@@ -26,12 +26,12 @@ for name in ("piccolo_admin.endpoints", "piccolo_api.crud.exceptions"):
     logging.getLogger(name).disabled = True
 
 LINKS = {
-    "Desk": "/staff",
+    "Admin": "/staff",
     "API keys": "/staff/keys",
-    "People": "/staff/people",
+    "Users": "/staff/people",
     "Singular": "/staff/singular",
     "Corrections": "/staff/corrections",
-    "My account": "/staff/account",
+    "Account": "/staff/account",
 }
 
 

@@ -274,7 +274,7 @@ def test_two_tenants_in_one_browser(
 
 def test_its_links_lead_to_the_admin(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     admin = Admin(open_page, sandbox, server)
-    for name, path in [("API keys", "/staff/keys"), ("People", "/staff/people"), ("My account", "/staff/account")]:
+    for name, path in [("API keys", "/staff/keys"), ("Users", "/staff/people"), ("Account", "/staff/account")]:
         admin.go()
-        admin.page.get_by_role("link", name=name).click()
+        admin.page.get_by_role("link", name=name, exact=True).click()
         admin.page.wait_for_url(f"**{path}")
