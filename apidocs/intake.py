@@ -90,7 +90,7 @@ def intake_paths() -> Json:
 def operation(call: IngestCall) -> Json:
     return {
         "operationId": call.operation,
-        "tags": ["Data in"],
+        "tags": ["Ingest"],
         "summary": call.summary,
         "description": f"{call.description}\n\n{PER_RECORD}",
         "security": [{"ApiToken": ["ingest"]}],

@@ -115,4 +115,4 @@ def test_the_app_is_as_documented(server: Server, busy_place: Sandbox, tag: str,
             answers = (interaction.response for interaction in event.recorder.interactions.values())
             statuses[str(event.label)] |= {answer.status_code for answer in answers if answer}
     assert not found, "\n\n".join(found)
-    assert len([seen for seen in statuses.values() if seen >= {200, 400, 401}]) == operations
+    assert len([seen for seen in statuses.values() if seen >= {200, 400, 401}]) == operations, dict(statuses)

@@ -7,11 +7,12 @@ from contextvars import copy_context
 from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.page_watcher import PageWatcher, launched_chromium
 
 T = TypeVar("T")
+expect.set_options(timeout=120_000)  # milliseconds; guards against a hang
 
 
 @pytest.fixture(scope="package")

@@ -61,6 +61,7 @@ class PageWatcher:
             reduced_motion="reduce",
             permissions=["clipboard-read", "clipboard-write"],
         )
+        context.set_default_timeout(120_000)  # milliseconds; guards against a hang
         context.add_init_script(TELL_VIOLATIONS)
         context.on("request", self.watch_request)
         context.on("console", self.watch_console)
