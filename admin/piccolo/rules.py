@@ -59,7 +59,7 @@ class Rule(msgspec.Struct, frozen=True, dict=True):
     """Of a table that something may be done to. `edit` are its columns that may be changed, each with what reads its
     new value: it gets the row as it is (empty for a new one), returns what is kept, and raises GokartError.
 
-    `people` is the realm of those of whom it has a row each: whoever is no longer active is shut out.
+    `people` is the realm of the users in it: a user who is deactivated loses access at once.
     """
 
     table: type[Table]
@@ -196,7 +196,7 @@ def read_limit(value: float, _: Row) -> float:
 
 
 def read_expiry(value: datetime | None, row: Row) -> datetime:
-    """Sooner than it was: whoever made the key has said how long it is to live, and revoking is an act of its own."""
+    """An expiry may only become earlier: the creator of the key chose it, and revoking is an action of its own."""
     kept = row["expires_at"]
     if value is None or (kept and in_utc(value) > in_utc(kept)):
         raise GokartError("The expiry can only be moved earlier. To extend it, rotate the key under API keys.")

@@ -256,7 +256,7 @@ def test_scopes_can_be_changed_and_change_the_visible_pages(sandbox: Sandbox, ma
 
 
 class TestTheLastOwner:
-    """Nobody can lock out whoever looks after everything."""
+    """The last owner cannot be locked out."""
 
     @pytest.mark.parametrize(("act", "data"), [("role", {"role": "manager"}), ("active", {"active": "off"})])
     def test_stays_one(self, sandbox: Sandbox, act: str, data: dict[str, str]) -> None:

@@ -156,7 +156,7 @@ def test_on_a_phone_nothing_of_a_key_is_out_of_sight(open_page: PageWatcher, san
         box = part.bounding_box()
         assert box is not None
         assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE
-    assert row.get_by_role("cell").count() == 6, "still a table for whoever hears it"
+    assert row.get_by_role("cell").count() == 6, "still a table for screen readers"
 
 
 def test_everybody_can_use_the_pages(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
