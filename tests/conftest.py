@@ -1,7 +1,8 @@
-"""A real PostgreSQL for all tests: an embedded server shared by the workers, or the one of GOKART_DATABASE_URL.
+"""Runs all tests against a real PostgreSQL: an embedded server that the workers share, or the one that
+GOKART_DATABASE_URL names.
 
-Each test process gets a fresh database of its own, named in GOKART_DATABASE_URL before any module reads the settings.
-With THROUGH=pgbouncer the app reaches it through a PgBouncer.
+Each test process gets a new database. GOKART_DATABASE_URL names it before any module reads the settings.
+With THROUGH=pgbouncer, the app connects through PgBouncer.
 """
 
 import os
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 
 DATABASES = Databases(Path(__file__).parents[1] / ".data" / "test" / "postgres")
 THROUGH = os.environ.get("THROUGH", "")
-BETWEEN = ExitStack()
+PGBOUNCER = ExitStack()
 os.environ["GOKART_DATABASE_URL"] = DATABASES.url
-# Where it is set, each server and command that the tests start compiles the whole project anew.
+# With this variable set, each server and command that the tests start would compile the whole project again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False  # the same for the tests, whose assertions are rewritten, which takes longer
+sys.dont_write_bytecode = False  # pytest also caches the test modules whose assertions it has rewritten
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,20 +40,20 @@ def pytest_configure(config: pytest.Config) -> None:
     DATABASES.create()
     if THROUGH:
         assert THROUGH == "pgbouncer", f"THROUGH={THROUGH} is unknown; THROUGH=pgbouncer is known"
-        os.environ["GOKART_DATABASE_URL"] = BETWEEN.enter_context(running_pgbouncer(DATABASES.url, size=20))
+        os.environ["GOKART_DATABASE_URL"] = PGBOUNCER.enter_context(running_pgbouncer(DATABASES.url, size=20))
         os.environ["GOKART_LISTEN_URL"] = DATABASES.url
         os.environ["GOKART_PGBOUNCER"] = "true"
 
 
 def pytest_unconfigure() -> None:
-    BETWEEN.close()
+    PGBOUNCER.close()
     DATABASES.drop()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """A file's tests stay together, so that what they share is made once. The files come in their own order, not by
-    how many tests they have: the slowest have few.
+    """One worker runs all tests of a file, so that module fixtures are created once. The files run in the order of
+    collection: xdist's order, by number of tests, would start the slowest files last.
     """
     config.option.loadscopereorder = False
     return LoadFileScheduling(config, log)
@@ -65,7 +66,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Server]":
-    """The app, served to all tests of this process."""
+    """One server of the app for all tests of this process."""
     from tenants.commands import run_command
     from tenants.migrations import migrate_platform
     from tests.support.servers import running_server
@@ -87,14 +88,14 @@ def replica() -> "Iterator[Replica]":
     from tests.support.replica import running_replica
 
     if not DATABASES.embedded:
-        pytest.skip("a server of one's own is not copied")
+        pytest.skip("replicates only the embedded server")
     with running_replica(DATABASES.url) as running:
         yield running
 
 
 @pytest.fixture
 def sandbox(http: httpx.Client) -> "Sandbox":
-    """A tenant of the test's own."""
+    """A new tenant for this test."""
     from tests.support.sandbox import create_sandbox
 
     return create_sandbox(http)
@@ -102,7 +103,7 @@ def sandbox(http: httpx.Client) -> "Sandbox":
 
 @pytest.fixture
 def other_sandbox(http: httpx.Client) -> "Sandbox":
-    """Another tenant, whose people are outsiders at the first."""
+    """A second tenant. Its users and API keys are outsiders to the first."""
     from tests.support.sandbox import create_sandbox
 
     return create_sandbox(http)
@@ -110,7 +111,7 @@ def other_sandbox(http: httpx.Client) -> "Sandbox":
 
 @pytest.fixture(scope="module")
 def module_sandbox(http: httpx.Client) -> "Sandbox":
-    """A tenant that the tests of a module share, for those that change nothing."""
+    """A tenant that all tests of a module share. They only read it."""
     from tests.support.sandbox import create_sandbox
 
     return create_sandbox(http)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.api_key_forms import errors, keys, make, make_one, rotation, set_key, shown
+from tests.support.api_key_forms import create_key, errors, keys, post_new_key, rotation, set_key, token_in
 from tests.support.database import execute
 from tests.support.html_page import Page
 from tests.support.people import Browser, advertiser_browser, audit, browser, create_advertiser_user
@@ -27,10 +27,10 @@ def shared(module_sandbox: Sandbox) -> Browser:
 
 class TestRotating:
     def test_both_keys_work_during_the_grace_period(self, sandbox: Sandbox, client: Browser) -> None:
-        key, old = make_one(client, sandbox)
+        key, old = create_key(client, sandbox)
         answer = client.post(f"/keys/{key}/rotate", data=rotation())
         assert answer.status_code == 201
-        new = shown(answer.text)
+        new = token_in(answer.text)
         assert new != old
         assert {sandbox.get(JSON, token=token, **MAY).status_code for token in (old, new)} == {200}
         first, second = keys(sandbox, "Nightly")
@@ -41,28 +41,28 @@ class TestRotating:
     def test_singular_instructions_are_shown_for_singular_keys(
         self, sandbox: Sandbox, client: Browser, scope: str
     ) -> None:
-        key, _ = make_one(client, sandbox, scopes=[scope])
+        key, _ = create_key(client, sandbox, scopes=[scope])
         told = Page(client.post(f"/keys/{key}/rotate", data=rotation()).text).text
         assert "The old key works until" in told
         assert ("In Singular: open the data connector" in told) is (scope == "singular")
 
     def test_without_grace_period_the_old_key_stops_immediately(self, sandbox: Sandbox, client: Browser) -> None:
-        key, old = make_one(client, sandbox)
+        key, old = create_key(client, sandbox)
         answer = client.post(f"/keys/{key}/rotate", data=rotation("0"))
         assert "The old key has stopped" in answer.text
         assert wait_for_value(lambda: sandbox.get(JSON, token=old, **MAY).status_code, 401)
-        assert sandbox.get(JSON, token=shown(answer.text), **MAY).status_code == 200
+        assert sandbox.get(JSON, token=token_in(answer.text), **MAY).status_code == 200
 
     @pytest.mark.parametrize(("grace", "hours"), [("24", 24), ("720", 720)])
     def test_the_grace_period_can_be_chosen(self, sandbox: Sandbox, client: Browser, grace: str, hours: int) -> None:
-        key, _ = make_one(client, sandbox)
+        key, _ = create_key(client, sandbox)
         client.post(f"/keys/{key}/rotate", data=rotation(grace))
         first, second = keys(sandbox, "Nightly")
         lives = first["expires_at"] - second["created_at"]
         assert lives == pytest.approx(timedelta(hours=hours), abs=timedelta(seconds=5))
 
     def test_an_expiring_key_gets_a_successor_that_never_expires(self, sandbox: Sandbox, client: Browser) -> None:
-        key, _ = make_one(client, sandbox)
+        key, _ = create_key(client, sandbox)
         set_key(sandbox, "Nightly", "expires_at = now() + interval '2 days'")
         client.post(f"/keys/{key}/rotate", data=rotation("720", "never"))
         first, second = keys(sandbox, "Nightly")
@@ -70,8 +70,8 @@ class TestRotating:
         assert first["expires_at"] < datetime.now(UTC) + timedelta(days=3)
 
     def test_submitting_twice_creates_one_successor(self, sandbox: Sandbox, client: Browser) -> None:
-        key, _ = make_one(client, sandbox)
-        successor = shown(client.post(f"/keys/{key}/rotate", data=rotation()).text)
+        key, _ = create_key(client, sandbox)
+        successor = token_in(client.post(f"/keys/{key}/rotate", data=rotation()).text)
         again = client.post(f"/keys/{key}/rotate", data=rotation())
         assert again.status_code == 409
         assert f"already replaced by {successor[:11]}…{successor[-4:]}" in Page(again.text).text
@@ -79,7 +79,7 @@ class TestRotating:
 
     @pytest.mark.parametrize("assignment", ["revoked_at = now()", "expires_at = now() - interval '1 second'"])
     def test_an_inactive_key_cannot_be_rotated(self, sandbox: Sandbox, client: Browser, assignment: str) -> None:
-        key, _ = make_one(client, sandbox)
+        key, _ = create_key(client, sandbox)
         set_key(sandbox, "Nightly", assignment)
         answer = client.post(f"/keys/{key}/rotate", data=rotation())
         assert answer.status_code == 409
@@ -98,7 +98,7 @@ class TestRotating:
     def test_errors_are_shown_at_their_field(
         self, sandbox: Sandbox, client: Browser, fields: dict[str, str], field: str
     ) -> None:
-        key, _ = make_one(client, sandbox)
+        key, _ = create_key(client, sandbox)
         answer = client.post(f"/keys/{key}/rotate", data=rotation(**fields))
         assert answer.status_code == 400
         assert list(errors(answer.text)) == [field]
@@ -108,7 +108,7 @@ class TestRotating:
         client = browser(sandbox)
         email = create_advertiser_user(sandbox)
         client.sign_in(email)
-        key, _ = make_one(client, sandbox)
+        key, _ = create_key(client, sandbox)
         seen = len(audit(sandbox))
         client.post(f"/keys/{key}/rotate", data=rotation())
         entries = [row for row in audit(sandbox)[seen:] if row["subject"] == "api_token"]
@@ -120,14 +120,14 @@ class TestRotating:
 
 class TestRevoking:
     def test_it_asks_for_confirmation(self, sandbox: Sandbox, client: Browser) -> None:
-        key, token = make_one(client, sandbox)
+        key, token = create_key(client, sandbox)
         page = client.get(f"/keys/{key}/revoke")
         assert page.status_code == 200
         assert "The key stops working immediately and permanently." in page.text
         assert sandbox.get(JSON, token=token, **MAY).status_code == 200
 
     def test_a_revoked_key_is_rejected(self, sandbox: Sandbox, client: Browser) -> None:
-        key, token = make_one(client, sandbox)
+        key, token = create_key(client, sandbox)
         answer = client.post(f"/keys/{key}/revoke")
         assert (answer.status_code, answer.headers["location"]) == (303, "/keys?done=revoked")
         assert wait_for_value(lambda: sandbox.get(CSV, token=token, **MAY).status_code, 401)
@@ -140,7 +140,7 @@ class TestRevoking:
         client = browser(sandbox)
         email = create_advertiser_user(sandbox)
         client.sign_in(email)
-        key, _ = make_one(client, sandbox)
+        key, _ = create_key(client, sandbox)
         client.post(f"/keys/{key}/revoke")
         last = audit(sandbox)[-1]
         assert (last["actor"], last["subject"], last["action"]) == (f"advertiser:{email}", "api_token", "changed")
@@ -166,8 +166,8 @@ class TestOutsiders:
         self, sandbox: Sandbox, client: Browser, outsider: Browser, path: str
     ) -> None:
         for name in "One", "Two", "Three":  # so that no key of the other tenant has the last one's number
-            make(client, name)
-        key, token = make_one(client, sandbox)
+            post_new_key(client, name)
+        key, token = create_key(client, sandbox)
         unknown = outsider.get("/keys/1000000/revoke")
         for answer in outsider.get(f"/keys/{key}{path}"), outsider.post(f"/keys/{key}{path}", data=rotation("0")):
             assert answer.status_code == 404
@@ -175,7 +175,7 @@ class TestOutsiders:
         assert sandbox.get(JSON, token=token, **MAY).status_code == 200
 
     def test_another_advertisers_key_is_not_listed(self, sandbox: Sandbox, client: Browser, outsider: Browser) -> None:
-        make_one(client, sandbox, "Crown jewels")
+        create_key(client, sandbox, "Crown jewels")
         assert "Crown jewels" in client.get("/keys").text
         assert "Crown jewels" not in outsider.get("/keys").text
 
@@ -193,7 +193,7 @@ class TestOutsiders:
     def test_a_form_of_another_site_is_rejected(
         self, sandbox: Sandbox, client: Browser, other_sandbox: Sandbox
     ) -> None:
-        key, token = make_one(client, sandbox)
+        key, token = create_key(client, sandbox)
         origin = {"Origin": f"http://app.{other_sandbox.tenant.slug}.localhost"}
         assert client.post(f"/keys/{key}/revoke", headers=origin).status_code == 403
         assert sandbox.get(JSON, token=token, **MAY).status_code == 200

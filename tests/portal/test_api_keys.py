@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.api_key_forms import BOTH, TOKEN, errors, keys, make, make_one, rotation, set_key, shown, table_rows
+from tests.support.api_key_forms import (
+    BOTH,
+    TOKEN,
+    create_key,
+    errors,
+    keys,
+    post_new_key,
+    rotation,
+    set_key,
+    table_rows,
+    token_in,
+)
 from tests.support.database import execute
 from tests.support.html_page import Page
 from tests.support.people import Browser, advertiser_browser, audit, browser, create_advertiser_user
@@ -36,47 +47,47 @@ def rival(sandbox: Sandbox) -> Browser:
 
 class TestMaking:
     def test_a_new_key_works_immediately(self, sandbox: Sandbox, client: Browser) -> None:
-        answer = make(client)
+        answer = post_new_key(client)
         assert answer.status_code == 201
         assert answer.headers["cache-control"] == "no-store"
-        token = shown(answer.text)
+        token = token_in(answer.text)
         assert sandbox.get(JSON, token=token, **MAY).status_code == 200
         assert sandbox.get(SINGULAR, token=token, **MAY).status_code == 200
 
     def test_a_key_is_shown_once(self, sandbox: Sandbox, client: Browser) -> None:
-        token = shown(make(client).text)
+        token = token_in(post_new_key(client).text)
         page = client.get("/keys").text
         assert token not in page
         assert f"{token[:11]}…{token[-4:]}" in page
         assert token not in str(audit(sandbox))
 
     def test_submitting_twice_creates_one_key(self, sandbox: Sandbox, client: Browser) -> None:
-        first, second = make(client), make(client)
+        first, second = post_new_key(client), post_new_key(client)
         assert second.status_code == 400
         assert not TOKEN.search(second.text)
         assert "no second key was created" in errors(second.text)["name"]
         assert len(keys(sandbox, "Nightly")) == 1
-        assert sandbox.get(JSON, token=shown(first.text), **MAY).status_code == 200
+        assert sandbox.get(JSON, token=token_in(first.text), **MAY).status_code == 200
 
     def test_simultaneous_submissions_create_one_key(self, sandbox: Sandbox, client: Browser) -> None:
         with ThreadPoolExecutor(6) as senders:
-            answers = list(senders.map(lambda _: make(client).status_code, range(6)))
+            answers = list(senders.map(lambda _: post_new_key(client).status_code, range(6)))
         assert sorted(answers) == [201] + [400] * 5
         assert len(keys(sandbox, "Nightly")) == 1
 
     def test_the_name_of_a_revoked_key_can_be_reused(self, sandbox: Sandbox, client: Browser) -> None:
-        key, _ = make_one(client, sandbox)
+        key, _ = create_key(client, sandbox)
         client.post(f"/keys/{key}/revoke")
-        assert make(client).status_code == 201
+        assert post_new_key(client).status_code == 201
 
     def test_another_advertisers_key_may_have_the_name(self, client: Browser, rival: Browser) -> None:
-        assert make(client).status_code == make(rival).status_code == 201
+        assert post_new_key(client).status_code == post_new_key(rival).status_code == 201
 
     def test_the_curl_command_works_as_printed(self, sandbox: Sandbox, server: Server) -> None:
         host = f"app.{sandbox.tenant.slug}.localhost:{server.port}"
         client = Browser(sandbox.http, host)
         client.sign_in(create_advertiser_user(sandbox))
-        line = Page(make(client).text).one("code", id="curl").text
+        line = Page(post_new_key(client).text).one("code", id="curl").text
         assert f"http://api.{sandbox.tenant.slug}.localhost:{server.port}/" in line
         done = subprocess.run(
             [*shlex.split(line), "--silent", "--fail-with-body"], capture_output=True, text=True, check=False
@@ -85,40 +96,40 @@ class TestMaking:
 
     @pytest.mark.parametrize(("scopes", "report"), [(["cost-report"], "cost-report/json"), (["singular"], "singular")])
     def test_the_curl_command_matches_the_keys_scopes(self, client: Browser, scopes: list[str], report: str) -> None:
-        assert report in Page(make(client, scopes=scopes).text).one("code", id="curl").text
+        assert report in Page(post_new_key(client, scopes=scopes).text).one("code", id="curl").text
 
     def test_a_notice_says_that_singular_is_not_enabled(self, sandbox: Sandbox, client: Browser) -> None:
-        assert "not enabled" not in make(client, "One").text
+        assert "not enabled" not in post_new_key(client, "One").text
         sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
-        assert "Singular is not enabled for this advertiser yet" in make(client, "Two").text
-        assert "not enabled" not in make(client, "Three", ["cost-report"]).text
+        assert "Singular is not enabled for this advertiser yet" in post_new_key(client, "Two").text
+        assert "not enabled" not in post_new_key(client, "Three", ["cost-report"]).text
 
     def test_a_key_has_only_the_chosen_scopes(self, sandbox: Sandbox, client: Browser) -> None:
-        token = shown(make(client, scopes=["singular"]).text)
+        token = token_in(post_new_key(client, scopes=["singular"]).text)
         assert sandbox.get(JSON, token=token, **MAY).status_code == 403
 
     def test_a_key_works_only_from_its_allowed_ips(self, sandbox: Sandbox, client: Browser) -> None:
-        here = shown(make(client, "Here", networks="127.0.0.1\r\n\r\n 2001:DB8::/32 ").text)
+        here = token_in(post_new_key(client, "Here", networks="127.0.0.1\r\n\r\n 2001:DB8::/32 ").text)
         assert sandbox.get(JSON, token=here, **MAY).status_code == 200
         assert keys(sandbox, "Here")[0]["networks"] == ["127.0.0.1/32", "2001:db8::/32"]
-        elsewhere = shown(make(client, "Elsewhere", networks="192.0.2.0/24").text)
+        elsewhere = token_in(post_new_key(client, "Elsewhere", networks="192.0.2.0/24").text)
         assert sandbox.get(JSON, token=elsewhere, **MAY).status_code == 403
 
     @pytest.mark.parametrize(("expiry", "days"), [("30", 30), ("90", 90), ("365", 365)])
     def test_a_key_expires_after_the_chosen_days(
         self, sandbox: Sandbox, client: Browser, expiry: str, days: int
     ) -> None:
-        make(client, expiry=expiry)
+        post_new_key(client, expiry=expiry)
         (key,) = keys(sandbox, "Nightly")
         assert key["expires_at"] - key["created_at"] == pytest.approx(timedelta(days=days), abs=timedelta(minutes=1))
 
     def test_a_key_can_never_expire(self, sandbox: Sandbox, client: Browser) -> None:
-        make(client, expiry="never")
+        post_new_key(client, expiry="never")
         assert keys(sandbox, "Nightly")[0]["expires_at"] is None
 
     def test_a_key_can_expire_at_the_end_of_a_day(self, sandbox: Sandbox, client: Browser) -> None:
         day = datetime.now(UTC).date() + timedelta(days=3)
-        make(client, expiry="date", day=str(day))
+        post_new_key(client, expiry="date", day=str(day))
         ends = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
         assert keys(sandbox, "Nightly")[0]["expires_at"] == ends
 
@@ -149,14 +160,14 @@ class TestMaking:
         self, module_sandbox: Sandbox, shared: Browser, fields: dict[str, Any], field: str, says: str
     ) -> None:
         before = execute("SELECT count(*) AS n FROM {s}.api_token", schema=module_sandbox.tenant.schema)
-        answer = make(shared, **{"name": "Nightly", **fields})
+        answer = post_new_key(shared, **{"name": "Nightly", **fields})
         assert answer.status_code == 400
         assert list(errors(answer.text)) == [field]
         assert says in errors(answer.text)[field]
         assert execute("SELECT count(*) AS n FROM {s}.api_token", schema=module_sandbox.tenant.schema) == before
 
     def test_the_form_keeps_its_values_after_an_error(self, shared: Browser) -> None:
-        page = Page(make(shared, "", ["singular"], expiry="90", networks="10.0.0.0/8").text)
+        page = Page(post_new_key(shared, "", ["singular"], expiry="90", networks="10.0.0.0/8").text)
         assert "checked" in page.one("input", id="scopes-singular").attributes
         assert "checked" not in page.one("input", id="scopes-cost-report").attributes
         assert "selected" in page.one("option", value="90").attributes
@@ -168,7 +179,7 @@ class TestMaking:
         assert shared.post("/keys/new", content=body, headers=form).status_code == 400
 
     def test_a_form_that_is_too_large_is_rejected(self, shared: Browser) -> None:
-        assert make(shared, "x" * 70_000).status_code == 413
+        assert post_new_key(shared, "x" * 70_000).status_code == 413
 
     @pytest.mark.parametrize("charset", ["latin-99", "utf-8"])
     def test_an_invalid_multipart_form_is_a_400(self, shared: Browser, charset: str) -> None:
@@ -182,7 +193,7 @@ class TestMaking:
         client = browser(sandbox)
         email = create_advertiser_user(sandbox)
         client.sign_in(email)
-        make(client)
+        post_new_key(client)
         (entry,) = [row for row in audit(sandbox) if row["subject"] == "api_token" and row["label"] == "Nightly"]
         assert (entry["actor"], str(entry["address"]), entry["action"]) == (
             f"advertiser:{email}",
@@ -196,7 +207,7 @@ class TestMaking:
         client.sign_in(
             create_advertiser_user(sandbox, email=f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.example.com")
         )
-        assert make(client).status_code == 201
+        assert post_new_key(client).status_code == 201
 
 
 class TestWhatAPersonHas:
@@ -213,11 +224,11 @@ class TestWhatAPersonHas:
 
     @pytest.mark.parametrize("scopes", [["singular"], BOTH])
     def test_other_scopes_are_rejected(self, sandbox: Sandbox, client: Browser, scopes: list[str]) -> None:
-        assert make(client, scopes=scopes).status_code == 400
+        assert post_new_key(client, scopes=scopes).status_code == 400
         assert keys(sandbox, "Nightly") == []
 
     def test_a_key_with_other_scopes_cannot_be_rotated(self, sandbox: Sandbox, client: Browser) -> None:
-        key, _ = make_one(advertiser_browser(sandbox), sandbox)
+        key, _ = create_key(advertiser_browser(sandbox), sandbox)
         for answer in client.get(f"/keys/{key}/rotate"), client.post(f"/keys/{key}/rotate", data=rotation()):
             assert answer.status_code == 403
             assert "permissions that your account does not have (Singular)" in answer.text
@@ -226,7 +237,7 @@ class TestWhatAPersonHas:
         assert f'href="/keys/{key}/rotate"' not in client.get("/keys").text
 
     def test_a_key_with_other_scopes_can_be_revoked(self, sandbox: Sandbox, client: Browser) -> None:
-        key, token = make_one(advertiser_browser(sandbox), sandbox)
+        key, token = create_key(advertiser_browser(sandbox), sandbox)
         assert client.post(f"/keys/{key}/revoke").status_code == 303
         assert wait_for_value(lambda: sandbox.get(JSON, token=token, **MAY).status_code, 401)
 
@@ -236,20 +247,20 @@ class TestList:
         client = browser(sandbox)
         email = create_advertiser_user(sandbox)
         client.sign_in(email)
-        make(client, "Nightly", ["cost-report"], networks="192.0.2.0/24", expiry="never")
+        post_new_key(client, "Nightly", ["cost-report"], networks="192.0.2.0/24", expiry="never")
         text = Page(client.get("/keys").text).text
         for part in "Nightly", "Cost report", "192.0.2.0/24", f"by {email}", "Never", "Active", "never expires":
             assert part in text
 
     def test_the_list_shows_the_last_use(self, sandbox: Sandbox, client: Browser) -> None:
-        make(client)
+        post_new_key(client)
         set_key(sandbox, "Nightly", "last_used_at = '2026-01-02T03:04:05Z', last_used_from = '198.51.100.7'")
         text = Page(client.get("/keys").text).text
         assert "2026-01-02 03:04 UTC" in text
         assert "from 198.51.100.7" in text
 
     def test_the_list_shows_each_status(self, sandbox: Sandbox, client: Browser) -> None:
-        made = {name: make_one(client, sandbox, name)[0] for name in ("Live", "Soon", "Old", "Gone", "Past")}
+        made = {name: create_key(client, sandbox, name)[0] for name in ("Live", "Soon", "Old", "Gone", "Past")}
         set_key(sandbox, "Soon", "expires_at = now() + interval '13 days'")
         set_key(sandbox, "Past", "expires_at = now() - interval '1 second'")
         client.post(f"/keys/{made['Old']}/rotate", data=rotation())
@@ -266,7 +277,7 @@ class TestList:
         ]
 
     def test_the_creators_name_is_hidden_if_it_is_staff(self, sandbox: Sandbox, client: Browser) -> None:
-        make(client)
+        post_new_key(client)
         set_key(sandbox, "Nightly", "created_by = 'staff:boss@example.com'")
         page = client.get("/keys").text
         assert "boss@example.com" not in page
@@ -274,7 +285,7 @@ class TestList:
 
     def test_names_are_escaped(self, client: Browser) -> None:
         name = "<script>alert(1)</script> \"'><b>=1+1</b> {{ 7 * 7 }}"
-        answer = make(client, name)
+        answer = post_new_key(client, name)
         for html in answer.text, client.get("/keys").text:
             assert "<script>alert" not in html
             assert "<b>=" not in html
@@ -288,7 +299,7 @@ class TestNotices:
     """A key about to end is said on every page."""
 
     def test_every_page_warns_of_an_expiring_key(self, sandbox: Sandbox, client: Browser) -> None:
-        key, _ = make_one(client, sandbox)
+        key, _ = create_key(client, sandbox)
         assert "expires on" not in client.get("/account").text
         set_key(sandbox, "Nightly", "expires_at = now() + interval '13 days'")
         for path in "/", "/keys", "/keys/new", "/singular", "/api", "/account":
@@ -297,12 +308,12 @@ class TestNotices:
             assert f'href="/keys/{key}/rotate"' in page.text
 
     def test_other_advertisers_see_no_warning(self, sandbox: Sandbox, client: Browser, rival: Browser) -> None:
-        make(client)
+        post_new_key(client)
         set_key(sandbox, "Nightly", "expires_at = now() + interval '1 day'")
         assert "Nightly" not in rival.get("/account").text
 
     def test_a_rotated_key_that_is_still_used_is_a_warning(self, sandbox: Sandbox, client: Browser) -> None:
-        key, _ = make_one(client, sandbox)
+        key, _ = create_key(client, sandbox)
         client.post(f"/keys/{key}/rotate", data=rotation())
         assert "still in use" not in client.get("/account").text
         execute(
@@ -314,7 +325,7 @@ class TestNotices:
 
     def test_many_expiring_keys_are_one_warning(self, sandbox: Sandbox, client: Browser) -> None:
         for name in "One", "Two", "Three":
-            make(client, name)
+            post_new_key(client, name)
             set_key(sandbox, name, "expires_at = now() + interval '1 day'")
         page = client.get("/account").text
         assert "3 API keys expire soon" in page

@@ -22,7 +22,7 @@ from singular.request_log import (
     write_request_log,
 )
 from tenants.tenant import current_tenant
-from tests.support.api_key_cast import NOWHERE, an_advertiser, change, id_of
+from tests.support.api_key_cast import NOWHERE, id_of, insert_advertiser, set_columns
 from tests.support.app_calls import run, run_in_tenant
 from tests.support.database import execute, locked
 from tests.support.sandbox import JSON, SINGULAR, SINGULAR_CSV, Sandbox, conversion_callback, event_record, offer_record
@@ -62,7 +62,7 @@ def filled(sandbox: Sandbox) -> Sandbox:
 
 
 def test_each_response_is_logged(sandbox: Sandbox, tmp_path: Path) -> None:
-    plain, paused = an_advertiser(sandbox, singular_enabled=False), an_advertiser(sandbox, status="paused")
+    plain, paused = insert_advertiser(sandbox, singular_enabled=False), insert_advertiser(sandbox, status="paused")
     before = datetime.now(UTC)
     with server_of(filled(sandbox), tmp_path) as there:
         etag = there.get(SINGULAR, **MAY).headers["etag"]
@@ -74,7 +74,7 @@ def test_each_response_is_logged(sandbox: Sandbox, tmp_path: Path) -> None:
         there.get(SINGULAR, token=sandbox.create_api_key("cost-report"), **MAY)
         there.get(SINGULAR_CSV, token=sandbox.create_api_key("singular", networks=[NOWHERE]), **MAY)
         once = sandbox.create_api_key("singular")
-        change(sandbox, once, rate=0.001, burst=1)
+        set_columns(sandbox, once, rate=0.001, burst=1)
         assert [there.get(SINGULAR, token=once, **MAY).status_code for _ in range(2)] == [200, 429]
         for advertiser in plain, paused:
             key = sandbox.create_api_key("singular", advertiser=advertiser)

@@ -1,4 +1,4 @@
-"""The people of the isolation matrix: two tenants and a suspended one, whose rows have names that betray them."""
+"""The cast of the isolation tests: two active tenants and a suspended one, whose rows have recognizable names."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ OWNERS, RIVALS, OUTSIDERS, SUSPENDED = "Velvet Kettle", "Copper Lantern", "Marbl
 
 
 class Cast(msgspec.Struct):
-    """`tokens` by situation and scope."""
+    """`tokens` maps (situation, scope) to a token."""
 
     sandbox: Sandbox
     outside: Sandbox
@@ -29,7 +29,7 @@ class Cast(msgspec.Struct):
 
     @property
     def secrets(self) -> dict[str, list[str]]:
-        """What a response must not contain, unless it is for that reader."""
+        """The texts by reader. A response to another reader must not contain them."""
         return {
             "owner": [OWNERS],
             "rival": [RIVALS],
@@ -66,10 +66,10 @@ def tokens_for(scope: str, sandbox: Sandbox, outside: Sandbox, suspended: Sandbo
     ingest = scope == "ingest"
     elsewhere = {"cost-report": "singular", "singular": "cost-report", "ingest": "cost-report"}[scope]
     advertiser_scope = "cost-report" if ingest else scope
-    paused, plain = an_advertiser(sandbox, status="paused"), an_advertiser(sandbox, singular_enabled=False)
+    paused, plain = insert_advertiser(sandbox, status="paused"), insert_advertiser(sandbox, singular_enabled=False)
     expired, revoked = sandbox.create_api_key(scope), sandbox.create_api_key(scope)
-    change(sandbox, expired, expires_at=datetime.now(UTC) - timedelta(seconds=1))
-    change(sandbox, revoked, revoked_at=datetime.now(UTC))
+    set_columns(sandbox, expired, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    set_columns(sandbox, revoked, revoked_at=datetime.now(UTC))
     return {
         "garbage": "garbage",
         "unknown": mint_api_key().token,
@@ -86,7 +86,7 @@ def tokens_for(scope: str, sandbox: Sandbox, outside: Sandbox, suspended: Sandbo
     }
 
 
-def an_advertiser(sandbox: Sandbox, **values: Any) -> UUID:
+def insert_advertiser(sandbox: Sandbox, **values: Any) -> UUID:
     async def work() -> UUID:
         defaults: dict[str, Any] = {"name": "Somebody", "singular_enabled": True, "created_at": datetime.now(UTC)}
         row = Advertiser(**defaults | values)
@@ -97,8 +97,8 @@ def an_advertiser(sandbox: Sandbox, **values: Any) -> UUID:
     return run_in_tenant(sandbox.tenant.slug, work)
 
 
-def change(sandbox: Sandbox, token: str, **values: Any) -> None:
-    """Sets columns of a token's row."""
+def set_columns(sandbox: Sandbox, token: str, **values: Any) -> None:
+    """Sets columns of the API key that has this token."""
 
     async def work() -> None:
         await ApiKey.update({getattr(ApiKey, name): value for name, value in values.items()}).where(

@@ -1,4 +1,4 @@
-"""Making and rotating keys on the portal, by its forms, and what stands in the answers."""
+"""Creates and rotates API keys through the portal's forms, and reads the resulting pages."""
 
 import re
 from typing import Any
@@ -20,25 +20,25 @@ def set_key(sandbox: Sandbox, name: str, assignment: str) -> None:
     execute(f"UPDATE {{s}}.api_token SET {assignment} WHERE name = $1", name, schema=sandbox.tenant.schema)
 
 
-def make(client: Browser, name: str = "Nightly", scopes: list[str] | None = None, **fields: str) -> Any:
+def post_new_key(client: Browser, name: str = "Nightly", scopes: list[str] | None = None, **fields: str) -> Any:
     data = {"name": name, "scopes": BOTH if scopes is None else scopes, "expiry": "365", **fields}
     return client.post("/keys/new", data=data)
 
 
-def make_one(client: Browser, sandbox: Sandbox, name: str = "Nightly", **fields: Any) -> tuple[int, str]:
-    """Its id and its token."""
-    answer = make(client, name, **fields)
-    assert answer.status_code == 201, answer.text
-    return keys(sandbox, name)[-1]["id"], shown(answer.text)
+def create_key(client: Browser, sandbox: Sandbox, name: str = "Nightly", **fields: Any) -> tuple[int, str]:
+    """Returns the API key's id and its token."""
+    response = post_new_key(client, name, **fields)
+    assert response.status_code == 201, response.text
+    return keys(sandbox, name)[-1]["id"], token_in(response.text)
 
 
-def shown(html: str) -> str:
+def token_in(html: str) -> str:
     (token,) = set(TOKEN.findall(html))
     return str(token)
 
 
 def errors(html: str) -> dict[str, str]:
-    """What the form says is wrong, by field."""
+    """The form's error messages by field."""
     found = [e for e in Page(html).all("small") if e.attributes.get("id", "").endswith("-error")]
     return {e.attributes["id"].removesuffix("-error"): e.text for e in found}
 

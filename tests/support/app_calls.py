@@ -1,4 +1,4 @@
-"""The app's own functions, called by the tests: `run_command` without a new loop and new connections for each call."""
+"""Calls the app's functions from tests. Unlike `run_command`, all calls share one event loop and one pool."""
 
 import atexit
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @cache
 def portal() -> BlockingPortal:
-    """To a loop in a thread of its own, since a browser test's thread counts as one in which a loop runs already."""
+    """Runs the event loop in a thread of its own: Playwright already runs one in the thread of a browser test."""
     stack = ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(start_blocking_portal())
@@ -29,7 +29,7 @@ def portal() -> BlockingPortal:
 
 @cache
 def pool() -> ConnectionPool:
-    """No statement is prepared, since tests change tables."""
+    """Prepares no statements, since tests change tables."""
 
     async def opened() -> ConnectionPool:
         options = {**engine().config, "statement_cache_size": 0}
@@ -41,25 +41,25 @@ def pool() -> ConnectionPool:
 
 
 def fetch(sql: str, *args: Any) -> list[Any]:
-    """Past Piccolo."""
-    there = pool()
+    """Runs the statement without Piccolo."""
+    connections = pool()
 
     async def work() -> list[Any]:
-        async with there.acquire() as db:
+        async with connections.acquire() as db:
             return await db.fetch(sql, *args)
 
     return portal().call(work)
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """As the operator. Nothing else of this process uses Piccolo meanwhile."""
-    there = pool()
+    """Runs the work as the operator. Only one call at a time: it sets the pool of Piccolo's engine."""
+    connections = pool()
 
     async def whole() -> T:
         with acting_as(Actor(operator())):
             return await work()
 
-    engine().pool = there
+    engine().pool = connections
     try:
         return portal().call(whole)
     finally:
@@ -67,7 +67,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def run_in_tenant(slug: str, work: Callable[[], Awaitable[T]]) -> T:
-    """The same, bound to a tenant."""
+    """Runs the work as the operator, bound to a tenant."""
 
     async def bound() -> T:
         with bound_to(await get_tenant(slug)):

@@ -1,4 +1,4 @@
-"""The app in the test's own process, without background jobs. Tenants and API keys stay cached."""
+"""Runs the app in the test's process, without background jobs. Tenants and API keys stay cached."""
 
 from collections.abc import Awaitable, Callable
 from math import inf
@@ -17,7 +17,7 @@ Send = Callable[..., Awaitable[httpx.Response]]
 
 
 def with_app(work: Callable[[httpx.AsyncClient], Awaitable[T]]) -> T:
-    """What `work` returns, which sends requests to the app with the client."""
+    """Returns the result of `work`, which sends requests to the app with the client."""
 
     async def whole() -> T:
         tenant_cache.trust_until(inf)
@@ -42,9 +42,9 @@ def recorded_request(
     headers: dict[str, str] | None = None,
     **rest: object,
 ) -> tuple[httpx.Response, list[str]]:
-    """The response, and the statements that the request sent. The tenant and the API key are cached already.
+    """Returns the response and the statements that the request sent. The tenant and the API key are already cached.
 
-    `repeat`: the request is sent twice, and the statements are those of the second one.
+    With `repeat`, the request is sent twice, and the statements are those of the second request.
     """
     host = f"{site}.{sandbox.tenant.slug}.localhost"
     authorization = {"Authorization": f"ApiToken {token or sandbox.owner_key}"} if site == "api" else {}

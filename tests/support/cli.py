@@ -1,4 +1,4 @@
-"""The command line on the tests' database."""
+"""Runs the command line on the tests' database."""
 
 import os
 import subprocess
@@ -13,12 +13,12 @@ COMMAND = [sys.executable, str(PROJECT / "cli.py")]
 
 
 def gokart(*arguments: str, given: str | None = None) -> Result:
-    """A command in this process. `given` is what is typed at its questions."""
+    """Runs a command in this process. `given` is the standard input, for its prompts."""
     return CliRunner().invoke(main, arguments, input=given, prog_name="gokart")
 
 
 def cli_error(*arguments: str, given: str | None = None) -> str:
-    """Why the command does nothing, told in a line and not in a traceback."""
+    """Runs a command that must fail without a traceback, and returns the last line of its error output."""
     result = gokart(*arguments, given=given)
     assert result.exit_code in {1, 2}
     assert isinstance(result.exception, SystemExit), result.exception
@@ -26,7 +26,7 @@ def cli_error(*arguments: str, given: str | None = None) -> str:
 
 
 def spawn(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, as a person runs it."""
+    """Runs a command in a new process."""
     return subprocess.run(
         [*COMMAND, *arguments],
         env={**os.environ, **variables},

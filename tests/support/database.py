@@ -1,4 +1,4 @@
-"""The tests' own look into the database, past the app."""
+"""Statements that tests run on the database directly, without the app."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,14 +12,13 @@ from tests.support.app_calls import fetch
 
 
 def execute(sql: str, *args: Any, schema: str = "") -> list[dict[str, Any]]:
-    """The statement's rows. `{s}` stands for the schema."""
-
+    """Returns the statement's rows. `{s}` stands for the schema."""
     return [dict(row) for row in fetch(sql.replace("{s}", schema), *args)]
 
 
 @contextmanager
 def uncommitted(sql: str) -> Iterator[None]:
-    """Runs the SQL in a transaction that stays open within the block, and is rolled back at its end."""
+    """Runs the SQL in a transaction that stays open within the block and is rolled back at its end."""
     loop = asyncio.new_event_loop()
     connection = loop.run_until_complete(asyncpg.connect(database_url()))
     try:
@@ -32,6 +31,6 @@ def uncommitted(sql: str) -> Iterator[None]:
 
 @contextmanager
 def locked(*tables: str) -> Iterator[None]:
-    """Queries that use the tables wait until the end of the block."""
+    """Locks the tables: queries that use them wait until the end of the block."""
     with uncommitted(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"):
         yield

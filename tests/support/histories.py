@@ -1,4 +1,6 @@
-"""Made-up histories: what is sent in, drawn by Hypothesis, and sending it the way the field does."""
+"""Random histories of records, drawn by Hypothesis, and how senders deliver them: concurrently, out of order, and with
+repetitions.
+"""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.oracle import Oracle
 from tests.support.sandbox import Sandbox, offer_record
 
-# Where buckets meet: quarters, midnight, months, a leap day, the year; and the last tenth of a microsecond before.
+# Bucket boundaries (quarter hours, midnight, months, a leap day, the year) and the last microsecond before some.
 EDGES = [
     datetime(2024, 1, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     datetime(2024, 2, 1, tzinfo=UTC),
@@ -36,7 +38,7 @@ revenues = st.one_of(
 
 @st.composite
 def times(draw: st.DrawFn) -> str:
-    """With seven decimals and any offset, as .NET sends them."""
+    """A timestamp with seven decimals and any offset, in the format of .NET."""
     minutes = draw(offsets)
     local = draw(instants) + timedelta(minutes=minutes)
     sign, size = ("-", -minutes) if minutes < 0 else ("+", minutes)
@@ -44,7 +46,7 @@ def times(draw: st.DrawFn) -> str:
 
 
 class History(msgspec.Struct):
-    """`callbacks` and `events` name offers and partners by number; each sender's are lists of batches."""
+    """`callbacks` and `events` refer to offers and partners by index. `ranges` exclude their end."""
 
     callbacks: list[dict[str, Any]]
     events: list[dict[str, Any]]
@@ -93,7 +95,7 @@ def histories(draw: st.DrawFn) -> History:
 
 
 def send_history(sandbox: Sandbox, history: History) -> tuple[Oracle, list[str]]:
-    """Sends it in, by several senders at once. The model of what was sent, and the offers' ids."""
+    """Sends the history from several concurrent senders. Returns the model of what was sent, and the offers' ids."""
     oracle, offer_ids, partner_ids = set_up(sandbox)
     callbacks = [real_callback(c, offer_ids, partner_ids) for c in history.callbacks]
     events = [real_event(e, offer_ids, partner_ids) for e in history.events]
@@ -106,7 +108,7 @@ def send_history(sandbox: Sandbox, history: History) -> tuple[Oracle, list[str]]
 
 
 def set_up(sandbox: Sandbox) -> tuple[Oracle, list[str], list[str]]:
-    """Names that sort differently by code point than by any dictionary; two offers of one name."""
+    """Creates offers and partners: names that sort differently by code point and by collation, and two equal names."""
     names = ["Zebra", "apple", "Zebra"]
     mine = [offer_record(sandbox, name=name) for name in names]
     theirs = offer_record(sandbox, sandbox.rival, name="Not yours")
@@ -145,7 +147,7 @@ def real_event(drawn: dict[str, Any], offer_ids: list[str], partner_ids: list[st
 
 
 def send_all(sandbox: Sandbox, callbacks: list[Any], events: list[Any], rng: random.Random) -> None:
-    """Three senders at once, each with a part of everything in an order of its own, overlapping the others'."""
+    """Sends from three concurrent senders. Each sends a random subset in a random order; the subsets overlap."""
 
     def sender(seed: int) -> None:
         mine = random.Random(seed)
@@ -155,15 +157,15 @@ def send_all(sandbox: Sandbox, callbacks: list[Any], events: list[Any], rng: ran
             while left:
                 size = mine.randint(1, 8)
                 batch, left = left[:size], left[size:]
-                answer = sandbox.send(kind, batch + batch[:1])
-                assert answer["rejected"] == []
-                assert answer["accepted"] + answer["duplicates"] == len(batch) + 1
+                result = sandbox.send(kind, batch + batch[:1])
+                assert result["rejected"] == []
+                assert result["accepted"] + result["duplicates"] == len(batch) + 1
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(sender, [rng.random() for _ in range(3)]))
-    sandbox.send("conversions", callbacks)  # what the dice left out
+    sandbox.send("conversions", callbacks)  # the records that no sender drew
     sandbox.send("events", events)
-    again = [
+    repeated = [
         sandbox.send(kind, records) for kind, records in [("conversions", callbacks), ("events", events)] if records
     ]
-    assert [answer["accepted"] for answer in again] == [0] * len(again)
+    assert [result["accepted"] for result in repeated] == [0] * len(repeated)

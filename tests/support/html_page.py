@@ -1,4 +1,4 @@
-"""What stands on a page: its text as people read it, its tables, its links."""
+"""Parses a page: its visible text, its elements, and its tables."""
 
 from html.parser import HTMLParser
 
@@ -19,7 +19,7 @@ class Element(msgspec.Struct):
 
 
 class Page(HTMLParser):
-    """`text` has single blanks and no head; `elements` are in the order in which they begin, each with all its text."""
+    """`elements` are in document order, each with the text of its descendants. Runs of white space are one blank."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Page(HTMLParser):
         return element
 
     def rows(self, body: str) -> list[list[str]]:
-        """The cells' texts of each row of the table body with this id."""
+        """The texts of the cells, by row, of the table body with this id."""
         start = self.elements.index(self.one("tbody", id=body))
         rows: list[list[str]] = []
         for element in self.elements[start + 1 :]:
@@ -63,7 +63,7 @@ class Page(HTMLParser):
             self._open.append(element)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Of SVG."""
+        """Self-closing tags, as in SVG."""
         self.handle_starttag(tag, attrs)
         self._open.pop()
 
@@ -73,7 +73,7 @@ class Page(HTMLParser):
             pass
 
     def part(self) -> None:
-        """What two elements say does not run together."""
+        """Separates the texts of neighbouring elements by a blank."""
         for element in self._open:
             element.raw += " " if element.tag != "code" else ""
 

@@ -1,4 +1,4 @@
-"""The places to count in, each of which a test can take away and bring back."""
+"""The stores of shared rate limits. A test can make each unavailable, and available again."""
 
 import shutil
 import signal
@@ -13,22 +13,22 @@ from tests.support.wait import wait_for_value
 
 
 class Store(Protocol):
-    """`setting` is what chooses it."""
+    """`setting` is the value of GOKART_LIMITS that selects this store."""
 
     setting: str
 
     def stop(self) -> None:
-        """It answers nobody."""
+        """Makes the store unavailable."""
 
     def start(self) -> None:
-        """It answers again."""
+        """Makes the store available again."""
 
     def close(self) -> None:
-        """It is needed no longer."""
+        """Releases the resources of the store."""
 
 
 class Database:
-    """What goes away is the table, so that all else goes on."""
+    """Only the table becomes unavailable, so that the rest of the app keeps working."""
 
     def __init__(self, _: Path) -> None:
         self.setting = "database"
@@ -44,7 +44,7 @@ class Database:
 
 
 class Redis:
-    """Debian's redis-server, or a valkey-server."""
+    """A redis-server, or a valkey-server where that is installed instead."""
 
     def __init__(self, folder: Path) -> None:
         program = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -65,14 +65,14 @@ class Redis:
     close = stop
 
     def hang(self) -> None:
-        """Nobody is refused, and nobody gets an answer."""
+        """Accepts connections, and does not answer."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume_process(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
     def ask(self, command: str) -> str:
-        """The first line of its answer; nothing where it does not answer."""
+        """Returns the first line of the reply, or an empty string when the server is unavailable."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection, connection.makefile("rw") as file:
                 file.write(f"{command}\r\n")

@@ -1,4 +1,4 @@
-"""What each report must say, computed naively from all that was ever sent."""
+"""An independent model of the reports, computed naively from every record that was sent."""
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +18,7 @@ class Sums(msgspec.Struct):
 
 
 class Oracle:
-    """Of one advertiser. `offers` and `partners` map ids to names."""
+    """The model of one advertiser's reports. `offers` and `partners` map ids to names."""
 
     def __init__(self, offers: dict[str, str], partners: dict[str, str], tenant: str) -> None:
         self.offers = offers
@@ -28,17 +28,17 @@ class Oracle:
         self.events: dict[str, dict[str, Any]] = {}
 
     def send(self, callback: dict[str, Any]) -> None:
-        """A conversion callback: the latest sent holds, and of two sent at once the one with the greater id."""
+        """Records a conversion callback. The latest `sentAt` wins; of equal times, the greater id wins."""
         known = self.callbacks.get(callback["conversion"]["conversionId"])
         if known is None or rank(callback) > rank(known):
             self.callbacks[callback["conversion"]["conversionId"]] = callback
 
     def happen(self, event: dict[str, Any]) -> None:
-        """A view or click: the first of an id counts, and all of an id are the same."""
+        """Records a view or click. Repetitions of an id do not count."""
         self.events.setdefault(event["id"], event)
 
     def contributions(self) -> list[tuple[str, str, datetime, Sums]]:
-        """(offer, partner, instant, what it adds)"""
+        """What each record adds: (offer id, partner id, time in UTC, sums)."""
         found = []
         for callback in self.callbacks.values():
             c = callback["conversion"]
@@ -52,7 +52,7 @@ class Oracle:
         return [each for each in found if each[0] in self.offers]
 
     def cost_report(self, start: datetime, end: datetime, offer: str | None) -> list[dict[str, Any]]:
-        """The rows of [start, end), in the report's order."""
+        """The rows of the cost report for start <= time < end, in the report's order."""
         sums: dict[tuple[str, str], Sums] = defaultdict(Sums)
         for offer_id, partner_id, at, one in self.contributions():
             if start <= at < end and offer in {None, offer_id}:
@@ -84,7 +84,7 @@ class Oracle:
         return self.offers[offer], self.partners[partner], offer, partner
 
     def singular(self, start: datetime, end: datetime) -> list[tuple[str, str, str, Decimal, int]]:
-        """(date, campaign_id, partner_id, cost, clicks), in the report's order."""
+        """The rows for start <= time < end: (date, campaign_id, partner_id, cost, clicks), in the report's order."""
         sums: dict[tuple[date, str, str], Sums] = defaultdict(Sums)
         for offer_id, partner_id, at, one in self.contributions():
             if start <= at < end:
@@ -97,7 +97,7 @@ class Oracle:
 
 
 def rank(callback: dict[str, Any]) -> tuple[str, str]:
-    """Generated times are of one length and in UTC, so that their texts sort as they do."""
+    """Compares times as text: generated times have one length and are in UTC."""
     return callback["sentAt"], callback["id"]
 
 
@@ -109,7 +109,7 @@ def add(sums: Sums, one: Sums) -> None:
 
 
 def instant(text: str) -> datetime:
-    """Cut off to the microsecond, in UTC."""
+    """The time in UTC, truncated to the microsecond."""
     whole, _, rest = text.partition(".")
     digits = rest[:6] if rest else "0"
     offset = text[-6:] if text[-6:-5] in "+-" else "+00:00"

@@ -1,4 +1,4 @@
-"""People who sign in, and browsers without a browser: clients that keep cookies and say where a form was sent from."""
+"""Users, and HTTP clients that act as their browsers: they keep cookies and send the `Origin` header with forms."""
 
 from ipaddress import ip_address
 from typing import Any
@@ -18,7 +18,7 @@ from tests.support.database import execute
 from tests.support.sandbox import Sandbox
 
 PASSWORD = "correct horse battery"
-# As the app keeps it, but quick to check: how much work that is stands in the hash.
+# Hashes in the app's formats with minimal cost parameters, so that checking them is quick.
 HASHED = {
     ARGON2: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD),
     PBKDF2: BaseUser.hash_password(PASSWORD, iterations=1),
@@ -26,7 +26,7 @@ HASHED = {
 
 
 def insert_user(sandbox: Sandbox | None, realm: Realm, **columns: Any) -> str:
-    """Somebody with PASSWORD; of the platform where there is no sandbox. Returns the e-mail address."""
+    """Creates a user whose password is PASSWORD: platform staff if `sandbox` is None. Returns the e-mail address."""
     email = read_email(columns.pop("email", f"{realm.name}-{uuid4().hex[:8]}@example.com"))
     values = {"email": email, "name": email.partition("@")[0].title(), **columns}
 
@@ -52,7 +52,7 @@ def create_staff_user(sandbox: Sandbox, role: str = "owner", **columns: Any) -> 
 
 
 def create_advertiser_user(sandbox: Sandbox, advertiser: UUID | None = None, **columns: Any) -> str:
-    """Of the sandbox's owner unless another advertiser is given."""
+    """Creates a user of `advertiser`, by default of the sandbox's owner. Returns the e-mail address."""
     return insert_user(sandbox, ADVERTISER, advertiser=advertiser or sandbox.owner, **columns)
 
 
@@ -61,9 +61,9 @@ def create_platform_staff(role: str = "owner", **columns: Any) -> str:
 
 
 class Browser(httpx.Client):
-    """At one host, which all its requests name, and its forms as their origin. Follows no redirect.
+    """A client of one host: every request has its `Host` and `Origin` headers. It does not follow redirects.
 
-    It has cookies of its own; the connections are those of the tests' one client, which closes them.
+    Each has its own cookies. All share the connections of `http`, which closes them.
     """
 
     def __init__(self, http: httpx.Client, host: str, **options: Any) -> None:
@@ -76,7 +76,7 @@ class Browser(httpx.Client):
 
 
 def browser(sandbox: Sandbox, **options: Any) -> Browser:
-    """At the sandbox's app host, with nobody signed in."""
+    """A client of the sandbox's app host that is not signed in."""
     return Browser(sandbox.http, f"app.{sandbox.tenant.slug}.localhost", **options)
 
 
@@ -85,31 +85,31 @@ def platform_browser(sandbox: Sandbox, **options: Any) -> Browser:
 
 
 def session_cookie(sandbox: Sandbox | None, realm: Realm, email: str) -> dict[str, str]:
-    """Of a session made past the form, for tests of other matters."""
+    """The cookie of a new session, created without the login form."""
 
     async def work() -> str:
-        person = await find_user(realm, email)
-        assert person, f"there is no {email}"
-        return await sessions.create_session(realm, person.id, address=ip_address("127.0.0.1"), user_agent="tests")
+        user = await find_user(realm, email)
+        assert user, f"no user has the address {email}"
+        return await sessions.create_session(realm, user.id, address=ip_address("127.0.0.1"), user_agent="tests")
 
     token = run(work) if sandbox is None else run_in_tenant(sandbox.tenant.slug, work)
     return {realm.cookie(secure=False): token}
 
 
 def staff_browser(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
-    """A new member of staff, signed in."""
+    """A client that is signed in as a new staff user."""
     return browser(sandbox, cookies=session_cookie(sandbox, STAFF, create_staff_user(sandbox, role, **columns)))
 
 
 def advertiser_browser(sandbox: Sandbox, advertiser: UUID | None = None, **columns: Any) -> Browser:
-    """A new person of the advertiser's, signed in."""
+    """A client that is signed in as a new user of the advertiser."""
     return browser(
         sandbox, cookies=session_cookie(sandbox, ADVERTISER, create_advertiser_user(sandbox, advertiser, **columns))
     )
 
 
 def platform_staff_browser(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
-    """A new member of the platform's staff, signed in."""
+    """A client that is signed in as a new platform staff user."""
     return platform_browser(sandbox, cookies=session_cookie(None, PLATFORM, create_platform_staff(role, **columns)))
 
 

@@ -1,4 +1,4 @@
-"""PgBouncer of Debian's package in transaction mode, between the app and the tests' server."""
+"""Runs PgBouncer in transaction mode between the app and the tests' server."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 from database.superuser import chown_to, process_identity
+from tests.support.wait import GUARD
 
-PATIENCE = 120.0
 PORT = 6432
 CONFIGURATION = """
 [databases]
@@ -31,9 +31,9 @@ logfile = {folder}/log
 
 @contextmanager
 def running_pgbouncer(url: str, *, size: int) -> Iterator[str]:
-    """The URL of the same database through a PgBouncer that has at most `size` connections to it."""
+    """Yields the URL of the same database through PgBouncer, which opens at most `size` server connections."""
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert program is not None, "make pgbouncer installs it"
+    assert program is not None, "pgbouncer is not installed: run `make pgbouncer`"
     folder = Path(tempfile.mkdtemp(prefix="gokart-bouncer-", dir="/tmp"))  # not $TMPDIR: a socket's path is short
     target, user = target_of(url)
     (folder / "ini").write_text(CONFIGURATION.format(target=target, size=size, port=PORT, folder=folder))
@@ -47,29 +47,32 @@ def running_pgbouncer(url: str, *, size: int) -> Iterator[str]:
         yield f"postgresql://postgres@{name}?host={quote(str(folder))}&port={PORT}&sslmode=disable"
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(GUARD)
         shutil.rmtree(folder)
 
 
 def target_of(url: str) -> tuple[str, int | None]:
-    """Where PgBouncer connects to, and the user that it runs as: never root, and one who may pass to the server."""
+    """Returns PgBouncer's connection string, and the user to run it as.
+
+    PgBouncer refuses to run as root. The user must be able to reach the server's socket.
+    """
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     host = options.get("host") or parts.hostname or "localhost"
-    told = {
+    values = {
         "host": host,
         "port": options.get("port") or parts.port or 5432,
         "user": parts.username or "postgres",
         "password": parts.password,
     }
-    target = " ".join(f"{name}={value}" for name, value in told.items() if value is not None)
+    target = " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
     if os.geteuid() != 0:
         return target, None
     return target, Path(host).stat().st_uid if host.startswith("/") else 65_534  # nobody
 
 
 def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + GUARD
     while True:
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(path)) == 0:

@@ -1,4 +1,4 @@
-"""Piccolo Admin's page, as far as the server notices: what it sends, and the forms that it sends it in."""
+"""Sends requests as Piccolo Admin's page does."""
 
 from typing import Any
 from uuid import UUID
@@ -13,20 +13,20 @@ TABLES = "/admin/api/tables"
 TOKEN = "X-CSRFToken"
 
 
-def opened(client: Browser) -> Browser:
-    """With the page open: from now on what it sends has the token that the page was given."""
+def with_page_open(client: Browser) -> Browser:
+    """Opens the page: later requests of the client have the page's CSRF token."""
     assert client.get("/admin/").status_code == 200
     client.headers[TOKEN] = client.cookies["csrftoken"]
     return client
 
 
 def piccolo_admin_browser(sandbox: Sandbox, role: str = "owner", **columns: Any) -> Browser:
-    """A new member of staff, signed in, with the page open."""
-    return opened(staff_browser(sandbox, role, **columns))
+    """A client that is signed in as a new staff user and has the page open."""
+    return with_page_open(staff_browser(sandbox, role, **columns))
 
 
 def fill(sandbox: Sandbox) -> Sandbox:
-    """So that there is at least one row in every table."""
+    """Creates at least one row in every table."""
     offer = offer_record(sandbox, name="Velvet Kettle", os="IOS", storeId="1234")
     sandbox.send("offers", [offer])
     sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], revenue="60.5")])
@@ -62,13 +62,13 @@ def create(client: Browser, table: str, **columns: Any) -> httpx.Response:
     return client.post(path_of(table), json=columns)
 
 
-def kept(sandbox: Sandbox, table: str, row: UUID | int) -> dict[str, Any]:
-    """The row as the database has it, secrets and all."""
+def stored_row(sandbox: Sandbox, table: str, row: UUID | int) -> dict[str, Any]:
+    """The row in the database, with all its columns."""
     (found,) = execute(f"SELECT * FROM {{s}}.{table} WHERE id = $1", row, schema=sandbox.tenant.schema)
     return found
 
 
-def person_id(sandbox: Sandbox, table: str, email: str) -> int:
+def user_id(sandbox: Sandbox, table: str, email: str) -> int:
     (found,) = execute(f"SELECT id FROM {{s}}.{table} WHERE email = $1", email, schema=sandbox.tenant.schema)
     id_: int = found["id"]
     return id_

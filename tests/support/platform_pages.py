@@ -1,4 +1,4 @@
-"""The platform's staff at their browsers."""
+"""Pages of the platform admin."""
 
 import re
 from html import unescape
@@ -13,12 +13,12 @@ from tests.support.sandbox import Sandbox
 
 
 def signed_in(sandbox: Sandbox, role: str = "manager", **columns: str) -> Browser:
-    """A new one, at admin.<base>. The place lends its connections, and is a tenant like others."""
+    """A client of admin.<base> that is signed in as new platform staff. Only the connections are the sandbox's."""
     return platform_staff_browser(sandbox, role, **columns)
 
 
-def seen(response: httpx.Response) -> str:
-    """What a page says, without what says how."""
+def main_text(response: httpx.Response) -> str:
+    """The text of the page's main part, without tags."""
     assert response.status_code in {200, 201, 400, 409}, response.text
     main = response.text.partition("<main")[2].partition("</main>")[0]
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", main)).split())
@@ -32,13 +32,13 @@ def link_in(response: httpx.Response) -> str:
     return unescape(found[1])
 
 
-def a_slug() -> str:
+def new_slug() -> str:
     return f"t{uuid4().hex[:12]}"
 
 
 def outdated_tenant() -> str:
-    """Of the first version ever."""
-    slug = a_slug()
+    """Creates a tenant that has only the first migration, and returns its slug."""
+    slug = new_slug()
     modules = migrations.migration_modules
     first = min(modules())
     migrations.migration_modules = lambda: {first: modules()[first]}  # type: ignore[assignment]

@@ -14,28 +14,29 @@ from database.embedded import EmbeddedPostgres
 from tests.support import citus
 
 PREFIX = "gokart_test_"
-EMBEDDED = "TESTS_ON_EMBEDDED_SERVER"  # in the environment of the workers where that is so
+EMBEDDED = "TESTS_ON_EMBEDDED_SERVER"  # the parent process sets it for the workers
 
 
 class Databases:
-    """One database of this process, `url`, on the server at `given`, which may be one that the process which starts the
-    workers has started.
+    """The database of this test process: `url`, on the server at `given`.
+
+    The server is the one that GOKART_DATABASE_URL names. Without it, the parent of the workers starts an embedded one.
     """
 
     def __init__(self, directory: Path) -> None:
-        outside = os.environ.get("GOKART_DATABASE_URL")
-        if outside is None:
+        given = os.environ.get("GOKART_DATABASE_URL")
+        if given is None:
             os.environ[EMBEDDED] = "yes"
             server = EmbeddedPostgres(
                 directory, fsync="off", full_page_writes="off", synchronous_commit="off", autovacuum="off"
             )
-            outside = server.start()
+            given = server.start()
             atexit.register(server.stop)
         self.embedded = EMBEDDED in os.environ
         self.name = f"{PREFIX}{os.getpid()}_{token_hex(4)}"
-        self.given = outside
-        self.url = urlsplit(outside)._replace(path=f"/{self.name}").geturl()
-        self.server_url = urlsplit(outside)._replace(path="/postgres").geturl()
+        self.given = given
+        self.url = urlsplit(given)._replace(path=f"/{self.name}").geturl()
+        self.server_url = urlsplit(given)._replace(path="/postgres").geturl()
         self.created = False
 
     def create(self) -> None:
@@ -50,13 +51,13 @@ class Databases:
 
     async def _create(self) -> None:
         if self.embedded:
-            await self._drop_remains()
+            await self._drop_leftovers()
         await self._execute(f"CREATE DATABASE {self.name}")
         if not self.embedded:
             await citus.join_nodes(self.given, self.url)
 
-    async def _drop_remains(self) -> None:
-        """Databases of test processes that were killed."""
+    async def _drop_leftovers(self) -> None:
+        """Drops the databases of test processes that were killed."""
         connection = await asyncpg.connect(self.server_url)
         try:
             found = await connection.fetch("SELECT datname FROM pg_database WHERE starts_with(datname, $1)", PREFIX)

@@ -1,4 +1,4 @@
-"""Requests that a well-behaved client does not send: any header lines, any request target."""
+"""Sends requests with any header lines and any request target, valid or not."""
 
 from collections.abc import Iterable
 from http.client import HTTPConnection, HTTPMessage
@@ -9,7 +9,7 @@ import msgspec
 from tests.support.servers import Server
 
 
-class Answer(msgspec.Struct):
+class RawResponse(msgspec.Struct):
     status: int
     headers: HTTPMessage
     body: bytes
@@ -18,8 +18,8 @@ class Answer(msgspec.Struct):
         return msgspec.json.decode(self.body)
 
 
-def raw(server: Server, target: str, headers: Iterable[tuple[str, str]], method: str = "GET") -> Answer:
-    """On a connection of its own, with these header lines and no other."""
+def raw(server: Server, target: str, headers: Iterable[tuple[str, str]], method: str = "GET") -> RawResponse:
+    """Sends the request on a new connection with only these header lines."""
     connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
     try:
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
@@ -27,6 +27,6 @@ def raw(server: Server, target: str, headers: Iterable[tuple[str, str]], method:
             connection.putheader(name, value.encode("utf-8"))
         connection.endheaders()
         response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        return RawResponse(response.status, response.headers, response.read())
     finally:
         connection.close()

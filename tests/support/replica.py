@@ -1,4 +1,4 @@
-"""A streaming replica of the tests' server."""
+"""Runs a streaming replica of the tests' server."""
 
 import os
 import shutil
@@ -21,8 +21,9 @@ WRITTEN = "SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_
 
 
 class Replica:
-    """Of all databases of the tests' server; `url` is that of this process's. At the end of a test it runs, and
-    replays what it is sent.
+    """A replica of the tests' server. `url` is that of this process's database on the replica.
+
+    Each test leaves it running, with replay resumed.
     """
 
     def __init__(self, directory: Path, database: str) -> None:
@@ -32,14 +33,14 @@ class Replica:
         self.url = self.start()
 
     def start(self) -> str:
-        """Or starts again."""
+        """Starts the replica, also again after `stop`. Returns the URL."""
         return urlsplit(self._server.start())._replace(path=f"/{self._database}").geturl()
 
     def stop(self) -> None:
         self._server.stop()
 
     def hang(self) -> None:
-        """It takes connections and answers nothing, as one does whose machine is cut off."""
+        """Accepts connections, and does not answer."""
         pid = int((self._server.directory / "postmaster.pid").read_text().split()[0])
         postmaster = psutil.Process(pid)
         self._hanging = [postmaster, *postmaster.children()]
@@ -51,7 +52,7 @@ class Replica:
             self._hanging.pop().send_signal(signal.SIGCONT)
 
     def pause(self) -> None:
-        """From here on it lags."""
+        """Pauses replay: the replica lags from now on."""
         self.ask("SELECT pg_wal_replay_pause()")
         assert wait_for_value(lambda: self.ask("SELECT pg_get_wal_replay_pause_state()"), "paused")
 
@@ -59,21 +60,21 @@ class Replica:
         self.ask("SELECT pg_wal_replay_resume()")
 
     def catch_up(self) -> None:
-        """Until it has replayed all that the primary has committed by now."""
+        """Waits until the replica has replayed everything that the primary has committed so far."""
         execute(WRITTEN)
         (row,) = execute("SELECT pg_current_wal_flush_lsn()::text AS written")
         assert wait_for_value(lambda: self.ask(f"SELECT pg_last_wal_replay_lsn() >= '{row['written']}'"), "t")
 
     def ask(self, sql: str) -> str:
-        """One value."""
+        """Runs the statement on the replica and returns its one value as text."""
         done = subprocess.run(
             [binary("psql"), self.url, "--no-psqlrc", "-qtAc", sql], capture_output=True, text=True, check=True
         )
         return done.stdout.strip()
 
 
-def who_runs(primary: str) -> int | None:
-    """The user, where this process is root."""
+def server_user(primary: str) -> int | None:
+    """The id of the user that runs the primary if this process is root, else None."""
     host = parse_qs(urlsplit(primary).query)["host"][0]
     return Path(host).stat().st_uid if os.geteuid() == 0 else None
 
@@ -82,7 +83,7 @@ def who_runs(primary: str) -> int | None:
 def running_replica(primary: str) -> Iterator[Replica]:
     """`primary` is the direct URL of this process's database, on an embedded server."""
     folder = Path(tempfile.mkdtemp(prefix="gokart-replica-"))
-    owner = who_runs(primary)
+    owner = server_user(primary)
     chown_to(folder, owner)
     replica = None
     try:

@@ -1,4 +1,4 @@
-"""Finding a request in the log."""
+"""Finds the log line of a request."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from tests.support.wait import wait_until
 
 
 def log_line_of(server: Server, response: httpx.Response) -> dict[str, Any]:
-    """The one line of a request."""
+    """The log line of the request that has this response. Fails if there are several."""
     return log_line_named(server, response.headers["x-request-id"])
 
 
 def log_line_named(server: Server, request_id: str) -> dict[str, Any]:
-    """The same, where there is no response to take the id from."""
+    """The log line of the request that has this id. Fails if there are several."""
     found: list[dict[str, Any]] = []
 
     def written() -> bool:

@@ -1,5 +1,5 @@
-"""A fresh tenant for each test, with a fixed cast: an advertiser (owner), another of the same tenant (rival), and the
-tenant's own sender of data. A second sandbox's tokens are an outsider's.
+"""A new tenant for each test, with a fixed cast: an advertiser (owner), a second one of the same tenant (rival), and an
+API key for ingest. The tokens of a second sandbox are an outsider's.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,10 @@ MAY = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
 
 
 class Sandbox(msgspec.Struct):
-    """`owner` has Singular enabled and a token with all of an advertiser's scopes; so has `rival`."""
+    """`owner` and `rival` have Singular enabled, and each has an API key with all scopes of an advertiser.
+
+    `owner_key`, `rival_key` and `ingest_key` are tokens.
+    """
 
     tenant: Tenant
     http: httpx.Client
@@ -50,22 +53,22 @@ class Sandbox(msgspec.Struct):
         return self.http.request(method, path, headers=headers, **rest)
 
     def get(self, path: str = JSON, *, token: str | None = None, **params: str) -> httpx.Response:
-        """As the owner, unless another token is given."""
+        """Sends a GET with the given token, by default the owner's."""
         return self.request("GET", path, token=token or self.owner_key, params=params)
 
     def report(self, **params: str) -> list[dict[str, Any]]:
-        """The rows of the owner's cost report; of May 2025 where no dates are given."""
+        """The rows of the owner's cost report, by default for May 2025."""
         response = self.get(JSON, **(MAY | params))
         assert response.status_code == 200, response.text
         rows: list[dict[str, Any]] = response.json()["data"]
         return rows
 
     def send(self, kind: str, records: Iterable[Any], *, token: str | None = None) -> dict[str, Any]:
-        """Sends records in, as an array. `kind` is conversions, events, offers or partners."""
+        """Ingests the records as a JSON array. `kind` is conversions, events, offers or partners."""
         return self.send_body(kind, msgspec.json.encode(list(records)), token=token)
 
     def send_body(self, kind: str, body: Any, *, token: str | None = None) -> dict[str, Any]:
-        """The response to a request body of any JSON format: its bytes, or an iterator of chunks."""
+        """Ingests a request body: bytes, or an iterator of chunks. Returns the decoded response."""
         response = self.request(
             "PUT" if kind in {"offers", "partners"} else "POST",
             f"/api/v1/ingest/{kind}",
@@ -78,7 +81,7 @@ class Sandbox(msgspec.Struct):
         return result
 
     def create_api_key(self, *scopes: str, advertiser: UUID | None = None, **options: Any) -> str:
-        """A further token: of the owner, unless it is for ingest."""
+        """Creates an API key and returns its token. Except for ingest, it belongs to `advertiser`, or to the owner."""
         owner = None if scopes == ("ingest",) else advertiser or self.owner
         return run_in_tenant(
             self.tenant.slug,
@@ -120,7 +123,7 @@ def create_sandbox(http: httpx.Client) -> Sandbox:
 
 
 def offer_record(sandbox: Sandbox, advertiser: UUID | None = None, **fields: Any) -> dict[str, Any]:
-    """A catalogue record; of the owner, unless another advertiser is given."""
+    """An offer of the given advertiser, by default of the owner, in the format of the intake."""
     id_ = str(uuid4())
     defaults = {"id": id_, "name": f"Offer {id_[:4]}", "advertiserId": str(advertiser or sandbox.owner)}
     return defaults | fields
@@ -140,7 +143,7 @@ def event_record(offer: str, kind: str = "click", **fields: Any) -> dict[str, An
 def conversion_callback(
     sandbox: Sandbox, offer: str, *, sent_at: str = "2025-05-19T16:00:00Z", **conversion: Any
 ) -> dict[str, Any]:
-    """A conversion callback: a Success of revenue 60 on 19 May 2025, unless told otherwise."""
+    """A conversion callback, by default a Success with revenue 60 on 19 May 2025."""
     defaults = {
         "conversionId": str(uuid4()),
         "status": "Success",

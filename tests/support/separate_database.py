@@ -1,4 +1,4 @@
-"""A database of a test's own with some tenants, where tasks find nobody else's; and servers on it."""
+"""A separate database with some tenants, so that background jobs find only these; and servers on it."""
 
 import asyncio
 import os
@@ -19,7 +19,6 @@ from tests.support.wait import wait_for_value
 
 URLS = ("GOKART_DATABASE_URL", "GOKART_LISTEN_URL")
 TENANTS = ["ash", "birch", "cedar"]
-PATIENCE = 120.0
 A_DAY = "86400"
 
 
@@ -28,7 +27,7 @@ class Platform(msgspec.Struct):
 
     @property
     def direct_url(self) -> str:
-        """Past PgBouncer."""
+        """The URL that bypasses PgBouncer."""
         return self.environment.get("GOKART_LISTEN_URL") or self.environment["GOKART_DATABASE_URL"]
 
     def execute(self, sql: str, *args: Any) -> list[dict[str, Any]]:
@@ -51,7 +50,7 @@ class Platform(msgspec.Struct):
         return run_cli(*arguments, **self.environment)
 
     def runs(self, *, ended: bool = True) -> dict[str, int]:
-        """How often each task has been begun, of those that nobody is at (or any)."""
+        """How often each job has been started. `ended` leaves out jobs that are running."""
         rows = self.execute("SELECT name, runs FROM task WHERE $1 <= (run IS NULL)::int", int(ended))
         return {row["name"]: row["runs"] for row in rows}
 
@@ -60,7 +59,7 @@ class Platform(msgspec.Struct):
 
     @contextmanager
     def locked(self, table: str) -> Iterator[None]:
-        """Nobody can read it within the block."""
+        """Locks the table: queries that use it wait until the end of the block."""
         loop = asyncio.new_event_loop()
         connection = loop.run_until_complete(asyncpg.connect(self.direct_url))
         try:
@@ -73,24 +72,24 @@ class Platform(msgspec.Struct):
 
 @contextmanager
 def separate_database() -> Iterator[Platform]:
-    """Removed at the end."""
+    """Creates the database and its tenants, and drops it at the end of the block."""
     name = f"{PREFIX}{os.getpid()}_{token_hex(4)}"
-    here = {name: os.environ[name] for name in (*URLS, "GOKART_PGBOUNCER") if name in os.environ}
-    outside = Platform(here)
-    urls = {each: urlsplit(here[each])._replace(path=f"/{name}").geturl() for each in URLS if each in here}
-    environment = here | urls
-    outside.execute(f"CREATE DATABASE {name}")
+    inherited = {name: os.environ[name] for name in (*URLS, "GOKART_PGBOUNCER") if name in os.environ}
+    server = Platform(inherited)
+    urls = {each: urlsplit(inherited[each])._replace(path=f"/{name}").geturl() for each in URLS if each in inherited}
+    environment = inherited | urls
+    server.execute(f"CREATE DATABASE {name}")
     try:
         platform = Platform(environment)
         for tenant in TENANTS:
             platform.command("tenants", "create", tenant, "--name", tenant.title())
         yield platform
     finally:
-        outside.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def kill(server: Server) -> None:
-    """As when the machine goes: nothing can be tidied up."""
+    """Kills the server and its workers with SIGKILL, as a crash of the machine would."""
     process = psutil.Process(server.process)
     for each in [*process.children(recursive=True), process]:
         each.kill()

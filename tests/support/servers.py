@@ -1,4 +1,4 @@
-"""The app served as in production: uvicorn in processes of its own, on a free port, its log in a file."""
+"""Serves the app as in production: uvicorn processes on a free port, with the log in a file."""
 
 import os
 import signal
@@ -15,10 +15,11 @@ from typing import Any
 import httpx
 import msgspec
 
+from tests.support.wait import GUARD
+
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # is trusted: there is no TLS, and certificates take time to load
-HIGH_LIMITS = {  # tests ask a lot from one address
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without certificates, which take time to load
+HIGH_LIMITS = {  # tests send many requests from one address
     "GOKART_FAILED_TOKEN_BURST": "1000000",
     "GOKART_TOKEN_BURST": "1000000",
     "GOKART_TOKEN_RATE": "1000000",
@@ -45,7 +46,7 @@ class Server(msgspec.Struct):
 
 @contextmanager
 def running_server(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Server]:
-    """A server on the tests' database. `settings` are environment variables on top of generous limits."""
+    """Runs a server on the tests' database. `settings` are environment variables, added to HIGH_LIMITS."""
     port = free_port()
     log = folder / f"server-{port}.log"
     command = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", str(port), "--workers", str(workers)]
@@ -60,14 +61,17 @@ def running_server(folder: Path, *, workers: int = 1, **settings: str) -> Iterat
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(PATIENCE)
+            process.wait(GUARD)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """Of a process with these settings. Another database has nothing between, unless they say so."""
+    """The environment of a process with these settings.
+
+    Settings with another database replace the inherited PgBouncer settings too.
+    """
     inherited = dict(os.environ)
     if "GOKART_DATABASE_URL" in settings:
         for name in "GOKART_LISTEN_URL", "GOKART_PGBOUNCER":
@@ -76,7 +80,7 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
 
 
 def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + GUARD
     with server.client() as client:
         while True:
             try:
@@ -97,7 +101,7 @@ def free_port() -> int:
 
 
 def run_cli(*arguments: str, **settings: str) -> str:
-    """What a command of the command line prints on standard output."""
+    """Runs a command and returns its standard output."""
     command = [sys.executable, str(ROOT / "cli.py"), *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -25,7 +25,7 @@ _recorded: ContextVar[list[str] | None] = ContextVar("_recorded", default=None)
 def recorded_statements() -> Iterator[list[str]]:
     """The text of every statement that asyncpg sends within the block, in order, BEGIN and COMMIT included.
 
-    Those of tasks that were started before the block are left out.
+    Statements of tasks that started before the block are left out.
     """
     statements: list[str] = []
 
@@ -48,7 +48,7 @@ def recorded_statements() -> Iterator[list[str]]:
 
 
 def assert_snapshot(path: Path, statements: list[str], sandbox: Sandbox) -> None:
-    """Compares the statements with the file, in which the tenant's schema is t_tenant and the owner's id is zeros."""
+    """Compares the statements with the file. In it, the tenant's schema is t_tenant and the owner's id is all zeros."""
     texts = [
         dedent(statement)
         .strip()

@@ -1,4 +1,4 @@
-"""A TCP port that leads to the database, for a network that fails: it can be cut, or go silent."""
+"""A TCP proxy in front of the database that simulates a failing network."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ class TcpProxy:
 
     @property
     def url(self) -> str:
-        """Where one listens, by way of this wire."""
+        """The URL for listening to notifications through this proxy."""
         parts = urlsplit(listen_url())
         user = parts.netloc.rpartition("@")[0]
         port = self._listening.getsockname()[1]
@@ -29,7 +29,7 @@ class TcpProxy:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Nothing comes through, and nobody is told."""
+        """Connections stay open, and no data passes."""
         self._flowing.clear()
         try:
             yield
@@ -38,7 +38,7 @@ class TcpProxy:
 
     @contextmanager
     def cut(self) -> Iterator[None]:
-        """Connections break, and new ones end at once."""
+        """Open connections break, and new ones are closed at once."""
         self._cut = True
         self._break()
         try:
@@ -81,7 +81,7 @@ class TcpProxy:
 
 
 def connect() -> socket.socket:
-    """To the database, which may be at a Unix socket."""
+    """Connects to the database, by TCP or by Unix socket."""
     parts = urlsplit(listen_url())
     query = parse_qs(parts.query)
     host = query.get("host", [parts.hostname or "localhost"])[0]

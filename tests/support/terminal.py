@@ -1,4 +1,4 @@
-"""A terminal for a command to run in, and what it shows."""
+"""Runs a command in a pseudo-terminal, and reads what it shows."""
 
 import os
 import pty
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class Screen:
-    """`shown` is all that has been written so far, without colours."""
+    """`shown` is all output so far, without escape sequences."""
 
     def __init__(self, terminal: int, process: subprocess.Popen[bytes]) -> None:
         self.terminal = terminal
@@ -29,7 +29,7 @@ class Screen:
 
 @contextmanager
 def in_terminal(command: list[str], **variables: str) -> Iterator[Screen]:
-    """The program is asked to end with the block."""
+    """Runs the program until the end of the block, which terminates it."""
     near, far = pty.openpty()
     process = subprocess.Popen(
         command, env={**os.environ, "TERM": "xterm", "COLUMNS": "200", **variables}, stdout=far, stderr=far

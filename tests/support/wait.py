@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 GUARD = 120.0  # seconds
-PAUSE = 0.01  # between two looks, since what is waited for needs a processor too
+PAUSE = 0.01  # between two checks, which leaves the processor to the awaited work
 
 
 def wait_for_value(look: Callable[[], T], wanted: T, *, within: float = GUARD) -> bool:

@@ -1,4 +1,4 @@
-"""Asking each worker process of a server by itself: connections stay with the worker that accepted them."""
+"""Sends requests to each worker process of a server: a connection stays with the worker that accepted it."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class Worker:
         self.pid = pid
 
     def ask(self, host: str, target: str, token: str | None = None) -> tuple[int, dict[str, Any]]:
-        """Status and problem (empty for a success)."""
+        """Returns the status and the problem document, which is empty for a success."""
         headers = {"Host": host} | ({"Authorization": f"ApiToken {token}"} if token else {})
         self.connection.request("GET", target, headers=headers)
         response = self.connection.getresponse()
@@ -37,7 +37,7 @@ def each_worker(server: Server, workers: int) -> Iterator[list[Worker]]:
             assert time.monotonic() < deadline, f"{len(found)} of {workers} workers answer"
             try:
                 worker = connect(server)
-            except (OSError, HTTPException):  # it is starting
+            except (OSError, HTTPException):  # the worker is starting
                 continue
             if found.setdefault(worker.pid, worker) is not worker:
                 spare.append(worker.connection)

@@ -13,7 +13,7 @@ from auth.api_keys import service as api_keys
 from auth.api_keys.format import mint_api_key
 from tenants import lifecycle
 from tenants.cache import TRUST_SECONDS, TenantCache
-from tests.support.api_key_cast import change, id_of, revoke
+from tests.support.api_key_cast import id_of, revoke, set_columns
 from tests.support.app_calls import run, run_in_tenant
 from tests.support.database import execute, locked
 from tests.support.sandbox import JSON, Sandbox
@@ -158,10 +158,10 @@ def rotate_without_grace(sandbox: Sandbox) -> None:
 CHANGES: dict[str, tuple[Callable[[Sandbox], None], int]] = {
     "API key revoked": (lambda sandbox: revoke(sandbox, sandbox.owner_key), 401),
     "API key rotated without grace period": (rotate_without_grace, 401),
-    "API key expired": (lambda sandbox: change(sandbox, sandbox.owner_key, expires_at=datetime.now(UTC)), 401),
-    "other scope": (lambda sandbox: change(sandbox, sandbox.owner_key, scopes=["singular"]), 403),
+    "API key expired": (lambda sandbox: set_columns(sandbox, sandbox.owner_key, expires_at=datetime.now(UTC)), 401),
+    "other scope": (lambda sandbox: set_columns(sandbox, sandbox.owner_key, scopes=["singular"]), 403),
     "other network": (
-        lambda sandbox: change(sandbox, sandbox.owner_key, networks=["192.0.2.0/24"]),
+        lambda sandbox: set_columns(sandbox, sandbox.owner_key, networks=["192.0.2.0/24"]),
         403,
     ),
     "API key deleted": (

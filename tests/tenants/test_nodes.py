@@ -7,7 +7,7 @@ import pytest
 from tenants.nodes import NO_CITUS
 from tests.support.cli import cli_error, gokart
 from tests.support.database import execute
-from tests.support.platform_pages import seen, signed_in
+from tests.support.platform_pages import main_text, signed_in
 from tests.support.sandbox import Sandbox, event_record, offer_record
 
 pytestmark = pytest.mark.usefixtures("platform")
@@ -63,8 +63,8 @@ def test_without_citus_lists_have_no_node_column(sandbox: Sandbox) -> None:
     heading, *_ = gokart("tenants", "list").stdout.splitlines()
     assert heading.split() == ["tenant", "name", "status", "created", "schema", "version"]
     browser = signed_in(sandbox, "viewer")
-    assert "Schema On disk" in seen(browser.get("/", params={"text": sandbox.tenant.slug}))
-    assert "Node" not in seen(browser.get(f"/tenants/{sandbox.tenant.slug}"))
+    assert "Schema On disk" in main_text(browser.get("/", params={"text": sandbox.tenant.slug}))
+    assert "Node" not in main_text(browser.get(f"/tenants/{sandbox.tenant.slug}"))
 
 
 # A cluster
@@ -85,8 +85,8 @@ def test_a_new_tenant_is_placed_on_a_node(cluster: list[str], sandbox: Sandbox) 
 @pytest.mark.usefixtures("cluster")
 def test_the_platform_admin_shows_the_node(sandbox: Sandbox) -> None:
     browser = signed_in(sandbox, "viewer")
-    assert node_of(sandbox) in seen(browser.get("/", params={"text": sandbox.tenant.slug}))
-    assert f"Node {node_of(sandbox)}" in seen(browser.get(f"/tenants/{sandbox.tenant.slug}"))
+    assert node_of(sandbox) in main_text(browser.get("/", params={"text": sandbox.tenant.slug}))
+    assert f"Node {node_of(sandbox)}" in main_text(browser.get(f"/tenants/{sandbox.tenant.slug}"))
 
 
 def test_a_tenant_is_moved_during_reads_and_writes(cluster: list[str], sandbox: Sandbox) -> None:

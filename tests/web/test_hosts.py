@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import httpx
 import pytest
 
-from tests.support.raw_http import Answer, raw
+from tests.support.raw_http import RawResponse, raw
 from tests.support.sandbox import CSV, JSON, MAY, Sandbox, create_sandbox
 from tests.support.servers import Server, running_server
 from web.requests import client_address
@@ -36,7 +36,7 @@ def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def report(server: Server, *headers: tuple[str, str], token: str) -> Answer:
+def report(server: Server, *headers: tuple[str, str], token: str) -> RawResponse:
     return raw(server, REPORT, [*headers, ("Authorization", f"ApiToken {token}")])
 
 

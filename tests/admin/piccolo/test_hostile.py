@@ -14,14 +14,14 @@ from tests.support.piccolo_admin import (
     change,
     create,
     fill,
-    kept,
-    opened,
     path_of,
     piccolo_admin_browser,
     row_of,
     rows_of,
+    stored_row,
+    with_page_open,
 )
-from tests.support.raw_http import Answer, raw
+from tests.support.raw_http import RawResponse, raw
 from tests.support.sandbox import Sandbox, offer_record
 from tests.support.servers import Server
 from tests.support.wait import wait_until
@@ -45,7 +45,7 @@ def test_a_session_is_invalid_at_another_tenant(sandbox: Sandbox, other_sandbox:
     assert there.get("/admin/").status_code == 303
     for method in ("GET", "PATCH", "PUT", "DELETE"):
         assert there.request(method, path_of("advertiser", sandbox.owner), json={"name": "Mine"}).status_code == 401
-    assert kept(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
+    assert stored_row(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
 
 
 def test_rows_of_another_tenant_are_not_found(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
@@ -60,7 +60,7 @@ def test_rows_of_another_tenant_are_not_found(sandbox: Sandbox, other_sandbox: S
         assert admin.get(path_of(table, row)).status_code == 404
         assert change(admin, table, row, name="Mine").status_code == 404
         assert admin.delete(path_of(table, row)).status_code in {204, 404}
-        assert kept(other_sandbox, table, row)
+        assert stored_row(other_sandbox, table, row)
     assert create(admin, "offer", name="Mine", advertiser=str(other_sandbox.owner)).status_code == 422
     own = create(admin, "offer", name="Mine", advertiser=str(sandbox.owner)).json()[0]["id"]
     assert change(admin, "offer", own, advertiser=str(other_sandbox.owner)).status_code == 422
@@ -99,7 +99,7 @@ def test_requests_of_another_origin_are_rejected(sandbox: Sandbox, other_sandbox
         ]:
             response = admin.request(method, path, json={"name": "Mine"}, headers=headers)
             assert response.status_code == 403, (headers, method, path)
-    assert kept(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
+    assert stored_row(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
     assert admin.get("/admin/api/user/").status_code == 200
 
 
@@ -111,7 +111,7 @@ def test_a_csrf_token_is_required(sandbox: Sandbox) -> None:
     del admin.headers["X-CSRFToken"]
     form = admin.patch(path_of("advertiser", sandbox.owner), data={"currency": "GBP"})
     assert form.status_code == 400
-    assert kept(sandbox, "advertiser", sandbox.owner)["currency"] == "USD"
+    assert stored_row(sandbox, "advertiser", sandbox.owner)["currency"] == "USD"
 
 
 # --- a colleague's ---
@@ -141,7 +141,7 @@ def test_a_manager_cannot_become_an_owner(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox, "manager")
     manager = browser(sandbox)
     manager.sign_in(email, root="/staff")
-    opened(manager)
+    with_page_open(manager)
     (me,) = rows_of(manager, "staff", email=email)
     for sent in ({"role": "owner"}, {"role": "OWNER"}, {"id": me["id"], "role": "owner"}, {"role": ["owner"]}):
         assert change(manager, "staff", me["id"], **sent).status_code == 403
@@ -283,7 +283,7 @@ def test_no_other_host_serves_it(sandbox: Sandbox, server: Server) -> None:
     cookie = cookies_of(staff_browser(sandbox))
     slug = sandbox.tenant.slug
 
-    def ask(*hosts: str) -> Answer:
+    def ask(*hosts: str) -> RawResponse:
         return raw(server, "/admin/api/user/", [*(("Host", host) for host in hosts), ("Cookie", cookie)])
 
     assert ask(f"app.{slug}.localhost").status == ask(f"APP.{slug.upper()}.localhost.:1").status == 200

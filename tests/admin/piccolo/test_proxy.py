@@ -14,7 +14,7 @@ from admin.piccolo.page import FILES
 from admin.piccolo.rules import RULES
 from tests.support.database import execute, locked
 from tests.support.people import PASSWORD, Browser, advertiser_browser, browser, create_staff_user
-from tests.support.piccolo_admin import change, opened, path_of, person_id, piccolo_admin_browser, rows_of
+from tests.support.piccolo_admin import change, path_of, piccolo_admin_browser, rows_of, user_id, with_page_open
 from tests.support.sandbox import Sandbox
 from tests.support.servers import running_server
 
@@ -169,9 +169,9 @@ def test_a_changed_role_takes_effect_at_once(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox, "manager")
     manager, owner = browser(sandbox), piccolo_admin_browser(sandbox)
     manager.sign_in(email, root="/staff")
-    opened(manager)
+    with_page_open(manager)
     assert change(manager, "advertiser", sandbox.owner, currency="GBP").status_code == 200
-    change(owner, "staff", person_id(sandbox, "staff", email), role="viewer")
+    change(owner, "staff", user_id(sandbox, "staff", email), role="viewer")
     assert change(manager, "advertiser", sandbox.owner, currency="CHF").status_code == 403
 
 
@@ -248,7 +248,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def test_a_slow_query_times_out(sandbox: Sandbox, hurried: httpx.Client) -> None:
     admin = Browser(hurried, f"app.{sandbox.tenant.slug}.localhost")
     assert admin.sign_in(create_staff_user(sandbox), root="/staff").status_code == 303
-    opened(admin)
+    with_page_open(admin)
     with locked(f"{sandbox.tenant.schema}.advertiser"):
         for response in (
             admin.get(path_of("advertiser")),

@@ -13,12 +13,12 @@ from tests.support.piccolo_admin import (
     change,
     create,
     fill,
-    kept,
     path_of,
-    person_id,
     piccolo_admin_browser,
     row_of,
     rows_of,
+    stored_row,
+    user_id,
 )
 from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox, conversion_callback, offer_record
 from tests.support.wait import wait_until
@@ -59,11 +59,11 @@ def test_saving_an_unchanged_form_changes_nothing(full: Sandbox) -> None:
     wait_until(lambda: all(row["last_used_at"] for row in rows_of(admin, "api_token") if row["id"] != 2))
     for table in RULES:
         for row in rows_of(admin, table):
-            before, entries = kept(full, table, as_id(row["id"])), len(audit(full))
+            before, entries = stored_row(full, table, as_id(row["id"])), len(audit(full))
             sent = {name: as_text(value) for name, value in row.items() if name != "id"}
             assert change(admin, table, row["id"], **sent).status_code == 200
             assert admin.put(path_of(table, row["id"]), json=sent).status_code in {200, 204}
-            assert kept(full, table, as_id(row["id"])) == before
+            assert stored_row(full, table, as_id(row["id"])) == before
             assert len(audit(full)) == entries
 
 
@@ -85,7 +85,7 @@ def test_an_advertiser_is_created(sandbox: Sandbox) -> None:
     }
     response = create(admin, "advertiser", **{name: value for name, value in sent.items() if name != "id"})
     assert response.status_code == 201, response.text
-    row = kept(sandbox, "advertiser", UUID(response.json()[0]["id"]))
+    row = stored_row(sandbox, "advertiser", UUID(response.json()[0]["id"]))
     assert (row["name"], row["currency"], row["status"]) == ("Velvet Kettle", "EUR", "active")
     assert (row["contact_email"], row["billing_address"]) == ("anna@example.com", "1 Long Lane\nLeeds")
     assert datetime.now(UTC) - row["created_at"] < timedelta(minutes=1)
@@ -129,7 +129,7 @@ def test_a_key_can_expire_earlier_but_not_later(sandbox: Sandbox) -> None:
     for refused in (later.isoformat(), None, (datetime.now(UTC) - timedelta(seconds=1)).isoformat()):
         response = change(admin, "api_token", token, expires_at=refused)
         assert (response.status_code, response.json()["detail"][0]["loc"]) == (422, ["body", "expires_at"])
-    assert kept(sandbox, "api_token", token)["expires_at"] == soon
+    assert stored_row(sandbox, "api_token", token)["expires_at"] == soon
 
 
 def test_deactivating_a_user_signs_them_out(sandbox: Sandbox) -> None:
@@ -142,7 +142,7 @@ def test_deactivating_a_user_signs_them_out(sandbox: Sandbox) -> None:
         ("advertiser_login", portal, email, "/account"),
         ("staff", colleague, other, "/staff/account"),
     ]:
-        person = person_id(sandbox, table, whose)
+        person = user_id(sandbox, table, whose)
         assert client.get(page).status_code == 200
         assert change(admin, table, person, active="false").status_code == 200
         assert client.get(page).status_code == 303
@@ -246,12 +246,12 @@ def test_invalid_values_are_rejected_by_name(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full)
     for table, column, value in NONSENSE:
         row = rows_of(admin, table)[0]["id"]
-        before = kept(full, table, as_id(row))
+        before = stored_row(full, table, as_id(row))
         for method in ("PUT", "PATCH"):
             response = admin.request(method, path_of(table, row), json={column: value})
             assert response.status_code == 422, (table, column, value, response.text)
             assert response.json()["detail"][0]["loc"] == ["body", column]
-        assert kept(full, table, as_id(row)) == before
+        assert stored_row(full, table, as_id(row)) == before
 
 
 def test_an_unknown_column_is_rejected(full: Sandbox) -> None:
@@ -321,7 +321,7 @@ def test_the_tenants_own_partner_cannot_be_deleted(sandbox: Sandbox) -> None:
 
 def test_the_last_owner_cannot_be_demoted(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
-    me = person_id(sandbox, "staff", admin.get("/admin/api/user/").json()["username"])
+    me = user_id(sandbox, "staff", admin.get("/admin/api/user/").json()["username"])
     told = {"custom_form_error": "There would be no owner left: make somebody else an owner first."}
     for response in (
         change(admin, "staff", me, role="viewer"),
@@ -338,7 +338,7 @@ def test_deleting_staff_signs_them_out(sandbox: Sandbox) -> None:
     admin, email = piccolo_admin_browser(sandbox), create_staff_user(sandbox, "manager")
     other = browser(sandbox)
     other.sign_in(email, root="/staff")
-    assert admin.delete(path_of("staff", person_id(sandbox, "staff", email))).status_code == 204
+    assert admin.delete(path_of("staff", user_id(sandbox, "staff", email))).status_code == 204
     assert other.get(path_of("advertiser")).status_code == 401
 
 

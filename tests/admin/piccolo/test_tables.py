@@ -10,12 +10,12 @@ from tests.support.piccolo_admin import (
     change,
     create,
     fill,
-    kept,
     path_of,
-    person_id,
     piccolo_admin_browser,
     row_of,
     rows_of,
+    stored_row,
+    user_id,
 )
 from tests.support.sandbox import Sandbox
 from tests.support.wait import wait_until
@@ -96,7 +96,7 @@ def test_the_audit_log_records_who_changed_what_from_where(sandbox: Sandbox) -> 
     admin.sign_in(email, root="/staff")
     admin.get("/admin/")
     admin.headers["X-CSRFToken"] = admin.cookies["csrftoken"]
-    start, login = len(audit(sandbox)), person_id(sandbox, "advertiser_login", create_advertiser_user(sandbox))
+    start, login = len(audit(sandbox)), user_id(sandbox, "advertiser_login", create_advertiser_user(sandbox))
     start += 1
     made = create(admin, "advertiser", name="Kettle").json()[0]["id"]
     change(admin, "advertiser", made, currency="GBP")
@@ -127,7 +127,7 @@ def test_rejected_changes_are_not_recorded(sandbox: Sandbox) -> None:
     del admin.headers["X-CSRFToken"]
     assert change(admin, "advertiser", sandbox.owner, name="New").status_code == 403
     assert len(audit(sandbox)) == entries
-    assert kept(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
+    assert stored_row(sandbox, "advertiser", sandbox.owner)["name"] == "Owner"
 
 
 def test_the_audit_log_cannot_be_changed(sandbox: Sandbox) -> None:

@@ -8,7 +8,7 @@ from asyncpg import RaiseError
 from tests.support.cli import gokart
 from tests.support.database import execute
 from tests.support.people import audit
-from tests.support.platform_pages import seen, signed_in
+from tests.support.platform_pages import main_text, signed_in
 from tests.support.sandbox import Sandbox
 
 
@@ -16,7 +16,7 @@ def test_it_shows_the_actor_the_change_and_the_address(sandbox: Sandbox) -> None
     staff, slug = signed_in(sandbox, name="Kim"), sandbox.tenant.slug
     staff.post(f"/tenants/{slug}/limits", data={"rate": "2.5", "burst": "", "concurrency": "3"})
     gokart("tenants", "suspend", slug)
-    page = seen(staff.get("/audit", params={"subject": "tenant", "key": str(sandbox.tenant.id)}))
+    page = main_text(staff.get("/audit", params={"subject": "tenant", "key": str(sandbox.tenant.id)}))
     suspended, limited = (page.index(told) for told in ("status: active → suspended", "token_rate: \N{EN DASH} → 2.5"))
     assert suspended < limited < page.index("created tenant")
     assert re.search(r"UTC cli:\w+ changed tenant", page)
@@ -33,16 +33,16 @@ def test_it_shows_no_secret(sandbox: Sandbox) -> None:
 def test_it_is_filtered(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     staff = signed_in(sandbox, "manager")
     staff.post(f"/tenants/{sandbox.tenant.slug}/suspend")
-    mine = seen(staff.get("/audit", params={"actor": "PLATFORM:platform-", "subject": "tenant"}))
+    mine = main_text(staff.get("/audit", params={"actor": "PLATFORM:platform-", "subject": "tenant"}))
     assert "→ suspended" in mine
     assert "cli:" not in mine.replace("or cli:", "")
     key = {"key": str(other_sandbox.tenant.id)}
-    assert "changed" not in seen(staff.get("/audit", params=key))
-    assert "created tenant" in seen(staff.get("/audit", params=key))
+    assert "changed" not in main_text(staff.get("/audit", params=key))
+    assert "created tenant" in main_text(staff.get("/audit", params=key))
     for nonsense in {"actor": "%"}, {"actor": "\0%"}, {"key": "' OR 1=1"}:
-        assert "No entries" in seen(staff.get("/audit", params=nonsense))
+        assert "No entries" in main_text(staff.get("/audit", params=nonsense))
     for nonsense in {"subject": "pg_class"}, {"before": "x"}, {"before": "9" * 40}:
-        assert "No entries" not in seen(staff.get("/audit", params=nonsense))
+        assert "No entries" not in main_text(staff.get("/audit", params=nonsense))
 
 
 def test_it_is_paginated_by_50(sandbox: Sandbox) -> None:

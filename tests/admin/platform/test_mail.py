@@ -9,7 +9,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.support.people import Browser, create_platform_staff
-from tests.support.platform_pages import a_slug, link_in, seen
+from tests.support.platform_pages import link_in, main_text, new_slug
 from tests.support.servers import Server, free_port, running_server
 
 
@@ -53,23 +53,23 @@ def owner(server: Server, inbox: Inbox, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_the_link_of_a_new_tenants_owner_is_mailed_and_shown(owner: Browser, inbox: Inbox) -> None:
-    slug = a_slug()
+    slug = new_slug()
     form = {"slug": slug, "name": "Gravel", "owner": "Nora", "email": f"nora@{slug}.example"}
     made = owner.post("/new", data=form)
-    assert f"The link was sent to nora@{slug}.example." in seen(made)
+    assert f"The link was sent to nora@{slug}.example." in main_text(made)
     assert link_in(made) in inbox.letters[f"nora@{slug}.example"]
 
 
 def test_a_letter_that_cannot_be_sent_takes_nothing_back(owner: Browser) -> None:
-    slug = a_slug()
+    slug = new_slug()
     made = owner.post("/new", data={"slug": slug, "name": "Gravel", "owner": "Nora", "email": f"full@{slug}.example"})
-    assert "The email was not sent." in seen(made)
-    assert "mailbox full" in seen(made)
+    assert "The email was not sent." in main_text(made)
+    assert "mailbox full" in main_text(made)
     assert link_in(made).startswith(f"http://app.{slug}.localhost/staff/link/")
-    assert "Nora" in seen(owner.get(f"/tenants/{slug}"))
+    assert "Nora" in main_text(owner.get(f"/tenants/{slug}"))
 
 
 def test_a_colleagues_link_is_mailed_and_shown(owner: Browser, inbox: Inbox) -> None:
-    email = f"{a_slug()}@gokart.example"
+    email = f"{new_slug()}@gokart.example"
     made = owner.post("/staff/new", data={"name": "Lee", "email": email, "role": "viewer"})
     assert link_in(made) in inbox.letters[email]

@@ -11,7 +11,7 @@ from litestar.routes import HTTPRoute
 from routes import PLATFORM_ADMIN
 from tests.support.database import execute
 from tests.support.people import PASSWORD, audit, browser, create_platform_staff, create_staff_user, platform_browser
-from tests.support.platform_pages import link_in, seen, signed_in
+from tests.support.platform_pages import link_in, main_text, signed_in
 from tests.support.sandbox import Sandbox
 
 
@@ -97,12 +97,12 @@ def invite(sandbox: Sandbox, role: str, name: str = "Kim Lund") -> tuple[str, st
 def test_a_colleague_is_invited_and_signs_in(sandbox: Sandbox) -> None:
     email, link, page = invite(sandbox, "viewer")
     owner = signed_in(sandbox, "owner")
-    assert f"Kim Lund {email} Status Invited" in seen(owner.get(page))
-    assert f"Kim Lund {email} Viewer Invited expires" in seen(owner.get("/staff"))
+    assert f"Kim Lund {email} Status Invited" in main_text(owner.get(page))
+    assert f"Kim Lund {email} Viewer Invited expires" in main_text(owner.get("/staff"))
     kim = platform_browser(sandbox)
     assert kim.post(link, data={"password": PASSWORD, "again": PASSWORD}).headers["location"] == "/"
-    assert "Tenants" in seen(kim.get("/"))
-    assert "Status Active" in seen(owner.get(page))
+    assert "Tenants" in main_text(kim.get("/"))
+    assert "Status Active" in main_text(owner.get(page))
     row = next(row for row in audit() if row["label"] == email)
     assert row["action"] == "created"
     assert row["actor"].startswith("platform:")
@@ -124,7 +124,7 @@ def test_an_invalid_invitation_is_reported_and_sends_nothing(
     before = execute("SELECT count(*) FROM staff")
     answer = owner.post("/staff/new", data={"email": "x@example.com", "name": "X", "role": "viewer"} | change)
     assert answer.status_code == 400
-    assert says in seen(answer)
+    assert says in main_text(answer)
     assert execute("SELECT count(*) FROM staff") == before
 
 
@@ -149,7 +149,7 @@ def test_deactivation_ends_access_immediately_and_permanently(sandbox: Sandbox) 
     assert client.get("/").status_code == 303
     assert client.sign_in(email).status_code == 403
     assert client.get(link.removeprefix("http://admin.localhost")).status_code == 404
-    assert "This user is not active." in seen(owner.post(f"/staff/{row['id']}/link"))
+    assert "This user is not active." in main_text(owner.post(f"/staff/{row['id']}/link"))
     owner.post(f"/staff/{row['id']}/active", data={"active": "on"})
     assert client.get("/").status_code == 303  # the session of before does not come back
     assert client.sign_in(email).status_code == 303
@@ -161,7 +161,7 @@ def test_a_lost_second_factor_can_be_turned_off(sandbox: Sandbox) -> None:
     client = platform_browser(sandbox)
     assert client.sign_in(email).headers["location"].startswith("/sign-in/code")
     (row,) = execute("SELECT id FROM staff WHERE email = $1", email)
-    assert "Two-factor authentication On" in seen(owner.get(f"/staff/{row['id']}"))
+    assert "Two-factor authentication On" in main_text(owner.get(f"/staff/{row['id']}"))
     owner.post(f"/staff/{row['id']}/two-step")
     assert client.sign_in(email).headers["location"] == "/"
 
@@ -186,7 +186,7 @@ def test_the_last_owner_is_not_lost(sandbox: Sandbox, last_owner: str) -> None:
     for path, form in ("active", {"active": "off"}), ("role", {"role": "viewer"}):
         answer = owner.post(f"/staff/{row['id']}/{path}", data=form)
         assert answer.status_code == 409
-        assert "There would be no owner left" in seen(answer)
+        assert "There would be no owner left" in main_text(answer)
     execute("UPDATE staff SET password = 'x' WHERE email = $1", invited)
     assert owner.post(f"/staff/{row['id']}/role", data={"role": "viewer"}).headers["location"] == "/"
     assert owner.get("/").status_code == 200

@@ -9,7 +9,7 @@ import pytest
 from tenants.migrations import latest_version
 from tests.support.database import execute, locked
 from tests.support.people import PASSWORD, Browser, audit, browser
-from tests.support.platform_pages import a_slug, link_in, outdated_tenant, seen, signed_in
+from tests.support.platform_pages import link_in, main_text, new_slug, outdated_tenant, signed_in
 from tests.support.sandbox import JSON, MAY, Sandbox, event_record, offer_record
 from tests.support.wait import wait_until
 
@@ -36,7 +36,9 @@ def test_the_list_shows_size_and_activity(sandbox: Sandbox) -> None:
     used = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
     set_used = "UPDATE {s}.api_token SET last_used_at = CASE WHEN advertiser IS NULL THEN now() ELSE $1 END"
     execute(set_used, used, schema=sandbox.tenant.schema)
-    row = row_of(seen(signed_in(sandbox, "viewer").get("/", params={"text": sandbox.tenant.slug})), sandbox.tenant.slug)
+    row = row_of(
+        main_text(signed_in(sandbox, "viewer").get("/", params={"text": sandbox.tenant.slug})), sandbox.tenant.slug
+    )
     told = re.fullmatch(
         rf"active up to date {re.escape(latest_version())} (\d{{3}}\.\d) kB (.{{16}}) UTC "
         r"2026-03-04 05:06 UTC [\d-]+.*",
@@ -47,23 +49,23 @@ def test_the_list_shows_size_and_activity(sandbox: Sandbox) -> None:
 
 
 def test_a_tenant_without_data_has_no_activity(sandbox: Sandbox) -> None:
-    page = seen(signed_in(sandbox, "viewer").get("/", params={"text": sandbox.tenant.slug}))
+    page = main_text(signed_in(sandbox, "viewer").get("/", params={"text": sandbox.tenant.slug}))
     assert "B never never" in row_of(page, sandbox.tenant.slug)
 
 
 def test_outdated_and_locked_tenants_do_not_break_the_list(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    old, staff, mark = outdated_tenant(), signed_in(sandbox, "viewer"), a_slug()
+    old, staff, mark = outdated_tenant(), signed_in(sandbox, "viewer"), new_slug()
     ours = [old, sandbox.tenant.slug, other_sandbox.tenant.slug]
     execute("UPDATE tenant SET name = $1 || ' Media' WHERE slug = ANY($2)", mark, ours)
     execute("ALTER TABLE {s}.intake RENAME received_at TO at", schema=f"t_{old}")
     with locked(f"{other_sandbox.tenant.schema}.intake"):
-        page = seen(staff.get("/", params={"text": mark}))
-        inside = seen(staff.get(f"/tenants/{other_sandbox.tenant.slug}"))
+        page = main_text(staff.get("/", params={"text": mark}))
+        inside = main_text(staff.get(f"/tenants/{other_sandbox.tenant.slug}"))
     assert row_of(page, old).startswith("active outdated 2026-11-20T06:00:00:000000 Unavailable")
     assert row_of(page, other_sandbox.tenant.slug).startswith(f"active up to date {latest_version()} Unavailable")
     assert "B never never" in row_of(page, sandbox.tenant.slug)
     assert "Usage is unavailable" in inside
-    assert "Usage is unavailable" in seen(staff.get(f"/tenants/{old}"))
+    assert "Usage is unavailable" in main_text(staff.get(f"/tenants/{old}"))
 
 
 def test_it_is_searched_by_name_slug_and_status(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
@@ -72,7 +74,7 @@ def test_it_is_searched_by_name_slug_and_status(sandbox: Sandbox, other_sandbox:
     staff.post(f"/tenants/{other_sandbox.tenant.slug}/suspend")
 
     def found(**asked: str) -> set[str]:
-        page = seen(staff.get("/", params=asked))
+        page = main_text(staff.get("/", params=asked))
         return {each.tenant.slug for each in (sandbox, other_sandbox) if f" {each.tenant.slug} " in page}
 
     assert found(text="GRÖSSE & <b") == set()
@@ -86,7 +88,7 @@ def test_it_is_searched_by_name_slug_and_status(sandbox: Sandbox, other_sandbox:
 
 def test_it_is_paginated_by_25(sandbox: Sandbox) -> None:
     """Tenants without a schema, as one that is being deleted, are no trouble."""
-    mark = a_slug()
+    mark = new_slug()
     for n in range(28):
         execute(
             "INSERT INTO tenant (id, slug, schema, name) VALUES (gen_random_uuid(), $1::text, 't_' || $1::text, 'x')",
@@ -94,12 +96,12 @@ def test_it_is_paginated_by_25(sandbox: Sandbox) -> None:
         )
     try:
         staff = signed_in(sandbox, "viewer")
-        pages = [seen(staff.get("/", params={"text": mark, "page": str(n)})) for n in (1, 2, 3)]
+        pages = [main_text(staff.get("/", params={"text": mark, "page": str(n)})) for n in (1, 2, 3)]
         shown = [re.findall(rf"{mark}(\d\d) ", page) for page in pages]
         assert shown == [[f"{n:02}" for n in range(25)], ["25", "26", "27"], []]
         assert f"/?text={mark}&amp;page=2" in staff.get("/", params={"text": mark}).text
         for nonsense in "0", "-1", "two", "9" * 30:
-            assert seen(staff.get("/", params={"text": mark, "page": nonsense})).count(mark) == 25
+            assert main_text(staff.get("/", params={"text": mark, "page": nonsense})).count(mark) == 25
     finally:
         execute("DELETE FROM tenant WHERE slug LIKE $1", f"{mark}%")
 
@@ -108,12 +110,12 @@ def test_it_is_paginated_by_25(sandbox: Sandbox) -> None:
 
 
 def test_a_new_tenants_owner_signs_in_with_the_link(sandbox: Sandbox) -> None:
-    slug, staff = a_slug(), signed_in(sandbox, "manager")
+    slug, staff = new_slug(), signed_in(sandbox, "manager")
     made = staff.post("/new", data=new_tenant(slug))
     link = link_in(made)
     origin = f"http://app.{slug}.localhost"
     assert re.fullmatch(rf"{re.escape(origin)}/staff/link/[\w-]{{43}}", link)
-    assert "It works once, within 7 days" in seen(made)
+    assert "It works once, within 7 days" in main_text(made)
 
     owner = Browser(sandbox.http, f"app.{slug}.localhost")
     path = link.removeprefix(origin)
@@ -140,7 +142,7 @@ def email_of(staff: Browser) -> str:
 def test_the_link_uses_the_host_of_the_request(sandbox: Sandbox) -> None:
     """With its port and scheme, which a browser is at."""
     staff = signed_in(sandbox, "manager")
-    slug = a_slug()
+    slug = new_slug()
     with_port = {"Host": "admin.localhost:8443", "Origin": "http://admin.localhost:8443"}
     made = staff.post("/new", data=new_tenant(slug), headers=with_port)
     assert link_in(made).startswith(f"http://app.{slug}.localhost:8443/staff/link/")
@@ -161,7 +163,7 @@ def test_the_link_uses_the_host_of_the_request(sandbox: Sandbox) -> None:
 def test_an_invalid_field_is_reported_and_nothing_is_created(
     module_sandbox: Sandbox, field: str, value: str, says: str
 ) -> None:
-    slug = a_slug()
+    slug = new_slug()
     before, noted = execute("SELECT count(*) FROM tenant"), len(audit())
     staff = signed_in(module_sandbox)
     answer = staff.post("/new", data=new_tenant(slug, {field: value}))
@@ -178,7 +180,7 @@ def test_an_invalid_field_is_reported_and_nothing_is_created(
 def test_a_slug_is_unique(sandbox: Sandbox) -> None:
     answer = signed_in(sandbox).post("/new", data=new_tenant(sandbox.tenant.slug))
     assert answer.status_code == 400
-    assert f"There is a tenant '{sandbox.tenant.slug}' already." in seen(answer)
+    assert f"There is a tenant '{sandbox.tenant.slug}' already." in main_text(answer)
     assert execute("SELECT FROM {s}.staff", schema=sandbox.tenant.schema) == []
 
 
@@ -187,7 +189,7 @@ def test_a_slug_is_unique(sandbox: Sandbox) -> None:
 
 def test_its_page_shows_counts_hosts_and_version(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox), offer_record(sandbox)])
-    page = seen(signed_in(sandbox, "viewer").get(f"/tenants/{sandbox.tenant.slug}"))
+    page = main_text(signed_in(sandbox, "viewer").get(f"/tenants/{sandbox.tenant.slug}"))
     for told in "Advertisers 2", "Offers 2", "Partners 1", "Staff 0", "Active API keys 3", "No owners yet.":
         assert told in page
     assert f"http://api.{sandbox.tenant.slug}.localhost/docs" in page
@@ -207,7 +209,7 @@ def test_a_tenant_is_suspended_and_resumed(sandbox: Sandbox) -> None:
 
     assert staff.post(f"/tenants/{slug}/suspend").headers["location"] == f"/tenants/{slug}?done=suspended"
     wait_until(lambda: statuses() == (403, 403))
-    assert "its API and pages return 403" in seen(staff.get(f"/tenants/{slug}?done=suspended"))
+    assert "its API and pages return 403" in main_text(staff.get(f"/tenants/{slug}?done=suspended"))
     staff.post(f"/tenants/{slug}/resume")
     wait_until(lambda: statuses() == (200, 200))
     changes = [row["after"] for row in audit() if row["label"] == sandbox.tenant.name and row["action"] == "changed"]
@@ -246,7 +248,7 @@ def test_the_tenants_name_is_the_partner_of_conversions_without_one(sandbox: San
     sandbox.send("events", [event_record(offer["id"], occurredAt="2025-05-19T15:31:44Z")])
     assert staff.post(f"/tenants/{slug}/name", data={"name": " Gravel Digital "}).status_code == 303
     assert [row["publisherName"] for row in sandbox.report()] == ["Gravel Digital"]
-    assert "Gravel Digital" in seen(staff.get(f"/tenants/{slug}"))
+    assert "Gravel Digital" in main_text(staff.get(f"/tenants/{slug}"))
     sandbox.send("partners", [{"id": str(sandbox.tenant.id), "name": "Our own name"}])
     staff.post(f"/tenants/{slug}/name", data={"name": "Pebble Digital"})
     assert [row["publisherName"] for row in sandbox.report()] == ["Our own name"]
@@ -256,10 +258,10 @@ def test_the_tenants_name_is_the_partner_of_conversions_without_one(sandbox: San
 def test_an_outdated_tenant_is_migrated(sandbox: Sandbox) -> None:
     slug, staff = outdated_tenant(), signed_in(sandbox)
     owner = {"owner": "Nora", "email": "nora@example.com"}
-    assert "Migrate it first" in seen(staff.post(f"/tenants/{slug}/owners", data=owner))
-    assert f"Migrate {slug} Media?" in seen(staff.get(f"/tenants/{slug}"))
+    assert "Migrate it first" in main_text(staff.post(f"/tenants/{slug}/owners", data=owner))
+    assert f"Migrate {slug} Media?" in main_text(staff.get(f"/tenants/{slug}"))
     assert staff.post(f"/tenants/{slug}/migrate").headers["location"] == f"/tenants/{slug}?done=migrated"
-    page = seen(staff.get(f"/tenants/{slug}"))
+    page = main_text(staff.get(f"/tenants/{slug}"))
     assert latest_version() in page
     assert "Migrate" not in page
     assert link_in(staff.post(f"/tenants/{slug}/owners", data=owner))
@@ -269,11 +271,11 @@ def test_a_failed_migration_is_shown_and_can_be_retried(sandbox: Sandbox) -> Non
     slug, staff = outdated_tenant(), signed_in(sandbox)
     execute(f"CREATE TABLE t_{slug}.staff ()")
     staff.post(f"/tenants/{slug}/migrate")
-    assert 'relation "staff" already exists' in seen(staff.get(f"/tenants/{slug}"))
-    assert f" {slug} active migration failed" in seen(staff.get("/", params={"state": "failed"}))
+    assert 'relation "staff" already exists' in main_text(staff.get(f"/tenants/{slug}"))
+    assert f" {slug} active migration failed" in main_text(staff.get("/", params={"state": "failed"}))
     execute(f"DROP TABLE t_{slug}.staff")
     assert staff.post(f"/tenants/{slug}/migrate").headers["location"].endswith("?done=migrated")
-    assert "already exists" not in seen(staff.get(f"/tenants/{slug}"))
+    assert "already exists" not in main_text(staff.get(f"/tenants/{slug}"))
 
 
 # Its owners
@@ -282,7 +284,7 @@ def test_a_failed_migration_is_shown_and_can_be_retried(sandbox: Sandbox) -> Non
 def test_an_owner_is_invited_and_gets_a_new_link(sandbox: Sandbox) -> None:
     staff, slug = signed_in(sandbox), sandbox.tenant.slug
     first = link_in(staff.post(f"/tenants/{slug}/owners", data={"owner": "Nora", "email": "nora@example.com"}))
-    page = seen(staff.get(f"/tenants/{slug}"))
+    page = main_text(staff.get(f"/tenants/{slug}"))
     assert "Nora nora@example.com invited off never New link for Nora" in page
     (row,) = execute("SELECT id, role FROM {s}.staff", schema=sandbox.tenant.schema)
     assert row["role"] == "owner"
@@ -292,7 +294,7 @@ def test_an_owner_is_invited_and_gets_a_new_link(sandbox: Sandbox) -> None:
     assert client.get(second.removeprefix(host)).status_code == 200
     again = staff.post(f"/tenants/{slug}/owners", data={"owner": "Nora", "email": "NORA@example.com"})
     assert again.status_code == 400
-    assert "A user with this address already exists." in seen(again)
+    assert "A user with this address already exists." in main_text(again)
 
 
 def test_only_owners_get_a_link(sandbox: Sandbox) -> None:

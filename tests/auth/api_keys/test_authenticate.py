@@ -11,7 +11,7 @@ import pytest
 from auth.api_keys import service as api_keys
 from auth.api_keys.format import BASE62, MintedKey, hint, is_well_formed, mint_api_key
 from core.errors import GokartError
-from tests.support.api_key_cast import change, id_of, revoke
+from tests.support.api_key_cast import id_of, revoke, set_columns
 from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
 from tests.support.raw_http import raw
@@ -159,7 +159,7 @@ def test_a_rotated_key_works_during_the_grace_period(sandbox: Sandbox) -> None:
     old = sandbox.create_api_key("cost-report", networks=["127.0.0.0/8"])
     new = rotate(sandbox, old, timedelta(hours=1)).token
     assert (status(sandbox, old), status(sandbox, new)) == (200, 200)
-    change(sandbox, old, expires_at=datetime.now(UTC))
+    set_columns(sandbox, old, expires_at=datetime.now(UTC))
     assert (status_after_change(sandbox, old), status(sandbox, new)) == (401, 200)
 
 
@@ -195,7 +195,7 @@ def expiry(sandbox: Sandbox, token: str) -> datetime:
 def test_the_successor_copies_the_old_key(sandbox: Sandbox) -> None:
     until = datetime.now(UTC) + timedelta(days=2)
     old = sandbox.create_api_key("singular", networks=["127.0.0.0/8"], expires_at=until)
-    change(sandbox, old, rate=3.0, burst=7, concurrency=2)
+    set_columns(sandbox, old, rate=3.0, burst=7, concurrency=2)
     new = rotate(sandbox, old).token
     same = "advertiser, name, scopes, networks, rate, burst, concurrency, expires_at"
     rows = [
@@ -218,7 +218,7 @@ def test_a_rotated_key_cannot_be_rotated_again(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("state", ["revoked", "expired"])
 def test_an_inactive_key_cannot_be_rotated(sandbox: Sandbox, state: str) -> None:
     token = sandbox.create_api_key("cost-report")
-    change(sandbox, token, **{"revoked_at" if state == "revoked" else "expires_at": datetime.now(UTC)})
+    set_columns(sandbox, token, **{"revoked_at" if state == "revoked" else "expires_at": datetime.now(UTC)})
     with pytest.raises(GokartError, match="does not exist or is not active"):
         rotate(sandbox, token)
 

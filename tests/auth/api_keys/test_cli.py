@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from auth.api_keys.format import hint
-from tests.support.api_key_cast import change, id_of
+from tests.support.api_key_cast import id_of, set_columns
 from tests.support.cli import cli_error, gokart, spawn
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
 from tests.support.wait import wait_until
@@ -69,7 +69,7 @@ def test_scope_network_and_expiry_can_be_given(sandbox: Sandbox) -> None:
 
 
 def test_the_list_shows_expired_keys(sandbox: Sandbox) -> None:
-    change(sandbox, sandbox.owner_key, expires_at=datetime.now(UTC))
+    set_columns(sandbox, sandbox.owner_key, expires_at=datetime.now(UTC))
     assert "any expired " in lines(sandbox)[hint(sandbox.owner_key)]
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-from tests.support.api_key_cast import change, id_of
+from tests.support.api_key_cast import id_of, set_columns
 from tests.support.database import execute
 from tests.support.sandbox import JSON, MAY, Sandbox
 from tests.support.servers import running_server
@@ -14,8 +14,8 @@ def test_it_is_written_at_most_once_a_minute(sandbox: Sandbox, tmp_path: Path) -
     now = datetime.now(UTC)
     fresh, just_used, used_before = (sandbox.create_api_key("cost-report") for _ in range(3))
     refused = sandbox.create_api_key("singular")
-    change(sandbox, just_used, last_used_at=now - timedelta(seconds=30))
-    change(sandbox, used_before, last_used_at=now - timedelta(seconds=61))
+    set_columns(sandbox, just_used, last_used_at=now - timedelta(seconds=30))
+    set_columns(sandbox, used_before, last_used_at=now - timedelta(seconds=61))
     with running_server(tmp_path) as stopping, stopping.client() as client:  # it writes when it ends, too
         there = Sandbox(sandbox.tenant, client, sandbox.owner, *[""] * 4)  # type: ignore[arg-type]
         for token in (fresh, fresh, just_used, used_before):
