@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from database.pool import connection, transaction
+from database.pool import connection
+from database.transactions import transaction
 from tenants.cache import notify_changed
 from tenants.tenant import Tenant
 from web.problems import Problem

@@ -8,7 +8,8 @@ from litestar.di import NamedDependency
 from auth.users.directory import list_users
 from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.realms import STAFF
-from database.pool import connection, transaction
+from database.pool import connection
+from database.transactions import transaction
 from tenants.tenant import current_tenant
 from web.pages.forms import read_form
 from web.pages.rendering import PageLayout, render_page

@@ -11,7 +11,7 @@ from catalog.tables import Advertiser
 from catalog.tenants import set_tenant_limits
 from core.cli_support import console, describe_limits, limit_options, print_table
 from core.errors import GokartError
-from database.pool import transaction
+from database.transactions import transaction
 from tenants.cache import notify_changed
 from tenants.cli import tenants
 from tenants.commands import run_command, run_for_tenant

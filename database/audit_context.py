@@ -23,13 +23,13 @@ def current_actor() -> Actor | None:
 
 
 def act_as(actor: Actor) -> None:
-    """Records the actor with every later `database.pool.transaction()` of the running task."""
+    """Records the actor with every later `database.transactions.transaction()` of the running task."""
     _current.set(actor)
 
 
 @contextmanager
 def acting_as(actor: Actor) -> Iterator[None]:
-    """Records the actor with every `database.pool.transaction()` in the block."""
+    """Records the actor with every `database.transactions.transaction()` in the block."""
     token = _current.set(actor)
     try:
         yield

@@ -39,7 +39,7 @@ class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatabaseEngine(PostgresEngine):
-    """Its pool is `database.connections.ConnectionPool`.
+    """Its pool is `database.pool.ConnectionPool`.
 
     Connects with the first query. Piccolo's own engine connects when it is created, which is at import.
     """

@@ -1,43 +1,52 @@
-"""The connection pools of this process: one for requests (Piccolo uses it too), one for streams, and the same for the
-replica.
+"""Connections to the database: the pools of this process, with tenant affinity.
+
+A PostgreSQL backend caches the definition of every table it has used and never drops it: 160 kB for a tenant whose
+monthly report it has run. The next report of that tenant is faster on that backend. So a pool prefers an idle
+connection that has served the tenant, spreads other tenants over as many connections as it may open, and replaces a
+connection when all of them have served their maximum number of tenants.
+
+asyncpg's own pool ignores the tenant and starts two tasks for each use. This one starts none unless it has to wait.
+`docs/decisions/0031-connection-pool.md` compares the alternatives.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Generator, Hashable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final, Literal
 from weakref import WeakValueDictionary
 
 import asyncpg
-from piccolo.engine.postgres import PostgresTransaction
 
-from core.background import run_in_background
-from database.audit_context import current_actor
-from database.connections import ConnectionPool, DatabaseUnavailable, Lease
+from core.errors import GokartError
 from database.engine import engine
-from database.replica import Replica
-from database.transaction_settings import set_local_sql
 
-__all__ = [
-    "SCHEMA_ERRORS",
-    "ConcurrencyLimit",
-    "Connection",
-    "DatabaseUnavailable",
-    "SchemaOutdated",
-    "connection",
-    "has_replica",
-    "open_pool",
-    "open_replica",
-    "transaction",
-]
+UNAVAILABLE_ERRORS = (
+    OSError,  # refused, no such socket, and TimeoutError
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, starting up, query cancelled
+    asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
+    asyncpg.LockNotAvailableError,  # lock_timeout
+)
+STALE_CACHE_ERRORS: Final = (
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+)  # a table was altered
+SWEEP_INTERVAL: Final = 10.0
+SPREAD_FROM: Final = 50  # tenants of a connection; a further tenant opens another connection
+SCHEMA_ERRORS: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 Connection = asyncpg.Connection
 Work = Literal["call", "stream", "replica", "replica stream"]
 
-_pools: dict[Work, ConnectionPool] = {}
-_replicas: list[Replica] = []  # at most one
+_pools: dict[Work, "ConnectionPool"] = {}
+_affinity_key: ContextVar[str | None] = ContextVar("affinity_key", default=None)
 
-SCHEMA_ERRORS = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+
+class DatabaseUnavailable(GokartError):
+    """The database is unreachable or overloaded, or it cancelled a query that took too long. Try again later."""
 
 
 class SchemaOutdated(DatabaseUnavailable):
@@ -48,93 +57,67 @@ class SchemaOutdated(DatabaseUnavailable):
         super().__init__(f"The database is not at this version ({error}): run  {command}  first.")
 
 
-@asynccontextmanager
-async def open_pool() -> AsyncIterator[None]:
-    """Opens no connection yet: a process starts, and responds with 503, while the database is down."""
-    db, timeout = engine(), engine().options.timeout
-    _pools["call"] = db.pool = ConnectionPool(db.config, **_request_pool(), timeout=timeout)
-    _pools["stream"] = ConnectionPool(db.config, **_stream_pool(), timeout=timeout)
+@contextmanager
+def pool_affinity(key: str) -> Iterator[None]:
+    """Within the block, pools prefer connections that were used with the same key."""
+    token = _affinity_key.set(key)
     try:
         yield
     finally:
-        await _close_pools("call", "stream")
-        db.pool = None
+        _affinity_key.reset(token)
 
 
-@asynccontextmanager
-async def open_replica() -> AsyncIterator[None]:
-    """Opens the replica's pools and checks its health in the background. Does nothing without a replica."""
-    url = engine().options.replica_url
-    if url is None:
-        yield
-        return
-    replica = Replica(engine().connect_options(url))
-    _pools["replica"] = replica.pool(**_request_pool())
-    _pools["replica stream"] = replica.pool(**_stream_pool())
-    _replicas.append(replica)
-    try:
-        async with run_in_background(replica.watch()):
-            yield
-    finally:
-        _replicas.remove(replica)
-        await _close_pools("replica", "replica stream")
-
-
-def _request_pool() -> dict[str, Any]:
-    options = engine().options
-    return {"max_size": options.pool_size, "max_tenants": options.max_tenants_per_connection, "max_idle": 300}
-
-
-def _stream_pool() -> dict[str, Any]:
-    return {**_request_pool(), "max_size": engine().options.stream_pool_size, "max_idle": 60}
-
-
-async def _close_pools(*works: Work) -> None:
-    for work in works:
-        await _pools.pop(work).close()
-
-
-def has_replica() -> bool:
-    """Whether a replica answered its last health check. `connection("replica")` may still raise, and
-    the replica may lag behind what the caller has read elsewhere.
-    """
-    return any(replica.available for replica in _replicas)
-
-
-def connection(work: Work = "call") -> Lease:
+def connection(work: Work = "call") -> "Lease":
     """A connection from the pool for that kind of work. Raises DatabaseUnavailable."""
     pool = engine().pool if work == "call" else _pools[work]
     assert pool is not None, "open_pool() has not been called"
     return pool.acquire()
 
 
-@asynccontextmanager
-async def transaction() -> AsyncIterator[Connection]:
-    """A transaction for the block. Piccolo's queries in the block run in it; the connection is for other statements.
-
-    The audit log records the changes with the current actor. A nested block is a savepoint and keeps the outer actor.
-
-    Piccolo's own context manager leaks the connection, and stays the task's current transaction, if COMMIT fails.
+def has_replica() -> bool:
+    """Whether a replica answered its last health check. `connection("replica")` may still raise, and the replica may
+    lag behind what the caller has read elsewhere.
     """
-    piccolo = engine()
-    outer = piccolo.current_transaction.get()
-    if isinstance(outer, PostgresTransaction):
-        async with outer.connection.transaction():
-            yield outer.connection
-        return
-    async with connection() as db, db.transaction():
-        current = PostgresTransaction(piccolo)
-        current.connection = db
-        token = piccolo.current_transaction.set(current)
-        actor = current_actor()
-        try:
-            if actor:
-                await db.execute(
-                    set_local_sql({"gokart.actor": actor.name, "gokart.address": str(actor.address or "")})
-                )
-            yield db
-        finally:
-            piccolo.current_transaction.reset(token)
+    replica = _pools.get("replica")
+    return replica is not None and replica.available
+
+
+@asynccontextmanager
+async def open_pool() -> AsyncIterator[None]:
+    """Opens the pools for requests (Piccolo uses it too) and for streams.
+
+    Opens no connection yet: a process starts, and responds with 503, while the database is down.
+    """
+    db, timeout = engine(), engine().options.timeout
+    requests = ConnectionPool(db.config, **request_pool_options(), timeout=timeout)
+    streams = ConnectionPool(db.config, **stream_pool_options(), timeout=timeout)
+    db.pool = requests
+    try:
+        async with use_pools({"call": requests, "stream": streams}):
+            yield
+    finally:
+        db.pool = None
+
+
+@asynccontextmanager
+async def use_pools(pools: "Mapping[Work, ConnectionPool]") -> AsyncIterator[None]:
+    """`connection` uses the pools for the block, which closes them."""
+    _pools.update(pools)
+    try:
+        yield
+    finally:
+        for work, pool in pools.items():
+            del _pools[work]
+            await pool.close()
+
+
+def request_pool_options() -> dict[str, Any]:
+    options = engine().options
+    return {"max_size": options.pool_size, "max_tenants": options.max_tenants_per_connection, "max_idle": 300}
+
+
+def stream_pool_options() -> dict[str, Any]:
+    return {**request_pool_options(), "max_size": engine().options.stream_pool_size, "max_idle": 60}
 
 
 class ConcurrencyLimit:
@@ -160,3 +143,205 @@ class ConcurrencyLimit:
             yield
         finally:
             slots.release()
+
+
+class PooledConnection(asyncpg.Connection):
+    __slots__ = ("idle_since", "tenants")
+
+    def __init__(self, *args: Any, **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self.tenants: set[str] = set()
+        self.idle_since = 0.0
+
+    def get_reset_query(self) -> str:
+        """`reset()` ends an open transaction. Sessions have no other state to reset."""
+        return ""
+
+
+class ConnectionPool:
+    """Connections of the running event loop, opened on demand, at most `max_size`."""
+
+    unavailable_errors: tuple[type[BaseException], ...] = UNAVAILABLE_ERRORS
+
+    def __init__(
+        self, options: dict[str, Any], *, max_size: int, timeout: float, max_tenants: int, max_idle: float
+    ) -> None:
+        """`options` are the arguments of asyncpg.connect. `timeout` bounds the wait for a connection, and an unused
+        connection is closed after `max_idle`; both in seconds.
+        """
+        self._options = options
+        self._max_size = max_size
+        self._timeout = timeout
+        self._max_tenants = max_tenants
+        self._max_idle = max_idle
+        self._slots = asyncio.Semaphore(max_size)
+        self._idle: list[PooledConnection] = []  # least recently used first
+        self._in_use: set[PooledConnection] = set()
+        self._opening = 0
+        self._resetting: set[asyncio.Task[None]] = set()
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_INTERVAL, self._sweep)
+
+    @property
+    def available(self) -> bool:
+        """Whether the server answered its last health check."""
+        return True
+
+    def acquire(self) -> "Lease":
+        """For `async with`, or (as Piccolo does) `await` and then `release()`. Raises DatabaseUnavailable."""
+        return Lease(self)
+
+    async def release(self, connection: PooledConnection) -> None:
+        self.end_lease(connection, None)
+
+    async def close(self) -> None:
+        """Waits until every connection has been released."""
+        self._sweeper.cancel()
+        for _ in range(self._max_size):
+            await self._slots.acquire()
+        self.terminate_all()
+
+    def terminate_all(self) -> None:
+        """Closes all connections, including those in use, whose queries fail."""
+        self._terminate_idle()
+        for connection in self._in_use:
+            connection.terminate()
+
+    def on_unavailable(self, error: BaseException) -> None:
+        """Called when one of `unavailable_errors` ended a lease or prevented one."""
+
+    async def lease(self) -> PooledConnection:
+        if not self._slots.locked() and (idle := self._choose_idle()):
+            await self._slots.acquire()  # does not wait
+            return idle
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise DatabaseUnavailable(f"all {self._max_size} connections are in use") from error
+        try:
+            async with asyncio.timeout_at(deadline):
+                return self._choose_idle() or await self._open()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def end_lease(self, connection: PooledConnection, error: BaseException | None) -> None:
+        """`error` is the exception that ended the lease, or None."""
+        if connection not in self._in_use:
+            return
+        if connection.is_closed() or (error is None and not connection.is_in_transaction()):
+            self._make_idle(connection)
+            return
+        if isinstance(error, STALE_CACHE_ERRORS):
+            self._terminate_idle()
+        task = asyncio.create_task(self._reset(connection, error))
+        self._resetting.add(task)
+        task.add_done_callback(self._resetting.discard)
+
+    def _choose_idle(self) -> PooledConnection | None:
+        """Marks an idle connection as in use, or returns None if a new one is to be opened."""
+        tenant = _affinity_key.get()
+        chosen = None
+        for connection in reversed(self._idle):
+            if connection.is_closed():
+                continue
+            if tenant is None or tenant in connection.tenants:
+                chosen = connection
+                break
+            if chosen is None or len(connection.tenants) < len(chosen.tenants):
+                chosen = connection
+        else:
+            limit = self._max_tenants if self._is_full() else min(SPREAD_FROM, self._max_tenants)
+            if chosen is None or len(chosen.tenants) >= limit:
+                return None
+        self._idle.remove(chosen)
+        self._mark_in_use(chosen)
+        return chosen
+
+    def _is_full(self) -> bool:
+        return len(self._idle) + len(self._in_use) + self._opening >= self._max_size
+
+    async def _open(self) -> PooledConnection:
+        """Replaces the least recently used connection if the pool is full."""
+        self._idle = [connection for connection in self._idle if not connection.is_closed()]
+        if self._idle and self._is_full():
+            self._idle.pop(0).terminate()
+        self._opening += 1
+        try:
+            connection: PooledConnection = await asyncpg.connect(**self._options, connection_class=PooledConnection)
+        finally:
+            self._opening -= 1
+        self._mark_in_use(connection)
+        return connection
+
+    def _mark_in_use(self, connection: PooledConnection) -> None:
+        self._in_use.add(connection)
+        if tenant := _affinity_key.get():
+            connection.tenants.add(tenant)
+
+    def _make_idle(self, connection: PooledConnection) -> None:
+        self._in_use.discard(connection)
+        if connection.is_closed():
+            connection.terminate()  # lets asyncpg clean up
+        else:
+            connection.idle_since = monotonic()
+            self._idle.append(connection)
+        self._slots.release()
+
+    async def _reset(self, connection: PooledConnection, error: BaseException | None) -> None:
+        """After a failed lease. If it was cancelled, asyncpg is still cancelling the query: wait for that."""
+        try:
+            await connection.reset(timeout=self._timeout)
+            if isinstance(error, asyncio.CancelledError | TimeoutError):
+                await connection.execute("SELECT 1", timeout=self._timeout)
+        except Exception:  # noqa: BLE001  # any error: the connection must not be used again
+            connection.terminate()
+        finally:
+            self._make_idle(connection)
+
+    def _terminate_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().terminate()
+
+    def _sweep(self) -> None:
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_INTERVAL, self._sweep)
+        oldest = monotonic() - self._max_idle
+        while self._idle and self._idle[0].idle_since < oldest:
+            self._idle.pop(0).terminate()
+
+
+class Lease:
+    """A connection for the duration of a block."""
+
+    __slots__ = ("_connection", "_pool")
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> PooledConnection:
+        try:
+            self._connection = await self._pool.lease()
+        except self._pool.unavailable_errors as error:
+            raise self._unavailable(error) from error
+        return self._connection
+
+    def __await__(self) -> Generator[Any, None, PooledConnection]:
+        return self.__aenter__().__await__()
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        connection = self._connection
+        if isinstance(error, asyncpg.InternalClientError):
+            connection.terminate()  # the server closed it while it was idle, and asyncpg noticed only now
+        closed = connection.is_closed()
+        self._pool.end_lease(connection, error)
+        if isinstance(error, self._pool.unavailable_errors) or (
+            closed and isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+        ):
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        self._pool.on_unavailable(error)
+        return DatabaseUnavailable(f"{type(error).__name__}: {error}")

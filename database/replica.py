@@ -6,25 +6,49 @@ cancel a query that conflicts with replay) is avoided for SUSPECT_SECONDS.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, Final
 
 import asyncpg
 import structlog
 
-from database.connections import UNAVAILABLE_ERRORS, ConnectionPool
+from core.background import run_in_background
+from database.engine import engine
+from database.pool import (
+    SCHEMA_ERRORS,
+    UNAVAILABLE_ERRORS,
+    ConnectionPool,
+    Work,
+    request_pool_options,
+    stream_pool_options,
+    use_pools,
+)
 
 REPLICA_PING_INTERVAL: Final = 0.25
 REPLICA_PING_TIMEOUT: Final = 1.0
 HEALTHY_SECONDS: Final = 2.0
 SUSPECT_SECONDS: Final = 3.0
 REPLICA_POOL_TIMEOUT: Final = 1.0
-LAG_ERRORS: Final = (
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedColumnError,
-)  # a migration that it has not replayed yet
 
 log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def open_replica() -> AsyncIterator[None]:
+    """Opens the replica's pools and checks its health in the background. Does nothing without a replica."""
+    url = engine().options.replica_url
+    if url is None:
+        yield
+        return
+    replica = Replica(engine().connect_options(url))
+    pools: dict[Work, ConnectionPool] = {
+        "replica": replica.pool(**request_pool_options()),
+        "replica stream": replica.pool(**stream_pool_options()),
+    }
+    async with use_pools(pools), run_in_background(replica.watch()):
+        yield
 
 
 class Replica:
@@ -92,6 +116,10 @@ class ReplicaPool(ConnectionPool):
         super().__init__(options, timeout=REPLICA_POOL_TIMEOUT, **rest)
         self._replica = replica
 
+    @property
+    def available(self) -> bool:
+        return self._replica.available
+
     def on_unavailable(self, error: BaseException) -> None:
-        if not isinstance(error, LAG_ERRORS):
+        if not isinstance(error, SCHEMA_ERRORS):  # it may not have replayed a migration yet
             self._replica.mark_suspect()

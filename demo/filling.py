@@ -13,7 +13,8 @@ import msgspec
 
 from catalog.tables import Offer
 from core.errors import GokartError
-from database.pool import connection, transaction
+from database.pool import connection
+from database.transactions import transaction
 from demo.cast import Cast
 from demo.history import LONGEST_STORY, SentRecord, day_of, last_id
 from ingest.batches import BatchResult

@@ -9,7 +9,8 @@ from uuid import UUID
 from auth.api_keys import service as api_keys
 from auth.api_keys.tables import ApiKey
 from auth.users.realms import STAFF
-from database.pool import Connection, transaction
+from database.pool import Connection
+from database.transactions import transaction
 from demo.cast import BROWN_BOOTS, FERNHILL_BANK, Cast
 from demo.people import ANNA, STAFF_OF
 from tenants.tenant import Tenant, bound_to

@@ -9,7 +9,7 @@ import msgspec
 from auth.users.one_time_links import create_link
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from auth.users.totp import ALPHABET
-from database.pool import transaction
+from database.transactions import transaction
 from demo.cast import ACME, BROWN_BOOTS, DEMO, NORTHWIND, Cast, Company
 from tenants.tenant import Tenant, bound_to
 

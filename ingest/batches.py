@@ -11,7 +11,7 @@ from asyncpg import DeadlockDetectedError
 from msgspec import Meta
 
 from database.pool import Connection
-from database.transaction_settings import set_local_sql
+from database.transactions import set_local_sql
 from ingest.records import Record, RecordError, Rejection, record_id
 
 MAX_ATTEMPTS = 5

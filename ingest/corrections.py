@@ -15,7 +15,8 @@ import msgspec
 
 from core.errors import GokartError
 from core.timestamps import ticks
-from database.pool import Connection, connection, transaction
+from database.pool import Connection, connection
+from database.transactions import transaction
 from ingest.batches import LOCK_TIMEOUT_SECONDS, BatchResult, retry_deadlocks
 from ingest.conversions import ConversionState, load_conversions, lock_conversions, update_conversions
 from ingest.correction_files import (

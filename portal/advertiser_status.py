@@ -9,7 +9,8 @@ from asyncpg import Record
 
 from auth.users.guards import current_user
 from auth.users.users import User
-from database.pool import connection, transaction
+from database.pool import connection
+from database.transactions import transaction
 from tenants.tenant import Tenant
 from web.requests import AnyRequest
 
@@ -39,7 +40,7 @@ class AdvertiserStatus(msgspec.Struct, frozen=True):
 
 
 async def read_advertiser_status(tenant: Tenant, advertiser: UUID) -> AdvertiserStatus:
-    """Raises `database.pool.Unavailable`."""
+    """Raises DatabaseUnavailable."""
     async with connection() as db:
         row = await db.fetchrow(f"SELECT * FROM {tenant.schema}.advertiser WHERE id = $1", advertiser)
     assert row is not None, "a foreign key of its users refers to it"

@@ -14,8 +14,8 @@ from piccolo.columns import Column
 
 from core.errors import GokartError
 from database.embedded import binary
-from database.pool import Connection, transaction
-from database.pool_affinity import pool_affinity
+from database.pool import Connection, pool_affinity
+from database.transactions import transaction
 from database.urls import command_line_url
 from tenants.cache import TRUST_SECONDS
 from tenants.config import tenancy

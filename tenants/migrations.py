@@ -21,8 +21,8 @@ from piccolo.engine.postgres import PostgresTransaction
 
 from core.errors import GokartError
 from database.engine import engine
-from database.pool import transaction
-from database.pool_affinity import pool_affinity
+from database.pool import pool_affinity
+from database.transactions import transaction
 from database.urls import listen_url
 from tenants.config import tenancy
 from tenants.nodes import is_distributed

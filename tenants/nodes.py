@@ -12,7 +12,7 @@ import msgspec
 
 from core.errors import GokartError
 from database.pool import connection
-from database.transaction_settings import quote_literal
+from database.transactions import quote_literal
 from database.urls import listen_url
 from tenants.config import tenancy
 from tenants.tenant import Tenant

@@ -8,8 +8,8 @@ from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from core.background import run_in_background
-from database.connections import DatabaseUnavailable
-from database.pool import open_pool, open_replica
+from database.pool import DatabaseUnavailable, open_pool
+from database.replica import open_replica
 from tenants.cache import listen_for_changes, tenant_cache
 from tenants.middleware import TenantMiddleware
 from tenants.tenant import NoTenantError, current_tenant

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from piccolo.table import Table, TableMeta
 
-from database.pool_affinity import pool_affinity
+from database.pool import pool_affinity
 
 SLUG_PATTERN = re.compile(r"[a-z](?:[a-z0-9-]{0,58}[a-z0-9])?")
 

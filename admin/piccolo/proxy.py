@@ -21,7 +21,8 @@ from admin.piccolo.writes import write
 from auth.users.guards import load_session
 from auth.users.realms import STAFF
 from auth.users.sessions import Session
-from database.pool import ConcurrencyLimit, transaction
+from database.pool import ConcurrencyLimit
+from database.transactions import transaction
 from settings import settings
 from web.pages.forms import parse_number
 from web.problems import Problem, send_problem

@@ -16,7 +16,8 @@ from admin.piccolo.tables import AdvertiserAdmin, ApiKeyAdmin, PartnerAdmin
 from auth.users.directory import revoke_access
 from auth.users.users import User
 from database.audit_context import acting_as
-from database.pool import Connection, transaction
+from database.pool import Connection
+from database.transactions import transaction
 from settings import settings
 from tenants.cache import notify_changed
 from tenants.tenant import current_tenant

@@ -14,7 +14,8 @@ from auth.api_keys.format import MintedKey, mint_api_key
 from auth.api_keys.tables import ApiKey
 from auth.scopes import ADVERTISER_SCOPES, INGEST
 from core.errors import GokartError
-from database.pool import Connection, transaction
+from database.pool import Connection
+from database.transactions import transaction
 from tenants.cache import notify_changed
 from tenants.tenant import current_tenant
 

@@ -15,7 +15,7 @@ from auth.users.one_time_links import revoke_links
 from auth.users.passwords import MIN_LENGTH, check_new_password
 from auth.users.users import User
 from core.errors import GokartError
-from database.pool import transaction
+from database.transactions import transaction
 from web.pages.forms import read_form
 from web.pages.rendering import Notice, PageLayout, render_page
 from web.pages.responses import redirect

@@ -13,7 +13,8 @@ from auth.users.invitations import read_role, read_scopes
 from auth.users.one_time_links import revoke_links
 from auth.users.realms import ADVERTISER, Realm
 from core.errors import GokartError
-from database.pool import Connection, transaction
+from database.pool import Connection
+from database.transactions import transaction
 
 MAX_USER_ID = 2**31 - 1
 

@@ -12,7 +12,7 @@ from auth.users.one_time_links import Purpose, create_link
 from auth.users.realms import ADVERTISER, Realm
 from auth.users.users import ROLES, User, read_email, read_name, user_columns, user_from_row
 from core.errors import GokartError
-from database.pool import transaction
+from database.transactions import transaction
 
 
 class IssuedLink(msgspec.Struct, frozen=True):

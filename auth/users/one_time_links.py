@@ -11,7 +11,8 @@ from auth.users.sessions import session_digest
 from auth.users.users import User, user_columns, user_from_row
 from core.errors import GokartError
 from database.audit_context import acting_as
-from database.pool import Connection, connection, transaction
+from database.pool import Connection, connection
+from database.transactions import transaction
 from web.requests import Address
 
 Purpose = Literal["invitation", "reset"]

@@ -10,7 +10,8 @@ from ua_parser import parse
 
 from auth.users.realms import Realm
 from auth.users.users import User, user_columns, user_from_row
-from database.pool import connection, transaction
+from database.pool import connection
+from database.transactions import transaction
 from web.requests import Address
 
 IDLE_TIMEOUT = timedelta(hours=8)

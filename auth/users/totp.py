@@ -11,7 +11,7 @@ import pyotp
 from auth.users.realms import Realm
 from auth.users.users import User
 from core.errors import GokartError
-from database.pool import transaction
+from database.transactions import transaction
 
 STEP = 30  # seconds
 RECOVERY_CODES = 10

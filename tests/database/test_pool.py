@@ -1,72 +1,146 @@
-"""Nested transactions."""
+"""Which connection the pool hands out, and in what state."""
 
-from uuid import uuid4
+import asyncio
+from typing import Any
 
 import pytest
 
-from core.errors import GokartError
-from database.audit_context import Actor, acting_as
-from database.pool import transaction
-from tenants.commands import run_command
-from tenants.migrations import migrate_platform
-from tenants.tables import TenantRow
-from tests.support.database import execute
+from database.pool import ConnectionPool, DatabaseUnavailable, pool_affinity
+from database.urls import listen_url
+
+pytestmark = pytest.mark.anyio
+SHORT_TIMEOUT = 0.1
 
 
-@pytest.fixture
-def mark() -> str:
-    run_command(migrate_platform)
-    return f"t{uuid4().hex[:12]}"
+def a_pool(**options: Any) -> ConnectionPool:
+    """A pool that connects directly, not through PgBouncer."""
+    return ConnectionPool(
+        {"dsn": listen_url()}, **{"max_size": 2, "timeout": 120.0, "max_tenants": 100, "max_idle": 60.0, **options}
+    )
 
 
-async def add(slug: str) -> None:
-    async with transaction():
-        await TenantRow.raw(
-            "INSERT INTO tenant (id, slug, schema, name) VALUES (gen_random_uuid(), {}, {}, 'x')", slug, f"t_{slug}"
-        )
+async def backend(pool: ConnectionPool, tenant: str) -> int:
+    with pool_affinity(tenant):
+        async with pool.acquire() as db:
+            pid: int = await db.fetchval("SELECT pg_backend_pid()")
+            return pid
 
 
-def there(mark: str) -> list[str]:
-    rows = execute("DELETE FROM tenant WHERE slug LIKE $1 RETURNING slug", f"{mark}%")
-    return sorted(row["slug"].removeprefix(mark) for row in rows)
+async def test_a_tenant_gets_a_connection_that_has_served_it() -> None:
+    pool = a_pool()
+    with pool_affinity("a"):
+        async with pool.acquire() as first:
+            with pool_affinity("b"):
+                async with pool.acquire() as second:
+                    a, b = first.get_server_pid(), second.get_server_pid()
+    assert a != b
+    assert [await backend(pool, tenant) for tenant in ("b", "a", "a", "b", "b", "a")] == [b, a, a, b, b, a]
+    await pool.close()
 
 
-def test_nested_transactions_have_the_same_actor(mark: str) -> None:
+async def test_a_connection_is_replaced_after_its_maximum_number_of_tenants() -> None:
+    pool = a_pool(max_size=1, max_tenants=2)
+    first = await backend(pool, "a")
+    assert await backend(pool, "b") == await backend(pool, "a") == first
+    second = await backend(pool, "c")
+    assert second != first
+    assert await backend(pool, "a") == second
+    await pool.close()
+
+
+async def test_a_lease_waits_for_a_free_connection() -> None:
+    pool = a_pool(max_size=1)
+    async with pool.acquire():
+        waiting = asyncio.create_task(backend(pool, "a"))
+        await asyncio.sleep(0)
+    assert await waiting
+    await pool.close()
+
+
+async def test_a_lease_that_times_out_is_unavailable_and_blocks_no_connection() -> None:
+    pool = a_pool(max_size=1, timeout=SHORT_TIMEOUT)
+    async with pool.acquire():
+        with pytest.raises(DatabaseUnavailable, match="in use"):
+            await backend(pool, "a")
+    assert await backend(pool, "a")
+    await pool.close()
+
+
+async def test_a_lease_that_is_cancelled_blocks_no_connection() -> None:
+    pool = a_pool(max_size=1)
+    async with pool.acquire():
+        waiting = asyncio.create_task(backend(pool, "a"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await backend(pool, "a")
+    await pool.close()
+
+
+async def test_a_query_that_times_out_is_unavailable_and_is_cancelled_on_the_server() -> None:
+    pool = a_pool(max_size=1)
+    first = await backend(pool, "a")
+
     async def work() -> None:
-        with acting_as(Actor("staff:nora@example.com")):
-            async with transaction():
-                await add(f"{mark}a")
-                await add(f"{mark}b")
+        async with pool.acquire() as db:
+            await db.fetchval("SELECT pg_sleep(600)", timeout=SHORT_TIMEOUT)
 
-    run_command(work)
-    assert there(mark) == ["a", "b"]
-    rows = execute("SELECT actor FROM audit_log WHERE after ->> 'slug' LIKE $1", f"{mark}%")
-    assert [row["actor"] for row in rows] == ["staff:nora@example.com"] * 2
+    with pytest.raises(DatabaseUnavailable):
+        await work()
+    assert await backend(pool, "a") == first
+    await pool.close()
 
 
-def test_a_failing_outer_transaction_rolls_back_the_inner_one(mark: str) -> None:
+async def test_a_cancelled_transaction_is_rolled_back() -> None:
+    pool = a_pool(max_size=1)
+    begun = asyncio.Event()
+
     async def work() -> None:
-        async with transaction():
-            await add(f"{mark}a")
-            raise GokartError("no")
+        async with pool.acquire() as db, db.transaction():
+            await db.execute("CREATE TABLE begun ()")
+            begun.set()
+            await db.fetchval("SELECT pg_sleep(600)")
 
-    with pytest.raises(GokartError):
-        run_command(work)
-    assert there(mark) == []
+    task = asyncio.create_task(work())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with pool.acquire() as db:
+        assert await db.fetchval("SELECT to_regclass('begun')") is None
+        assert not db.is_in_transaction()
+    await pool.close()
 
 
-def test_a_failing_inner_transaction_rolls_back_alone(mark: str) -> None:
-    async def work() -> None:
-        async with transaction():
-            await add(f"{mark}a")
-            with pytest.raises(GokartError):
-                await add_in_vain()
-            await add(f"{mark}c")
+async def test_an_open_transaction_is_rolled_back_when_its_lease_ends() -> None:
+    pool = a_pool(max_size=1)
+    async with pool.acquire() as db:
+        await db.execute("BEGIN; CREATE TABLE begun ()")
+    async with pool.acquire() as db:
+        assert await db.fetchval("SELECT to_regclass('begun')") is None
+    await pool.close()
 
-    async def add_in_vain() -> None:
-        async with transaction():
-            await add(f"{mark}b")
-            raise GokartError("no")
 
-    run_command(work)
-    assert there(mark) == ["a", "c"]
+async def test_a_terminated_backend_is_replaced() -> None:
+    pool, other = a_pool(max_size=1), a_pool(max_size=1)
+    first = await backend(pool, "a")
+    async with other.acquire() as db:
+        await db.execute("SELECT pg_terminate_backend($1, 5000)", first)
+    try:
+        second = await backend(pool, "a")
+    except DatabaseUnavailable:  # if the pool has not noticed yet
+        second = await backend(pool, "a")
+    assert second != first
+    await pool.close()
+    await other.close()
+
+
+async def test_an_unreachable_server_is_unavailable() -> None:
+    pool = ConnectionPool(
+        {"dsn": "postgresql://nobody@localhost:1/none"}, max_size=1, timeout=5.0, max_tenants=9, max_idle=60.0
+    )
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable):
+            await backend(pool, "a")
+    await pool.close()

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from database.engine import engine
-from database.pool import DatabaseUnavailable, connection, has_replica, open_pool, open_replica
+from database.pool import DatabaseUnavailable, connection, has_replica, open_pool
+from database.replica import open_replica
 from tests.support.database import execute
 from tests.support.replica import Replica
 

@@ -20,8 +20,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from database.connections import ConnectionPool, DatabaseUnavailable
 from database.engine import database_url, engine
+from database.pool import ConnectionPool, DatabaseUnavailable
 from reporting.read import read_only_snapshot
 from reporting.stream import copy_out
 from tests.support.database import locked

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from database.audit_context import Actor, acting_as
-from database.connections import ConnectionPool
 from database.engine import engine
+from database.pool import ConnectionPool
 from settings import settings
 from tenants.commands import operator
 from tenants.lifecycle import get_tenant

@@ -12,7 +12,7 @@ from auth.users import sessions
 from auth.users.passwords import ARGON2, PBKDF2
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from auth.users.users import find_user, read_email
-from database.pool import transaction
+from database.transactions import transaction
 from tests.support.app_calls import run, run_in_tenant
 from tests.support.database import execute
 from tests.support.sandbox import Sandbox

@@ -13,7 +13,7 @@ import msgspec
 from auth.api_keys import service as api_keys
 from auth.scopes import ADVERTISER_SCOPES, INGEST
 from catalog.tables import Advertiser
-from database.pool import transaction
+from database.transactions import transaction
 from tenants import lifecycle
 from tenants.cache import notify_changed
 from tenants.tenant import Tenant, bound_to

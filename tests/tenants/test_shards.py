@@ -12,7 +12,7 @@ import pytest
 
 from database.audit_context import Actor, acting_as
 from database.engine import database_url
-from database.pool import transaction
+from database.transactions import transaction
 from tenants.cache import CHANNEL
 from tenants.migrations import split_statements
 from tenants.nodes import without_constraints

@@ -15,7 +15,7 @@ from piccolo.query.methods.create_index import CreateIndex
 
 from auth.api_keys.tables import ApiKey
 from catalog.tables import Advertiser, Offer, Partner
-from database.pool import transaction
+from database.transactions import transaction
 from settings import PROJECT
 from tenants import lifecycle
 from tenants.tenant import NoTenantError, Tenant, TenantTable, bound_to, current_tenant, schema_of

@@ -1,0 +1,54 @@
+"""Transactions, with the settings that triggers read."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from piccolo.engine.postgres import PostgresTransaction
+
+from database.audit_context import current_actor
+from database.engine import engine
+from database.pool import Connection, connection
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[Connection]:
+    """A transaction for the block. Piccolo's queries in the block run in it; the connection is for other statements.
+
+    The audit log records the changes with the current actor. A nested block is a savepoint and keeps the outer actor.
+
+    Piccolo's own context manager leaks the connection, and stays the task's current transaction, if COMMIT fails.
+    """
+    piccolo = engine()
+    outer = piccolo.current_transaction.get()
+    if isinstance(outer, PostgresTransaction):
+        async with outer.connection.transaction():
+            yield outer.connection
+        return
+    async with connection() as db, db.transaction():
+        current = PostgresTransaction(piccolo)
+        current.connection = db
+        token = piccolo.current_transaction.set(current)
+        actor = current_actor()
+        try:
+            if actor:
+                await db.execute(
+                    set_local_sql({"gokart.actor": actor.name, "gokart.address": str(actor.address or "")})
+                )
+            yield db
+        finally:
+            piccolo.current_transaction.reset(token)
+
+
+def set_local_sql(values: Mapping[str, str]) -> str:
+    """SQL that applies the settings until the transaction ends, also on the nodes of Citus, where triggers read them.
+    Without Citus, the first one has no effect.
+
+    Citus passes on SET, but not set_config(), so the values cannot be parameters.
+    """
+    settings = {"citus.propagate_set_commands": "local", **values}
+    return "; ".join(f"SET LOCAL {name} TO {quote_literal(value)}" for name, value in settings.items())
+
+
+def quote_literal(text: str) -> str:
+    """A string constant in SQL, safe for any text and any value of standard_conforming_strings."""
+    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
