@@ -123,7 +123,7 @@ from portal.dashboard import DashboardController
 from portal.layout import portal_layout
 from portal.singular import SingularPageController
 from reporting.api import CostReportController, SingularController
-from tenants.hosts import load_tenant
+from tenants.tables import load_tenant
 from web.requests import READ_METHODS
 
 

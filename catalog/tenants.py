@@ -11,8 +11,10 @@ from tenants.tenant import Tenant
 
 
 class GokartTenant(Tenant, frozen=True):
-    """Limits: None is the platform's. Events before `pruned_before` are gone from the ledger; quarter-hour buckets
-    before `thinned_before` are not kept.
+    """What every tenant is here (`piccolo_conf.TENANCY`), so that code may assert it.
+
+    Limits: None is the platform's. Events before `pruned_before` are gone from the ledger; quarter-hour buckets before
+    `thinned_before` are not kept.
     """
 
     token_rate: float | None = None
@@ -29,11 +31,6 @@ class GokartTenantRow(TenantRow, tablename="tenant"):
     pruned_before = Timestamptz(null=True, default=None, help_text="Events before this are gone from the ledger.")
     thinned_before = Timestamptz(null=True, default=None, help_text="Quarter hours before this are not kept.")
     thinned_since = Timestamptz(null=True, default=None, help_text="When thinned_before last changed.")
-
-
-def as_gokart(tenant: Tenant) -> GokartTenant:
-    assert isinstance(tenant, GokartTenant), "piccolo_conf.TENANCY.tenant_type is GokartTenant"
-    return tenant
 
 
 async def set_tenant_limits(slug: str, rate: float | None, burst: int | None, concurrency: int | None) -> None:

@@ -16,7 +16,7 @@ from ingest.partitions import MonthDroppedError, ensure_months, forget_months, o
 from ingest.records import Record, Rejection
 from ingest.rollups import cost_overflow
 from ingest.surrogate_ids import surrogate_ids_by_text
-from tenants.hosts import load_tenant
+from tenants.tables import load_tenant
 from tenants.tenant import Tenant
 
 INSERT_EVENTS = SqlFile(Path(__file__).parent / "sql" / "insert_events.sql")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from catalog.tenants import as_gokart
+from catalog.tenants import GokartTenant
 from core.errors import GokartError
 from core.timestamps import EPOCH, midnight
 from database.pool import Connection, connection
@@ -76,8 +76,9 @@ async def create_month(db: Connection, schema: str, month: date) -> bool:
 
 def oldest_accepted(tenant: Tenant, now: datetime) -> datetime:
     """Before this time the ledger may have been pruned, so a repeated event would be counted twice."""
+    assert isinstance(tenant, GokartTenant)
     days = settings.event_retention_days
-    return max(as_gokart(tenant).pruned_before or EPOCH, now - timedelta(days=days) if days else EPOCH)
+    return max(tenant.pruned_before or EPOCH, now - timedelta(days=days) if days else EPOCH)
 
 
 async def drop_old_months(tenant: Tenant, now: datetime) -> list[str]:

@@ -9,7 +9,7 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from auth.users.guards import current_user, requires_login
-from catalog.tenants import as_gokart
+from catalog.tenants import GokartTenant
 from database.pool import connection
 from portal import snippets
 from portal.advertiser_status import current_advertiser
@@ -55,11 +55,11 @@ class ApiController(Controller):
 
 def default_limit(tenant: Tenant) -> RateLimit:
     """The limits of keys without custom limits."""
-    configured = as_gokart(tenant)
+    assert isinstance(tenant, GokartTenant)
     return RateLimit(
-        configured.token_rate or settings.token_rate,
-        configured.token_burst or settings.token_burst,
-        configured.token_concurrency or settings.token_concurrency,
+        tenant.token_rate or settings.token_rate,
+        tenant.token_burst or settings.token_burst,
+        tenant.token_concurrency or settings.token_concurrency,
     )
 
 

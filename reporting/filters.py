@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from catalog.tenants import as_gokart
+from catalog.tenants import GokartTenant
 from core.timestamps import midnight, parse_timestamp, quarter_of
 from reporting.ranges import DAY, QUARTER, Range, ceil_day, floor_day
 from tenants.tenant import Tenant
@@ -183,7 +183,8 @@ def read_uuid(text: str) -> UUID:
 
 def widen_to_retained(request: AnyRequest, filter_: Filter, tenant: Tenant) -> Filter:
     """The filter with its range widened to whole days where needed, which the header GoKart-Notice then says."""
-    quarters_since = as_gokart(tenant).thinned_before
+    assert isinstance(tenant, GokartTenant)
+    quarters_since = tenant.thinned_before
     range_ = widened(filter_.range, quarters_since)
     if quarters_since is None or range_ == filter_.range:
         return filter_

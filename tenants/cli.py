@@ -11,7 +11,7 @@ from core.cli_support import console, print_table
 from core.errors import GokartError
 from tenants import lifecycle, nodes
 from tenants.commands import run_command
-from tenants.hosts import start_url
+from tenants.config import tenancy
 from tenants.migrations import MigrationOutcome, latest_version, migrate_platform, migrate_tenants
 from tenants.tables import TenantRow
 
@@ -32,7 +32,7 @@ def create(tenant: str, name: str) -> None:
         await lifecycle.create_tenant(tenant, name)
 
     run_command(work)
-    console.print(f"Created {tenant}: {start_url(tenant)}")
+    console.print(f"Created {tenant}: {tenancy().start_url(tenant)}")
 
 
 @tenants.command("list")

@@ -42,6 +42,16 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     dump_lock_tables: tuple[str, ...] | None = None
     citus_marker_table: str = ""
 
+    def site_url(self, host: str) -> str:
+        """The URL of `host`.`base_host`: HTTPS behind a proxy, or plain HTTP on this machine."""
+        local = self.base_host == "localhost"
+        return f"http://{host}.localhost:{self.port}" if local else f"https://{host}.{self.base_host}"
+
+    def start_url(self, slug: str) -> str:
+        """The first page of a new tenant."""
+        site = self.tenant_sites[0]
+        return self.site_url(f"{site}.{slug}" if site else slug) + self.start_path
+
 
 @cache
 def tenancy() -> TenancyConfig:

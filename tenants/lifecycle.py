@@ -19,10 +19,9 @@ from database.transactions import transaction
 from database.urls import command_line_url
 from tenants.cache import TRUST_SECONDS
 from tenants.config import tenancy
-from tenants.hosts import load_tenant
 from tenants.migrations import run_pending
 from tenants.nodes import distribute, has_citus
-from tenants.tables import TenantRow
+from tenants.tables import TenantRow, load_tenant
 from tenants.tenant import Tenant, schema_of
 
 MAX_NAME_LENGTH = 200

@@ -1,15 +1,26 @@
 """From the Host header to the tenant. Everything inside runs bound to the tenant."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import msgspec
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 
+from tenants.cache import tenant_cache
 from tenants.config import tenancy
-from tenants.hosts import TenantHost, find_tenant, parse_host
-from tenants.tenant import bound_to
+from tenants.tables import load_tenant
+from tenants.tenant import SLUG_PATTERN, bound_to, schema_of
 
+HOST_PATTERN = re.compile(r"([a-z0-9.-]{1,253}?)\.?(?::(?P<port>[0-9]{1,5}))?")
 AnyASGIApp = Callable[..., Awaitable[None]]  # of Litestar, Starlette or neither
+
+
+class TenantHost(msgspec.Struct, frozen=True):
+    """`slug` is None for a host of the platform."""
+
+    site: str
+    slug: str | None
 
 
 class UnknownTenant(NotFoundException):
@@ -39,11 +50,11 @@ class TenantMiddleware:
         if host is None:
             raise UnknownTenant
         state = scope.setdefault("state", {})
-        state["site"] = host.site
-        if host.slug is None:
+        state["site"], slug = host.site, host.slug
+        if slug is None:
             await self.app(scope, receive, send)
             return
-        tenant = await find_tenant(host.slug)
+        tenant = await tenant_cache.get_or_load(schema_of(slug), None, lambda: load_tenant(slug))
         if tenant is None:
             raise UnknownTenant
         state["tenant"] = tenant
@@ -69,3 +80,20 @@ def host_of(scope: Mapping[str, Any]) -> TenantHost | None:
     """None also if the request has no Host header, or several."""
     hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     return parse_host(hosts[0]) if len(hosts) == 1 else None
+
+
+def parse_host(header: str) -> TenantHost | None:
+    """The site and tenant that a Host header names, or None. Ignores case, a port and a trailing dot."""
+    config = tenancy()
+    match = HOST_PATTERN.fullmatch(header.lower())
+    if match is None or int(match["port"] or 0) > 65_535 or not match[1].endswith(f".{config.base_host}"):
+        return None
+    match match[1].removesuffix(f".{config.base_host}").split("."):
+        case [site] if site in config.platform_sites:
+            return TenantHost(site, None)
+        case [slug] if "" in config.tenant_sites and SLUG_PATTERN.fullmatch(slug):
+            return TenantHost("", slug)
+        case [site, slug] if site in config.tenant_sites and SLUG_PATTERN.fullmatch(slug):
+            return TenantHost(site, slug)
+        case _:
+            return None

@@ -1,10 +1,12 @@
-"""The tables of `tenants` in schema public. No SQL joins them with a tenant's tables."""
+"""The tables of `tenants` in schema public, and a tenant from its row. No SQL joins them with a tenant's tables."""
 
 from functools import cache
 
 from piccolo.columns import UUID, ForeignKey, Serial, Text, Timestamptz, Varchar
 from piccolo.table import Table
 
+from database.engine import engine
+from database.pool import SCHEMA_ERRORS, SchemaOutdated, connection
 from tenants.config import tenancy
 from tenants.tenant import Tenant
 
@@ -39,3 +41,14 @@ def tenant_columns() -> str:
 def tenant_from_row(row: dict[str, object]) -> Tenant:
     """From a row of `tenant_columns`."""
     return tenancy().tenant_type(**row)  # type: ignore[arg-type]
+
+
+async def load_tenant(slug: str) -> Tenant | None:
+    """Reads the database. Raises DatabaseUnavailable, or SchemaOutdated before the platform's first migration."""
+    sql = f"SELECT {tenant_columns()} FROM tenant WHERE slug = $1"
+    async with connection() as db:
+        try:
+            row = await db.fetchrow(sql, slug, timeout=engine().options.timeout)
+        except SCHEMA_ERRORS as error:
+            raise SchemaOutdated(error) from error
+    return tenant_from_row(dict(row)) if row else None

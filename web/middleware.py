@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from settings import settings
-from tenants.hosts import parse_host
+from tenants.middleware import parse_host
 from web.pages.responses import error_page
 from web.pages.security import SECURITY_HEADERS
 from web.problems import send_problem

@@ -15,7 +15,7 @@ from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.invitations import IssuedLink, invite_staff_user, renew_link
 from auth.users.pages import issued_link_page
 from auth.users.realms import STAFF
-from catalog.tenants import as_gokart, set_tenant_limits
+from catalog.tenants import GokartTenant, set_tenant_limits
 from core.errors import GokartError
 from database.audit_context import current_actor
 from database.pool import SCHEMA_ERRORS, DatabaseUnavailable
@@ -234,7 +234,8 @@ async def tenant_page(
     form: Form | None = None,
 ) -> Response[Any]:
     """With `error`, the form keeps the submitted values."""
-    tenant = as_gokart(await tenant_or_404(slug))
+    tenant = await tenant_or_404(slug)
+    assert isinstance(tenant, GokartTenant)
     row = await TenantRow.select(TenantRow.version, TenantRow.migration_error).where(TenantRow.id == tenant.id).first()
     field, text = split_field_error(error) if error else ("", "")
     kept = {

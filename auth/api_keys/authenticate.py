@@ -12,7 +12,7 @@ from litestar.types import Guard
 
 from auth.api_keys.format import digest, is_well_formed
 from auth.api_keys.last_used import record_use
-from catalog.tenants import as_gokart
+from catalog.tenants import GokartTenant
 from database.pool import connection
 from settings import settings
 from tenants.cache import tenant_cache
@@ -92,12 +92,12 @@ async def reject(address: Address | None) -> NoReturn:
 
 
 async def check_rate_limit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
+    assert isinstance(tenant, GokartTenant)
     key = (tenant.id, caller.api_key)
-    usual = as_gokart(tenant)
     limit = RateLimit(
-        rate=caller.rate or usual.token_rate or settings.token_rate,
-        burst=caller.burst or usual.token_burst or settings.token_burst,
-        concurrency=caller.concurrency or usual.token_concurrency or settings.token_concurrency,
+        rate=caller.rate or tenant.token_rate or settings.token_rate,
+        burst=caller.burst or tenant.token_burst or settings.token_burst,
+        concurrency=caller.concurrency or tenant.token_concurrency or settings.token_concurrency,
     )
     state["headers"].update(await api_key_limiter.take(key, limit))
     state["at_end"].append(api_key_limiter.start_request(key))

@@ -17,7 +17,7 @@ from auth.users.users import ROLES
 from catalog.tables import Advertiser
 from core.cli_support import console, print_table
 from tenants.commands import operator, run_command, run_for_tenant
-from tenants.hosts import site_url
+from tenants.config import tenancy
 from tenants.migrations import migrate_platform
 
 T = TypeVar("T")
@@ -168,7 +168,8 @@ def print_link(tenant: str | None, invited: IssuedLink) -> None:
     """Only the link goes to standard output, so that scripts can read it."""
     lifetime = describe_lifetime(invited.purpose)
     click.echo(f"For {invited.user.email}: works once, within {lifetime}. It is not shown again.", err=True)
-    click.echo(one_time_url(site_url(f"app.{tenant}" if tenant else "admin"), invited.user.realm, invited.token))
+    origin = tenancy().site_url(f"app.{tenant}" if tenant else "admin")
+    click.echo(one_time_url(origin, invited.user.realm, invited.token))
 
 
 STATUS_COLUMNS = ["status", "two-factor", "last sign-in (UTC)"]

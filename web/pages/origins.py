@@ -1,7 +1,7 @@
 """Where the other hosts of the tenant are, seen from the one that a browser has asked."""
 
 from settings import settings
-from tenants.hosts import HOST_PATTERN
+from tenants.middleware import HOST_PATTERN
 from tenants.tenant import current_tenant
 from web.requests import AnyRequest
 
