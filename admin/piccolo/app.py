@@ -21,7 +21,7 @@ from auth.users.users import User
 from settings import settings
 from tenants.tenant import current_tenant
 
-# Each of these writes errors of ours, which the request's own line has, and mistakes of people, which are none.
+# They log errors that the request's log line already has, and invalid input, which is not an error of the server.
 for name in ("piccolo_admin.endpoints", "piccolo_api.crud.exceptions"):
     logging.getLogger(name).disabled = True
 
@@ -79,16 +79,16 @@ class TenantAdmin(AdminRouter):
         super().__init__(
             *TABLES, allowed_hosts=OwnHost(), default_language_code="en", sidebar_links=LINKS, production=True
         )
-        # Piccolo's own asks its tables of users and sessions, by its own cookie.
+        # Replaces the backend that reads Piccolo's own session cookie and session table.
         private = next(route for route in self.routes if isinstance(route, Mount) and route.path == "/api")
         assert isinstance(private.app, AuthenticationMiddleware)
         private.app.backend = SessionBackend()
 
     def get_meta(self) -> MetaResponseModel:
-        return super().get_meta().model_copy(update={"site_name": page.title()})
+        return super().get_meta().model_copy(update={"site_name": page.site_name()})
 
     async def get_root(self, request: Request) -> HTMLResponse:
-        return HTMLResponse(page.page())
+        return HTMLResponse(page.render_piccolo_page())
 
 
 piccolo = TenantAdmin()

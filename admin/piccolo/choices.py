@@ -5,7 +5,7 @@ from enum import Enum
 from piccolo.columns.choices import Choice
 
 
-class AdvertiserStatus(Enum):
+class AdvertiserStatusChoice(Enum):
     active = Choice("active", "Active")
     paused = Choice("paused", "Paused")
 

@@ -14,7 +14,7 @@ C = TypeVar("C", bound=Column)
 
 
 class Money(Numeric):
-    """Without trailing zeros."""
+    """An amount without trailing zeros."""
 
     def get_select_string(self, engine_type: str, with_alias: bool = True) -> QueryString:
         return select_expression(self, "trim_scale({})", with_alias=with_alias)
@@ -31,7 +31,7 @@ class Seconds(Timestamptz):
         return select_expression(self, "date_trunc('second', {})", with_alias=with_alias)
 
     def get_where_string(self, engine_type: str) -> QueryString:
-        return select_expression(self, "{}", with_alias=False)  # the expression that indexes are on
+        return select_expression(self, "{}", with_alias=False)  # the bare column, as the indexes have it
 
 
 class ReadableByName:

@@ -1,6 +1,6 @@
 """How Piccolo Admin lists its tables and views.
 
-Where another column leads to the row, the id must not be listed: its page knows no such column then, and stays empty.
+A table with a `link_column` must not list its id: the page of a list with both stays empty.
 """
 
 from piccolo.columns import Column

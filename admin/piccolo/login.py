@@ -1,6 +1,6 @@
-"""Piccolo Admin's own form to sign in, which its page shows when a session ends in the middle of work; and signing out.
+"""Piccolo Admin's own login form, which its page shows when a session expires, and its logout.
 
-It is the session of the staff's desk that begins and ends here: with the same password, second factor, and limits.
+Both act on the session of the staff pages, with the same password, second factor and login throttle.
 """
 
 from typing import Annotated
@@ -9,43 +9,44 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Response
 
-from admin.piccolo.responses import Answer, body_of, refused, sent
+from admin.piccolo.responses import ProxyResponse, error_response, read_limited_body, rendered
 from auth.users.login import check_code, check_password, log_out, start_session
 from auth.users.realms import STAFF
 from web.requests import AnyRequest
 
 
 class Credentials(msgspec.Struct):
-    """In Piccolo's words. `mfa_code` comes once it has been asked for."""
+    """The fields of Piccolo's form. It sends `mfa_code` after a response has asked for it."""
 
-    username: Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]  # the database has no NUL
+    username: Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]  # PostgreSQL stores no NUL
     password: str
     mfa_code: str | None = None
 
 
-async def sign_in(request: AnyRequest) -> Answer:
-    """Raises Refused, and Problem 429."""
-    given = credentials(request, await body_of(request))
-    user = await check_password(STAFF, given.username, given.password, request)
+async def piccolo_login(request: AnyRequest) -> ProxyResponse:
+    """Raises ErrorResponse, and Problem 429."""
+    credentials = parse_credentials(request, await read_limited_body(request))
+    user = await check_password(STAFF, credentials.username, credentials.password, request)
     if user is None:
-        raise refused(401, "Login failed")
-    if user.totp and not given.mfa_code:
-        raise refused(401, "MFA code required")  # these very words make the page ask for it
-    if user.totp and not await check_code(user, given.mfa_code or "", request):
-        raise refused(401, "MFA failed")
+        raise error_response(401, "Login failed")
+    if user.totp and not credentials.mfa_code:
+        raise error_response(401, "MFA code required")  # Piccolo's page compares this text
+    if user.totp and not await check_code(user, credentials.mfa_code or "", request):
+        raise error_response(401, "MFA failed")
     response = Response({"message": "logged in"})
     response.set_cookie(await start_session(user, request))
-    return await sent(request, response)
+    return await rendered(request, response)
 
 
-async def sign_out(request: AnyRequest) -> Answer:
-    return await sent(request, await log_out(STAFF, request, Response({"message": "logged out"})))
+async def piccolo_logout(request: AnyRequest) -> ProxyResponse:
+    return await rendered(request, await log_out(STAFF, request, Response({"message": "logged out"})))
 
 
-def credentials(request: AnyRequest, body: bytes) -> Credentials:
+def parse_credentials(request: AnyRequest, body: bytes) -> Credentials:
+    """Reads a form or JSON. Raises ErrorResponse."""
     try:
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return msgspec.convert(dict(parse_qsl(body.decode())), Credentials)
         return msgspec.json.decode(body, type=Credentials)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise refused(422, "Missing username or password") from error
+        raise error_response(422, "Missing username or password") from error

@@ -16,6 +16,6 @@ async def piccolo_proxy(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def load_proxy() -> ASGIApp:
-    from admin.piccolo.proxy import serve
+    from admin.piccolo.proxy import serve_piccolo_admin
 
-    return serve
+    return serve_piccolo_admin

@@ -1,4 +1,4 @@
-"""Calls of Piccolo Admin's page: passing them on, and what is answered."""
+"""Responses of the proxy, and requests that it forwards to Piccolo Admin."""
 
 from typing import Any, cast
 from urllib.parse import quote
@@ -11,15 +11,15 @@ from web.pages.forms import MAX_FORM_BYTES
 from web.problems import Problem
 from web.requests import AnyRequest, ClientDisconnected
 
-PASSED_ON = ("type", "http_version", "scheme", "client", "server", "state")
+FORWARDED_KEYS = ("type", "http_version", "scheme", "client", "server", "state")
 
 
-class Answer(msgspec.Struct):
+class ProxyResponse(msgspec.Struct):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes = b""
 
-    def add(self, name: str, value: str) -> None:
+    def add_header(self, name: str, value: str) -> None:
         self.headers.append((name.encode(), value.encode()))
 
     async def send(self, scope: Scope, send: Send) -> None:
@@ -27,38 +27,39 @@ class Answer(msgspec.Struct):
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.body})
 
 
-class Refused(Exception):
-    """Ends the call with this answer, and undoes what it did."""
+class ErrorResponse(Exception):
+    """Ends the request with this response, and rolls its transaction back."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: ProxyResponse) -> None:
+        super().__init__(response.status)
+        self.response = response
 
 
-def json_answer(status: int, body: object) -> Answer:
+def json_response(status: int, body: object) -> ProxyResponse:
     content = msgspec.json.encode(body)
     length = str(len(content)).encode()
-    return Answer(status, [(b"content-type", b"application/json"), (b"content-length", length)], content)
+    return ProxyResponse(status, [(b"content-type", b"application/json"), (b"content-length", length)], content)
 
 
-def refused(status: int, detail: str) -> Refused:
-    """Piccolo's page shows it as it is where the status is 405, else within its JSON."""
-    return Refused(json_answer(status, {"detail": detail}))
+def error_response(status: int, detail: str) -> ErrorResponse:
+    """Piccolo's page shows `detail` as text for status 405, and as JSON for any other status."""
+    return ErrorResponse(json_response(status, {"detail": detail}))
 
 
-def refused_field(field: str | None, message: str) -> Refused:
-    """422 in the two forms in which Piccolo's page shows it as a sentence."""
-    if field is None:
-        return Refused(json_answer(422, {"custom_form_error": message}))
-    return Refused(json_answer(422, {"detail": [{"loc": ["body", field], "msg": message, "type": "value_error"}]}))
+def invalid_column(column: str | None, message: str) -> ErrorResponse:
+    """422 in a format that Piccolo's page shows as a sentence. `column` is None if the error concerns the whole row."""
+    if column is None:
+        return ErrorResponse(json_response(422, {"custom_form_error": message}))
+    detail = {"loc": ["body", column], "msg": message, "type": "value_error"}
+    return ErrorResponse(json_response(422, {"detail": [detail]}))
 
 
-def redirect(path: str) -> Answer:
-    return Answer(303, [(b"location", path.encode()), (b"content-length", b"0")])
+def see_other(path: str) -> ProxyResponse:
+    return ProxyResponse(303, [(b"location", path.encode()), (b"content-length", b"0")])
 
 
-async def body_of(request: AnyRequest) -> bytes:
-    """Raises Problem 413, and ClientGone."""
+async def read_limited_body(request: AnyRequest) -> bytes:
+    """Raises Problem 413 above MAX_FORM_BYTES, and ClientDisconnected."""
     body = bytearray()
     while True:
         message = cast(Message, await request.receive())
@@ -71,34 +72,35 @@ async def body_of(request: AnyRequest) -> bytes:
             return bytes(body)
 
 
-async def answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
-    """The whole response of an app."""
-    answer = Answer(500, [])
+async def call_app(app: ASGIApp, scope: Scope, receive: Receive) -> ProxyResponse:
+    """Calls an ASGI app and returns its whole response."""
+    response = ProxyResponse(500, [])
     parts: list[bytes] = []
 
-    async def keep(message: Message) -> None:
+    async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
-            answer.status, answer.headers = message["status"], list(message["headers"])
+            response.status, response.headers = message["status"], list(message["headers"])
         else:
             parts.append(message.get("body", b""))
 
-    await app(scope, receive, keep)
-    answer.body = b"".join(parts)
-    return answer
+    await app(scope, receive, send)
+    response.body = b"".join(parts)
+    return response
 
 
-async def pass_on(
+async def forward(
     app: ASGIApp, request: AnyRequest, path: str, body: bytes | None = None, *, query: bytes | None = None
-) -> Answer:
-    """The answer of an app to a call in a form without ambiguities: with this path, and this body of JSON.
+) -> ProxyResponse:
+    """Forwards the request to an ASGI app in a canonical form, with this path.
 
-    Without a body it is a call that reads; its query is that of the request, unless there is another.
+    With a JSON `body`, the method is that of the request, and there is no query string. Without it, the method is GET,
+    and `query` replaces the query string of the request unless it is None.
     """
     scope, receive = cast(Scope, request.scope), cast(Receive, request.receive)
     headers = [(name, value) for name, value in scope["headers"] if name not in {b"content-type", b"content-length"}]
     if body is not None:
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    inner = {name: scope[name] for name in PASSED_ON if name in scope} | {
+    inner = {name: scope[name] for name in FORWARDED_KEYS if name in scope} | {
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "method": "GET" if body is None else scope["method"],
         "path": path,
@@ -107,26 +109,26 @@ async def pass_on(
         "query_string": b"" if body is not None else scope["query_string"] if query is None else query,
         "headers": headers,
     }
-    told = False
+    body_was_sent = False
 
-    async def tell() -> Message:
-        nonlocal told
-        if not told:
-            told = True
+    async def receive_body() -> Message:
+        nonlocal body_was_sent
+        if not body_was_sent:
+            body_was_sent = True
             return {"type": "http.request", "body": body or b"", "more_body": False}
         while (message := await receive())["type"] != "http.disconnect":
-            pass  # what came with a call that reads
+            pass  # discards the body of a GET
         return message
 
-    answer = await answer_of(app, inner, tell)
+    response = await call_app(app, inner, receive_body)
     if scope["scheme"] == "https":
-        answer.headers = [
-            (name, value + b"; Secure" if name == b"set-cookie" else value) for name, value in answer.headers
+        response.headers = [
+            (name, value + b"; Secure" if name == b"set-cookie" else value) for name, value in response.headers
         ]
-    return answer
+    return response
 
 
-async def sent(request: AnyRequest, response: Response[Any]) -> Answer:
-    """What Litestar makes of a response of its own."""
-    app = cast(ASGIApp, response.to_asgi_response(None, request))  # Litestar's types of ASGI are its own
-    return await answer_of(app, cast(Scope, request.scope), cast(Receive, request.receive))
+async def rendered(request: AnyRequest, response: Response[Any]) -> ProxyResponse:
+    """Converts a response of Litestar."""
+    app = cast(ASGIApp, response.to_asgi_response(None, request))  # Litestar declares its own ASGI types
+    return await call_app(app, cast(Scope, request.scope), cast(Receive, request.receive))

@@ -1,7 +1,7 @@
-"""What may be written through the staff admin: by whom, to which tables and columns, and what makes sense there.
+"""Which roles may write which tables and columns through Piccolo Admin, and how the values are checked.
 
-Piccolo's own form sends every column of a row when it saves, changed or not. So a column that may not be changed is
-accepted where it comes as it is, and refused by name where it does not; only what is to change is passed on.
+Piccolo's form sends every column of a row, changed or not. A read-only column is therefore accepted with its current
+value, and rejected by name with any other value. Only changed columns are forwarded.
 """
 
 import math
@@ -19,7 +19,7 @@ from piccolo.table import Table
 from piccolo.utils.pydantic import create_pydantic_model
 from pydantic import BaseModel, ValidationError
 
-from admin.piccolo.choices import AdvertiserStatus, OsName
+from admin.piccolo.choices import AdvertiserStatusChoice, OsName
 from admin.piccolo.tables import (
     AdvertiserAdmin,
     AdvertiserUserAdmin,
@@ -39,35 +39,37 @@ from core.errors import GokartError
 Row = Mapping[str, Any]
 Check = Callable[[Any, Row], Any]
 
-LARGEST = 2**31 - 1
+MAX_INTEGER = 2**31 - 1  # of PostgreSQL's integer
 
 
-class FieldRefused(Exception):
-    """`field` is None where it is not about one of them."""
+class ColumnError(Exception):
+    """The value of a column is invalid, or the column is read-only."""
 
-    def __init__(self, field: str | None, message: str) -> None:
+    def __init__(self, column: str, message: str) -> None:
         super().__init__(message)
-        self.field = field
+        self.column = column
         self.message = message
 
 
-class UnknownColumns(Exception):
-    """The body names columns that the table does not have."""
+class UnknownColumn(Exception):
+    """The body names a column that the table does not have."""
 
 
-class Rule(msgspec.Struct, frozen=True, dict=True):
-    """Of a table that something may be done to. `edit` are its columns that may be changed, each with what reads its
-    new value: it gets the row as it is (empty for a new one), returns what is kept, and raises GokartError.
+class TableRule(msgspec.Struct, frozen=True, dict=True):
+    """Who may write a table, and how.
 
-    `people` is the realm of the users in it: a user who is deactivated loses access at once.
+    `checks` maps each column that can be changed to a function of the new value and the current row, which is empty for
+    a new row. It returns the value to store, or raises GokartError. `role` is the lowest role that may write.
+
+    `realm` is set for tables of users: a user who is deactivated loses access at once.
     """
 
     table: type[Table]
-    edit: Mapping[str, Check]
+    checks: Mapping[str, Check]
     role: str = "manager"
     create: bool = False
     delete: bool = False
-    people: Realm | None = None
+    realm: Realm | None = None
 
     @cached_property
     def model(self) -> type[BaseModel]:
@@ -75,107 +77,111 @@ class Rule(msgspec.Struct, frozen=True, dict=True):
             self.table, include_default_columns=True, all_optional=True, model_name=f"{self.table.__name__}Sent"
         )
 
-    def read(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """The values by column, of the types of the columns. Raises UnknownColumns, FieldRefused."""
+    def parse(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """Converts the values to the types of their columns. Raises UnknownColumn and ColumnError."""
         known = self.model.model_fields
         unknown = [name for name in sent if name not in known]
         if unknown:
-            raise UnknownColumns(f"There is no column {unknown[0][:50]!r}.")
+            raise UnknownColumn(f"The column “{unknown[0][:50]}” does not exist.")
         try:
             model = self.model.model_validate(sent)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            raise FieldRefused(str(first["loc"][0]), str(first["msg"])) from error
+            raise ColumnError(str(first["loc"][0]), str(first["msg"])) from error
         return {name: getattr(model, name) for name in sent}
 
-    def changed(self, sent: Mapping[str, Any], row: Row) -> dict[str, Any]:
-        """What is to be another value than it is. Raises UnknownColumns, FieldRefused."""
+    def changes(self, sent: Mapping[str, Any], row: Row) -> dict[str, Any]:
+        """The checked values that differ from the current row. Raises UnknownColumn and ColumnError."""
         values: dict[str, Any] = {}
-        for name, value in self.read(sent).items():
+        for name, value in self.parse(sent).items():
             if is_same(value, row[name]):
                 continue
-            if name not in self.edit:
-                raise FieldRefused(name, "This cannot be changed here.")
-            values[name] = self.checked(name, value, row)
+            if name not in self.checks:
+                raise ColumnError(name, "This column cannot be changed here.")
+            values[name] = self.check(name, value, row)
         return values
 
-    def new(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """A whole new row but for its id, with defaults for what was not sent. Raises UnknownColumns, FieldRefused."""
-        given = self.read(sent)
+    def new_row(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """The checked values of a new row without its id. Columns that were not sent have their defaults.
+
+        Raises UnknownColumn and ColumnError.
+        """
+        given = self.parse(sent)
         for name, value in given.items():
-            if name not in self.edit and value is not None:
-                raise FieldRefused(name, "This cannot be set here.")
+            if name not in self.checks and value is not None:
+                raise ColumnError(name, "This column cannot be set here.")
         values = {}
-        for name in self.edit:
+        for name in self.checks:
             column = self.column(name)
             value = column.get_default_value() if given.get(name) is None else given[name]
-            values[name] = self.checked(name, value, {})
+            values[name] = self.check(name, value, {})
         return {**values, "created_at": datetime.now(UTC)}
 
-    def checked(self, name: str, value: Any, row: Row) -> Any:
+    def check(self, name: str, value: Any, row: Row) -> Any:
         if value is None and not self.column(name)._meta.null:
-            raise FieldRefused(name, "This is needed.")
+            raise ColumnError(name, "A value is required.")
         try:
-            return self.edit[name](value, row)
+            return self.checks[name](value, row)
         except GokartError as error:
-            raise FieldRefused(name, str(error).removeprefix(f"{name}: ")) from error
+            raise ColumnError(name, str(error).removeprefix(f"{name}: ")) from error
 
     def column(self, name: str) -> Column:
         return self.table._meta.get_column_by_name(name)
 
 
-def is_same(sent: Any, kept: Any) -> bool:
-    """Piccolo's form knows instants to the second only."""
-    if isinstance(sent, datetime) and isinstance(kept, datetime):
-        return in_utc(sent).replace(microsecond=0) == in_utc(kept).replace(microsecond=0)
-    return bool(sent == kept)
+def is_same(sent: Any, stored: Any) -> bool:
+    """Compares times to the second, because Piccolo's form sends no fractions."""
+    if isinstance(sent, datetime) and isinstance(stored, datetime):
+        return in_utc(sent).replace(microsecond=0) == in_utc(stored).replace(microsecond=0)
+    return bool(sent == stored)
 
 
-def in_utc(instant: datetime) -> datetime:
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+def in_utc(time: datetime) -> datetime:
+    """A time without an offset is in UTC already."""
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def as_it_is(value: Any, _: Row) -> Any:
+def any_value(value: Any, _: Row) -> Any:
     return value
 
 
 def optional(check: Check) -> Check:
-    """Empty text is none at all."""
+    """Stores NULL for an empty text."""
 
-    def read(value: Any, row: Row) -> Any:
+    def check_optional(value: Any, row: Row) -> Any:
         empty = value is None or (isinstance(value, str) and not value.strip())
         return None if empty else check(value, row)
 
-    return read
+    return check_optional
 
 
 def read_lines(value: str, _: Row) -> str:
-    """Text of one or more lines."""
+    """Text of one or more lines, each without white space around it."""
     text = "\n".join(line.strip() for line in value.strip().splitlines())
     if not text or any(unicodedata.category(c) == "Cc" for c in text.replace("\n", "")):
-        raise GokartError("Text without control characters is needed.")
+        raise GokartError("The value must be text without control characters.")
     return text
 
 
 def read_line(value: str, row: Row) -> str:
     text = read_lines(value, row)
     if "\n" in text:
-        raise GokartError("One line is needed.")
+        raise GokartError("The value must be a single line.")
     return text
 
 
 def one_of(choices: type[Enum]) -> Check:
     values = [choice.value.value for choice in choices]
 
-    def read(value: str, _: Row) -> str:
+    def check_choice(value: str, _: Row) -> str:
         if value not in values:
-            raise GokartError(f"One of these is needed: {', '.join(values)}.")
+            raise GokartError(f"The value must be one of: {', '.join(values)}.")
         return value
 
-    return read
+    return check_choice
 
 
-def read_email(value: str, _: Row) -> str:
+def read_contact_email(value: str, _: Row) -> str:
     try:
         return users.read_email(value)
     except GokartError as error:
@@ -185,20 +191,20 @@ def read_email(value: str, _: Row) -> str:
 def read_currency(value: str, _: Row) -> str:
     code = value.strip().upper()
     if not re.fullmatch("[A-Z]{3}", code):
-        raise GokartError("A currency is three letters, such as EUR.")
+        raise GokartError("A currency has three letters, such as EUR.")
     return code
 
 
 def read_limit(value: float, _: Row) -> float:
-    if not (math.isfinite(value) and 0 < value <= LARGEST):
-        raise GokartError("A number above 0 is needed, or none.")
+    if not (math.isfinite(value) and 0 < value <= MAX_INTEGER):
+        raise GokartError(f"The value must be above 0 and at most {MAX_INTEGER}, or empty.")
     return value
 
 
 def read_expiry(value: datetime | None, row: Row) -> datetime:
-    """An expiry may only become earlier: the creator of the key chose it, and revoking is an action of its own."""
-    kept = row["expires_at"]
-    if value is None or (kept and in_utc(value) > in_utc(kept)):
+    """An expiry can only be moved earlier: the creator of the key chose the latest time it may have."""
+    stored = row["expires_at"]
+    if value is None or (stored and in_utc(value) > in_utc(stored)):
         raise GokartError("The expiry can only be moved earlier. To extend it, rotate the key under API keys.")
     if in_utc(value) <= datetime.now(UTC):
         raise GokartError("The expiry must be in the future. To end a key now, revoke it under API keys.")
@@ -208,17 +214,17 @@ def read_expiry(value: datetime | None, row: Row) -> datetime:
 RULES = {
     rule.table._meta.tablename: rule
     for rule in [
-        Rule(
+        TableRule(
             AdvertiserAdmin,
             {
                 "name": read_line,
-                "status": one_of(AdvertiserStatus),
-                "singular_enabled": as_it_is,
+                "status": one_of(AdvertiserStatusChoice),
+                "singular_enabled": any_value,
                 "contact_name": optional(read_line),
-                "contact_email": optional(read_email),
+                "contact_email": optional(read_contact_email),
                 "contact_phone": optional(read_line),
                 "billing_name": optional(read_line),
-                "billing_email": optional(read_email),
+                "billing_email": optional(read_contact_email),
                 "billing_address": optional(read_lines),
                 "tax_id": optional(read_line),
                 "currency": read_currency,
@@ -226,11 +232,11 @@ RULES = {
             create=True,
             delete=True,
         ),
-        Rule(
+        TableRule(
             OfferAdmin,
             {
                 "name": read_line,
-                "advertiser": as_it_is,
+                "advertiser": any_value,
                 "campaign_name": optional(read_line),
                 "app_name": optional(read_line),
                 "store_id": optional(read_line),
@@ -239,8 +245,8 @@ RULES = {
             create=True,
             delete=True,
         ),
-        Rule(PartnerAdmin, {"name": read_line}, create=True, delete=True),
-        Rule(
+        TableRule(PartnerAdmin, {"name": read_line}, create=True, delete=True),
+        TableRule(
             ApiKeyAdmin,
             {
                 "name": lambda value, _: api_keys.read_key_name(value),
@@ -251,36 +257,39 @@ RULES = {
                 "expires_at": read_expiry,
             },
         ),
-        Rule(
+        TableRule(
             AdvertiserUserAdmin,
             {
                 "name": lambda value, _: users.read_name(value),
                 "scopes": lambda value, _: read_scopes(value),
-                "active": as_it_is,
+                "active": any_value,
             },
             delete=True,
-            people=ADVERTISER,
+            realm=ADVERTISER,
         ),
-        Rule(
+        TableRule(
             StaffUserAdmin,
             {
                 "name": lambda value, _: users.read_name(value),
                 "role": lambda value, _: read_role(value),
-                "active": as_it_is,
+                "active": any_value,
             },
             role="owner",
             delete=True,
-            people=STAFF,
+            realm=STAFF,
         ),
-        Rule(TenantSettingsAdmin, {"staff_totp_required": as_it_is}, role="owner"),
+        TableRule(TenantSettingsAdmin, {"staff_totp_required": any_value}, role="owner"),
     ]
 }
 
 
-def rights_of(user: User) -> dict[str, dict[str, Any]]:
-    """What the user may do, by table. Tables that the user may only read are left out."""
+def permissions_of(user: User) -> dict[str, dict[str, Any]]:
+    """What the user may write, by table: {"create": bool, "delete": bool, "edit": [column, …]}.
+
+    Tables that the user may only read are left out.
+    """
     return {
-        table: {"create": rule.create, "delete": rule.delete, "edit": list(rule.edit)}
+        table: {"create": rule.create, "delete": rule.delete, "edit": list(rule.checks)}
         for table, rule in RULES.items()
         if user.is_at_least(rule.role)
     }

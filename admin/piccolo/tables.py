@@ -6,7 +6,7 @@ Columns that are missing here (digests, passwords, second factors) are in no que
 from piccolo.columns import ForeignKey
 
 from admin.piccolo.choices import (
-    AdvertiserStatus,
+    AdvertiserStatusChoice,
     AdvertiserUserScope,
     ApiKeyScope,
     AuditAction,
@@ -30,7 +30,7 @@ class AdvertiserAdmin(
 ):
     id = shown(Advertiser.id)
     name = shown(Advertiser.name)
-    status = shown(Advertiser.status, choices=AdvertiserStatus)
+    status = shown(Advertiser.status, choices=AdvertiserStatusChoice)
     singular_enabled = shown(Advertiser.singular_enabled)
     singular_requested_at = shown(Advertiser.singular_requested_at)
     singular_requested_by = shown(Advertiser.singular_requested_by)

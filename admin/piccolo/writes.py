@@ -1,5 +1,5 @@
-"""What Piccolo Admin's page sends to be written: checked by the table's rule, then passed on in a transaction that is
-kept only if it succeeds.
+"""Writes of Piccolo Admin's page: each is checked by the rule of its table, then forwarded in a transaction that is
+rolled back on an error.
 """
 
 import re
@@ -10,8 +10,16 @@ from uuid import UUID
 import msgspec
 
 from admin.piccolo.app import piccolo
-from admin.piccolo.responses import Answer, Refused, body_of, json_answer, pass_on, refused, refused_field
-from admin.piccolo.rules import LARGEST, RULES, FieldRefused, Rule, UnknownColumns
+from admin.piccolo.responses import (
+    ErrorResponse,
+    ProxyResponse,
+    error_response,
+    forward,
+    invalid_column,
+    json_response,
+    read_limited_body,
+)
+from admin.piccolo.rules import MAX_INTEGER, RULES, ColumnError, TableRule, UnknownColumn
 from admin.piccolo.tables import AdvertiserAdmin, ApiKeyAdmin, PartnerAdmin
 from auth.users.directory import revoke_access
 from auth.users.users import User
@@ -23,103 +31,104 @@ from tenants.cache import notify_changed
 from tenants.tenant import current_tenant
 from web.requests import AnyRequest, client_address
 
-DONE_TO = {"POST": "created", "PUT": "changed", "PATCH": "changed", "DELETE": "deleted"}
+PARTICIPLES = {"POST": "created", "PUT": "changed", "PATCH": "changed", "DELETE": "deleted"}
 
 
-async def write(request: AnyRequest, user: User, table: str, row: str | None) -> Answer:
-    """Raises Refused."""
+async def write_table(request: AnyRequest, user: User, table: str, row: str | None) -> ProxyResponse:
+    """Writes a row of `table`: a new one if `row` is None. Raises ErrorResponse."""
     method = request.scope["method"]
     rule = rule_for(table, method)
     if not user.is_at_least(rule.role):
-        raise refused(403, f"This needs the role '{rule.role}' or one above it.")
-    sent = None if method == "DELETE" else columns_of(await body_of(request))
+        raise error_response(403, f"This requires the role “{rule.role}” or higher. Ask an owner for access.")
+    columns = None if method == "DELETE" else parse_columns(await read_limited_body(request))
     with acting_as(user.actor(client_address(request.scope))):
         try:
             async with transaction() as db:
                 await db.execute("SELECT set_config('statement_timeout', $1, true)", f"{settings.report_timeout}s")
-                return await write_row(request, db, rule, row, sent)
-        except FieldRefused as error:
-            raise refused_field(error.field, error.message) from error
+                return await write_row(request, db, rule, row, columns)
+        except ColumnError as error:
+            raise invalid_column(error.column, error.message) from error
         except OverflowError as error:
-            raise refused(400, "A time is before the year 1, or after 9999.") from error
-        except UnknownColumns as error:
-            raise refused(400, str(error)) from error
+            raise error_response(400, "A time must be within the years 1 to 9999.") from error
+        except UnknownColumn as error:
+            raise error_response(400, str(error)) from error
 
 
-def rule_for(table: str, method: str) -> Rule:
-    """Raises Refused where nobody may do that."""
+def rule_for(table: str, method: str) -> TableRule:
+    """Raises ErrorResponse if no role may use this method on the table."""
     rule = RULES.get(table)
     if rule is None or (method == "POST" and not rule.create) or (method == "DELETE" and not rule.delete):
-        raise refused(405, f"Rows of this table are not {DONE_TO[method]} here.")
+        raise error_response(405, f"Rows of this table cannot be {PARTICIPLES[method]} here.")
     return rule
 
 
-def columns_of(body: bytes) -> dict[str, Any]:
+def parse_columns(body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.MsgspecError as error:
-        raise refused(400, "The columns are to be a JSON object.") from error
+        raise error_response(400, "The body must be a JSON object of columns.") from error
 
 
 async def write_row(
-    request: AnyRequest, db: Connection, rule: Rule, row: str | None, sent: Mapping[str, Any] | None
-) -> Answer:
-    id_ = None if row is None else id_of(rule, row)
+    request: AnyRequest, db: Connection, rule: TableRule, row: str | None, columns: Mapping[str, Any] | None
+) -> ProxyResponse:
+    """`columns` is None for a deletion. Raises ErrorResponse, ColumnError and UnknownColumn."""
+    id_ = None if row is None else parse_id(rule, row)
     values: Mapping[str, Any] = {}
-    if sent is None:
-        check_may_go(rule, id_)
+    if columns is None:
+        check_deletable(rule, id_)
     else:
-        values = rule.new(sent) if id_ is None else rule.changed(sent, await locked(rule, id_))
+        values = rule.new_row(columns) if id_ is None else rule.changes(columns, await lock_row(rule, id_))
     path = f"/api/tables/{rule.table._meta.tablename}/" + ("" if id_ is None else f"{id_}/")
     if request.scope["method"] in {"PUT", "PATCH"} and not values:
-        return await pass_on(piccolo, request, path)  # nothing is to change: the row as it is
-    answer = await pass_on(piccolo, request, path, msgspec.json.encode(values, enc_hook=str))
-    if answer.status >= 400:
-        raise Refused(in_words(answer))
+        return await forward(piccolo, request, path)  # nothing changes: returns the row
+    response = await forward(piccolo, request, path, msgspec.json.encode(values, enc_hook=str))
+    if response.status >= 400:
+        raise ErrorResponse(explain_database_error(response))
     if rule.table in {AdvertiserAdmin, ApiKeyAdmin}:
         await notify_changed(db)
-    if rule.people and values.get("active") is False and isinstance(id_, int):
-        await revoke_access(db, rule.people, id_)
-    return answer
+    if rule.realm and values.get("active") is False and isinstance(id_, int):
+        await revoke_access(db, rule.realm, id_)
+    return response
 
 
-def id_of(rule: Rule, row: str) -> UUID | int:
-    """Raises Refused."""
+def parse_id(rule: TableRule, row: str) -> UUID | int:
+    """Raises ErrorResponse."""
     try:
         id_: UUID | int = rule.table._meta.primary_key.value_type(row)
     except ValueError as error:
-        raise refused(404, "There is no such row.") from error
-    if isinstance(id_, int) and not 0 < id_ <= LARGEST:
-        raise refused(404, "There is no such row.")
+        raise error_response(404, "This row does not exist.") from error
+    if isinstance(id_, int) and not 0 < id_ <= MAX_INTEGER:
+        raise error_response(404, "This row does not exist.")
     return id_
 
 
-def check_may_go(rule: Rule, id_: UUID | int | None) -> None:
-    """Raises Refused."""
+def check_deletable(rule: TableRule, id_: UUID | int | None) -> None:
+    """Raises ErrorResponse."""
     if rule.table is PartnerAdmin and id_ == current_tenant().id:
-        raise refused_field(None, "This is you yourselves: conversions without another publisher are yours.")
+        raise invalid_column(None, "This partner is you: it has the conversions without a partner.")
 
 
-async def locked(rule: Rule, id_: UUID | int) -> dict[str, Any]:
-    """The row as it stands until the transaction ends; intake goes on meanwhile. Raises Refused where there is none."""
-    mine = rule.table._meta.primary_key == id_
-    found = await rule.table.select().where(mine).lock_rows("NO KEY UPDATE").first()
+async def lock_row(rule: TableRule, id_: UUID | int) -> dict[str, Any]:
+    """Returns the row, locked until the transaction ends. The lock does not block intake. Raises ErrorResponse."""
+    is_row = rule.table._meta.primary_key == id_
+    found = await rule.table.select().where(is_row).lock_rows("NO KEY UPDATE").first()
     if found is None:
-        raise refused(404, "There is no such row.")
+        raise error_response(404, "This row does not exist.")
     return found
 
 
-def in_words(answer: Answer) -> Answer:
-    """What the database says against it, for people."""
-    if answer.status != 422:
-        return answer
-    said = msgspec.json.decode(answer.body).get("db_error", "")
-    if match := re.search(r'^update or delete .* on table "(\w+?)(?:_\d{6,})?"$', said):
-        said = f"There are rows of the table '{match[1]}' that belong to it, so it cannot be deleted."
-    elif said.startswith("insert or update"):
-        said = "There is no row that it refers to."
-    elif match := re.search(r"violates check constraint", said):
-        said = "These values do not go together."
-    elif said.startswith("duplicate key"):
-        said = "There is one like this already."
-    return json_answer(422, {"custom_form_error": said}) if said else answer
+def explain_database_error(response: ProxyResponse) -> ProxyResponse:
+    """Replaces PostgreSQL's message about a violated constraint by a sentence for users."""
+    if response.status != 422:
+        return response
+    message = msgspec.json.decode(response.body).get("db_error", "")
+    if match := re.search(r'^update or delete .* on table "(\w+?)(?:_\d{6,})?"$', message):
+        message = f"Rows of the table “{match[1]}” refer to it, so it cannot be deleted."
+    elif message.startswith("insert or update"):
+        message = "It refers to a row that does not exist."
+    elif re.search(r"violates check constraint", message):
+        message = "These values cannot be combined."
+    elif message.startswith("duplicate key"):
+        message = "A row with these values already exists."
+    return json_response(422, {"custom_form_error": message}) if message else response

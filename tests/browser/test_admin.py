@@ -150,7 +150,7 @@ def test_the_database_says_in_words_why_not(open_page: PageWatcher, full: Sandbo
     admin.go("advertiser", full.owner)
     admin.button("drop_down").click()
     admin.button("delete_row").click()
-    admin.told("belong to it, so it cannot be deleted")
+    admin.told("refer to it, so it cannot be deleted")
     admin.field("currency").fill("EURO")
     admin.button("save").click()
     admin.told("currency field - ")

@@ -1,4 +1,4 @@
-"""What strangers, neighbours and colleagues with less rights try at the staff admin."""
+"""Attacks on Piccolo Admin: by outsiders, other tenants, and staff with fewer permissions."""
 
 import re
 from typing import Any
@@ -33,11 +33,11 @@ def cookies_of(client: Browser) -> str:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
 
 
-# --- another tenant's ---
+# --- attacks from another tenant ---
 
 
 def test_a_session_is_invalid_at_another_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    """Not even where both have a member of staff of the same number, name and address."""
+    """Even if both tenants have a staff user with the same id, name and address."""
     for somewhere in (sandbox, other_sandbox):
         create_staff_user(somewhere, email="anna@example.com")
     here = piccolo_admin_browser(other_sandbox)
@@ -114,7 +114,7 @@ def test_a_csrf_token_is_required(sandbox: Sandbox) -> None:
     assert stored_row(sandbox, "advertiser", sandbox.owner)["currency"] == "USD"
 
 
-# --- a colleague's ---
+# --- attacks by staff and advertiser users ---
 
 
 def test_a_viewer_cannot_change_anything(sandbox: Sandbox) -> None:
@@ -122,7 +122,7 @@ def test_a_viewer_cannot_change_anything(sandbox: Sandbox) -> None:
     before = len(audit(sandbox))
     for table, rule in RULES.items():
         row = rows_of(viewer, table)[0]["id"] if rows_of(viewer, table) else 1
-        values = dict.fromkeys(rule.edit, "x")
+        values = dict.fromkeys(rule.checks, "x")
         for method, path in [
             ("POST", path_of(table)),
             ("PUT", path_of(table, row)),
@@ -186,24 +186,24 @@ def test_no_response_contains_a_secret(sandbox: Sandbox) -> None:
     for table in ("api_token", "session"):
         rows = execute(f"SELECT encode(digest, 'hex') AS hex FROM {{s}}.{table}", schema=sandbox.tenant.schema)
         secrets += [row["hex"] for row in rows]
-    for answer in everything(admin):
+    for response in all_responses(admin):
         for secret in secrets:
-            assert secret not in answer.text, answer.url
+            assert secret not in response.text, response.url
         for name in ("digest", "password", "totp_secret", "recovery_codes"):
-            values = re.findall(rf'{name}\\*": \\*"(.*?)\\*"', answer.text)
-            assert set(values) <= {"(secret)"}, answer.url
+            values = re.findall(rf'{name}\\*": \\*"(.*?)\\*"', response.text)
+            assert set(values) <= {"(secret)"}, response.url
 
 
-def everything(admin: Browser) -> list[httpx.Response]:
-    answers = [admin.get("/admin/"), admin.get("/admin/api/user/")]
+def all_responses(admin: Browser) -> list[httpx.Response]:
+    responses = [admin.get("/admin/"), admin.get("/admin/api/user/")]
     for table in piccolo.table_config_map:
-        answers += [admin.get(path_of(table) + f"{about}/") for about in ("ids", "new", "count", "schema")]
-        answers.append(admin.get(path_of(table), params={"__page_size": 1000, "__readable": "true"}))
-        rows = answers[-1].json()["rows"]
-        answers += [admin.get(path_of(table, row["id"])) for row in rows[:2]]
+        responses += [admin.get(path_of(table) + f"{about}/") for about in ("ids", "new", "count", "schema")]
+        responses.append(admin.get(path_of(table), params={"__page_size": 1000, "__readable": "true"}))
+        rows = responses[-1].json()["rows"]
+        responses += [admin.get(path_of(table, row["id"])) for row in rows[:2]]
         if rows and table in RULES:
-            answers.append(admin.patch(path_of(table, rows[0]["id"]), json={}))
-    return answers
+            responses.append(admin.patch(path_of(table, rows[0]["id"]), json={}))
+    return responses
 
 
 def test_secret_columns_cannot_be_filtered_ordered_or_selected(sandbox: Sandbox) -> None:
@@ -218,10 +218,9 @@ def test_secret_columns_cannot_be_filtered_ordered_or_selected(sandbox: Sandbox)
 
 @pytest.mark.parametrize("name", ["Transfer-Encoding", "Location", "%00", "X%0d%0aSet-Cookie:%20a=b"])
 def test_the_client_cannot_choose_a_response_header(module_sandbox: Sandbox, name: str) -> None:
-    answer = piccolo_admin_browser(module_sandbox).get(
-        path_of("staff") + f"?__range_header=true&__range_header_name={name}"
-    )
-    assert answer.status_code == 400
+    query = f"?__range_header=true&__range_header_name={name}"
+    response = piccolo_admin_browser(module_sandbox).get(path_of("staff") + query)
+    assert response.status_code == 400
 
 
 # --- stored scripts ---
@@ -231,10 +230,10 @@ def test_names_are_escaped(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox, name=SCRIPT)])
     execute("UPDATE tenant SET name = $1 WHERE slug = $2", SCRIPT, sandbox.tenant.slug)
     admin = piccolo_admin_browser(sandbox)
-    answer = admin.get(path_of("offer"))
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.json()["rows"][0]["name"] == SCRIPT
+    response = admin.get(path_of("offer"))
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.json()["rows"][0]["name"] == SCRIPT
     assert "<script>alert" not in admin.get("/admin/").text
     assert admin.get("/admin/public/meta/").json()["site_name"].startswith(SCRIPT)
 
@@ -274,9 +273,9 @@ def test_names_are_escaped(sandbox: Sandbox) -> None:
     ],
 )
 def test_no_path_bypasses_the_session(module_sandbox: Sandbox, server: Server, target: str, statuses: set[int]) -> None:
-    answer = raw(server, target, [("Host", f"app.{module_sandbox.tenant.slug}.localhost")])
-    assert answer.status in statuses
-    assert b"advertiser" not in answer.body.replace(b"/advertiser", b"")
+    response = raw(server, target, [("Host", f"app.{module_sandbox.tenant.slug}.localhost")])
+    assert response.status in statuses
+    assert b"advertiser" not in response.body.replace(b"/advertiser", b"")
 
 
 def test_no_other_host_serves_it(sandbox: Sandbox, server: Server) -> None:
@@ -301,16 +300,16 @@ def test_no_other_host_serves_it(sandbox: Sandbox, server: Server) -> None:
 
 def test_redirects_stay_on_this_host(sandbox: Sandbox, server: Server) -> None:
     for target in ("/admin", "//admin", "/admin?next=//evil.example", "/admin/?next=//evil.example"):
-        answer = raw(server, target, [("Host", f"app.{sandbox.tenant.slug}.localhost")])
-        assert answer.status == 303
-        assert answer.headers["location"] in {"/admin/", "/staff/sign-in?next=/admin/"}
+        response = raw(server, target, [("Host", f"app.{sandbox.tenant.slug}.localhost")])
+        assert response.status == 303
+        assert response.headers["location"] in {"/admin/", "/staff/sign-in?next=/admin/"}
 
 
 # --- errors ---
 
 
 def test_a_server_error_reveals_nothing_and_is_logged(sandbox: Sandbox, server: Server) -> None:
-    """A table that has gone."""
+    """A dropped view causes the error."""
     admin = piccolo_admin_browser(sandbox)
     execute("DROP VIEW {s}.conversion_list", schema=sandbox.tenant.schema)
     response = admin.get(path_of("conversion_list"), headers={"X-Request-Id": f"lost-{sandbox.tenant.slug}"})
@@ -320,7 +319,7 @@ def test_a_server_error_reveals_nothing_and_is_logged(sandbox: Sandbox, server: 
     def logged() -> list[dict[str, Any]]:
         return [line for line in server.log_lines() if line.get("request_id") == f"lost-{sandbox.tenant.slug}"]
 
-    wait_until(lambda: bool(logged()))  # the line is written after the answer
+    wait_until(lambda: bool(logged()))  # the line is written after the response
     (line,) = logged()
     assert (line["route"], line["tenant"]) == ("/admin/api/tables/conversion_list/", sandbox.tenant.slug)
     assert "conversion_list" in line["exception"]

@@ -1,4 +1,4 @@
-"""What is around Piccolo Admin: who gets through to which of its URLs, and how its page signs in and out."""
+"""The proxy in front of Piccolo Admin: which URLs it forwards for which roles, and its login form."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from tests.support.servers import running_server
 
 LOGIN, LOGOUT = "/admin/public/login/", "/admin/public/logout/"
 
-OF_A_TABLE = {
+READS = {
     ("GET", "/api/tables/TABLE/"),
     ("GET", "/api/tables/TABLE/ids/"),
     ("GET", "/api/tables/TABLE/new/"),
@@ -35,7 +35,7 @@ WRITES = {
     ("PATCH", "/api/tables/TABLE/{row_id:str}/"),
     ("DELETE", "/api/tables/TABLE/{row_id:str}/"),
 }
-ABOUT = {
+METADATA = {
     ("GET", "/api/tables/"),
     ("GET", "/api/tables/grouped/"),
     ("GET", "/api/links/"),
@@ -48,8 +48,13 @@ PUBLIC = {
     ("GET", "/public/translations/"),
     ("GET", "/public/translations/{language_code:str}/"),
 }
-OURS = {("*", "/public/login"), ("POST", "/public/logout/"), ("GET", "/"), ("*", "/assets")}  # in the place of its own
-CLOSED = {
+REPLACED = {
+    ("*", "/public/login"),
+    ("POST", "/public/logout/"),
+    ("GET", "/"),
+    ("*", "/assets"),
+}  # the proxy answers instead
+BLOCKED = {
     ("GET", "/openapi.json"),
     ("GET", "/api/openapi.json"),
     ("GET", "/public/openapi.json"),
@@ -67,9 +72,9 @@ CLOSED = {
 
 
 def routes(found: list[BaseRoute], root: str = "") -> Iterator[tuple[str, str]]:
-    """All that Piccolo Admin has, with HEAD counted as GET."""
+    """All routes of Piccolo Admin, as (method, path). HEAD is left out."""
     for route in found:
-        path = root + route.path  # type: ignore[attr-defined]  # each kind has one
+        path = root + route.path  # type: ignore[attr-defined]  # every kind of route has a path
         app = route.app if isinstance(route, Mount) else None
         while app is not None and not hasattr(app, "routes"):
             app = getattr(app, "app", None)
@@ -85,23 +90,27 @@ def filled(path: str, table: str = "advertiser", row: str = "1") -> str:
 
 
 def test_all_routes_of_piccolo_admin_are_covered() -> None:
-    """Where it learns something new, somebody is to decide who may."""
+    """A new route of Piccolo Admin fails this test, until it is added to one of the sets above."""
     names = "|".join(piccolo.table_config_map)
     found = {
         (method, re.sub(rf"/tables/({names})/", "/tables/TABLE/", path)) for method, path in routes(piccolo.routes)
     }
-    assert found == OF_A_TABLE | WRITES | ABOUT | PUBLIC | OURS | CLOSED
+    assert found == READS | WRITES | METADATA | PUBLIC | REPLACED | BLOCKED
 
 
 def test_a_session_is_required(module_sandbox: Sandbox) -> None:
-    nobody, advertiser, half = browser(module_sandbox), advertiser_browser(module_sandbox), browser(module_sandbox)
+    nobody, advertiser, awaits_code = (
+        browser(module_sandbox),
+        advertiser_browser(module_sandbox),
+        browser(module_sandbox),
+    )
     email = create_staff_user(module_sandbox, totp_secret=pyotp.random_base32())
-    assert half.sign_in(email, root="/staff").headers["location"].startswith("/staff/sign-in/code")
-    for client in (nobody, advertiser, half):
+    assert awaits_code.sign_in(email, root="/staff").headers["location"].startswith("/staff/sign-in/code")
+    for client in (nobody, advertiser, awaits_code):
         client.headers["X-CSRFToken"] = client.cookies["csrftoken"] = "x"
         response = client.get("/admin/")
         assert (response.status_code, response.headers["location"]) == (303, "/staff/sign-in?next=/admin/")
-        for _, path in OF_A_TABLE | WRITES | ABOUT | CLOSED:
+        for _, path in READS | WRITES | METADATA | BLOCKED:
             if not path.startswith("/api/"):
                 continue
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
@@ -127,7 +136,7 @@ def test_the_sign_in_form_needs_no_session(module_sandbox: Sandbox) -> None:
 
 def test_blocked_routes_are_blocked_for_owners_too(module_sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(module_sandbox)
-    for method, path in CLOSED:
+    for method, path in BLOCKED:
         for tried in [method] if method != "*" else ["GET", "POST"]:
             response = admin.request(tried, filled(path))
             assert response.status_code == 404, (tried, path)
@@ -136,10 +145,10 @@ def test_blocked_routes_are_blocked_for_owners_too(module_sandbox: Sandbox) -> N
 
 def test_viewers_can_only_read(module_sandbox: Sandbox) -> None:
     viewer = piccolo_admin_browser(module_sandbox, "viewer")
-    for _, path in OF_A_TABLE:
+    for _, path in READS:
         for table in piccolo.table_config_map:
             assert viewer.get(filled(path, table)).status_code in {200, 404, 400}, path
-    for _, path in OF_A_TABLE | WRITES | ABOUT | CLOSED:
+    for _, path in READS | WRITES | METADATA | BLOCKED:
         if not path.startswith("/api/"):
             continue
         for table in piccolo.table_config_map if "TABLE" in path else [""]:
@@ -178,9 +187,9 @@ def test_a_changed_role_takes_effect_at_once(sandbox: Sandbox) -> None:
 def test_head_returns_the_headers_of_get(module_sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(module_sandbox)
     for path in ["/admin/", "/admin/public/meta/", "/admin/api/user/", path_of("advertiser"), path_of("staff", 1)]:
-        got, asked = admin.get(path), admin.head(path)
-        assert (asked.status_code, asked.content) == (200, b"")
-        assert asked.headers["content-type"] == got.headers["content-type"]
+        got, head = admin.get(path), admin.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
 
 
 def test_it_redirects_to_the_trailing_slash(module_sandbox: Sandbox) -> None:
@@ -234,19 +243,19 @@ def test_invalid_queries_are_client_errors(module_sandbox: Sandbox, query: str, 
 
 
 @pytest.fixture(scope="module")
-def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Of a server that gives a query up soon, and for which this machine is a trusted proxy."""
+def short_timeout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server with a short report timeout that trusts the proxies of this machine."""
     with (
         running_server(
-            tmp_path_factory.mktemp("hurried"), GOKART_REPORT_TIMEOUT="0.3", GOKART_TRUSTED_PROXIES="127.0.0.0/8"
+            tmp_path_factory.mktemp("short_timeout"), GOKART_REPORT_TIMEOUT="0.3", GOKART_TRUSTED_PROXIES="127.0.0.0/8"
         ) as server,
         server.client() as client,
     ):
         yield client
 
 
-def test_a_slow_query_times_out(sandbox: Sandbox, hurried: httpx.Client) -> None:
-    admin = Browser(hurried, f"app.{sandbox.tenant.slug}.localhost")
+def test_a_slow_query_times_out(sandbox: Sandbox, short_timeout: httpx.Client) -> None:
+    admin = Browser(short_timeout, f"app.{sandbox.tenant.slug}.localhost")
     assert admin.sign_in(create_staff_user(sandbox), root="/staff").status_code == 303
     with_page_open(admin)
     with locked(f"{sandbox.tenant.schema}.advertiser"):
@@ -275,7 +284,7 @@ def test_the_number_of_ids_is_limited(sandbox: Sandbox) -> None:
     assert not set(first) & set(second)
 
 
-# --- signing in and out by the page's own form ---
+# --- the page's own login form ---
 
 
 def test_its_form_signs_in(module_sandbox: Sandbox) -> None:
@@ -347,13 +356,13 @@ def test_an_ended_session_returns_what_the_page_expects(sandbox: Sandbox) -> Non
     assert change(client, "advertiser", sandbox.owner, name="New").json() == {"error": "Auth failed"}
 
 
-# --- behind a proxy that speaks HTTPS ---
+# --- behind an HTTPS proxy ---
 
 
 @pytest.fixture
-def secure(sandbox: Sandbox, hurried: httpx.Client) -> Browser:
+def secure(sandbox: Sandbox, short_timeout: httpx.Client) -> Browser:
     host = f"app.{sandbox.tenant.slug}.localhost"
-    return Browser(hurried, host, headers={"X-Forwarded-Proto": "https", "Origin": f"https://{host}"})
+    return Browser(short_timeout, host, headers={"X-Forwarded-Proto": "https", "Origin": f"https://{host}"})
 
 
 def test_cookies_are_secure_behind_https(sandbox: Sandbox, secure: Browser) -> None:

@@ -1,4 +1,4 @@
-"""What may be changed in the tables of the staff admin, and what is refused."""
+"""What can be changed in the tables of Piccolo Admin, and what is rejected."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,32 +29,26 @@ def full(sandbox: Sandbox) -> Sandbox:
     return fill(sandbox)
 
 
-# --- what is changed ---
+# --- accepted changes ---
 
 
 def test_enabling_singular_takes_effect_in_the_api(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     wait_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 403)
-    assert (
-        change(
-            piccolo_admin_browser(sandbox, "manager"), "advertiser", sandbox.owner, singular_enabled="true"
-        ).status_code
-        == 200
-    )
+    admin = piccolo_admin_browser(sandbox, "manager")
+    assert change(admin, "advertiser", sandbox.owner, singular_enabled="true").status_code == 200
     wait_until(lambda: sandbox.get(SINGULAR, **MAY).status_code == 200)
 
 
 def test_pausing_an_advertiser_takes_effect_in_the_api(sandbox: Sandbox) -> None:
     assert sandbox.get(JSON, **MAY).status_code == 200
-    assert (
-        change(piccolo_admin_browser(sandbox, "manager"), "advertiser", sandbox.owner, status="paused").status_code
-        == 200
-    )
+    admin = piccolo_admin_browser(sandbox, "manager")
+    assert change(admin, "advertiser", sandbox.owner, status="paused").status_code == 200
     wait_until(lambda: sandbox.get(JSON, **MAY).status_code == 403)
 
 
 def test_saving_an_unchanged_form_changes_nothing(full: Sandbox) -> None:
-    """Every column of every row: instants to the second, numbers and truths as text."""
+    """Sends every column of every row as the form does: times to the second, numbers and booleans as text."""
     admin = piccolo_admin_browser(full)
     wait_until(lambda: all(row["last_used_at"] for row in rows_of(admin, "api_token") if row["id"] != 2))
     for table in RULES:
@@ -138,15 +132,15 @@ def test_deactivating_a_user_signs_them_out(sandbox: Sandbox) -> None:
     portal, colleague = browser(sandbox), browser(sandbox)
     assert portal.sign_in(email).status_code == 303
     assert colleague.sign_in(other, root="/staff").status_code == 303
-    for table, client, whose, page in [
+    for table, client, address, page in [
         ("advertiser_login", portal, email, "/account"),
         ("staff", colleague, other, "/staff/account"),
     ]:
-        person = user_id(sandbox, table, whose)
+        user = user_id(sandbox, table, address)
         assert client.get(page).status_code == 200
-        assert change(admin, table, person, active="false").status_code == 200
+        assert change(admin, table, user, active="false").status_code == 200
         assert client.get(page).status_code == 303
-        assert change(admin, table, person, active="true").status_code == 200
+        assert change(admin, table, user, active="true").status_code == 200
         assert client.get(page).status_code == 303
 
 
@@ -158,18 +152,18 @@ def test_required_two_factor_authentication_applies_to_the_owner_too(sandbox: Sa
     assert change(admin, "setting", 1, staff_totp_required="false").status_code == 403
 
 
-# --- what is refused ---
+# --- rejected changes ---
 
 
 def test_read_only_columns_are_rejected_by_name(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full)
-    # When a key was last used is written in the background: before the row is read, and not after.
+    # The last use of a key is written in the background: waits for it before the row is read.
     wait_until(lambda: any(row["last_used_at"] for row in rows_of(admin, "api_token") if row["scopes"] == ["ingest"]))
     for table, rule in RULES.items():
         row = rows_of(admin, table)[0]
         id_ = row.pop("id")
         for name in row:
-            if name in rule.edit:
+            if name in rule.checks:
                 continue
             column = rule.column(name)
             other = another(row[name], column.value_type)
@@ -181,7 +175,7 @@ def test_read_only_columns_are_rejected_by_name(full: Sandbox) -> None:
 
 
 def another(value: Any, type_: type) -> Any:
-    """Of the same type, and different."""
+    """A different value of the same type."""
     if type_ is datetime:
         return "2020-01-01T00:00:00Z"
     if type_ is UUID:
@@ -290,7 +284,8 @@ def test_an_unknown_row_is_not_found(module_sandbox: Sandbox) -> None:
 
 def test_an_offer_of_an_unknown_advertiser_is_rejected(module_sandbox: Sandbox) -> None:
     response = create(piccolo_admin_browser(module_sandbox), "offer", name="Kettle", advertiser=str(uuid4()))
-    assert (response.status_code, response.json()) == (422, {"custom_form_error": "There is no row that it refers to."})
+    message = {"custom_form_error": "It refers to a row that does not exist."}
+    assert (response.status_code, response.json()) == (422, message)
 
 
 def test_a_referenced_row_cannot_be_deleted(full: Sandbox) -> None:
@@ -299,7 +294,7 @@ def test_a_referenced_row_cannot_be_deleted(full: Sandbox) -> None:
     for table, row, other in [("advertiser", full.owner, "offer"), ("offer", offer, "conversion")]:
         response = admin.delete(path_of(table, row))
         assert response.status_code == 422
-        assert "belong to it" in response.json()["custom_form_error"], other
+        assert "refer to it" in response.json()["custom_form_error"], other
         assert row_of(admin, table, row)
 
 
@@ -322,13 +317,13 @@ def test_the_tenants_own_partner_cannot_be_deleted(sandbox: Sandbox) -> None:
 def test_the_last_owner_cannot_be_demoted(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
     me = user_id(sandbox, "staff", admin.get("/admin/api/user/").json()["username"])
-    told = {"custom_form_error": "There would be no owner left: make somebody else an owner first."}
+    expected = {"custom_form_error": "There would be no owner left: make somebody else an owner first."}
     for response in (
         change(admin, "staff", me, role="viewer"),
         change(admin, "staff", me, active="false"),
         admin.delete(path_of("staff", me)),
     ):
-        assert (response.status_code, response.json()) == (422, told)
+        assert (response.status_code, response.json()) == (422, expected)
     create_staff_user(sandbox, "owner")
     assert change(admin, "staff", me, role="viewer").status_code == 200
     assert change(admin, "staff", me, role="owner").status_code == 403

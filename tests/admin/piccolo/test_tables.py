@@ -30,7 +30,7 @@ def full(sandbox: Sandbox) -> Sandbox:
 
 def test_each_table_is_listed(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full, "viewer")
-    wait_until(lambda: bool(rows_of(admin, "singular_pull_list")))  # it is written after the answer
+    wait_until(lambda: bool(rows_of(admin, "singular_pull_list")))  # it is written after the response
     for table in ALL:
         (row, *_) = rows_of(admin, table, __readable="true", __page=1, __page_size=15)
         assert row_of(admin, table, row["id"]).items() <= row.items()
@@ -96,22 +96,22 @@ def test_the_audit_log_records_who_changed_what_from_where(sandbox: Sandbox) -> 
     admin.sign_in(email, root="/staff")
     admin.get("/admin/")
     admin.headers["X-CSRFToken"] = admin.cookies["csrftoken"]
-    start, login = len(audit(sandbox)), user_id(sandbox, "advertiser_login", create_advertiser_user(sandbox))
-    start += 1
-    made = create(admin, "advertiser", name="Kettle").json()[0]["id"]
-    change(admin, "advertiser", made, currency="GBP")
-    admin.put(path_of("advertiser", made), json={"currency": "CHF"})
-    admin.delete(path_of("advertiser", made))
-    change(admin, "advertiser_login", login, scopes=["singular"])
+    user = user_id(sandbox, "advertiser_login", create_advertiser_user(sandbox))
+    start = len(audit(sandbox))
+    new = create(admin, "advertiser", name="Kettle").json()[0]["id"]
+    change(admin, "advertiser", new, currency="GBP")
+    admin.put(path_of("advertiser", new), json={"currency": "CHF"})
+    admin.delete(path_of("advertiser", new))
+    change(admin, "advertiser_login", user, scopes=["singular"])
     change(admin, "setting", 1, staff_totp_required=True)
     entries = audit(sandbox)[start:]
     assert {(entry["actor"], str(entry["address"])) for entry in entries} == {(f"staff:{email}", "127.0.0.1")}
     assert [(entry["action"], entry["subject"], entry["key"]) for entry in entries] == [
-        ("created", "advertiser", made),
-        ("changed", "advertiser", made),
-        ("changed", "advertiser", made),
-        ("deleted", "advertiser", made),
-        ("changed", "advertiser_login", str(login)),
+        ("created", "advertiser", new),
+        ("changed", "advertiser", new),
+        ("changed", "advertiser", new),
+        ("deleted", "advertiser", new),
+        ("changed", "advertiser_login", str(user)),
         ("changed", "setting", "1"),
     ]
     assert '"GBP"' in entries[1]["after"]
