@@ -7,7 +7,7 @@ from litestar import Litestar, Router
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware, add_compress_type
 
-from auth.api_keys.last_used import flush_last_used
+from auth.api_keys.authenticate import flush_last_used
 from auth.users.guards import LoginRequired, redirect_to_login
 from core.background import run_in_background
 from core.logging import configure_logging

@@ -117,6 +117,7 @@ from auth.users.audit import AuditController
 from auth.users.login_pages import LoginController
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF
 from ingest.api import IngestController
+from portal.advertiser_status import read_advertiser_status
 from portal.api_keys import AdvertiserApiKeyController
 from portal.api_page import ApiController
 from portal.dashboard import DashboardController
@@ -159,7 +160,7 @@ PORTAL = Router(
         ApiController,
     ],
     opt={"realm": ADVERTISER},
-    dependencies={"layout": Provide(portal_layout)},
+    dependencies={"advertiser": Provide(read_advertiser_status), "layout": Provide(portal_layout)},
 )
 ADMIN_PAGES = Router(
     path="/staff",

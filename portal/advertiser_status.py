@@ -11,14 +11,14 @@ from auth.users.guards import current_user
 from auth.users.users import User
 from database.pool import connection
 from database.transactions import transaction
-from tenants.tenant import Tenant
-from web.requests import AnyRequest
+from tenants.tenant import Tenant, current_tenant
+from web.requests import AnyRequest, request_state
 
 
 class AdvertiserStatus(msgspec.Struct, frozen=True):
     """`currency` is ISO 4217. `singular_requested_by` is the email address of the user who requested Singular."""
 
-    advertiser: UUID
+    id: UUID
     name: str
     active: bool
     currency: str
@@ -39,10 +39,14 @@ class AdvertiserStatus(msgspec.Struct, frozen=True):
         )
 
 
-async def read_advertiser_status(tenant: Tenant, advertiser: UUID) -> AdvertiserStatus:
-    """Raises DatabaseUnavailable."""
+async def read_advertiser_status(request: AnyRequest) -> AdvertiserStatus | None:
+    """The dependency `advertiser`: the status of the signed-in user's advertiser. None if no user is signed in."""
+    if "session" not in request_state(request.scope):
+        return None
     async with connection() as db:
-        row = await db.fetchrow(f"SELECT * FROM {tenant.schema}.advertiser WHERE id = $1", advertiser)
+        row = await db.fetchrow(
+            f"SELECT * FROM {current_tenant().schema}.advertiser WHERE id = $1", current_advertiser(request)
+        )
     assert row is not None, "a foreign key of its users refers to it"
     return AdvertiserStatus.from_row(row)
 

@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 
 from auth.users.guards import requires_login, requires_scope
 from database.pool import connection
-from portal.advertiser_status import current_advertiser, read_advertiser_status
+from portal.advertiser_status import AdvertiserStatus, current_advertiser
 from portal.layout import forbidden_page
 from reporting.dashboard.downloads import cost_report_csv
 from reporting.dashboard.periods import CUSTOM, LABELS, Period, read_period
@@ -33,7 +33,12 @@ class DashboardController(Controller):
     guards = [requires_login]
 
     @get("/")
-    async def dashboard(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+    async def dashboard(
+        self,
+        request: AnyRequest,
+        layout: NamedDependency[PageLayout],
+        advertiser: NamedDependency[AdvertiserStatus],
+    ) -> Response[Any]:
         forbidden = forbidden_page(request, layout)
         if forbidden:
             return forbidden
@@ -41,8 +46,8 @@ class DashboardController(Controller):
         try:
             period = read_period(request, now)
         except Problem as problem:
-            return await filters_page(request, layout, problem.errors or [])
-        return await metrics_page(request, layout, period, now)
+            return await filters_page(request, layout, advertiser, problem.errors or [])
+        return await metrics_page(request, layout, advertiser, period, now)
 
     @route("/report.csv", http_method=READ_METHODS, guards=[requires_scope("cost-report")])
     async def download(self, request: AnyRequest) -> Response[Any]:
@@ -75,20 +80,21 @@ class CostShare(msgspec.Struct, frozen=True):
     percent: float
 
 
-async def filters_page(request: AnyRequest, layout: PageLayout, errors: Sequence[FieldError]) -> Response[Any]:
+async def filters_page(
+    request: AnyRequest, layout: PageLayout, advertiser: AdvertiserStatus, errors: Sequence[FieldError]
+) -> Response[Any]:
     """The filters as submitted, with their errors."""
-    tenant, advertiser = current_tenant(), current_advertiser(request)
     given = {name: request.query_params.get(name, "") for name in FIELDS}
     at_fields = {error.field: error_sentence(error.message) for error in errors if error.field in FIELDS}
     return render_page(
         "portal/dashboard.html",
         layout,
         status=400,
-        advertiser=await read_advertiser_status(tenant, advertiser),
+        advertiser=advertiser,
         title="Choose the days",
         preset="",
         presets=period_links(None, None),
-        offers=await read_offers(tenant, advertiser),
+        offers=await read_offers(current_tenant(), advertiser.id),
         given=given,
         errors=at_fields,
         other_errors=[f"{e.field}: {e.message}" for e in errors if e.field not in FIELDS],
@@ -96,15 +102,16 @@ async def filters_page(request: AnyRequest, layout: PageLayout, errors: Sequence
     )
 
 
-async def metrics_page(request: AnyRequest, layout: PageLayout, period: Period, now: datetime) -> Response[Any]:
-    tenant, advertiser = current_tenant(), current_advertiser(request)
-    status = await read_advertiser_status(tenant, advertiser)
-    offers = await read_offers(tenant, advertiser)
-    shown = await read_summary(tenant, advertiser, period.filter)
+async def metrics_page(
+    request: AnyRequest, layout: PageLayout, advertiser: AdvertiserStatus, period: Period, now: datetime
+) -> Response[Any]:
+    tenant = current_tenant()
+    offers = await read_offers(tenant, advertiser.id)
+    shown = await read_summary(tenant, advertiser.id, period.filter)
     return render_page(
         "portal/dashboard.html",
         layout,
-        advertiser=status,
+        advertiser=advertiser,
         title=format_day_range(period.first, period.last),
         preset="" if period.name == CUSTOM else period.name,
         presets=period_links(period.name, period.offer),
@@ -117,17 +124,17 @@ async def metrics_page(request: AnyRequest, layout: PageLayout, period: Period, 
         errors={},
         other_errors=[],
         summary=shown,
-        ever=bool(shown.row_count) or await has_data(tenant, advertiser),
+        ever=bool(shown.row_count) or await has_data(tenant, advertiser.id),
         now=now,
         metrics=METRICS,
-        totals=[total_tile(shown, name, status.currency, describe_days(shown)) for name in METRICS],
+        totals=[total_tile(shown, name, advertiser.currency, describe_days(shown)) for name in METRICS],
         top_offers=cost_shares(shown.offers, shown.totals),
         top_partners=cost_shares(shown.partners, shown.totals),
         offer_of={offer.id: offer for offer in offers},
         query_of=lambda offer: msgspec.structs.replace(period, offer=offer).query,
         download=urlencode(date_query(period)),
         api=api_origin(request),
-        money=lambda amount: format_money(amount, status.currency),
+        money=lambda amount: format_money(amount, advertiser.currency),
         count=format_count,
     )
 

@@ -1,16 +1,16 @@
 """The layout of the portal's pages."""
 
 from typing import Any
-from uuid import UUID
 
 from litestar import Response
+from litestar.di import NamedDependency
 
 from auth.users.guards import current_user
-from portal.advertiser_status import current_advertiser, read_advertiser_status
+from portal.advertiser_status import AdvertiserStatus
 from portal.api_keys import expiry_notices
 from tenants.tenant import Tenant, current_tenant
 from web.pages.rendering import NavLink, Notice, PageLayout, render_page
-from web.requests import AnyRequest, request_state
+from web.requests import AnyRequest
 
 AREA = "Advertiser portal"
 # The title of each page, and the scope that it requires.
@@ -23,9 +23,9 @@ PAGES = {
 }
 
 
-async def portal_layout(request: AnyRequest) -> PageLayout:
+async def portal_layout(request: AnyRequest, advertiser: NamedDependency[AdvertiserStatus | None]) -> PageLayout:
     tenant = current_tenant()
-    if "session" not in request_state(request.scope):
+    if advertiser is None:
         return PageLayout(AREA, tenant)
     user = current_user(request)
     here = page_path(request)
@@ -34,12 +34,12 @@ async def portal_layout(request: AnyRequest) -> PageLayout:
         for href, (label, scope) in PAGES.items()
         if scope is None or scope in user.scopes
     ]
-    notices = [*await paused_notices(tenant, current_advertiser(request)), *await expiry_notices(user)]
+    notices = [*paused_notices(tenant, advertiser), *await expiry_notices(user)]
     return PageLayout(AREA, tenant, user, nav, notices, home_url=nav[0].href)
 
 
-async def paused_notices(tenant: Tenant, advertiser: UUID) -> list[Notice]:
-    if (await read_advertiser_status(tenant, advertiser)).active:
+def paused_notices(tenant: Tenant, advertiser: AdvertiserStatus) -> list[Notice]:
+    if advertiser.active:
         return []
     text = (
         f"{tenant.name} has paused your account. You can still view your data here, but API keys do not work, "

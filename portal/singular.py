@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from auth.api_keys.listing import ApiKeyDetails, advertiser_api_keys
 from auth.users.guards import current_user, requires_login, requires_scope
 from database.pool import connection
-from portal.advertiser_status import current_advertiser, read_advertiser_status, request_singular
+from portal.advertiser_status import AdvertiserStatus, request_singular
 from portal.layout import forbidden_page
 from singular.descriptions import describe_request, missing_data_as_text
 from singular.request_log import recent_singular_requests
@@ -49,23 +49,28 @@ class SingularPageController(Controller):
     guards = [requires_login]
 
     @get()
-    async def singular(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+    async def singular(
+        self,
+        request: AnyRequest,
+        layout: NamedDependency[PageLayout],
+        advertiser: NamedDependency[AdvertiserStatus],
+    ) -> Response[Any]:
         forbidden = forbidden_page(request, layout)
         if forbidden:
             return forbidden
-        tenant, advertiser = current_tenant(), current_advertiser(request)
+        tenant = current_tenant()
         before = read_page_id(request.query_params.get("before", ""))
-        requests = await recent_singular_requests(tenant, advertiser, PAGE + 1, before)
-        keys = [key for key in await advertiser_api_keys(tenant, advertiser) if key.works and SCOPE in key.scopes]
-        last = await last_success(tenant, advertiser)
-        flawed = await flawed_offers(tenant, advertiser)
+        requests = await recent_singular_requests(tenant, advertiser.id, PAGE + 1, before)
+        keys = [key for key in await advertiser_api_keys(tenant, advertiser.id) if key.works and SCOPE in key.scopes]
+        last = await last_success(tenant, advertiser.id)
+        flawed = await flawed_offers(tenant, advertiser.id)
         done = DONE.get(request.query_params.get("done", ""))
         return render_page(
             "portal/singular.html",
             layout,
             notice=Notice("success", done) if done else None,
-            advertiser=await read_advertiser_status(tenant, advertiser),
-            offers=await count_offers(tenant, advertiser),
+            advertiser=advertiser,
+            offers=await count_offers(tenant, advertiser.id),
             flawed=flawed,
             flawed_text=missing_data_as_text(flawed),
             keys=keys,

@@ -1,18 +1,24 @@
-"""Authenticates API requests: Authorization header → API key → advertiser. Guards for route handlers."""
+"""Authenticates API requests: Authorization header → API key → advertiser. Guards for route handlers.
 
-from datetime import UTC, datetime
+Records when and from where a key was last used, and writes it in the background at most once a minute per key.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, NoReturn, cast
 from uuid import UUID
 
 import msgspec
+import structlog
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from auth.api_keys.format import digest, is_well_formed
-from auth.api_keys.last_used import record_use
 from catalog.tenants import GokartTenant
+from core.background import run_every
 from database.pool import connection
 from settings import settings
 from tenants.cache import tenant_cache
@@ -22,8 +28,14 @@ from web.limits.limiter import RateLimit, RateLimiter
 from web.problems import Problem
 from web.requests import Address, client_address, client_network, header_values, request_state
 
-AnyConnection = ASGIConnection[Any, Any, Any, Any]
+WRITE_EVERY = 5.0
+AT_MOST_EVERY = timedelta(minutes=1)
 
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+LastUse = tuple[datetime, Address | None]
+
+log = structlog.get_logger()
+_last_uses: dict[str, dict[int, LastUse]] = {}  # by schema and key
 api_key_limiter: RateLimiter[tuple[UUID, int]] = RateLimiter(
     "token", lambda key: f"token {key[0]} {key[1]}", limit_sync
 )
@@ -71,10 +83,10 @@ async def authenticate(tenant: Tenant, authorization: list[str], address: Addres
     """The caller with an active key of this tenant. Raises Problem 401, identical for all invalid keys, or 429."""
     scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
     token = token.strip(" \t")
-    if scheme.lower() != "apitoken" or not is_well_formed(token):
+    if scheme.lower() != "apitoken":
         await reject(address)
-    key = digest(token)
-    caller = await tenant_cache.get_or_load(tenant.schema, key, lambda: load_caller(tenant, key))
+    key = sha256(token.encode()).digest()  # the cache holds no tokens
+    caller = await tenant_cache.get_or_load(tenant.schema, key, lambda: load_caller(tenant, token))
     if caller is None or (caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)):
         await reject(address)
     return caller
@@ -115,7 +127,10 @@ def authorize(caller: Caller, scope: str, address: Address | None) -> None:
         raise Problem(403, "Singular cost reporting is not enabled for this advertiser.")
 
 
-async def load_caller(tenant: Tenant, key: bytes) -> Caller | None:
+async def load_caller(tenant: Tenant, token: str) -> Caller | None:
+    """Rejects typos without a query."""
+    if not is_well_formed(token):
+        return None
     async with connection() as db:
         row = await db.fetchrow(
             f"""
@@ -124,7 +139,7 @@ async def load_caller(tenant: Tenant, key: bytes) -> Caller | None:
             FROM {tenant.schema}.api_token t LEFT JOIN {tenant.schema}.advertiser a ON a.id = t.advertiser
             WHERE t.digest = $1 AND t.revoked_at IS NULL
             """,
-            key,
+            digest(token),
             timeout=settings.database_wait,
         )
     if row is None:
@@ -141,3 +156,36 @@ async def load_caller(tenant: Tenant, key: bytes) -> Caller | None:
         burst=row["burst"],
         concurrency=row["concurrency"],
     )
+
+
+def record_use(tenant: Tenant, key: int, address: Address | None) -> None:
+    _last_uses.setdefault(tenant.schema, {})[key] = (datetime.now(UTC), address)
+
+
+def flush_last_used() -> AbstractAsyncContextManager[None]:
+    """Writes recorded uses every few seconds, and when the block ends."""
+    return run_every(WRITE_EVERY, write_last_used)
+
+
+async def write_last_used() -> None:
+    for schema in list(_last_uses):
+        try:
+            await write_tenant_uses(schema, _last_uses.pop(schema))
+        except Exception as error:  # noqa: BLE001  # an error at one tenant, such as one being deleted, must not affect the others
+            log.warning("last use of API keys not written", tenant=schema, error=repr(error))
+
+
+async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> None:
+    async with connection() as db:
+        await db.execute(
+            f"""
+            UPDATE {schema}.api_token SET last_used_at = used.at, last_used_from = used.address
+            FROM unnest($1::int[], $2::timestamptz[], $3::inet[]) AS used (id, at, address)
+            WHERE api_token.id = used.id
+                AND (last_used_at IS NULL OR last_used_at <= used.at - $4::interval)
+            """,
+            list(uses),
+            [at for at, _ in uses.values()],
+            [address for _, address in uses.values()],
+            AT_MOST_EVERY,
+        )
