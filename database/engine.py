@@ -7,6 +7,7 @@ import atexit
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
 from piccolo.engine.finder import engine_finder
@@ -85,3 +86,18 @@ def engine() -> DatabaseEngine:
 def database_url() -> str:
     """May start the embedded server. Raises EmbeddedPostgresError."""
     return engine().url
+
+
+def listen_url() -> str:
+    """A URL where LISTEN and session locks work: not through PgBouncer in transaction mode."""
+    return engine().options.listen_url or engine().url
+
+
+def command_line_url() -> tuple[str, dict[str, str]]:
+    """The URL without its password, and the password as environment: every user of a machine can read command lines."""
+    parts = urlsplit(listen_url())
+    if parts.password is None:
+        return listen_url(), {}
+    address = parts.netloc.rpartition("@")[2]
+    url = urlunsplit(parts._replace(netloc=f"{parts.username or ''}@{address}"))
+    return url, {"PGPASSWORD": unquote(parts.password)}

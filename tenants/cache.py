@@ -18,7 +18,7 @@ import asyncpg
 import structlog
 from cachetools import LRUCache
 
-from database.urls import listen_url
+from database.engine import listen_url
 from tenants.tenant import current_tenant
 
 CHANNEL = "gokart_changed"

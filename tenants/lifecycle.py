@@ -14,9 +14,9 @@ from piccolo.columns import Column
 
 from core.errors import GokartError
 from database.embedded import binary
+from database.engine import command_line_url
 from database.pool import Connection, pool_affinity
 from database.transactions import transaction
-from database.urls import command_line_url
 from tenants.cache import TRUST_SECONDS
 from tenants.config import tenancy
 from tenants.migrations import run_pending

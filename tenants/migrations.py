@@ -20,10 +20,9 @@ from piccolo.conf.apps import AppConfig, MigrationModule
 from piccolo.engine.postgres import PostgresTransaction
 
 from core.errors import GokartError
-from database.engine import engine
+from database.engine import engine, listen_url
 from database.pool import pool_affinity
 from database.transactions import transaction
-from database.urls import listen_url
 from tenants.config import tenancy
 from tenants.nodes import is_distributed
 from tenants.tables import TenantMigration, TenantRow, tenant_columns, tenant_from_row

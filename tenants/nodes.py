@@ -11,9 +11,9 @@ import asyncpg
 import msgspec
 
 from core.errors import GokartError
+from database.engine import listen_url
 from database.pool import connection
 from database.transactions import quote_literal
-from database.urls import listen_url
 from tenants.config import tenancy
 from tenants.tenant import Tenant
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from auth.users.realms import STAFF
-from database.urls import listen_url
+from database.engine import listen_url
 from tests.support.people import browser, create_staff_user
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.sandbox import (

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from database.engine import listen_url
 from database.pool import ConnectionPool, DatabaseUnavailable, pool_affinity
-from database.urls import listen_url
 
 pytestmark = pytest.mark.anyio
 SHORT_TIMEOUT = 0.1

@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 import pytest
 
-from database.urls import listen_url
+from database.engine import listen_url
 from tests.support.database import execute
 from tests.support.servers import NO_TLS, ROOT, free_port
 from tests.support.wait import wait_for_value

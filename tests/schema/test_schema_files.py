@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from database.urls import listen_url
+from database.engine import listen_url
 from schema.__main__ import FOLDER, dump_schemas
 from tests.conftest import DATABASES
 from tests.support.database import execute

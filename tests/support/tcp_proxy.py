@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from database.urls import listen_url
+from database.engine import listen_url
 
 
 class TcpProxy:

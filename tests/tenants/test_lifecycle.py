@@ -19,8 +19,7 @@ import pytest
 
 from core.errors import GokartError
 from database.embedded import binary
-from database.engine import database_url
-from database.urls import listen_url
+from database.engine import database_url, listen_url
 from settings import settings
 from tenants import lifecycle
 from tenants.migrations import latest_version
