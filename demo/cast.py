@@ -13,7 +13,7 @@ NAMESPACE = UUID("9b0e3c52-7f0d-5c55-8a53-5b0a6e3f4d10")
 
 
 class Company(msgspec.Struct, frozen=True):
-    """An advertiser's contact and billing data. `domain` is its e-mail domain; `asks`: it has requested Singular."""
+    """An advertiser's contact and billing data. `domain` is its email domain; `asks`: it has requested Singular."""
 
     name: str
     domain: str
@@ -45,7 +45,10 @@ class CastAdvertiser(msgspec.Struct, frozen=True):
 
 
 class CastOffer(msgspec.Struct, frozen=True):
-    """`clicked` of its views become clicks, `converted` of those conversions, at `payout` each."""
+    """`clicked` is the share of views that become clicks, `converted` the share of clicks that become conversions.
+
+    Each conversion costs `payout`.
+    """
 
     id: UUID
     name: str
@@ -65,7 +68,10 @@ class CastPartner(msgspec.Struct, frozen=True):
 
 
 class Cast(msgspec.Struct, frozen=True):
-    """`views` a day, about. A pair's partner is None for the tenant itself; `weights` are theirs, cumulative."""
+    """`views` is the approximate number of views per day.
+
+    `pairs` combines offers with partners; the partner is None for the tenant itself. `weights` are cumulative.
+    """
 
     slug: str
     name: str
@@ -85,11 +91,10 @@ WITHOUT_CAMPAIGN_NAME = {"FERN_WEB_ACCOUNT"}  # offers without the advertiser's 
 
 
 def cast(slug: str, name: str, views: int, advertisers: dict[Company, list[OfferLine]], partners: list[str]) -> Cast:
-
     def id_of(kind: str, of: str) -> UUID:
         return uuid5(NAMESPACE, f"{slug}/{kind}/{of}")
 
-    dice = Random(f"cast/{slug}")  # noqa: S311 (it decides nothing but made-up data)
+    dice = Random(f"cast/{slug}")  # noqa: S311 (synthetic data)
     offers = [
         CastOffer(
             id_of("offer", campaign),

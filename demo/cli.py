@@ -1,5 +1,6 @@
 """gokart demo"""
 
+from asyncio import gather
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -8,14 +9,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from cli import check_address_is_free, run_server
 from core.cli_support import console
 from core.errors import GokartError
-from demo.cast import CASTS
+from demo.cast import CASTS, Cast
 from demo.filling import fill_tenant, make_tenant
 from demo.keys import make_keys
 from demo.people import make_people
-from demo.welcome import DemoAccess, create_demo_api_keys, show_access
+from demo.welcome import DemoAccess, DemoApiKeys, create_demo_api_keys, show_access
 from settings import settings
 from tenants.commands import run_command
 from tenants.migrations import migrate_platform
+from tenants.tenant import Tenant
 
 
 @click.command()
@@ -42,16 +44,19 @@ def demo(host: str | None, port: int | None, days: int, no_serve: bool) -> None:
 
 
 async def fill_all(length: timedelta) -> DemoAccess:
+    """Fills the tenants at the same time: one is generated while PostgreSQL ingests the other."""
     await migrate_platform()
-    tenants, keys = [], {}
+    tenants = [(await make_tenant(cast), cast) for cast in CASTS]
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[day]}"), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        for cast in CASTS:
-            bar = progress.add_task(f"Ingesting the data of {cast.name}", total=None, day="")
-            tenant = await make_tenant(cast)
-            async for day, done, total in fill_tenant(tenant, cast, datetime.now(UTC), length):
-                progress.update(bar, day=str(day), completed=done, total=total)
-            await make_keys(tenant, cast, datetime.now(UTC))
-            keys[cast.slug] = await create_demo_api_keys(tenant, cast)
-            tenants.append((tenant, cast))
-    return DemoAccess(keys, await make_people(tenants))
+        keys = await gather(*(fill_one(tenant, cast, length, progress) for tenant, cast in tenants))
+    by_slug = {cast.slug: key for cast, key in zip(CASTS, keys, strict=True)}
+    return DemoAccess(by_slug, await make_people(tenants))
+
+
+async def fill_one(tenant: Tenant, cast: Cast, length: timedelta, progress: Progress) -> DemoApiKeys:
+    bar = progress.add_task(f"Ingesting the data of {cast.name}", total=None, day="")
+    async for day, done, total in fill_tenant(tenant, cast, datetime.now(UTC), length):
+        progress.update(bar, day=str(day), completed=done, total=total)
+    await make_keys(tenant, cast, datetime.now(UTC))
+    return await create_demo_api_keys(tenant, cast)

@@ -141,10 +141,10 @@ def history(
         made = day_of(cast, day)
         for callback in made.callbacks:
             callbacks_by_day[callback.at.date()].append(callback)
-        sent = callbacks_by_day.pop(day, [])
-        events = made.events if day < now.date() else made.events[:-1]
+        callbacks = callbacks_by_day.pop(day, [])
         if day >= first:
-            yield day, sorted(c for c in sent if c.at <= now), [event for event in events if event.at <= now]
+            events = made.records() if day < now.date() else made.records()[:-1]
+            yield day, sorted(c for c in callbacks if c.at <= now), [event for event in events if event.at <= now]
 
 
 async def send_records(tenant: Tenant, records: list[SentRecord], take: Take, at: datetime) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
 from math import cos, exp, pi
+from operator import attrgetter
 from random import Random
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -12,7 +13,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from demo.cast import NAMESPACE, Cast, CastAdvertiser, CastOffer, CastPartner
-from ingest.records import MILLIONTH, Event
+from ingest.records import MILLIONTH, Event, EventType
 
 SEED = 1
 GROWTH_FROM = date(2025, 1, 1)
@@ -34,6 +35,9 @@ CORRECTIONS = (Decimal("0.5"), Decimal("0.8"), Decimal("0.925"), Decimal("1.1"))
 # The longest time after a click for which callbacks of its conversion are sent.
 LONGEST_STORY = timedelta(days=90)
 
+UUID_MASK = ~(0xF << 76 | 0b11 << 62)  # all but the bits of the version and the variant
+UUID_VERSION_4 = 0x4 << 76 | 0b10 << 62
+
 json = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -44,11 +48,27 @@ class SentRecord(NamedTuple):
     record: bytes
 
 
+class DayEvent(msgspec.Struct, gc=False):
+    """A view or a click. `second` counts from 00:00 UTC of the day; `id` is the number of the event's UUID."""
+
+    second: float
+    type: EventType
+    offer: CastOffer
+    partner: CastPartner | None
+    id: int
+
+
 class Day(NamedTuple):
     """Its views and clicks in order of time, and all callbacks of the conversions of its clicks."""
 
-    events: list[SentRecord]
+    date: date
+    events: list[DayEvent]
     callbacks: list[SentRecord]
+
+    def records(self) -> list[SentRecord]:
+        """The events as they are sent. Encoding is slower than generating, so only the days that are sent need it."""
+        start = midnight(self.date)
+        return [encode_event(event, start + timedelta(seconds=event.second)) for event in self.events]
 
 
 class Step(NamedTuple):
@@ -62,30 +82,34 @@ class Step(NamedTuple):
 
 def day_of(cast: Cast, day: date) -> Day:
     dice = Random(f"{SEED}/{cast.slug}/{day}")  # noqa: S311 (synthetic data)
-    midnight = datetime.combine(day, time(), UTC)
-    events: list[tuple[datetime, str, CastOffer, CastPartner | None, UUID]] = []
+    start = midnight(day)
+    events: list[DayEvent] = []
     callbacks: list[SentRecord] = []
     count = views_on(cast, day, dice)
     pairs = dice.choices(cast.pairs, cum_weights=cast.weights, k=count)
     hours = dice.choices(range(24), BY_HOUR, k=count)
     for (offer, partner), hour in zip(pairs, hours, strict=True):
-        at = midnight + timedelta(hours=hour, seconds=3600 * dice.random())
-        events.append((at, "view", offer, partner, an_id(dice)))
+        second = 3600 * (hour + dice.random())
+        events.append(DayEvent(second, "view", offer, partner, id_number(dice)))
         if dice.random() < offer.clicked:
-            at += timedelta(seconds=dice.uniform(2, 90))
-            click = an_id(dice)
-            events.append((at, "click", offer, partner, click))
+            second += dice.uniform(2, 90)
+            click = id_number(dice)
+            events.append(DayEvent(second, "click", offer, partner, click))
             if dice.random() < offer.converted:
-                callbacks += conversion(dice, offer, partner, click, at)
-    events.sort(key=lambda event: event[0])
-    events.append((events[-1][0], "view", *cast.pairs[0], last_id(cast, day)))
-    return Day(
-        [
-            SentRecord(at, json.encode(Event(id_, kind, offer.id, stamp(at), partner.id if partner else None)))  # type: ignore[arg-type]
-            for at, kind, offer, partner, id_ in events
-        ],
-        callbacks,
-    )
+                callbacks += conversion(dice, offer, partner, UUID(int=click), start + timedelta(seconds=second))
+    events.sort(key=attrgetter("second"))
+    events.append(DayEvent(events[-1].second, "view", *cast.pairs[0], last_id(cast, day).int))
+    return Day(day, events, callbacks)
+
+
+def encode_event(event: DayEvent, at: datetime) -> SentRecord:
+    occurred_at = at.isoformat(timespec="milliseconds")
+    partner = event.partner.id if event.partner else None
+    return SentRecord(at, json.encode(Event(UUID(int=event.id), event.type, event.offer.id, occurred_at, partner)))
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def last_id(cast: Cast, day: date) -> UUID:
@@ -170,8 +194,9 @@ def is_bad(advertiser: CastAdvertiser, day: date) -> bool:
 
 
 def an_id(dice: Random) -> UUID:
-    return UUID(int=dice.getrandbits(128), version=4)
+    return UUID(int=id_number(dice))
 
 
-def stamp(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
+def id_number(dice: Random) -> int:
+    """The number of a random UUID of version 4."""
+    return dice.getrandbits(128) & UUID_MASK | UUID_VERSION_4

@@ -1,4 +1,4 @@
-"""The demo: the same data for everyone, believable, sent in once however often it is run, and lines that work."""
+"""The demo: its data is deterministic, plausible and ingested once, and the commands that it prints work."""
 
 import os
 import re
@@ -40,7 +40,7 @@ MONDAY = date(2026, 3, 2)
 WEEKS = [MONDAY + timedelta(days=n) for n in range(56)]
 A_DAY = timedelta(days=1)
 
-# The history
+# --- the history ---
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def weeks() -> dict[date, history.Day]:
 
 
 def callbacks_of(weeks: dict[date, history.Day]) -> dict[str, list[dict[str, Any]]]:
-    """Of each conversion, in the order in which they are sent."""
+    """The callbacks by conversion, in the order in which they are sent."""
     found = defaultdict(list)
     for at, record in sorted(sent for day in weeks.values() for sent in day.callbacks):
         callback = msgspec.json.decode(record)
@@ -58,13 +58,13 @@ def callbacks_of(weeks: dict[date, history.Day]) -> dict[str, list[dict[str, Any
 
 
 def test_a_day_is_the_same_in_every_process() -> None:
-    script = "import sys; from demo.history import *; from demo.cast import ACME; print(day_of(ACME, date(2026, 3, 2)))"
+    script = "from demo.history import *; from demo.cast import ACME; print(day_of(ACME, date(2026, 3, 2)).records())"
     for seed in "1", "2":
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         result = subprocess.run(
             [sys.executable, "-c", script], env=environment, cwd=PROJECT, capture_output=True, text=True, check=True
         )
-        assert result.stdout == f"{day_of(ACME, MONDAY)}\n"
+        assert result.stdout == f"{day_of(ACME, MONDAY).records()}\n"
 
 
 def test_weekends_are_busier(weeks: dict[date, history.Day]) -> None:
@@ -79,7 +79,7 @@ def test_it_grows_from_year_to_year() -> None:
 
 
 def test_clicks_follow_views_and_conversions_follow_clicks(weeks: dict[date, history.Day]) -> None:
-    events = [msgspec.json.decode(sent.record) for day in weeks.values() for sent in day.events]
+    events = [msgspec.json.decode(sent.record) for day in weeks.values() for sent in day.records()]
     kinds = Counter(event["type"] for event in events)
     assert 0.1 < kinds["click"] / kinds["view"] < 0.3
     clicks = {event["id"] for event in events if event["type"] == "click"}
@@ -106,20 +106,20 @@ def test_conversions_are_late_corrected_and_rejected_weeks_later(weeks: dict[dat
     assert max(s[-1]["at"] - s[0]["at"] for s in stories) < history.LONGEST_STORY
 
 
-# Sending it in
+# --- ingesting it ---
 
 
 @pytest.fixture
 def cast(sandbox: Sandbox) -> Cast:
-    """The demo on a small scale, in a tenant of the test's own."""
+    """A small demo in the sandbox's tenant."""
     return msgspec.structs.replace(ACME, slug=sandbox.tenant.slug, name=sandbox.tenant.name, views=40)
 
 
 LENGTH = timedelta(days=300)
 
 
-def fill(cast: Cast, now: datetime, *, batches: int | None = None) -> None:
-    """`batches`: how many there are before it is interrupted."""
+def fill(cast: Cast, now: datetime, *, days: int | None = None) -> None:
+    """Fills the tenant up to `now`, or stops after this number of days."""
 
     async def work() -> None:
         tenant = await filling.make_tenant(cast)
@@ -127,33 +127,33 @@ def fill(cast: Cast, now: datetime, *, batches: int | None = None) -> None:
         number = 0
         async for _ in steps:
             number += 1
-            if number == batches:
+            if number == days:
                 await steps.aclose()
 
     run_command(work)
 
 
 def expected(sandbox: Sandbox, cast: Cast, now: datetime) -> dict[str, tuple[int, int, int, Decimal]]:
-    """Conversions, clicks, views and revenue of each of the first advertiser's offers."""
+    """(conversions, clicks, views, cost) up to `now`, by offer of the first advertiser."""
     days = [(sandbox.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
     made = {day: day_of(cast, day) for day in days}
     counts = Counter[tuple[str, str]]()
     for day, of_day in made.items():
-        over = of_day.events if day < now.date() else of_day.events[:-1]
-        for event in [msgspec.json.decode(sent.record) for sent in over if sent.at <= now]:
+        records = of_day.records() if day < now.date() else of_day.records()[:-1]
+        for event in [msgspec.json.decode(sent.record) for sent in records if sent.at <= now]:
             counts[event["offerId"], event["type"]] += 1
-    conversions, revenue = Counter[str](), defaultdict[str, Decimal](Decimal)
+    conversions, cost = Counter[str](), defaultdict[str, Decimal](Decimal)
     for story in callbacks_of(made).values():
-        told = [callback["conversion"] for callback in story if callback["at"] <= now]
-        if told and told[-1]["status"] == "Success":
-            conversions[told[-1]["offerId"]] += 1
-            revenue[told[-1]["offerId"]] += Decimal(str(told[-1]["revenue"]))
+        sent = [callback["conversion"] for callback in story if callback["at"] <= now]
+        if sent and sent[-1]["status"] == "Success":
+            conversions[sent[-1]["offerId"]] += 1
+            cost[sent[-1]["offerId"]] += Decimal(str(sent[-1]["revenue"]))
     return {
         str(offer.id): (
             conversions[str(offer.id)],
             counts[str(offer.id), "click"],
             counts[str(offer.id), "view"],
-            revenue[str(offer.id)],
+            cost[str(offer.id)],
         )
         for offer in cast.offers
         if offer.advertiser == cast.advertisers[0]
@@ -165,44 +165,45 @@ def report(sandbox: Sandbox, cast: Cast) -> httpx.Response:
     return sandbox.get(token=token, date_from="2020-01-01", date_to=f"{datetime.now(UTC).date()}")
 
 
-def figures(response: httpx.Response) -> dict[str, tuple[int, int, int, Decimal]]:
+def totals(response: httpx.Response) -> dict[str, tuple[int, int, int, Decimal]]:
+    """(conversions, clicks, views, cost) of the report, by offer."""
     found: dict[str, tuple[int, int, int, Decimal]] = defaultdict(lambda: (0, 0, 0, Decimal()))
     for row in response.json(parse_float=Decimal)["data"]:
-        c, k, v, r = found[row["offerId"]]
+        conversions, clicks, views, cost = found[row["offerId"]]
         found[row["offerId"]] = (
-            c + row["totalConversions"],
-            k + row["totalClicks"],
-            v + row["totalViews"],
-            r + row["revenue"],
+            conversions + row["totalConversions"],
+            clicks + row["totalClicks"],
+            views + row["totalViews"],
+            cost + row["revenue"],
         )
     return dict(found)
 
 
 def test_an_interrupted_run_continues_without_duplicates(sandbox: Sandbox, cast: Cast) -> None:
     now = datetime.now(UTC)
-    fill(cast, now - timedelta(days=40), batches=1)
-    assert figures(report(sandbox, cast)) != expected(sandbox, cast, now - timedelta(days=40))
+    fill(cast, now - timedelta(days=40), days=1)
+    assert totals(report(sandbox, cast)) != expected(sandbox, cast, now - timedelta(days=40))
     fill(cast, now - timedelta(days=9, hours=7))
-    assert figures(report(sandbox, cast)) == expected(sandbox, cast, now - timedelta(days=9, hours=7))
+    assert totals(report(sandbox, cast)) == expected(sandbox, cast, now - timedelta(days=9, hours=7))
     fill(cast, now)
     complete = report(sandbox, cast)
-    assert figures(complete) == expected(sandbox, cast, now)
+    assert totals(complete) == expected(sandbox, cast, now)
     fill(cast, now)
     assert report(sandbox, cast).headers["etag"] == complete.headers["etag"]
 
 
 def restatements(cast: Cast, days: list[date], now: datetime) -> set[date]:
-    """The days of the first advertiser's of which something that counts was told when the next day was over, too."""
-    mine = {str(offer.id) for offer in cast.offers if offer.advertiser == cast.advertisers[0]}
+    """The days of the first advertiser whose cost or conversions changed two days later or more, up to `now`."""
+    offers = {str(offer.id) for offer in cast.offers if offer.advertiser == cast.advertisers[0]}
     found = set()
     for story in callbacks_of({day: day_of(cast, day) for day in days}).values():
-        counted = None
+        counted = None  # the cost that the report has counted so far
         for callback in story:
             conversion = callback["conversion"]
             day = datetime.fromisoformat(conversion["userCompletedAt"]).date()
-            counts = conversion["revenue"] if conversion["status"] == "Success" else None
-            if counts != counted and callback["at"] <= now and conversion["offerId"] in mine:
-                counted = counts
+            cost = conversion["revenue"] if conversion["status"] == "Success" else None
+            if cost != counted and callback["at"] <= now and conversion["offerId"] in offers:
+                counted = cost
                 if callback["at"].date() - day >= 2 * A_DAY:
                     found.add(day)
     return found
@@ -214,13 +215,13 @@ def test_only_the_days_corrected_later_are_restated(sandbox: Sandbox, cast: Cast
     fill(cast, now)
     days = [(sandbox.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
     period = Period("custom", days[0], days[-1])
-    seen = run_for_tenant(
+    summary = run_for_tenant(
         sandbox.tenant.slug, lambda: read_summary(current_tenant(), cast.advertisers[0].id, period.filter)
     )
-    assert {day.day for day in seen.daily if day.restated} == restatements(cast, days, now)
-    assert 0.02 < seen.restated / len(days) < 0.5
-    assert seen.daily[-1].provisional(now)
-    assert not seen.daily[-1].restated
+    assert {day.day for day in summary.daily if day.restated} == restatements(cast, days, now)
+    assert 0.02 < summary.restated / len(days) < 0.5
+    assert summary.daily[-1].provisional(now)
+    assert not summary.daily[-1].restated
 
 
 def test_advertisers_have_contacts_and_bills(sandbox: Sandbox, cast: Cast) -> None:
@@ -264,12 +265,12 @@ def test_another_tenant_with_the_same_slug_is_not_changed(sandbox: Sandbox, cast
     assert not run_for_tenant(sandbox.tenant.slug, Offer.exists)
 
 
-# The command
+# --- the command ---
 
 
 @contextmanager
 def running_server(port: int) -> Iterator[str]:
-    """What it prints before it serves."""
+    """Yields what the demo prints before it serves."""
     with subprocess.Popen([*CLI, "--days", "10", "--port", str(port)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -287,11 +288,11 @@ def wait_until_ready(port: int) -> None:
             return
         except httpx.TransportError:
             time.sleep(0.02)
-    pytest.fail("it does not serve")
+    pytest.fail("the demo did not serve")
 
 
 def commands(text: str) -> list[str]:
-    """The curl lines, each with the lines that continue it."""
+    """The printed curl commands, with their continuation lines."""
     return re.findall(r"^  (curl (?:.*\\\n)*.*)$", text, re.MULTILINE)
 
 
