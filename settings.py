@@ -96,10 +96,10 @@ class Settings(BaseSettings):
 
     smtp_url: SecretStr | None = Field(
         None,
-        description="smtp://user:password@host:587 (with STARTTLS) or smtps://…:465; without it, no e-mail is sent.",
+        description="smtp://user:password@host:587 (with STARTTLS) or smtps://…:465; without it, no email is sent.",
     )
     mail_from: str | None = Field(
-        None, validate_default=True, description="Sender of e-mails, such as noreply@example.com."
+        None, validate_default=True, description="Sender of emails, such as noreply@example.com."
     )
 
     log_format: Literal["auto", "console", "json"] = Field(
@@ -203,13 +203,13 @@ def is_mail_url(url: str) -> bool:
 
 
 def parse_mail_address(text: str) -> Address:
-    """Reads one e-mail address, with or without a name. Raises ValueError."""
+    """Reads one email address, with or without a name. Raises ValueError."""
     try:
         header: Any = SMTP.header_factory("To", text)
     except IndexError:  # raised by the parser for "noreply@"
         header = None
     if not header or header.defects or len(header.addresses) != 1 or not text.isprintable():
-        raise ValueError("should be one e-mail address such as noreply@example.com")
+        raise ValueError("should be one email address such as noreply@example.com")
     address: Address = header.addresses[0]
     return address
 

@@ -1,7 +1,7 @@
 """SQL that the migrations of 20 November 2026 for a tenant's schema and for the platform share. It has run everywhere:
 changes belong in a new migration.
 
-`{s}` is the schema. Users sign in with their e-mail address, which is stored in lower case. Sessions, one-time links
+`{s}` is the schema. Users sign in with their email address, which is stored in lower case. Sessions, one-time links
 and recovery codes are stored as SHA-256 digests only.
 """
 

@@ -1,4 +1,4 @@
-"""One-time links by e-mail, from a server that is told of one that takes mail."""
+"""One-time links by email, from a server that is told of one that takes mail."""
 
 from collections.abc import Iterator
 from email import message_from_bytes

@@ -53,7 +53,7 @@ def errors(html: str) -> dict[str, str]:
 
 
 def a_person(sandbox: Sandbox, kind: str, **columns: Any) -> tuple[str, str]:
-    """The e-mail address, and where the desk has its page."""
+    """The email address, and where the desk has its page."""
     email = (
         create_staff_user(sandbox, "viewer", **columns)
         if kind == "staff"

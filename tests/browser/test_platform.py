@@ -34,7 +34,7 @@ def test_from_the_first_owner_of_all_to_a_tenants_own(open_page: PageWatcher, se
     page.get_by_label("Display name").fill("Gravel Digital")
     page.get_by_label("Slug").fill("No slug")
     page.get_by_label("Owner name").fill("Nora Berg")
-    page.get_by_label("Owner e-mail").fill("nora@gravel.example")
+    page.get_by_label("Owner email").fill("nora@gravel.example")
     page.get_by_role("button", name="Create tenant").click()
     assert page.get_by_label("Slug").evaluate("field => field.validity.patternMismatch")
     page.get_by_label("Slug").fill(slug)

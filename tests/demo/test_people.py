@@ -21,7 +21,7 @@ LOGIN = re.compile(r"^  (.{15}) http://(.*?):8123(/\S*) +(\S+@\S+)$", re.MULTILI
 
 class Printed(NamedTuple):
     password: str
-    logins: dict[str, tuple[str, str, str]]  # what for: host, path, e-mail
+    logins: dict[str, tuple[str, str, str]]  # what for: host, path, email
     others: list[str]
 
 

@@ -26,7 +26,7 @@ HASHED = {
 
 
 def insert_user(sandbox: Sandbox | None, realm: Realm, **columns: Any) -> str:
-    """Creates a user whose password is PASSWORD: platform staff if `sandbox` is None. Returns the e-mail address."""
+    """Creates a user whose password is PASSWORD: platform staff if `sandbox` is None. Returns the email address."""
     email = read_email(columns.pop("email", f"{realm.name}-{uuid4().hex[:8]}@example.com"))
     values = {"email": email, "name": email.partition("@")[0].title(), **columns}
 
@@ -52,7 +52,7 @@ def create_staff_user(sandbox: Sandbox, role: str = "owner", **columns: Any) -> 
 
 
 def create_advertiser_user(sandbox: Sandbox, advertiser: UUID | None = None, **columns: Any) -> str:
-    """Creates a user of `advertiser`, by default of the sandbox's owner. Returns the e-mail address."""
+    """Creates a user of `advertiser`, by default of the sandbox's owner. Returns the email address."""
     return insert_user(sandbox, ADVERTISER, advertiser=advertiser or sandbox.owner, **columns)
 
 

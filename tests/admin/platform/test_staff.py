@@ -85,7 +85,7 @@ def test_a_form_of_another_site_does_nothing(sandbox: Sandbox) -> None:
 
 
 def invite(sandbox: Sandbox, role: str, name: str = "Kim Lund") -> tuple[str, str, str]:
-    """By an owner: the e-mail address, the link's path, and the path of the person's page."""
+    """By an owner: the email address, the link's path, and the path of the person's page."""
     owner, email = signed_in(sandbox, "owner"), f"k{sandbox.tenant.slug}@gokart.example"
     made = owner.post("/staff/new", data={"email": f" {email.upper()}", "name": name, "role": role})
     link = link_in(made)

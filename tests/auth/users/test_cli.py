@@ -29,7 +29,7 @@ from tests.support.sandbox import Sandbox, conversion_callback, offer_record
 
 
 def lines(*command: str) -> dict[str, str]:
-    """The list's lines by e-mail address, with single spaces."""
+    """The list's lines by email address, with single spaces."""
     found = [line.split() for line in gokart(*command).stdout.splitlines()[1:]]
     return {line[0]: " ".join(line[1:]) for line in found}
 

@@ -1,4 +1,4 @@
-"""Asking for a new password by e-mail, with a real SMTP server."""
+"""Asking for a new password by email, with a real SMTP server."""
 
 import re
 from collections.abc import Iterator

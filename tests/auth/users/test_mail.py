@@ -236,7 +236,7 @@ async def test_a_server_that_never_responds_times_out(configure: Configure, monk
 async def test_an_invalid_address_is_rejected(inbox: Inbox, configure: Configure, address: str) -> None:
     async with running_server(inbox) as port:
         configure(f"smtp://localhost:{port}")
-        await refused(address, "Email cannot be sent to .* should be one e-mail address")
+        await refused(address, "Email cannot be sent to .* should be one email address")
     assert inbox.recipients == []
 
 
