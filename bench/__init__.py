@@ -1,4 +1,4 @@
-"""The measurements. Where they keep their data is said here: the settings must know it before they are read."""
+"""The benchmarks. DATA is defined here, because it must be known before the settings are read."""
 
 from pathlib import Path
 

@@ -1,11 +1,11 @@
 """make bench: measures performance against reference systems in the same run, alternating; see RESULTS.md.
 
-    make bench                               every part
-    make bench PART="reports streams"        some
-    make bench PEERS=folder                  with the peers, other implementations of the same report
-    make bench PART=tenants TENANTS="1000 10000"
+    make bench                                     all parts
+    make bench PART="reports streams"              some parts
+    make bench PEERS=folder                        with the peers: other implementations of the same report
+    make bench PART=tenants TENANTS="1000 10000"   with these numbers of tenants
 
-The data are kept in .data/bench, as long as the schema stays the same: making them takes a minute or two.
+The data stay in .data/bench until the schema changes. Creating them takes a minute or two.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from core.errors import GokartError
 TITLES = {
     "reports": "Reports",
     "streams": "Streams",
-    "overhead": "Around a request",
-    "limits": "Limits",
+    "overhead": "Request overhead",
+    "limits": "Rate limits",
     "intake": "Intake",
     "disk": "Disk",
     "history": "History",
@@ -35,8 +35,8 @@ TITLES = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--part", nargs="+", choices=TITLES, default=list(TITLES))
-    parser.add_argument("--peers", type=Path, help="folder of the peers; without it they are left out")
-    parser.add_argument("--tenants", type=int, nargs="+", default=[300], help="how many, in stages")
+    parser.add_argument("--peers", type=Path, help="folder of the peers; default: without peers")
+    parser.add_argument("--tenants", type=int, nargs="+", default=[300], help="numbers of tenants to measure with")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     set_up()
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def set_up() -> None:
-    """The settings' own values, on a database of the bench's own, for this process and those that it starts."""
+    """Selects default settings and the benchmark's own database, for this process and its child processes."""
     for name in [name for name in os.environ if name.startswith("GOKART_")]:
         del os.environ[name]
     os.environ["GOKART_DATA_DIR"] = str(DATA)
@@ -54,7 +54,7 @@ def set_up() -> None:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Part by part, each written as soon as it is measured."""
+    """Measures the parts one by one, and writes each to RESULTS.md at once."""
     from bench.machine import machine
     from bench.results import Section, show, write_section
     from core.cli_support import console

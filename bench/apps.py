@@ -1,8 +1,8 @@
-"""What a request costs that does nothing: a handler without anything around it, and one that has all that ours have.
+"""Serves an empty handler: without middleware (bare), or with the guards and middleware of a report (guarded).
 
     python -m bench.apps bare|guarded PORT
 
-Both are served with the very options of `gokart serve`.
+Both are served with the options of `gokart serve`.
 """
 
 import sys
@@ -28,7 +28,7 @@ def bare() -> Any:
 
 
 def guarded() -> ASGIApp:
-    """Behind host, token, limits, compression and log."""
+    """Behind tenant lookup, API key, rate limits, compression and log."""
     import main
     from auth.api_keys.authenticate import requires_api_key
 

@@ -1,4 +1,4 @@
-"""Who asks: wrk and curl over HTTP, psql and pgbench, and asyncpg with nothing around it."""
+"""The clients: wrk and curl over HTTP, psql, pgbench, and bare asyncpg."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ SECONDS = 1
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What wrk saw, every request of which was answered 2xx or 3xx. `p50` and `p99` are latencies in milliseconds."""
+    """The result of wrk; all responses were 2xx or 3xx. `rate` is per second; `p50` and `p99` are in milliseconds."""
 
     rate: float
     p50: float
@@ -38,15 +38,14 @@ def wrk(
     seconds: int = SECONDS,
     callers: Path | None = None,
 ) -> Load:
-    """`callers`: a file of lines "HOST TOKEN", of which each request takes one at random. Raises GokartError."""
-    told = [argument for name, value in headers.items() for argument in ("-H", f"{name}: {value}")]
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT), *told, address]
+    """`callers` is a file with lines "HOST TOKEN"; each request uses a random one. Raises GokartError."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT), *header_options(headers), address]
     if callers:
         command += ["--", str(callers)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    line = msgspec.json.decode(said.splitlines()[-1], type=dict[str, int])
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    line = msgspec.json.decode(output.splitlines()[-1], type=dict[str, int])
     if line["failed"] or not line["requests"]:
-        raise GokartError(f"{address} was not always answered:\n{said}")
+        raise GokartError(f"Requests to {address} failed:\n{output}")
     return Load(
         line["requests"] / line["microseconds"] * 1e6,
         line["p50"] / 1000,
@@ -55,8 +54,12 @@ def wrk(
     )
 
 
+def header_options(headers: Mapping[str, str]) -> list[str]:
+    return [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
+
+
 class PullResult(msgspec.Struct, frozen=True):
-    """A whole response. `first_byte` is in milliseconds, `memory` the server's highest while it lasted, in MB."""
+    """A whole response. `size` is in bytes, `first_byte` in milliseconds, `memory` is the server's peak in MB."""
 
     size: int
     seconds: float
@@ -65,16 +68,15 @@ class PullResult(msgspec.Struct, frozen=True):
 
     @property
     def megabytes(self) -> float:
-        """A second."""
+        """Megabytes per second."""
         return self.size / self.seconds / 1e6
 
 
 def pull(address: str, headers: Mapping[str, str], server: psutil.Process, into: str = "/dev/null") -> PullResult:
-    """By curl, which costs the machine little. Raises GokartError."""
-    told = [argument for name, value in headers.items() for argument in ("-H", f"{name}: {value}")]
+    """Downloads with curl, which takes little CPU. Raises GokartError."""
     written = "%{http_code} %{size_download} %{time_total} %{time_starttransfer}"
     highest = 0
-    command = ["curl", "-sS", "-o", into, "-w", written, *told, address]
+    command = ["curl", "-sS", "-o", into, "-w", written, *header_options(headers), address]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as curl:
         while curl.poll() is None:
             highest = max(highest, server.memory_info().rss)
@@ -92,21 +94,21 @@ def psql(url: str, script: str) -> str:
 
 
 def copy(url: str, sql: str, into: str = "/dev/null") -> float:
-    r"""Seconds that psql's \copy of the statement takes, as CSV."""
+    r"""The seconds that psql's \copy of the statement takes, as CSV."""
     started = time.perf_counter()
     psql(url, f"\\copy ({' '.join(sql.split())}) TO '{into}' WITH (FORMAT csv, HEADER)")
     return time.perf_counter() - started
 
 
 def pgbench(url: str, sql: str) -> float:
-    """Executions a second of the prepared statement, by as many connections as wrk has."""
+    """Executions per second of the prepared statement, with as many connections as wrk."""
     with NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(f"{sql};")
         script.flush()
         command = [str(binary("pgbench")), "-n", "-M", "prepared", f"-c{CONNECTIONS}", "-j1", f"-T{SECONDS}"]
-        said = subprocess.run([*command, "-f", script.name, url], capture_output=True, text=True, check=True).stdout
-    match = re.search(r"tps = ([\d.]+)", said)
-    assert match is not None, said
+        output = subprocess.run([*command, "-f", script.name, url], capture_output=True, text=True, check=True).stdout
+    match = re.search(r"tps = ([\d.]+)", output)
+    assert match is not None, output
     return float(match[1])
 
 
@@ -124,7 +126,7 @@ def ask(url: str, sql: str, *args: object) -> list[Any]:
 
 
 def fetches(url: str, sql: str) -> float:
-    """The statement's rows fetched, times a second, by as many connections as wrk has, with nothing around it."""
+    """How often per second asyncpg fetches the statement's rows, with as many connections as wrk."""
 
     async def fetch_until(db: asyncpg.Connection, end: float) -> int:
         count = 0

@@ -1,8 +1,8 @@
-"""Makes tenants with a little data each, in a process of its own, so that two can at once.
+"""Creates tenants with a few rows each. Runs in its own process, so that two can create tenants at the same time.
 
     python -m bench.creating FIRST COUNT full|behind
 
-`behind`: as by the version before the last migration. Says in JSON how long each took, and who may read its report.
+`behind` creates them without the latest migration. Prints a JSON array of CreatedTenant.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ VALUES ('{advertiser}', 'bench', '\\x{digest}', '{hint}', '{{cost-report,singula
 """
 
 
-class Made(msgspec.Struct):
-    """`milliseconds` that creating it took, its data not counted; `caller`: "HOST TOKEN"."""
+class CreatedTenant(msgspec.Struct):
+    """`milliseconds` is the time of its creation, without its rows. `caller` is "HOST TOKEN", to read its report."""
 
     milliseconds: float
     caller: str
 
 
-async def create_one(number: int) -> Made:
+async def create_one(number: int) -> CreatedTenant:
     started = time.perf_counter()
     tenant = await lifecycle.create_tenant(f"n{number}", f"Tenant {number}")
     milliseconds = (time.perf_counter() - started) * 1000
@@ -46,10 +46,10 @@ async def create_one(number: int) -> Made:
         await db.execute(
             DATA.format(s=tenant.schema, advertiser=advertiser, digest=token.digest.hex(), hint=token.hint)
         )
-    return Made(milliseconds, f"api.{tenant.slug}.localhost {token.token}")
+    return CreatedTenant(milliseconds, f"api.{tenant.slug}.localhost {token.token}")
 
 
-async def make_all(first: int, count: int, version: str) -> list[Made]:
+async def make_all(first: int, count: int, version: str) -> list[CreatedTenant]:
     if version == "behind":
         modules = migration_modules()
         del modules[max(modules)]

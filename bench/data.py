@@ -1,8 +1,8 @@
-"""The data that speed is measured on, made straight in the roll-up tables, in the shape that the peers load.
+"""The data of the benchmarks, inserted directly into the roll-up tables, in the same quantities as the peers' data.
 
-50 advertisers, 1,000 offers, 20 partners each, and a row a day of 2024: 7.3 million daily rows. They come in the order
-in which time brings them, day by day, as intake writes them. The days that ragged ranges cut have their quarters of an
-hour, too, every one of each pair. Two further tenants have one advertiser only: one a year, one ten years.
+50 advertisers, 1,000 offers, 20 partners per offer, and a row for each day of 2024: 7.3 million daily rows. They are
+inserted day by day, as intake does. The days on which the measured ranges begin or end also have all quarter hours of
+every pair. Two more tenants have only one advertiser: one with a year of data, one with ten years.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from tenants.migrations import latest_version, migrate_platform
 from tenants.tables import TenantRow
 from tenants.tenant import Tenant, bound_to
 
-ADVERTISER = UUID(int=3)  # whose reports are pulled
+ADVERTISER = UUID(int=3)  # the benchmarks request its reports
 CUT = [date(2024, 1, 1), date(2024, 1, 16), date(2024, 12, 16), date(2024, 12, 31)]
 FILLERS = 2  # at once
 
@@ -77,7 +77,7 @@ TABLES = "by_quarter", "by_day", "by_month", "changed_day", "changed_month", "of
 
 
 class DataShape(msgspec.Struct, frozen=True):
-    """`last_advertiser` is the number of the last of them; days are inclusive."""
+    """First and last advertiser and first and last day are inclusive. `cut` are the days with quarter hours."""
 
     slug: str
     first_advertiser: int
@@ -93,7 +93,7 @@ DECADE = DataShape("bench-decade", 3, 3, date(2015, 1, 1))
 
 
 class Filled(msgspec.Struct, frozen=True):
-    """A tenant with its data, a new token of `ADVERTISER` and one for intake."""
+    """A tenant with its data. `reader` is a new token of ADVERTISER, `sender` one for ingest."""
 
     tenant: Tenant
     reader: str
@@ -105,12 +105,12 @@ class Filled(msgspec.Struct, frozen=True):
 
     @property
     def reading(self) -> dict[str, str]:
-        """Headers."""
+        """The headers of a request for a report."""
         return {"Host": self.host, "Authorization": f"ApiToken {self.reader}"}
 
     @property
     def sending(self) -> dict[str, str]:
-        """Headers."""
+        """The headers of an ingest call."""
         return {
             "Host": self.host,
             "Authorization": f"ApiToken {self.sender}",
@@ -120,13 +120,13 @@ class Filled(msgspec.Struct, frozen=True):
 
 @cache
 def filled(shape: DataShape) -> Filled:
-    """Fills it where it is not yet; what an earlier run may have left undone is put right."""
+    """Fills the tenant unless an earlier run has, and undoes changes of an interrupted run."""
     return run_command(lambda: prepare(shape))
 
 
 async def prepare(shape: DataShape) -> Filled:
     await migrate_platform()
-    tenant = await kept(shape) or await create_bench_tenant(shape)
+    tenant = await find_filled(shape) or await create_bench_tenant(shape)
     await restore(tenant.schema)
     with bound_to(tenant):
         reader = await api_keys.create_api_key(
@@ -137,7 +137,7 @@ async def prepare(shape: DataShape) -> Filled:
 
 
 async def restore(schema: str) -> None:
-    """Offers at the advertisers that they were made for, and nothing of what the measurements took in."""
+    """Moves offers back to their original advertisers, and deletes the data that the benchmarks have ingested."""
     db = await asyncpg.connect(database_url())
     try:
         await db.execute(
@@ -157,8 +157,8 @@ async def restore(schema: str) -> None:
         await db.close()
 
 
-async def kept(shape: DataShape) -> Tenant | None:
-    """The tenant of an earlier run, if that filled it to the end, and in a schema as it is now."""
+async def find_filled(shape: DataShape) -> Tenant | None:
+    """The tenant of an earlier run, if it is complete and has the current schema. Any other one is deleted."""
     try:
         tenant = await lifecycle.get_tenant(shape.slug)
     except GokartError:

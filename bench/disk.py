@@ -15,12 +15,12 @@ from tenants import lifecycle
 from tenants.commands import run_command
 from tenants.tenant import Tenant
 
-METHOD = """`pg_total_relation_size` of the daily roll-up by its rows, after VACUUM. *Grown*: 2,000 pairs over 120
-days, whose rows come and are added to as intake does it, day after day, each about two and a half times. *Events* and
-*conversions*: 200,000 with random ids, in calls of 5,000."""
+METHOD = """`pg_total_relation_size` of a table divided by its rows, after VACUUM. *Inserted and updated*: 2,000 pairs
+over 120 days, written day by day as intake does, about two and a half times per row. *Views, clicks* and *conversions*:
+200,000 with random ids, in batches of 5,000."""
 
 SLUG = "bench-disk"
-PAIRS, DAYS, CALLS = 2_000, 120, 5  # calls a day, each of which has half of the pairs
+PAIRS, DAYS, CALLS = 2_000, 120, 5  # CALLS is per day; each call has half of the pairs
 LEDGER = (
     """
         INSERT INTO {s}.event (id, occurred_at, offer, partner, is_click)
@@ -50,7 +50,7 @@ def measure(_: Namespace) -> list[Row]:
     target = at_most(130, "bytes")
     whole = bytes_of_a_row(filled(WHOLE).tenant.schema)
     return [
-        plain("a daily row, of 7.3 million written once, day by day", target, [whole], "bytes"),
+        plain("a daily row, of 7.3 million inserted once", target, [whole], "bytes"),
         *in_a_tenant_of_their_own(target),
     ]
 
@@ -61,7 +61,7 @@ def in_a_tenant_of_their_own(target: Target) -> list[Row]:
         run_command(lambda: grow(tenant.schema))
         run_command(lambda: fill_ledger(tenant))
         return [
-            plain("a daily row, of 240,000 grown", target, [bytes_of_a_row(tenant.schema)], "bytes"),
+            plain("a daily row, of 240,000 inserted and updated", target, [bytes_of_a_row(tenant.schema)], "bytes"),
             plain("a view or click in the ledger", None, [bytes_of_a_row(tenant.schema, "event_2024_05")], "bytes"),
             plain("a conversion in the ledger", None, [bytes_of_a_row(tenant.schema, "conversion")], "bytes"),
         ]
@@ -70,7 +70,7 @@ def in_a_tenant_of_their_own(target: Target) -> list[Row]:
 
 
 async def create_disk_tenant() -> Tenant:
-    with suppress(GokartError):  # there is none left over
+    with suppress(GokartError):  # it does not exist
         await lifecycle.delete_tenant(SLUG, keep_dump=False)
     return await lifecycle.create_tenant(SLUG, SLUG)
 

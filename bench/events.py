@@ -1,4 +1,4 @@
-"""Views and clicks to send in, as a sender has them: batch after batch of what happened in a few minutes."""
+"""Synthetic views and clicks: each batch has the events of a few seconds or minutes, as a sender's would."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ FIRST = datetime(2025, 3, 1, tzinfo=UTC)
 
 
 class EventTiming(msgspec.Struct, frozen=True):
-    """How long it took a batch to happen, and to how many pairs of an offer and a partner."""
+    """The events of a batch occur within `span`, at this number of pairs of an offer and a partner."""
 
     span: timedelta
     pairs: int
@@ -41,15 +41,15 @@ Event = tuple[bytes, datetime, tuple[str, int, str, int], bool]
 
 
 class Events:
-    """Each new, at one of the pairs, of which some are far more popular than others."""
+    """Generates new events. Some pairs are far more popular than others."""
 
     def __init__(self, schema: str) -> None:
         self.pairs = [(o, offer, p, partner) for o, offer, p, partner in ask(database_url(), PAIRS.format(s=schema))]
-        self.random = Random(42)  # noqa: S311  # made-up data
+        self.random = Random(42)  # noqa: S311  # synthetic data
         self.now = FIRST
 
     def batch(self, shape: EventTiming = LATE, size: int = BATCH) -> list[Event]:
-        """What happens next."""
+        """The next events, in order of time."""
         random, pairs, first, step = self.random, self.pairs[: shape.pairs], self.now, shape.span / size
         self.now += shape.span
         return [
@@ -59,7 +59,7 @@ class Events:
 
 
 def body(events: Iterable[Event]) -> bytes:
-    """As NDJSON."""
+    """The events as NDJSON."""
     return "\n".join(
         f'{{"id":"{id_.hex()}","type":"{"click" if click else "view"}","offerId":"{offer}","partnerId":"{partner}",'
         f'"occurredAt":"{at.isoformat()}"}}'
@@ -68,7 +68,7 @@ def body(events: Iterable[Event]) -> bytes:
 
 
 def event_row(event: Event) -> tuple[object, ...]:
-    """As the ledger has it."""
+    """The event as a row of the ledger."""
     id_, at, (_, offer, _, partner), click = event
     return UUID(bytes=id_), at, offer, partner, click
 
@@ -88,11 +88,11 @@ def send_batches(server: Server, tenant: Filled, bodies: Sequence[bytes], stop: 
                 return accepted
             response = client.post("/api/v1/ingest/events", content=each)
             if response.status_code != 200:
-                raise GokartError(f"Intake answered {response.status_code}: {response.text[:500]}")
-            answer = msgspec.json.decode(response.content, type=IngestResponse)
-            if answer.rejected:
-                raise GokartError(f"Intake rejected {answer.rejected[0]}")
-            accepted += answer.accepted
+                raise GokartError(f"Intake responded with {response.status_code}: {response.text[:500]}")
+            result = msgspec.json.decode(response.content, type=IngestResponse)
+            if result.rejected:
+                raise GokartError(f"Intake rejected {result.rejected[0]}")
+            accepted += result.accepted
     if stop:
-        raise GokartError("There were not enough events to send")
+        raise GokartError("The sender ran out of events before it was stopped")
     return accepted

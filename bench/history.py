@@ -1,4 +1,4 @@
-"""A month's report at a tenant that has a year of history, and at one that has ten."""
+"""A month's report of a tenant with a year of history, compared with ten years."""
 
 from argparse import Namespace
 
@@ -9,8 +9,9 @@ from bench.results import Row, Side, at_most, ratio
 from bench.rounds import alternate
 from bench.serving import serving
 
-METHOD = """Two tenants with one advertiser each, of 400 pairs with a row a day: of one year (146,400 rows) and of ten
-(1,461,200). The month is one that both have. 8 connections; time out of how many requests there were."""
+METHOD = """Two tenants with one advertiser each, which has 400 pairs with a row per day: one tenant with a year of data
+(146,400 rows), one with ten years (1,461,200 rows). Both report the same month. 8 connections; the time is the duration
+divided by the number of requests."""
 
 
 def measure(options: Namespace) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Views and clicks over HTTP, exactly once and visible at once."""
+"""Intake of views and clicks over HTTP. Checks at the end that every event was counted exactly once."""
 
 import asyncio
 import time
@@ -21,17 +21,18 @@ from bench.serving import Server, serving
 from core.errors import GokartError
 from database.engine import database_url
 
-METHOD = """NDJSON, 5,000 events a call, into the tenant of 7.3 million daily rows, one call after the other. *As it
-happens*: those of one second, at 500 pairs of an offer and a partner. *Late*, as in all other rows: those of ten
-minutes, at 20,000 pairs; a few pairs have most events. Bare COPY: the same rows, decoded already, in one statement of
-asyncpg's into an empty table with the ledger's columns and key. A CPU-second is one of the server process or of
-PostgreSQL. Reports are not cached. Of the four senders' events a fifth is sent by two of them; only
-what is new counts, and all is counted in the end."""
+METHOD = """NDJSON, 5,000 events per call, into the tenant with 7.3 million daily rows; each sender sends one call after
+the other. *Live traffic*: a call has the events of one second, at 500 pairs of an offer and a partner. *Late*, and all
+other rows: a call has the events of ten minutes, at 20,000 pairs; a few pairs have most events. *Bare COPY*: asyncpg
+copies the same rows, already decoded, in one statement into an empty table with the ledger's columns and key.
+CPU-seconds include the server process and PostgreSQL. Reports are not cached. A fifth of the four senders' events are
+sent by two of them; only new events count. At the end, the ledger and the roll-ups are compared with the number of
+accepted events."""
 
-CALLS = 20  # of a round
+CALLS = 20  # per round
 SENDERS, CALLS_EACH, SHARED = 4, 5, BATCH // 5
 READERS_SECONDS = 2
-ENOUGH = 60  # calls while reports are read
+CALLS_DURING_READS = 60  # more than a sender can send in READERS_SECONDS
 
 
 class IntakeRun(msgspec.Struct, frozen=True):
@@ -64,20 +65,20 @@ def measure(options: Namespace) -> list[Row]:
     finally:
         asyncio.run(restore(tenant.tenant.schema))
 
-    def rates(name: str, of: dict[str, list[IntakeRun]], said: str = "") -> Side:
-        return Side([each.rate for each in of[name]], "/s", said)
+    def rates(name: str, runs: dict[str, list[IntakeRun]], label: str = "") -> Side:
+        return Side([run.rate for run in runs[name]], "/s", label)
 
-    def p99(name: str, said: str = "") -> Side:
-        return Side([load.p99 for load in reports[name]], "ms", said)
+    def p99(name: str, label: str = "") -> Side:
+        return Side([load.p99 for load in reports[name]], "ms", label)
 
     return [
         *(
             measured
-            for name, said in (("live", "one sender, live traffic"), ("late", "one sender, late"))
+            for name, label in (("live", "one sender, live traffic"), ("late", "one sender, late"))
             for measured in (
-                ratio(said, at_least(0.25), rates(name, sent), rates("copy", sent, "bare COPY")),
+                ratio(label, at_least(0.25), rates(name, sent), rates("copy", sent, "bare COPY")),
                 plain(
-                    "the same, for each CPU-second",
+                    "the same, per CPU-second",
                     at_least(50_000, "/s"),
                     [each.events / each.cpu for each in sent[name]],
                     "/s",
@@ -92,7 +93,7 @@ def measure(options: Namespace) -> list[Row]:
 
 
 class IntakeBenchmark:
-    """What is sent, and how many events there must be in the end."""
+    """Sends events, and counts how many of them the ledger must have at the end."""
 
     server: Server
 
@@ -105,11 +106,11 @@ class IntakeBenchmark:
         return self.timed([[body(self.events.batch(shape)) for _ in range(CALLS)]])
 
     def one_sender_as_many(self) -> IntakeRun:
-        """Of as many new events as four senders have."""
+        """Sends as many new events as four senders do."""
         return self.timed([[body(self.events.batch(size=BATCH - SHARED)) for _ in range(SENDERS * CALLS_EACH)]])
 
     def four_senders(self) -> IntakeRun:
-        """Each call's last events are the next sender's, too."""
+        """The last events of each call are also sent by another sender."""
         own = [[self.events.batch(size=BATCH - SHARED) for _ in range(CALLS_EACH)] for _ in range(SENDERS)]
         following = own[1:] + own[:1]
         return self.timed(
@@ -126,12 +127,12 @@ class IntakeBenchmark:
             accepted = sum(pool.map(lambda bodies: send_batches(self.server, self.tenant, bodies), of_senders))
         seconds = time.perf_counter() - started
         if new is not None and accepted != new:
-            raise GokartError(f"{accepted} of {new} events were taken")
+            raise GokartError(f"{accepted} of {new} events were accepted")
         self.accepted += accepted
         return IntakeRun(accepted, seconds, self.cpu() - cpu)
 
     def cpu(self) -> float:
-        """Seconds of the server process and of PostgreSQL, those included that have ended."""
+        """CPU-seconds of the server process and of PostgreSQL, including backends that have ended."""
         (pid,) = ask(database_url(), "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int")[0]
         postmaster = psutil.Process(pid)
         seconds = 0.0
@@ -166,7 +167,7 @@ class IntakeBenchmark:
         return wrk(self.server.address(PATH + MONTH), self.tenant.reading, seconds=READERS_SECONDS)
 
     def read_while_sending(self) -> Load:
-        bodies, stop = [body(self.events.batch()) for _ in range(ENOUGH)], Stop()
+        bodies, stop = [body(self.events.batch()) for _ in range(CALLS_DURING_READS)], Stop()
         with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(send_batches, self.server, self.tenant, bodies, stop)
             try:
@@ -176,7 +177,7 @@ class IntakeBenchmark:
                 self.accepted += sending.result()
 
     def check(self) -> None:
-        """Each event that was taken is in the ledger once, and in the roll-ups. Raises GokartError."""
+        """Checks that the ledger and the roll-ups have each accepted event once. Raises GokartError."""
         schema = self.tenant.tenant.schema
         counted = {"the ledger has": f"SELECT count(*) FROM {schema}.event"} | {
             f"{table} counts": f"SELECT sum(clicks + views) FROM {schema}.{table} WHERE bucket >= '2025-01-01'"
@@ -185,4 +186,4 @@ class IntakeBenchmark:
         for what, sql in counted.items():
             (number,) = ask(database_url(), sql)[0]
             if number != self.accepted:
-                raise GokartError(f"{self.accepted} events were taken, and {what} {number}")
+                raise GokartError(f"{self.accepted} events were accepted, and {what} {number}")

@@ -1,4 +1,4 @@
-"""What it costs to count requests: in this process, and over all of them in PostgreSQL and in Redis."""
+"""The cost of counting requests: in the process, and across processes in PostgreSQL and in Redis."""
 
 import asyncio
 import shutil
@@ -22,54 +22,56 @@ from web.limits.postgres import PostgresLimitStore
 from web.limits.redis import RedisLimitStore
 from web.limits.sync import BORROWED_SHARE, LimitStore, LimitSync
 
-METHOD = """Without HTTP, one request after the other: the requests that a rested token may make at once, and as many of
-one with 10,000 a second. Each store is also measured with one call per request instead of borrowing."""
+METHOD = """Without HTTP, one request after the other. *Idle key*: a burst up to the default limit. *Busy key*: as many
+requests of a key with a limit of 10,000 per second. Each store is also measured with one call per request instead of
+borrowing."""
 
 USUAL = RateLimit(settings.token_rate, settings.token_burst, settings.token_concurrency)
 BUSY = RateLimit(10_000, 10_000, settings.token_concurrency)
 REQUESTS = settings.token_burst
 
-Make = Callable[[float], LimitStore | None]
+CreateStore = Callable[[float], LimitStore | None]
 
 
 def measure(options: Namespace) -> list[Row]:
     run_command(migrate_platform)
     with redis() as url:
-        places: dict[str, Make] = {"PostgreSQL": PostgresLimitStore}
+        stores: dict[str, CreateStore] = {"PostgreSQL": PostgresLimitStore}
         if url is not None:
-            places["Redis"] = partial(RedisLimitStore, url)
+            stores["Redis"] = partial(RedisLimitStore, url)
         contenders: dict[tuple[str, float, RateLimit], Callable[[], float]] = {
-            (name, share, limit): partial(requests, make, share, limit)
-            for name, make in places.items()
+            (name, share, limit): partial(requests, create_store, share, limit)
+            for name, create_store in stores.items()
             for limit in (USUAL, BUSY)
             for share in (BORROWED_SHARE, 0)
         }
-        contenders["this process", 0, USUAL] = partial(requests, lambda _: None, 0, USUAL)
+        contenders["process", 0, USUAL] = partial(requests, lambda _: None, 0, USUAL)
         results = alternate(contenders, options.rounds)
-    rows = [plain("counted in this process", None, results["this process", 0, USUAL], "µs")]
-    for name in places:
-        for limit, whose in (USUAL, "a rested token's"), (BUSY, "a busy token's"):
-            lent, asked = results[name, BORROWED_SHARE, limit], results[name, 0, limit]
-            rows.append(ratio(f"in {name}, {whose}", None, Side(lent, "µs"), Side(asked, "µs", "asking for each")))
+    rows = [plain("counted in the process", None, results["process", 0, USUAL], "µs")]
+    for name in stores:
+        for limit, key in (USUAL, "idle key"), (BUSY, "busy key"):
+            borrowed, single = results[name, BORROWED_SHARE, limit], results[name, 0, limit]
+            reference = Side(single, "µs", "one call per request")
+            rows.append(ratio(f"in {name}, {key}", None, Side(borrowed, "µs"), reference))
     return rows
 
 
-def requests(make: Make, share: float, limit: RateLimit) -> float:
-    """Microseconds for each."""
-    return asyncio.run(requests_counted(make(share), limit))
+def requests(create_store: CreateStore, share: float, limit: RateLimit) -> float:
+    """Microseconds per request."""
+    return asyncio.run(time_requests(create_store(share), limit))
 
 
-async def requests_counted(store: LimitStore | None, limit: RateLimit) -> float:
+async def time_requests(store: LimitStore | None, limit: RateLimit) -> float:
     if store is None:
-        return await one_after_the_other(RateLimiter("token", str, None), limit)
+        return await time_limiter(RateLimiter("token", str, None), limit)
     limit_sync = LimitSync(store)
     async with limit_sync.running():
         limiter = RateLimiter[str]("token", str, limit_sync)
         await limiter.take("connect", limit)
-        return await one_after_the_other(limiter, limit)
+        return await time_limiter(limiter, limit)
 
 
-async def one_after_the_other(limiter: RateLimiter[str], limit: RateLimit) -> float:
+async def time_limiter(limiter: RateLimiter[str], limit: RateLimit) -> float:
     key = uuid4().hex
     started = perf_counter()
     for _ in range(REQUESTS):
@@ -80,7 +82,7 @@ async def one_after_the_other(limiter: RateLimiter[str], limit: RateLimit) -> fl
 
 @contextmanager
 def redis() -> Iterator[str | None]:
-    """None where none is installed."""
+    """Runs a Redis and yields its URL, or None if none is installed."""
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
         yield None

@@ -1,5 +1,5 @@
--- For wrk: says what came of a run in one line of JSON. With the name of a file of lines "HOST TOKEN", each request is
--- for one of them, picked at random.
+-- For wrk: prints the result as one line of JSON. With the name of a file with lines "HOST TOKEN", each request uses a
+-- random one.
 
 function init(args)
    if not args[1] then return end

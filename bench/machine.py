@@ -1,4 +1,4 @@
-"""What was measured on."""
+"""Describes the machine and the versions of a measurement."""
 
 import os
 import platform

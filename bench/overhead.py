@@ -1,4 +1,4 @@
-"""What stands around a request: host, token, limits, compression, log."""
+"""The overhead of a request: tenant lookup, API key, rate limits, compression, log."""
 
 from argparse import Namespace
 from contextlib import ExitStack
@@ -12,8 +12,8 @@ from bench.results import Row, at_most, plain
 from bench.rounds import alternate, short
 from bench.serving import serving_app
 
-METHOD = """An empty handler behind the guards and middleware of a report, minus the same handler alone: the difference
-of the time that a request takes, served with the same options, its log in a file."""
+METHOD = """The time per request of an empty handler behind the guards and middleware of a report, minus that of the
+same handler alone, served with the same options and with its log in a file."""
 
 
 def measure(options: Namespace) -> list[Row]:
@@ -35,7 +35,7 @@ def overhead_row(guarded: list[Load], bare: list[Load], connections: int) -> Row
     added = [1000 / ours.rate - 1000 / theirs.rate for ours, theirs in zip(guarded, bare, strict=True)]
     rates = [f"{short(median(load.rate for load in loads))} /s" for loads in (guarded, bare)]
     return Row(
-        f"host, token, limits and log together, {connections} connection{'s' if connections > 1 else ''}",
+        f"tenant lookup, API key, rate limits and log, {connections} connection{'s' if connections > 1 else ''}",
         str(at_most(0.15, "ms")),
         plain("", None, added, "ms").measured,
         rates[0],

@@ -1,6 +1,6 @@
 """The peers: other implementations of the same report (django_app.py, fastapi_app.py, load.sql in one folder).
 
-Their packages get an environment of their own, their data a schema of their own in the bench's database.
+Their packages are in a separate environment, and their data in a separate schema of the benchmark's database.
 """
 
 import re
@@ -22,14 +22,14 @@ from database.engine import database_url
 PLACE = ROOT / ".data" / "peers"
 PACKAGES = ["django", "django-tenants", "djangorestframework", "psycopg[binary]", "gunicorn", "fastapi",
             "sqlalchemy[asyncio]", "asyncpg", "uvicorn[standard]"]  # fmt: skip
-ROWS = 400  # of the report, as of ours
+ROWS = 400  # of the report, as in this project's
 HEADERS = {"Host": "api.acme.localhost", "Authorization": "ApiToken token-3"}
 
 DJANGO, FASTAPI = "django peer", "FastAPI peer"
 
 
 def start_peers(stack: ExitStack, folder: Path, query: str) -> dict[str, Callable[[], Load]]:
-    """What asks each of them for its JSON report."""
+    """Starts the peers. Returns functions that measure their JSON reports, by name of the peer."""
     folder = folder.resolve()
     python = PLACE / "bin" / "python"
     if not python.exists():
@@ -47,7 +47,7 @@ def start_peers(stack: ExitStack, folder: Path, query: str) -> dict[str, Callabl
         address = server.address(f"/json?{query}")
         answered = httpx.get(address, headers=HEADERS, timeout=60).raise_for_status()
         if len(answered.json()["data"]) != ROWS:
-            raise GokartError(f"The peer of {folder} does not answer with {ROWS} rows")
+            raise GokartError(f"The peer in {folder} does not return {ROWS} rows")
         return lambda: wrk(address, HEADERS)
 
     django, fastapi = free_port(), free_port()
@@ -60,6 +60,6 @@ def start_peers(stack: ExitStack, folder: Path, query: str) -> dict[str, Callabl
 
 
 def loading(folder: Path) -> str:
-    """Their own script, in one transaction: half of it is never taken for the whole."""
+    """The peers' own script, in one transaction, so that an interrupted run leaves nothing behind."""
     lines = (folder / "load.sql").read_text().splitlines()
     return "\n".join(line for line in lines if not line.startswith("vacuum")) + "\nCOMMIT;"

@@ -16,17 +16,17 @@ from bench.serving import Server, serving, serving_app
 from core.errors import GokartError
 from database.engine import database_url
 
-METHOD = """One advertiser of 50, whose month has 400 rows, out of 7.3 million daily rows; one server process, 8
-connections of wrk where nothing else is said, rounds of a second. *Cached* is what a server keeps between
-requests: it is off but where it is measured."""
+METHOD = """One advertiser of 50, whose month has 400 rows, in a tenant with 7.3 million daily rows; one server process,
+8 connections of wrk unless stated otherwise, one second per round. *Cached*: with the server's report cache, which is
+off in all other rows."""
 
 PATH = "/api/v1/integrations/cost-report/json?"
 MONTH = "date_from=2024-01-01&date_to=2024-01-31"
 YEAR = "date_from=2024-01-01&date_to=2024-12-31"
 RAGGED = {
-    "New York's year": "date_from=2024-01-01T05:00Z&date_to=2024-12-31T04:59Z",
-    "from the middle of a month to that of another": "date_from=2024-01-16T12:00Z&date_to=2024-12-16T11:59Z",
-    "a year but for its first and last quarter": "date_from=2024-01-01T00:15Z&date_to=2024-12-31T23:44Z",
+    "a year in New York": "date_from=2024-01-01T05:00Z&date_to=2024-12-31T04:59Z",
+    "mid-month to mid-month": "date_from=2024-01-16T12:00Z&date_to=2024-12-16T11:59Z",
+    "a year without its first and last quarter hour": "date_from=2024-01-01T00:15Z&date_to=2024-12-31T23:44Z",
 }
 PLAIN = """
 SELECT o.id AS "offerId", o.name AS "offerName", m.conversions AS "totalConversions", m.clicks AS "totalClicks",
@@ -36,7 +36,7 @@ WHERE o.advertiser = '{advertiser}' AND m.bucket = '2024-01-01'
     AND (m.conversions <> 0 OR m.clicks <> 0 OR m.views <> 0 OR m.cost <> 0)
 ORDER BY o.name COLLATE "C", p.name COLLATE "C", o.id, p.id
 """
-MOST_304 = 1_500  # bytes
+MAX_BYTES_OF_304 = 1_500
 
 A_MONTH = "a month"
 AGAIN = "a month again"
@@ -78,12 +78,12 @@ def measure(options: Namespace) -> list[Row]:
 def asking(server: Server, tenant: Filled, params: str, connections: int = 8) -> Callable[[], Load]:
     whole = httpx.get(server.address(PATH + params), headers=tenant.reading, timeout=60).raise_for_status()
     if len(whole.json()["data"]) != 400:
-        raise GokartError(f"{params} has not the 400 rows that it should have")
+        raise GokartError(f"The report with {params} does not have 400 rows")
 
     def ask() -> Load:
         load = wrk(server.address(PATH + params), tenant.reading, connections)
         if load.bytes_each < len(whole.content):
-            raise GokartError(f"{params} was not always answered in full")
+            raise GokartError(f"Some responses to {params} were incomplete")
         return load
 
     return ask
@@ -95,43 +95,41 @@ def asking_conditionally(server: Server, tenant: Filled) -> Callable[[], Load]:
 
     def ask() -> Load:
         load = wrk(server.address(PATH + MONTH), headers)
-        if load.bytes_each > MOST_304:
-            raise GokartError("If-None-Match was not always answered 304")
+        if load.bytes_each > MAX_BYTES_OF_304:
+            raise GokartError("Some responses to If-None-Match were not 304")
         return load
 
     return ask
 
 
 def rows(results: dict[str, list[Load | float]]) -> list[Row]:
-    def rate(name: str, said: str = "") -> Side:
+    def rate(name: str, label: str = "") -> Side:
         values = [value.rate if isinstance(value, Load) else value for value in results[name]]
-        return Side(values, "/s", said)
+        return Side(values, "/s", label)
 
-    def time(name: str, said: str = "") -> Side:
-        """Milliseconds that a request takes: one at a time the median's, else out of how many there were."""
+    def time(name: str, label: str = "") -> Side:
+        """Milliseconds per request: with one connection the median, otherwise the reciprocal of the rate."""
         values = [value for value in results[name] if isinstance(value, Load)]
         alone = name in {MONTH_ALONE, YEAR_ALONE}
-        return Side([load.p50 if alone else 1000 / load.rate for load in values], "ms", said)
+        return Side([load.p50 if alone else 1000 / load.rate for load in values], "ms", label)
 
-    def beside(figure: str, target: Target, name: str, peer: str) -> Row:
+    def compared_with(peer: str, figure: str, target: Target, name: str) -> Row:
         if peer not in results:
             return left_out(f"{figure}, against the {peer}", target, "left out: no PEERS")
         return ratio(f"{figure}, against the {peer}", target, rate(name), rate(peer, peer))
 
-    full, asked = "a month's report, uncached", "the same report, cached"
+    uncached, cached = "a month's report, uncached", "the same report, cached"
+    by_asyncpg, by_pgbench = "against a plain statement in asyncpg", "against the same statement in pgbench"
     return [
-        beside(full, at_least(10), A_MONTH, DJANGO),
-        beside(full, at_least(6), A_MONTH, FASTAPI),
-        ratio(f"{full}, against a plain statement by asyncpg alone", None, rate(A_MONTH), rate("asyncpg", "asyncpg")),
-        ratio(f"{full}, against that statement by pgbench", None, rate(A_MONTH), rate("pgbench", "pgbench")),
-        beside(asked, at_least(25), AGAIN, DJANGO),
-        ratio(f"{asked}, against uncached", None, rate(AGAIN), rate(A_MONTH, "uncached")),
+        compared_with(DJANGO, uncached, at_least(10), A_MONTH),
+        compared_with(FASTAPI, uncached, at_least(6), A_MONTH),
+        ratio(f"{uncached}, {by_asyncpg}", None, rate(A_MONTH), rate("asyncpg", "asyncpg")),
+        ratio(f"{uncached}, {by_pgbench}", None, rate(A_MONTH), rate("pgbench", "pgbench")),
+        compared_with(DJANGO, cached, at_least(25), AGAIN),
+        ratio(f"{cached}, against uncached", None, rate(AGAIN), rate(A_MONTH, "uncached")),
         ratio("the same with If-None-Match", at_least(0.2), rate(NOT_MODIFIED), rate(NOTHING, NOTHING)),
         ratio("this server's /healthz", None, rate(HEALTHZ), rate(NOTHING, NOTHING)),
         ratio("a year's report, time against a month's", at_most(2), time(A_YEAR), time(A_MONTH, A_MONTH)),
-        ratio("the same, one at a time", at_most(2), time(YEAR_ALONE), time(MONTH_ALONE, A_MONTH)),
-        *(
-            ratio(f"in quarters of an hour: {name}; time", at_most(3), time(name), time(A_MONTH, A_MONTH))
-            for name in RAGGED
-        ),
+        ratio("the same, 1 connection", at_most(2), time(YEAR_ALONE), time(MONTH_ALONE, A_MONTH)),
+        *(ratio(f"{name}, time against a month's", at_most(3), time(name), time(A_MONTH, A_MONTH)) for name in RAGGED),
     ]

@@ -1,4 +1,4 @@
-"""What was measured: rows with their targets, as a table on the terminal and in RESULTS.md."""
+"""The results: rows with their targets, as tables on the terminal and in RESULTS.md."""
 
 from pathlib import Path
 from statistics import median
@@ -11,13 +11,13 @@ from rich.table import Table
 from bench.rounds import TIMES, ratios, short, spread
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-NARROWEST = 100  # of a table that can be read
+MIN_WIDTH = 100  # columns that a readable table needs
 COLUMNS = ("figure", "target", "measured", "here", "reference", "met")
-HEAD = """# What `make bench` measured
+HEAD = """# Results of `make bench`
 
-Each figure is a ratio against a reference measured alternately in the same run, where it has one: the median of the
-rounds, and in brackets the lowest and the highest. *Met* says by how much a target is passed or missed. `make bench
-PART=name` measures one part again and replaces its section.
+A figure with a reference is a ratio to it; both are measured alternately in the same run. Each figure is the median of
+the rounds, followed by the lowest and the highest in parentheses. *Met* is the margin by which the target is met or
+missed. `make bench PART=name` measures one part again and replaces its section.
 """
 
 
@@ -30,7 +30,7 @@ class Target(msgspec.Struct, frozen=True):
         return f"{'≤' if self.at_most else '≥'} {self.bound:,g} {self.unit}"
 
     def met(self, value: float) -> str:
-        """How many times better than the target, if that is meaningful."""
+        """Yes or no, and by which factor. A value of 0 or less has no factor."""
         if value <= 0:
             return "yes" if self.at_most else "no"
         by = self.bound / value if self.at_most else value / self.bound
@@ -46,7 +46,7 @@ def at_most(bound: float, unit: str = TIMES) -> Target:
 
 
 class Side(msgspec.Struct, frozen=True):
-    """What one side measured, by round. `name` is empty for this project's own."""
+    """The values of one side, by round. `name` is empty for this project."""
 
     values: list[float]
     unit: str
@@ -57,7 +57,7 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A figure that has no target has no `met`, one that was not measured says in `measured` why."""
+    """`met` is empty for a figure without a target. `measured` has the reason if a figure was not measured."""
 
     figure: str
     target: str
@@ -72,7 +72,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def ratio(figure: str, target: Target | None, here: Side, reference: Side) -> Row:
-    """Of what was measured here to the reference, round by round."""
+    """The ratio of this project's values to the reference, by round."""
     values = ratios(here.values, reference.values)
     return Row(
         figure,
@@ -85,7 +85,7 @@ def ratio(figure: str, target: Target | None, here: Side, reference: Side) -> Ro
 
 
 def plain(figure: str, target: Target | None, values: list[float], unit: str, reference: str = "") -> Row:
-    """A figure that is compared with nothing but its target."""
+    """A figure without a reference."""
     met = target.met(median(values)) if target else ""
     return Row(figure, str(target or ""), spread(values, unit), "", reference, met)
 
@@ -95,7 +95,7 @@ def left_out(figure: str, target: Target, why: str) -> Row:
 
 
 class Section(msgspec.Struct, frozen=True):
-    """A part's rows; `method` says how they were measured, `machine` on what."""
+    """The rows of a part. `method` describes the measurement, `machine` the hardware and the versions."""
 
     title: str
     method: str
@@ -114,7 +114,7 @@ def show(section: Section, console: Console) -> None:
         table.add_row(*row.cells, style="red" if row.met.startswith("no") else None)
     natural = Measurement.get(console, console.options.update(max_width=1_000_000), table).maximum
     width = console.width if console.is_terminal else natural
-    Console(width=max(width, NARROWEST)).print(table)
+    Console(width=max(width, MIN_WIDTH)).print(table)
 
 
 def write_section(section: Section, order: list[str], path: Path = RESULTS) -> None:

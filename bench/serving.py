@@ -1,4 +1,4 @@
-"""Server processes: this project's, the apps that it is compared with, the peers'. One process each."""
+"""Runs the servers: this project's, the apps that it is compared with, and the peers. One process each."""
 
 import os
 import socket
@@ -17,10 +17,10 @@ from bench import DATA, ROOT
 from core.errors import GokartError
 from settings import PREFIX, Settings
 
-PATIENCE = 60.0
+START_TIMEOUT = 60.0  # seconds
 SETTINGS = {
     **dict.fromkeys(("token_rate", "token_burst", "token_concurrency"), "1000000"),
-    "quarter_retention_days": "forever",  # the data are of 2024
+    "quarter_retention_days": "forever",  # the data is from 2024
 }
 
 Command = list[str | Path]
@@ -35,14 +35,14 @@ class Server(msgspec.Struct, frozen=True):
 
     @property
     def memory(self) -> float:
-        """Resident, in MB."""
+        """The resident memory in MB."""
         rss: int = self.process.memory_info().rss
         return rss / 2**20
 
 
 @contextmanager
 def serving(**settings: str) -> Iterator[Server]:
-    """This project's own, as `gokart serve` starts it. Tokens have no limits, its log is a file."""
+    """Runs this project's server with `gokart serve`, with very high rate limits and its log in a file."""
     port = free_port()
     command: Command = [sys.executable, ROOT / "cli.py", "serve", "--port", str(port)]
     with running(command, port, **variables(settings)) as server:
@@ -51,21 +51,21 @@ def serving(**settings: str) -> Iterator[Server]:
 
 @contextmanager
 def serving_app(name: str) -> Iterator[Server]:
-    """One of `bench.apps`."""
+    """Runs an app of `bench.apps`."""
     port = free_port()
     with running([sys.executable, "-m", "bench.apps", name, str(port)], port, **variables({})) as server:
         yield server
 
 
 def variables(given: dict[str, str]) -> dict[str, str]:
-    """Of the settings that there are."""
+    """The environment variables of the settings. Settings that this version does not have are left out."""
     named = {name: value for name, value in (SETTINGS | given).items() if name in Settings.model_fields}
     return {f"{PREFIX}{name.upper()}": value for name, value in named.items()}
 
 
 @contextmanager
 def running(command: Command, port: int, **environment: str) -> Iterator[Server]:
-    """A server process, once it answers. Raises GokartError."""
+    """Runs a server process, and yields once it responds. Raises GokartError."""
     DATA.mkdir(parents=True, exist_ok=True)
     log = DATA / f"server-{port}.log"
     with log.open("wb") as output:
@@ -75,18 +75,18 @@ def running(command: Command, port: int, **environment: str) -> Iterator[Server]
         yield Server(port, psutil.Process(process.pid))
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(START_TIMEOUT)
         log.unlink()
 
 
 def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START_TIMEOUT
     while True:
         with suppress(httpx.TransportError):
             httpx.get(f"http://127.0.0.1:{port}/healthz", headers={"Host": "api.acme.localhost"}, timeout=5)
             return
         if process.poll() is not None or time.monotonic() > deadline:
-            raise GokartError(f"{process.args!r} does not serve:\n{log.read_text(errors='replace')[-2000:]}")
+            raise GokartError(f"{process.args!r} did not start:\n{log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.05)
 
 

@@ -1,4 +1,4 @@
-"""Long reports, as curl pulls them from end to end: speed, first byte, memory."""
+"""Large reports, downloaded with curl: speed, first byte, memory."""
 
 import asyncio
 import hashlib
@@ -17,13 +17,13 @@ from bench.serving import Server, serving
 from core.errors import GokartError
 from database.engine import database_url
 
-METHOD = r"""Uncompressed, one pull at a time. For the CSV a tenth of the offers, then all of them, are one
-advertiser's while it is measured. psql's `\copy` is of a plain statement that yields the same bytes, which is checked.
-*Memory* is the server process's resident memory."""
+METHOD = r"""Uncompressed, one download at a time. For the CSV, one advertiser has a tenth of the offers, and then all
+of them. psql's `\copy` runs a plain statement; a check proves that it yields the same bytes. *Memory* is the resident
+memory of the server process."""
 
 SINGULAR = "/api/v1/integrations/cost-report/singular"
 QUARTER_YEAR = "date_from=2024-01-01&date_to=2024-03-30"  # 90 days
-MOST_ROUNDS = 3  # of what takes long
+MAX_CSV_ROUNDS = 3  # a round takes long
 PLAIN = """
 SELECT to_char(d.bucket, 'YYYY-MM-DD') AS date, o.name AS offer_name, p.id AS partner_id, o.app_name AS app, o.store_id,
     o.os, o.campaign_name, o.id AS campaign_id, trim_scale(d.cost * 0.000001) AS cost, d.clicks
@@ -39,13 +39,13 @@ def measure(options: Namespace) -> list[Row]:
     with serving(report_timeout="300", answers_remembered="0") as server:
         return [
             *json_rows(server, tenant, options.rounds),
-            *csv_rows(server, tenant, 100, min(MOST_ROUNDS, options.rounds)),
-            *csv_rows(server, tenant, 1_000, min(MOST_ROUNDS, options.rounds)),
+            *csv_rows(server, tenant, 100, min(MAX_CSV_ROUNDS, options.rounds)),
+            *csv_rows(server, tenant, 1_000, min(MAX_CSV_ROUNDS, options.rounds)),
         ]
 
 
 def json_rows(server: Server, tenant: Filled, rounds: int) -> list[Row]:
-    wrk(server.address(PATH + MONTH), tenant.reading)  # a server that has worked before
+    wrk(server.address(PATH + MONTH), tenant.reading)  # warms the server up
     before = server.memory
     pulls = [pull_it(server, tenant, f"/json?{QUARTER_YEAR}") for _ in range(rounds)]
     what = f"Singular JSON, 90 days of 400 pairs ({pulls[0].size / 1e6:.1f} MB)"
@@ -53,7 +53,7 @@ def json_rows(server: Server, tenant: Filled, rounds: int) -> list[Row]:
         plain(what, at_least(20, "MB/s"), [each.megabytes for each in pulls], "MB/s"),
         plain("its first byte", at_most(50, "ms"), [each.first_byte for each in pulls], "ms"),
         plain(
-            "what it adds to the memory, at its highest",
+            "peak memory above the memory before",
             at_most(30, "MB"),
             [max(each.memory for each in pulls) - before],
             "MB",
@@ -83,7 +83,7 @@ def csv_rows(server: Server, tenant: Filled, offers: int, rounds: int) -> list[R
             what, at_least(0.8), Side([each.megabytes for each in pulls], "MB/s"), Side(theirs, "MB/s", "psql's \\copy")
         ),
         plain("its first byte", None, [each.first_byte for each in pulls], "ms"),
-        plain("the highest memory while it lasts", at_most(120, "MB"), [max(each.memory for each in pulls)], "MB"),
+        plain("peak memory", at_most(120, "MB"), [max(each.memory for each in pulls)], "MB"),
     ]
 
 
@@ -93,14 +93,14 @@ def pull_it(server: Server, tenant: Filled, path: str, into: str = "/dev/null") 
 
 
 def check_same(server: Server, tenant: Filled, sql: str) -> int:
-    """How many rows both have. Raises GokartError."""
+    """Checks that the CSV equals the statement's, and returns the number of rows. Raises GokartError."""
     with TemporaryDirectory() as folder:
         ours, theirs = Path(folder, "ours"), Path(folder, "theirs")
         pull_it(server, tenant, f"/csv?{YEAR}", str(ours))
         copy(database_url(), sql, str(theirs))
         contents = ours.read_bytes()
         if hashlib.sha256(contents).digest() != hashlib.sha256(theirs.read_bytes()).digest():
-            raise GokartError("The CSV is another than the plain statement's")
+            raise GokartError("The CSV differs from that of the plain statement")
         return contents.count(b"\n") - 1
 
 
@@ -110,7 +110,7 @@ def count(tenant: Filled) -> int:
 
 @contextmanager
 def owning(tenant: Filled, offers: int) -> Iterator[None]:
-    """The advertiser whose reports are pulled has so many offers, for the duration of the block."""
+    """Moves `offers` offers to ADVERTISER for the duration of the block."""
     schema = tenant.tenant.schema
 
     ask(

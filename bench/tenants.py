@@ -1,4 +1,4 @@
-"""What more tenants cost: creating one, asking one, the memory of a worker and of a backend, migrating all."""
+"""The costs of many tenants: creating one, requesting one, memory of a worker and of a backend, migrating all."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ import msgspec
 
 from bench import DATA, ROOT
 from bench.clients import ask, wrk
-from bench.creating import Made
+from bench.creating import CreatedTenant
 from bench.reports import MONTH, PATH
 from bench.results import Row, Side, at_most, plain, ratio
 from bench.rounds import alternate, short
@@ -25,11 +25,11 @@ from bench.serving import Command, Server, serving
 from core.errors import GokartError
 from database.embedded import EmbeddedPostgres
 
-METHOD = """On a database of its own, removed afterwards; two processes at once create the tenants, by the version
-before the last migration, which `gokart migrate` then brings to all; the last twenty are created in full. A new server
-is asked for a report of a few rows at each tenant, one after the other: *memory* is what its process holds more of by
-that, and what the largest of its PostgreSQL backends has for itself (RssAnon). Then one connection asks for reports:
-each at a tenant picked at random, and all at the first."""
+METHOD = """On a separate database, which is removed afterwards. Two processes create the tenants without the latest
+migration, and `gokart migrate` runs it for all of them. The last twenty tenants are created with it. Then a new server
+gets a request for a report of a few rows of each tenant, one after the other. *Memory growth* is that of its process;
+the memory of a backend is the private memory (RssAnon) of the largest PostgreSQL backend. Then one connection requests
+reports: each of a random tenant, and in comparison always of the first tenant."""
 
 PLACE = DATA / "tenants"
 IN_FULL = 20
@@ -46,12 +46,12 @@ def measure(options: Namespace) -> list[Row]:
     return rows
 
 
-def measure_with(url: str, count: int, made: list[Made], rounds: int) -> list[Row]:
-    """Adds to `made` until there are so many."""
-    there = f"{count:,} tenants"
+def measure_with(url: str, count: int, made: list[CreatedTenant], rounds: int) -> list[Row]:
+    """Adds tenants to `made` until there are `count` of them."""
+    label = f"{count:,} tenants"
     behind = count - IN_FULL - len(made)
     if behind < 1:
-        raise GokartError(f"TENANTS: each stage has at least {IN_FULL + 1} more than what is there before")
+        raise GokartError(f"TENANTS: each number must exceed the previous one by at least {IN_FULL + 1}")
     made += time_creation(url, len(made) + 1, behind, "behind")
     pending = time_migration(url)
     nothing = time_migration(url)
@@ -64,41 +64,41 @@ def measure_with(url: str, count: int, made: list[Made], rounds: int) -> list[Ro
     with serving(database_url=url) as server:
         touched = touch(server, url, made)
         address = server.address(PATH + MONTH)
-        answers = alternate(
+        loads = alternate(
             {file: partial(wrk, address, {}, connections=1, callers=file) for file in (everyone, first)}, rounds
         )
     return [
-        plain(f"{there}: create one", at_most(100, "ms"), milliseconds, "ms"),
-        plain(f"{there}: create one, 95th of a hundred", at_most(100, "ms"), [quantiles(milliseconds, n=20)[-1]], "ms"),
+        plain(f"{label}: create a tenant", at_most(100, "ms"), milliseconds, "ms"),
+        plain(f"{label}: create a tenant, p95", at_most(100, "ms"), [quantiles(milliseconds, n=20)[-1]], "ms"),
         ratio(
-            f"{there}: a request at any, p50",
+            f"{label}: a request of a random tenant, p50",
             at_most(1.5),
-            Side([load.p50 for load in answers[everyone]], "ms"),
-            Side([load.p50 for load in answers[first]], "ms", "at the first alone"),
+            Side([load.p50 for load in loads[everyone]], "ms"),
+            Side([load.p50 for load in loads[first]], "ms", "always the first"),
         ),
-        plain(f"{there}: the first request at each, p50", None, [touched.first_request], "ms"),
-        plain(f"{there}: memory that a worker gains", at_most(100, "MB"), [touched.worker], "MB"),
-        plain(f"{there}: memory of a backend", at_most(200, "MB"), [touched.backend], "MB"),
+        plain(f"{label}: the first request of a tenant, p50", None, [touched.first_request], "ms"),
+        plain(f"{label}: memory growth of a worker", at_most(100, "MB"), [touched.worker], "MB"),
+        plain(f"{label}: memory of a backend", at_most(200, "MB"), [touched.backend], "MB"),
         plain(
-            f"{there}: migrate {behind:,}, for {ALL:,}",
+            f"{label}: migrate {behind:,} tenants, extrapolated to {ALL:,}",
             at_most(10, "min"),
             [pending / behind * ALL / 60],
             "min",
             f"measured {short(pending)} s",
         ),
-        plain(f"{there}: migrate, with nothing to do", None, [nothing], "s"),
+        plain(f"{label}: migrate, nothing pending", None, [nothing], "s"),
     ]
 
 
 class Touched(msgspec.Struct, frozen=True):
-    """MB, and milliseconds."""
+    """`worker` and `backend` are in MB, `first_request` in milliseconds."""
 
     worker: float
     backend: float
     first_request: float
 
 
-def touch(server: Server, url: str, made: list[Made]) -> Touched:
+def touch(server: Server, url: str, made: list[CreatedTenant]) -> Touched:
     times = []
     with httpx.Client(timeout=60) as client:
 
@@ -118,13 +118,13 @@ def touch(server: Server, url: str, made: list[Made]) -> Touched:
 
 
 def largest_backend(url: str) -> float:
-    """MB that one of the database's clients has for itself."""
+    """The private memory of the largest backend, in MB."""
     others = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     return max(private(pid) for (pid,) in ask(url, others))
 
 
 def private(pid: int) -> float:
-    """MB; none of a process that has ended since."""
+    """The private memory of a process in MB; 0 if it has ended."""
     status = Path(f"/proc/{pid}/status")
     with suppress(FileNotFoundError, ProcessLookupError):
         for line in status.read_text().splitlines():
@@ -133,8 +133,8 @@ def private(pid: int) -> float:
     return 0
 
 
-def time_creation(url: str, first: int, count: int, version: str) -> list[Made]:
-    """By two processes at once, where there are many."""
+def time_creation(url: str, first: int, count: int, version: str) -> list[CreatedTenant]:
+    """Creates tenants, with two processes if there are many of them."""
     parts = AT_ONCE if count > IN_FULL else 1
     sizes = [count // parts + (part < count % parts) for part in range(parts)]
     environment = {**os.environ, "GOKART_DATABASE_URL": url}
@@ -143,17 +143,17 @@ def time_creation(url: str, first: int, count: int, version: str) -> list[Made]:
         command = [sys.executable, "-m", "bench.creating", str(first), str(size), version]
         processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE))
         first += size
-    made: list[Made] = []
+    made: list[CreatedTenant] = []
     for process in processes:
-        said, _ = process.communicate()
+        output, _ = process.communicate()
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, process.args)
-        made += msgspec.json.decode(said, type=list[Made])
+        made += msgspec.json.decode(output, type=list[CreatedTenant])
     return made
 
 
 def time_migration(url: str) -> float:
-    """Seconds."""
+    """The seconds that `gokart migrate` takes."""
     started = time.perf_counter()
     environment = {**os.environ, "GOKART_DATABASE_URL": url}
     command: Command = [sys.executable, ROOT / "cli.py", "migrate"]
@@ -163,11 +163,11 @@ def time_migration(url: str) -> float:
 
 @contextmanager
 def own_database() -> Iterator[str]:
-    """A new one, its URL."""
-    if PLACE.exists():  # of a run that was killed
-        remains = EmbeddedPostgres(PLACE / "postgres")
-        remains.start()
-        remains.stop()
+    """Runs a new database server, and yields its URL."""
+    if PLACE.exists():  # left over from a run that was killed
+        leftover = EmbeddedPostgres(PLACE / "postgres")
+        leftover.start()
+        leftover.stop()
         shutil.rmtree(PLACE)
     PLACE.mkdir(parents=True)
     server = EmbeddedPostgres(PLACE / "postgres")

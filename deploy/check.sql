@@ -1,4 +1,4 @@
--- A line of figures for each tenant: the same on two databases where they have the same data.
+-- Prints a line of counts and sums for each tenant. Two databases with the same data print the same lines.
 --   psql --no-psqlrc --no-align --tuples-only --file=check.sql "$URL"
 SELECT format($$
     SELECT %2$L, (SELECT count(*) FROM %1$I.advertiser), (SELECT count(*) FROM %1$I.offer),

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Tells the coordinator its own name, by which the workers find it, and the workers named as arguments. Run again with
-# more of them, it adds those.
+# Registers the coordinator's host name, which the workers connect to, and the workers that are named as arguments. Run it
+# again with more workers to add them.
 set -euo pipefail
 PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
 export PGPASSWORD

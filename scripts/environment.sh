@@ -13,7 +13,7 @@
 set -eu
 cd -- "$(dirname -- "$(readlink -f -- "$0")")/.."
 
-# uv installs into the environments named here, whatever the caller's shell is set up for, and uses this machine's Python.
+# Installs into the environments named here, whatever environment the caller's shell has, and with this machine's Python.
 unset VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_TARGET UV_PREFIX UV_PROJECT_ENVIRONMENT
 export UV_PYTHON_DOWNLOADS=never
 
@@ -24,7 +24,7 @@ fail() {
 
 # --- Python ---------------------------------------------------------------------------------------------------------
 
-# Running it is the only proof: the shims of pyenv, for example, are on PATH also for versions that are not selected.
+# Only running a Python proves that it works: for example, the shims of pyenv are on PATH for versions that are not selected.
 path_if_supported() {
     "$1" -c '
 import ctypes, sqlite3, ssl, sys, sysconfig, zlib
@@ -58,7 +58,7 @@ find_python() {
 
 # --- uv -------------------------------------------------------------------------------------------------------------
 
-# A Python that can run pip: the chosen one, any other on this machine, or the one that was made for this purpose.
+# Prints a Python that can run pip: the chosen one, python3, or that of the environment for uv.
 find_pip() {
     for candidate in "$1" python3 .tools/uv/bin/python; do
         if "$candidate" -c 'import pip' 2>/dev/null; then echo "$candidate"; return; fi
@@ -66,7 +66,7 @@ find_pip() {
     return 1
 }
 
-# In a folder of its own, so that uv never removes itself and is there before any environment.
+# Installs uv outside of .venv, because uv creates .venv and must not remove itself.
 install_uv() {
     if cmp -s requirements-uv.txt .tools/uv/installed; then return; fi
     echo "Installing uv ..."
@@ -88,7 +88,7 @@ install_uv() {
     cp requirements-uv.txt .tools/uv/installed
 }
 
-# uv does not read pip's settings. Where uv has none of its own, it uses the same index as pip.
+# uv does not read pip's settings. Unless an index is configured for uv, this selects the index of pip.
 use_index_of_pip() {
     no_index=
     if [ -n "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ] || ! pip=$(find_pip "$1"); then return; fi
@@ -108,7 +108,7 @@ use_index_of_pip() {
     esac
 }
 
-# The environment's variables come before [install] and [global] of the configuration files, as in pip.
+# As in pip, environment variables take precedence over [install], and [install] over [global].
 pip_setting() {
     for section in :env: install global; do
         value=$(printf '%s\n' "$settings" | sed -n "s/^$section\.$1='\(.*\)'\$/\1/p")
@@ -137,7 +137,7 @@ is_current_python() {
     [ -z "${PYTHON:-}" ] || [ "$current" = "$(describe "$PYTHON")" ]
 }
 
-# Sets $python: that of .venv, as long as nothing speaks against it, or else the one for a new environment.
+# Sets $python: that of .venv if it is supported and matches PYTHON, otherwise the one for a new environment.
 choose_python() {
     if is_current_python && path_if_supported .venv/bin/python >/dev/null; then
         python=.venv/bin/python
@@ -166,7 +166,7 @@ install_packages() {
 
 check() {
     lock=$(installed_lock)
-    # What was installed is in uv's cache, so a network is needed only to tell the difference.
+    # Installed packages are in uv's cache, so the network is needed only to describe a difference.
     if ! sync .venv "$lock" --check --offline --quiet 2>/dev/null; then
         use_index_of_pip .venv/bin/python
         sync .venv "$lock" --check ||
@@ -175,13 +175,13 @@ check() {
     .tools/uv/bin/uv pip check --quiet --python .venv/bin/python || .tools/uv/bin/uv pip check --python .venv/bin/python
 }
 
-# --- What the pages load in the browser -----------------------------------------------------------------------------
+# --- JavaScript packages of the pages -------------------------------------------------------------------------------
 
 has_npm() {
     version=$(npm --version 2>/dev/null) && [ "${version%%.*}" -ge 7 ]
 }
 
-# Where there is no npm, or one that is too old for the lock, the one that comes in a wheel is used.
+# Without an npm, or with one that is too old for the lock file, the npm of a Python package is used.
 run_npm() {
     if ! has_npm; then
         .tools/uv/bin/uv venv --quiet --allow-existing --python "$python" .tools/node

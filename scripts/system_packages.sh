@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs those of the named Debian packages whose program is missing, or says what to type where it cannot:
+# Installs the named Debian packages whose program is missing. If it cannot, it prints the commands to run:
 #
 #   system_packages.sh curl pgbouncer redis-server chromium wrk
 #
-# The variable CHROMIUM names the browser to use; then none is installed.
+# The variable CHROMIUM names an installed browser to use instead of the package.
 
 set -eu
 
@@ -23,14 +23,14 @@ is_installed() {
     esac
 }
 
-# Prints those of the packages that are missing.
+# Prints the packages that are missing.
 missing() {
     for package in "$@"; do
         if ! is_installed "$package"; then printf '%s ' "$package"; fi
     done
 }
 
-# As root, or through sudo where it asks for no password.
+# Runs apt-get as root, or through sudo if sudo needs no password.
 apt() {
     if [ "$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >/dev/null </dev/null
@@ -48,7 +48,7 @@ if can_install; then
     apt update || true
     # shellcheck disable=SC2086
     if ! apt install --yes --no-install-recommends $packages; then
-        # One that this distribution does not have must not keep the others away.
+        # A package that this distribution lacks must not prevent the others.
         for package in $packages; do apt install --yes --no-install-recommends "$package" || true; done
     fi
 fi
@@ -56,8 +56,8 @@ fi
 packages=$(missing "$@")
 if [ -z "$packages" ]; then exit 0; fi
 echo "These system packages are missing: $packages" >&2
-echo "On Debian and Ubuntu, type:  sudo apt update && sudo apt install $packages" >&2
+echo "On Debian and Ubuntu, run:  sudo apt update && sudo apt install $packages" >&2
 case $packages in
-    *chromium*) echo "Chrome will do as well. To name either:  make CHROMIUM=/path/to/it" >&2 ;;
+    *chromium*) echo "Chrome works too. To select a browser:  make CHROMIUM=/path/to/browser" >&2 ;;
 esac
 exit 1
