@@ -20,7 +20,7 @@ CLI = [sys.executable, str(PROJECT / "cli.py")]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Of a newcomer: no settings but a place for the data."""
+    """The environment of a new user: no settings except the data directory."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return {**clean, "GOKART_DATA_DIR": str(tmp_path / "data")}
 
@@ -110,7 +110,7 @@ def test_the_database_stops_with_the_server(
 
 
 def answer(port: int, serving: subprocess.Popen[bytes]) -> int:
-    """Of /healthz, as soon as there is one."""
+    """The response of /healthz, as soon as the server responds."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and serving.poll() is None:
         connection = HTTPConnection("127.0.0.1", port, timeout=120)

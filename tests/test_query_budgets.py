@@ -1,6 +1,4 @@
-"""How many statements each hot route sends, once the tenant and the API key are cached, however many offers or records
-there are.
-"""
+"""The number of statements of each hot route, with a cached tenant and API key, for any number of offers or records."""
 
 from typing import Any
 

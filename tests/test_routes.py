@@ -1,4 +1,4 @@
-"""The list of URLs in routes.py is the app's."""
+"""The list of URLs in routes.py equals the routes of the app."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def served() -> set[Endpoint]:
         for site, router in SITES.items()
         for route in router.routes
         for handler, method in handlers_of(route)
-        if method != "OPTIONS"  # Litestar answers it for every URL
+        if method != "OPTIONS"  # Litestar adds OPTIONS to every URL
     }
 
 
@@ -41,7 +41,7 @@ def handlers_of(route: BaseRoute) -> list[tuple[BaseRouteHandler, str]]:
 
 
 def listed() -> Iterator[Endpoint]:
-    """Of an entry such as `/sign-in  LoginController: GET form, POST login`, for each site of its heading."""
+    """Routes of an entry such as `/sign-in  LoginController: GET form, POST login`, for each site of its heading."""
     sites: list[str] = []
     for line in str(routes.__doc__).splitlines():
         if heading := HEADING.match(line):

@@ -12,7 +12,7 @@ from settings import PREFIX, PROJECT, Settings
 
 
 def load(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """In a process of its own, with none of this one's settings."""
+    """Loads the settings in a new process that inherits none of this process's settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -33,7 +33,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def written(default: object) -> str:
-    """As a person would set it."""
+    """The value as an environment variable."""
     match default:
         case None | ():
             return "none"
@@ -70,7 +70,7 @@ def test_the_environment_is_read() -> None:
         ("GOKART_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("GOKART_DATABASE_URL", "mysql://localhost/gokart"),
         ("GOKART_REPLICA_URL", "mysql://localhost/gokart"),
-        ("GOKART_PGBOUNCER", "true"),  # with nothing to listen to
+        ("GOKART_PGBOUNCER", "true"),  # without a URL to listen on
         ("GOKART_SMTP_URL", "mail.example.com:587"),
         ("GOKART_SMTP_URL", "smtp://mail.example.com:many"),
         ("GOKART_SMTP_URL", "smtp://gokart@mail.example.com"),

@@ -1,4 +1,4 @@
-"""`make env` installs exactly what the locks say, whatever the index offers today, and finds what the machine has."""
+"""`make env` installs exactly the locked packages, whatever the index offers, and finds the programs of the machine."""
 
 import os
 import re
@@ -57,7 +57,7 @@ def run(directory: Path, environment: dict[str, str], *command: str, code: int =
     return output
 
 
-# The locks
+# --- the locks ---
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -83,7 +83,7 @@ def test_the_development_lock_names_every_package_and_extra_that_its_packages_re
     assert "email" in locked["pydantic"].requirement.extras  # required by piccolo-api
     for distribution in distributions():
         entry = locked.get(canonicalize_name(distribution.name))
-        if entry is None:  # pip, where somebody has put it there
+        if entry is None:  # pip, if it was installed by hand
             continue
         for required in map(Requirement, distribution.requires or []):
             extras = ["", *entry.requirement.extras]
@@ -94,11 +94,11 @@ def test_the_development_lock_names_every_package_and_extra_that_its_packages_re
             assert found.requirement.extras >= required.extras, f"{distribution.name}: {required}"
 
 
-# What is installed
+# --- installation ---
 
 
 class Index:
-    """A package index in a folder, and the same wheels in a flat folder, as --find-links takes them."""
+    """A package index in a folder, and the same wheels in a flat folder, for --find-links."""
 
     def __init__(self, directory: Path) -> None:
         self.simple = directory / "simple"
@@ -124,7 +124,9 @@ class Index:
         wheel = self.wheels / f"{name}-{version}-py3-none-any.whl"
         with ZipFile(wheel, "w") as archive:
             for path, text in {**files, f"{info}/RECORD": "".join(records) + f"{info}/RECORD,,\n"}.items():
-                archive.writestr(ZipInfo(path), text)  # of one date, so that the hash is of the contents alone
+                archive.writestr(
+                    ZipInfo(path), text
+                )  # with a fixed date, so that the hash depends on the contents only
         page = self.simple / name / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         with page.open("a") as links:
@@ -154,7 +156,7 @@ def add_newer_versions(index: Index) -> None:
 
 
 def make_environment(index: Index, cache: Path) -> dict[str, str]:
-    """That of a user whose pip is set to the index."""
+    """The environment of a user whose pip uses the index."""
     foreign = ("PIP_", "UV_", "GOKART_", "MAKE", "PYTHON")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {
@@ -169,8 +171,8 @@ def make_environment(index: Index, cache: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def locked_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The setup of this project, with locks for packages of its own."""
-    run(PROJECT, dict(os.environ), ENVIRONMENT, "uv", "--version")  # installs it, where only the tests were started
+    """The setup of this project, with locks for other packages."""
+    run(PROJECT, dict(os.environ), ENVIRONMENT, "uv", "--version")  # installs it, if only the tests are run
     directory = tmp_path_factory.mktemp("setup")
     project = directory / "project"
     for folder in (".tools", "assets/node_modules"):
@@ -290,12 +292,12 @@ def test_a_lock_that_lacks_a_required_package_fails_the_check(project: Path, env
     assert "fruit" in run(project, environment, ENVIRONMENT, "check", code=1)
 
 
-# What the machine has
+# --- programs of the machine ---
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> dict[str, str]:
-    """One that has the basic tools, and no Python."""
+    """A machine with the basic tools and without Python."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("dirname", "readlink", "mkdir", "cat", "env", "sh"):
@@ -314,8 +316,8 @@ def add_program(machine: dict[str, str], name: str, script: str, folder: Path | 
     return program
 
 
-RUNS = 'echo "$0"'  # prints its path, as the check and the description of a Python do
-FAILS = "exit 127"  # as a shim of pyenv for a version that is not selected
+RUNS = 'echo "$0"'  # prints its path, like the script's check and description of a Python
+FAILS = "exit 127"  # like a shim of pyenv for a version that is not selected
 
 
 def test_the_newest_python_that_runs_is_chosen(machine: dict[str, str]) -> None:
@@ -357,7 +359,7 @@ SYSTEM_PACKAGES = "scripts/system_packages.sh"
 
 @pytest.fixture
 def debian(machine: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """A machine whose apt-get writes down what it is asked, and installs what is in the folder `archive`."""
+    """A machine whose apt-get logs its arguments, and installs the files of the folder `archive`."""
     (tmp_path / "archive").mkdir()
     add_program(machine, "id", "echo 0")
     add_program(

@@ -42,7 +42,7 @@ def id_of(sandbox: Sandbox, token: str) -> int:
 
 
 def names(html: str) -> list[str]:
-    """Of the keys that a page lists."""
+    """The names of the API keys that a page lists."""
     page = Page(html)
     return [cell.text.rpartition(" gokart_")[0] for cell in page.all("th", scope="row")]
 
@@ -54,7 +54,7 @@ def client(sandbox: Sandbox) -> Browser:
 
 @pytest.fixture(scope="module")
 def shared(module_sandbox: Sandbox) -> Browser:
-    """The same at the tenant that the tests of this module share, with keys of all kinds."""
+    """A client of the tenant that the tests of this module share, which has keys of all kinds."""
     client = staff_browser(module_sandbox)
     make(client, module_sandbox, "Owner's")
     make(client, module_sandbox, "Rival's", advertiser=str(module_sandbox.rival))

@@ -1,4 +1,4 @@
-"""One-time links by email, from a server that is told of one that takes mail."""
+"""One-time links by email, from a server whose settings name an SMTP server."""
 
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -15,7 +15,7 @@ from tests.support.servers import Server, free_port, running_server
 
 
 class Inbox:
-    """Whose address begins with “nobody” has none."""
+    """Rejects addresses that begin with “nobody”."""
 
     def __init__(self) -> None:
         self.letters: list[str] = []
@@ -43,7 +43,7 @@ def inbox() -> Iterator[tuple[Inbox, int]]:
 def mailing(
     server: Server, inbox: tuple[Inbox, int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
-    """Of a server beside the tests' own, on the same database."""
+    """A server that sends email and shares the tests' database."""
     assert server.port
     url = f"smtp://127.0.0.1:{inbox[1]}"
     folder = tmp_path_factory.mktemp("mailing")

@@ -27,13 +27,13 @@ SEEN_BY_ALL = ["/staff", "/staff/keys", "/staff/people", "/staff/singular", "/st
 
 @pytest.fixture(scope="module")
 def people(module_sandbox: Sandbox) -> dict[str, Browser]:
-    create_staff_user(module_sandbox, "owner")  # so that there is one whatever happens to the others
+    create_staff_user(module_sandbox, "owner")  # stays active while the tests change the others
     return {role: staff_browser(module_sandbox, role) for role in ("owner", "manager", "viewer")}
 
 
 @pytest.fixture(scope="module")
 def url_of(module_sandbox: Sandbox) -> dict[str, str]:
-    """Of each path, for something that is there."""
+    """The path with the ids of existing rows."""
     login, staff = create_advertiser_user(module_sandbox), create_staff_user(module_sandbox, "viewer")
     tables = {"key_id": ("api_token", ""), "advertiser": ("advertiser", "")}
 
@@ -79,7 +79,7 @@ def test_a_manager_can_send_no_form_about_staff(
 
 @pytest.mark.parametrize("path", MANAGERS)
 def test_a_manager_can_send_the_other_forms(people: dict[str, Browser], url_of: dict[str, str], path: str) -> None:
-    """Empty, as it is here, a form does something or is answered with what is wrong."""
+    """The forms are sent empty: each has an effect or responds with a validation error."""
     assert people["manager"].post(url_of[path]).status_code in {201, 303, 400, 409}
 
 
@@ -101,7 +101,7 @@ def test_a_viewer_sees_pages_and_no_form_that_changes_anything(
 
 @pytest.mark.parametrize("path", [path for path, method in PATHS if method == "GET"])
 def test_an_owner_sees_every_page(people: dict[str, Browser], url_of: dict[str, str], path: str) -> None:
-    assert people["owner"].get(url_of[path]).status_code in {200, 409}  # 409: a key that cannot be rotated any longer
+    assert people["owner"].get(url_of[path]).status_code in {200, 409}  # 409: a key that has already been rotated
 
 
 def test_settings_are_offered_to_owners_alone(people: dict[str, Browser]) -> None:

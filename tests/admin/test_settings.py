@@ -9,7 +9,7 @@ REQUIRED = {"staff_totp_required": "on"}
 
 
 def owner_with_totp(sandbox: Sandbox) -> tuple[Browser, str]:
-    """A browser signed in with two factors, and the owner's email address."""
+    """A client that is signed in with two factors, and the owner's email address."""
     secret = pyotp.random_base32()
     client, email = browser(sandbox), create_staff_user(sandbox, totp_secret=secret)
     client.sign_in(email, root="/staff")

@@ -1,4 +1,4 @@
-"""The desk's people: inviting them, helping them back in, shutting them out; and what nobody may do to whom."""
+"""The user pages of the admin: inviting users, restoring and revoking their access, and what each role may do."""
 
 import re
 from typing import Any
@@ -53,7 +53,7 @@ def errors(html: str) -> dict[str, str]:
 
 
 def a_person(sandbox: Sandbox, kind: str, **columns: Any) -> tuple[str, str]:
-    """The email address, and where the desk has its page."""
+    """A new user: the email address, and the path of the user's page."""
     email = (
         create_staff_user(sandbox, "viewer", **columns)
         if kind == "staff"
@@ -69,7 +69,7 @@ def owner(sandbox: Sandbox) -> Browser:
 
 @pytest.fixture(scope="module")
 def shared(module_sandbox: Sandbox) -> Browser:
-    """An owner at the tenant that the tests of this module share, for what changes nothing."""
+    """An owner at the tenant that the tests of this module share. These tests only read."""
     return staff_browser(module_sandbox)
 
 
@@ -136,7 +136,7 @@ class TestInviting:
     def test_unassigned_unicode_characters_do_not_cause_an_error(
         self, sandbox: Sandbox, owner: Browser, kind: str
     ) -> None:
-        """Whether it is in lower case the database may know better, or may not."""
+        """Python and PostgreSQL may disagree on the lower case of such a character."""
         assert invite(owner, kind, sandbox, email="\ua7cb@example.com").status_code in {201, 400}
 
     def test_the_audit_log_records_the_actor(self, sandbox: Sandbox, kind: str) -> None:
@@ -261,7 +261,7 @@ class TestTheLastOwner:
     @pytest.mark.parametrize(("act", "data"), [("role", {"role": "manager"}), ("active", {"active": "off"})])
     def test_stays_one(self, sandbox: Sandbox, act: str, data: dict[str, str]) -> None:
         client = staff_browser(sandbox, email="last@example.com")
-        invite(client, "staff", sandbox, role="owner")  # who has not come yet
+        invite(client, "staff", sandbox, role="owner")  # the invitation has not been accepted
         answer = client.post(f"/staff/people/staff/{id_of(sandbox, 'last@example.com')}/{act}", data=data)
         assert answer.status_code == 409
         assert "There would be no owner left" in answer.text
@@ -276,7 +276,7 @@ class TestTheLastOwner:
 
 
 class TestMorePower:
-    """Nobody gets by way of somebody else's account what they do not have."""
+    """Users cannot gain permissions through another user's account."""
 
     @pytest.mark.parametrize("act", ["link", "two-step", "sessions", "role", "active"])
     @pytest.mark.parametrize("role", ["owner", "manager", "viewer"])
@@ -292,7 +292,7 @@ class TestMorePower:
         assert execute("SELECT * FROM {s}.one_time_link", schema=sandbox.tenant.schema) == []
 
     def test_an_advertiser_users_id_is_not_a_staff_id(self, sandbox: Sandbox, manager: Browser) -> None:
-        """Where both tables have the number: the path says whose it is."""
+        """Both tables have a row with this id; the path decides which one is meant."""
         person, _ = id_of(sandbox, create_staff_user(sandbox)), [create_advertiser_user(sandbox) for _ in range(3)]
         url = link(manager.post(f"/staff/people/logins/{person}/link"))
         assert not url.startswith("/staff")

@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, valid, and true in its examples."""
+"""The OpenAPI document is complete and valid, and its examples are correct."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def test_every_route_is_in_it_and_nothing_else() -> None:
         for route in api.routes
         if isinstance(route, HTTPRoute) and not route.path.startswith(NOT_OF_THE_API)
         for method in route.methods
-        if method != "OPTIONS"  # Litestar's own, on every route
+        if method != "OPTIONS"  # Litestar adds OPTIONS to every route
     }
     assert routes == {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
 
@@ -63,7 +63,7 @@ def test_every_example_matches_its_schema() -> None:
 
 
 def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Of every media type, parameter, header and schema: where it is, its schema, and an example."""
+    """All examples of media types, parameters, headers and schemas: (location, schema, example)."""
     for where, part in parts(DOCUMENT, ""):
         if "schema" in part:
             given = [part["example"]] if "example" in part else []
@@ -184,6 +184,6 @@ def test_every_header_that_is_documented_for_a_report_is_sent(sandbox: Sandbox) 
     sent = {
         *sandbox.get(JSON, **MAY).headers,
         "gokart-notice",
-    }  # that one where a range was widened, as it was not here
+    }  # GoKart-Notice is sent only if the range was widened
     documented = DOCUMENT["paths"][JSON]["get"]["responses"]["200"]["headers"]
     assert [name for name in documented if name.lower() not in sent] == []

@@ -1,4 +1,4 @@
-"""The pages under /docs: there, right for the host that was asked, and loading nothing from anywhere else."""
+"""The pages under /docs use the requested host and load nothing from other hosts."""
 
 import re
 from html.parser import HTMLParser
@@ -18,7 +18,7 @@ def sandbox(module_sandbox: Sandbox) -> Sandbox:
 
 
 class Page(HTMLParser):
-    """What a page loads, where it leads, the ids of its elements, and what it has of scripts and styles in itself."""
+    """Collects what a page loads, its links, the ids of its elements, and its inline scripts and styles."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The document against the running app, by data that it allows and that it forbids: schemathesis, all checks on."""
+"""Schemathesis tests the running app with valid and invalid data generated from the document, with all checks on."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,15 +22,15 @@ CONTROLS = {chr(code) for code in [*range(32), 127]}
 
 @schemathesis.serializer(NDJSON)
 def lines_of(_: SerializationContext, value: Any) -> bytes:
-    """The document describes the lines as an array; an example is the text itself."""
+    """Converts a body to NDJSON: the document describes the lines as an array, and an example is the text itself."""
     if isinstance(value, str):
         return value.encode()
     return b"\n".join(map(msgspec.json.encode, value if isinstance(value, list) else [value]))
 
 
 def follow_the_filter_rules(_: HookContext, case: Case[Any]) -> Case[Any]:
-    """What is said in words, since OpenAPI cannot express it: the range ends after it begins, within the calendar, and
-    a field that is in both the query and the body is the same in both.
+    """Applies the rules that OpenAPI cannot express: the range ends after it begins and lies within the calendar, and a
+    field in both the query and the body has the same value in both.
     """
     assert case.meta is not None
     if case.meta.generation.mode.is_positive and "date_from" in case.query:
@@ -42,7 +42,7 @@ def follow_the_filter_rules(_: HookContext, case: Case[Any]) -> Case[Any]:
 
 
 def within_calendar(text: str) -> str:
-    """An offset can carry an instant of year 1 or 9999 over the calendar's edge."""
+    """With its offset, a time in year 1 or 9999 can lie outside the calendar."""
     return f"2024{text[4:]}" if text.startswith(("0001", "9999")) else text
 
 
@@ -52,9 +52,7 @@ def instant(text: str) -> datetime:
 
 
 def is_wrong_in_lines_too(_: HookContext, case: Case[Any]) -> bool:
-    """NDJSON has no brackets: an object by itself is a line, and a line that is an array is the other form of a body,
-    taken under either content type.
-    """
+    """An object is also a valid line of NDJSON, and an array is accepted under either content type."""
     if case.media_type != NDJSON:
         return True
     begins_with_array = isinstance(case.body, list) and case.body and isinstance(case.body[0], list)
@@ -62,7 +60,7 @@ def is_wrong_in_lines_too(_: HookContext, case: Case[Any]) -> bool:
 
 
 def is_http(_: HookContext, headers: dict[str, Any]) -> bool:
-    """With a control character in a header it is no HTTP, and no request ever reaches the app."""
+    """HTTP does not allow control characters in a header, so such a request does not reach the app."""
     return CONTROLS.isdisjoint("".join(map(str, headers.values())))
 
 
@@ -78,8 +76,8 @@ def failures(event: events.EngineEvent) -> Iterator[str]:
 
 
 @pytest.fixture
-def busy_place(sandbox: Sandbox) -> Sandbox:
-    """With figures in its reports, also of an offer that the catalogue does not have."""
+def filled_sandbox(sandbox: Sandbox) -> Sandbox:
+    """A tenant with figures in its reports, also of an offer that the catalogue does not have."""
     unlisted = str(uuid4())
     full = offer_record(sandbox, appName="Test App", storeId="com.test", os="IOS", campaignName="AOS_TEST_2025")
     sandbox.send("offers", [full])
@@ -92,9 +90,9 @@ def busy_place(sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.mark.parametrize(("tag", "operations"), [("Cost report", 8), ("Singular", 4), ("Ingest", 4)])
-def test_the_app_is_as_documented(server: Server, busy_place: Sandbox, tag: str, operations: int) -> None:
-    token = busy_place.ingest_key if tag == "Ingest" else busy_place.owner_key
-    host = {"Host": busy_place.host}
+def test_the_app_is_as_documented(server: Server, filled_sandbox: Sandbox, tag: str, operations: int) -> None:
+    token = filled_sandbox.ingest_key if tag == "Ingest" else filled_sandbox.owner_key
+    host = {"Host": filled_sandbox.host}
     config = SchemathesisConfig.from_dict(
         {
             "base-url": server.url,

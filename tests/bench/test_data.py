@@ -1,4 +1,4 @@
-"""What speed is measured on: reports over it are whole, and what is sent in is taken."""
+"""The data of the benchmarks: reports cover all of it, and intake accepts the generated events."""
 
 from datetime import date
 

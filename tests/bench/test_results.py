@@ -1,4 +1,4 @@
-"""RESULTS.md: a part that is measured again replaces its own section."""
+"""RESULTS.md: measuring a part again replaces its section."""
 
 from pathlib import Path
 

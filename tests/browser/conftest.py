@@ -1,4 +1,4 @@
-"""A real Chromium for the tests of this package, one in each test process."""
+"""Fixtures for the tests in Chromium. Each test process runs one browser."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -12,14 +12,14 @@ from playwright.sync_api import Browser, expect
 from tests.browser.page_watcher import PageWatcher, launched_chromium
 
 T = TypeVar("T")
-expect.set_options(timeout=120_000)  # milliseconds; guards against a hang
+expect.set_options(timeout=120_000)  # milliseconds; only guards against hangs
 
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Ends with the package: while it is there, this thread counts as one in which an event loop runs.
+    """Playwright runs an event loop in the tests' thread as long as the browser is open.
 
-    So asyncio.run, with which commands do their work, would refuse: meanwhile it works in a thread beside this one.
+    asyncio.run fails there, so commands run it in another thread meanwhile. The fixture ends with the package.
     """
     run = asyncio.run
 
@@ -34,7 +34,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[PageWatcher]:
-    """Opens watched pages: `open_page(width=PHONE, dark=True)`. Fails the test when one of them was in trouble."""
+    """Opens watched pages: `open_page(width=PHONE, dark=True)`. Fails the test if one of them had a problem."""
     watched = PageWatcher(chromium)
     yield watched
     watched.close()

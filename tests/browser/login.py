@@ -1,4 +1,4 @@
-"""A browser with somebody signed in."""
+"""Signs users in on browser pages."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ from tests.support.servers import Server
 
 
 def app_of(sandbox: Sandbox, server: Server) -> str:
-    """Its origin."""
+    """The origin of the sandbox's app host."""
     return f"http://app.{sandbox.tenant.slug}.localhost:{server.port}"
 
 
 def enter_portal(page: Page, sandbox: Sandbox, server: Server, path: str = "/", **columns: Any) -> Page:
-    """As a new person of the owner's (or of `advertiser`)."""
+    """Signs in as a new user of the sandbox's owner, or of `advertiser`."""
     return enter(
         page,
         app_of(sandbox, server),
@@ -34,20 +34,20 @@ def enter_portal(page: Page, sandbox: Sandbox, server: Server, path: str = "/", 
 def enter_admin(
     page: Page, sandbox: Sandbox, server: Server, path: str = "/staff", role: str = "owner", **columns: Any
 ) -> Page:
-    """As a new member of the staff."""
+    """Signs in as a new staff user."""
     return enter(
         page, app_of(sandbox, server), session_cookie(sandbox, STAFF, create_staff_user(sandbox, role, **columns)), path
     )
 
 
 def enter_platform(page: Page, server: Server, role: str) -> Page:
-    """As a new member of the platform's staff."""
+    """Signs in as new platform staff."""
     cookie = session_cookie(None, PLATFORM, create_platform_staff(role))
     return enter(page, f"http://admin.localhost:{server.port}", cookie)
 
 
 def enter(page: Page, origin: str, cookie: dict[str, str], path: str = "/") -> Page:
-    """Past the form, with the session's cookie."""
+    """Sets the session's cookie without the login form, and opens the page."""
     for name, value in cookie.items():
         page.context.add_cookies([{"name": name, "value": value, "url": origin, "httpOnly": True, "sameSite": "Lax"}])
     page.goto(origin + path)
@@ -55,7 +55,7 @@ def enter(page: Page, origin: str, cookie: dict[str, str], path: str = "/") -> P
 
 
 def sign_in(page: Page, url: str, email: str) -> Page:
-    """By the form that the URL leads to."""
+    """Signs in with the login form that the URL redirects to."""
     page.goto(url)
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)

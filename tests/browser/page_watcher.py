@@ -1,4 +1,4 @@
-"""Real browsers, watched: what a page does that none of ours may do is trouble, and fails the test that opened it."""
+"""Watches pages in real browsers. Requests to other hosts, policy violations and uncaught errors fail the test."""
 
 import os
 import shutil
@@ -23,13 +23,13 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost",
 )
 PHONE, WIDE = 360, 1280
-LAYOUTS = [(WIDE, False), (PHONE, True)]  # width, dark: each of both once
+LAYOUTS = [(WIDE, False), (PHONE, True)]  # (width, dark)
 TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) => console.error(
     `Content Security Policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`))"""
 
 
 def executable() -> str:
-    """The browser of the variable CHROMIUM, else the first that is there."""
+    """The browser that the variable CHROMIUM names, or the first one on PATH."""
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     assert found, "there is no Chromium or Chrome; type: make test, which installs one or says how to"
     return found
@@ -44,14 +44,16 @@ def launched_chromium() -> Iterator[Browser]:
 
 
 class PageWatcher:
-    """Opens pages, each in a browser of its own: no cookie, no cache, no storage is shared between two."""
+    """Opens pages, each in a separate browser context: they share no cookies, cache or storage."""
 
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
         self.trouble: list[str] = []
 
     def __call__(self, *, width: int = WIDE, dark: bool = False, javascript: bool = True) -> Page:
-        """A page; `page.context` opens further ones beside it. Its clock is far from UTC: a local time would show."""
+        """Opens a page; `page.context` opens more pages with the same cookies. The time zone is far from UTC, so that a
+        local time would be noticed.
+        """
         context = self.browser.new_context(
             viewport={"width": width, "height": 800},
             color_scheme="dark" if dark else "light",
@@ -61,7 +63,7 @@ class PageWatcher:
             reduced_motion="reduce",
             permissions=["clipboard-read", "clipboard-write"],
         )
-        context.set_default_timeout(120_000)  # milliseconds; guards against a hang
+        context.set_default_timeout(120_000)  # milliseconds; only guards against hangs
         context.add_init_script(TELL_VIOLATIONS)
         context.on("request", self.watch_request)
         context.on("console", self.watch_console)
@@ -89,11 +91,11 @@ ALL_RULES = "{ resultTypes: ['violations'], preload: false }"
 LAYOUT_RULES = """{ resultTypes: ['violations'], preload: false, runOnly: [
     "color-contrast", "link-in-text-block", "scrollable-region-focusable", "aria-hidden-focus",
     "button-name", "link-name", "label", "nested-interactive"
-] }"""  # those whose result depends on colours, or on what is shown at one width only
+] }"""  # the rules whose result depends on colours or on the width
 
 
 def accessibility_violations(page: Page, options: str = ALL_RULES) -> list[str]:
-    """What axe-core finds on the page that keeps people out, an entry for each sandbox."""
+    """The violations that axe-core finds on the page, one entry per element."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
     found = page.evaluate(f"axe.run({options}).then(({{ violations }}) => violations)")
@@ -105,7 +107,7 @@ def accessibility_violations(page: Page, options: str = ALL_RULES) -> list[str]:
 
 
 def page_problems(page: Page) -> list[str]:
-    """The violations in each layout, all rules in the first of them, and what overflows the screen."""
+    """The accessibility violations and the overflow in each layout. Only the first layout is checked with all rules."""
     return [
         obstacle
         for width, options in zip(each_layout(page), [ALL_RULES, LAYOUT_RULES], strict=True)
@@ -114,7 +116,7 @@ def page_problems(page: Page) -> list[str]:
 
 
 def each_layout(page: Page) -> Iterator[int]:
-    """Its width, once the page is in it."""
+    """Switches the page to each layout, and yields its width."""
     for width, dark in LAYOUTS:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme="dark" if dark else "light")

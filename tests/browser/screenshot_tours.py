@@ -1,4 +1,4 @@
-"""What `make screenshots` takes pictures of: who goes where in the demo."""
+"""The pages of the demo that `make screenshots` shows, by user."""
 
 from collections.abc import Callable
 from secrets import token_hex
@@ -8,11 +8,11 @@ from playwright.sync_api import Page
 
 
 def nothing(page: Page) -> None:
-    """There is nothing to be done."""
+    """Needs no action."""
 
 
 class Shot(msgspec.Struct, frozen=True):
-    """A page. `act` does what has to be done there before it is worth a picture, and may lead on to another."""
+    """A page. `act` prepares it for the screenshot, and may open another page."""
 
     name: str
     path: str
@@ -20,7 +20,7 @@ class Shot(msgspec.Struct, frozen=True):
 
 
 class Tour(msgspec.Struct, frozen=True):
-    """Of one person at one host. `enter` signs in, on the page at `door`."""
+    """The shots of one user at one host. `enter` signs in on the page at `door`."""
 
     host: str
     shots: list[Shot]
@@ -32,7 +32,7 @@ ADVERTISER, STAFF, PLATFORM = "anna@brownboots.example", "nora@limestone.example
 
 
 def login_by_form(email: str, password: str) -> Callable[[Page], object]:
-    """On whichever page asks for it."""
+    """Returns a function that signs in on the page that shows the login form."""
 
     def enter(page: Page) -> None:
         page.get_by_label("Email").fill(email)
@@ -44,7 +44,7 @@ def login_by_form(email: str, password: str) -> Callable[[Page], object]:
 
 
 def make_key(page: Page) -> None:
-    page.get_by_label("Name").fill(f"Finance export {token_hex(2)}")  # no two live keys have one name
+    page.get_by_label("Name").fill(f"Finance export {token_hex(2)}")  # active keys have unique names
     for scope in page.locator("[name=scopes]").all():
         scope.check()
     page.get_by_role("button", name="Create API key").click()
@@ -52,7 +52,7 @@ def make_key(page: Page) -> None:
 
 
 def follow(name: str) -> Callable[[Page], object]:
-    """The first link of the page's own that is called so."""
+    """Returns a function that clicks the first link of the page's main part with this name."""
     return lambda page: page.locator("main").get_by_role("link", name=name).first.click()
 
 
@@ -66,7 +66,7 @@ def preview_corrections(page: Page) -> None:
 
 
 def tours(password: str) -> list[Tour]:
-    """With the password that the demo prints."""
+    """`password` is the one that the demo prints."""
     portal = [
         Shot("dashboard", "/"),
         Shot("keys", "/keys"),

@@ -1,4 +1,4 @@
-"""make screenshots: pictures of the pages, on the demo's data, light and dark, wide and of a phone."""
+"""make screenshots: screenshots of the demo's pages, light and dark, on a wide screen and on a phone."""
 
 import re
 from base64 import b64decode
@@ -12,12 +12,12 @@ from tests.browser.screenshot_tours import Tour, tours
 from tests.support.servers import ROOT, run_cli, running_server
 
 WIDTHS = {"wide": 1280, "phone": 390}
-TALLEST = 2400  # pixels; a longer page is cut there
-QUALITY = 75  # a third of the size of a PNG, and letters are still sharp
+TALLEST = 2400  # pixels; longer pages are cut off
+QUALITY = 75  # a third of the size of a PNG, with sharp text
 
 
 def take(tours: list[Tour], browser: Browser, port: int, folder: Path) -> None:
-    """A picture called NAME-WIDTH-SCHEME.webp of each shot in each manner. Fails where a page was in trouble."""
+    """Saves NAME-WIDTH-SCHEME.webp for each shot in each layout. Fails if a page had a problem."""
     folder.mkdir(parents=True, exist_ok=True)
     watched = PageWatcher(browser)
     for tour, (manner, width), dark in product(tours, WIDTHS.items(), [False, True]):
@@ -27,7 +27,7 @@ def take(tours: list[Tour], browser: Browser, port: int, folder: Path) -> None:
         for shot in tour.shots:
             page.goto(f"http://{tour.host}:{port}{shot.path}")
             if "#" in shot.path:
-                page.reload()  # from one # to another nothing is loaded that could be waited for
+                page.reload()  # a change of the fragment loads no page to wait for
             shot.act(page)
             page.wait_for_load_state("networkidle")
             (folder / f"{shot.name}-{manner}-{'dark' if dark else 'light'}.webp").write_bytes(picture(page))
@@ -36,7 +36,7 @@ def take(tours: list[Tour], browser: Browser, port: int, folder: Path) -> None:
 
 
 def picture(page: Page) -> bytes:
-    """WebP, which only the browser's own protocol makes."""
+    """Takes a screenshot as WebP, which only the browser's own protocol supports."""
     protocol = page.context.new_cdp_session(page)
     size = protocol.send("Page.getLayoutMetrics")["cssContentSize"]
     clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], TALLEST), "scale": 1}

@@ -1,4 +1,6 @@
-"""Piccolo Admin in a real browser: its own script under our policy, and what it offers to whom."""
+"""Piccolo Admin in a real browser: its script works with the content security policy, and it offers each role the
+permitted actions.
+"""
 
 from typing import Any
 
@@ -21,7 +23,7 @@ SCRIPT = '<img src=x onerror="document.title = 1"><script>document.title = 2</sc
 
 
 class Admin:
-    """A browser with somebody signed in."""
+    """A browser page with Piccolo Admin, signed in."""
 
     def __init__(
         self, browser: PageWatcher, sandbox: Sandbox, server: Server, role: str = "owner", **options: Any
@@ -43,7 +45,7 @@ class Admin:
         return self.page.locator(f"form [name={name}]")
 
     def button(self, name: str) -> Locator:
-        """By its name in Piccolo's own tests."""
+        """The button with this name in Piccolo's own tests."""
         return self.page.locator(f"[data-uitest={name}_button]")
 
     def save(self, name: str = "save") -> None:
@@ -81,7 +83,7 @@ def test_every_table_is_listed_sorted_filtered_and_exported(
 ) -> None:
     admin = Admin(open_page, full, server)
     links = admin.page.locator(".sidebar_wrapper a[href^='#/']")
-    expect(links).to_have_count(13)  # and Home
+    expect(links).to_have_count(13)  # and the link Home
     for path in [link.get_attribute("href") for link in links.all()][1:]:
         admin.page.goto(f"{admin.url}{path}")
         expect(admin.page.get_by_text("Showing")).to_be_visible()
@@ -116,7 +118,7 @@ def test_it_is_dark_where_the_system_is_unless_somebody_chooses_otherwise(
     page.reload()
     expect(app).to_have_class("light_mode")
     page.locator("header, #nav").get_by_text("@").click()
-    page.get_by_role("link", name="Dark Mode").last.click()  # the first is the menu
+    page.get_by_role("link", name="Dark Mode").last.click()  # the first match is the menu
     page.reload()
     expect(app).to_have_class("dark_mode")
 
@@ -125,7 +127,7 @@ def test_a_row_is_made_found_and_deleted(open_page: PageWatcher, sandbox: Sandbo
     admin = Admin(open_page, sandbox, server, "manager")
     admin.go("offer")
     admin.page.get_by_role("link", name="Add Row").click()
-    admin.page.reload(wait_until="networkidle")  # the form is emptied when each of two answers comes
+    admin.page.reload(wait_until="networkidle")  # each of two responses resets the form
     admin.field("name").fill(SCRIPT)
     admin.page.locator(".key_search input[type=text]").click()
     admin.page.get_by_placeholder("Type here to filter").fill("Riv")
@@ -225,7 +227,7 @@ def test_a_session_that_ends_in_mid_work_is_taken_up_again(
     admin.go("advertiser", sandbox.owner)
     admin.shows("Edit advertiser")
     expect(admin.field("currency")).to_have_value("USD")
-    admin.page.wait_for_load_state("networkidle")  # what the form asks for has all come
+    admin.page.wait_for_load_state("networkidle")  # the form has received all responses
     execute("UPDATE {s}.session SET expires_at = now()", schema=sandbox.tenant.schema)
     admin.field("currency").fill("GBP")
     admin.button("save").click()

@@ -1,4 +1,4 @@
-"""An advertiser's API keys as people make, rotate and revoke them."""
+"""Users of an advertiser create, rotate and revoke API keys."""
 
 import json
 import re
@@ -20,7 +20,7 @@ TOKEN = re.compile(r"gokart_[0-9A-Za-z]{39}")
 
 
 def tab_to(page: Page, name: str) -> None:
-    """With the keyboard, from where it is."""
+    """Moves the focus with the keyboard to the element with this name."""
     focused = "document.activeElement.labels?.[0]?.innerText ?? document.activeElement.innerText"
     for _ in range(60):
         page.keyboard.press("Tab")
@@ -30,7 +30,7 @@ def tab_to(page: Page, name: str) -> None:
 
 
 def make(page: Page, name: str = "Nightly import", *scopes: str) -> str:
-    """By the form; the key that is shown then."""
+    """Creates an API key with the form. Returns the token that the page shows."""
     page.get_by_role("link", name="Create API key").first.click()
     page.get_by_label("Name").fill(name)
     for scope in scopes or ("Cost report", "Singular"):
@@ -98,7 +98,7 @@ def test_after_signing_out_the_back_button_does_not_show_it(
     make(page)
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in")
-    with pytest.raises(Error, match="ERR_CACHE_MISS"):  # the browser has not kept it, and asks to send the form again
+    with pytest.raises(Error, match="ERR_CACHE_MISS"):  # not cached: needs the form again
         page.go_back()
 
 

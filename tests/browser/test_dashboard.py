@@ -1,4 +1,4 @@
-"""The dashboard as people use it: its chart, other days without a new page, no JavaScript, a phone, the dark."""
+"""The dashboard: its chart, changing the period without a page load, no JavaScript, a phone, and dark mode."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ SHIFTS = """new Promise((told) => new PerformanceObserver((list, me) => {
 
 @pytest.fixture
 def full(sandbox: Sandbox) -> Sandbox:
-    """With two offers and figures on each of the last 40 days, today included."""
+    """A sandbox with two offers and figures on each of the last 40 days, including today."""
     first, second = (
         offer_record(sandbox, name="First", os="IOS", campaignName="ONE"),
         offer_record(sandbox, name="Second"),
@@ -212,14 +212,14 @@ def test_everybody_can_read_that_there_is_nothing(
 
 
 def figures(page: Page) -> list[float]:
-    """Those in the chart, once it is drawn. (Playwright's own waiting for a function breaks the pages' policy.)"""
+    """The values of the chart, once it is drawn. (Playwright's wait_for_function violates the pages' policy.)"""
     wait_until(lambda: page.evaluate(f"!!{DRAWN}"))
     drawn: list[float] = page.evaluate(f"{DRAWN}.data.datasets[0].data")
     return drawn
 
 
 def ink(page: Page) -> int:
-    """How many of the chart's pixels there is anything on."""
+    """The number of the chart's pixels that are not transparent."""
     drawn: int = page.evaluate(
         """() => {
             const canvas = document.querySelector("canvas");

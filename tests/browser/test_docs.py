@@ -1,4 +1,4 @@
-"""The page under /docs that tries the API, in a real browser."""
+"""Trying the API on the page under /docs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Errors as pages: readable by everybody, at any width, light and dark."""
+"""Error pages are accessible at any width, light and dark."""
 
 from tests.browser.page_watcher import PageWatcher, page_problems
 from tests.support.sandbox import Sandbox

@@ -1,4 +1,4 @@
-"""Signing in and out in a browser."""
+"""Login and logout in a browser."""
 
 import pytest
 from playwright.sync_api import Page, expect

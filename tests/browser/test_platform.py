@@ -1,4 +1,4 @@
-"""The platform's admin in a browser: from the command line's first owner to a tenant that its own owner looks after."""
+"""The platform admin: from the first owner, created at the command line, to a tenant that its own owner manages."""
 
 import re
 from uuid import uuid4

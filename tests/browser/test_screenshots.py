@@ -1,4 +1,4 @@
-"""make screenshots takes each page in every manner."""
+"""make screenshots saves each page in every layout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The Singular page and the API page as people use them."""
+"""The Singular page and the API page."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_an_example_is_copied_whole(open_page: PageWatcher, sandbox: Sandbox, se
 
 
 def test_the_script_for_sheets_fills_a_sheet(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
-    """Run in the browser, with what Google's services would give it; the report is the API's own."""
+    """Runs the script in the browser with stand-ins for Google's services; the report is the API's."""
     offer = offer_record(sandbox, name="=1+1")
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"])])

@@ -1,4 +1,4 @@
-"""The staff's desk as people use it."""
+"""The admin's pages."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -34,7 +34,7 @@ def a_sheet(*rows: str) -> FilePayload:
 
 
 def a_conversion(sandbox: Sandbox) -> str:
-    """A Success of 60; its id."""
+    """Ingests a Success of 60, and returns the id of the conversion."""
     offer = offer_record(sandbox, name="Chess")
     sandbox.send("offers", [offer])
     callback = conversion_callback(sandbox, offer["id"])

@@ -1,4 +1,6 @@
-"""The whole story: from the command line's first staff account to an advertiser's own key and Singular's first pull."""
+"""The whole story: from the first staff account, created at the command line, to an advertiser's API key and Singular's
+first request.
+"""
 
 import re
 from uuid import uuid4
@@ -24,7 +26,7 @@ def set_password(page: Page, link: str) -> None:
 
 
 def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sandbox) -> None:
-    """`place` lends its records' shapes; the tenant is a new one."""
+    """The tenant is new. `sandbox` is only used for the format of the records."""
     slug = f"s{uuid4().hex[:10]}"
     port = str(server.port)
     run_cli("tenants", "create", slug, "--name", "Acorn Media", GOKART_PORT=port)

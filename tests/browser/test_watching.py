@@ -1,4 +1,4 @@
-"""What no page may do is noticed, so that a browser test that passes has proved that it did not happen."""
+"""The page watcher notices every forbidden action, so a browser test that passes proves that there was none."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.support.servers import Server
 
 @pytest.fixture
 def watched(chromium: Browser) -> Iterator[PageWatcher]:
-    """Without the check at the end."""
+    """A page watcher without the check at the end."""
     watched = PageWatcher(chromium)
     yield watched
     watched.close()

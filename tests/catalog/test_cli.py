@@ -1,4 +1,4 @@
-"""Advertisers at the command line."""
+"""The commands `gokart advertisers`."""
 
 from uuid import UUID, uuid4
 
@@ -10,7 +10,7 @@ from tests.support.wait import wait_until
 
 
 def advertisers(sandbox: Sandbox) -> dict[str, str]:
-    """The list's lines by id, with single spaces."""
+    """The lines of the list by id, with white space collapsed."""
     found = [line.split() for line in gokart("advertisers", "list", sandbox.tenant.slug).stdout.splitlines()[1:]]
     return {line[0]: " ".join(line[1:]) for line in found}
 

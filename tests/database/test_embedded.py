@@ -58,7 +58,7 @@ def until(true: Callable[[], object]) -> None:
 
 
 def start_process(directory: Path, program: str = PROCESS) -> subprocess.Popen[str]:
-    """A process that starts the server and uses it until its standard input ends."""
+    """Starts a process that starts the server and uses it until its standard input ends."""
     return subprocess.Popen(
         [sys.executable, "-c", program, str(directory)],
         stdin=subprocess.PIPE,
@@ -81,7 +81,7 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def directory(tmp_path: Path, complete: Path) -> Iterator[Path]:
-    """A data directory of the test's own, which contains the number 7."""
+    """A data directory for this test, which contains the number 7."""
     place = tmp_path / "data" / "postgres"
     place.parent.mkdir()
     subprocess.run(["cp", "-a", complete, place], check=True)

@@ -1,4 +1,4 @@
-"""The app behind a PgBouncer with few backends in transaction mode."""
+"""The app behind PgBouncer with few backends in transaction mode."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

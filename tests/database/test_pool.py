@@ -1,4 +1,4 @@
-"""Which connection the pool hands out, and in what state."""
+"""Which connection the pool returns, and in what state."""
 
 import asyncio
 from typing import Any
@@ -129,7 +129,7 @@ async def test_a_terminated_backend_is_replaced() -> None:
         await db.execute("SELECT pg_terminate_backend($1, 5000)", first)
     try:
         second = await backend(pool, "a")
-    except DatabaseUnavailable:  # if the pool has not noticed yet
+    except DatabaseUnavailable:  # if the pool has not noticed the closed connection yet
         second = await backend(pool, "a")
     assert second != first
     await pool.close()

@@ -1,4 +1,4 @@
-"""The example of docs/tenancy.md: a small app on `tenants`, served by uvicorn on a database of its own."""
+"""The example of docs/tenancy.md: a small app on `tenants`, served by uvicorn on a separate database."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from tests.support.database import execute
 from tests.support.servers import NO_TLS, ROOT, free_port
 from tests.support.wait import wait_for_value
 
-START_TIMEOUT = 120.0  # seconds; guards against a hang
+START_TIMEOUT = 120.0  # seconds; only guards against hangs
 
 
 @pytest.fixture(scope="module")

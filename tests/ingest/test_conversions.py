@@ -12,12 +12,12 @@ from tests.support.sandbox import JSON, Sandbox, conversion_callback, event_reco
 
 
 def later(callback: dict[str, Any], sent_at: str, **changes: Any) -> dict[str, Any]:
-    """A further callback about the same conversion."""
+    """Another callback for the same conversion."""
     return {"id": str(uuid4()), "sentAt": sent_at, "conversion": callback["conversion"] | changes}
 
 
 def figures(sandbox: Sandbox, **params: str) -> list[tuple[str, str, int, float]]:
-    """(offer's name, publisher's name, conversions, revenue) of each row."""
+    """(offer's name, publisher's name, conversions, revenue) by row."""
     return [
         (row["offerName"], row["publisherName"], row["totalConversions"], row["revenue"])
         for row in sandbox.report(**params)
@@ -48,7 +48,7 @@ def test_the_callback_sent_last_wins_in_any_order_of_arrival(sandbox: Sandbox) -
     ):
         offer = offer_record(sandbox, name="Test")
         callback = conversion_callback(sandbox, offer["id"])
-        revenues = dict(zip(sorted(order), [2, 3, 1], strict=True))  # the last of the three is of the day before
+        revenues = dict(zip(sorted(order), [2, 3, 1], strict=True))  # the last of the three is on the day before
         for sent_at in order:
             sandbox.send("conversions", [later(callback, sent_at, revenue=revenues[sent_at])])
         assert figures(sandbox, offerId=offer["id"]) == [("Test", sandbox.tenant.name, 1, 3)]

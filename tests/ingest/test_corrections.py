@@ -39,7 +39,7 @@ def preview(sandbox: Sandbox, content: str | bytes) -> CorrectionsPreview:
 def apply(
     sandbox: Sandbox, content: str | bytes, expected: str | None = None, *, now: datetime | None = None
 ) -> CorrectionsPreview:
-    """As the staff user Anna. Creates a preview first, unless a digest is given."""
+    """Applies the file as the staff user Anna. Creates a preview first, unless a digest is given."""
     digest = expected or preview(sandbox, content).digest
 
     async def work() -> CorrectionsPreview:
@@ -62,7 +62,7 @@ def sheet(*rows: Sequence[Any], header: Sequence[str] = HEADER) -> str:
 
 
 def a_conversion(sandbox: Sandbox, **fields: Any) -> str:
-    """Ingests a Success of revenue 60 on 19 May 2025, by default for an offer of its own. Returns its id."""
+    """Ingests a Success of revenue 60 on 19 May 2025, by default for a new offer. Returns its id."""
     callback = conversion_callback(sandbox, fields.pop("offer", str(uuid4())), **fields)
     assert sandbox.send("conversions", [callback])["accepted"] == 1
     return str(callback["conversion"]["conversionId"])
@@ -86,7 +86,7 @@ def faults(bad: Sequence[InvalidRow]) -> list[tuple[int, str, str]]:
     return [(one.row, fault.column, fault.message) for one in bad for fault in one.errors]
 
 
-# What a file may look like
+# --- the file format ---
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_file_with_the_most_rows_is_accepted(sandbox: Sandbox) -> None:
     assert len(preview(sandbox, content).invalid) == 20_000
 
 
-# Which conversion is meant
+# --- finding the conversion ---
 
 
 def test_a_conversion_is_found_by_its_click(module_sandbox: Sandbox) -> None:
@@ -272,7 +272,7 @@ def test_rows_that_contradict_each_other_are_all_invalid(module_sandbox: Sandbox
     assert state(module_sandbox, first)[0] == state(module_sandbox, second)[0] == "Success"
 
 
-# What the preview shows
+# --- the preview ---
 
 
 def test_a_preview_shows_the_changes_and_applies_none(sandbox: Sandbox) -> None:
@@ -317,7 +317,7 @@ def test_a_preview_shows_the_changes_and_applies_none(sandbox: Sandbox) -> None:
     assert sandbox.get(JSON, **MAY).headers["etag"] == etag
 
 
-# What applying does
+# --- applying ---
 
 
 def test_a_status_can_change_to_any_other(sandbox: Sandbox) -> None:
@@ -407,7 +407,7 @@ def test_the_audit_log_has_each_correction_with_its_actor(sandbox: Sandbox) -> N
     assert "cost" not in after
 
 
-# Corrections and callbacks
+# --- corrections and callbacks ---
 
 
 def later(callback: dict[str, Any], sent_at: datetime, status: str) -> dict[str, Any]:
@@ -450,7 +450,7 @@ def test_a_correction_wins_over_an_existing_callback_from_the_future(sandbox: Sa
     assert revenue(sandbox) == 60
 
 
-# What has changed since the preview
+# --- changes since the preview ---
 
 
 def test_nothing_is_applied_if_a_conversion_changed_since_the_preview(sandbox: Sandbox) -> None:
@@ -474,7 +474,7 @@ def test_nothing_is_applied_if_a_conversion_arrived_since_the_preview(sandbox: S
     a_conversion(sandbox, conversionId=id_)
     refused(sandbox, content, digest)
     digest = preview(sandbox, content).digest
-    a_conversion(sandbox, clickId=click)  # now it is not clear any more which is meant
+    a_conversion(sandbox, clickId=click)  # the row is now ambiguous
     refused(sandbox, content, digest)
 
 
@@ -505,7 +505,7 @@ def refused(sandbox: Sandbox, content: str, digest: str) -> None:
         assert execute(f"SELECT * FROM {{s}}.{table}", schema=sandbox.tenant.schema) == []
 
 
-# At the same time as the intake
+# --- concurrent intake ---
 
 
 def test_simultaneous_corrections_and_callbacks_count_once(sandbox: Sandbox) -> None:
@@ -560,7 +560,7 @@ def test_only_one_of_two_simultaneous_applications_succeeds(sandbox: Sandbox) ->
     assert revenue(sandbox) == 0
 
 
-# The rows that could not be used
+# --- rejected rows ---
 
 
 def test_invalid_rows_can_be_downloaded_fixed_and_uploaded(sandbox: Sandbox) -> None:

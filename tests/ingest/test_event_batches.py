@@ -64,7 +64,7 @@ def odd_values(id_: str) -> dict[str, list[Any]]:
 
 @st.composite
 def records(draw: st.DrawFn) -> bytes:
-    """A JSON text. A key may be missing or repeated, and keys are in any order."""
+    """A JSON text. A key may be missing or repeated, and the order of the keys varies."""
     id_ = str(draw(st.uuids()))
     odd = odd_values(id_)
     values = {

@@ -45,7 +45,7 @@ def some_events(offer: str, count: int) -> Records:
 
 
 def a_file(folder: Path, name: str, text: str | bytes) -> Path:
-    """Compressed according to the suffix of the name."""
+    """Writes a file that is compressed according to the suffix of its name."""
     content = text.encode() if isinstance(text, str) else text
     if name.endswith(".gz"):
         content = gzip.compress(content)

@@ -34,7 +34,7 @@ def test_pruned_events_never_count_again_with_another_setting(sandbox: Sandbox) 
     event = event_record(offer["id"], occurredAt=ago(400))
     sandbox.send("events", [event])
     run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
-    answer = sandbox.send("events", [event])  # to a server that keeps events for ever
+    answer = sandbox.send("events", [event])  # to a server that keeps events forever
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
 
 

@@ -133,7 +133,7 @@ def test_concurrent_readers_get_correct_figures(sandbox: Sandbox) -> None:
     with reading(sandbox, oracle, ranges) as finish:
         run(lambda: delete_old_quarters(sandbox.tenant, NOW))
         wait_until(lambda: is_announced(sandbox))
-        finish()  # what began before
+        finish()  # requests that began before
     with reading(sandbox, oracle, ranges):
         run(lambda: delete_old_quarters(sandbox.tenant, LATER))
     assert quarters(sandbox) == (0, True)
@@ -203,7 +203,7 @@ def all_reports(sandbox: Sandbox, date_from: str, date_to: str) -> list[Any]:
 
 
 def check(sandbox: Sandbox, oracle: Oracle, date_from: str, date_to: str) -> None:
-    """The figures are those of the range in GoKart-Range."""
+    """Checks that the figures are those of the range in GoKart-Range."""
     response = sandbox.get(JSON, date_from=date_from, date_to=date_to)
     assert exactly.decode(response.content)["data"] == of_range(oracle, response.headers["gokart-range"])
 

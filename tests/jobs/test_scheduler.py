@@ -59,7 +59,7 @@ def test_a_run_whose_process_died_is_continued(platform: Platform, tmp_path: Pat
         with platform.running_server(tmp_path) as first:
             wait_until(lambda: reached(platform, "cleanup") == "ash")
             kill(first)
-        platform.execute("UPDATE task SET alive_until = now() WHERE run IS NOT NULL")  # as time would
+        platform.execute("UPDATE task SET alive_until = now() WHERE run IS NOT NULL")  # as if the time had passed
         assert "interrupted, 1 tenants so far" in platform.command("jobs")
     with platform.running_server(tmp_path) as second:
         platform.wait_for(ONCE)
@@ -92,7 +92,7 @@ def test_a_failure_at_one_tenant_is_reported_and_does_not_stop_the_others(platfo
     assert "3 tenants, 1 failed" in told
     assert "birch: UndefinedTableError" in told
     (soon,) = platform.execute("SELECT started_at + interval '1 hour' AS next FROM task WHERE name = 'cleanup'")
-    assert f"{soon['next']:%Y-%m-%d %H:%M:%S}" in told  # not a day later
+    assert f"{soon['next']:%Y-%m-%d %H:%M:%S}" in told  # and not after a day
 
 
 def test_the_command_line_shows_jobs_that_never_ran(platform: Platform) -> None:

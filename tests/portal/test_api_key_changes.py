@@ -1,4 +1,4 @@
-"""The portal's API keys: rotated and revoked by an advertiser's people, and by nobody else."""
+"""The portal's API keys: users of the advertiser can rotate and revoke them, and nobody else can."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,13 +15,13 @@ from tests.support.wait import wait_for_value
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Browser:
-    """A person of the owner's."""
+    """A user of the owner."""
     return advertiser_browser(sandbox)
 
 
 @pytest.fixture(scope="module")
 def shared(module_sandbox: Sandbox) -> Browser:
-    """The same at the tenant that the tests of this module share."""
+    """A user of the owner at the tenant that the tests of this module share."""
     return advertiser_browser(module_sandbox)
 
 
@@ -151,7 +151,7 @@ PATHS = ["/rotate", "/revoke"]
 
 
 class TestOutsiders:
-    """To whom this advertiser's keys do not exist."""
+    """The advertiser's keys do not exist for outsiders."""
 
     @pytest.fixture(params=["rival", "another tenant"])
     def outsider(self, request: pytest.FixtureRequest, sandbox: Sandbox, other_sandbox: Sandbox) -> Browser:
@@ -165,7 +165,7 @@ class TestOutsiders:
     def test_another_advertisers_key_is_not_found(
         self, sandbox: Sandbox, client: Browser, outsider: Browser, path: str
     ) -> None:
-        for name in "One", "Two", "Three":  # so that no key of the other tenant has the last one's number
+        for name in "One", "Two", "Three":  # so that no key of the other tenant has the id of the last one
             post_new_key(client, name)
         key, token = create_key(client, sandbox)
         unknown = outsider.get("/keys/1000000/revoke")

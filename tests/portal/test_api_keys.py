@@ -1,4 +1,4 @@
-"""The portal's API keys: how an advertiser's people make them, see them, and are warned before they end."""
+"""The portal's API keys: creating them, listing them, and warnings before they expire."""
 
 import shlex
 import subprocess
@@ -30,13 +30,13 @@ from tests.support.wait import wait_for_value
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Browser:
-    """A person of the owner's."""
+    """A user of the owner."""
     return advertiser_browser(sandbox)
 
 
 @pytest.fixture(scope="module")
 def shared(module_sandbox: Sandbox) -> Browser:
-    """The same at the tenant that the tests of this module share."""
+    """A user of the owner at the tenant that the tests of this module share."""
     return advertiser_browser(module_sandbox)
 
 
@@ -211,11 +211,11 @@ class TestMaking:
 
 
 class TestWhatAPersonHas:
-    """Nobody makes or rotates a key that has more than they have themselves."""
+    """Users cannot create or rotate a key with more scopes than they have."""
 
     @pytest.fixture
     def client(self, sandbox: Sandbox) -> Browser:
-        """Somebody who may see cost reports, and nothing of Singular."""
+        """A user with the scope for cost reports only."""
         return advertiser_browser(sandbox, scopes=["cost-report"])
 
     def test_only_the_users_scopes_are_offered(self, client: Browser) -> None:
@@ -270,7 +270,7 @@ class TestList:
         assert sorted(states) == [
             ("Gone", "Revoked"),
             ("Live", "Active"),
-            ("Old", "Active"),  # its successor, which has its name
+            ("Old", "Active"),  # its successor, which has the same name
             ("Old", "Rotated"),
             ("Past", "Expired"),
             ("Soon", "Expires soon"),
@@ -296,7 +296,7 @@ STATES = ["Active", "Expires soon", "Rotated", "Expired", "Revoked"]
 
 
 class TestNotices:
-    """A key about to end is said on every page."""
+    """Every page warns about a key that expires soon."""
 
     def test_every_page_warns_of_an_expiring_key(self, sandbox: Sandbox, client: Browser) -> None:
         key, _ = create_key(client, sandbox)

@@ -1,4 +1,4 @@
-"""GET /api on the app host: what it prints works as it is printed, once a token is put in."""
+"""GET /api on the app host: the printed examples work once an API key is inserted."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def test_the_curl_command_works_for_singular(sandbox: Sandbox, server: Server) -
 
 @pytest.mark.parametrize("scopes", [["cost-report", "singular"], ["singular"]], ids=["cost report", "singular"])
 def test_the_python_program_works_as_printed(sandbox: Sandbox, server: Server, scopes: list[str]) -> None:
-    """By way of the proxy's protocol: Python asks the system for localhost's names, and not every system knows them."""
+    """Uses HTTP_PROXY, because not every system resolves the names of *.localhost for Python."""
     fill(sandbox)
     printed = with_token(shown(sandbox, server, scopes=scopes).one("code", id="python").raw, sandbox)
     done = subprocess.run(
@@ -75,7 +75,7 @@ def test_urls_use_the_host_and_scheme_of_the_request(sandbox: Sandbox, http: htt
 
 
 def test_it_shows_the_rate_limits(sandbox: Sandbox, server: Server) -> None:
-    assert "Burst 1,000,000 requests" in shown(sandbox, server).text  # the tests' server is generous
+    assert "Burst 1,000,000 requests" in shown(sandbox, server).text  # the tests' server has higher limits
     run(lambda: set_tenant_limits(sandbox.tenant.slug, 2.5, 30, 4))
     (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
     run_in_tenant(sandbox.tenant.slug, lambda: api_keys.set_api_key_limits(key["id"], None, 77, None))
@@ -99,7 +99,7 @@ def test_limits_of_other_advertisers_keys_are_hidden(sandbox: Sandbox, server: S
 
 
 def fill(sandbox: Sandbox) -> None:
-    """A conversion of just now."""
+    """Ingests a conversion of today."""
     offer = offer_record(sandbox, name="Test", os="WEB", campaignName="ONE")
     sandbox.send("offers", [offer])
     now = datetime.now(UTC).isoformat()

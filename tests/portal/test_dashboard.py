@@ -1,4 +1,4 @@
-"""GET / and /report.csv on the app host: an advertiser's people see their own figures, and they are the API's."""
+"""GET / and /report.csv on the app host: users see the figures of their advertiser, which equal the API's."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -243,7 +243,7 @@ def test_the_csv_is_identical_to_the_apis(sandbox: Sandbox) -> None:
 
 
 def test_the_csv_covers_the_days_shown(sandbox: Sandbox) -> None:
-    """Those of a usual period by their dates: tomorrow the link still leads to them."""
+    """The link contains dates, even for a relative period: it covers the same days tomorrow."""
     fill(sandbox)
     sandbox.send("events", [event_record(an_offer_of(sandbox), occurredAt=datetime.now(UTC).isoformat())])
     page = opened(advertiser_browser(sandbox), period="last-7-days", offerId=an_offer_of(sandbox))
@@ -252,7 +252,7 @@ def test_the_csv_covers_the_days_shown(sandbox: Sandbox) -> None:
 
 
 def test_the_csv_does_not_alter_names(sandbox: Sandbox) -> None:
-    """Like the API's, which programs read: what a spreadsheet would take for a formula is not rewritten."""
+    """Programs read the CSV, as they do the API's: names that a spreadsheet treats as formulas are not rewritten."""
     offer = offer_record(sandbox, name='=HYPERLINK("http://example.com")')
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"])])
@@ -293,7 +293,7 @@ def test_it_returns_to_the_page_after_login(sandbox: Sandbox) -> None:
 
 
 def fill(sandbox: Sandbox) -> tuple[str, str]:
-    """Two offers of the owner, with figures on 19 and 20 May 2025; their ids."""
+    """Creates two offers of the owner with figures on 19 and 20 May 2025. Returns their ids."""
     first = offer_record(sandbox, name="First", os="ANDROID", campaignName="ONE")
     second = offer_record(sandbox, name="Second", os="IOS")
     partner = {"id": str(uuid4()), "name": "Playdeck"}
@@ -313,7 +313,7 @@ def fill(sandbox: Sandbox) -> tuple[str, str]:
 
 
 def an_offer_of(sandbox: Sandbox) -> str:
-    """The id of any of the owner's."""
+    """The id of one of the owner's offers."""
     return str(sandbox.report()[0]["offerId"])
 
 

@@ -21,7 +21,7 @@ SCRIPT = "<script>alert('x')</script>\"'"
 def test_all_steps_are_done_when_singular_reads_costs(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox, **WHOLE)])
     log_pull(sandbox)
-    assert standing(shown(sandbox)) == {
+    assert step_status(shown(sandbox)) == {
         "Singular is enabled": True,
         "Singular has an API key": True,
         "Your offers are complete": True,
@@ -32,7 +32,7 @@ def test_all_steps_are_done_when_singular_reads_costs(sandbox: Sandbox) -> None:
 def test_no_step_is_done_at_first(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     execute("DELETE FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
-    assert standing(shown(sandbox)) == {
+    assert step_status(shown(sandbox)) == {
         "Singular is not enabled yet": False,
         "Singular needs an API key": False,
         "You have no offers yet": False,
@@ -43,7 +43,7 @@ def test_no_step_is_done_at_first(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("change", ["revoked_at = now()", "expires_at = now()", "scopes = '{cost-report}'"])
 def test_only_an_active_key_with_the_scope_counts(sandbox: Sandbox, change: str) -> None:
     execute(f"UPDATE {{s}}.api_token SET {change} WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema)
-    assert standing(shown(sandbox))["Singular needs an API key"] is False
+    assert step_status(shown(sandbox))["Singular needs an API key"] is False
 
 
 def test_it_shows_when_the_key_was_last_used(sandbox: Sandbox) -> None:
@@ -55,12 +55,12 @@ def test_it_shows_when_the_key_was_last_used(sandbox: Sandbox) -> None:
 
 def test_a_silent_connector_is_reported(sandbox: Sandbox) -> None:
     log_pull(sandbox, at=datetime.now(UTC) - timedelta(days=3))
-    assert standing(shown(sandbox))["Singular has stopped sending requests"] is False
+    assert step_status(shown(sandbox))["Singular has stopped sending requests"] is False
 
 
 def test_rejected_requests_do_not_count_as_success(sandbox: Sandbox) -> None:
     log_pull(sandbox, status=403, rows=None)
-    assert standing(shown(sandbox))["Singular has not sent a request yet"] is False
+    assert step_status(shown(sandbox))["Singular has not sent a request yet"] is False
 
 
 def test_a_request_for_access_is_recorded_once(sandbox: Sandbox) -> None:
@@ -138,7 +138,7 @@ def test_offers_with_missing_data_are_listed(sandbox: Sandbox) -> None:
     rivals = offer_record(sandbox, sandbox.rival, name="Not mine")
     sandbox.send("offers", [bad, good, rivals])
     page = shown(sandbox)
-    assert standing(page)["One offer has missing data"] is False
+    assert step_status(page)["One offer has missing data"] is False
     ((offer, flaws, _),) = page.rows("flawed")
     assert offer == "Half done iOS · com.test · IOS_1"
     assert flaws.startswith("store_id is 'com.test'; an iOS app's is its App Store number")
@@ -176,7 +176,7 @@ def test_a_request_with_an_invalid_range_shows_no_days(sandbox: Sandbox) -> None
 
 
 def test_an_api_request_is_listed(sandbox: Sandbox) -> None:
-    """What is noted is written every few seconds."""
+    """The request log is written every few seconds."""
     client = advertiser_browser(sandbox)
     sandbox.get(SINGULAR, **MAY)
     wait_until(lambda: bool(Page(client.get("/singular").text).all("tbody", id="request-rows")))
@@ -229,8 +229,8 @@ def shown(sandbox: Sandbox) -> Page:
     return Page(answer.text)
 
 
-def standing(page: Page) -> dict[str, bool]:
-    """What is done, by the heading of each step."""
+def step_status(page: Page) -> dict[str, bool]:
+    """Whether each step is done, by heading."""
     start = page.elements.index(page.one("ol", **{"class": "steps"}))
     steps = [element for element in page.elements[start:] if element.tag == "li"]
     headings = [element.text for element in page.elements[start:] if element.tag == "strong"][: len(steps)]
@@ -246,7 +246,7 @@ def request_of(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 
 def log_pull(sandbox: Sandbox, *, advertiser: UUID | None = None, **values: Any) -> None:
-    """Of the owner's key unless of another's: the week to 19 May 2025, now, and 40 rows."""
+    """Logs a request now, by default with the owner's key, for the week to 19 May 2025 with 40 rows."""
     pull: dict[str, Any] = {
         "at": datetime.now(UTC),
         "starts_at": datetime(2025, 5, 13, tzinfo=UTC),

@@ -1,4 +1,4 @@
-"""Whatever is sent, in whatever order, by however many senders at once: every report says what the naive model says."""
+"""Reports equal those of a naive model for random records, sent in any order by several concurrent senders."""
 
 import csv
 import io
@@ -38,7 +38,9 @@ def test_every_report_agrees_with_the_model_and_with_each_other(http: httpx.Clie
 
 
 def check_instants(sandbox: Sandbox, oracle: Oracle, first: datetime, last: datetime) -> None:
-    """A range of instants covers the quarters of an hour that contain them, and a last midnight all of its day."""
+    """A range of date-times includes the quarter hours that contain its ends; an end at midnight includes the whole
+    day.
+    """
     start = floor_quarter(first)
     midnight = last.time() == datetime.min.time()
     end = last + timedelta(days=1) if midnight else floor_quarter(last) + timedelta(minutes=15)
@@ -47,7 +49,7 @@ def check_instants(sandbox: Sandbox, oracle: Oracle, first: datetime, last: date
 
 
 def check_days(sandbox: Sandbox, oracle: Oracle, first: datetime, last: datetime) -> None:
-    """Whole days, both inclusive; the sums of Singular's costs are the cost report's revenue."""
+    """Checks whole days, both inclusive. The sum of Singular's costs equals the cost report's revenue."""
     start, end = floor_day(first), floor_day(last) + timedelta(days=1)
     params = {"date_from": f"{first:%Y-%m-%d}", "date_to": f"{last:%Y-%m-%d}"}
     revenue, cost = check_reports(sandbox, oracle, params, start, end)

@@ -1,4 +1,4 @@
-"""The two documents that the product was asked for with: their requests get their answers, byte for byte in shape."""
+"""The two documents that specified the product: their requests get the documented responses."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 @pytest.fixture(scope="module")
 def documented(module_sandbox: Sandbox) -> Sandbox:
-    """A tenant with the figures of the documented success body."""
+    """A tenant with the figures of the documented response."""
     module_sandbox.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
     module_sandbox.send(
         "offers",

@@ -1,4 +1,4 @@
-"""The database goes away and comes back under a running server."""
+"""The database becomes unavailable and available again under a running server."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ HOST = {"Host": "api.acme.localhost"}
 
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A server of the test's own, which it may stop."""
+    """A separate database server, which the test may stop."""
     server = EmbeddedPostgres(tmp_path / "postgres", fsync="off")
     server.start()
     yield server
@@ -31,7 +31,7 @@ def answer(server: Server, token: str) -> httpx.Response:
 
 
 def get(server: Server, path: str, **rest: Any) -> httpx.Response:
-    """On a new connection."""
+    """Sends a GET on a new connection."""
     with server.client() as client:
         return client.get(path, **rest)
 
@@ -78,7 +78,7 @@ def test_a_database_that_was_never_migrated_is_503(postgres: EmbeddedPostgres, t
 
 
 def test_idle_connections_that_were_terminated_cause_at_worst_a_503(sandbox: Sandbox) -> None:
-    """At the very moment at which the server hears of it too."""
+    """The request may be sent before the server has noticed the termination."""
     ended = """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE pid <> pg_backend_pid() AND strpos(query, $1) > 0

@@ -1,4 +1,4 @@
-"""What may be asked for, and what is said to a question that makes no sense."""
+"""The filters of reports, and the errors of invalid ones."""
 
 from typing import Any
 

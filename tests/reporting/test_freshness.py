@@ -1,4 +1,4 @@
-"""How fresh, and whether anything has changed."""
+"""Headers that show how current a report is, and whether it has changed."""
 
 from datetime import UTC, datetime
 from itertools import pairwise

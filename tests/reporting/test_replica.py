@@ -1,4 +1,4 @@
-"""Reports are read from the replica, but never an old one, and never where it is down."""
+"""Reports are read from the replica, unless it lags or is unavailable."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ def running(
     replica: Replica,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:
-    """A server that knows of the replica, and remembers no answers."""
+    """A server with the replica and without a report cache."""
     folder: Path = tmp_path_factory.mktemp("running")
     with running_server(
         folder, GOKART_REPLICA_URL=replica.url, GOKART_ANSWERS_REMEMBERED="0", GOKART_LOG_LEVEL="debug"
@@ -57,7 +57,7 @@ def clicks(sandbox: Sandbox, path: str) -> int:
 
 
 def times_read(running: Server, sandbox: Sandbox) -> int:
-    """How many reports of this tenant came from the replica."""
+    """How many reports of this tenant were read from the replica."""
     lines = running.log_lines("read from the replica")
     return sum(line["tenant"] == sandbox.tenant.slug for line in lines)
 

@@ -1,4 +1,4 @@
-"""Reports of any size: in constant memory, broken visibly where they break, given up when nobody reads."""
+"""Large reports: constant memory, visible errors, and timeouts for clients that stop reading."""
 
 import asyncio
 import csv
@@ -29,7 +29,7 @@ from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, cr
 from tests.support.servers import Server, running_server
 
 YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
-NEVER_ASKED = {"date_from": "2024-01-01", "date_to": "2024-11-30"}  # so that no answer is remembered
+NEVER_ASKED = {"date_from": "2024-01-01", "date_to": "2024-11-30"}  # disables the report cache
 DAYS, OFFERS, PARTNERS = 366, 20, 20
 PATIENCE = 120.0
 exactly = msgspec.json.Decoder(float_hook=Decimal)
@@ -73,7 +73,7 @@ def big(http: httpx.Client) -> Sandbox:
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A server that gives a report two seconds."""
+    """A server with a report timeout of two seconds."""
     with (
         running_server(tmp_path_factory.mktemp("impatient"), GOKART_REPORT_TIMEOUT="2") as running,
         running.client() as client,
@@ -89,7 +89,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def backends(sandbox: Sandbox) -> list[int]:
-    """Of the database's processes, those that are busy with this tenant's data."""
+    """The number of backends that are busy with this tenant's data."""
     found = database(
         """
         SELECT pid FROM pg_stat_activity
@@ -127,14 +127,14 @@ def test_csv_and_json_say_the_same(big: Sandbox) -> None:
 def test_a_report_begins_at_once_however_long_before_its_data_its_range_does(big: Sandbox, path: str) -> None:
     started = time.monotonic()
     with stream(big, path, date_from="2000-01-01", date_to="2024-12-31") as response:
-        # In pieces larger than what stands before the rows.
+        # Decompresses in pieces that are larger than the text before the rows.
         chunks = [(time.monotonic() - started, chunk) for chunk in response.iter_raw(65_536)]
     assert chunks[0][0] < chunks[-1][0] / 3
     assert items_of(b"".join(chunk for _, chunk in chunks)) == items_of(big.get(path, **YEAR).content)
 
 
 def items_of(content: bytes) -> bytes:
-    """Without the time at which it was made."""
+    """The response without the time at which it was made."""
     return content.partition(b"items")[2] or content
 
 
@@ -152,7 +152,7 @@ def test_the_server_s_memory_does_not_grow_with_the_report(big: Sandbox, server:
 
 
 def worker(server: Server) -> psutil.Process:
-    """The process that serves."""
+    """The server's worker process."""
     process = psutil.Process(server.process)
     children = process.children()
     return children[0] if children else process
@@ -165,8 +165,9 @@ def stream(sandbox: Sandbox, path: str, **days: str) -> AbstractContextManager[h
 
 @pytest.fixture
 def narrow(big: Sandbox) -> Iterator[Sandbox]:
-    """The same, for a client whose system takes little ahead of it. The buffer of a connection grows with its use,
-    until a whole report is in it while the client still reads the first lines.
+    """A client with a small receive buffer.
+
+    Otherwise the buffer grows with use, until it holds a whole report while the client still reads the first lines.
     """
     transport = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)])
     with httpx.Client(base_url=big.http.base_url, transport=transport, timeout=120) as client:
@@ -185,7 +186,7 @@ def test_httpx_sees_a_report_that_breaks_in_the_middle(narrow: Sandbox, path: st
 
 
 def kill_backends(sandbox: Sandbox) -> None:
-    """Those that hold a report of this tenant open, between two parts of it too."""
+    """Terminates the backends that have a report of this tenant open, including those between two chunks."""
     database(
         """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -218,7 +219,7 @@ def test_a_client_that_goes_away_stops_its_query(big: Sandbox, path: str) -> Non
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
 def test_a_head_request_leaves_no_open_transaction(big: Sandbox, path: str) -> None:
-    """Of a report that the database has sent whole, too, before the server gives it up."""
+    """Also for a report whose rows the database has sent completely."""
     for _ in range(20):
         response = big.request("HEAD", path, token=big.owner_key, params={**YEAR, "date_to": "2024-01-31"}, timeout=3)
         assert response.status_code == 200
@@ -234,7 +235,7 @@ def test_a_client_that_goes_away_before_the_answer_stops_its_query(big: Sandbox)
 
 @contextmanager
 def blocked(sandbox: Sandbox) -> Iterator[None]:
-    """Holds a lock that every report of this tenant waits for."""
+    """Holds a lock for which every report of this tenant waits."""
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(database_url()))
         runner.run(connection.execute(f"BEGIN; LOCK TABLE {sandbox.tenant.schema}.by_month"))
@@ -259,7 +260,7 @@ def test_a_report_that_takes_too_long_is_503_and_its_query_stops(
 
 
 def test_a_slow_reader_does_not_block_others(big: Sandbox, server: Server) -> None:
-    """Not even with as many requests as a token may have under way, on every server process."""
+    """Even if every server process has as many concurrent requests as an API key may have."""
     with ExitStack() as stack:
         for _ in range(8):
             slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
@@ -311,7 +312,7 @@ def test_a_client_that_stops_reading_is_given_up(big: Sandbox, impatient: httpx.
 
 
 def held(sandbox: Sandbox) -> list[asyncpg.Record]:
-    """Of the database's processes, those that are held by a stream of this tenant's Singular report, busy or not."""
+    """The number of backends that a stream of this tenant's Singular report holds, busy or idle."""
     sql = """
         SELECT pid FROM pg_stat_activity
         WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1
@@ -320,7 +321,7 @@ def held(sandbox: Sandbox) -> list[asyncpg.Record]:
 
 
 def request_of(sandbox: Sandbox, path: str) -> bytes:
-    """The owner's request for a year, as it goes over the wire."""
+    """The bytes of the owner's HTTP request for a year."""
     headers = {"Host": sandbox.host, "Authorization": f"ApiToken {sandbox.owner_key}", "Accept-Encoding": "identity"}
     lines = [f"GET {path}?date_from=2024-01-01&date_to=2024-12-31 HTTP/1.1"]
     return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()

@@ -1,4 +1,4 @@
-"""Whatever a server process remembers of reports, it never shows an old one: two processes, one tenant."""
+"""Reports that a server process has cached are never outdated: two processes, one tenant."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +44,7 @@ def test_a_report_after_an_intake_has_it_in_both_processes(both: list[Sandbox]) 
     both[0].send("offers", [offer])
     for clicks, sender in zip(range(1, 13), cycle(both), strict=False):
         sender.send("events", [event_record(offer["id"])])
-        for reader in (*both, *both):  # made, then remembered
+        for reader in (*both, *both):  # rendered, then cached
             assert [row["totalClicks"] for row in reader.report()] == [clicks]
 
 
@@ -80,7 +80,7 @@ def test_a_report_contains_everything_acknowledged_before_its_request(both: list
             acknowledged += 1
 
     def read(reader: Sandbox) -> None:
-        for _ in range(20):  # of the hundred that a token may ask for at once
+        for _ in range(20):  # of the hundred requests that an API key may send at once
             least = acknowledged
             assert sum(row["totalClicks"] for row in reader.report()) >= least
 

@@ -54,7 +54,7 @@ def declared_type(column: Column) -> str:
 
 
 def database_columns(schema: str, table: str) -> dict[str, tuple[str, bool]]:
-    """By name: the type, and whether it may be null."""
+    """(type, nullable) by name."""
     rows = execute(
         """
         SELECT attname, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable

@@ -1,4 +1,4 @@
-"""The log of Singular's pulls: whatever a recognised token is answered is noted, and nobody waits for that."""
+"""The log of Singular's requests: every response to a known API key is logged, in the background."""
 
 import socket
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ NOTHING = (None, None)
 
 
 def log_of(sandbox: Sandbox, advertiser: UUID | None = None, **options: Any) -> list[SingularRequest]:
-    """Newest first."""
+    """The log, newest first."""
     return run_in_tenant(
         sandbox.tenant.slug, lambda: recent_singular_requests(current_tenant(), advertiser or sandbox.owner, **options)
     )
@@ -44,7 +44,7 @@ def log_of(sandbox: Sandbox, advertiser: UUID | None = None, **options: Any) -> 
 
 @contextmanager
 def server_of(sandbox: Sandbox, folder: Path, **environment: str) -> Iterator[Sandbox]:
-    """The place at a server of the test's own, which writes when it ends."""
+    """The sandbox at a separate server, which writes its log when it stops."""
     with running_server(folder, workers=1, **environment) as running, running.client() as client:
         yield msgspec.structs.replace(sandbox, http=client)
 
@@ -54,7 +54,7 @@ def told(pull: SingularRequest) -> tuple[str, int, int | None, tuple[datetime | 
 
 
 def filled(sandbox: Sandbox) -> Sandbox:
-    """With three items in May."""
+    """A sandbox with three items in May."""
     offers = [offer_record(sandbox) for _ in range(3)]
     sandbox.send("offers", offers)
     sandbox.send("events", [event_record(offer["id"]) for offer in offers])
@@ -174,7 +174,7 @@ def test_a_tenant_with_a_broken_log_does_not_stop_others(
     assert len(log_of(other_sandbox)) == 2
 
 
-# What cannot be brought about from outside
+# --- internals that no request can trigger ---
 
 
 def an_entry(sandbox: Sandbox, token: str | None = None, **values: Any) -> RequestLogEntry:
@@ -258,7 +258,9 @@ def note_as_it_is(sandbox: Sandbox, entry: RequestLogEntry) -> None:
 
 def test_the_log_is_read_page_by_page(sandbox: Sandbox) -> None:
     at = datetime.now(UTC)
-    entries = [an_entry(sandbox, at=at - timedelta(seconds=n // 2), rows=n) for n in range(7)]  # two at a time at once
+    entries = [
+        an_entry(sandbox, at=at - timedelta(seconds=n // 2), rows=n) for n in range(7)
+    ]  # two writes at the same time
     write(*((sandbox, entry) for entry in entries))
     write((sandbox, an_entry(sandbox, sandbox.rival_key, advertiser=sandbox.rival)))
     seen: list[SingularRequest] = []

@@ -1,4 +1,4 @@
-"""What is said to be missing for Singular."""
+"""Which data Singular requires of an offer."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -68,7 +68,7 @@ def test_a_cached_host_and_api_key_cost_no_query(workers: list[Worker], sandbox:
     with locked("public.tenant", f"{sandbox.tenant.schema}.api_token", f"{sandbox.tenant.schema}.advertiser"):
         for worker in workers * 5:
             assert worker.ask(sandbox.host, WRONG, sandbox.owner_key)[0] == 400
-        # What is not cached yet needs these tables.
+        # Requests whose values are not cached read these tables.
         assert workers[0].ask(sandbox.host, WRONG, sandbox.rival_key)[0] == 503
         assert workers[0].ask("api.nobody.localhost", WRONG, sandbox.owner_key)[0] == 503
 
@@ -202,7 +202,7 @@ def test_a_revoked_api_key_is_rejected_even_if_the_listener_fails(
         wait_until(lambda: statuses(workers, sandbox) == {401})
         for _ in range(10):
             assert statuses(workers, sandbox) == {401}
-            assert statuses(workers, sandbox, sandbox.rival_key) == {200}  # served from the database meanwhile
+            assert statuses(workers, sandbox, sandbox.rival_key) == {200}  # served from the database until then
 
 
 def test_workers_cache_again_after_the_network_recovers(

@@ -1,4 +1,4 @@
-"""`tenants` can be used by another project: it needs `core` and `database` and nothing else of this one."""
+"""`tenants` can be used by another project: of GoKart, it imports only `core` and `database`."""
 
 import ast
 from pathlib import Path

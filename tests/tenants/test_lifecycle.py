@@ -43,7 +43,7 @@ def exists(slug: str) -> bool:
     return bool(row)
 
 
-# Creating
+# --- creating ---
 
 
 def test_a_new_tenant_is_its_own_first_partner_and_at_the_latest_version() -> None:
@@ -113,7 +113,7 @@ def test_one_of_two_concurrent_creations_of_a_tenant_fails() -> None:
     assert exists(slug)
 
 
-# Listing
+# --- listing ---
 
 
 def test_the_list_shows_every_tenant_with_its_status() -> None:
@@ -136,7 +136,7 @@ def test_control_characters_in_names_are_replaced() -> None:
     assert not {"\x1b", "\x07", "\r"} & set(output)
 
 
-# Suspending
+# --- suspending ---
 
 
 def test_suspending_and_resuming_lose_nothing(sandbox: Sandbox) -> None:
@@ -158,7 +158,7 @@ def test_an_unknown_tenant_is_an_error(command: list[str]) -> None:
     assert re.fullmatch(r"Error: There is no tenant 'no ?body'\.", cli_error(*command), re.IGNORECASE)
 
 
-# Deleting
+# --- deleting ---
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def contents(sandbox: Sandbox) -> dict[str, str]:
 
 @contextmanager
 def held_up(sandbox: Sandbox) -> Iterator[None]:
-    """Intake requests in the block wait before they write."""
+    """Within the block, intake requests wait before they write."""
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(database_url()))
         runner.run(connection.execute(f"BEGIN; LOCK TABLE {sandbox.tenant.schema}.conversion IN SHARE MODE"))
@@ -245,7 +245,7 @@ def test_records_acknowledged_during_deletion_are_in_the_dump(sandbox: Sandbox, 
                 token=sandbox.ingest_key,
                 json=callback,
             )
-            deadline = time.monotonic() + 120  # guards against a hang
+            deadline = time.monotonic() + 120  # only guards against hangs
             while not waiting(sandbox):
                 assert time.monotonic() < deadline
             slug = sandbox.tenant.slug

@@ -53,7 +53,7 @@ main()
 
 
 class Upgrade(NamedTuple):
-    """Three tenants at the latest version, and a folder that contains one migration more."""
+    """Three tenants at the latest version, and a folder that contains one more migration."""
 
     tenants: list[str]
     folder: Path

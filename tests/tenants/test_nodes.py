@@ -41,7 +41,7 @@ def node_of(sandbox: Sandbox) -> str:
     return line.split()[-1]
 
 
-# One server
+# --- one server ---
 
 
 @pytest.mark.usefixtures("one_server")
@@ -67,7 +67,7 @@ def test_without_citus_lists_have_no_node_column(sandbox: Sandbox) -> None:
     assert "Node" not in main_text(browser.get(f"/tenants/{sandbox.tenant.slug}"))
 
 
-# A cluster
+# --- a cluster ---
 
 
 def test_a_new_tenant_is_placed_on_a_node(cluster: list[str], sandbox: Sandbox) -> None:

@@ -1,6 +1,7 @@
-"""The schema on a Citus cluster: tables have other names on the nodes. Triggers run there, where nobody hears NOTIFY.
+"""The schema on a Citus cluster: tables have other names on the nodes, and triggers run there, where no process listens
+for NOTIFY.
 
-Tested on one server, with tables named as on a node.
+The tests use one server, with tables that are named as on a node.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ def as_on_a_node(sandbox: Sandbox, *tables: str) -> None:
 
 
 def without_triggers(sandbox: Sandbox) -> None:
-    """Removes the notifying triggers: on a cluster nobody hears them."""
+    """Removes the notifying triggers: on a cluster, no process receives their notifications."""
     for table in ("api_token", "advertiser"):
         execute(f"DROP TRIGGER changed ON {{s}}.{table}", schema=sandbox.tenant.schema)
 
@@ -45,7 +46,7 @@ def test_the_audit_log_omits_the_shard_number(sandbox: Sandbox) -> None:
 
 
 def test_triggers_on_a_node_do_not_notify(sandbox: Sandbox) -> None:
-    """PostgreSQL refuses to prepare a transaction that has notified, as a commit on two nodes does."""
+    """A commit on two nodes prepares the transaction, and PostgreSQL cannot prepare one that has notified."""
     heard: list[object] = []
     as_on_a_node(sandbox, "api_token")
 
@@ -55,7 +56,7 @@ def test_triggers_on_a_node_do_not_notify(sandbox: Sandbox) -> None:
             await connection.add_listener(CHANNEL, lambda *message: heard.append(message[-1]))
             await connection.execute(f"UPDATE {sandbox.tenant.schema}.api_token_102008 SET revoked_at = now()")
             await connection.execute(f"UPDATE {sandbox.tenant.schema}.advertiser SET status = 'paused'")
-            await connection.execute("SELECT 1")  # notifications arrive before the answer
+            await connection.execute("SELECT 1")  # notifications arrive before the response
         finally:
             await connection.close()
 

@@ -104,7 +104,7 @@ def test_interleaved_tasks_never_see_another_tenants_rows(pair: tuple[Tenant, Te
 
 
 async def work_as(tenant: Tenant, random: Random) -> None:
-    """Reads and writes concurrently, and finds only rows that are named for the tenant."""
+    """Reads and writes concurrently, and checks that each row found is named for the tenant."""
 
     async def insert() -> None:
         advertiser = an_advertiser(tenant.slug)
@@ -176,7 +176,7 @@ def python_files() -> Iterator[Path]:
 def test_no_query_is_frozen() -> None:
     frozen = re.compile(r"(?<!gc)\.freeze" + r"\(\)")
     assert [str(path) for path in python_files() if frozen.search(path.read_text())] == [
-        str(PROJECT / "tenants" / "tenant.py")  # its docstring forbids it
+        str(PROJECT / "tenants" / "tenant.py")  # the docstring of TenantTable forbids it
     ]
 
 

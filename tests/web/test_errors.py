@@ -1,4 +1,4 @@
-"""Errors: the same shape everywhere, nothing of the inside, and a request id to ask with."""
+"""Errors have one format, reveal no internals, and have a request id."""
 
 import re
 import socket
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("server")
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with one connection and little patience."""
+    """A server with one database connection and short timeouts."""
     with running_server(
         tmp_path_factory.mktemp("small"),
         GOKART_INTAKE_BODY="1024",
@@ -66,7 +66,7 @@ def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
     return problem
 
 
-# Of the router
+# --- the router ---
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_an_ingest_body_that_is_not_json_is_a_bad_request(module_sandbox: Sandbo
     assert [error["field"] for error in problem["errors"]] == ["body"]
 
 
-# A crash
+# --- unexpected errors ---
 
 
 def crashed(sandbox: Sandbox, **rest: Any) -> httpx.Response:
-    """An answer of the app where its database has lost a table."""
+    """A response of the app after a table was removed from its database."""
     execute("ALTER TABLE {s}.offer RENAME TO forgotten", schema=sandbox.tenant.schema)
     return sandbox.request("GET", JSON, token=sandbox.owner_key, params=MAY, **rest)
 
@@ -157,11 +157,11 @@ def test_the_process_goes_on_after_a_crash(sandbox: Sandbox, other_sandbox: Sand
     assert sandbox.get(JSON, **MAY).status_code == 200
 
 
-# The database away
+# --- the database is unavailable ---
 
 
 def test_a_busy_database_is_503_and_then_it_goes_on(at_small: Sandbox) -> None:
-    """Its one connection waits for a lock."""
+    """The only connection waits for a lock."""
     with ThreadPoolExecutor(4) as threads, locked(f"{at_small.tenant.schema}.offer"):
         waiting = [threads.submit(at_small.get, **MAY) for _ in range(4)]
         for each in waiting:
@@ -189,11 +189,11 @@ def test_a_server_starts_and_returns_503_without_a_database(tmp_path: Path) -> N
             assert response.headers["retry-after"] == "5"
 
 
-# On every response
+# --- headers of every response ---
 
 
 def every_kind(sandbox: Sandbox) -> Iterator[httpx.Response]:
-    """One of each status that is easily had."""
+    """A response of each status that is easy to trigger."""
     token = sandbox.owner_key
     yield sandbox.request("GET", "/healthz")
     yield sandbox.request("GET", JSON, token=token, params=MAY)
@@ -256,7 +256,7 @@ def test_head_answers_like_get_without_the_body(module_sandbox: Sandbox, path: s
     head = module_sandbox.request("HEAD", path, token=known, params=MAY, headers={"X-Request-Id": "same"})
     assert head.status_code == got.status_code
     assert head.content == b""
-    # What depends on the body that is not there: whether it is compressed.
+    # Headers that depend on the body, which a HEAD response lacks: its compression.
     varying = {"vary", "date", "content-length", "transfer-encoding", "ratelimit", "content-encoding"}
     assert {name: head.headers[name] for name in head.headers if name not in varying} == {
         name: got.headers[name] for name in got.headers if name not in varying
@@ -272,7 +272,7 @@ def test_a_token_is_not_written_to_the_answer(sandbox: Sandbox, token: str) -> N
 
 
 def exchange(server: Server, request: bytes) -> bytes:
-    """All that is answered to these bytes, on a connection that is left open."""
+    """The response to these bytes, on a connection that stays open."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         with suppress(ConnectionError):
             connection.sendall(request)

@@ -1,4 +1,4 @@
-"""The host names the tenant, however it is written; what is no tenant's host is 404 before anything else is seen."""
+"""The host identifies the tenant. Any other host gets a 404 before anything else is checked."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -29,7 +29,7 @@ def other_sandbox(http: httpx.Client) -> Sandbox:
 
 @pytest.fixture(scope="module")
 def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for which this machine is a trusted proxy, and 203.0.113.0/24 are."""
+    """A server that trusts the proxies at 127.0.0.1 and in 203.0.113.0/24."""
     with running_server(
         tmp_path_factory.mktemp("proxy"), GOKART_TRUSTED_PROXIES="127.0.0.1/32, 203.0.113.0/24"
     ) as running:
@@ -100,7 +100,7 @@ def test_a_forwarded_host_is_not_believed_from_anybody(
 ) -> None:
     told = f"host={sandbox.host}" if header == "Forwarded" else sandbox.host
     answer = report(server, ("Host", other_sandbox.host), (header, told), token=sandbox.owner_key)
-    assert answer.status == 401  # of the other sandbox
+    assert answer.status == 401  # a key of the other sandbox
     assert report(server, ("Host", "localhost"), (header, told), token=sandbox.owner_key).status == 404
 
 
@@ -140,7 +140,7 @@ def test_a_forwarded_address_counts_for_a_tokens_networks_behind_a_trusted_proxy
         (["192.0.2.1, 198.51.100.7"], 200),
         (["198.51.100.7, 203.0.113.9"], 200),  # a second trusted proxy
         (["192.0.2.1", "198.51.100.7"], 200),
-        (["198.51.100.7, 192.0.2.1"], 403),  # the first is what the client says of itself
+        (["198.51.100.7, 192.0.2.1"], 403),  # the first is the client's own claim
         (["198.51.100.7", "192.0.2.1"], 403),
         (["198.51.100.7, unknown"], 403),
         (["198.51.100.7, "], 403),
@@ -171,7 +171,7 @@ def test_no_other_header_moves_the_client(behind_proxy: Server, sandbox: Sandbox
     ("peer", "address"),
     [
         ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),  # an IPv4 client of an IPv6 socket
+        ("::ffff:192.0.2.1", "192.0.2.1"),  # an IPv4 client at an IPv6 socket
         ("2001:db8::1", "2001:db8::1"),
         ("fe80::1%eth0", "fe80::1"),
     ],

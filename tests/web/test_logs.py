@@ -1,4 +1,4 @@
-"""The log: a line for each request with all that is asked of it later, and never a token."""
+"""The log: one line with all its fields for each request, and never a token."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_a_report_is_one_line_with_everything(sandbox: Sandbox, server: Server) 
             "level": "info",
             "tenant": sandbox.tenant.slug,
             "advertiser": str(sandbox.owner),
-            "api_key": 1,  # its id, as in `gokart api-keys list`
+            "api_key": 1,  # the id of the API key, as in `gokart api-keys list`
             "method": "GET",
             "route": path,
             "status": 200,
@@ -96,7 +96,7 @@ def test_the_log_of_a_server_is_json_alone_and_has_no_token(sandbox: Sandbox, tm
         execute("ALTER TABLE {s}.api_token RENAME TO forgotten_too", schema=sandbox.tenant.schema)
         assert sandbox.get(JSON, token=mint_api_key().token, **MAY).status_code == 500
     text = server.log.read_text()
-    assert sum(line["level"] == "error" for line in server.log_lines()) >= 2  # each of them parses
+    assert sum(line["level"] == "error" for line in server.log_lines()) >= 2  # each line parses
     assert [line for line in text.splitlines() if not line.startswith("{")] == []
     for token in tokens:
         assert token not in text

@@ -1,4 +1,4 @@
-"""The platform's audit log, read."""
+"""The page of the platform's audit log."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""One-time links of the platform's staff, on a server that sends mail."""
+"""One-time links of platform staff, on a server that sends email."""
 
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -14,7 +14,7 @@ from tests.support.servers import Server, free_port, running_server
 
 
 class Inbox:
-    """Which is full for everybody called “full”."""
+    """Rejects addresses that begin with “full”."""
 
     def __init__(self) -> None:
         self.letters: dict[str, str] = {}
@@ -35,7 +35,7 @@ def inbox() -> Inbox:
 
 @pytest.fixture(scope="module")
 def owner(server: Server, inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """At a server beside the tests' own, which has made the database."""
+    """A platform owner, at a server that sends email and shares the tests' database."""
     assert server.port
     controller = Controller(inbox, hostname="127.0.0.1", port=free_port())
     controller.start()

@@ -1,4 +1,4 @@
-"""The platform's own staff, looked after by its owners; and what each role may do."""
+"""Platform staff: owners manage them, and each role has its permissions."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Route(NamedTuple):
 
 
 def routes() -> Iterator[Route]:
-    """Of this package's pages, with ids that nothing has. Those not named here are for everybody of the staff."""
+    """The routes of this package, with ids that do not exist. All roles may use routes that are not listed here."""
     for route in PLATFORM_ADMIN.routes:
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:
@@ -49,7 +49,7 @@ def test_there_are_routes() -> None:
 
 @pytest.fixture(scope="module")
 def sandbox(module_sandbox: Sandbox) -> Sandbox:
-    """Lends its connections."""
+    """The sandbox whose connections the tests use."""
     return module_sandbox
 
 
@@ -64,7 +64,7 @@ def test_each_role_is_limited_to_its_permissions(sandbox: Sandbox, role: str) ->
 
 
 def test_pages_require_signing_in(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    """Staff of a tenant neither: their cookie is of another name and another host."""
+    """Staff of a tenant are rejected too: their cookie has another name and another host."""
     outsider = platform_browser(sandbox)
     staff = browser(other_sandbox)
     staff.sign_in(create_staff_user(other_sandbox), root="/staff")
@@ -85,7 +85,7 @@ def test_a_form_of_another_site_does_nothing(sandbox: Sandbox) -> None:
 
 
 def invite(sandbox: Sandbox, role: str, name: str = "Kim Lund") -> tuple[str, str, str]:
-    """By an owner: the email address, the link's path, and the path of the person's page."""
+    """An owner invites a user. Returns the email address, the path of the link, and the path of the user's page."""
     owner, email = signed_in(sandbox, "owner"), f"k{sandbox.tenant.slug}@gokart.example"
     made = owner.post("/staff/new", data={"email": f" {email.upper()}", "name": name, "role": role})
     link = link_in(made)
@@ -151,7 +151,7 @@ def test_deactivation_ends_access_immediately_and_permanently(sandbox: Sandbox) 
     assert client.get(link.removeprefix("http://admin.localhost")).status_code == 404
     assert "This user is not active." in main_text(owner.post(f"/staff/{row['id']}/link"))
     owner.post(f"/staff/{row['id']}/active", data={"active": "on"})
-    assert client.get("/").status_code == 303  # the session of before does not come back
+    assert client.get("/").status_code == 303  # the earlier session stays invalid
     assert client.sign_in(email).status_code == 303
 
 
@@ -168,7 +168,7 @@ def test_a_lost_second_factor_can_be_turned_off(sandbox: Sandbox) -> None:
 
 @pytest.fixture
 def last_owner() -> Iterator[str]:
-    """All others are put aside meanwhile."""
+    """The last active owner. All other owners are deactivated during the test."""
     email = create_platform_staff("owner")
     others = execute(
         "UPDATE staff SET active = false WHERE role = 'owner' AND active AND email <> $1 RETURNING id", email
@@ -182,7 +182,7 @@ def test_the_last_owner_is_not_lost(sandbox: Sandbox, last_owner: str) -> None:
     owner.sign_in(last_owner)
     (row,) = execute("SELECT id FROM staff WHERE email = $1", last_owner)
     invited = create_platform_staff("owner")
-    execute("UPDATE staff SET password = NULL WHERE email = $1", invited)  # who has not come yet is no owner to rely on
+    execute("UPDATE staff SET password = NULL WHERE email = $1", invited)  # an invited owner does not count
     for path, form in ("active", {"active": "off"}), ("role", {"role": "viewer"}):
         answer = owner.post(f"/staff/{row['id']}/{path}", data=form)
         assert answer.status_code == 409

@@ -1,4 +1,4 @@
-"""Tenants, as the platform's staff see them and look after them."""
+"""The platform admin's pages about tenants."""
 
 import re
 from datetime import UTC, datetime
@@ -15,17 +15,17 @@ from tests.support.wait import wait_until
 
 
 def row_of(page: str, slug: str) -> str:
-    """What the list says of a tenant, after its name and label."""
+    """The text of a tenant's row in the list, after its name and label."""
     return page.partition(f" Media {slug} ")[2].partition(" Media ")[0]
 
 
 def new_tenant(slug: str, changes: dict[str, str] | None = None) -> dict[str, str]:
-    """The form."""
+    """Submits the form for a new tenant."""
     form = {"slug": slug, "name": f"{slug} Media", "owner": "Nora Berg", "email": "Nora@Limestone.example"}
     return form | (changes or {})
 
 
-# The list
+# --- the list ---
 
 
 def test_the_list_shows_size_and_activity(sandbox: Sandbox) -> None:
@@ -87,7 +87,7 @@ def test_it_is_searched_by_name_slug_and_status(sandbox: Sandbox, other_sandbox:
 
 
 def test_it_is_paginated_by_25(sandbox: Sandbox) -> None:
-    """Tenants without a schema, as one that is being deleted, are no trouble."""
+    """The list also shows tenants without a schema, such as one that is being deleted."""
     mark = new_slug()
     for n in range(28):
         execute(
@@ -106,7 +106,7 @@ def test_it_is_paginated_by_25(sandbox: Sandbox) -> None:
         execute("DELETE FROM tenant WHERE slug LIKE $1", f"{mark}%")
 
 
-# Making one
+# --- creating a tenant ---
 
 
 def test_a_new_tenants_owner_signs_in_with_the_link(sandbox: Sandbox) -> None:
@@ -124,7 +124,7 @@ def test_a_new_tenants_owner_signs_in_with_the_link(sandbox: Sandbox) -> None:
     assert owner.get("/staff/account").status_code == 200
     assert owner.get(path).status_code == 404
 
-    # Who made it is in both logs, and who they are at the tenant's own.
+    # Both audit logs name the platform staff user, and later changes name the tenant's owner.
     created = next(row for row in audit() if row["subject"] == "tenant" and row["label"] == f"{slug} Media")
     invited = execute("SELECT * FROM {s}.audit_log WHERE subject = 'staff' ORDER BY id", schema=f"t_{slug}")
     assert created["actor"] == invited[0]["actor"] == f"platform:{email_of(staff)}"
@@ -140,7 +140,7 @@ def email_of(staff: Browser) -> str:
 
 
 def test_the_link_uses_the_host_of_the_request(sandbox: Sandbox) -> None:
-    """With its port and scheme, which a browser is at."""
+    """The link also has the port and the scheme of the request."""
     staff = signed_in(sandbox, "manager")
     slug = new_slug()
     with_port = {"Host": "admin.localhost:8443", "Origin": "http://admin.localhost:8443"}
@@ -174,7 +174,7 @@ def test_an_invalid_field_is_reported_and_nothing_is_created(
     assert field == "slug" or f'value="{slug}"' in answer.text
     assert execute("SELECT count(*) FROM tenant") == before
     assert execute("SELECT FROM pg_namespace WHERE nspname = $1", f"t_{slug}") == []
-    assert len(audit()) == noted + 1  # the member of staff of this test
+    assert len(audit()) == noted + 1  # the platform staff user of this test
 
 
 def test_a_slug_is_unique(sandbox: Sandbox) -> None:
@@ -184,7 +184,7 @@ def test_a_slug_is_unique(sandbox: Sandbox) -> None:
     assert execute("SELECT FROM {s}.staff", schema=sandbox.tenant.schema) == []
 
 
-# One of them
+# --- the page of a tenant ---
 
 
 def test_its_page_shows_counts_hosts_and_version(sandbox: Sandbox) -> None:
@@ -278,7 +278,7 @@ def test_a_failed_migration_is_shown_and_can_be_retried(sandbox: Sandbox) -> Non
     assert "already exists" not in main_text(staff.get(f"/tenants/{slug}"))
 
 
-# Its owners
+# --- its owners ---
 
 
 def test_an_owner_is_invited_and_gets_a_new_link(sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""Tokens: what they look like, what is kept of them, and which header lets whom in until when."""
+"""API keys: their format, what is stored of them, and which requests they authenticate."""
 
 import re
 import zlib
@@ -35,7 +35,7 @@ def rotate(sandbox: Sandbox, token: str, grace: timedelta = api_keys.DEFAULT_GRA
     return run_in_tenant(sandbox.tenant.slug, lambda: api_keys.rotate_api_key(old, created_by="test", grace=grace))
 
 
-# What they look like
+# --- format ---
 
 
 def test_a_key_matches_secret_scanners_and_has_192_random_bits() -> None:
@@ -72,7 +72,7 @@ def test_every_typo_is_detected() -> None:
     assert not is_well_formed(token + "\n")
 
 
-# What is kept
+# --- storage ---
 
 
 def test_keys_are_not_stored_in_the_database(sandbox: Sandbox) -> None:
@@ -105,7 +105,7 @@ def test_the_hint_shows_only_the_ends(sandbox: Sandbox) -> None:
     assert row["hint"] == hint(token) == f"{token[:11]}…{token[-4:]}"
 
 
-# The header
+# --- the header ---
 
 
 @pytest.mark.parametrize("form", ["ApiToken {}", "apitoken {}", "APITOKEN {}", "aPiToKeN    {}", "ApiToken {} "])
@@ -144,7 +144,7 @@ def test_a_key_in_the_url_or_a_cookie_is_ignored(sandbox: Sandbox, name: str) ->
     assert sandbox.http.get(JSON, params=MAY, headers={**host, "X-Api-Token": sandbox.owner_key}).status_code == 401
 
 
-# Until when
+# --- expiry ---
 
 
 def test_a_cached_key_expires(sandbox: Sandbox) -> None:
@@ -164,7 +164,7 @@ def test_a_rotated_key_works_during_the_grace_period(sandbox: Sandbox) -> None:
 
 
 def status_after_change(sandbox: Sandbox, token: str) -> int:
-    """As soon as the server has heard of what the test did behind its back."""
+    """The status as soon as the server has received the notification of the test's change."""
     deadline = datetime.now(UTC) + timedelta(seconds=1)
     while (code := status(sandbox, token)) == 200 and datetime.now(UTC) < deadline:
         pass
@@ -204,11 +204,11 @@ def test_the_successor_copies_the_old_key(sandbox: Sandbox) -> None:
     ]
     assert rows[0] == rows[1]
     assert sandbox.get(SINGULAR, token=new, **MAY).status_code == 200
-    assert expiry(sandbox, old) == until  # sooner than the grace period's end
+    assert expiry(sandbox, old) == until  # before the end of the grace period
 
 
 def test_a_rotated_key_cannot_be_rotated_again(sandbox: Sandbox) -> None:
-    """It expires because it was, and its second successor would with it, unnoticed, when the grace period is over."""
+    """It expires with the grace period. A second successor would expire with it, unnoticed."""
     old = sandbox.create_api_key("cost-report")
     new = id_of(sandbox, rotate(sandbox, old).token)
     with pytest.raises(GokartError, match=f"already rotated. Rotate its successor, {new}"):
@@ -236,7 +236,7 @@ def test_revoking_again_keeps_the_first_time(sandbox: Sandbox) -> None:
     assert first == again
 
 
-# Where from
+# --- allowed IPs ---
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_a_key_works_only_from_its_allowed_ips(sandbox: Sandbox, networks: list[
     assert status(sandbox, sandbox.create_api_key("cost-report", networks=networks)) == code
 
 
-# What is not made
+# --- invalid keys are not created ---
 
 
 @pytest.mark.parametrize(

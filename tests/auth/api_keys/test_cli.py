@@ -1,4 +1,4 @@
-"""Tokens at the command line."""
+"""The commands `gokart api-keys`."""
 
 import re
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from tests.support.wait import wait_until
 
 
 def lines(sandbox: Sandbox) -> dict[str, str]:
-    """The list's lines by hint, with single spaces."""
+    """The lines of the list by hint, with white space collapsed."""
     found = [line.split() for line in gokart("api-keys", "list", sandbox.tenant.slug).stdout.splitlines()]
     return {line[1]: " ".join(line) for line in found}
 

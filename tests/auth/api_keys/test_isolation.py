@@ -1,4 +1,4 @@
-"""Whoever asks, whatever the route: the documented answer, and not one row or name of anybody else."""
+"""Each kind of caller gets the documented response on every route, without any row or name of another advertiser."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from tests.support.raw_http import raw
 from tests.support.sandbox import MAY, conversion_callback, event_record, offer_record
 from tests.support.servers import Server
 
-# Every route of the app: the scope that it needs, or None where it says nothing of any tenant.
+# Every route of the app with its scope, or None if its responses contain no data of a tenant.
 ROUTES: dict[str, str | None] = {
     "/api/v1/integrations/cost-report/json": "cost-report",
     "/api/v1/integrations/cost-report/csv": "cost-report",
@@ -49,7 +49,7 @@ class Call(NamedTuple):
 
 CALLS = [
     Call(method, route.path, ROUTES.get(route.path) or "")
-    for route in sorted(api.routes, key=lambda route: route.path)  # Litestar keeps a handler's paths in a set
+    for route in sorted(api.routes, key=lambda route: route.path)  # Litestar stores the paths of a handler as a set
     if isinstance(route, HTTPRoute)
     for method in sorted(route.methods - {"OPTIONS"})
 ]
@@ -64,7 +64,7 @@ def cast(http: httpx.Client) -> Cast:
 
 
 def rows(cast: Cast) -> dict[str, Any]:
-    """Of each tenant: how many there are, and what they are called."""
+    """The number of rows and their names, by tenant."""
     return {
         sandbox.tenant.slug: execute(
             """

@@ -1,4 +1,4 @@
-"""When and from where a token was last used: known to the minute."""
+"""When and from which address an API key was last used, to the minute."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -16,7 +16,7 @@ def test_it_is_written_at_most_once_a_minute(sandbox: Sandbox, tmp_path: Path) -
     refused = sandbox.create_api_key("singular")
     set_columns(sandbox, just_used, last_used_at=now - timedelta(seconds=30))
     set_columns(sandbox, used_before, last_used_at=now - timedelta(seconds=61))
-    with running_server(tmp_path) as stopping, stopping.client() as client:  # it writes when it ends, too
+    with running_server(tmp_path) as stopping, stopping.client() as client:  # the server also writes when it stops
         there = Sandbox(sandbox.tenant, client, sandbox.owner, *[""] * 4)  # type: ignore[arg-type]
         for token in (fresh, fresh, just_used, used_before):
             assert there.get(JSON, token=token, **MAY).status_code == 200

@@ -1,4 +1,4 @@
-"""How much a token may ask, and how often an address may be wrong."""
+"""The rate limits of API keys, and of addresses that send invalid keys."""
 
 import re
 import time
@@ -18,7 +18,7 @@ from tests.support.servers import Server, running_server
 from tests.support.wait import wait_until
 
 RATE, BURST, CONCURRENCY, FAILURES = 5, 5, 8, 3
-WRONG = {"date_from": "2025-05-01"}  # 400: past the limits, and quick
+WRONG = {"date_from": "2025-05-01"}  # 400: the limits have admitted the request
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -44,7 +44,7 @@ def sandbox(limited: Server) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def unlimited(http: httpx.Client) -> Sandbox:
-    """At the server whose tokens may ask as often as they like, though not more than 8 times at once."""
+    """A server without limits on the rate of API keys, but with at most 8 concurrent requests."""
     return create_sandbox(http)
 
 
@@ -55,7 +55,7 @@ def ask(sandbox: Sandbox, token: str | None = None, address: str = "192.0.2.1") 
 
 
 def drain(sandbox: Sandbox, token: str | None = None) -> httpx.Response:
-    """Asks until it is too much."""
+    """Sends requests until one is refused."""
     for _ in range(BURST * 20):
         response = ask(sandbox, token)
         if response.status_code == 429:
@@ -96,10 +96,10 @@ def test_every_response_states_the_remaining_requests(sandbox: Sandbox) -> None:
 def test_limits_are_never_shared(sandbox: Sandbox, unlimited: Sandbox) -> None:
     drain(sandbox)
     assert ask(sandbox, sandbox.rival_key).status_code == 200
-    assert ask(sandbox, sandbox.create_api_key("cost-report")).status_code == 200  # of the same advertiser
+    assert ask(sandbox, sandbox.create_api_key("cost-report")).status_code == 200  # another key of the same advertiser
     assert sandbox.send("partners", []) == {"accepted": 0, "duplicates": 0, "rejected": []}
     unlimited.http = sandbox.http
-    assert ask(unlimited).status_code == 200  # whose token may have the same number at its own tenant
+    assert ask(unlimited).status_code == 200  # its key may have the same id in its own tenant
 
 
 def test_all_routes_share_the_limits_of_an_api_key(sandbox: Sandbox) -> None:
@@ -131,7 +131,7 @@ def policy(sandbox: Sandbox, token: str) -> str:
     return ask(sandbox, token).headers["ratelimit-policy"]
 
 
-# At a time
+# --- concurrency ---
 
 
 def test_eight_at_a_time(unlimited: Sandbox) -> None:
@@ -179,7 +179,7 @@ def until_busy(sandbox: Sandbox, token: str) -> httpx.Response:
     return response
 
 
-# Failed tokens
+# --- invalid API keys ---
 
 
 def failures(sandbox: Sandbox, address: str) -> list[int]:

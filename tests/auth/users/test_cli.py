@@ -1,4 +1,4 @@
-"""People at the command line, and whose name what is done there has in the audit log."""
+"""The commands `gokart staff` and `gokart users`, and the actor that the audit log names for them."""
 
 import json
 from collections.abc import Iterator
@@ -29,13 +29,13 @@ from tests.support.sandbox import Sandbox, conversion_callback, offer_record
 
 
 def lines(*command: str) -> dict[str, str]:
-    """The list's lines by email address, with single spaces."""
+    """The lines of the list by email address, with white space collapsed."""
     found = [line.split() for line in gokart(*command).stdout.splitlines()[1:]]
     return {line[0]: " ".join(line[1:]) for line in found}
 
 
 def link(*command: str) -> str:
-    """The path of the link that it prints."""
+    """The path of the link that the command prints."""
     result = gokart(*command)
     assert result.exit_code == 0, result.output
     return "/" + result.stdout.strip().split("/", 3)[3]
@@ -45,7 +45,7 @@ def an_email() -> str:
     return f"{uuid4().hex[:12]}@example.com"
 
 
-# Staff
+# --- staff ---
 
 
 def test_the_first_owner_of_a_tenant_signs_in_by_the_printed_link(sandbox: Sandbox) -> None:
@@ -117,7 +117,7 @@ def test_the_last_owner_cannot_be_removed(sandbox: Sandbox) -> None:
         assert "There would be no owner left" in said
 
 
-# Advertisers' people
+# --- advertiser users ---
 
 
 def test_an_advertiser_user_signs_in_by_the_printed_link(sandbox: Sandbox) -> None:
@@ -182,7 +182,7 @@ def test_an_advertiser_of_another_tenant_is_rejected(sandbox: Sandbox, other_san
     assert "The advertiser does not exist." in cli_error(*command, "--email", "x@y.z", "--name", "X")
 
 
-# Who did it
+# --- the audit log ---
 
 
 READING = {
@@ -203,7 +203,7 @@ def leaves(command: click.Command, path: str = "") -> Iterator[str]:
 
 
 def test_changes_are_audited_with_the_operators_name(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Each command that changes what the audit logs are about; `demo` has a test of its own."""
+    """Covers every command that changes audited tables, except `demo`, which has a test of its own."""
     assert isinstance(main, LazyGroup)
     slug, owner, someone, email = f"{sandbox.tenant.slug}-x", str(uuid4()), an_email(), an_email()
     file = tmp_path / "conversions.json"

@@ -1,4 +1,4 @@
-"""Asking for a new password by email, with a real SMTP server."""
+"""Password resets by email, with a real SMTP server."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def inbox() -> Inbox:
 
 @pytest.fixture(scope="module")
 def mailing(tmp_path_factory: pytest.TempPathFactory, server: Server, inbox: Inbox) -> Iterator[Server]:  # noqa: ARG001
-    """A server that sends mail. (The tests' common one, which does not, makes the database.)"""
+    """A server that sends email. The tests' common server, which sends none, migrates the database."""
     port = free_port()
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()

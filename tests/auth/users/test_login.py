@@ -1,4 +1,4 @@
-"""Signing in and out: of all three kinds of people, by the pages that they share."""
+"""Login and logout in all three realms, which share their pages."""
 
 import re
 from urllib.parse import quote
@@ -192,7 +192,7 @@ class TestSecondFactor:
         assert self.tries(sandbox, email, codes[1]) == [303, 403], "a recovery code works once"
 
     def tries(self, sandbox: Sandbox, email: str, code: str) -> list[int]:
-        """The answers to a code that is given twice."""
+        """The responses when a code is submitted twice."""
         answers = []
         for _ in range(2):
             client = browser(sandbox)
@@ -216,7 +216,7 @@ class TestSecondFactor:
 
 
 def turn_on(client: Browser, root: str = "") -> tuple[str, list[str]]:
-    """The secret and the recovery codes."""
+    """Turns two-factor authentication on. Returns the secret and the recovery codes."""
     page = client.get(f"{root}/account/two-step").text
     secret = re.findall(r'name="secret" value="([A-Z2-7]{32})"', page)[0]
     form = {"secret": secret, "code": pyotp.TOTP(secret).now()}

@@ -1,4 +1,4 @@
-"""Guessing passwords: stopped across all workers, and nobody is shut out by another's guesses."""
+"""The login throttle stops password guessing across all workers, and does not lock other addresses out."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ GUESSES = 10
 
 @pytest.fixture(scope="module")
 def behind_proxy(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Server]:  # noqa: ARG001  # makes the database
-    """Two workers, which believe the tests' word on where a request comes from."""
+    """Two workers that trust the tests' X-Forwarded-For header."""
     folder = tmp_path_factory.mktemp("attempts")
     with running_server(folder, workers=2, GOKART_TRUSTED_PROXIES="127.0.0.0/8") as running:
         yield running
@@ -25,7 +25,7 @@ def behind_proxy(tmp_path_factory: pytest.TempPathFactory, server: Server) -> It
 def attempt(
     server: Server, sandbox: Sandbox, email: str, password: str, address: str, *, root: str = ""
 ) -> httpx.Response:
-    """On a connection of its own, so that either worker may get it."""
+    """Tries to sign in on a new connection, so that either worker may accept it."""
     host = f"app.{sandbox.tenant.slug}.localhost"
     headers = {"Host": host, "Origin": f"http://{host}", "X-Forwarded-For": address}
     data = {"email": email, "password": password}
@@ -97,7 +97,7 @@ def test_counts_are_separate_for_each_tenant(behind_proxy: Server, sandbox: Sand
 
 @pytest.mark.parametrize("root", ["", "/staff"])
 def test_an_email_address_cannot_imitate_another_limits_key(behind_proxy: Server, sandbox: Sandbox, root: str) -> None:
-    """Of the second factor, or of one account from one sandbox."""
+    """The other limit is that of the second factor, or of one account from one address."""
     secret = pyotp.random_base32()
     email = (create_staff_user if root else create_advertiser_user)(sandbox, totp_secret=secret)
     people = "staff" if root else "advertiser_login"
@@ -119,7 +119,7 @@ def test_an_email_address_cannot_imitate_another_limits_key(behind_proxy: Server
 
 
 def test_rejected_attempts_are_not_stored(behind_proxy: Server, sandbox: Sandbox) -> None:
-    """However many addresses somebody makes up."""
+    """Invented email addresses therefore take no space."""
     execute("INSERT INTO {s}.sign_in_attempt VALUES ('192.0.2.8', 100, now())", schema=sandbox.tenant.schema)
     for n in range(5):
         assert attempt(behind_proxy, sandbox, f"{n}@example.com", "a guess", "192.0.2.8").status_code == 429

@@ -1,4 +1,4 @@
-"""Guessing passwords at several machines, counted in Redis; in the database while that is away."""
+"""Login attempts on several machines are counted in Redis, and in the database while Redis is unavailable."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def machines(redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def guess(machines: list[Server], sandbox: Sandbox, email: str, times: int, **rest: str) -> list[int]:
-    """At one and the other in turn."""
+    """Tries to sign in at the two servers in turn."""
     return [attempt(machines[n % 2], sandbox, email, "a guess", **rest).status_code for n in range(times)]
 
 

@@ -1,4 +1,4 @@
-"""Mail through a real SMTP server, with a certificate of an authority that is made for the run."""
+"""Email through a real SMTP server, with a certificate authority that is created for the tests."""
 
 import asyncio
 import ssl
@@ -25,7 +25,7 @@ LINK = "https://app.demo.localhost/invitation/" + "x" * 1_200
 
 
 class Inbox:
-    """What the server has taken, each with whether it came under TLS and by whom."""
+    """The received messages, each with whether TLS was used and with the authenticated user."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -65,7 +65,7 @@ class Inbox:
 
 @asynccontextmanager
 async def running_server(inbox: Inbox, *, tls: str = "", **options: Any) -> AsyncIterator[int]:
-    """The port of a mail server on localhost. `tls` is empty, starttls or always."""
+    """Runs a mail server on localhost and yields its port. `tls` is empty, “starttls” or “always”."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     AUTHORITY.issue_cert("localhost").configure_cert(context)
     if tls == "starttls":
@@ -259,7 +259,7 @@ async def test_an_internationalized_domain_is_encoded(inbox: Inbox, configure: C
 
 
 async def refused(to: str, reason: str) -> str:
-    """What is told."""
+    """Sends an email that must fail, and checks the error message."""
     with pytest.raises(MailError, match=reason) as caught:
         await send_mail(to, "Hello", "Hello")
     told = str(caught.value)

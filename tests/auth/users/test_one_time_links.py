@@ -1,4 +1,4 @@
-"""One-time links: invitations and new passwords."""
+"""One-time links: invitations and password resets."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ CHOSEN = {"password": NEW, "again": NEW}
 
 
 def link_for(sandbox: Sandbox, realm: Realm, email: str, purpose: str = "reset") -> str:
-    """The path of a new link."""
+    """Creates a link and returns its path."""
     (row,) = execute(f"SELECT id FROM {{s}}.{realm.table} WHERE email = $1", email, schema=sandbox.tenant.schema)
     token = run_in_tenant(sandbox.tenant.slug, lambda: create_link(realm, row["id"], purpose, "test"))  # type: ignore[arg-type]
     return f"{realm.root}/link/{token}"
@@ -85,7 +85,7 @@ def test_only_one_of_several_simultaneous_links_works(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("realm", [STAFF, ADVERTISER], ids=["staff", "advertiser"])
 def test_changing_the_password_revokes_links(sandbox: Sandbox, realm: Realm) -> None:
-    """Somebody else may have asked for it, or read it."""
+    """An attacker may have requested or read an earlier link."""
     client = staff_browser(sandbox) if realm is STAFF else advertiser_browser(sandbox)
     (row,) = execute(f"SELECT email FROM {{s}}.{realm.table}", schema=sandbox.tenant.schema)
     path = link_for(sandbox, realm, row["email"])

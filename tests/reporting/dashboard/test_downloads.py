@@ -1,4 +1,4 @@
-"""What somebody who is signed in downloads is the API's CSV."""
+"""The CSV that users download equals the API's."""
 
 import httpx
 import pytest
@@ -18,7 +18,7 @@ THEIR_OWN = {"vary", "x-request-id", "date", "server", "content-encoding", "tran
 
 
 def download(sandbox: Sandbox, method: str = "GET", **headers: str) -> httpx.Response:
-    """From a page of the owner's."""
+    """Downloads the CSV as a user of the owner."""
 
     @route("/download", http_method=READ_METHODS)
     async def page(request: AnyRequest) -> Response[bytes]:

@@ -1,4 +1,4 @@
-"""The days that a page is asked for."""
+"""The periods of the dashboard."""
 
 from datetime import UTC, date, datetime
 from urllib.parse import parse_qsl

@@ -1,4 +1,4 @@
-"""What the dashboard shows is what the API says, to the digit, and all of it fits together."""
+"""The dashboard's figures equal the API's exactly and are consistent with each other."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ def shown(sandbox: Sandbox, period: Period = MAY, advertiser: UUID | None = None
 
 
 def api_rows(sandbox: Sandbox, filter_: Filter) -> list[dict[str, Any]]:
-    """The API's, of the same days."""
+    """The rows of the API's report for the same days."""
     last = filter_.range.end - A_DAY
     params = {"date_from": f"{filter_.range.start:%Y-%m-%d}", "date_to": f"{last:%Y-%m-%d}"}
     if filter_.offer:
@@ -228,7 +228,7 @@ def test_it_is_one_snapshot_while_data_is_ingested(sandbox: Sandbox) -> None:
 
 
 def test_waiting_pages_do_not_block_other_advertisers(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
-    """However many are asked for at once."""
+    """Whatever the number of concurrent requests."""
 
     async def work() -> DashboardSummary:
         async with anyio.create_task_group() as tasks:
@@ -254,11 +254,11 @@ def test_one_that_takes_too_long_is_given_up(sandbox: Sandbox, monkeypatch: pyte
         shown(sandbox)
 
 
-# Days whose figures were changed later
+# --- restated days ---
 
 
 def told(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
-    """A callback about that day, taken in at that time."""
+    """Ingests a callback for a conversion on `day` at the given time."""
     sent_at = at.isoformat()
     noon = f"{day}T12:00:00Z"
     record = conversion_callback(sandbox, OFFER, sent_at=sent_at, userCompletedAt=noon, **conversion)
@@ -267,7 +267,7 @@ def told(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
 
 OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
 DAY = date(2025, 5, 19)
-MIDNIGHT = datetime(2025, 5, 20, tzinfo=UTC)  # when it is over
+MIDNIGHT = datetime(2025, 5, 20, tzinfo=UTC)  # when the day has ended
 
 
 def restated(sandbox: Sandbox) -> list[date]:

@@ -1,4 +1,4 @@
-"""Where limits are counted."""
+"""Which store counts the limits."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Limits hold over all processes, wherever they are counted; and where that is away, over each."""
+"""Limits apply across all processes with each store, and per process while the store is unavailable."""
 
 import os
 import signal
@@ -19,20 +19,20 @@ from tests.support.sandbox import JSON, MAY, Sandbox, create_sandbox
 from tests.support.servers import Server, running_server
 from tests.support.wait import wait_for_value
 
-WRONG = {"date_from": "2025-05-01"}  # 400: past the limits, and quick
+WRONG = {"date_from": "2025-05-01"}  # 400: the limits have admitted the request
 FAILURES = 3
 SETTINGS = {
     "GOKART_FAILED_TOKEN_RATE": "0.01",
     "GOKART_FAILED_TOKEN_BURST": str(FAILURES),
     "GOKART_TRUSTED_PROXIES": "127.0.0.1/32",
 }
-HELD_FOR = 3.0  # seconds, as `web.limits.limiter` has it
+HELD_FOR = 3.0  # seconds, as in `web.limits.limiter`
 
 pytestmark = pytest.mark.usefixtures("server")
 
 
 class Machines(msgspec.Struct):
-    """Two servers that know of each other by the store alone, and what may be asked of them."""
+    """Two servers that share only the store."""
 
     store: Store
     servers: list[Server]
@@ -63,12 +63,12 @@ def sandbox(http: httpx.Client) -> Sandbox:
 
 @pytest.fixture
 def there(machines: Machines, sandbox: Sandbox) -> list[Sandbox]:
-    """The sandbox, as each machine has it."""
+    """The sandbox at each of the machines."""
     return [msgspec.structs.replace(sandbox, http=client) for client in machines.clients]
 
 
 def limited(sandbox: Sandbox, **limits: float) -> str:
-    """A token that may ask so much, and is given nothing new while a test lasts unless `rate` says so."""
+    """A token with these limits. Without `rate`, its bucket does not refill during a test."""
     token = sandbox.create_api_key("cost-report")
     values = ", ".join(f"{name} = {value}" for name, value in {"rate": 0.001, "burst": 1_000, **limits}.items())
     execute(f"UPDATE {{s}}.api_token SET {values} WHERE hint LIKE $1", f"%{token[-4:]}", schema=sandbox.tenant.schema)
@@ -81,27 +81,27 @@ def passes(sandbox: Sandbox, token: str) -> bool:
     return status == 400
 
 
-def let_in(sandbox: Sandbox, token: str) -> httpx.Response:
-    """A report, for which somebody who looks whether there is room may have to make it."""
+def get_when_admitted(sandbox: Sandbox, token: str) -> httpx.Response:
+    """Requests a report until it is admitted: borrowed slots may have to be returned first."""
     while (response := sandbox.get(token=token, **MAY)).status_code == 429:
         pass
     return response
 
 
-def waiting(sandbox: Sandbox) -> int:
-    """So many reports of the tenant wait for a lock."""
+def count_waiting(sandbox: Sandbox) -> int:
+    """The number of the tenant's reports that wait for a lock."""
     sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '.offer%'"
     return len(execute(sql, sandbox.tenant.schema))
 
 
-def times_away(server: Server) -> int:
-    """So often the store was away for the server, which has it back now."""
+def count_outages(server: Server) -> int:
+    """How often the store was unavailable for the server; it is available again now."""
     away = len(server.log_lines("limit store unavailable"))
     wait_for_value(lambda: len(server.log_lines("limit store available again")), away)
     return away
 
 
-@pytest.mark.parametrize("burst", [5, 40])  # of one, nothing is lent; of the other, some is
+@pytest.mark.parametrize("burst", [5, 40])  # of 5 requests nothing is borrowed, of 40 some are
 def test_both_processes_share_the_burst(there: list[Sandbox], burst: int) -> None:
     token = limited(there[0], burst=burst)
     with ThreadPoolExecutor(6) as threads:
@@ -134,19 +134,19 @@ def test_both_processes_share_the_concurrency_limit(there: list[Sandbox]) -> Non
     token = limited(there[0], concurrency=5)
     with ThreadPoolExecutor(5) as threads:
         with locked(f"{there[0].tenant.schema}.offer"):
-            under_way = [threads.submit(let_in, there[n % 2], token) for n in range(5)]
-            wait_for_value(partial(waiting, there[0]), 5)
+            running = [threads.submit(get_when_admitted, there[n % 2], token) for n in range(5)]
+            wait_for_value(partial(count_waiting, there[0]), 5)
             for each in there:
                 wait_for_value(partial(passes, each, token), wanted=False)
                 refused = each.get(token=token, **WRONG)
                 assert refused.json()["detail"] == "5 requests with this API key are in progress."
                 assert refused.headers["retry-after"] == "1"
-        assert [each.result().status_code for each in under_way] == [200] * 5
+        assert [each.result().status_code for each in running] == [200] * 5
     assert passes(there[0], token)
 
 
 def test_a_concurrency_slot_moves_between_processes(there: list[Sandbox]) -> None:
-    """A client that waits for each answer is never told that its own last request is still under way."""
+    """A client that sends one request after the other is not refused because of its own previous request."""
     token = limited(there[0], concurrency=1)
     assert all(passes(there[n % 2], token) for n in range(20))
 
@@ -162,8 +162,8 @@ def test_a_killed_process_gives_its_places_back_and_a_long_request_keeps_its_own
         doomed.client() as client,
     ):
         doomed_place = msgspec.structs.replace(there[0], http=client)
-        lost = threads.submit(let_in, doomed_place, token)
-        kept = threads.submit(let_in, there[0], token)
+        lost = threads.submit(get_when_admitted, doomed_place, token)
+        kept = threads.submit(get_when_admitted, there[0], token)
         wait_for_value(partial(passes, there[1], token), wanted=False)
         until = time.monotonic() + HELD_FOR * 1.2
         while time.monotonic() < until:
@@ -172,7 +172,7 @@ def test_a_killed_process_gives_its_places_back_and_a_long_request_keeps_its_own
         wait_for_value(partial(passes, there[1], token), wanted=True)
         with pytest.raises(httpx.TransportError):
             lost.result()
-        one_more = threads.submit(let_in, there[1], token)
+        one_more = threads.submit(get_when_admitted, there[1], token)
         wait_for_value(partial(passes, there[1], token), wanted=False)
     assert [kept.result().status_code, one_more.result().status_code] == [200, 200]
 
@@ -199,11 +199,11 @@ def test_each_process_counts_separately_while_the_store_is_unavailable(
             assert [passes(each, other) for _ in range(5)] == [True] * 4 + [False]
     finally:
         machines.store.start()
-    assert [times_away(server) for server in machines.servers] == [1, 1], "said once"
+    assert [count_outages(server) for server in machines.servers] == [1, 1], "said once"
     test_both_processes_share_the_burst(there, 5)
 
 
-@pytest.mark.parametrize("machines", [Redis], indirect=True)  # for the database, reports themselves wait
+@pytest.mark.parametrize("machines", [Redis], indirect=True)  # with the database as the store, reports wait too
 def test_an_unresponsive_store_does_not_block_requests(machines: Machines, there: list[Sandbox]) -> None:
     assert isinstance(machines.store, Redis)
     token = limited(there[0])
@@ -215,7 +215,7 @@ def test_an_unresponsive_store_does_not_block_requests(machines: Machines, there
     finally:
         machines.store.resume_process()
     for server in machines.servers:
-        times_away(server)
+        count_outages(server)
     test_both_processes_share_the_burst(there, 5)
 
 

@@ -1,4 +1,4 @@
-"""Both limit stores grant the same and delete what has expired."""
+"""Both limit stores grant the same amounts and delete the same expired buckets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -39,7 +39,7 @@ async def in_redis(redis: Redis) -> AsyncIterator[RedisLimitStore]:
 
 
 def a_request(key: str, *, rate: float = 1e-9, burst: int = 50, concurrency: int = 3, **business: int) -> BucketRequest:
-    """Of a limit that nothing comes back to by itself."""
+    """A request for a bucket that does not refill."""
     return BucketRequest(key, rate, burst, concurrency, **{"returned": 0, "held": 0, "wanted": 1} | business)
 
 
@@ -90,18 +90,18 @@ async def test_a_closed_connection_is_opened_again(in_database: PostgresLimitSto
     assert (await in_database.sync([a_request(key)]))[0].level == pytest.approx(50 - 5 - 4)
 
 
-class PageWatcher(RedisLimitStore):
-    """`asked` is set by the third sync."""
+class CountingStore(RedisLimitStore):
+    """Sets `third_sync` at the third sync."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.asked = asyncio.Event()
+        self.third_sync = asyncio.Event()
         self._syncs = 0
 
     async def sync(self, requests: Sequence[BucketRequest]) -> list[BucketGrant]:
         self._syncs += 1
         if self._syncs == 3:
-            self.asked.set()
+            self.third_sync.set()
         return await super().sync(requests)
 
 
@@ -109,13 +109,13 @@ async def test_a_store_that_answers_but_cannot_write_stays_unavailable(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("web.limits.sync.STORE_RETRY", 0.01)
-    store = PageWatcher(redis.setting)
+    store = CountingStore(redis.setting)
     limit_sync, bucket = LimitSync(store), TokenBucket(uuid4().hex, level=1, updated_at=0)
     redis.ask("REPLICAOF 127.0.0.1 1")
     try:
         async with asyncio.timeout(10), limit_sync.running():
             assert not await limit_sync.borrow(bucket)
-            await store.asked.wait()
+            await store.third_sync.wait()
             assert limit_sync.unavailable
     finally:
         redis.ask("REPLICAOF NO ONE")

@@ -1,4 +1,4 @@
-"""What pages load: ours or pinned, kept for ever by browsers, and never an old content under a new URL."""
+"""The files that pages load are local or pinned, cached forever, and get a new URL when their content changes."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""The format of figures on pages."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""The pieces of which pages are made: what comes from outside stays text, and what is said of a field is tied to it."""
+"""The page components escape their input, and tie messages to their fields."""
 
 from html.parser import HTMLParser
 
@@ -10,7 +10,7 @@ HOSTILE = "\"'><script>alert(1)</script>"
 
 
 class Elements(HTMLParser):
-    """Every start tag, with its attributes."""
+    """Collects every start tag with its attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Every page and every form there is: none for who is not signed in, or is somebody else's."""
+"""Every page and form requires a login in its own realm and tenant."""
 
 import re
 from typing import NamedTuple
@@ -70,7 +70,7 @@ def test_there_are_routes_to_look_at() -> None:
 
 @pytest.fixture(scope="module")
 def strangers(module_sandbox: Sandbox, module_other_sandbox: Sandbox) -> dict[str, list[Browser]]:
-    """Of each realm: whoever is signed in somewhere, but not as one of these."""
+    """By realm: clients that are signed in elsewhere, but not in this realm."""
     advertiser, staff = advertiser_browser(module_sandbox), staff_browser(module_sandbox)
     outsiders = [advertiser_browser(module_other_sandbox), staff_browser(module_other_sandbox)]
     platform = platform_staff_browser(module_sandbox)
@@ -84,7 +84,7 @@ def strangers(module_sandbox: Sandbox, module_other_sandbox: Sandbox) -> dict[st
 
 
 def moved(signed_in: Browser, there: Browser) -> Browser:
-    """A client that brings along another one's cookies, under the names that they have there too."""
+    """A client with the cookies of another one, renamed to those of this realm."""
     values = list(signed_in.cookies.values())
     assert values
     for realm in (ADVERTISER, STAFF, PLATFORM):
@@ -102,7 +102,7 @@ def test_every_page_requires_a_session_of_its_site(
 
 @pytest.fixture(scope="module")
 def owners(module_sandbox: Sandbox) -> dict[str, Browser]:
-    """Of each realm: whoever may do everything there."""
+    """By realm: a client that is signed in as an owner."""
     return {
         ADVERTISER.name: advertiser_browser(module_sandbox),
         STAFF.name: staff_browser(module_sandbox),

@@ -1,4 +1,4 @@
-"""What is around every page: nobody else's page sends anything, frames, or learns anything."""
+"""Security headers and origin checks: other sites cannot submit, frame or read a page."""
 
 from pathlib import Path
 
