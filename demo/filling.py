@@ -152,7 +152,7 @@ async def send_records(tenant: Tenant, records: list[SentRecord], take: Take, at
         checked(await take(tenant, [sent.record for sent in records[start : start + BATCH_RECORDS]], at, None))
 
 
-def checked(answer: BatchResult) -> None:
-    if answer.rejected:
-        wrong = answer.rejected[0]
+def checked(result: BatchResult) -> None:
+    if result.rejected:
+        wrong = result.rejected[0]
         raise GokartError(f"The intake rejected a record of the demo: {wrong.field} {wrong.message}")

@@ -101,7 +101,7 @@ def test_the_database_stops_with_the_server(
     database = EmbeddedPostgres(Path(environment["GOKART_DATA_DIR"]) / "postgres")
     with subprocess.Popen([*CLI, "serve", "--port", str(free), "--workers", str(workers)], env=environment) as serving:
         try:
-            assert answer(free, serving) == 200
+            assert health_status(free, serving) == 200
             assert database.running
         finally:
             serving.send_signal(ending)
@@ -109,7 +109,7 @@ def test_the_database_stops_with_the_server(
     assert not database.running
 
 
-def answer(port: int, serving: subprocess.Popen[bytes]) -> int:
+def health_status(port: int, serving: subprocess.Popen[bytes]) -> int:
     """The response of /healthz, as soon as the server responds."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and serving.poll() is None:
@@ -121,4 +121,4 @@ def answer(port: int, serving: subprocess.Popen[bytes]) -> int:
             time.sleep(0.05)
         finally:
             connection.close()
-    pytest.fail("no answer")
+    pytest.fail("the server did not respond")

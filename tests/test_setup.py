@@ -366,7 +366,7 @@ def debian(machine: dict[str, str], tmp_path: Path) -> dict[str, str]:
         machine,
         "apt-get",
         f"""
-        echo "$@" >>{tmp_path}/asked
+        echo "$@" >>{tmp_path}/apt_calls
         for package in "$@"; do
             case $package in -* | DPkg* | update | install) continue ;; esac
             [ -e {tmp_path}/archive/$package ] || exit 100
@@ -379,8 +379,8 @@ def debian(machine: dict[str, str], tmp_path: Path) -> dict[str, str]:
     return machine
 
 
-def asked(tmp_path: Path) -> list[str]:
-    lines = (tmp_path / "asked").read_text().splitlines()
+def apt_calls(tmp_path: Path) -> list[str]:
+    lines = (tmp_path / "apt_calls").read_text().splitlines()
     return [re.sub(r"-\S+ |DPkg\S+ ", "", line) for line in lines]
 
 
@@ -389,7 +389,7 @@ def test_missing_system_packages_are_installed_together(debian: dict[str, str], 
     for name in ("curl", "wrk"):
         add_program(debian, name, RUNS, tmp_path / "archive")
     run(PROJECT, debian, SYSTEM_PACKAGES, "curl", "redis-server", "wrk")
-    assert asked(tmp_path) == ["update", "install curl wrk"]
+    assert apt_calls(tmp_path) == ["update", "install curl wrk"]
 
 
 def test_a_system_package_that_there_is_not_leaves_the_others_installed(debian: dict[str, str], tmp_path: Path) -> None:
@@ -404,7 +404,7 @@ def test_without_rights_it_says_what_to_type(debian: dict[str, str], tmp_path: P
     add_program(debian, "id", "echo 1000")
     output = run(PROJECT, debian, SYSTEM_PACKAGES, "curl", "wrk", code=1)
     assert "sudo apt install curl wrk" in output
-    assert not (tmp_path / "asked").exists()
+    assert not (tmp_path / "apt_calls").exists()
 
 
 def test_what_is_there_needs_no_package(machine: dict[str, str]) -> None:

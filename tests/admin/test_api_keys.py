@@ -28,9 +28,9 @@ def make_ingest(client: Browser, name: str = "Tracker") -> httpx.Response:
     return client.post("/staff/keys/new-ingest", data={"name": name, "expiry": "never"})
 
 
-def shown(answer: httpx.Response) -> str:
-    assert answer.status_code == 201, answer.text
-    (token,) = set(TOKEN.findall(answer.text))
+def shown(response: httpx.Response) -> str:
+    assert response.status_code == 201, response.text
+    (token,) = set(TOKEN.findall(response.text))
     return str(token)
 
 
@@ -65,10 +65,10 @@ def shared(module_sandbox: Sandbox) -> Browser:
 
 
 def test_an_advertiser_key_reads_that_advertisers_reports(sandbox: Sandbox, client: Browser) -> None:
-    answer = make(client, sandbox)
-    assert answer.headers["cache-control"] == "no-store"
-    assert "Owner" in Page(answer.text).text
-    assert sandbox.get(JSON, token=shown(answer), **MAY).status_code == 200
+    response = make(client, sandbox)
+    assert response.headers["cache-control"] == "no-store"
+    assert "Owner" in Page(response.text).text
+    assert sandbox.get(JSON, token=shown(response), **MAY).status_code == 200
 
 
 def test_submitting_the_form_again_creates_no_second_key(sandbox: Sandbox, client: Browser) -> None:
@@ -88,20 +88,20 @@ def test_an_ingest_key_sends_data_and_reads_no_report(sandbox: Sandbox, client: 
 def test_the_curl_command_works_as_shown(sandbox: Sandbox, server: Server) -> None:
     client = Browser(sandbox.http, f"app.{sandbox.tenant.slug}.localhost:{server.port}")
     client.sign_in(create_staff_user(sandbox, "manager"), root="/staff")
-    for answer, says in (
+    for response, says in (
         (make(client, sandbox), '{"data":[]}'),
         (make_ingest(client), '{"accepted":0,"duplicates":0,"rejected":[]}'),
     ):
-        line = Page(answer.text).one("code", id="curl").text
+        line = Page(response.text).one("code", id="curl").text
         done = subprocess.run([*shlex.split(line), "-sS"], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (0, says)
 
 
 @pytest.mark.parametrize("owner", ["", "nobody", "00000000-0000-4000-8000-000000000000", "ingest"])
 def test_an_advertiser_is_required(module_sandbox: Sandbox, shared: Browser, owner: str) -> None:
-    answer = make(shared, module_sandbox, advertiser=owner)
-    assert answer.status_code == 400
-    assert Page(answer.text).one("small", id="advertiser-error").text == "Choose an advertiser."
+    response = make(shared, module_sandbox, advertiser=owner)
+    assert response.status_code == 400
+    assert Page(response.text).one("small", id="advertiser-error").text == "Choose an advertiser."
 
 
 def test_another_tenants_advertiser_is_rejected(

@@ -35,9 +35,9 @@ def upload(client: Browser, content: bytes, name: str = "corrections.csv") -> ht
     return client.post(ROOT, files={"file": (name, content, "text/csv")})
 
 
-def hidden(answer: httpx.Response) -> dict[str, str]:
+def hidden(response: httpx.Response) -> dict[str, str]:
     """The hidden fields of a page's forms."""
-    fields = Page(answer.text).all("input", type="hidden")
+    fields = Page(response.text).all("input", type="hidden")
     return {field.attributes["name"]: field.attributes["value"] for field in fields}
 
 
@@ -45,8 +45,8 @@ def in_parts(fields: dict[str, str]) -> dict[str, Any]:
     return {name: (None, value) for name, value in fields.items()}
 
 
-def apply(client: Browser, answer: httpx.Response, **fields: str) -> httpx.Response:
-    return client.post(f"{ROOT}/apply", files=in_parts(hidden(answer) | fields))
+def apply(client: Browser, response: httpx.Response, **fields: str) -> httpx.Response:
+    return client.post(f"{ROOT}/apply", files=in_parts(hidden(response) | fields))
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def shared(module_sandbox: Sandbox) -> Browser:
 
 def test_the_preview_shows_the_changes_and_applies_none(sandbox: Sandbox, client: Browser) -> None:
     id_ = a_conversion(sandbox)
-    answer = upload(client, sheet((id_, "Rejected", "Duplicate")))
-    assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
-    text = Page(answer.text).text
+    response = upload(client, sheet((id_, "Rejected", "Duplicate")))
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
+    text = Page(response.text).text
     for part in (
         "Nothing has changed yet",
         "1 conversion to correct",
@@ -99,17 +99,17 @@ def test_conversions_changed_since_the_preview_are_previewed_again(sandbox: Sand
     id_ = a_conversion(sandbox)
     seen = upload(client, sheet((id_, "Rejected", "")))
     apply(client, upload(client, sheet((id_, "Pending", ""))))
-    answer = apply(client, seen)
-    assert answer.status_code == 409
-    assert "from Pending to Rejected" in Page(answer.text).text
-    assert apply(client, answer).status_code == 200
+    response = apply(client, seen)
+    assert response.status_code == 409
+    assert "from Pending to Rejected" in Page(response.text).text
+    assert apply(client, response).status_code == 200
 
 
 def test_a_file_other_than_the_previewed_one_is_not_applied(sandbox: Sandbox, client: Browser) -> None:
     one, other = a_conversion(sandbox), a_conversion(sandbox)
     seen, smuggled = (upload(client, sheet((id_, "Rejected", ""))) for id_ in (one, other))
-    answer = apply(client, seen, content=hidden(smuggled)["content"])
-    assert answer.status_code == 409
+    response = apply(client, seen, content=hidden(smuggled)["content"])
+    assert response.status_code == 409
     assert len(sandbox.report()) == 2
 
 
@@ -128,11 +128,11 @@ def test_rows_with_errors_can_be_downloaded(sandbox: Sandbox, client: Browser) -
     seen = upload(client, sheet((id_, "Rejected", ""), (formula, "Rejected", ""), (str(uuid4()), "Lost", "<b>&")))
     text = Page(seen.text).text
     assert "2 rows with errors" in text
-    answer = client.post(f"{ROOT}/rejects", files=in_parts({"content": hidden(seen)["content"]}))
-    assert answer.headers["content-disposition"] == 'attachment; filename="rejected-corrections.csv"'
-    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert answer.headers["cache-control"] == "no-store"
-    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    response = client.post(f"{ROOT}/rejects", files=in_parts({"content": hidden(seen)["content"]}))
+    assert response.headers["content-disposition"] == 'attachment; filename="rejected-corrections.csv"'
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["cache-control"] == "no-store"
+    rows = list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
     assert [row[0] for row in rows] == ["Row", "3", "4"]
     assert rows[1][1] == f"'{formula}"
     done = apply(client, seen)
@@ -143,9 +143,9 @@ def test_rows_with_errors_can_be_downloaded(sandbox: Sandbox, client: Browser) -
 def test_the_name_of_the_uploaded_file_is_ignored(shared: Browser) -> None:
     seen = upload(shared, sheet(("x", "Rejected", "")), 'a"\r\nSet-Cookie: x=1; <script>.csv')
     assert "<script>.csv" not in seen.text
-    answer = shared.post(f"{ROOT}/rejects", files=in_parts(hidden(seen)))
-    assert "set-cookie" not in answer.headers
-    assert answer.headers["content-disposition"] == 'attachment; filename="rejected-corrections.csv"'
+    response = shared.post(f"{ROOT}/rejects", files=in_parts(hidden(seen)))
+    assert "set-cookie" not in response.headers
+    assert response.headers["content-disposition"] == 'attachment; filename="rejected-corrections.csv"'
 
 
 def test_text_of_the_file_is_escaped(sandbox: Sandbox, client: Browser) -> None:
@@ -169,9 +169,9 @@ def test_text_of_the_file_is_escaped(sandbox: Sandbox, client: Browser) -> None:
     ids=["empty", "binary", "not UTF-8", "other columns", "too many rows", "too large"],
 )
 def test_an_invalid_file_is_reported_at_the_field(shared: Browser, content: bytes, says: str) -> None:
-    answer = upload(shared, content)
-    assert answer.status_code == 400
-    assert says in Page(answer.text).one("small", id="file-error").text
+    response = upload(shared, content)
+    assert response.status_code == 400
+    assert says in Page(response.text).one("small", id="file-error").text
 
 
 def test_a_file_is_required(shared: Browser) -> None:
@@ -191,8 +191,8 @@ BOMB = urlsafe_b64encode(zlib.compress(b"\0" * (64 * 2**20))).decode()
 )
 @pytest.mark.parametrize("path", ["apply", "rejects"])
 def test_a_tampered_field_is_rejected(shared: Browser, path: str, content: str) -> None:
-    answer = shared.post(f"{ROOT}/{path}", files=in_parts({"content": content, "digest": "x"}))
-    assert answer.status_code == 400
+    response = shared.post(f"{ROOT}/{path}", files=in_parts({"content": content, "digest": "x"}))
+    assert response.status_code == 400
 
 
 def test_another_tenants_conversion_is_not_found(other_sandbox: Sandbox, shared: Browser) -> None:

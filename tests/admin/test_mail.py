@@ -74,9 +74,9 @@ def test_the_link_is_sent_and_shown_too(owner: tuple[Sandbox, Browser], inbox: t
 def test_a_link_whose_letter_fails_is_not_lost(owner: tuple[Sandbox, Browser]) -> None:
     _, client = owner
     data = {"email": "nobody@example.com", "name": "Nobody", "role": "viewer"}
-    answer = client.post("/staff/people/staff/new", data=data)
-    page = Page(answer.text)
-    assert answer.status_code == 201
+    response = client.post("/staff/people/staff/new", data=data)
+    page = Page(response.text)
+    assert response.status_code == 201
     assert "The email was not sent" in page.text
     assert "mailbox full" in page.text
     path = page.one("code", id="link").text.partition("localhost")[2]

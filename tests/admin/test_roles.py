@@ -62,9 +62,9 @@ def test_a_viewer_can_send_no_form(
     module_sandbox: Sandbox, people: dict[str, Browser], url_of: dict[str, str], path: str
 ) -> None:
     before = audit(module_sandbox)
-    answer = people["viewer"].post(url_of[path])
-    assert answer.status_code == 403
-    assert "Ask an owner" in answer.text
+    response = people["viewer"].post(url_of[path])
+    assert response.status_code == 403
+    assert "Ask an owner" in response.text
     assert audit(module_sandbox) == before
 
 
@@ -92,11 +92,11 @@ def test_an_owner_can_send_them_too(people: dict[str, Browser], url_of: dict[str
 def test_a_viewer_sees_pages_and_no_form_that_changes_anything(
     people: dict[str, Browser], url_of: dict[str, str], path: str
 ) -> None:
-    answer = people["viewer"].get(url_of[path])
-    assert answer.status_code == (200 if path in [*SEEN_BY_ALL, "/staff/singular/{advertiser:uuid}"] else 403)
-    forms = re.findall(r'<form[^>]*method="post"[^>]*>', answer.text)
+    response = people["viewer"].get(url_of[path])
+    assert response.status_code == (200 if path in [*SEEN_BY_ALL, "/staff/singular/{advertiser:uuid}"] else 403)
+    forms = re.findall(r'<form[^>]*method="post"[^>]*>', response.text)
     assert [form for form in forms if "/staff/sign-out" not in form] == []
-    assert not re.search(r'href="[^"]*/(new|new-ingest|rotate|revoke|staff/\d+|logins/\d+|settings)"', answer.text)
+    assert not re.search(r'href="[^"]*/(new|new-ingest|rotate|revoke|staff/\d+|logins/\d+|settings)"', response.text)
 
 
 @pytest.mark.parametrize("path", [path for path, method in PATHS if method == "GET"])

@@ -19,9 +19,9 @@ def owner_with_totp(sandbox: Sandbox) -> tuple[Browser, str]:
 
 def test_an_owner_without_it_cannot_require_it(sandbox: Sandbox) -> None:
     client = staff_browser(sandbox)
-    answer = client.post("/staff/settings", data=REQUIRED)
-    assert answer.status_code == 400
-    assert "your own two-factor authentication first" in answer.text
+    response = client.post("/staff/settings", data=REQUIRED)
+    assert response.status_code == 400
+    assert "your own two-factor authentication first" in response.text
     assert staff_browser(sandbox, "viewer").get("/staff").status_code == 200
 
 

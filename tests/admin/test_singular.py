@@ -19,8 +19,8 @@ def row_of(client: Browser, name: str) -> str:
 
 
 def switch(client: Browser, sandbox: Sandbox, to: str) -> None:
-    answer = client.post(f"/staff/singular/{sandbox.owner}", data={"singular": to})
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/staff/singular/{sandbox.owner}?done={to}")
+    response = client.post(f"/staff/singular/{sandbox.owner}", data={"singular": to})
+    assert (response.status_code, response.headers["location"]) == (303, f"/staff/singular/{sandbox.owner}?done={to}")
 
 
 def test_enabling_singular_closes_the_request_and_allows_reports(sandbox: Sandbox) -> None:

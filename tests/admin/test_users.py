@@ -33,10 +33,10 @@ def invite(client: Browser, kind: str, sandbox: Sandbox, **fields: Any) -> httpx
     return client.post(f"/staff/people/{kind}/new", data=data | fields)
 
 
-def link(answer: httpx.Response) -> str:
+def link(response: httpx.Response) -> str:
     """The path of the link that a page shows."""
-    assert answer.status_code == 201, answer.text
-    url = Page(answer.text).one("code", id="link").text
+    assert response.status_code == 201, response.text
+    url = Page(response.text).one("code", id="link").text
     return re.sub(r"^http://app\.[^/]*", "", url)
 
 
@@ -81,11 +81,11 @@ def manager(sandbox: Sandbox) -> Browser:
 @pytest.mark.parametrize("kind", ["staff", "logins"])
 class TestInviting:
     def test_the_link_leads_to_a_password_and_in(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
-        answer = invite(owner, kind, sandbox)
-        assert answer.headers["cache-control"] == "no-store"
+        response = invite(owner, kind, sandbox)
+        assert response.headers["cache-control"] == "no-store"
         somebody = browser(sandbox)
-        assert "anna@example.com" in somebody.get(link(answer)).text
-        assert somebody.post(link(answer), data=CHOSEN).status_code == 303
+        assert "anna@example.com" in somebody.get(link(response)).text
+        assert somebody.post(link(response), data=CHOSEN).status_code == 303
         assert somebody.get(f"{ROOTS[kind]}/account").status_code == 200
 
     def test_the_link_is_at_this_tenants_host(self, sandbox: Sandbox, owner: Browser, kind: str) -> None:
@@ -129,9 +129,9 @@ class TestInviting:
     def test_invalid_values_are_reported_at_the_field(
         self, module_sandbox: Sandbox, shared: Browser, kind: str, fields: dict[str, str], field: str
     ) -> None:
-        answer = invite(shared, kind, module_sandbox, **fields)
-        assert answer.status_code == 400
-        assert list(errors(answer.text)) == [field]
+        response = invite(shared, kind, module_sandbox, **fields)
+        assert response.status_code == 400
+        assert list(errors(response.text)) == [field]
 
     def test_unassigned_unicode_characters_do_not_cause_an_error(
         self, sandbox: Sandbox, owner: Browser, kind: str
@@ -262,9 +262,9 @@ class TestTheLastOwner:
     def test_stays_one(self, sandbox: Sandbox, act: str, data: dict[str, str]) -> None:
         client = staff_browser(sandbox, email="last@example.com")
         invite(client, "staff", sandbox, role="owner")  # the invitation has not been accepted
-        answer = client.post(f"/staff/people/staff/{id_of(sandbox, 'last@example.com')}/{act}", data=data)
-        assert answer.status_code == 409
-        assert "There would be no owner left" in answer.text
+        response = client.post(f"/staff/people/staff/{id_of(sandbox, 'last@example.com')}/{act}", data=data)
+        assert response.status_code == 409
+        assert "There would be no owner left" in response.text
         assert client.get("/staff/settings").status_code == 200
 
     def test_an_owner_can_be_demoted_once_another_exists(self, sandbox: Sandbox) -> None:
@@ -285,9 +285,9 @@ class TestMorePower:
         person = id_of(sandbox, create_staff_user(sandbox, role))
         before = execute("SELECT * FROM {s}.staff WHERE id = $1", person, schema=sandbox.tenant.schema)
         data = {"role": "viewer", "active": "off"}
-        answer = manager.post(f"/staff/people/staff/{person}/{act}", data=data)
-        assert answer.status_code == 403
-        assert "/link/" not in answer.text
+        response = manager.post(f"/staff/people/staff/{person}/{act}", data=data)
+        assert response.status_code == 403
+        assert "/link/" not in response.text
         assert execute("SELECT * FROM {s}.staff WHERE id = $1", person, schema=sandbox.tenant.schema) == before
         assert execute("SELECT * FROM {s}.one_time_link", schema=sandbox.tenant.schema) == []
 
@@ -303,8 +303,8 @@ class TestMorePower:
     def test_a_managers_link_passes_nobodys_second_factor(self, sandbox: Sandbox, manager: Browser) -> None:
         _, path = a_person(sandbox, "logins", totp_secret=pyotp.random_base32())
         somebody = browser(sandbox)
-        answer = somebody.post(link(manager.post(f"{path}/link")), data=CHOSEN)
-        assert answer.headers["location"] == "/sign-in/code"
+        response = somebody.post(link(manager.post(f"{path}/link")), data=CHOSEN)
+        assert response.headers["location"] == "/sign-in/code"
         assert somebody.get("/account").status_code == 303
         assert manager.post(f"{path}/two-step").status_code == 403
 

@@ -110,7 +110,7 @@ def test_the_app_is_as_documented(server: Server, filled_sandbox: Sandbox, tag: 
     for event in from_schema(document.include(tag=tag)).execute():
         found += failures(event)
         if isinstance(event, events.ScenarioFinished):
-            answers = (interaction.response for interaction in event.recorder.interactions.values())
-            statuses[str(event.label)] |= {answer.status_code for answer in answers if answer}
+            responses = (interaction.response for interaction in event.recorder.interactions.values())
+            statuses[str(event.label)] |= {response.status_code for response in responses if response}
     assert not found, "\n\n".join(found)
     assert len([seen for seen in statuses.values() if seen >= {200, 400, 401}]) == operations, dict(statuses)

@@ -40,10 +40,10 @@ def picture(page: Page) -> bytes:
     protocol = page.context.new_cdp_session(page)
     size = protocol.send("Page.getLayoutMetrics")["cssContentSize"]
     clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], TALLEST), "scale": 1}
-    answer = protocol.send(
+    result = protocol.send(
         "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "captureBeyondViewport": True, "clip": clip}
     )
-    return b64decode(answer["data"])
+    return b64decode(result["data"])
 
 
 def main() -> None:

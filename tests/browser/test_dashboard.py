@@ -16,9 +16,9 @@ from tests.support.servers import Server
 from tests.support.wait import wait_until
 
 DRAWN = "Chart.getChart(document.querySelector('canvas'))"
-SHIFTS = """new Promise((told) => new PerformanceObserver((list, me) => {
-    me.disconnect(); told(list.getEntries().reduce((sum, entry) => sum + entry.value, 0));
-}).observe({type: 'layout-shift', buffered: true}) ?? setTimeout(() => told(0), 300))"""
+SHIFTS = """new Promise((resolve) => new PerformanceObserver((list, observer) => {
+    observer.disconnect(); resolve(list.getEntries().reduce((sum, entry) => sum + entry.value, 0));
+}).observe({type: 'layout-shift', buffered: true}) ?? setTimeout(() => resolve(0), 300))"""
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def test_a_day_s_figures_are_told_where_one_points(open_page: PageWatcher, full:
     assert box
     page.mouse.move(box["x"] + box["width"] - 20, box["y"] + box["height"] / 2)
     wait_until(lambda: page.evaluate(f"{DRAWN}.tooltip.opacity > 0"))
-    told = page.evaluate(f"(({{title, body, footer}}) => [title, body[0].lines, footer])({DRAWN}.tooltip)")
+    tooltip = page.evaluate(f"(({{title, body, footer}}) => [title, body[0].lines, footer])({DRAWN}.tooltip)")
     day, cost, conversions, clicks, views, _ = page.locator("#days tr").first.locator("th, td").all_text_contents()
-    assert told == [
+    assert tooltip == [
         [day],
         [f"Cost, USD: {cost}", f"Conversions: {conversions}", f"Clicks: {clicks}", f"Views: {views}"],
         ["Provisional"],

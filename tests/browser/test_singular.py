@@ -69,13 +69,13 @@ def test_the_script_for_sheets_fills_a_sheet(open_page: PageWatcher, sandbox: Sa
     script = page.locator("#sheets").text_content() or ""
     written: list[Any] = page.context.new_page().evaluate(
         """([script, report]) => {
-            const asked = [], written = [];
-            const answer = { getContentText: () => report };
-            const UrlFetchApp = { fetch: (url, { headers }) => (asked.push(url, headers), answer) };
+            const requests = [], written = [];
+            const response = { getContentText: () => report };
+            const UrlFetchApp = { fetch: (url, { headers }) => (requests.push(url, headers), response) };
             const range = (...cells) => ({ setValues: (values) => written.push(cells, values) });
             const SpreadsheetApp = { getActiveSheet: () => ({ clearContents() {}, getRange: range }) };
             new Function("UrlFetchApp", "SpreadsheetApp", `${script}; importReport();`)(UrlFetchApp, SpreadsheetApp);
-            return [...asked, ...written];
+            return [...requests, ...written];
         }""",
         [
             script.replace("{your-token}", sandbox.owner_key),
@@ -83,8 +83,8 @@ def test_the_script_for_sheets_fills_a_sheet(open_page: PageWatcher, sandbox: Sa
         ],
     )
     url, headers, cells, values = written
-    answer = sandbox.http.get(url.partition(str(server.port))[2], headers={"Host": sandbox.host, **headers})
-    assert answer.status_code == 200
+    response = sandbox.http.get(url.partition(str(server.port))[2], headers={"Host": sandbox.host, **headers})
+    assert response.status_code == 200
     assert cells == [1, 1, 2, 6]
     assert values[1] == ["'=1+1", f"'{sandbox.tenant.name}", 0, 1, 0, 0]
 

@@ -30,10 +30,10 @@ def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sa
     slug = f"s{uuid4().hex[:10]}"
     port = str(server.port)
     run_cli("tenants", "create", slug, "--name", "Acorn Media", GOKART_PORT=port)
-    said = run_cli(
+    output = run_cli(
         "staff", "invite", slug, "--email", "olga@acorn.example", "--name", "Olga", "--role", "owner", GOKART_PORT=port
     )
-    (link,) = re.findall(r"http://\S+/staff/link/\S+", said)
+    (link,) = re.findall(r"http://\S+/staff/link/\S+", output)
     app, api = f"http://app.{slug}.localhost:{port}", f"api.{slug}.localhost"
 
     olga = open_page()
@@ -46,8 +46,8 @@ def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sa
 
     def send(method: str, kind: str, record: dict[str, object]) -> None:
         headers = {"Host": api, "Authorization": f"ApiToken {ingest}"}
-        answer = httpx.request(method, f"{server.url}/api/v1/ingest/{kind}", headers=headers, json=[record])
-        assert answer.json()["accepted"] == 1
+        response = httpx.request(method, f"{server.url}/api/v1/ingest/{kind}", headers=headers, json=[record])
+        assert response.json()["accepted"] == 1
 
     offer = offer_record(sandbox, name="Grow an oak", advertiserName="Brown Boots", storeId="com.oak", os="ANDROID")
     send("PUT", "offers", offer | {"campaignName": "OAK_2026"})

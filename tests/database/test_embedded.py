@@ -216,11 +216,11 @@ def test_a_directory_with_other_files_is_rejected_and_unchanged(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("place", "said"), [("/dev/null/postgres", "is not a directory"), ("/sys/x/postgres", "This user may not")]
+    ("place", "reason"), [("/dev/null/postgres", "is not a directory"), ("/sys/x/postgres", "This user may not")]
 )
-def test_an_unwritable_directory_is_rejected(place: str, said: str) -> None:
+def test_an_unwritable_directory_is_rejected(place: str, reason: str) -> None:
     message = refusal(Path(place))
-    assert said in message
+    assert reason in message
     assert message.endswith("; set another directory")
 
 

@@ -27,7 +27,7 @@ async def pools(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 async def wait_until_known(*, serves: bool) -> None:
     async with asyncio.timeout(HANG_TIMEOUT):
-        while has_replica() != serves:  # noqa: ASYNC110  # it is asked for, and does not tell
+        while has_replica() != serves:  # noqa: ASYNC110  # polls: the state has no event
             await asyncio.sleep(0.01)
 
 
@@ -43,10 +43,10 @@ async def test_without_a_setting_there_is_no_replica() -> None:
 
 @pytest.mark.usefixtures("pools")
 async def test_reads_go_to_the_replica(replica: Replica) -> None:
-    execute("CREATE TABLE told AS SELECT 42 AS answer")
+    execute("CREATE TABLE replicated AS SELECT 42 AS value")
     await asyncio.to_thread(replica.catch_up)
     assert await read("SELECT pg_is_in_recovery()")
-    assert await read("SELECT answer FROM told") == 42
+    assert await read("SELECT value FROM replicated") == 42
     async with connection("replica stream") as db:
         assert await db.fetchval("SELECT pg_is_in_recovery()")
     async with connection() as db:
@@ -57,9 +57,9 @@ async def test_reads_go_to_the_replica(replica: Replica) -> None:
 async def test_a_table_that_is_not_replicated_yet_is_unavailable(replica: Replica) -> None:
     replica.pause()
     try:
-        execute("CREATE TABLE untold AS SELECT 42 AS answer")
+        execute("CREATE TABLE missing AS SELECT 42 AS value")
         with pytest.raises(DatabaseUnavailable):
-            await read("SELECT answer FROM untold")
+            await read("SELECT value FROM missing")
         assert has_replica()
     finally:
         replica.resume()
@@ -97,7 +97,7 @@ async def test_reads_from_a_hanging_replica_are_cancelled(replica: Replica) -> N
 
 @pytest.mark.usefixtures("pools")
 async def test_a_replica_that_cancels_a_query_is_avoided_for_a_while(replica: Replica) -> None:
-    execute("CREATE TABLE contested AS SELECT 42 AS answer")
+    execute("CREATE TABLE contested AS SELECT 42 AS value")
     replica.ask("ALTER SYSTEM SET max_standby_streaming_delay = 0")
     replica.ask("SELECT pg_reload_conf()")
     await asyncio.to_thread(replica.catch_up)
@@ -109,6 +109,6 @@ async def test_a_replica_that_cancels_a_query_is_avoided_for_a_while(replica: Re
 
 async def read_what_is_dropped() -> None:
     async with connection("replica") as db, db.transaction():
-        await db.fetchval("SELECT answer FROM contested")
+        await db.fetchval("SELECT value FROM contested")
         execute("DROP TABLE contested")
         await db.fetchval("SELECT pg_sleep(600)")

@@ -55,8 +55,8 @@ def sign_in(http: httpx.Client, printed: Printed, what: str, email: str = "") ->
     host, path, owner = printed.logins[what]
     client = Browser(http, host)
     root = "/staff" if path != "/" else ""
-    answer = client.sign_in(email or owner, printed.password, root)
-    assert (answer.status_code, answer.headers["location"]) == (303, root or "/"), what
+    response = client.sign_in(email or owner, printed.password, root)
+    assert (response.status_code, response.headers["location"]) == (303, root or "/"), what
     return client
 
 
@@ -136,8 +136,8 @@ KEYS = """
 @pytest.mark.usefixtures("started")
 def test_api_keys_have_all_statuses() -> None:
     keys = execute(KEYS, MADE_BY, schema=DEMO_SCHEMA)
-    told = {(key["name"], key["used"], key["ends"], key["rotated"]) for key in keys}
-    assert told == {
+    shown = {(key["name"], key["used"], key["ends"], key["rotated"]) for key in keys}
+    assert shown == {
         ("Warehouse", False, None, False),
         ("Finance spreadsheet", True, True, False),
         ("Looker Studio", True, True, True),

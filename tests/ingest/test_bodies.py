@@ -55,9 +55,9 @@ def test_one_object_an_array_and_ndjson_are_distinguished(sandbox: Sandbox, offe
 
 def test_a_malformed_line_is_rejected(sandbox: Sandbox, offer: str) -> None:
     first, second, third = lines(offer)
-    answer = post(sandbox, b"\n".join([first, b'{"id": "3f', second, b"7", third[:-5]])).json()
-    assert answer["accepted"] == 2
-    assert [r["index"] for r in answer["rejected"]] == [1, 3, 4]
+    result = post(sandbox, b"\n".join([first, b'{"id": "3f', second, b"7", third[:-5]])).json()
+    assert result["accepted"] == 2
+    assert [r["index"] for r in result["rejected"]] == [1, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_json_that_is_nested_too_deeply_gets_400(sandbox: Sandbox, body: bytes) 
 
 def test_a_record_that_is_nested_too_deeply_is_rejected(sandbox: Sandbox, offer: str) -> None:
     deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    answer = post(sandbox, deep + b"\n" + lines(offer, 1)[0]).json()
-    assert answer["accepted"] == 1
-    assert [r["index"] for r in answer["rejected"]] == [0]
+    result = post(sandbox, deep + b"\n" + lines(offer, 1)[0]).json()
+    assert result["accepted"] == 1
+    assert [r["index"] for r in result["rejected"]] == [0]
 
 
 BAD_RECORDS = {

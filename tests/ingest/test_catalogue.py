@@ -30,10 +30,10 @@ def test_an_offer_takes_its_figures_to_another_advertiser(sandbox: Sandbox) -> N
 
 def test_a_new_advertiser_needs_a_name(sandbox: Sandbox) -> None:
     new = str(uuid4())
-    answer = sandbox.send("offers", [offer_record(sandbox, advertiserId=new)])
-    assert [r["field"] for r in answer["rejected"]] == ["advertiserName"]
-    answer = sandbox.send("offers", [offer_record(sandbox, advertiserId=new, advertiserName="New")])
-    assert answer["accepted"] == 1
+    result = sandbox.send("offers", [offer_record(sandbox, advertiserId=new)])
+    assert [r["field"] for r in result["rejected"]] == ["advertiserName"]
+    result = sandbox.send("offers", [offer_record(sandbox, advertiserId=new, advertiserName="New")])
+    assert result["accepted"] == 1
 
 
 def test_the_last_record_of_a_batch_wins(sandbox: Sandbox) -> None:
@@ -63,9 +63,9 @@ def test_an_invalid_record_is_rejected_with_its_field(
     module_sandbox: Sandbox, kind: str, changes: dict[str, Any], field: str
 ) -> None:
     good = offer_record(module_sandbox) if kind == "offers" else {"id": str(uuid4()), "name": "P"}
-    answer = module_sandbox.send(kind, [good, good | {"id": str(uuid4())} | changes])
-    assert answer["accepted"] == 1
-    assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
+    result = module_sandbox.send(kind, [good, good | {"id": str(uuid4())} | changes])
+    assert result["accepted"] == 1
+    assert [(r["index"], r["field"]) for r in result["rejected"]] == [(1, field)]
 
 
 def test_simultaneous_catalogue_batches_succeed(sandbox: Sandbox) -> None:

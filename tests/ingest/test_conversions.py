@@ -183,9 +183,9 @@ def test_an_invalid_record_is_rejected_with_its_field_and_does_not_affect_the_ot
 ) -> None:
     bad = conversion_callback(module_sandbox, offer_record(module_sandbox)["id"], **changes)
     good = [conversion_callback(module_sandbox, offer_record(module_sandbox)["id"]) for _ in range(2)]
-    answer = module_sandbox.send("conversions", [good[0], bad, good[1]])
-    assert (answer["accepted"], answer["duplicates"]) == (2, 0)
-    (reject,) = answer["rejected"]
+    result = module_sandbox.send("conversions", [good[0], bad, good[1]])
+    assert (result["accepted"], result["duplicates"]) == (2, 0)
+    (reject,) = result["rejected"]
     assert (reject["index"], reject["id"], reject["field"]) == (1, bad["id"], field)
     assert reject["message"]
 
@@ -194,8 +194,8 @@ def test_an_invalid_record_is_rejected_with_its_field_and_does_not_affect_the_ot
     "record", [{}, {"id": 7}, {"sentAt": "2025-05-19T16:00:00Z"}, {"conversion": {}}, [], 7, None, "x"]
 )
 def test_a_record_that_is_not_a_callback_is_rejected(module_sandbox: Sandbox, record: Any) -> None:
-    answer = module_sandbox.send("conversions", [record])
-    assert len(answer["rejected"]) == 1
+    result = module_sandbox.send("conversions", [record])
+    assert len(result["rejected"]) == 1
 
 
 def test_times_up_to_a_day_in_the_future_are_accepted(sandbox: Sandbox) -> None:
@@ -204,9 +204,9 @@ def test_times_up_to_a_day_in_the_future_are_accepted(sandbox: Sandbox) -> None:
     soon, too_late = ((now + timedelta(hours=hours)).isoformat() for hours in (23, 25))
     callbacks = [conversion_callback(sandbox, offer, userCompletedAt=at) for at in (soon, too_late)]
     late_sender = conversion_callback(sandbox, offer, sent_at=too_late)
-    answer = sandbox.send("conversions", [*callbacks, late_sender])
-    assert answer["accepted"] == 1
-    assert [r["field"] for r in answer["rejected"]] == ["conversion.userCompletedAt", "sentAt"]
+    result = sandbox.send("conversions", [*callbacks, late_sender])
+    assert result["accepted"] == 1
+    assert [r["field"] for r in result["rejected"]] == ["conversion.userCompletedAt", "sentAt"]
 
 
 def test_a_conversion_in_1970_is_accepted(sandbox: Sandbox) -> None:
@@ -248,8 +248,8 @@ def test_a_rejected_callback_creates_nothing(sandbox: Sandbox) -> None:
     offer, partner = offer_record(sandbox), str(uuid4())
     sandbox.send("offers", [offer])
     sandbox.send("conversions", [conversion_callback(sandbox, str(uuid4()), offerAdvertiserId=None, partnerId=partner)])
-    answer = sandbox.send("events", [event_record(offer["id"], partnerId=partner)])
-    assert [r["field"] for r in answer["rejected"]] == ["partnerId"]
+    result = sandbox.send("events", [event_record(offer["id"], partnerId=partner)])
+    assert [r["field"] for r in result["rejected"]] == ["partnerId"]
 
 
 def test_a_batch_that_overflows_a_cost_is_refused_as_a_whole(sandbox: Sandbox) -> None:

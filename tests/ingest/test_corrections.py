@@ -128,7 +128,7 @@ ROW = f"\n{SOME},Rejected"
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"", "Row 1 must name the columns, .*: ClickId, ConversionId, Status, RejectionReason. It is empty"),
         (b"\n\n", "Row 1 .* It is empty"),
@@ -147,16 +147,18 @@ ROW = f"\n{SOME},Rejected"
         ("ConversionId,Status" + ROW * 20_001, "more than 20,000 rows"),
     ],
 )
-def test_an_invalid_file_is_refused_with_the_reason(module_sandbox: Sandbox, content: str | bytes, told: str) -> None:
-    with pytest.raises(CorrectionsError, match=told) as caught:
+def test_an_invalid_file_is_refused_with_the_reason(
+    module_sandbox: Sandbox, content: str | bytes, expected: str
+) -> None:
+    with pytest.raises(CorrectionsError, match=expected) as caught:
         preview(module_sandbox, content)
     assert "\x00" not in str(caught.value)
-    with pytest.raises(CorrectionsError, match=told):
+    with pytest.raises(CorrectionsError, match=expected):
         apply(module_sandbox, content, "0" * 32)
 
 
 @pytest.mark.parametrize(
-    ("row", "column", "told"),
+    ("row", "column", "expected"),
     [
         (("", "", "Success", ""), "ClickId, ConversionId", "one of the two is required"),
         ((uuid4(), uuid4(), "Success", ""), "ClickId, ConversionId", "both are given: only one is allowed"),
@@ -178,14 +180,14 @@ def test_an_invalid_file_is_refused_with_the_reason(module_sandbox: Sandbox, con
     ],
 )
 def test_an_invalid_row_names_the_column_and_the_error(
-    module_sandbox: Sandbox, row: tuple[Any, ...], column: str, told: str
+    module_sandbox: Sandbox, row: tuple[Any, ...], column: str, expected: str
 ) -> None:
     id_ = a_conversion(module_sandbox)
     content = sheet(("", id_, "Rejected", ""), row, header=("ClickId", *HEADER))
     shown = preview(module_sandbox, content)
     ((number, where, message),) = faults(shown.invalid)
     assert (number, where) == (3, column)
-    assert message.startswith(told)
+    assert message.startswith(expected)
     assert [one.row for one in shown.changes] == [2]
 
 
@@ -226,8 +228,8 @@ def test_a_click_with_several_conversions_is_ambiguous(module_sandbox: Sandbox) 
     ids = sorted(a_conversion(module_sandbox, clickId=click) for _ in range(6))
     content = sheet((click, "", "Rejected"), ("", ids[5], "Rejected"), header=("ClickId", "ConversionId", "Status"))
     done = apply(module_sandbox, content)
-    told = f"6 conversions have this click: give the ConversionId instead ({', '.join(ids[:5])}, …)"
-    assert faults(done.invalid) == [(2, "ClickId", told)]
+    message = f"6 conversions have this click: give the ConversionId instead ({', '.join(ids[:5])}, …)"
+    assert faults(done.invalid) == [(2, "ClickId", message)]
     assert [state(module_sandbox, id_)[0] for id_ in ids] == ["Success"] * 5 + ["Rejected"]
 
 

@@ -162,8 +162,8 @@ def test_ids_are_case_insensitive(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer])
     event = event_record(offer["id"])
     shouted = event | {"id": event["id"].upper(), "offerId": event["offerId"].upper()}
-    answers = [sandbox.send("events", [one]) for one in (event, shouted)]
-    assert [(a["accepted"], a["duplicates"]) for a in answers] == [(1, 0), (0, 1)]
+    responses = [sandbox.send("events", [one]) for one in (event, shouted)]
+    assert [(a["accepted"], a["duplicates"]) for a in responses] == [(1, 0), (0, 1)]
 
 
 def test_the_last_of_repeated_keys_wins(sandbox: Sandbox) -> None:
@@ -181,9 +181,9 @@ def test_each_event_with_an_unknown_offer_or_partner_is_rejected(sandbox: Sandbo
     sandbox.send("offers", [offer])
     known = [event_record(offer["id"]) for _ in range(3)]
     no_offer, no_partner = event_record(str(uuid4()).upper()), event_record(offer["id"], partnerId=str(uuid4()))
-    answer = sandbox.send("events", [known[0], no_offer, known[1], no_partner, known[2]])
-    assert answer["accepted"] == 3
-    assert [(r["index"], r["id"], r["field"], r["message"]) for r in answer["rejected"]] == [
+    result = sandbox.send("events", [known[0], no_offer, known[1], no_partner, known[2]])
+    assert result["accepted"] == 3
+    assert [(r["index"], r["id"], r["field"], r["message"]) for r in result["rejected"]] == [
         (1, no_offer["id"], "offerId", f"{no_offer['offerId'].lower()} is not a known offer"),
         (3, no_partner["id"], "partnerId", f"{no_partner['partnerId']} is not a known partner"),
     ]

@@ -34,8 +34,8 @@ def post_example(sandbox: Sandbox, known: str, *, offer: bool) -> dict[str, Any]
         headers={"Content-Type": "application/x-ndjson"},
     )
     assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
-    return answer
+    result: dict[str, Any] = response.json()
+    return result
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_an_invalid_record_is_rejected_with_its_field(
 ) -> None:
     offer = offer_record(module_sandbox)
     module_sandbox.send("offers", [offer])
-    answer = module_sandbox.send("events", [event_record(offer["id"]), event_record(offer["id"]) | changes])
-    assert answer["accepted"] == 1
-    assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
+    result = module_sandbox.send("events", [event_record(offer["id"]), event_record(offer["id"]) | changes])
+    assert result["accepted"] == 1
+    assert [(r["index"], r["field"]) for r in result["rejected"]] == [(1, field)]
 
 
 def test_an_event_repeated_within_a_batch_counts_once(sandbox: Sandbox) -> None:

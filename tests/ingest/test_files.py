@@ -235,9 +235,9 @@ def test_a_damaged_file_is_reported(tmp_path: Path, name: str, damage: Callable[
     whole = write([event_record(str(UUID(int=7))) for _ in range(100)]).encode()
     path = tmp_path / name
     path.write_bytes(damage(whole))
-    with pytest.raises(UnreadableFileError) as told:
+    with pytest.raises(UnreadableFileError) as caught:
         read(path, "events")
-    assert reason in str(told.value)
+    assert reason in str(caught.value)
 
 
 def test_records_before_the_damage_are_imported_and_repeating_is_safe(

@@ -22,8 +22,8 @@ def test_pruning_the_ledger_changes_no_report(sandbox: Sandbox) -> None:
     sandbox.send("events", [event_record(offer["id"], occurredAt=ago(days)) for days in (1, 100, 400)])
     everything = {"date_from": "1970-01-01", "date_to": "2100-01-01"}
     before = sandbox.report(**everything)
-    said = run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
-    assert said.count("event_") == 2
+    output = run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
+    assert output.count("event_") == 2
     assert sandbox.report(**everything) == before
     assert run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50") == "No month is old enough."
 
@@ -34,8 +34,8 @@ def test_pruned_events_never_count_again_with_another_setting(sandbox: Sandbox) 
     event = event_record(offer["id"], occurredAt=ago(400))
     sandbox.send("events", [event])
     run_cli("prune", sandbox.tenant.slug, GOKART_EVENT_RETENTION_DAYS="50")
-    answer = sandbox.send("events", [event])  # to a server that keeps events forever
-    assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
+    result = sandbox.send("events", [event])  # to a server that keeps events forever
+    assert [(r["index"], r["field"]) for r in result["rejected"]] == [(0, "occurredAt")]
 
 
 def test_an_event_that_may_have_been_pruned_is_rejected(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -46,9 +46,9 @@ def test_an_event_that_may_have_been_pruned_is_rejected(sandbox: Sandbox, tmp_pa
         server.client() as http,
     ):
         forgetful = msgspec.structs.replace(sandbox, http=http)
-        answer = forgetful.send("events", [event_record(offer["id"], occurredAt=ago(days)) for days in (49, 51)])
-    assert answer["accepted"] == 1
-    assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, "occurredAt")]
+        result = forgetful.send("events", [event_record(offer["id"], occurredAt=ago(days)) for days in (49, 51)])
+    assert result["accepted"] == 1
+    assert [(r["index"], r["field"]) for r in result["rejected"]] == [(1, "occurredAt")]
 
 
 @pytest.mark.parametrize("met", [True, False], ids=["by a process that made its month", "by another one"])
@@ -65,11 +65,11 @@ def test_events_pruned_during_a_request_never_count_again(sandbox: Sandbox, tmp_
         yield body[5:]
 
     if met:
-        answer = sandbox.send_body("events", slowly())
+        result = sandbox.send_body("events", slowly())
     else:
         with running_server(tmp_path) as server, server.client() as http:
-            answer = msgspec.structs.replace(sandbox, http=http).send_body("events", slowly())
-    assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(0, "occurredAt")]
+            result = msgspec.structs.replace(sandbox, http=http).send_body("events", slowly())
+    assert [(r["index"], r["field"]) for r in result["rejected"]] == [(0, "occurredAt")]
     assert sum(row["totalClicks"] for row in sandbox.report(date_from="1970-01-01", date_to="2100-01-01")) == 1
 
 

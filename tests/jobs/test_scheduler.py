@@ -88,11 +88,11 @@ def test_a_failure_at_one_tenant_is_reported_and_does_not_stop_the_others(platfo
         platform.execute("ALTER TABLE t_birch.elsewhere RENAME TO sign_in_attempt")
     assert (failure["job"], failure["tenant"]) == ("cleanup", "birch")
     assert platform.execute("SELECT FROM t_cedar.sign_in_attempt") == []
-    told = platform.command("jobs")
-    assert "3 tenants, 1 failed" in told
-    assert "birch: UndefinedTableError" in told
+    output = platform.command("jobs")
+    assert "3 tenants, 1 failed" in output
+    assert "birch: UndefinedTableError" in output
     (soon,) = platform.execute("SELECT started_at + interval '1 hour' AS next FROM task WHERE name = 'cleanup'")
-    assert f"{soon['next']:%Y-%m-%d %H:%M:%S}" in told  # and not after a day
+    assert f"{soon['next']:%Y-%m-%d %H:%M:%S}" in output  # and not after a day
 
 
 def test_the_command_line_shows_jobs_that_never_ran(platform: Platform) -> None:

@@ -28,9 +28,9 @@ def shared(module_sandbox: Sandbox) -> Browser:
 class TestRotating:
     def test_both_keys_work_during_the_grace_period(self, sandbox: Sandbox, client: Browser) -> None:
         key, old = create_key(client, sandbox)
-        answer = client.post(f"/keys/{key}/rotate", data=rotation())
-        assert answer.status_code == 201
-        new = token_in(answer.text)
+        response = client.post(f"/keys/{key}/rotate", data=rotation())
+        assert response.status_code == 201
+        new = token_in(response.text)
         assert new != old
         assert {sandbox.get(JSON, token=token, **MAY).status_code for token in (old, new)} == {200}
         first, second = keys(sandbox, "Nightly")
@@ -42,16 +42,16 @@ class TestRotating:
         self, sandbox: Sandbox, client: Browser, scope: str
     ) -> None:
         key, _ = create_key(client, sandbox, scopes=[scope])
-        told = Page(client.post(f"/keys/{key}/rotate", data=rotation()).text).text
-        assert "The old key works until" in told
-        assert ("In Singular: open the data connector" in told) is (scope == "singular")
+        text = Page(client.post(f"/keys/{key}/rotate", data=rotation()).text).text
+        assert "The old key works until" in text
+        assert ("In Singular: open the data connector" in text) is (scope == "singular")
 
     def test_without_grace_period_the_old_key_stops_immediately(self, sandbox: Sandbox, client: Browser) -> None:
         key, old = create_key(client, sandbox)
-        answer = client.post(f"/keys/{key}/rotate", data=rotation("0"))
-        assert "The old key has stopped" in answer.text
+        response = client.post(f"/keys/{key}/rotate", data=rotation("0"))
+        assert "The old key has stopped" in response.text
         assert wait_for_value(lambda: sandbox.get(JSON, token=old, **MAY).status_code, 401)
-        assert sandbox.get(JSON, token=token_in(answer.text), **MAY).status_code == 200
+        assert sandbox.get(JSON, token=token_in(response.text), **MAY).status_code == 200
 
     @pytest.mark.parametrize(("grace", "hours"), [("24", 24), ("720", 720)])
     def test_the_grace_period_can_be_chosen(self, sandbox: Sandbox, client: Browser, grace: str, hours: int) -> None:
@@ -81,9 +81,9 @@ class TestRotating:
     def test_an_inactive_key_cannot_be_rotated(self, sandbox: Sandbox, client: Browser, assignment: str) -> None:
         key, _ = create_key(client, sandbox)
         set_key(sandbox, "Nightly", assignment)
-        answer = client.post(f"/keys/{key}/rotate", data=rotation())
-        assert answer.status_code == 409
-        assert "no longer works" in answer.text
+        response = client.post(f"/keys/{key}/rotate", data=rotation())
+        assert response.status_code == 409
+        assert "no longer works" in response.text
         assert client.get(f"/keys/{key}/rotate").status_code == 409
 
     @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ class TestRotating:
         self, sandbox: Sandbox, client: Browser, fields: dict[str, str], field: str
     ) -> None:
         key, _ = create_key(client, sandbox)
-        answer = client.post(f"/keys/{key}/rotate", data=rotation(**fields))
-        assert answer.status_code == 400
-        assert list(errors(answer.text)) == [field]
+        response = client.post(f"/keys/{key}/rotate", data=rotation(**fields))
+        assert response.status_code == 400
+        assert list(errors(response.text)) == [field]
         assert len(keys(sandbox, "Nightly")) == 1
 
     def test_rotation_is_audited_for_both_keys(self, sandbox: Sandbox) -> None:
@@ -128,10 +128,10 @@ class TestRevoking:
 
     def test_a_revoked_key_is_rejected(self, sandbox: Sandbox, client: Browser) -> None:
         key, token = create_key(client, sandbox)
-        answer = client.post(f"/keys/{key}/revoke")
-        assert (answer.status_code, answer.headers["location"]) == (303, "/keys?done=revoked")
+        response = client.post(f"/keys/{key}/revoke")
+        assert (response.status_code, response.headers["location"]) == (303, "/keys?done=revoked")
         assert wait_for_value(lambda: sandbox.get(CSV, token=token, **MAY).status_code, 401)
-        page = client.get(answer.headers["location"])
+        page = client.get(response.headers["location"])
         assert "The API key was revoked" in page.text
         assert "Inactive API keys" in page.text
         assert client.post(f"/keys/{key}/revoke").status_code == 303
@@ -169,9 +169,9 @@ class TestOutsiders:
             post_new_key(client, name)
         key, token = create_key(client, sandbox)
         unknown = outsider.get("/keys/1000000/revoke")
-        for answer in outsider.get(f"/keys/{key}{path}"), outsider.post(f"/keys/{key}{path}", data=rotation("0")):
-            assert answer.status_code == 404
-            assert without_id(answer.text) == without_id(unknown.text)
+        for response in outsider.get(f"/keys/{key}{path}"), outsider.post(f"/keys/{key}{path}", data=rotation("0")):
+            assert response.status_code == 404
+            assert without_id(response.text) == without_id(unknown.text)
         assert sandbox.get(JSON, token=token, **MAY).status_code == 200
 
     def test_another_advertisers_key_is_not_listed(self, sandbox: Sandbox, client: Browser, outsider: Browser) -> None:

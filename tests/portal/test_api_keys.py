@@ -47,10 +47,10 @@ def rival(sandbox: Sandbox) -> Browser:
 
 class TestMaking:
     def test_a_new_key_works_immediately(self, sandbox: Sandbox, client: Browser) -> None:
-        answer = post_new_key(client)
-        assert answer.status_code == 201
-        assert answer.headers["cache-control"] == "no-store"
-        token = token_in(answer.text)
+        response = post_new_key(client)
+        assert response.status_code == 201
+        assert response.headers["cache-control"] == "no-store"
+        token = token_in(response.text)
         assert sandbox.get(JSON, token=token, **MAY).status_code == 200
         assert sandbox.get(SINGULAR, token=token, **MAY).status_code == 200
 
@@ -71,8 +71,8 @@ class TestMaking:
 
     def test_simultaneous_submissions_create_one_key(self, sandbox: Sandbox, client: Browser) -> None:
         with ThreadPoolExecutor(6) as senders:
-            answers = list(senders.map(lambda _: post_new_key(client).status_code, range(6)))
-        assert sorted(answers) == [201] + [400] * 5
+            responses = list(senders.map(lambda _: post_new_key(client).status_code, range(6)))
+        assert sorted(responses) == [201] + [400] * 5
         assert len(keys(sandbox, "Nightly")) == 1
 
     def test_the_name_of_a_revoked_key_can_be_reused(self, sandbox: Sandbox, client: Browser) -> None:
@@ -160,10 +160,10 @@ class TestMaking:
         self, module_sandbox: Sandbox, shared: Browser, fields: dict[str, Any], field: str, says: str
     ) -> None:
         before = execute("SELECT count(*) AS n FROM {s}.api_token", schema=module_sandbox.tenant.schema)
-        answer = post_new_key(shared, **{"name": "Nightly", **fields})
-        assert answer.status_code == 400
-        assert list(errors(answer.text)) == [field]
-        assert says in errors(answer.text)[field]
+        response = post_new_key(shared, **{"name": "Nightly", **fields})
+        assert response.status_code == 400
+        assert list(errors(response.text)) == [field]
+        assert says in errors(response.text)[field]
         assert execute("SELECT count(*) AS n FROM {s}.api_token", schema=module_sandbox.tenant.schema) == before
 
     def test_the_form_keeps_its_values_after_an_error(self, shared: Browser) -> None:
@@ -229,10 +229,10 @@ class TestWhatAPersonHas:
 
     def test_a_key_with_other_scopes_cannot_be_rotated(self, sandbox: Sandbox, client: Browser) -> None:
         key, _ = create_key(advertiser_browser(sandbox), sandbox)
-        for answer in client.get(f"/keys/{key}/rotate"), client.post(f"/keys/{key}/rotate", data=rotation()):
-            assert answer.status_code == 403
-            assert "permissions that your account does not have (Singular)" in answer.text
-            assert not TOKEN.search(answer.text)
+        for response in client.get(f"/keys/{key}/rotate"), client.post(f"/keys/{key}/rotate", data=rotation()):
+            assert response.status_code == 403
+            assert "permissions that your account does not have (Singular)" in response.text
+            assert not TOKEN.search(response.text)
         assert len(keys(sandbox, "Nightly")) == 1
         assert f'href="/keys/{key}/rotate"' not in client.get("/keys").text
 
@@ -285,8 +285,8 @@ class TestList:
 
     def test_names_are_escaped(self, client: Browser) -> None:
         name = "<script>alert(1)</script> \"'><b>=1+1</b> {{ 7 * 7 }}"
-        answer = post_new_key(client, name)
-        for html in answer.text, client.get("/keys").text:
+        response = post_new_key(client, name)
+        for html in response.text, client.get("/keys").text:
             assert "<script>alert" not in html
             assert "<b>=" not in html
             assert name in Page(html).text

@@ -112,9 +112,9 @@ def fill(sandbox: Sandbox) -> None:
 def shown(sandbox: Sandbox, server: Server, **columns: Any) -> Page:
     client = Browser(sandbox.http, f"app.{sandbox.tenant.slug}.localhost:{server.port}")
     assert client.sign_in(create_advertiser_user(sandbox, **columns), PASSWORD).status_code == 303
-    answer = client.get("/api")
-    assert answer.status_code == 200, answer.text
-    return Page(answer.text)
+    response = client.get("/api")
+    assert response.status_code == 200, response.text
+    return Page(response.text)
 
 
 def with_token(printed: str, sandbox: Sandbox) -> str:

@@ -101,9 +101,9 @@ def test_another_advertisers_data_is_hidden(sandbox: Sandbox) -> None:
 def test_a_session_is_invalid_at_another_tenant(sandbox: Sandbox, other_sandbox: Sandbox, path: str) -> None:
     here, there = advertiser_browser(sandbox), browser(other_sandbox)
     there.cookies.update(here.cookies)
-    answer = there.get(path, params=MAY)
-    assert answer.status_code == 303
-    assert answer.headers["Location"].startswith("/sign-in?next=")
+    response = there.get(path, params=MAY)
+    assert response.status_code == 303
+    assert response.headers["Location"].startswith("/sign-in?next=")
 
 
 @pytest.mark.parametrize("name", LABELS)
@@ -136,9 +136,9 @@ def test_errors_are_shown_at_their_field(
     module_sandbox: Sandbox, given: dict[str, str], field: str, message: str
 ) -> None:
     fill(module_sandbox)
-    answer = advertiser_browser(module_sandbox).get("/", params=given)
-    page = Page(answer.text)
-    assert answer.status_code == 400
+    response = advertiser_browser(module_sandbox).get("/", params=given)
+    page = Page(response.text)
+    assert response.status_code == 400
     assert message in page.one("small", id=f"{field}-error").text
     (wrong,) = [element for element in page.elements if element.attributes.get("aria-invalid") == "true"]
     assert wrong.attributes["name"] == field
@@ -150,10 +150,10 @@ def test_errors_are_shown_at_their_field(
 
 @pytest.mark.parametrize("given", [{"period": "for ever"}, {"offerid ": "x"}, {"perid": SCRIPT}])
 def test_other_errors_are_shown_above_the_form(module_sandbox: Sandbox, given: dict[str, str]) -> None:
-    answer = advertiser_browser(module_sandbox).get("/", params=given)
-    assert answer.status_code == 400
-    assert "Invalid filter." in Page(answer.text).text
-    assert SCRIPT not in answer.text
+    response = advertiser_browser(module_sandbox).get("/", params=given)
+    assert response.status_code == 400
+    assert "Invalid filter." in Page(response.text).text
+    assert SCRIPT not in response.text
 
 
 def test_empty_state_without_offers(sandbox: Sandbox) -> None:
@@ -208,9 +208,9 @@ def test_stored_text_is_escaped(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer])
     sandbox.send("partners", [partner])
     sandbox.send("events", [event_record(offer["id"], partnerId=partner["id"])])
-    answer = advertiser_browser(sandbox).get("/", params=MAY)
-    page = Page(answer.text)
-    assert SCRIPT not in answer.text
+    response = advertiser_browser(sandbox).get("/", params=MAY)
+    page = Page(response.text)
+    assert SCRIPT not in response.text
     assert all(script.attributes.get("src", "").startswith("/static/") for script in page.all("script"))
     ((offer_cell, partner_cell, *_),) = page.rows("rows")
     assert offer_cell == f"{SCRIPT} {SCRIPT}"
@@ -268,9 +268,9 @@ def test_the_csv_rejects_invalid_filters(sandbox: Sandbox, given: dict[str, str]
 def test_without_the_scope_it_is_forbidden(sandbox: Sandbox) -> None:
     fill(sandbox)
     client = advertiser_browser(sandbox, scopes=["singular"])
-    answer = client.get("/")
-    page = Page(answer.text)
-    assert answer.status_code == 403
+    response = client.get("/")
+    page = Page(response.text)
+    assert response.status_code == 403
     assert "Your account does not include" in page.text
     assert "/singular" in [a.attributes["href"] for a in page.all("a", **{"class": "button secondary"})]
     assert "Dashboard" not in page.one("nav", **{"aria-label": "Main"}).text
@@ -279,14 +279,14 @@ def test_without_the_scope_it_is_forbidden(sandbox: Sandbox) -> None:
 
 def test_it_returns_to_the_page_after_login(sandbox: Sandbox) -> None:
     client = browser(sandbox)
-    answer = client.get("/", params=MAY)
-    assert answer.status_code == 303
+    response = client.get("/", params=MAY)
+    assert response.status_code == 303
     sent = client.post(
         "/sign-in",
         data={
             "email": create_advertiser_user(sandbox),
             "password": "correct horse battery",
-            "next": Page(client.get(answer.headers["Location"]).text).one("input", name="next").attributes["value"],
+            "next": Page(client.get(response.headers["Location"]).text).one("input", name="next").attributes["value"],
         },
     )
     assert query_of(sent.headers["Location"]) == MAY
@@ -322,9 +322,9 @@ def query_of(url: str) -> dict[str, str]:
 
 
 def opened(client: Browser, **query: str) -> Page:
-    answer = client.get("/", params=query)
-    assert answer.status_code == 200, answer.text
-    return Page(answer.text)
+    response = client.get("/", params=query)
+    assert response.status_code == 200, response.text
+    return Page(response.text)
 
 
 def totals(page: Page) -> dict[str, str]:

@@ -67,11 +67,11 @@ def test_a_request_for_access_is_recorded_once(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.owner, singular_enabled=False)
     first = advertiser_browser(sandbox, email="first@example.com")
     assert "Request access" in Page(first.get("/singular").text).text
-    answer = first.post("/singular/request")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/singular?done=requested")
+    response = first.post("/singular/request")
+    assert (response.status_code, response.headers["Location"]) == (303, "/singular?done=requested")
     assert "Your request was sent to the staff." in Page(first.get("/singular?done=requested").text).text
-    (asked,) = request_of(sandbox)
-    assert asked["singular_requested_by"] == "first@example.com"
+    (requested,) = request_of(sandbox)
+    assert requested["singular_requested_by"] == "first@example.com"
     entry = audit(sandbox)[-1]
     assert (entry["actor"], entry["subject"]) == ("advertiser:first@example.com", "advertiser")
     assert "singular_requested_at" in entry["after"]
@@ -81,7 +81,7 @@ def test_a_request_for_access_is_recorded_once(sandbox: Sandbox) -> None:
     assert "first@example.com requested access on" in page.text
     assert page.all("form", action="/singular/request") == []
     assert second.post("/singular/request").status_code == 303
-    assert request_of(sandbox) == [asked]
+    assert request_of(sandbox) == [requested]
 
 
 def test_access_cannot_be_requested_when_enabled(sandbox: Sandbox) -> None:
@@ -123,11 +123,11 @@ def test_the_connection_values_work(sandbox: Sandbox) -> None:
     page = shown(sandbox)
     url, header, value = [page.one("code", id=name).text for name in ("url", "header", "value")]
     host, _, path = url.removeprefix("http://").partition("/")
-    answer = sandbox.http.get(
+    response = sandbox.http.get(
         f"/{path}", params=MAY, headers={"Host": host, header: value.replace("{your-token}", sandbox.owner_key)}
     )
-    assert answer.status_code == 200
-    (item,) = answer.json()["data"]["items"]
+    assert response.status_code == 200
+    (item,) = response.json()["data"]["items"]
     columns = [row[0] for row in page.rows("mapping")]
     assert set(columns) == item.keys() - {"app", "campaign_name"}
 
@@ -162,8 +162,8 @@ def test_offers_with_missing_data_are_listed(sandbox: Sandbox) -> None:
 )
 def test_each_request_is_described(sandbox: Sandbox, status: int, rows: int | None, meaning: str) -> None:
     log_pull(sandbox, status=status, rows=rows)
-    ((when, days, *answer, key, took),) = shown(sandbox).rows("request-rows")
-    assert " ".join(answer).startswith(meaning)
+    ((when, days, *response, key, took),) = shown(sandbox).rows("request-rows")
+    assert " ".join(response).startswith(meaning)
     assert when.endswith("UTC")
     assert days == "13 \u2013 19 May 2025"
     assert key.startswith("test gokart_")
@@ -204,9 +204,9 @@ def test_requests_are_paged(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "٣", SCRIPT])
 def test_an_invalid_page_shows_the_first_page(module_sandbox: Sandbox, before: str) -> None:
     log_pull(module_sandbox)
-    answer = advertiser_browser(module_sandbox).get("/singular", params={"before": before})
-    assert answer.status_code == 200
-    assert SCRIPT not in answer.text
+    response = advertiser_browser(module_sandbox).get("/singular", params={"before": before})
+    assert response.status_code == 200
+    assert SCRIPT not in response.text
 
 
 def test_stored_text_is_escaped(sandbox: Sandbox) -> None:
@@ -216,17 +216,17 @@ def test_stored_text_is_escaped(sandbox: Sandbox) -> None:
         lambda: api_keys.create_api_key(name=SCRIPT, scopes=["singular"], advertiser=sandbox.owner, created_by="test"),
     )
     log_pull(sandbox)
-    answer = advertiser_browser(sandbox).get("/singular")
-    assert SCRIPT not in answer.text
-    page = Page(answer.text)
+    response = advertiser_browser(sandbox).get("/singular")
+    assert SCRIPT not in response.text
+    page = Page(response.text)
     assert all(script.attributes.get("src", "").startswith("/static/") for script in page.all("script"))
     assert page.rows("flawed")[0][0] == f"{SCRIPT} iOS · {SCRIPT} · {SCRIPT}"
 
 
 def shown(sandbox: Sandbox) -> Page:
-    answer = advertiser_browser(sandbox).get("/singular")
-    assert answer.status_code == 200, answer.text
-    return Page(answer.text)
+    response = advertiser_browser(sandbox).get("/singular")
+    assert response.status_code == 200, response.text
+    return Page(response.text)
 
 
 def step_status(page: Page) -> dict[str, bool]:

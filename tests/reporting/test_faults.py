@@ -25,7 +25,7 @@ def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     server.stop()
 
 
-def answer(server: Server, token: str) -> httpx.Response:
+def get_report(server: Server, token: str) -> httpx.Response:
     headers = {**HOST, "Authorization": f"ApiToken {token}"}
     return get(server, JSON, params=MAY, headers=headers)
 
@@ -45,10 +45,10 @@ def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(
     advertiser = run_cli("advertisers", "create", "acme", "--name", "Boots", **here)
     token = run_cli("api-keys", "create", "acme", "--advertiser", advertiser, "--name", "test", **here)
     with running_server(tmp_path, GOKART_DATABASE_URL=url) as server:
-        assert answer(server, token).status_code == 200
+        assert get_report(server, token).status_code == 200
 
         postgres.stop()
-        down = answer(server, token)
+        down = get_report(server, token)
         assert down.status_code == 503
         assert down.json()["title"] == "Service unavailable"
         assert int(down.headers["retry-after"]) > 0
@@ -57,7 +57,7 @@ def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(
 
         postgres.start()
         deadline = time.monotonic() + 120
-        while (up := answer(server, token)).status_code == 503:
+        while (up := get_report(server, token)).status_code == 503:
             assert time.monotonic() < deadline
         assert up.status_code == 200
         assert up.json() == {"data": []}
@@ -66,13 +66,13 @@ def test_a_stopped_database_is_503_and_a_started_one_200_without_a_restart(
 def test_the_server_starts_while_the_database_is_down(tmp_path: Path) -> None:
     nowhere = f"postgresql://postgres@/postgres?host={ROOT / 'tests'}"
     with running_server(tmp_path, GOKART_DATABASE_URL=nowhere) as server:
-        response = answer(server, "gokart_x")
+        response = get_report(server, "gokart_x")
         assert response.status_code == 503
 
 
 def test_a_database_that_was_never_migrated_is_503(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     with running_server(tmp_path, GOKART_DATABASE_URL=postgres.start()) as server:
-        assert answer(server, "gokart_x").status_code == 503
+        assert get_report(server, "gokart_x").status_code == 503
         assert get(server, "/readyz").status_code == 503
         assert "gokart migrate" in server.log.read_text()
 

@@ -49,7 +49,7 @@ def server_of(sandbox: Sandbox, folder: Path, **environment: str) -> Iterator[Sa
         yield msgspec.structs.replace(sandbox, http=client)
 
 
-def told(pull: SingularRequest) -> tuple[str, int, int | None, tuple[datetime | None, datetime | None]]:
+def logged(pull: SingularRequest) -> tuple[str, int, int | None, tuple[datetime | None, datetime | None]]:
     return pull.format, pull.status, pull.rows, (pull.starts_at, pull.ends_at)
 
 
@@ -81,7 +81,7 @@ def test_each_response_is_logged(sandbox: Sandbox, tmp_path: Path) -> None:
             assert there.get(SINGULAR, token=key, **MAY).status_code == 403
     ragged = datetime(2025, 5, 2, 10, tzinfo=UTC), datetime(2025, 5, 2, 10, 30, tzinfo=UTC)
     log = log_of(sandbox)
-    assert [told(pull) for pull in reversed(log)] == [
+    assert [logged(pull) for pull in reversed(log)] == [
         ("json", 200, 3, IN_MAY),
         ("csv", 200, 3, IN_MAY),
         ("json", 304, None, IN_MAY),
@@ -98,7 +98,7 @@ def test_each_response_is_logged(sandbox: Sandbox, tmp_path: Path) -> None:
     assert [pull.key_hint for pull in log[:2]] == [hint[0]["hint"]] * 2
     assert (log[-1].first_day, log[-1].last_day) == (date(2025, 5, 1), date(2025, 5, 31))
     for advertiser in plain, paused:
-        assert [told(pull) for pull in log_of(sandbox, advertiser)] == [("json", 403, None, NOTHING)]
+        assert [logged(pull) for pull in log_of(sandbox, advertiser)] == [("json", 403, None, NOTHING)]
 
 
 def test_other_requests_are_not_logged(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_streamed_report_is_logged_with_its_rows(sandbox: Sandbox, tmp_path: P
 def test_an_internal_error_is_logged(sandbox: Sandbox, tmp_path: Path) -> None:
     with server_of(sandbox, tmp_path, GOKART_REPORT_TIMEOUT="0.3") as there, locked(f"{sandbox.tenant.schema}.by_day"):
         assert there.get(SINGULAR, **MAY).status_code == 503
-    assert [told(pull) for pull in log_of(sandbox)] == [("json", 503, None, IN_MAY)]
+    assert [logged(pull) for pull in log_of(sandbox)] == [("json", 503, None, IN_MAY)]
 
 
 def test_a_client_that_disconnects_is_logged_as_499(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_client_that_disconnects_is_logged_as_499(sandbox: Sandbox, tmp_path: 
         pytest.raises(httpx.ReadTimeout),
     ):
         there.request("GET", SINGULAR, token=sandbox.owner_key, params=MAY, timeout=0.3)
-    assert [told(pull) for pull in log_of(sandbox)] == [("json", 499, None, IN_MAY)]
+    assert [logged(pull) for pull in log_of(sandbox)] == [("json", 499, None, IN_MAY)]
 
 
 FILL = """

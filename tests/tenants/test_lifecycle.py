@@ -170,10 +170,10 @@ def filled(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-@pytest.mark.parametrize("answer", ["", "\n\n\n", "y\n", "yes\n", "{}x\n", "api.{}\n"])
-def test_deletion_requires_the_name_as_confirmation(filled: Sandbox, answer: str) -> None:
+@pytest.mark.parametrize("typed", ["", "\n\n\n", "y\n", "yes\n", "{}x\n", "api.{}\n"])
+def test_deletion_requires_the_name_as_confirmation(filled: Sandbox, typed: str) -> None:
     before = filled.report()
-    result = gokart("tenants", "delete", filled.tenant.slug, given=answer.format(filled.tenant.slug))
+    result = gokart("tenants", "delete", filled.tenant.slug, given=typed.format(filled.tenant.slug))
     assert result.exit_code == 1
     assert filled.tenant.name in result.stdout
     assert filled.report() == before
@@ -238,7 +238,7 @@ def test_records_acknowledged_during_deletion_are_in_the_dump(sandbox: Sandbox, 
     callback = conversion_callback(sandbox, offer_record(sandbox)["id"])
     with ThreadPoolExecutor(2) as pool:
         with held_up(sandbox):
-            answer = pool.submit(
+            response = pool.submit(
                 sandbox.request,
                 "POST",
                 "/api/v1/ingest/conversions",
@@ -253,15 +253,15 @@ def test_records_acknowledged_during_deletion_are_in_the_dump(sandbox: Sandbox, 
             while not execute("SELECT FROM tenant WHERE slug = $1 AND status = 'suspended'", slug):
                 assert time.monotonic() < deadline
         assert deleted.result().returncode == 0, deleted.result().stderr
-        acknowledged = answer.result().status_code == 200
+        acknowledged = response.result().status_code == 200
     (dump,) = (tmp_path / "dumps").iterdir()
-    said = subprocess.run(
+    restored = subprocess.run(
         [binary("pg_restore"), "--data-only", "--table=conversion", "--file=-", dump],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert (callback["conversion"]["conversionId"] in said) == acknowledged
+    assert (callback["conversion"]["conversionId"] in restored) == acknowledged
 
 
 def test_no_dump_is_kept_on_request(filled: Sandbox, tmp_path: Path) -> None:

@@ -83,13 +83,13 @@ def paused_in_the_admin(sandbox: Sandbox) -> None:
 
 def key_restricted_to_another_network_in_the_admin(sandbox: Sandbox) -> None:
     key = id_of(sandbox, sandbox.owner_key)
-    answer = change(piccolo_admin_browser(sandbox), "api_token", key, networks=["192.0.2.0/24"])
-    assert answer.status_code == 200, answer.text
+    response = change(piccolo_admin_browser(sandbox), "api_token", key, networks=["192.0.2.0/24"])
+    assert response.status_code == 200, response.text
 
 
 def singular_off_in_the_admin(sandbox: Sandbox) -> None:
-    answer = staff_browser(sandbox, "manager").post(f"/staff/singular/{sandbox.owner}", data={"singular": "off"})
-    assert answer.status_code == 303
+    response = staff_browser(sandbox, "manager").post(f"/staff/singular/{sandbox.owner}", data={"singular": "off"})
+    assert response.status_code == 303
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,9 @@ def test_a_crash_does_not_reveal_internals(sandbox: Sandbox) -> None:
     response = crashed(sandbox)
     problem = assert_problem(response, 500)
     assert problem["detail"] == "The error is on our side. It is in our log under the request id."
-    told = response.text + str(response.headers)
+    text = response.text + str(response.headers)
     inside = ["offer", "relation", "Undefined", "asyncpg", "Traceback", ".py", "SELECT", sandbox.tenant.schema]
-    assert [word for word in inside if word in told] == []
+    assert [word for word in inside if word in text] == []
 
 
 def test_a_crash_is_logged_with_all_that_is_known_under_the_same_id(sandbox: Sandbox, server: Server) -> None:
@@ -239,13 +239,13 @@ def test_a_valid_request_id_is_kept(module_sandbox: Sandbox, given: str) -> None
     ["", " ", "x" * 101, "a b", "a,b", "é", "<script>", '"', "a;b", "${jndi:ldap://x}", "\t", "%0d%0aSet-Cookie:x"],
 )
 def test_any_other_request_id_is_replaced(server: Server, given: str) -> None:
-    answer = raw(server, "/healthz", [("Host", "localhost"), ("X-Request-Id", given)])
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
+    response = raw(server, "/healthz", [("Host", "localhost"), ("X-Request-Id", given)])
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-Id"])
 
 
 def test_two_request_ids_are_replaced(server: Server) -> None:
-    answer = raw(server, "/healthz", [("Host", "localhost"), ("X-Request-Id", "a"), ("X-Request-Id", "b")])
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
+    response = raw(server, "/healthz", [("Host", "localhost"), ("X-Request-Id", "a"), ("X-Request-Id", "b")])
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-Id"])
 
 
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, "/nope", "/docs", "/openapi.json"])
@@ -276,11 +276,11 @@ def exchange(server: Server, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         with suppress(ConnectionError):
             connection.sendall(request)
-        answer = b""
+        response = b""
         with suppress(ConnectionError):
             while part := connection.recv(65_536):
-                answer += part
-    return answer
+                response += part
+    return response
 
 
 @pytest.mark.parametrize(

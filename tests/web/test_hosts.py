@@ -65,10 +65,10 @@ def test_case_port_and_a_trailing_dot_do_not_matter(server: Server, sandbox: San
     ],
 )  # fmt: skip
 def test_an_unknown_host_is_404(server: Server, sandbox: Sandbox, form: str) -> None:
-    answer = report(server, ("Host", form.replace("{}", sandbox.tenant.slug)), token=sandbox.owner_key)
-    assert answer.status == 404
-    assert answer.json()["title"] == "Not found"
-    assert answer.headers["WWW-Authenticate"] is None
+    response = report(server, ("Host", form.replace("{}", sandbox.tenant.slug)), token=sandbox.owner_key)
+    assert response.status == 404
+    assert response.json()["title"] == "Not found"
+    assert response.headers["WWW-Authenticate"] is None
 
 
 @pytest.mark.parametrize("host", ["app.{}.localhost", "admin.localhost"])
@@ -79,15 +79,15 @@ def test_the_hosts_of_pages_have_no_api(server: Server, sandbox: Sandbox, host: 
 def test_neither_no_host_nor_two_are_a_tenants(server: Server, sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     assert report(server, token=sandbox.owner_key).status == 404
     for second in (sandbox.host, other_sandbox.host):
-        answer = report(server, ("Host", sandbox.host), ("Host", second), token=sandbox.owner_key)
-        assert answer.status == 404
+        response = report(server, ("Host", sandbox.host), ("Host", second), token=sandbox.owner_key)
+        assert response.status == 404
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "api.nobody.localhost", "admin.localhost", "[::1]", ""])
 def test_the_health_checks_answer_on_any_host(server: Server, path: str, host: str) -> None:
-    answer = raw(server, path, [("Host", host)])
-    assert (answer.status, answer.json()) == (200, {"status": "ok"})
+    response = raw(server, path, [("Host", host)])
+    assert (response.status, response.json()) == (200, {"status": "ok"})
 
 
 def test_the_health_checks_answer_without_a_host(server: Server) -> None:
@@ -98,10 +98,10 @@ def test_the_health_checks_answer_without_a_host(server: Server) -> None:
 def test_a_forwarded_host_is_not_believed_from_anybody(
     server: Server, sandbox: Sandbox, other_sandbox: Sandbox, header: str
 ) -> None:
-    told = f"host={sandbox.host}" if header == "Forwarded" else sandbox.host
-    answer = report(server, ("Host", other_sandbox.host), (header, told), token=sandbox.owner_key)
-    assert answer.status == 401  # a key of the other sandbox
-    assert report(server, ("Host", "localhost"), (header, told), token=sandbox.owner_key).status == 404
+    value = f"host={sandbox.host}" if header == "Forwarded" else sandbox.host
+    response = report(server, ("Host", other_sandbox.host), (header, value), token=sandbox.owner_key)
+    assert response.status == 401  # a key of the other sandbox
+    assert report(server, ("Host", "localhost"), (header, value), token=sandbox.owner_key).status == 404
 
 
 def test_a_forwarded_host_is_believed_from_a_trusted_proxy(behind_proxy: Server, sandbox: Sandbox) -> None:
@@ -163,8 +163,8 @@ def test_the_address_is_the_one_that_the_last_trusted_proxy_saw(
 @pytest.mark.parametrize("header", ["X-Real-IP", "Client-IP", "True-Client-IP", "CF-Connecting-IP", "Forwarded"])
 def test_no_other_header_moves_the_client(behind_proxy: Server, sandbox: Sandbox, header: str) -> None:
     token = sandbox.create_api_key("cost-report", networks=[HERE])
-    told = "for=198.51.100.7" if header == "Forwarded" else "198.51.100.7"
-    assert report(behind_proxy, ("Host", sandbox.host), (header, told), token=token).status == 200
+    value = "for=198.51.100.7" if header == "Forwarded" else "198.51.100.7"
+    assert report(behind_proxy, ("Host", sandbox.host), (header, value), token=token).status == 200
 
 
 @pytest.mark.parametrize(

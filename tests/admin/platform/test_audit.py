@@ -17,7 +17,7 @@ def test_it_shows_the_actor_the_change_and_the_address(sandbox: Sandbox) -> None
     staff.post(f"/tenants/{slug}/limits", data={"rate": "2.5", "burst": "", "concurrency": "3"})
     gokart("tenants", "suspend", slug)
     page = main_text(staff.get("/audit", params={"subject": "tenant", "key": str(sandbox.tenant.id)}))
-    suspended, limited = (page.index(told) for told in ("status: active → suspended", "token_rate: \N{EN DASH} → 2.5"))
+    suspended, limited = (page.index(text) for text in ("status: active → suspended", "token_rate: \N{EN DASH} → 2.5"))
     assert suspended < limited < page.index("created tenant")
     assert re.search(r"UTC cli:\w+ changed tenant", page)
     assert re.search(r"UTC platform:platform-\w+@example.com 127.0.0.1 changed tenant", page)

@@ -71,9 +71,9 @@ def test_pages_require_signing_in(sandbox: Sandbox, other_sandbox: Sandbox) -> N
     cookies = {name.replace("staff", "platform"): value for name, value in staff.cookies.items()}
     for client in outsider, platform_browser(sandbox, cookies=cookies):
         for method, path, _ in ROUTES:
-            answer = client.request(method, path)
-            assert answer.status_code == 303, (method, path)
-            assert answer.headers["location"].startswith("/sign-in")
+            response = client.request(method, path)
+            assert response.status_code == 303, (method, path)
+            assert response.headers["location"].startswith("/sign-in")
 
 
 def test_a_form_of_another_site_does_nothing(sandbox: Sandbox) -> None:
@@ -122,9 +122,9 @@ def test_an_invalid_invitation_is_reported_and_sends_nothing(
 ) -> None:
     owner = signed_in(sandbox, "owner")
     before = execute("SELECT count(*) FROM staff")
-    answer = owner.post("/staff/new", data={"email": "x@example.com", "name": "X", "role": "viewer"} | change)
-    assert answer.status_code == 400
-    assert says in main_text(answer)
+    response = owner.post("/staff/new", data={"email": "x@example.com", "name": "X", "role": "viewer"} | change)
+    assert response.status_code == 400
+    assert says in main_text(response)
     assert execute("SELECT count(*) FROM staff") == before
 
 
@@ -184,9 +184,9 @@ def test_the_last_owner_is_not_lost(sandbox: Sandbox, last_owner: str) -> None:
     invited = create_platform_staff("owner")
     execute("UPDATE staff SET password = NULL WHERE email = $1", invited)  # an invited owner does not count
     for path, form in ("active", {"active": "off"}), ("role", {"role": "viewer"}):
-        answer = owner.post(f"/staff/{row['id']}/{path}", data=form)
-        assert answer.status_code == 409
-        assert "There would be no owner left" in main_text(answer)
+        response = owner.post(f"/staff/{row['id']}/{path}", data=form)
+        assert response.status_code == 409
+        assert "There would be no owner left" in main_text(response)
     execute("UPDATE staff SET password = 'x' WHERE email = $1", invited)
     assert owner.post(f"/staff/{row['id']}/role", data={"role": "viewer"}).headers["location"] == "/"
     assert owner.get("/").status_code == 200

@@ -39,13 +39,13 @@ def test_the_list_shows_size_and_activity(sandbox: Sandbox) -> None:
     row = row_of(
         main_text(signed_in(sandbox, "viewer").get("/", params={"text": sandbox.tenant.slug})), sandbox.tenant.slug
     )
-    told = re.fullmatch(
+    match = re.fullmatch(
         rf"active up to date {re.escape(latest_version())} (\d{{3}}\.\d) kB (.{{16}}) UTC "
         r"2026-03-04 05:06 UTC [\d-]+.*",
         row,
     )
-    assert told, row
-    assert datetime.strptime(f"{told[2]} +0000", "%Y-%m-%d %H:%M %z") >= before
+    assert match, row
+    assert datetime.strptime(f"{match[2]} +0000", "%Y-%m-%d %H:%M %z") >= before
 
 
 def test_a_tenant_without_data_has_no_activity(sandbox: Sandbox) -> None:
@@ -73,8 +73,8 @@ def test_it_is_searched_by_name_slug_and_status(sandbox: Sandbox, other_sandbox:
     execute("UPDATE tenant SET name = 'Größe & <b>Co</b>' WHERE slug = $1", sandbox.tenant.slug)
     staff.post(f"/tenants/{other_sandbox.tenant.slug}/suspend")
 
-    def found(**asked: str) -> set[str]:
-        page = main_text(staff.get("/", params=asked))
+    def found(**params: str) -> set[str]:
+        page = main_text(staff.get("/", params=params))
         return {each.tenant.slug for each in (sandbox, other_sandbox) if f" {each.tenant.slug} " in page}
 
     assert found(text="GRÖSSE & <b") == set()
@@ -166,21 +166,21 @@ def test_an_invalid_field_is_reported_and_nothing_is_created(
     slug = new_slug()
     before, noted = execute("SELECT count(*) FROM tenant"), len(audit())
     staff = signed_in(module_sandbox)
-    answer = staff.post("/new", data=new_tenant(slug, {field: value}))
-    assert answer.status_code == 400
-    error = re.search(rf'<small id="{field}-error" class="error">(.*?)</small>', answer.text)
+    response = staff.post("/new", data=new_tenant(slug, {field: value}))
+    assert response.status_code == 400
+    error = re.search(rf'<small id="{field}-error" class="error">(.*?)</small>', response.text)
     assert error
     assert says in unescape(error[1])
-    assert field == "slug" or f'value="{slug}"' in answer.text
+    assert field == "slug" or f'value="{slug}"' in response.text
     assert execute("SELECT count(*) FROM tenant") == before
     assert execute("SELECT FROM pg_namespace WHERE nspname = $1", f"t_{slug}") == []
     assert len(audit()) == noted + 1  # the platform staff user of this test
 
 
 def test_a_slug_is_unique(sandbox: Sandbox) -> None:
-    answer = signed_in(sandbox).post("/new", data=new_tenant(sandbox.tenant.slug))
-    assert answer.status_code == 400
-    assert f"There is a tenant '{sandbox.tenant.slug}' already." in main_text(answer)
+    response = signed_in(sandbox).post("/new", data=new_tenant(sandbox.tenant.slug))
+    assert response.status_code == 400
+    assert f"There is a tenant '{sandbox.tenant.slug}' already." in main_text(response)
     assert execute("SELECT FROM {s}.staff", schema=sandbox.tenant.schema) == []
 
 
@@ -190,8 +190,8 @@ def test_a_slug_is_unique(sandbox: Sandbox) -> None:
 def test_its_page_shows_counts_hosts_and_version(sandbox: Sandbox) -> None:
     sandbox.send("offers", [offer_record(sandbox), offer_record(sandbox)])
     page = main_text(signed_in(sandbox, "viewer").get(f"/tenants/{sandbox.tenant.slug}"))
-    for told in "Advertisers 2", "Offers 2", "Partners 1", "Staff 0", "Active API keys 3", "No owners yet.":
-        assert told in page
+    for text in "Advertisers 2", "Offers 2", "Partners 1", "Staff 0", "Active API keys 3", "No owners yet.":
+        assert text in page
     assert f"http://api.{sandbox.tenant.slug}.localhost/docs" in page
     assert latest_version() in page
 
@@ -235,9 +235,9 @@ def test_its_rate_limits_are_set_and_unset(sandbox: Sandbox) -> None:
 )  # fmt: skip
 def test_an_invalid_rate_limit_changes_nothing(module_sandbox: Sandbox, field: str, value: str) -> None:
     staff, slug = signed_in(module_sandbox), module_sandbox.tenant.slug
-    answer = staff.post(f"/tenants/{slug}/limits", data={"burst": "7", field: value})
-    assert answer.status_code == 400
-    assert f'id="{field}-error"' in answer.text
+    response = staff.post(f"/tenants/{slug}/limits", data={"burst": "7", field: value})
+    assert response.status_code == 400
+    assert f'id="{field}-error"' in response.text
     assert execute("SELECT token_burst FROM tenant WHERE slug = $1", slug) == [{"token_burst": None}]
 
 

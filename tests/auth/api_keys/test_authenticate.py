@@ -124,8 +124,8 @@ def test_the_scheme_is_case_insensitive(server: Server, sandbox: Sandbox, form: 
     ],
 )  # fmt: skip
 def test_any_other_header_is_401(server: Server, sandbox: Sandbox, form: str) -> None:
-    answer = raw(server, REPORT, [("Host", sandbox.host), ("Authorization", form.format(sandbox.owner_key))])
-    assert answer.status in ({400} if "\x00" in form else {401})
+    response = raw(server, REPORT, [("Host", sandbox.host), ("Authorization", form.format(sandbox.owner_key))])
+    assert response.status in ({400} if "\x00" in form else {401})
 
 
 def test_there_is_exactly_one_header(server: Server, sandbox: Sandbox) -> None:

@@ -129,9 +129,9 @@ def test_every_caller_gets_the_documented_response_and_no_foreign_data(cast: Cas
         assert problem["title"] == TITLES[status]
         assert problem["status"] == status
         assert problem["requestId"] == response.headers["x-request-id"]
-    told = response.text + str(response.headers)
+    text = response.text + str(response.headers)
     secrets = [secret for who, known in cast.secrets.items() if who != situation for secret in known]
-    assert [secret for secret in secrets if secret in told] == []
+    assert [secret for secret in secrets if secret in text] == []
     assert rows(cast) == before
 
 
@@ -156,21 +156,21 @@ def test_ingested_data_reaches_only_its_tenant(cast: Cast, call: Call) -> None:
 
 @GUARDED
 def test_another_tenants_key_is_indistinguishable_from_garbage(cast: Cast, call: Call) -> None:
-    def told(situation: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    def response_to(situation: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         response = ask(cast, situation, call)
         body = {**response.json(), "requestId": None} if response.content else {}
         return body, [pair for pair in response.headers.multi_items() if pair[0] not in {"x-request-id", "date"}]
 
-    garbage = told("garbage")
-    assert [situation for situation in UNAUTHENTICATED if told(situation) != garbage] == []
+    garbage = response_to("garbage")
+    assert [situation for situation in UNAUTHENTICATED if response_to(situation) != garbage] == []
 
 
 @pytest.mark.parametrize("path", sorted(path for path, scope in ROUTES.items() if scope is None))
 def test_public_urls_reveal_nothing_about_a_tenant(cast: Cast, path: str) -> None:
     response = cast.sandbox.request("GET", path.replace("{name:str}", "errors"))
     assert response.status_code in ({200, 404} if "{" in path else {200})
-    told = response.text + str(response.headers)
-    assert [secret for known in cast.secrets.values() for secret in known if secret in told] == []
+    text = response.text + str(response.headers)
+    assert [secret for known in cast.secrets.values() for secret in known if secret in text] == []
 
 
 @pytest.mark.parametrize("path", sorted(set(ROUTES) - ANY_HOST))

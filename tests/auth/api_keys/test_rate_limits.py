@@ -109,8 +109,8 @@ def test_all_routes_share_the_limits_of_an_api_key(sandbox: Sandbox) -> None:
 
 def test_a_tenants_limit_comes_before_the_platforms_and_a_tokens_before_that(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
-    said = gokart("tenants", "limit", slug, "--burst", "4", "--rate", "2").stdout
-    assert said == "Requests: 2 a second, 4 at once; otherwise the platform's limits.\n"
+    output = gokart("tenants", "limit", slug, "--burst", "4", "--rate", "2").stdout
+    assert output == "Requests: 2 a second, 4 at once; otherwise the platform's limits.\n"
     assert policy(sandbox, sandbox.create_api_key("cost-report")) == '"token";q=4;w=2'
     token = sandbox.create_api_key("cost-report")
     gokart("api-keys", "limit", slug, str(id_of(sandbox, token)), "--burst", "3", "--rate", "0.5")
@@ -214,6 +214,6 @@ def test_the_limit_is_per_address_across_all_tenants(sandbox: Sandbox, unlimited
 
 
 def test_the_addresses_of_one_ipv6_site_count_as_one(sandbox: Sandbox) -> None:
-    answers = [ask(sandbox, "garbage", f"2001:db8:0:1::{n:x}").status_code for n in range(FAILURES + 2)]
-    assert answers == [401] * FAILURES + [429, 429]
+    responses = [ask(sandbox, "garbage", f"2001:db8:0:1::{n:x}").status_code for n in range(FAILURES + 2)]
+    assert responses == [401] * FAILURES + [429, 429]
     assert ask(sandbox, "garbage", "2001:db8:0:2::1").status_code == 401

@@ -69,8 +69,8 @@ def test_the_first_platform_owner_signs_in_by_the_printed_link(sandbox: Sandbox)
     printed = gokart(*command).stdout
     origin = f"http://admin.localhost:{settings.port}"
     kim = platform_browser(sandbox)
-    answer = kim.post(printed.strip().removeprefix(origin), data={"password": PASSWORD, "again": PASSWORD})
-    assert answer.headers["location"] == "/"
+    response = kim.post(printed.strip().removeprefix(origin), data={"password": PASSWORD, "again": PASSWORD})
+    assert response.headers["location"] == "/"
     assert kim.get("/staff").status_code == 200
     assert lines("staff", "list", "--platform")[email].startswith("Kim owner active off 20")
     assert email not in lines("staff", "list", sandbox.tenant.slug)
@@ -90,8 +90,8 @@ def test_a_user_without_a_password_gets_a_new_link(sandbox: Sandbox) -> None:
 def test_a_new_link_keeps_two_factor_authentication_by_default(sandbox: Sandbox) -> None:
     slug, email = sandbox.tenant.slug, create_staff_user(sandbox, totp_secret=pyotp.random_base32())
     path = link("staff", "link", slug, "--email", email)
-    answer = browser(sandbox).post(path, data={"password": "another password", "again": "another password"})
-    assert answer.headers["location"] == "/staff/sign-in/code"
+    response = browser(sandbox).post(path, data={"password": "another password", "again": "another password"})
+    assert response.headers["location"] == "/staff/sign-in/code"
 
 
 def test_it_changes_a_role_and_deactivates_a_user(sandbox: Sandbox) -> None:
@@ -113,8 +113,8 @@ def test_it_changes_a_role_and_deactivates_a_user(sandbox: Sandbox) -> None:
 def test_the_last_owner_cannot_be_removed(sandbox: Sandbox) -> None:
     email = create_staff_user(sandbox, "owner")
     for change in ["--inactive"], ["--role", "viewer"]:
-        said = cli_error("staff", "set", sandbox.tenant.slug, "--email", email, *change)
-        assert "There would be no owner left" in said
+        error = cli_error("staff", "set", sandbox.tenant.slug, "--email", email, *change)
+        assert "There would be no owner left" in error
 
 
 # --- advertiser users ---

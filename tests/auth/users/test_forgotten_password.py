@@ -54,10 +54,10 @@ def test_the_email_has_a_link_that_works_once(mailing: Server, inbox: Inbox, san
     with mailing.client() as http:
         client = Browser(http, f"app.{sandbox.tenant.slug}.localhost")
         assert "Send reset link" in client.get(f"{root}/forgot").text
-        asked = client.post(f"{root}/forgot", data={"email": email.upper()})
+        known = client.post(f"{root}/forgot", data={"email": email.upper()})
         unknown = client.post(f"{root}/forgot", data={"email": "nobody@example.com"})
-        assert asked.status_code == unknown.status_code == 200
-        assert asked.text == unknown.text, "nobody learns who has an account"
+        assert known.status_code == unknown.status_code == 200
+        assert known.text == unknown.text, "nobody learns who has an account"
         recipients, letter = inbox.letters.get(timeout=120)
         assert recipients == [email]
         letter = letter.replace("=\r\n", "").replace("=3D", "=")
@@ -82,8 +82,8 @@ def test_a_reset_request_does_not_replace_an_invitation(mailing: Server, inbox: 
     email = create_advertiser_user(sandbox)
     execute("UPDATE {s}.advertiser_login SET password = NULL", schema=sandbox.tenant.schema)
     with mailing.client() as http:
-        answer = Browser(http, f"app.{sandbox.tenant.slug}.localhost").post("/forgot", data={"email": email})
-    assert answer.status_code == 200
+        response = Browser(http, f"app.{sandbox.tenant.slug}.localhost").post("/forgot", data={"email": email})
+    assert response.status_code == 200
     assert execute("SELECT FROM {s}.one_time_link", schema=sandbox.tenant.schema) == []
     assert inbox.letters.empty()
 

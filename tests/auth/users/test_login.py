@@ -119,8 +119,8 @@ class TestEachRealm:
     def test_the_htmx_redirect_is_a_valid_header(self, sandbox: Sandbox, realm: Realm, after: str) -> None:
         client = browser(sandbox, headers={"HX-Request": "true"})
         data = {"email": person_at(sandbox, realm), "password": PASSWORD, "next": after}
-        answer = client.post(f"{realm.root}/sign-in", data=data)
-        assert (answer.status_code, answer.headers["hx-redirect"]) == (204, quote(after))
+        response = client.post(f"{realm.root}/sign-in", data=data)
+        assert (response.status_code, response.headers["hx-redirect"]) == (204, quote(after))
 
     def test_only_digests_of_sessions_are_stored(self, sandbox: Sandbox, realm: Realm) -> None:
         client = browser(sandbox)
@@ -165,9 +165,9 @@ def test_the_platforms_staff_sign_in_at_their_own_host(sandbox: Sandbox) -> None
 
 def test_the_apis_host_has_no_pages_and_no_cookies(sandbox: Sandbox) -> None:
     for path in ["/sign-in", "/staff/sign-in", "/admin/", "/account"]:
-        answer = sandbox.request("GET", path)
-        assert answer.status_code == 404
-        assert "set-cookie" not in answer.headers
+        response = sandbox.request("GET", path)
+        assert response.status_code == 404
+        assert "set-cookie" not in response.headers
 
 
 class TestSecondFactor:
@@ -193,12 +193,12 @@ class TestSecondFactor:
 
     def tries(self, sandbox: Sandbox, email: str, code: str) -> list[int]:
         """The responses when a code is submitted twice."""
-        answers = []
+        responses = []
         for _ in range(2):
             client = browser(sandbox)
             client.sign_in(email)
-            answers.append(client.post("/sign-in/code", data={"code": code}).status_code)
-        return answers
+            responses.append(client.post("/sign-in/code", data={"code": code}).status_code)
+        return responses
 
     def test_turning_it_off_requires_the_password(self, sandbox: Sandbox) -> None:
         client = advertiser_browser(sandbox)
@@ -242,7 +242,7 @@ class TestAccount:
         assert browser(sandbox).sign_in(email, new).status_code == 303
 
     @pytest.mark.parametrize(
-        ("current", "password", "again", "told"),
+        ("current", "password", "again", "message"),
         [
             ("wrong password", "a good new one", "a good new one", "current password is incorrect"),
             (PASSWORD, "short", "short", "10 to 128 characters"),
@@ -252,12 +252,12 @@ class TestAccount:
         ],
     )
     def test_a_bad_new_password_is_explained(
-        self, sandbox: Sandbox, current: str, password: str, again: str, told: str
+        self, sandbox: Sandbox, current: str, password: str, again: str, message: str
     ) -> None:
         client = advertiser_browser(sandbox)
-        answer = client.post("/account/password", data={"current": current, "password": password, "again": again})
-        assert answer.status_code == 400
-        assert told in answer.text
+        response = client.post("/account/password", data={"current": current, "password": password, "again": again})
+        assert response.status_code == 400
+        assert message in response.text
 
     def test_sessions_are_listed_and_ended_one_by_one_or_all(self, sandbox: Sandbox) -> None:
         email = create_advertiser_user(sandbox)
@@ -295,6 +295,6 @@ class TestAccount:
     def test_a_user_cannot_end_another_users_session(self, other_sandbox: Sandbox) -> None:
         mine, other = advertiser_browser(other_sandbox), advertiser_browser(other_sandbox, other_sandbox.rival)
         ids = execute("SELECT id FROM {s}.session", schema=other_sandbox.tenant.schema)
-        answers = {other.post(f"/account/sessions/{row['id']}/end").status_code for row in ids}
-        assert answers == {303, 404}
+        responses = {other.post(f"/account/sessions/{row['id']}/end").status_code for row in ids}
+        assert responses == {303, 404}
         assert mine.get("/account").status_code == 200

@@ -93,4 +93,4 @@ def test_without_redis_the_database_counts(machines: list[Server], sandbox: Sand
         return [len(machine.log_lines("Redis available again")) for machine in machines]
 
     wait_for_value(back, [1, 1])
-    assert [len(machine.log_lines("Redis unavailable")) for machine in machines] == [1, 1], "said once"
+    assert [len(machine.log_lines("Redis unavailable")) for machine in machines] == [1, 1], "logged once"

@@ -178,8 +178,8 @@ async def test_a_certificate_for_another_name_is_rejected(inbox: Inbox, configur
 async def test_the_error_for_a_wrong_password_does_not_contain_it(inbox: Inbox, configure: Configure) -> None:
     async with running_server(inbox, tls="always") as port:
         configure(f"smtps://gokart:s3cret@localhost:{port}")
-        told = await refused("anna@example.com", "rejected the user name or password of GOKART_SMTP_URL")
-    assert "s3cret" not in told
+        message = await refused("anna@example.com", "rejected the user name or password of GOKART_SMTP_URL")
+    assert "s3cret" not in message
 
 
 async def test_an_address_rejected_by_the_server_is_an_error(inbox: Inbox, configure: Configure) -> None:
@@ -262,7 +262,7 @@ async def refused(to: str, reason: str) -> str:
     """Sends an email that must fail, and checks the error message."""
     with pytest.raises(MailError, match=reason) as caught:
         await send_mail(to, "Hello", "Hello")
-    told = str(caught.value)
-    assert "hunter" not in told
-    assert told.isprintable()
-    return told
+    message = str(caught.value)
+    assert "hunter" not in message
+    assert message.isprintable()
+    return message

@@ -89,8 +89,8 @@ def test_changing_the_password_revokes_links(sandbox: Sandbox, realm: Realm) -> 
     client = staff_browser(sandbox) if realm is STAFF else advertiser_browser(sandbox)
     (row,) = execute(f"SELECT email FROM {{s}}.{realm.table}", schema=sandbox.tenant.schema)
     path = link_for(sandbox, realm, row["email"])
-    answer = client.post(f"{realm.root}/account/password", data=CHOSEN | {"current": PASSWORD})
-    assert answer.status_code == 303
+    response = client.post(f"{realm.root}/account/password", data=CHOSEN | {"current": PASSWORD})
+    assert response.status_code == 303
     assert browser(sandbox).get(path).status_code == 404
 
 

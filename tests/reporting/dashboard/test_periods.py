@@ -17,7 +17,7 @@ TODAY = date(2024, 3, 1)  # after a leap day
 OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
 
 
-def asked(query: str, today: date = TODAY) -> Period:
+def parse_period(query: str, today: date = TODAY) -> Period:
     return period_of(parse_qsl(query, keep_blank_values=True), today)
 
 
@@ -35,28 +35,28 @@ def asked(query: str, today: date = TODAY) -> Period:
     ],
 )
 def test_a_preset_is_counted_from_today(name: str, first: str, last: str) -> None:
-    period = asked(f"period={name}")
+    period = parse_period(f"period={name}")
     assert (str(period.first), str(period.last), period.name) == (first, last, name)
     assert name in LABELS
 
 
 def test_the_default_is_the_last_30_days() -> None:
-    assert asked("") == asked("period=last-30-days")
-    assert asked(f"offerId={OFFER}").offer == UUID(OFFER)
+    assert parse_period("") == parse_period("period=last-30-days")
+    assert parse_period(f"offerId={OFFER}").offer == UUID(OFFER)
 
 
 def test_two_dates_are_both_inclusive() -> None:
-    period = asked(f"date_from=2024-01-31&date_to=2024-02-29&offerId={OFFER}")
+    period = parse_period(f"date_from=2024-01-31&date_to=2024-02-29&offerId={OFFER}")
     assert period == Period(CUSTOM, date(2024, 1, 31), date(2024, 2, 29), UUID(OFFER))
     assert str(period.filter.range) == "2024-01-31T00:00:00Z/2024-03-01T00:00:00Z"
-    assert asked("period=custom&date_from=2024-01-31&date_to=2024-02-29&offerId=").offer is None
+    assert parse_period("period=custom&date_from=2024-01-31&date_to=2024-02-29&offerId=").offer is None
 
 
 @pytest.mark.parametrize(
     "query", ["period=last-7-days", "", f"offerId={OFFER}", f"date_from=2024-01-31&date_to=2024-02-29&offerId={OFFER}"]
 )
 def test_a_period_round_trips_through_its_query(query: str) -> None:
-    assert asked(asked(query).query) == asked(query)
+    assert parse_period(parse_period(query).query) == parse_period(query)
 
 
 @pytest.mark.parametrize(
@@ -78,26 +78,26 @@ def test_a_period_round_trips_through_its_query(query: str) -> None:
 )
 def test_invalid_periods_are_reported(query: str, field: str, says: str) -> None:
     with pytest.raises(Problem) as raised:
-        asked(query)
+        parse_period(query)
     assert raised.value.status == 400
     (error,) = [error for error in raised.value.errors or () if error.field == field]
     assert says in error.message
 
 
 def test_two_whole_years_are_not_too_many() -> None:
-    assert asked("date_from=2023-03-02&date_to=2025-03-01").first == date(2023, 3, 2)
+    assert parse_period("date_from=2023-03-02&date_to=2025-03-01").first == date(2023, 3, 2)
 
 
 def test_the_period_before_is_as_long() -> None:
-    assert str(before(asked("period=last-7-days").filter.range)) == "2024-02-17T00:00:00Z/2024-02-24T00:00:00Z"
-    assert str(before(asked("period=today").filter.range)) == "2024-02-29T00:00:00Z/2024-03-01T00:00:00Z"
+    assert str(before(parse_period("period=last-7-days").filter.range)) == "2024-02-17T00:00:00Z/2024-02-24T00:00:00Z"
+    assert str(before(parse_period("period=today").filter.range)) == "2024-02-29T00:00:00Z/2024-03-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(
     "query", ["date_from=0001-01-01&date_to=0001-01-02", "date_from=9999-12-01&date_to=9999-12-30"]
 )
 def test_the_ends_of_time_are_shown_like_any_day(sandbox: Sandbox, query: str) -> None:
-    period = asked(query)
+    period = parse_period(query)
     seen = run_in_tenant(sandbox.tenant.slug, lambda: read_summary(current_tenant(), sandbox.owner, period.filter))
     assert (seen.daily[0].day, seen.daily[-1].day) == (period.first, period.last)
     assert seen.daily[-1].provisional(datetime.now(UTC)) == (period.last.year == 9999)

@@ -257,7 +257,7 @@ def test_one_that_takes_too_long_is_given_up(sandbox: Sandbox, monkeypatch: pyte
 # --- restated days ---
 
 
-def told(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
+def ingest_callback(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
     """Ingests a callback for a conversion on `day` at the given time."""
     sent_at = at.isoformat()
     noon = f"{day}T12:00:00Z"
@@ -278,17 +278,17 @@ def restated(sandbox: Sandbox) -> list[date]:
 
 
 def test_a_day_is_restated_by_data_received_a_day_after_its_end(sandbox: Sandbox) -> None:
-    told(sandbox, DAY, MIDNIGHT + A_DAY - timedelta(microseconds=1), conversionId=str(UUID(int=1)))
+    ingest_callback(sandbox, DAY, MIDNIGHT + A_DAY - timedelta(microseconds=1), conversionId=str(UUID(int=1)))
     assert restated(sandbox) == []
-    told(sandbox, DAY, MIDNIGHT + A_DAY, conversionId=str(UUID(int=2)))
+    ingest_callback(sandbox, DAY, MIDNIGHT + A_DAY, conversionId=str(UUID(int=2)))
     assert restated(sandbox) == [DAY]
 
 
 def test_a_rejection_weeks_later_restates_its_day_and_no_other(sandbox: Sandbox) -> None:
     one = {"conversionId": str(UUID(int=1))}
-    told(sandbox, DAY, MIDNIGHT, **one)
-    told(sandbox, DAY + A_DAY, MIDNIGHT + A_DAY)
-    told(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one, status="Rejected")
+    ingest_callback(sandbox, DAY, MIDNIGHT, **one)
+    ingest_callback(sandbox, DAY + A_DAY, MIDNIGHT + A_DAY)
+    ingest_callback(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one, status="Rejected")
     assert restated(sandbox) == [DAY]
     (day,) = [day for day in shown(sandbox).daily if day.day == DAY]
     assert day == DailyMetrics(DAY, Decimal(0), 0, 0, 0, MIDNIGHT + 20 * A_DAY)
@@ -296,15 +296,15 @@ def test_a_rejection_weeks_later_restates_its_day_and_no_other(sandbox: Sandbox)
 
 def test_a_record_that_changes_no_counter_restates_nothing(sandbox: Sandbox) -> None:
     one = {"conversionId": str(UUID(int=1))}
-    told(sandbox, DAY, MIDNIGHT, **one)
-    told(sandbox, DAY, MIDNIGHT + 20 * A_DAY, status="Pending")
-    told(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one)
+    ingest_callback(sandbox, DAY, MIDNIGHT, **one)
+    ingest_callback(sandbox, DAY, MIDNIGHT + 20 * A_DAY, status="Pending")
+    ingest_callback(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one)
     assert restated(sandbox) == []
 
 
 def test_of_two_calls_the_later_is_when_it_changed(sandbox: Sandbox) -> None:
-    told(sandbox, DAY, MIDNIGHT + 9 * A_DAY)
-    told(sandbox, DAY, MIDNIGHT + 8 * A_DAY)
+    ingest_callback(sandbox, DAY, MIDNIGHT + 9 * A_DAY)
+    ingest_callback(sandbox, DAY, MIDNIGHT + 8 * A_DAY)
     (day,) = [day for day in shown(sandbox).daily if day.day == DAY]
     assert day.changed_at == MIDNIGHT + 9 * A_DAY
 

@@ -21,13 +21,13 @@ WHERE = "from web.limits.backend import limit_backend; print(limit_backend())"
     ],
 )
 def test_it_is_chosen_by_setting_or_by_the_number_of_workers(given: dict[str, str], where: str) -> None:
-    said = load(WHERE, GOKART_DATABASE_URL="postgresql://nowhere", **given)
-    assert said.stdout == f"{where}\n", said.stderr
+    result = load(WHERE, GOKART_DATABASE_URL="postgresql://nowhere", **given)
+    assert result.stdout == f"{where}\n", result.stderr
 
 
 @pytest.mark.parametrize("value", ["disk", "redis://", "memcached://cache", "redis://cache:many", "redis://cache/one"])
 def test_an_invalid_url_is_rejected_without_showing_the_password(value: str) -> None:
-    said = load(WHERE, GOKART_LIMITS=value)
-    assert said.returncode == 1
-    assert "GOKART_LIMITS: Value error, should be memory, database, redis://" in said.stderr
-    assert value not in said.stderr.replace("redis://user", "")
+    result = load(WHERE, GOKART_LIMITS=value)
+    assert result.returncode == 1
+    assert "GOKART_LIMITS: Value error, should be memory, database, redis://" in result.stderr
+    assert value not in result.stderr.replace("redis://user", "")

@@ -179,9 +179,9 @@ def test_a_killed_process_gives_its_places_back_and_a_long_request_keeps_its_own
 
 def test_invalid_keys_are_counted_over_both(there: list[Sandbox]) -> None:
     address = {"X-Forwarded-For": f"192.0.2.{there[0].tenant.id.bytes[0]}"}
-    answers = [there[n % 2].request("GET", JSON, token="wrong", headers=address) for n in range(FAILURES + 2)]
-    assert Counter(each.status_code for each in answers) == {401: FAILURES, 429: 2}
-    assert answers[-1].headers["ratelimit-policy"] == f'"failures";q={FAILURES};w=300'
+    results = [there[n % 2].request("GET", JSON, token="wrong", headers=address) for n in range(FAILURES + 2)]
+    assert Counter(each.status_code for each in results) == {401: FAILURES, 429: 2}
+    assert results[-1].headers["ratelimit-policy"] == f'"failures";q={FAILURES};w=300'
 
 
 def test_each_process_counts_separately_while_the_store_is_unavailable(
@@ -199,7 +199,7 @@ def test_each_process_counts_separately_while_the_store_is_unavailable(
             assert [passes(each, other) for _ in range(5)] == [True] * 4 + [False]
     finally:
         machines.store.start()
-    assert [count_outages(server) for server in machines.servers] == [1, 1], "said once"
+    assert [count_outages(server) for server in machines.servers] == [1, 1], "logged once"
     test_both_processes_share_the_burst(there, 5)
 
 

@@ -54,9 +54,9 @@ ids = " ".join
 
 
 def led_to_sign_in(client: Browser, call: Call) -> bool:
-    answer = client.request(call.method, call.url)
+    response = client.request(call.method, call.url)
     root = ROUTERS[call.realm][1].root
-    return answer.status_code == 303 and answer.headers["location"].startswith(f"{root}/sign-in")
+    return response.status_code == 303 and response.headers["location"].startswith(f"{root}/sign-in")
 
 
 def at(sandbox: Sandbox, realm: str) -> Browser:
@@ -119,8 +119,8 @@ def test_a_number_that_nothing_has_is_not_found(
 ) -> None:
     path = call.path.replace("{slug:str}", module_sandbox.tenant.slug)
     for number in NUMBERS:
-        answer = owners[call.realm].request(call.method, re.sub(r"\{\w+:int\}", number, path))
-        assert answer.status_code == 404, number[:20]
+        response = owners[call.realm].request(call.method, re.sub(r"\{\w+:int\}", number, path))
+        assert response.status_code == 404, number[:20]
 
 
 @pytest.mark.parametrize(

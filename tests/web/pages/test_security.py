@@ -74,12 +74,12 @@ def test_behind_https_cookies_are_bound_to_the_host(tmp_path: Path, sandbox: San
     with running_server(tmp_path, GOKART_TRUSTED_PROXIES="127.0.0.0/8") as proxied, proxied.client() as http:
         host = f"app.{sandbox.tenant.slug}.localhost"
         client = Browser(http, host, headers={"X-Forwarded-Proto": "https", "Origin": f"https://{host}"})
-        answer = client.sign_in(email, PASSWORD, root)
-        assert answer.status_code == 303
-        cookie = answer.headers["set-cookie"]
+        response = client.sign_in(email, PASSWORD, root)
+        assert response.status_code == 303
+        cookie = response.headers["set-cookie"]
         assert cookie.startswith(f"__Host-gokart_{realm}=")
         assert "Secure" in cookie
-        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        assert response.headers["strict-transport-security"] == "max-age=31536000"
         kept = {"Cookie": cookie.partition(";")[0]}
         assert client.get(f"{root}/account", headers=kept).status_code == 200
         stolen = {"Cookie": kept["Cookie"].removeprefix("__Host-")}
@@ -91,11 +91,11 @@ def test_early_rejections_are_error_pages(sandbox: Sandbox) -> None:
     suspended = browser(sandbox, headers=reader)
     execute("UPDATE tenant SET status = 'suspended' WHERE slug = $1", sandbox.tenant.slug)
     wait_for_value(lambda: suspended.get("/").status_code, 403)
-    for answer in suspended.get("/"), Browser(sandbox.http, "app.nobody.localhost", headers=reader).get("/"):
-        assert answer.status_code in {403, 404}
-        assert answer.text.startswith("<!doctype html>")
-        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
-        assert answer.headers["cache-control"] == "no-store"
+    for response in suspended.get("/"), Browser(sandbox.http, "app.nobody.localhost", headers=reader).get("/"):
+        assert response.status_code in {403, 404}
+        assert response.text.startswith("<!doctype html>")
+        assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+        assert response.headers["cache-control"] == "no-store"
     assert browser(sandbox).get("/").json()["detail"] == "This tenant is suspended.", "a program reads JSON"
     api = sandbox.request("GET", "/", headers=reader)
     assert api.headers["content-type"] == "application/problem+json"
