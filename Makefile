@@ -34,10 +34,10 @@ test: system-packages lint ## Lint, check types, run all tests, with a real Post
 	THROUGH=$(THROUGH) $(BIN)/python -m pytest -n 3
 
 system-packages: ## Install the Debian packages that the tests need
-	@scripts/system_packages.sh curl pgbouncer redis-server chromium
+	@scripts/system_packages.sh curl pgbouncer redis-server chromium-headless-shell
 
 screenshots: development ## Take pictures of the pages into docs/screenshots
-	@scripts/system_packages.sh chromium
+	@scripts/system_packages.sh chromium-headless-shell
 	$(BIN)/python -m tests.browser.screenshots
 
 bench: development ## Measure everything, or PART=name; PEERS=folder adds the peers

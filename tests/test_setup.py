@@ -394,10 +394,16 @@ def test_missing_system_packages_are_installed_together(debian: dict[str, str], 
 
 def test_a_system_package_that_there_is_not_leaves_the_others_installed(debian: dict[str, str], tmp_path: Path) -> None:
     add_program(debian, "curl", RUNS, tmp_path / "archive")
-    output = run(PROJECT, debian, SYSTEM_PACKAGES, "curl", "chromium", code=1)
+    output = run(PROJECT, debian, SYSTEM_PACKAGES, "curl", "chromium-headless-shell", code=1)
     assert (Path(debian["PATH"]) / "curl").exists()
-    assert "sudo apt install chromium" in output
+    assert "sudo apt install chromium-headless-shell" in output
     assert "make CHROMIUM=" in output
+
+
+def test_chromium_is_installed_where_there_is_no_headless_shell(debian: dict[str, str], tmp_path: Path) -> None:
+    add_program(debian, "chromium", RUNS, tmp_path / "archive")
+    run(PROJECT, debian, SYSTEM_PACKAGES, "chromium-headless-shell")
+    assert (Path(debian["PATH"]) / "chromium").exists()
 
 
 def test_without_rights_it_says_what_to_type(debian: dict[str, str], tmp_path: Path) -> None:
@@ -411,4 +417,4 @@ def test_what_is_there_needs_no_package(machine: dict[str, str]) -> None:
     mine = add_program(machine, "my-browser", RUNS)
     add_program(machine, "valkey-server", RUNS)
     environment = {**machine, "CHROMIUM": str(mine)}
-    assert run(PROJECT, environment, SYSTEM_PACKAGES, "chromium", "redis-server") == ""
+    assert run(PROJECT, environment, SYSTEM_PACKAGES, "chromium-headless-shell", "redis-server") == ""
