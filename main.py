@@ -6,6 +6,7 @@ from typing import Any, cast
 from litestar import Litestar, Router
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware, add_compress_type
+from structlog import get_logger
 
 from auth.api_keys.authenticate import flush_last_used
 from auth.users.guards import LoginRequired, redirect_to_login
@@ -26,6 +27,8 @@ from web.pages.security import PageSecurityMiddleware
 from web.problems import problem_response
 
 configure_logging(settings.log_format, settings.log_level)
+if settings.weak_password_hashing:
+    get_logger().warning("passwords are hashed with little work", setting="GOKART_WEAK_PASSWORD_HASHING")
 add_compress_type("text/csv")
 
 api = Litestar(

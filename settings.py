@@ -94,6 +94,10 @@ class Settings(BaseSettings):
     )
     tasks_every: Seconds = Field(86_400, description="How often each background job runs, in one of all processes.")
 
+    weak_password_hashing: bool = Field(
+        default=False, description="For tests only: passwords are hashed with little work, so that sign-in is quick."
+    )
+
     smtp_url: SecretStr | None = Field(
         None,
         description="smtp://user:password@host:587 (with STARTTLS) or smtps://…:465; without it, no email is sent.",

@@ -28,6 +28,7 @@ DATABASES = Databases(Path(__file__).parents[1] / ".data" / "test" / "postgres")
 THROUGH = os.environ.get("THROUGH", "")
 PGBOUNCER = ExitStack()
 os.environ["GOKART_DATABASE_URL"] = DATABASES.url
+os.environ["GOKART_WEAK_PASSWORD_HASHING"] = "true"
 # With this variable set, each server and command that the tests start would compile the whole project again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False  # pytest also caches the test modules whose assertions it has rewritten

@@ -14,6 +14,7 @@ from piccolo.apps.user.tables import BaseUser
 
 from core.errors import GokartError
 from database.pool import ConcurrencyLimit
+from settings import settings
 
 MIN_LENGTH = 10
 MAX_LENGTH = 128  # Piccolo's
@@ -47,8 +48,8 @@ class Hasher(ABC):
 
 
 class Argon2(Hasher):
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, *, weak: bool) -> None:
+        self._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1) if weak else PasswordHasher()
 
     def _hash(self, password: str) -> str:
         return self._hasher.hash(password)
@@ -61,16 +62,19 @@ class Argon2(Hasher):
 
 
 class Pbkdf2(Hasher):
+    def __init__(self, *, weak: bool) -> None:
+        self._iterations = 1 if weak else None  # None: Piccolo's
+
     def _hash(self, password: str) -> str:
-        return BaseUser.hash_password(password)
+        return BaseUser.hash_password(password, iterations=self._iterations)
 
     def _verify(self, hashed: str, password: str) -> bool:
         _, iterations, salt, _ = BaseUser.split_stored_password(hashed)
         return hmac.compare_digest(BaseUser.hash_password(password, salt, int(iterations)), hashed)
 
 
-ARGON2: Hasher = Argon2()
-PBKDF2: Hasher = Pbkdf2()
+ARGON2: Hasher = Argon2(weak=settings.weak_password_hashing)
+PBKDF2: Hasher = Pbkdf2(weak=settings.weak_password_hashing)
 
 
 def check_new_password(password: str, again: str, email: str) -> None:

@@ -5,8 +5,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from argon2 import PasswordHasher
-from piccolo.apps.user.tables import BaseUser
 
 from auth.users import sessions
 from auth.users.passwords import ARGON2, PBKDF2
