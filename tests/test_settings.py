@@ -3,25 +3,18 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from settings import PREFIX, PROJECT, Settings
+from tests.support.processes import run_code
 
 
 def load(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Loads the settings in a new process that inherits none of this process's settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**clean, **variables},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_code(code, environment={**clean, **variables})
 
 
 def test_every_setting_is_documented() -> None:

@@ -13,6 +13,7 @@ from schemathesis import Case, HookContext, SerializationContext
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
+from tests.support.examples import EXAMPLES
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 from tests.support.servers import Server
 
@@ -98,7 +99,7 @@ def test_the_app_is_as_documented(server: Server, filled_sandbox: Sandbox, tag: 
             "base-url": server.url,
             "headers": host,
             "auth": {"openapi": {"ApiToken": {"api_key": f"ApiToken {token}"}}},
-            "generation": {"max-examples": 25, "deterministic": True, "database": "none"},
+            "generation": {"max-examples": EXAMPLES // 2, "deterministic": True, "database": "none"},
         }
     )
     document = schemathesis.openapi.from_url(f"{server.url}/openapi.json", headers=host, config=config)

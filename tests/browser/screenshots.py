@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.page_watcher import PageWatcher, launched_chromium
 from tests.browser.screenshot_tours import Tour, tours
-from tests.support.servers import ROOT, run_cli, running_server
+from tests.support.processes import ROOT
+from tests.support.servers import run_cli, running_server
 
 WIDTHS = {"wide": 1280, "phone": 390}
 TALLEST = 2400  # pixels; longer pages are cut off

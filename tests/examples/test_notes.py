@@ -15,7 +15,8 @@ import pytest
 
 from database.engine import listen_url
 from tests.support.database import execute
-from tests.support.servers import NO_TLS, ROOT, free_port
+from tests.support.processes import ROOT
+from tests.support.servers import NO_TLS, free_port
 from tests.support.wait import wait_for_value
 
 START_TIMEOUT = 120.0  # seconds; only guards against hangs

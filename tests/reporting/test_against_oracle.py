@@ -11,6 +11,7 @@ import httpx
 import msgspec
 from hypothesis import HealthCheck, given, settings
 
+from tests.support.examples import EXAMPLES
 from tests.support.histories import History, histories, send_history
 from tests.support.oracle import Oracle
 from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, create_sandbox
@@ -20,7 +21,7 @@ exactly = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @settings(
-    max_examples=60,
+    max_examples=EXAMPLES,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -10,8 +10,9 @@ import pytest
 
 from database.embedded import EmbeddedPostgres
 from tests.support.database import execute
+from tests.support.processes import ROOT
 from tests.support.sandbox import JSON, MAY, Sandbox
-from tests.support.servers import ROOT, Server, run_cli, running_server
+from tests.support.servers import Server, run_cli, running_server
 
 HOST = {"Host": "api.acme.localhost"}
 

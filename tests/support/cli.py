@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from settings import PROJECT
+from tests.support.processes import run_cli_process
 
 COMMAND = [sys.executable, str(PROJECT / "cli.py")]
 
@@ -26,12 +27,5 @@ def cli_error(*arguments: str, given: str | None = None) -> str:
 
 
 def spawn(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a new process."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    """Runs the command in a process of its own, as a person runs it."""
+    return run_cli_process(*arguments, environment={**os.environ, **variables})

@@ -1,23 +1,21 @@
 """Serves the app as in production: uvicorn processes on a free port, with the log in a file."""
 
 import os
-import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 
+from tests.support.processes import run_cli_process, start_cli
 from tests.support.wait import GUARD
 
-ROOT = Path(__file__).parents[2]
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without certificates, which take time to load
 HIGH_LIMITS = {  # tests send many requests from one address
     "GOKART_FAILED_TOKEN_BURST": "1000000",
@@ -49,22 +47,19 @@ def running_server(folder: Path, *, workers: int = 1, **settings: str) -> Iterat
     """Runs a server on the tests' database. `settings` are environment variables, added to HIGH_LIMITS."""
     port = free_port()
     log = folder / f"server-{port}.log"
-    command = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", str(port), "--workers", str(workers)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(HIGH_LIMITS | settings), stdout=output, stderr=output
-        )
+    command = ("serve", "--port", str(port), "--workers", str(workers))
+    process = start_cli(*command, environment=environment(HIGH_LIMITS | settings), stdout=log, stderr=log)
+    assert process.pid is not None
     server = Server(port, log, process.pid)
     try:
         wait_until_ready(server, process)
         yield server
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(GUARD)
-        except subprocess.TimeoutExpired:
+        process.terminate()
+        process.join(GUARD)
+        if process.is_alive():
             process.kill()
-            process.wait()
+            process.join()
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
@@ -79,7 +74,7 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
     return inherited | settings
 
 
-def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(server: Server, process: BaseProcess) -> None:
     deadline = time.monotonic() + GUARD
     with server.client() as client:
         while True:
@@ -88,7 +83,7 @@ def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
                     return
             except httpx.TransportError:
                 pass
-            if process.poll() is not None or time.monotonic() > deadline:
+            if not process.is_alive() or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{server.log.read_text()}")
             time.sleep(0.02)
 
@@ -101,8 +96,7 @@ def free_port() -> int:
 
 
 def run_cli(*arguments: str, **settings: str) -> str:
-    """Runs a command and returns its standard output."""
-    command = [sys.executable, str(ROOT / "cli.py"), *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False)
+    """What a command of the command line prints on standard output."""
+    done = run_cli_process(*arguments, environment=environment(settings))
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
