@@ -51,6 +51,11 @@ def pytest_unconfigure() -> None:
     DATABASES.drop()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a replica come first: it is a copy of the whole server, which grows with each test."""
+    items.sort(key=lambda item: "replica" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
     """One worker runs all tests of a file, so that module fixtures are created once. The files run in the order of
