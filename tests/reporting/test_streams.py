@@ -124,13 +124,14 @@ def test_csv_and_json_say_the_same(big: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
-def test_a_report_begins_at_once_however_long_before_its_data_its_range_does(big: Sandbox, path: str) -> None:
-    started = time.monotonic()
+def test_a_report_begins_before_its_last_row_is_read(big: Sandbox, path: str) -> None:
+    """Also where its range begins long before its data."""
     with stream(big, path, date_from="2000-01-01", date_to="2024-12-31") as response:
-        # Decompresses in pieces that are larger than the text before the rows.
-        chunks = [(time.monotonic() - started, chunk) for chunk in response.iter_raw(65_536)]
-    assert chunks[0][0] < chunks[-1][0] / 3
-    assert items_of(b"".join(chunk for _, chunk in chunks)) == items_of(big.get(path, **YEAR).content)
+        chunks = response.iter_raw(65_536)  # larger pieces than the text before the rows
+        content = next(chunks)
+        assert backends(big), "the query runs on"
+        content += b"".join(chunks)
+    assert items_of(content) == items_of(big.get(path, **YEAR).content)
 
 
 def items_of(content: bytes) -> bytes:

@@ -18,6 +18,8 @@ from tests.support.limit_stores import Database, Redis, Store
 from tests.support.sandbox import JSON, MAY, Sandbox, create_sandbox
 from tests.support.servers import Server, running_server
 from tests.support.wait import wait_for_value
+from web.limits.limiter import SLOT_LEASE
+from web.limits.redis import REDIS_TIMEOUT
 
 WRONG = {"date_from": "2025-05-01"}  # 400: the limits have admitted the request
 FAILURES = 3
@@ -26,7 +28,6 @@ SETTINGS = {
     "GOKART_FAILED_TOKEN_BURST": str(FAILURES),
     "GOKART_TRUSTED_PROXIES": "127.0.0.1/32",
 }
-HELD_FOR = 3.0  # seconds, as in `web.limits.limiter`
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -165,7 +166,7 @@ def test_a_killed_process_gives_its_places_back_and_a_long_request_keeps_its_own
         lost = threads.submit(get_when_admitted, doomed_place, token)
         kept = threads.submit(get_when_admitted, there[0], token)
         wait_for_value(partial(passes, there[1], token), wanted=False)
-        until = time.monotonic() + HELD_FOR * 1.2
+        until = time.monotonic() + SLOT_LEASE * 1.2
         while time.monotonic() < until:
             assert not passes(there[1], token), "both are renewed"
         os.kill(doomed.process, signal.SIGKILL)
@@ -209,13 +210,13 @@ def test_an_unresponsive_store_does_not_block_requests(machines: Machines, there
     token = limited(there[0])
     machines.store.hang()
     try:
-        started = time.monotonic()
         assert all(passes(there[0], token) for _ in range(50))
-        assert time.monotonic() - started < 5
     finally:
         machines.store.resume_process()
     for server in machines.servers:
         count_outages(server)
+    lines = machines.servers[0].log_lines(there[0].tenant.slug)
+    assert sum(line["ms"] >= REDIS_TIMEOUT * 1000 for line in lines) < 25, "some wait, until the store is given up"
     test_both_processes_share_the_burst(there, 5)
 
 
