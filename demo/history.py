@@ -1,7 +1,7 @@
 """The demo's events and conversions of a day. Deterministic: the same on every machine and in every run."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
 from math import cos, exp, pi
@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from core.timestamps import midnight
 from demo.cast import NAMESPACE, Cast, CastAdvertiser, CastOffer, CastPartner
 from ingest.records import MILLIONTH, Event, EventType
 
@@ -106,10 +107,6 @@ def encode_event(event: DayEvent, at: datetime) -> SentRecord:
     occurred_at = at.isoformat(timespec="milliseconds")
     partner = event.partner.id if event.partner else None
     return SentRecord(at, json.encode(Event(UUID(int=event.id), event.type, event.offer.id, occurred_at, partner)))
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def last_id(cast: Cast, day: date) -> UUID:
