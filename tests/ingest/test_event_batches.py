@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.database import execute
+from tests.support.examples import EXAMPLES
 from tests.support.sandbox import SINGULAR, Sandbox, event_record, offer_record
 
 OFFERS = [str(UUID(int=n)) for n in (0xA1, 0xB2)]
@@ -128,7 +129,7 @@ def test_an_unusual_value_gets_the_same_result_next_to_an_invalid_record(
         send_to_both(places, [msgspec.json.encode(event)], lines=True)
 
 
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * EXAMPLES, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=st.lists(records(), min_size=1, max_size=4), lines=st.booleans())
 def test_records_get_the_same_result_next_to_an_invalid_record(
     places: tuple[Sandbox, Sandbox], sent: list[bytes], lines: bool

@@ -17,10 +17,12 @@ from tests.support.processes import run_cli_process, start_cli
 from tests.support.wait import GUARD
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without certificates, which take time to load
-HIGH_LIMITS = {  # tests send many requests from one address
+SETTINGS = {  # tests send many requests from one address, and have many tenants
     "GOKART_FAILED_TOKEN_BURST": "1000000",
     "GOKART_TOKEN_BURST": "1000000",
     "GOKART_TOKEN_RATE": "1000000",
+    # Each new tenant makes every connection look through its cached plans.
+    "GOKART_CONNECTION_TENANTS": "50",
 }
 
 
@@ -44,11 +46,11 @@ class Server(msgspec.Struct):
 
 @contextmanager
 def running_server(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Server]:
-    """Runs a server on the tests' database. `settings` are environment variables, added to HIGH_LIMITS."""
+    """Runs a server on the tests' database. `settings` are environment variables, added to SETTINGS."""
     port = free_port()
     log = folder / f"server-{port}.log"
     command = ("serve", "--port", str(port), "--workers", str(workers))
-    process = start_cli(*command, environment=environment(HIGH_LIMITS | settings), stdout=log, stderr=log)
+    process = start_cli(*command, environment=environment(SETTINGS | settings), stdout=log, stderr=log)
     assert process.pid is not None
     server = Server(port, log, process.pid)
     try:

@@ -27,6 +27,7 @@ from reporting.filters import Filter
 from tenants.tenant import current_tenant
 from tests.support.app_calls import run, run_in_tenant
 from tests.support.database import execute, locked
+from tests.support.examples import EXAMPLES
 from tests.support.histories import History, histories, send_history
 from tests.support.oracle import Oracle
 from tests.support.sandbox import JSON, Sandbox, conversion_callback, create_sandbox, event_record, offer_record
@@ -61,7 +62,7 @@ def sums(rows: Iterable[dict[str, Any]]) -> DashboardMetrics:
 
 
 @limits(
-    max_examples=25,
+    max_examples=EXAMPLES // 2,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
