@@ -1,6 +1,6 @@
-"""How many made-up examples the tests try that make them up: `make test EXAMPLES=500` tries more.
+"""The number of examples that property-based tests generate. `make test EXAMPLES=500` generates more.
 
-They are the same examples in each run, so that a failure can be repeated.
+Each run generates the same examples, so that a failure can be repeated.
 """
 
 import os

@@ -9,10 +9,13 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from tests.support.wait import GUARD
 
 ROOT = Path(__file__).parents[2]  # not from the project's settings, which a new process reads in its own environment
 CLI = str(ROOT / "cli.py")
@@ -23,48 +26,37 @@ FORKSERVER.set_forkserver_preload(["tests.support.preloaded"])
 
 def start_cli(*arguments: str, environment: Mapping[str, str], stdout: Path, stderr: Path) -> BaseProcess:
     """Starts `gokart ARGUMENTS` in the project's directory. `stdout` and `stderr` may be the same file."""
-    process = FORKSERVER.Process(target=_run_cli, args=(arguments, dict(environment), stdout, stderr))
-    process.start()
-    return process
+    return _start(partial(_cli, arguments), environment, stdout, stderr)
 
 
 def run_cli_process(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """The result of a command that needs no input."""
-    with TemporaryDirectory() as folder:
-        stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
-        return _result(start_cli(*arguments, environment=environment, stdout=stdout, stderr=stderr), stdout, stderr)
+    return _run(partial(_cli, arguments), environment)
 
 
 def run_code(code: str, *, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """The result of a program in Python that is started in the project's directory."""
+    """The result of Python code that runs as a program in the project's directory."""
+    return _run(partial(exec, code, {"__name__": "__main__"}), environment)
+
+
+def _run(program: Callable[[], None], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     with TemporaryDirectory() as folder:
         stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
-        process = FORKSERVER.Process(target=_run_code, args=(code, dict(environment), stdout, stderr))
-        process.start()
-        return _result(process, stdout, stderr)
+        process = _start(program, environment, stdout, stderr)
+        process.join(GUARD)
+        if process.exitcode is None:
+            process.kill()
+            raise AssertionError(f"the process did not end:\n{stderr.read_text()}")
+        return subprocess.CompletedProcess(process.name, process.exitcode, stdout.read_text(), stderr.read_text())
 
 
-def _result(process: BaseProcess, stdout: Path, stderr: Path) -> subprocess.CompletedProcess[str]:
-    process.join()
-    assert process.exitcode is not None
-    return subprocess.CompletedProcess(process.name, process.exitcode, stdout.read_text(), stderr.read_text())
+def _start(program: Callable[[], None], environment: Mapping[str, str], stdout: Path, stderr: Path) -> BaseProcess:
+    process = FORKSERVER.Process(target=_become, args=(program, dict(environment), stdout, stderr))
+    process.start()
+    return process
 
 
-def _run_cli(arguments: tuple[str, ...], environment: dict[str, str], stdout: Path, stderr: Path) -> None:
-    _become(environment, stdout, stderr)
-    sys.argv = [CLI, *arguments]
-    try:
-        runpy.run_path(CLI, run_name="__main__")
-    finally:
-        atexit._run_exitfuncs()  # multiprocessing leaves them out
-
-
-def _run_code(code: str, environment: dict[str, str], stdout: Path, stderr: Path) -> None:
-    _become(environment, stdout, stderr)
-    exec(code, {"__name__": "__main__"})  # noqa: S102  # a program that stands in the test
-
-
-def _become(environment: dict[str, str], stdout: Path, stderr: Path) -> None:
+def _become(program: Callable[[], None], environment: dict[str, str], stdout: Path, stderr: Path) -> None:
     for stream, file, flags in (0, os.devnull, os.O_RDONLY), (1, stdout, APPEND), (2, stderr, APPEND):
         opened = os.open(file, flags)
         os.dup2(opened, stream)
@@ -73,3 +65,12 @@ def _become(environment: dict[str, str], stdout: Path, stderr: Path) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
+    try:
+        program()
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing does not run them
+
+
+def _cli(arguments: tuple[str, ...]) -> None:
+    sys.argv = [CLI, *arguments]
+    runpy.run_path(CLI, run_name="__main__")

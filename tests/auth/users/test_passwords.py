@@ -1,7 +1,5 @@
 """How passwords are kept, and what a test server keeps instead."""
 
-import re
-
 from auth.users.passwords import Argon2, Pbkdf2
 
 PASSWORD = "correct horse battery"
@@ -28,4 +26,4 @@ def test_weak_hashes_are_verified_as_the_others() -> None:
 def test_a_salt_makes_equal_passwords_different() -> None:
     for hasher in (Argon2(weak=True), Pbkdf2(weak=True)):
         assert hasher._hash(PASSWORD) != hasher._hash(PASSWORD)
-        assert not re.search(PASSWORD, hasher._hash(PASSWORD))
+        assert PASSWORD not in hasher._hash(PASSWORD)
