@@ -40,7 +40,6 @@ def list_() -> None:
     """List the tenants."""
 
     async def work() -> tuple[list[TenantRow], dict[str, str] | None]:
-        await migrate_platform()
         rows = await TenantRow.objects().order_by(TenantRow.slug)
         return rows, await nodes.nodes_of((row.slug, row.schema) for row in rows)
 

@@ -37,15 +37,8 @@ def staff_realm(tenant: str | None, platform: bool) -> Realm:
 
 
 def run_in(tenant: str | None, work: Callable[[], Awaitable[T]]) -> T:
-    """At the tenant, or else at the platform, whose tables are created first if they do not exist."""
-    if tenant:
-        return run_for_tenant(tenant, work)
-
-    async def migrated() -> T:
-        await migrate_platform()
-        return await work()
-
-    return run_command(migrated)
+    """Runs `work` at the tenant, or else at the platform."""
+    return run_for_tenant(tenant, work) if tenant else run_command(work)
 
 
 @click.group()
@@ -61,7 +54,13 @@ def staff() -> None:
 def invite(tenant: str | None, platform: bool, email: str, name: str, role: str) -> None:
     """Invite a user to the staff of TENANT, and print the one-time link to choose a password."""
     realm = staff_realm(tenant, platform)
-    print_link(tenant, run_in(tenant, lambda: invite_staff_user(realm, email, name, role, operator())))
+
+    async def work() -> IssuedLink:
+        if realm is PLATFORM:
+            await migrate_platform()  # the first command of a new installation may be this one
+        return await invite_staff_user(realm, email, name, role, operator())
+
+    print_link(tenant, run_in(tenant, work))
 
 
 @staff.command("list")

@@ -73,6 +73,15 @@ class Platform(msgspec.Struct):
 @contextmanager
 def separate_database() -> Iterator[Platform]:
     """Creates the database and its tenants, and drops it at the end of the block."""
+    with empty_database() as platform:
+        for tenant in TENANTS:
+            platform.command("tenants", "create", tenant, "--name", tenant.title())
+        yield platform
+
+
+@contextmanager
+def empty_database() -> Iterator[Platform]:
+    """Creates a database without any table, and drops it at the end of the block."""
     name = f"{PREFIX}{os.getpid()}_{token_hex(4)}"
     inherited = {name: os.environ[name] for name in (*URLS, "GOKART_PGBOUNCER") if name in os.environ}
     server = Platform(inherited)
@@ -80,10 +89,7 @@ def separate_database() -> Iterator[Platform]:
     environment = inherited | urls
     server.execute(f"CREATE DATABASE {name}")
     try:
-        platform = Platform(environment)
-        for tenant in TENANTS:
-            platform.command("tenants", "create", tenant, "--name", tenant.title())
-        yield platform
+        yield Platform(environment)
     finally:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
