@@ -32,7 +32,7 @@ from ingest.correction_files import (
     rejects_csv,
 )
 from ingest.intake_log import log_batch
-from ingest.records import ConversionStatus, Rejection, escape_nul
+from ingest.records import MAX_MESSAGE, ConversionStatus, Rejection, escape_nul
 from ingest.rollups import BucketDelta, apply_deltas
 from tenants.tenant import Tenant
 
@@ -319,4 +319,4 @@ def to_rejection(header: list[str], invalid: InvalidRow) -> Rejection:
     values = dict(zip(header, invalid.cells, strict=False))
     id_ = values.get(CONVERSION) or values.get(CLICK)
     fields = ", ".join(error.column for error in invalid.errors)
-    return Rejection(invalid.row - 2, escape_nul(id_)[:200] if id_ else None, fields, invalid.problems)
+    return Rejection(invalid.row - 2, escape_nul(id_)[:200] if id_ else None, fields, invalid.problems[:MAX_MESSAGE])

@@ -7,6 +7,7 @@ from database.chunked_delete import delete_in_chunks
 from database.pool import Connection
 from database.sql import SqlFile
 from ingest.batches import BatchResult
+from ingest.records import MAX_FIELD
 
 SQL = Path(__file__).parent / "sql" / "intake_log.sql"
 INSERT_BATCH = SqlFile(SQL, "insert_batch")
@@ -35,7 +36,7 @@ async def log_batch(db: Connection, schema: str, kind: str, api_key: int | None,
             batch=batch,
             indexes=[rejection.index for rejection in logged],
             records=[rejection.id for rejection in logged],
-            fields=[rejection.field[:100] for rejection in logged],
+            fields=[rejection.field[:MAX_FIELD] for rejection in logged],
             messages=[rejection.message for rejection in logged],
         )
         await db.execute(query.sql, *query.args)

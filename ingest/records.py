@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import cache
 from hashlib import blake2b
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
@@ -18,12 +18,16 @@ from core.timestamps import EPOCH, parse_timestamp, ticks
 MILLIONTH = Decimal("0.000001")
 COST_LIMIT = Decimal(10**9)
 MAX_FUTURE = timedelta(days=1)
+MAX_QUOTED = 100  # characters of a sent value that a rejection repeats
+MAX_MESSAGE = 300  # characters of a rejection's message
+MAX_FIELD = 100
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 Name = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 ConversionStatus = Literal["Pending", "Success", "Rejected"]
 EventType = Literal["view", "click"]
+OperatingSystem = Literal["IOS", "ANDROID", "WEB"]
 Record = bytes  # a JSON text
 PARTNER = "The partner that showed the offer; null: the tenant itself."
 INVALID_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # RecursionError: nested too deeply
@@ -43,7 +47,7 @@ class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     index: Annotated[int, Meta(description="Its place in the body, from 0.", extra_json_schema={"minimum": 0})]
     id: Annotated[str | None, Meta(description="Its own `id`, as sent, if it has one.")]
     field: Annotated[str, Meta(description="What was wrong; empty if it was the record as a whole.")]
-    message: Annotated[str, Meta(description="Why, for people.")]
+    message: Annotated[str, Meta(description=f"Why, for people. At most {MAX_MESSAGE} characters.")]
 
 
 def escape_nul(text: str) -> str:
@@ -51,13 +55,21 @@ def escape_nul(text: str) -> str:
     return text.replace("\x00", "\\0")
 
 
+def shorten(text: str) -> str:
+    """A value as sent, short enough for a message."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
+
+
 class RecordError(Exception):
-    """`field` is the name in the record, with dots for nested ones, or empty for the record as a whole."""
+    """`field` is the name in the record, with dots for nested ones, or empty for the record as a whole.
+
+    Both texts are bounded: a rejection is sent back, stored, and listed on pages.
+    """
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
-        self.field = escape_nul(field)
-        self.message = escape_nul(message)
+        self.field = escape_nul(field)[:MAX_FIELD]
+        self.message = escape_nul(message)[:MAX_MESSAGE]
 
 
 class Event(msgspec.Struct, rename="camel", gc=False):
@@ -88,7 +100,7 @@ class OfferRecord(msgspec.Struct, rename="camel"):
     campaign_name: Annotated[Text | None, Meta(description="The advertiser's own name for the offer.")] = None
     app_name: Annotated[Text | None, Meta(description="The app that it advertises.")] = None
     store_id: Annotated[Text | None, Meta(description="`com.test`, or an App Store number.")] = None
-    os: Annotated[Literal["IOS", "ANDROID", "WEB"] | None, Meta(description="The app's operating system.")] = None
+    os: Annotated[OperatingSystem | None, Meta(description="The app's operating system.")] = None
 
 
 class PartnerRecord(msgspec.Struct):
@@ -275,11 +287,13 @@ def validated_timestamp(field: str, text: str, now: datetime, *, oldest: datetim
     try:
         value = parse_timestamp(text)
     except ValueError as error:
-        raise RecordError(field, f"{text!r} is not a date-time such as 2025-05-19T15:36:26.846Z") from error
+        raise RecordError(
+            field, f"{shorten(repr(text))} is not a date-time such as 2025-05-19T15:36:26.846Z"
+        ) from error
     if value > now + MAX_FUTURE:
-        raise RecordError(field, f"{text} is more than a day in the future")
+        raise RecordError(field, f"{shorten(text)} is more than a day in the future")
     if value < oldest:
-        raise RecordError(field, f"{text} is before {oldest.isoformat()}, the oldest accepted time")
+        raise RecordError(field, f"{shorten(text)} is before {oldest.isoformat()}, the oldest accepted time")
     return value
 
 
@@ -287,13 +301,13 @@ def parse_cost(field: str, revenue: object) -> int:
     """The exact amount in millionths, rounded half-even. Raises RecordError."""
     value = to_decimal(revenue)
     if value is None:
-        raise RecordError(field, f"{revenue!r} is not a decimal number")
+        raise RecordError(field, f"{shorten(repr(revenue))} is not a decimal number")
     if 0 <= value < COST_LIMIT:
         # Not value * 10**6: a product is rounded to the context's 28 digits first.
         rounded = value.quantize(MILLIONTH, ROUND_HALF_EVEN)
         if rounded < COST_LIMIT:
             return int(rounded.scaleb(6))
-    raise RecordError(field, f"{revenue} must be at least 0 and less than 1000000000")
+    raise RecordError(field, f"{shorten(str(revenue))} must be at least 0 and less than 1000000000")
 
 
 def to_decimal(value: object) -> Decimal | None:
@@ -310,20 +324,25 @@ def to_decimal(value: object) -> Decimal | None:
     return None
 
 
-PATH = re.compile(r"^(?P<message>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
+INVALID_CHOICE = "Invalid enum value "
+CHOICES = {"type": get_args(EventType), "status": get_args(ConversionStatus), "os": get_args(OperatingSystem)}
 
 
 def to_record_error(error: Exception) -> RecordError:
     """Splits msgspec's “Expected `str`, got `int` - at `$.conversion.status`” into a field and a message."""
     if not isinstance(error, msgspec.ValidationError):
         return RecordError("", f"is not JSON: {error}")
-    match = PATH.match(str(error))
-    assert match is not None
-    path = (match["path"] or "").removeprefix("$").removeprefix(".")
-    message = match["message"]
+    message, found, path = str(error).rpartition(" - at `$")
+    if not found:
+        message, path = path, ""
+    path = path.removesuffix("`").removeprefix(".")
     if missing := MISSING.match(message):
         return RecordError(".".join(filter(None, [path, missing["name"]])), "is required")
+    choices = CHOICES.get(path.rpartition(".")[2])
+    if choices and message.startswith(INVALID_CHOICE):
+        value = shorten(message.removeprefix(INVALID_CHOICE))
+        return RecordError(path, f"{value} is not one of {', '.join(choices)}")
     return RecordError(path, message[:1].lower() + message[1:])
 
 

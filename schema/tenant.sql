@@ -288,7 +288,7 @@ CREATE VIEW tenant.intake_reject_list AS
     r.index,
     r.record,
     r.field,
-    r.message,
+    "left"(r.message, 300) AS message,
     t.name AS token
    FROM ((tenant.intake_reject r
      JOIN tenant.intake i ON ((i.id = r.intake)))
