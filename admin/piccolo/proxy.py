@@ -46,6 +46,8 @@ TABLE = re.compile(
 READ_METHODS = {"GET", "HEAD"}
 MAX_IDS = 1_000
 HEADER_PARAMETER = "__range_header_name"  # lets the client name any response header; Piccolo's page does not use it
+COLUMN_LISTS = {"__order", "__visible_fields"}
+OPTION = re.compile(r"^__|__(?:operator|match)$")
 _reads = ConcurrencyLimit("reading of tables", max(1, settings.database_pool // 2))
 INVALID_QUERY = (ValueError, asyncpg.DataError)  # such as an unknown column to order by, or a page before the first
 
@@ -138,10 +140,29 @@ async def dispatch_api(request: AnyRequest, session: Session, path: str) -> Prox
     table, action, row = match["table"], match["action"], match["row"]
     log_path(request, f"/api/tables/{table}/{'{row}/' if row else action or ''}")
     if method in READ_METHODS:
+        check_query(request, table)
         return await read_table(request, path, limited_query(request) if action == "ids" else None)
     if action is None and method in ({"PUT", "PATCH", "DELETE"} if row else {"POST"}):
         return await write_table(request, session.user, table, row)
     raise error_response(405, "This URL does not support this method.")
+
+
+def check_query(request: AnyRequest, table: str) -> None:
+    """Rejects what Piccolo would fail on: an option given twice, and attributes of columns that are not columns.
+
+    Raises ErrorResponse.
+    """
+    columns = {column._meta.name for column in piccolo.table_config_map[table].table_class._meta.columns}
+    options: set[str] = set()
+    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        if name in COLUMN_LISTS:
+            unknown = [column for column in value.split(",") if column.removeprefix("-") not in columns]
+            if unknown:
+                raise error_response(400, f"{name}: the column “{unknown[0][:50]}” does not exist.")
+        elif OPTION.search(name):
+            if name in options:
+                raise error_response(400, f"The parameter {name[:100]} is given twice.")
+            options.add(name)
 
 
 def limited_query(request: AnyRequest) -> bytes:
