@@ -5,6 +5,7 @@ An invalid value stops the start with a message that names the variable. `docs/s
 
 import os
 import re
+from datetime import date
 from email.headerregistry import Address
 from email.policy import SMTP
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -86,6 +87,12 @@ class Settings(BaseSettings):
     intake_body: int = Field(8 * 2**20, ge=1024, description="Largest request body of a batch, as sent.")
     intake_inflated: int = Field(8 * 2**20, ge=1024, description="Largest request body of a batch, decompressed.")
     intake_records: int = Field(20_000, ge=1, description="Most records of a batch.")
+    intake_months: int = Field(
+        24, ge=1, description="Views and clicks of one batch may be of at most this many calendar months, in UTC."
+    )
+    oldest_event_date: date = Field(
+        date(2020, 1, 1), ge=date(1970, 1, 1), description="Views and clicks before this day (UTC) are rejected."
+    )
     event_retention_days: int | None = Field(
         None, ge=32, description="Views and clicks older than this are rejected and may be dropped from the ledger."
     )

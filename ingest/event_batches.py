@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
+from core.timestamps import midnight
 from ingest.batches import parse_records, rejection_of
 from ingest.records import (
     INVALID_JSON,
@@ -40,14 +41,15 @@ class EventBatch(msgspec.Struct, gc=False):
 
     def select(self, positions: Collection[int]) -> "EventBatch":
         """The events at these positions of the columns."""
+        seconds = [self.seconds[n] for n in positions]
         return EventBatch(
             [self.indexes[n] for n in positions],
             [self.ids[n] for n in positions],
-            [self.seconds[n] for n in positions],
+            seconds,
             [self.offers[n] for n in positions],
             [self.partners[n] for n in positions],
             [self.clicks[n] for n in positions],
-            self.days,
+            {datetime.fromtimestamp(at, UTC).date() for at in seconds},
         )
 
 
@@ -146,3 +148,19 @@ def without_unknown(
             continue
         rejections.append(rejection_of(index, records[index], error))
     return batch.select(known), rejections
+
+
+def within_months(batch: EventBatch, records: Sequence[Record], most: int) -> tuple[EventBatch, list[Rejection]]:
+    """The events of the latest `most` months in UTC, and rejections for older ones: each month may need a partition."""
+    months = sorted({day.replace(day=1) for day in batch.days}, reverse=True)
+    if len(months) <= most:
+        return batch, []
+    first = months[most - 1]
+    message = (
+        f"is before {first:%Y-%m}: one call takes events of at most {most} months; send older ones in another call"
+    )
+    start = midnight(first).timestamp()
+    older = [n for n, at in enumerate(batch.seconds) if at < start]
+    error = RecordError("occurredAt", message)
+    rejections = [rejection_of(batch.indexes[n], records[batch.indexes[n]], error) for n in older]
+    return batch.select([n for n, at in enumerate(batch.seconds) if at >= start]), rejections

@@ -1,7 +1,7 @@
 """Views and clicks → one row each in the ledger, exactly once → the roll-ups."""
 
 from asyncio import to_thread
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -10,16 +10,20 @@ from asyncpg import CheckViolationError
 from database.pool import Connection, connection
 from database.sql import SqlFile
 from ingest.batches import BatchResult, intake_transaction, retry_deadlocks, sort_by_index
-from ingest.event_batches import EventBatch, parse_events, without_unknown
+from ingest.event_batches import EventBatch, parse_events, within_months, without_unknown
 from ingest.intake_log import log_batch
 from ingest.partitions import MonthDroppedError, ensure_months, forget_months, oldest_accepted
-from ingest.records import Record, Rejection
+from ingest.records import Record
 from ingest.rollups import cost_overflow
 from ingest.surrogate_ids import surrogate_ids_by_text
+from settings import settings
 from tenants.tables import load_tenant
 from tenants.tenant import Tenant
 
 INSERT_EVENTS = SqlFile(Path(__file__).parent / "sql" / "insert_events.sql")
+
+# Of offers and partners. The partner None is the tenant itself.
+CatalogueKeys = tuple[Mapping[str, int], Mapping[str | None, int]]
 
 
 @retry_deadlocks
@@ -37,18 +41,23 @@ async def ingest_events(tenant: Tenant, records: Sequence[Record], now: datetime
 async def ingest_once(tenant: Tenant, records: Sequence[Record], now: datetime, api_key: int | None) -> BatchResult:
     batch, rejections = await to_thread(parse_events, records, now, oldest_accepted(tenant, now))
     async with connection() as db:
-        await ensure_months(db, tenant, batch.days)
+        offers, partners = keys = await find_surrogate_ids(db, tenant, batch)
+        if not (offers.keys() >= set(batch.offers) and partners.keys() >= set(batch.partners)):
+            batch, unknown = without_unknown(batch, records, offers, partners)
+            rejections += unknown
+        if api_key is not None:  # imported files may have any number of months
+            batch, excess = within_months(batch, records, settings.intake_months)
+            rejections += excess
+        await ensure_months(db, tenant, batch.days)  # only for events that are not rejected
         async with intake_transaction(db, api_key):
-            accepted, duplicates, unknown = await insert_events(db, tenant, batch, records, now)
-            result = BatchResult(accepted, duplicates, sort_by_index(rejections + unknown))
+            accepted = await insert_events(db, tenant.schema, batch, keys, now)
+            result = BatchResult(accepted, len(batch.ids) - accepted, sort_by_index(rejections))
             await log_batch(db, tenant.schema, "events", api_key, result)
     return result
 
 
-async def insert_events(
-    db: Connection, tenant: Tenant, batch: EventBatch, records: Sequence[Record], now: datetime
-) -> tuple[int, int, list[Rejection]]:
-    """Returns the numbers of new and of duplicate events, and rejections for unknown offers and partners."""
+async def find_surrogate_ids(db: Connection, tenant: Tenant, batch: EventBatch) -> CatalogueKeys:
+    """Of the batch's offers and partners that exist."""
     tenant_id = str(tenant.id)
     offers = await surrogate_ids_by_text(db, tenant.schema, "offer", set(batch.offers))
     partner_ids = {partner or tenant_id for partner in batch.partners}
@@ -56,13 +65,16 @@ async def insert_events(
     partners: dict[str | None, int] = dict(by_id.items())
     if tenant_id in partners:
         partners[None] = partners[tenant_id]
-    unknown: list[Rejection] = []
-    if not (offers.keys() >= set(batch.offers) and partners.keys() >= set(batch.partners)):
-        batch, unknown = without_unknown(batch, records, offers, partners)
+    return offers, partners
+
+
+async def insert_events(db: Connection, schema: str, batch: EventBatch, keys: CatalogueKeys, now: datetime) -> int:
+    """Returns the number of new events; the others are duplicates."""
+    offers, partners = keys
     if not batch.ids:
-        return 0, 0, unknown
+        return 0
     query = INSERT_EVENTS.bind(
-        tenant.schema,
+        schema,
         ids=batch.ids,
         seconds=batch.seconds,
         offers=[offers[offer] for offer in batch.offers],
@@ -71,5 +83,5 @@ async def insert_events(
         now=now,
     )
     with cost_overflow():
-        accepted = await db.fetchval(query.sql, *query.args)
-    return accepted, len(batch.ids) - accepted, unknown
+        accepted: int = await db.fetchval(query.sql, *query.args)
+    return accepted

@@ -75,6 +75,11 @@ async def create_month(db: Connection, schema: str, month: date) -> bool:
 
 
 def oldest_accepted(tenant: Tenant, now: datetime) -> datetime:
+    """The oldest time of an event that is ingested."""
+    return max(oldest_retained(tenant, now), midnight(settings.oldest_event_date))
+
+
+def oldest_retained(tenant: Tenant, now: datetime) -> datetime:
     """Before this time the ledger may have been pruned, so a repeated event would be counted twice."""
     assert isinstance(tenant, GokartTenant)
     days = settings.event_retention_days
@@ -87,7 +92,7 @@ async def drop_old_months(tenant: Tenant, now: datetime) -> list[str]:
     Reports do not change. First records `pruned_before` and waits until every worker has reloaded the tenant, so that
     no worker accepts such events, whatever its own setting is.
     """
-    oldest = oldest_accepted(tenant, now).date().replace(day=1)
+    oldest = oldest_retained(tenant, now).date().replace(day=1)
     async with connection() as db:
         rows = await db.fetch(
             "SELECT relid::regclass::text AS name FROM pg_partition_tree($1::regclass) WHERE isleaf AND level = 1",

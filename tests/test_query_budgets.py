@@ -95,10 +95,10 @@ def test_a_batch_of_events(filled: Sandbox) -> None:
     records = [event_record(offer["id"]) for offer in offers for _ in range(10)]
     result, statements = post_batch(filled, "events", records)
     assert result["accepted"] == 50
-    # 1. BEGIN
-    # 2. the transaction's settings
-    # 3. offers
-    # 4. partners
+    # 1. offers
+    # 2. partners
+    # 3. BEGIN
+    # 4. the transaction's settings
     # 5. events, roll-ups and change marks
     # 6. the batch
     # 7. COMMIT

@@ -141,8 +141,8 @@ def test_records_get_the_same_result_next_to_an_invalid_record(
 def test_times_are_stored_to_the_microsecond(sandbox: Sandbox, beside: list[Any]) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
-    start = datetime(1970, 1, 1, tzinfo=UTC)
-    seconds = (datetime.now(UTC) - start).total_seconds()
+    seconds = timedelta(days=690).total_seconds()  # of at most 24 months
+    start = datetime.now(UTC) - timedelta(seconds=seconds)
     instants = [
         (start + timedelta(seconds=seconds * n / 500, microseconds=n)).astimezone(
             timezone(timedelta(hours=n % 27 - 13))

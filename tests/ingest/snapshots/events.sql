@@ -1,10 +1,10 @@
-BEGIN;
-
-SET LOCAL citus.propagate_set_commands TO E'local'; SET LOCAL lock_timeout TO E'10s'; SET LOCAL gokart.actor TO E'intake:files';
-
 SELECT id::text, key FROM t_tenant.offer WHERE id = ANY($1::uuid[]);
 
 SELECT id::text, key FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
+
+BEGIN;
+
+SET LOCAL citus.propagate_set_commands TO E'local'; SET LOCAL lock_timeout TO E'10s'; SET LOCAL gokart.actor TO E'intake:files';
 
 WITH inserted AS (
     INSERT INTO t_tenant.event (id, occurred_at, offer, partner, is_click)
