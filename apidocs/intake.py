@@ -57,7 +57,8 @@ INGEST_CALLS = {
         "Conversion callbacks",
         "GoKart conversion callbacks, schema v1. The callback that was sent last determines the conversion, in "
         "whatever order the callbacks arrive. Unknown offers, advertisers and partners are created. Existing ones are "
-        "neither renamed nor moved: use the catalogue calls for that.",
+        "not renamed: use the catalogue calls for that. A callback that names another advertiser than its "
+        "offer has is rejected.",
     ),
     "events": IngestCall(
         "post",
@@ -76,8 +77,9 @@ INGEST_CALLS = {
         OfferRecord,
         [OFFER],
         "Offers of the catalogue",
-        "Creates and updates offers, and creates and renames their advertisers. When an offer moves to another "
-        "advertiser, its past conversions, clicks and views move with it.",
+        "Creates and updates offers, and creates and renames their advertisers. The first record of an offer sets its "
+        "advertiser. A later record with another `advertiserId` is rejected: an offer takes its history along, so "
+        "only staff move it, in the admin.",
     ),
     "partners": IngestCall(
         "put", "putPartners", PartnerRecord, [PARTNER], "Partners of the catalogue", "Creates and renames partners."

@@ -1,6 +1,9 @@
-"""Offers and partners as their owner sends them: each record replaces the whole row, and the last one wins."""
+"""Offers and partners as their owner sends them: each record replaces the whole row, except the advertiser of an offer,
+and the last one wins.
+"""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from database.pool import Connection, connection
@@ -13,11 +16,13 @@ from ingest.batches import (
     sort_by_index,
 )
 from ingest.intake_log import log_batch
-from ingest.records import OfferRecord, PartnerRecord, Record, RecordError, parse_camel_case
+from ingest.records import OfferRecord, PartnerRecord, Record, RecordError, Rejection, parse_camel_case
 from ingest.rollups import to_columns
+from ingest.surrogate_ids import known_offers, moved_offer_error
 from tenants.tenant import Tenant
 
 Row = tuple[UUID, *tuple[object, ...]]
+ParsedOffers = list[tuple[int, Record, OfferRecord]]
 
 
 @retry_deadlocks
@@ -34,27 +39,51 @@ async def ingest_partners(tenant: Tenant, records: Sequence[Record], api_key: in
 
 @retry_deadlocks
 async def ingest_offers(tenant: Tenant, records: Sequence[Record], api_key: int | None) -> BatchResult:
-    """Ingests offers in one transaction. An offer that moves to another advertiser takes its past figures along.
+    """Ingests offers in one transaction. A record that names another advertiser than the offer has is rejected: the
+    first record of an offer sets it, and only staff move an offer.
 
     Raises DatabaseUnavailable.
     """
     parsed, rejections = await parse_in_thread(records, lambda record: parse_camel_case(record, OfferRecord))
     async with connection() as db, intake_transaction(db, api_key):
-        renamed, known = await save_advertisers(db, tenant.schema, [offer for _, _, offer in parsed])
+        old = await lock_offers(db, tenant.schema, {offer.id for _, _, offer in parsed})
+        owned, moved = split_by_owner(parsed, {id_: row[ADVERTISER] for id_, row in old.items()})
+        renamed, known = await save_advertisers(db, tenant.schema, [offer for _, _, offer in owned])
         unnamed = [
             rejection_of(
                 index, record, RecordError("advertiserName", f"is required: advertiser {offer.advertiser_id} is new")
             )
-            for index, record, offer in parsed
+            for index, record, offer in owned
             if offer.advertiser_id not in known
         ]
-        offers = {offer.id: offer for _, _, offer in parsed if offer.advertiser_id in known}
+        offers = {offer.id: offer for _, _, offer in owned if offer.advertiser_id in known}
+        saved = await save_offers(db, tenant.schema, offers, old)
+        if lost := offers.keys() - old.keys() - saved:  # another transaction has created them for another advertiser
+            owners = {id_: offer.advertiser for id_, offer in (await known_offers(db, tenant.schema, lost)).items()}
+            moved += split_by_owner([each for each in owned if each[2].id in lost], owners)[1]
         # A record that only renames its advertiser is accepted too: the last one of each advertiser.
         renaming = {offer.advertiser_id: offer.id for offer in offers.values() if offer.advertiser_id in renamed}
-        accepted = len(await save_offers(db, tenant.schema, offers) | set(renaming.values()))
-        result = BatchResult(accepted, len(parsed) - len(unnamed) - accepted, sort_by_index(rejections + unnamed))
+        accepted = len(saved | (set(renaming.values()) - lost))
+        duplicates = len(parsed) - len(moved) - len(unnamed) - accepted
+        result = BatchResult(accepted, duplicates, sort_by_index(rejections + moved + unnamed))
         await log_batch(db, tenant.schema, "offers", api_key, result)
     return result
+
+
+def split_by_owner(parsed: ParsedOffers, owners: dict[UUID, Any]) -> tuple[ParsedOffers, list[Rejection]]:
+    """The records that name the offer's advertiser, and rejections of the others. `owners` are the advertisers of the
+    offers that exist; the first record of any other offer determines it.
+    """
+    owners = dict(owners)
+    owned, moved = [], []
+    for index, record, offer in parsed:
+        owner = owners.setdefault(offer.id, offer.advertiser_id)
+        if owner == offer.advertiser_id:
+            owned.append((index, record, offer))
+        else:
+            error = moved_offer_error("advertiserId", offer.id, owner, offer.advertiser_id)
+            moved.append(rejection_of(index, record, error))
+    return owned, moved
 
 
 async def save_advertisers(db: Connection, schema: str, offers: list[OfferRecord]) -> tuple[set[UUID], set[UUID]]:
@@ -87,15 +116,24 @@ OFFER_COLUMNS = {
     "id": "uuid", "advertiser": "uuid", "name": "text", "campaign_name": "text", "app_name": "text", "store_id": "text",
     "os": "text",
 }  # fmt: skip
+ADVERTISER = list(OFFER_COLUMNS).index("advertiser")
 
 
-async def save_offers(db: Connection, schema: str, offers: dict[UUID, OfferRecord]) -> set[UUID]:
-    """Returns the ids of the offers that were created or changed."""
+async def lock_offers(db: Connection, schema: str, ids: set[UUID]) -> dict[UUID, tuple[Any, ...]]:
+    """The rows of the offers that exist, with the columns of OFFER_COLUMNS."""
     names = ", ".join(OFFER_COLUMNS)
     rows = await db.fetch(
-        f"SELECT {names} FROM {schema}.offer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(offers)
+        f"SELECT {names} FROM {schema}.offer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(ids)
     )
-    old = {row["id"]: tuple(row) for row in rows}
+    return {row["id"]: tuple(row) for row in rows}
+
+
+async def save_offers(
+    db: Connection, schema: str, offers: dict[UUID, OfferRecord], old: dict[UUID, tuple[Any, ...]]
+) -> set[UUID]:
+    """`old` are the rows that exist, which the transaction has locked. Returns the ids of the offers that were created
+    or changed.
+    """
     new_rows = [
         (o.id, o.advertiser_id, o.name, o.campaign_name, o.app_name, o.store_id, o.os)
         for _, o in sorted(offers.items())
@@ -106,6 +144,7 @@ async def save_offers(db: Connection, schema: str, offers: dict[UUID, OfferRecor
         OFFER_COLUMNS,
         new=[row for row in new_rows if row[0] not in old],
         changed=[row for row in new_rows if row[0] in old and row != old[row[0]]],
+        fixed="advertiser",
     )
 
 
@@ -116,22 +155,30 @@ async def insert_and_update(
     *,
     new: list[Row],
     changed: list[Row],
+    fixed: str = "",
 ) -> set[UUID]:
-    """Rows have the columns of `types`, `id` first, and are in order of id. Returns all their ids.
+    """Rows have the columns of `types`, `id` first, and are in order of id. Returns the ids of those written.
 
-    The `changed` rows are locked already. A `new` one that another transaction has inserted meanwhile is overwritten.
-    Existing rows are not upserted, because each attempt to insert uses up a value of the identity column.
+    The `changed` rows are locked already. A `new` one that another transaction has inserted meanwhile is overwritten,
+    unless it has another value in the column `fixed`. Existing rows are not upserted, because each attempt to insert
+    uses up a value of the identity column.
     """
     names = ", ".join(types)
     rows = f"unnest({', '.join(f'${n}::{type_}[]' for n, type_ in enumerate(types.values(), 1))}) AS u ({names})"
     others = [name for name in types if name != "id"]
+    written = {id_ for id_, *_ in changed}
     if new:
-        overwritten = ", ".join(f"{name} = excluded.{name}" for name in others)
-        await db.execute(
-            f"INSERT INTO {table} ({names}) SELECT * FROM {rows} ON CONFLICT (id) DO UPDATE SET {overwritten}",
+        overwritten = ", ".join(f"{name} = excluded.{name}" for name in others if name != fixed)
+        where = f"WHERE t.{fixed} = excluded.{fixed}" if fixed else ""
+        inserted = await db.fetch(
+            f"""
+            INSERT INTO {table} AS t ({names}) SELECT * FROM {rows}
+            ON CONFLICT (id) DO UPDATE SET {overwritten} {where} RETURNING id
+            """,
             *to_columns(new),
         )
+        written |= {row["id"] for row in inserted}
     if changed:
         replaced = ", ".join(f"{name} = u.{name}" for name in others)
         await db.execute(f"UPDATE {table} t SET {replaced} FROM {rows} WHERE t.id = u.id", *to_columns(changed))
-    return {id_ for id_, *_ in [*new, *changed]}
+    return written

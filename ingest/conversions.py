@@ -22,7 +22,14 @@ from ingest.batches import (
 from ingest.intake_log import log_batch
 from ingest.records import Conversion, ConversionStatus, Record, RecordError, Rejection, parse_conversion
 from ingest.rollups import BucketDelta, OfferPartner, apply_deltas, to_columns
-from ingest.surrogate_ids import create_missing, create_missing_offers, surrogate_ids
+from ingest.surrogate_ids import (
+    KnownOffer,
+    create_missing,
+    create_missing_offers,
+    known_offers,
+    moved_offer_error,
+    partner_keys,
+)
 from tenants.tenant import Tenant
 
 SQL = Path(__file__).parent / "sql" / "conversions.sql"
@@ -60,43 +67,62 @@ async def ingest_conversions(
     """Ingests conversion callbacks in one transaction. Raises CostOverflowError, DatabaseUnavailable."""
     parsed, rejections = await parse_in_thread(records, lambda record: parse_conversion(record, now))
     async with connection() as db, intake_transaction(db, api_key):
-        history, unknown_offer = await resolve_ids(db, tenant, parsed)
+        history, unresolved = await resolve_ids(db, tenant, parsed)
         known = await insert_new(db, tenant.schema, history)
         accepted, deltas = await update_known(db, tenant.schema, history, known)
         await apply_deltas(db, tenant.schema, deltas, now)
-        duplicates = len(parsed) - len(unknown_offer) - accepted
-        result = BatchResult(accepted, duplicates, sort_by_index(rejections + unknown_offer))
+        duplicates = len(parsed) - len(unresolved) - accepted
+        result = BatchResult(accepted, duplicates, sort_by_index(rejections + unresolved))
         await log_batch(db, tenant.schema, "conversions", api_key, result)
     return result
 
 
 async def resolve_ids(db: Connection, tenant: Tenant, parsed: ParsedConversions) -> tuple[History, list[Rejection]]:
-    """Creates missing advertisers, offers and partners. Rejects callbacks whose offer cannot be created."""
+    """Creates missing advertisers, offers and partners. Rejects callbacks whose offer cannot be created, or belongs to
+    another advertiser than they state.
+    """
     offers = await resolve_offers(db, tenant.schema, [conversion for _, _, conversion in parsed])
-    known = [conversion for _, _, conversion in parsed if conversion.offer in offers]
-    unknown_offer = [
-        rejection_of(index, record, RecordError("conversion.offerAdvertiserId", f"is required: offer {c.offer} is new"))
-        for index, record, c in parsed
-        if c.offer not in offers
-    ]
+    known: list[Conversion] = []
+    rejections: list[Rejection] = []
+    for index, record, c in parsed:
+        if error := owner_error(c, offers.get(c.offer)):
+            rejections.append(rejection_of(index, record, error))
+        else:
+            known.append(c)
     names = first_names((c.partner or tenant.id, c.partner_name) for c in known)
     await create_missing(db, tenant.schema, "partner", names)
-    partners = await surrogate_ids(db, tenant.schema, "partner", names)
+    partners = await partner_keys(db, tenant.schema, names)
     history: dict[UUID, list[ConversionState]] = defaultdict(list)
     for c in known:
-        offer, partner = offers[c.offer], partners[c.partner or tenant.id]
+        offer, partner = offers[c.offer].key, partners[c.partner or tenant.id]
         history[c.id].append(
             ConversionState(c.id, c.rank, c.occurred_at, c.cost, offer, partner, c.status, c.rejection_reason, c.click)
         )
-    return history, unknown_offer
+    return history, rejections
 
 
-async def resolve_offers(db: Connection, schema: str, conversions: list[Conversion]) -> dict[UUID, int]:
-    """Surrogate ids of the offers that exist, or can be created because a callback names the advertiser."""
-    advertisers = first_names((c.advertiser, c.advertiser_name) for c in conversions if c.advertiser)
+def owner_error(conversion: Conversion, offer: KnownOffer | None) -> RecordError | None:
+    field = "conversion.offerAdvertiserId"
+    if offer is None:
+        return RecordError(field, f"is required: offer {conversion.offer} is new")
+    if conversion.advertiser in {None, offer.advertiser}:
+        return None
+    assert conversion.advertiser is not None
+    return moved_offer_error(field, conversion.offer, offer.advertiser, conversion.advertiser)
+
+
+async def resolve_offers(db: Connection, schema: str, conversions: list[Conversion]) -> dict[UUID, KnownOffer]:
+    """The offers that exist, or can be created because a callback names the advertiser: the batch's first one does."""
+    known = await known_offers(db, schema, (c.offer for c in conversions))
+    new: dict[UUID, UUID] = {}
+    for c in conversions:
+        if c.advertiser and c.offer not in known:
+            new.setdefault(c.offer, c.advertiser)
+    if not new:
+        return known
+    owners = set(new.values())
+    advertisers = first_names((c.advertiser, c.advertiser_name) for c in conversions if c.advertiser in owners)
     await create_missing(db, schema, "advertiser", advertisers)
-    known = await surrogate_ids(db, schema, "offer", (c.offer for c in conversions))
-    new = {c.offer: c.advertiser for c in conversions if c.offer not in known and c.advertiser}
     names = first_names((c.offer, c.offer_name) for c in conversions)
     return known | await create_missing_offers(db, schema, {id_: (by, names[id_]) for id_, by in new.items()})
 

@@ -113,16 +113,15 @@ def test_a_batch_of_conversions(filled: Sandbox) -> None:
     assert result["accepted"] == 50
     # 1. BEGIN
     # 2. the transaction's settings
-    # 3. advertisers
-    # 4. offers
-    # 5. partners that exist
-    # 6. partners
-    # 7. new conversions
-    # 8. known conversions, for update
-    # 9. roll-ups and change marks
-    # 10. the batch
-    # 11. COMMIT
-    assert_budget(11, statements)
+    # 3. offers and their advertisers
+    # 4. partners that exist
+    # 5. partners
+    # 6. new conversions
+    # 7. known conversions, for update
+    # 8. roll-ups and change marks
+    # 9. the batch
+    # 10. COMMIT
+    assert_budget(10, statements)
 
 
 def test_the_dashboard_page(filled: Sandbox) -> None:

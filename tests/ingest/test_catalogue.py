@@ -2,10 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from tests.support.database import execute
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox, event_record, offer_record
 
 
@@ -19,13 +20,47 @@ def test_an_offer_replaces_the_previous_one(sandbox: Sandbox) -> None:
     assert (item["offer_name"], item["campaign_name"], item["app"], item["store_id"], item["os"]) == ("B", *[None] * 4)
 
 
-def test_an_offer_takes_its_figures_to_another_advertiser(sandbox: Sandbox) -> None:
-    offer = offer_record(sandbox)
+def test_an_offer_does_not_move_to_another_advertiser(sandbox: Sandbox) -> None:
+    offer, other = offer_record(sandbox, name="A"), offer_record(sandbox, sandbox.rival)
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"])])
-    sandbox.send("offers", [offer | {"advertiserId": str(sandbox.rival)}])
-    assert sandbox.report() == []
-    assert len(sandbox.get(JSON, token=sandbox.rival_key, **MAY).json()["data"]) == 1
+    before = sandbox.get(JSON, **MAY)
+    moved = offer | {"name": "B", "advertiserId": str(sandbox.rival), "advertiserName": "Renamed"}
+    result = sandbox.send("offers", [moved, other])
+    assert (result["accepted"], result["duplicates"]) == (1, 0)
+    (rejected,) = result["rejected"]
+    assert (rejected["index"], rejected["id"], rejected["field"]) == (0, offer["id"], "advertiserId")
+    assert f"which belongs to {sandbox.owner}; only staff can move an offer" in rejected["message"]
+    after = sandbox.get(JSON, **MAY)
+    assert (after.content, after.headers["ETag"]) == (before.content, before.headers["ETag"])
+    assert sandbox.get(JSON, token=sandbox.rival_key, **MAY).json()["data"] == []
+    names = execute("SELECT name FROM {s}.advertiser WHERE id = $1", sandbox.rival, schema=sandbox.tenant.schema)
+    assert names == [{"name": "Rival"}]  # a rejected record renames nobody
+
+
+def test_the_first_record_of_a_new_offer_sets_its_advertiser(sandbox: Sandbox) -> None:
+    offer, unknown = offer_record(sandbox), str(uuid4())
+    other = offer | {"advertiserId": unknown, "advertiserName": "Other"}
+    result = sandbox.send("offers", [offer, other, offer | {"name": "Last"}])
+    assert (result["accepted"], result["duplicates"]) == (1, 1)
+    assert [(r["index"], r["field"]) for r in result["rejected"]] == [(1, "advertiserId")]
+    assert execute("SELECT FROM {s}.advertiser WHERE id = $1", UUID(unknown), schema=sandbox.tenant.schema) == []
+
+
+def test_of_simultaneous_senders_one_sets_the_advertiser(sandbox: Sandbox) -> None:
+    offers = [offer_record(sandbox) for _ in range(200)]
+
+    def sender(advertiser: UUID) -> dict[str, Any]:
+        return sandbox.send("offers", [offer | {"advertiserId": str(advertiser)} for offer in offers])
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(sender, [sandbox.owner, sandbox.rival] * 2))
+    assert sum(result["accepted"] for result in results) == len(offers)
+    owners = execute("SELECT id, advertiser FROM {s}.offer", schema=sandbox.tenant.schema)
+    by_id = {str(row["id"]): str(row["advertiser"]) for row in owners}
+    for result in results:
+        for rejected in result["rejected"]:
+            assert f"belongs to {by_id[rejected['id']]}" in rejected["message"]
 
 
 def test_a_new_advertiser_needs_a_name(sandbox: Sandbox) -> None:

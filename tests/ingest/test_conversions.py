@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from tests.support.sandbox import JSON, Sandbox, conversion_callback, event_record, offer_record
+from tests.support.database import execute
+from tests.support.sandbox import JSON, MAY, Sandbox, conversion_callback, event_record, offer_record
 
 
 def later(callback: dict[str, Any], sent_at: str, **changes: Any) -> dict[str, Any]:
@@ -221,14 +222,42 @@ def test_a_callback_creates_missing_rows_and_renames_none(sandbox: Sandbox) -> N
     offer, partner, advertiser = str(uuid4()), str(uuid4()), str(uuid4())
     named = {"partnerId": partner, "partnerName": "Limestone", "offerAdvertiserId": advertiser}
     sandbox.send("conversions", [conversion_callback(sandbox, offer, offerName="First", **named)])
-    other = {"partnerId": partner, "partnerName": "Sandstone", "offerAdvertiserId": str(sandbox.rival)}
+    other = named | {"partnerName": "Sandstone", "offerAdvertiserName": "Renamed"}
     sandbox.send("conversions", [conversion_callback(sandbox, offer, offerName="Second", **other)])
     token = sandbox.create_api_key("cost-report", advertiser=UUID(advertiser))
     (row,) = sandbox.get(JSON, token=token, date_from="2025-05-01", date_to="2025-05-31").json()["data"]
     assert (row["offerName"], row["publisherName"], row["totalConversions"]) == ("First", "Limestone", 2)
-    assert sandbox.get(JSON, token=sandbox.rival_key, date_from="2025-05-01", date_to="2025-05-31").json() == {
-        "data": []
-    }
+
+
+def test_a_callback_that_names_another_advertiser_of_its_offer_is_rejected(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    known = conversion_callback(sandbox, offer["id"])
+    sandbox.send("conversions", [known])
+    before = sandbox.get(JSON, **MAY)
+    unknown = str(uuid4())
+    wrong = [
+        known | {"sentAt": "2025-06-01T00:00:00Z", "conversion": known["conversion"] | {"offerAdvertiserId": unknown}},
+        conversion_callback(sandbox, offer["id"], offerAdvertiserId=str(sandbox.rival)),
+    ]
+    silent = conversion_callback(sandbox, offer["id"], offerAdvertiserId=None, revenue=0, status="Pending")
+    result = sandbox.send("conversions", [*wrong, silent])
+    assert (result["accepted"], result["duplicates"]) == (1, 0)
+    assert [r["field"] for r in result["rejected"]] == ["conversion.offerAdvertiserId"] * 2
+    assert all(f"belongs to {sandbox.owner}; only staff" in r["message"] for r in result["rejected"])
+    assert sandbox.get(JSON, **MAY).content == before.content
+    assert execute("SELECT FROM {s}.advertiser WHERE id = $1", UUID(unknown), schema=sandbox.tenant.schema) == []
+
+
+def test_the_first_callback_of_a_new_offer_sets_its_advertiser(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox)["id"]
+    callbacks = [
+        conversion_callback(sandbox, offer),
+        conversion_callback(sandbox, offer, offerAdvertiserId=str(sandbox.rival)),
+    ]
+    result = sandbox.send("conversions", callbacks)
+    assert (result["accepted"], [r["index"] for r in result["rejected"]]) == (1, [1])
+    assert sandbox.get(JSON, token=sandbox.rival_key, **MAY).json()["data"] == []
 
 
 def test_a_name_may_come_from_any_callback_of_a_batch(sandbox: Sandbox) -> None:

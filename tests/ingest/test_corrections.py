@@ -63,6 +63,8 @@ def sheet(*rows: Sequence[Any], header: Sequence[str] = HEADER) -> str:
 
 def a_conversion(sandbox: Sandbox, **fields: Any) -> str:
     """Ingests a Success of revenue 60 on 19 May 2025, by default for a new offer. Returns its id."""
+    if "offer" in fields:
+        fields["offerAdvertiserId"] = None
     callback = conversion_callback(sandbox, fields.pop("offer", str(uuid4())), **fields)
     assert sandbox.send("conversions", [callback])["accepted"] == 1
     return str(callback["conversion"]["conversionId"])
@@ -492,8 +494,9 @@ def test_nothing_is_applied_if_an_offer_moved_since_the_preview(sandbox: Sandbox
     sandbox.send("offers", [offer])
     content = sheet((a_conversion(sandbox, offer=offer["id"]), "Rejected", ""))
     digest = preview(sandbox, content).digest
-    sandbox.send("offers", [offer | {"advertiserId": str(sandbox.rival)}])
+    sandbox.move_offer(offer["id"], sandbox.rival)
     refused(sandbox, content, digest)
+    sandbox.move_offer(offer["id"], sandbox.owner)
     sandbox.send("offers", [offer | {"name": "Renamed"}])
     assert apply(sandbox, content, digest).effects[0].advertiser == sandbox.owner
 

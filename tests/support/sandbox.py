@@ -12,7 +12,7 @@ import msgspec
 
 from auth.api_keys import service as api_keys
 from auth.scopes import ADVERTISER_SCOPES, INGEST
-from catalog.tables import Advertiser
+from catalog.tables import Advertiser, Offer
 from database.transactions import transaction
 from tenants import lifecycle
 from tenants.cache import notify_changed
@@ -95,6 +95,15 @@ class Sandbox(msgspec.Struct):
                     Advertiser.id == advertiser
                 )
                 await notify_changed(db)
+
+        run_in_tenant(self.tenant.slug, work)
+
+    def move_offer(self, offer: str, advertiser: UUID) -> None:
+        """As staff do, without the preview."""
+
+        async def work() -> None:
+            async with transaction():
+                await Offer.update({Offer.advertiser: advertiser}).where(Offer.id == UUID(offer))
 
         run_in_tenant(self.tenant.slug, work)
 

@@ -2,9 +2,7 @@ BEGIN;
 
 SET LOCAL citus.propagate_set_commands TO E'local'; SET LOCAL lock_timeout TO E'10s'; SET LOCAL gokart.actor TO E'intake:files';
 
-SELECT id FROM t_tenant.advertiser WHERE id = ANY($1::uuid[]);
-
-SELECT id, key FROM t_tenant.offer WHERE id = ANY($1::uuid[]);
+SELECT id, key, advertiser FROM t_tenant.offer WHERE id = ANY($1::uuid[]);
 
 SELECT id FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
 
