@@ -58,7 +58,9 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 def requires_api_key(scope: str) -> Guard:
-    """A guard: the API key is valid (else 401), within its rate limits (429) and has the scope (403)."""
+    """A guard: the API key is valid (else 401), used from an allowed network (403), within its rate limits (429), and
+    has the scope (403).
+    """
 
     async def guard(request: AnyConnection, _: BaseRouteHandler) -> None:
         tenant = current_tenant()
@@ -67,8 +69,9 @@ def requires_api_key(scope: str) -> Guard:
         state = request_state(request.scope)
         state["caller"] = caller
         state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), api_key=caller.api_key)
+        await check_network(caller, address)
         await check_rate_limit(tenant, caller, state)
-        authorize(caller, scope, address)
+        authorize(caller, scope)
         record_use(tenant, caller.api_key, address)
 
     return guard
@@ -93,14 +96,26 @@ async def authenticate(tenant: Tenant, authorization: list[str], address: Addres
 
 
 async def reject(address: Address | None) -> NoReturn:
-    await failed_key_limiter.take(
-        client_network(address), RateLimit(settings.failed_token_rate, settings.failed_token_burst)
-    )
+    await count_failure(address)
     raise Problem(
         401,
         "Send one header “Authorization: ApiToken {token}” with an active API key of this tenant.",
         headers={"WWW-Authenticate": "ApiToken"},
     )
+
+
+async def count_failure(address: Address | None) -> None:
+    """Raises Problem 429 for an address with too many."""
+    await failed_key_limiter.take(
+        client_network(address), RateLimit(settings.failed_token_rate, settings.failed_token_burst)
+    )
+
+
+async def check_network(caller: Caller, address: Address | None) -> None:
+    """Before the rate limit: a key that leaked must not use up its owner's requests. Raises Problem 403 or 429."""
+    if caller.networks and not (address and any(address in network for network in caller.networks)):
+        await count_failure(address)
+        raise Problem(403, "This API key cannot be used from this IP address.")
 
 
 async def check_rate_limit(tenant: Tenant, caller: Caller, state: dict[str, Any]) -> None:
@@ -115,10 +130,8 @@ async def check_rate_limit(tenant: Tenant, caller: Caller, state: dict[str, Any]
     state["at_end"].append(api_key_limiter.start_request(key))
 
 
-def authorize(caller: Caller, scope: str, address: Address | None) -> None:
+def authorize(caller: Caller, scope: str) -> None:
     """Raises Problem 403 with the reason."""
-    if caller.networks and not (address and any(address in network for network in caller.networks)):
-        raise Problem(403, "This API key cannot be used from this IP address.")
     if scope not in caller.scopes:
         raise Problem(403, f"This API key does not have the scope “{scope}”.")
     if not caller.advertiser_active:

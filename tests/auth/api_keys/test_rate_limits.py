@@ -131,6 +131,17 @@ def policy(sandbox: Sandbox, token: str) -> str:
     return ask(sandbox, token).headers["ratelimit-policy"]
 
 
+def test_requests_from_a_disallowed_network_do_not_use_up_the_keys_limit(sandbox: Sandbox) -> None:
+    token = sandbox.create_api_key("cost-report", networks=["203.0.113.0/24"])
+    stranger = "192.0.2.66"
+    refused = [ask(sandbox, token, stranger) for _ in range(FAILURES + BURST)]
+    assert [response.status_code for response in refused] == [403] * FAILURES + [429] * BURST
+    assert not any('"token"' in response.headers.get("ratelimit", "") for response in refused)
+    allowed = ask(sandbox, token, "203.0.113.9")
+    assert allowed.status_code == 200
+    assert allowed.headers["ratelimit"].startswith(f'"token";r={BURST - 1};')
+
+
 # --- concurrency ---
 
 
