@@ -67,7 +67,11 @@ class SqlFile:
         """Raises ValueError for an invalid schema name, and TypeError unless `arguments` are exactly the parameters."""
         if arguments.keys() != set(self.parameters):
             raise TypeError(f"expected the parameters {sorted(self.parameters)}, got {sorted(arguments)}")
-        return Query(self._in_schema(schema), tuple(arguments[name] for name in self.parameters))
+        return Query(self.in_schema(schema), tuple(arguments[name] for name in self.parameters))
+
+    def in_schema(self, schema: str) -> str:
+        """The statement's text. Raises ValueError for an invalid schema name."""
+        return self._in_schema(schema)
 
     def _translate(self, token: re.Match[str]) -> str:
         if token["comment"]:

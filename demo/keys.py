@@ -103,15 +103,20 @@ async def make_pulls(db: Connection, tenant: Tenant, advertiser: UUID, token: in
     since = max(last or now - PULLED_SINCE, now - PULLED_SINCE)
     pulls = [pull for pull in pulls_of(advertiser, since.date(), now.date()) if since < pull.at <= now]
     for pull in pulls:
+        rows = await db.fetchval(
+            f"""
+            SELECT count(*) FROM {s}.by_day d JOIN {s}.offer o ON o.key = d.offer
+            WHERE o.advertiser = $1 AND (d.cost <> 0 OR d.clicks <> 0) AND d.bucket >= $2 AND d.bucket < $3
+            """,
+            advertiser,
+            pull.starts_at.date(),
+            pull.ends_at.date(),
+        )
         await db.execute(
             f"""
             INSERT INTO {s}.singular_pull
                 (at, advertiser, token, format, starts_at, ends_at, status, rows, milliseconds)
-            SELECT $1, $2, $3, 'json', $4::timestamptz, $5::timestamptz, $6::smallint,
-                CASE WHEN $6::smallint = 200 THEN count(*) END, $7
-            FROM {s}.by_day d JOIN {s}.offer o ON o.key = d.offer
-            WHERE o.advertiser = $2 AND (d.cost <> 0 OR d.clicks <> 0)
-                AND d.bucket >= ($4 AT TIME ZONE 'UTC')::date AND d.bucket < ($5 AT TIME ZONE 'UTC')::date
+            VALUES ($1, $2, $3, 'json', $4, $5, $6, $7, $8)
             """,
             pull.at,
             advertiser,
@@ -119,6 +124,7 @@ async def make_pulls(db: Connection, tenant: Tenant, advertiser: UUID, token: in
             pull.starts_at,
             pull.ends_at,
             pull.status,
+            rows if pull.status == 200 else None,
             pull.milliseconds,
         )
     if pulls:

@@ -193,12 +193,11 @@ async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> None:
         await db.execute(
             f"""
             UPDATE {schema}.api_token SET last_used_at = used.at, last_used_from = used.address
-            FROM unnest($1::int[], $2::timestamptz[], $3::inet[]) AS used (id, at, address)
-            WHERE api_token.id = used.id
-                AND (last_used_at IS NULL OR last_used_at <= used.at - $4::interval)
+            FROM unnest($1::int[], $2::timestamptz[], $3::inet[], $4::timestamptz[]) AS used (id, at, address, before)
+            WHERE api_token.id = used.id AND (last_used_at IS NULL OR last_used_at <= used.before)
             """,
             list(uses),
             [at for at, _ in uses.values()],
             [address for _, address in uses.values()],
-            AT_MOST_EVERY,
+            [at - AT_MOST_EVERY for at, _ in uses.values()],
         )

@@ -69,21 +69,23 @@ async def count_attempts(realm: Realm, *limits: AttemptLimit) -> None:
 
 async def count_in_database(realm: Realm, *limits: AttemptLimit) -> None:
     async with connection() as db, db.transaction():
+        now = await db.fetchval("SELECT now()")
         for limit in limits:
             row = await db.fetchrow(
                 f"""
-                INSERT INTO {realm.schema}.sign_in_attempt AS a (key, attempts, since) VALUES ($1, 1, now())
+                INSERT INTO {realm.schema}.sign_in_attempt AS a (key, attempts, since) VALUES ($1, 1, $2)
                 ON CONFLICT (key) DO UPDATE SET
-                    attempts = CASE WHEN a.since <= now() - $2::interval THEN 1 ELSE a.attempts + 1 END,
-                    since = CASE WHEN a.since <= now() - $2::interval THEN now() ELSE a.since END
-                RETURNING attempts, extract(epoch FROM since + $2::interval - now())::float AS wait
+                    attempts = CASE WHEN a.since <= $3 THEN 1 ELSE a.attempts + 1 END,
+                    since = CASE WHEN a.since <= $3 THEN $2 ELSE a.since END
+                RETURNING attempts, since
                 """,
                 limit.key,
-                limit.within,
+                now,
+                now - limit.within,
             )
             assert row is not None
             if row["attempts"] > limit.limit:
-                raise too_many_attempts(row["wait"])
+                raise too_many_attempts((row["since"] + limit.within - now).total_seconds())
 
 
 def too_many_attempts(wait_seconds: float) -> Problem:

@@ -64,27 +64,26 @@ async def find_session(realm: Realm, token: str, address: Address | None) -> Ses
     async with connection() as db:
         row = await db.fetchrow(
             f"""
-            SELECT s.id AS session, s.awaits_code, s.seen_at <= now() - $2::interval AS touch,
+            SELECT s.id AS session, s.awaits_code, s.seen_at <= now() - $2::interval AS touch, now() AS seen_at,
+                least(now() + $3::interval, s.created_at + $4::interval) AS expires_at,
                 {required} AND p.totp_secret IS NULL AS totp_required, {user_columns(realm)}
             FROM {realm.schema}.session s JOIN {realm.schema}.{realm.table} p ON p.id = s.{realm.user_key}
             WHERE s.digest = $1 AND s.expires_at > now() AND p.active
             """,
             session_digest(token),
             TOUCH_INTERVAL,
+            IDLE_TIMEOUT,
+            MAX_LIFETIME,
         )
         if row is None:
             return None
         if row["touch"] and not row["awaits_code"]:
             await db.execute(
-                f"""
-                UPDATE {realm.schema}.session SET seen_at = now(), address = $2,
-                    expires_at = least(now() + $3::interval, created_at + $4::interval)
-                WHERE id = $1
-                """,
+                f"UPDATE {realm.schema}.session SET seen_at = $2, expires_at = $3, address = $4 WHERE id = $1",
                 row["session"],
+                row["seen_at"],
+                row["expires_at"],
                 address,
-                IDLE_TIMEOUT,
-                MAX_LIFETIME,
             )
     return Session(row["session"], user_from_row(realm, dict(row)), row["awaits_code"], row["totp_required"])
 
