@@ -67,6 +67,8 @@ Admin: app.TENANT.<base>
   /staff/people/logins/{user_id:int}/two-step  UserController: POST disable_totp
   /staff/singular                            StaffSingularController: GET advertisers
   /staff/singular/{advertiser:uuid}          StaffSingularController: GET advertiser, POST switch
+  /staff/offers                              OffersController: GET offers
+  /staff/offers/{offer:uuid}/move            OffersController: GET move_form, POST move
   /staff/corrections                         CorrectionsController: GET upload_form, POST upload
   /staff/corrections/apply                   CorrectionsController: POST apply
   /staff/corrections/rejects                 CorrectionsController: POST rejects
@@ -103,6 +105,7 @@ from litestar.types import ControllerRouterHandler
 from admin.api_keys import StaffKeyController
 from admin.corrections import CorrectionsController
 from admin.layout import staff_layout
+from admin.offers import OffersController
 from admin.overview import OverviewController
 from admin.piccolo.mount import piccolo_proxy
 from admin.platform.layout import platform_layout
@@ -173,6 +176,7 @@ ADMIN_PAGES = Router(
         TenantStaffController,
         TenantAdvertiserUserController,
         StaffSingularController,
+        OffersController,
         CorrectionsController,
         SettingsController,
         AuditController,

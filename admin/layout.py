@@ -12,6 +12,7 @@ PAGES = {
     "/staff/keys": "API keys",
     "/staff/people": "Users",
     "/staff/singular": "Singular",
+    "/staff/offers": "Offers",
     "/staff/corrections": "Corrections",
     "/staff/audit": "Audit log",
     "/staff/settings": "Settings",

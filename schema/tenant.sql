@@ -548,11 +548,11 @@ CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE OF advertiser, replaces, n
 
 CREATE TRIGGER audit AFTER UPDATE ON tenant.conversion FOR EACH ROW WHEN ((COALESCE(current_setting('gokart.actor'::text, true), ''::text) !~~ 'intake:%'::text)) EXECUTE FUNCTION public.gokart_audit();
 
-CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.offer FOR EACH ROW WHEN ((COALESCE(current_setting('gokart.actor'::text, true), ''::text) !~~ 'intake:%'::text)) EXECUTE FUNCTION public.gokart_audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.offer FOR EACH ROW EXECUTE FUNCTION public.gokart_audit();
 
 CREATE TRIGGER audit AFTER INSERT ON tenant.one_time_link FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('digest');
 
-CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.partner FOR EACH ROW WHEN ((COALESCE(current_setting('gokart.actor'::text, true), ''::text) !~~ 'intake:%'::text)) EXECUTE FUNCTION public.gokart_audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.partner FOR EACH ROW EXECUTE FUNCTION public.gokart_audit();
 
 CREATE TRIGGER audit AFTER DELETE ON tenant.session FOR EACH ROW WHEN (((current_setting('gokart.actor'::text, true) <> ''::text) AND (old.expires_at > now()))) EXECUTE FUNCTION public.gokart_audit('digest');
 

@@ -195,6 +195,14 @@ def read_currency(value: str, _: Row) -> str:
     return code
 
 
+def read_offer_advertiser(value: Any, row: Row) -> Any:
+    if row:
+        raise GokartError(
+            "An offer takes its past figures along. Move it in Admin, under Offers, which shows the amounts first."
+        )
+    return value
+
+
 def read_limit(value: float, _: Row) -> float:
     if not (math.isfinite(value) and 0 < value <= MAX_INTEGER):
         raise GokartError(f"The value must be above 0 and at most {MAX_INTEGER}, or empty.")
@@ -236,7 +244,7 @@ RULES = {
             OfferAdmin,
             {
                 "name": read_line,
-                "advertiser": any_value,
+                "advertiser": read_offer_advertiser,
                 "campaign_name": optional(read_line),
                 "app_name": optional(read_line),
                 "store_id": optional(read_line),

@@ -8,7 +8,7 @@ from litestar.routes import HTTPRoute
 from routes import ADMIN
 from tests.support.database import execute
 from tests.support.people import Browser, audit, create_advertiser_user, create_staff_user, staff_browser
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, offer_record
 
 THEIR_OWN = ("/staff/sign-in", "/staff/sign-out", "/staff/forgot", "/staff/link", "/staff/account")
 PATHS = sorted(
@@ -22,7 +22,15 @@ OWNERS = [path for path in FORMS if path.startswith(("/staff/people/staff", "/st
     "/staff/people/logins/{user_id:int}/two-step"
 ]
 MANAGERS = [path for path in FORMS if path not in OWNERS]
-SEEN_BY_ALL = ["/staff", "/staff/keys", "/staff/people", "/staff/singular", "/staff/corrections", "/staff/audit"]
+SEEN_BY_ALL = [
+    "/staff",
+    "/staff/keys",
+    "/staff/people",
+    "/staff/singular",
+    "/staff/offers",
+    "/staff/corrections",
+    "/staff/audit",
+]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +43,8 @@ def people(module_sandbox: Sandbox) -> dict[str, Browser]:
 def url_of(module_sandbox: Sandbox) -> dict[str, str]:
     """The path with the ids of existing rows."""
     login, staff = create_advertiser_user(module_sandbox), create_staff_user(module_sandbox, "viewer")
-    tables = {"key_id": ("api_token", ""), "advertiser": ("advertiser", "")}
+    module_sandbox.send("offers", [offer_record(module_sandbox)])
+    tables = {"key_id": ("api_token", ""), "advertiser": ("advertiser", ""), "offer": ("offer", "")}
 
     def url(path: str) -> str:
         table, where = tables.get(next(iter(re.findall(r"\{(\w+):", path)), ""), ("", ""))
@@ -96,7 +105,9 @@ def test_a_viewer_sees_pages_and_no_form_that_changes_anything(
     assert response.status_code == (200 if path in [*SEEN_BY_ALL, "/staff/singular/{advertiser:uuid}"] else 403)
     forms = re.findall(r'<form[^>]*method="post"[^>]*>', response.text)
     assert [form for form in forms if "/staff/sign-out" not in form] == []
-    assert not re.search(r'href="[^"]*/(new|new-ingest|rotate|revoke|staff/\d+|logins/\d+|settings)"', response.text)
+    assert not re.search(
+        r'href="[^"]*/(new|new-ingest|rotate|revoke|move|staff/\d+|logins/\d+|settings)"', response.text
+    )
 
 
 @pytest.mark.parametrize("path", [path for path, method in PATHS if method == "GET"])

@@ -22,6 +22,7 @@ PAGES = [
     "/staff/people/staff/new",
     "/staff/people/logins/new",
     "/staff/singular",
+    "/staff/offers",
     "/staff/corrections",
     "/staff/audit",
     "/staff/settings",
@@ -151,6 +152,12 @@ def test_everybody_can_use_the_pages(open_page: PageWatcher, sandbox: Sandbox, s
     for path in [*PAGES, f"/staff/singular/{sandbox.owner}"]:
         page.goto(origin + path)
         assert page_problems(page) == []
+    page.goto(f"{origin}/staff/offers")
+    page.get_by_role("link", name="Move Chess").click()
+    page.get_by_label("Advertiser").select_option("Rival")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("button", name="Move to Rival")).to_be_visible()
+    assert page_problems(page) == []
     page.goto(f"{origin}/staff/people")
     page.get_by_role("link", name="Manage somebody").click()
     assert page_problems(page) == []
