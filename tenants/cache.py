@@ -47,7 +47,7 @@ class TenantCache:
 
     async def get_or_load(self, schema: str, key: object, load: Callable[[], Awaitable[T]]) -> T:
         """The cached value, else the result of `load`. None is cached for the key None only."""
-        if monotonic() >= self._trusted_until:
+        if not self.is_trusted():
             return await load()
         values = self._values.get(schema)
         if values is not None and key in values:
@@ -58,6 +58,10 @@ class TenantCache:
         if invalidations == self._invalidations and (value is not None or key is None):
             self._values.setdefault(schema, LRUCache(MAX_VALUES_PER_TENANT))[key] = value
         return value
+
+    def is_trusted(self) -> bool:
+        """Whether cached values are used."""
+        return monotonic() < self._trusted_until
 
     def invalidate(self, schema: str) -> None:
         self._invalidations += 1

@@ -3,12 +3,15 @@
 Records when and from where a key was last used, and writes it in the background at most once a minute per key.
 """
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from time import monotonic
 from typing import Any, NoReturn, cast
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -36,6 +39,7 @@ LastUse = tuple[datetime, Address | None]
 
 log = structlog.get_logger()
 _last_uses: dict[str, dict[int, LastUse]] = {}  # by schema and key
+_loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by schema
 api_key_limiter: RateLimiter[tuple[UUID, int]] = RateLimiter(
     "token", lambda key: f"token {key[0]} {key[1]}", limit_sync
 )
@@ -89,7 +93,7 @@ async def authenticate(tenant: Tenant, authorization: list[str], address: Addres
     if scheme.lower() != "apitoken":
         await reject(address)
     key = sha256(token.encode()).digest()  # the cache holds no tokens
-    caller = await tenant_cache.get_or_load(tenant.schema, key, lambda: load_caller(tenant, token))
+    caller = await tenant_cache.get_or_load(tenant.schema, key, lambda: load_caller(tenant, token, address))
     if caller is None or (caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)):
         await reject(address)
     return caller
@@ -140,9 +144,11 @@ def authorize(caller: Caller, scope: str) -> None:
         raise Problem(403, "Singular cost reporting is not enabled for this advertiser.")
 
 
-async def load_caller(tenant: Tenant, token: str) -> Caller | None:
-    """Rejects typos without a query."""
+async def load_caller(tenant: Tenant, token: str, address: Address | None) -> Caller | None:
+    """Rejects typos without a query, and unknown tokens from an address that has sent too many of them."""
     if not is_well_formed(token):
+        return None
+    if failed_key_limiter.is_exhausted(client_network(address)) and not await may_be_active(tenant, token):
         return None
     async with connection() as db:
         row = await db.fetchrow(
@@ -169,6 +175,27 @@ async def load_caller(tenant: Tenant, token: str) -> Caller | None:
         burst=row["burst"],
         concurrency=row["concurrency"],
     )
+
+
+async def may_be_active(tenant: Tenant, token: str) -> bool:
+    """False if the cache proves that the token was not active a second ago: from an address with too many failures, a
+    new key may work a second later. The digests are loaded each minute, in case a key was created without notice.
+    """
+    if not tenant_cache.is_trusted():
+        return True
+    minute = "digests", monotonic() // 60
+    async with _loading.setdefault(tenant.schema, asyncio.Lock()):  # a flood loads the digests once
+        digests = await tenant_cache.get_or_load(tenant.schema, minute, lambda: load_digests(tenant))
+    return digest(token) in digests
+
+
+async def load_digests(tenant: Tenant) -> frozenset[bytes]:
+    """Of all active keys of the tenant."""
+    async with connection() as db:
+        rows = await db.fetch(
+            f"SELECT digest FROM {tenant.schema}.api_token WHERE revoked_at IS NULL", timeout=settings.database_wait
+        )
+    return frozenset(row["digest"] for row in rows)
 
 
 def record_use(tenant: Tenant, key: int, address: Address | None) -> None:

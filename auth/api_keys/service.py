@@ -71,6 +71,7 @@ async def create_api_key(
             if new_name:
                 await check_new_name(db, advertiser, row.name)
             await ApiKey.insert(row)
+            await notify_changed(db)
     except ForeignKeyViolationError as error:
         raise GokartError(f"advertiser: Advertiser {advertiser} does not exist.") from error
     return minted

@@ -140,6 +140,14 @@ class RateLimiter(Generic[K]):
             bucket.level -= 1
         return self.headers(bucket)
 
+    def is_exhausted(self, key: K) -> bool:
+        """Whether the next request would be refused, as far as this process knows. Counts nothing."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            return False
+        bucket.refill()
+        return bucket.level + bucket.tokens < 1
+
     def start_request(self, key: K) -> Callable[[], None]:
         """Counts the request just taken as in progress, until the returned function is called."""
         bucket = self._buckets[key]
