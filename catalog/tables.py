@@ -23,7 +23,11 @@ class Advertiser(TenantTable):
     billing_email = Varchar(320, null=True, default=None, help_text="Where invoices are sent.")
     billing_address = Text(null=True, default=None)
     tax_id = Varchar(50, null=True, default=None, help_text="For example a VAT number or an EIN.")
-    currency = Varchar(3, default="USD", help_text="The billing currency: a code of ISO 4217, such as EUR.")
+    currency = Varchar(
+        3,
+        default="USD",
+        help_text="The billing currency: a code of ISO 4217, such as EUR. It stays once there are amounts.",
+    )
     created_at = Timestamptz()
 
 

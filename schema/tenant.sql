@@ -14,6 +14,34 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION tenant.keep_currency() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM tenant.offer o
+        WHERE o.advertiser = OLD.id AND EXISTS (SELECT FROM tenant.by_month m WHERE m.offer = o.key)
+    ) THEN
+        RAISE EXCEPTION 'The currency cannot be changed: the advertiser has amounts in %.', OLD.currency
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION tenant.keep_currency_of_offer() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM tenant.by_month m WHERE m.offer = OLD.key)
+        AND (SELECT currency FROM tenant.advertiser WHERE id = OLD.advertiser)
+            <> (SELECT currency FROM tenant.advertiser WHERE id = NEW.advertiser)
+    THEN
+        RAISE EXCEPTION 'The offer cannot be moved: its advertiser and the new one have different currencies.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION tenant.raise_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -567,6 +595,10 @@ CREATE TRIGGER changed AFTER DELETE OR UPDATE OF advertiser, digest, scopes, net
 CREATE TRIGGER keep_an_owner_changed AFTER UPDATE OF role, active, password ON tenant.staff FOR EACH ROW WHEN ((((old.role)::text = 'owner'::text) AND old.active AND (old.password IS NOT NULL) AND (NOT (((new.role)::text = 'owner'::text) AND new.active AND (new.password IS NOT NULL))))) EXECUTE FUNCTION tenant.keep_an_owner();
 
 CREATE TRIGGER keep_an_owner_deleted AFTER DELETE ON tenant.staff FOR EACH ROW WHEN ((((old.role)::text = 'owner'::text) AND old.active AND (old.password IS NOT NULL))) EXECUTE FUNCTION tenant.keep_an_owner();
+
+CREATE TRIGGER keep_currency BEFORE UPDATE OF currency ON tenant.advertiser FOR EACH ROW WHEN (((new.currency)::text <> (old.currency)::text)) EXECUTE FUNCTION tenant.keep_currency();
+
+CREATE TRIGGER keep_currency BEFORE UPDATE OF advertiser ON tenant.offer FOR EACH ROW WHEN ((new.advertiser <> old.advertiser)) EXECUTE FUNCTION tenant.keep_currency_of_offer();
 
 CREATE TRIGGER raise_version BEFORE UPDATE OF advertiser, name, campaign_name, app_name, store_id, os ON tenant.offer FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
 

@@ -5,7 +5,6 @@ value, and rejected by name with any other value. Only changed columns are forwa
 """
 
 import math
-import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -34,6 +33,7 @@ from auth.users import users
 from auth.users.invitations import read_role, read_scopes
 from auth.users.realms import ADVERTISER, STAFF, Realm
 from auth.users.users import User
+from core.currencies import CURRENCIES
 from core.errors import GokartError
 
 Row = Mapping[str, Any]
@@ -190,8 +190,8 @@ def read_contact_email(value: str, _: Row) -> str:
 
 def read_currency(value: str, _: Row) -> str:
     code = value.strip().upper()
-    if not re.fullmatch("[A-Z]{3}", code):
-        raise GokartError("A currency has three letters, such as EUR.")
+    if code not in CURRENCIES:
+        raise GokartError("The value must be the code of a currency in use (ISO 4217), such as EUR.")
     return code
 
 

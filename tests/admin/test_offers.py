@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from tests.support.database import execute
@@ -126,3 +127,25 @@ def test_the_audit_log_has_changes_of_the_catalogue_by_intake(sandbox: Sandbox) 
         ("changed", "B"),
         ("changed", "Q"),
     ]
+
+
+@pytest.mark.usefixtures("offer")
+def test_the_currency_of_an_advertiser_with_figures_stays(sandbox: Sandbox) -> None:
+    admin = piccolo_admin_browser(sandbox)
+    assert change(admin, "advertiser", sandbox.rival, currency="JPY").status_code == 200
+    response = change(admin, "advertiser", sandbox.owner, currency="JPY")
+    assert response.status_code == 422
+    assert "The currency cannot be changed: the advertiser has amounts in USD." in response.text
+    assert change(admin, "advertiser", sandbox.owner, currency="USD", name="Renamed").status_code == 200
+
+
+def test_the_database_keeps_the_currency_of_past_amounts(sandbox: Sandbox, offer: str) -> None:
+    for statement in (
+        "UPDATE {s}.advertiser SET currency = 'EUR'",
+        "WITH a AS (UPDATE {s}.advertiser SET currency = 'EUR' WHERE name = 'Owner') SELECT",
+    ):
+        with pytest.raises(asyncpg.CheckViolationError, match="amounts in USD"):
+            execute(statement, schema=sandbox.tenant.schema)
+    sandbox.set_advertiser(sandbox.rival, currency="JPY")
+    with pytest.raises(asyncpg.CheckViolationError, match="different currencies"):
+        sandbox.move_offer(offer, sandbox.rival)

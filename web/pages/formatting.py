@@ -3,11 +3,9 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from core.currencies import DECIMALS
+
 OS_NAMES = {"IOS": "iOS", "ANDROID": "Android", "WEB": "Web"}
-# The currencies (ISO 4217) that do not have two decimals.
-DECIMALS = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"), 0) | dict.fromkeys(
-    ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3
-)
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 

@@ -210,6 +210,8 @@ NONSENSE: list[tuple[str, str, Any]] = [
     ("advertiser", "billing_email", "a@b@c"),
     ("advertiser", "currency", "EURO"),
     ("advertiser", "currency", "1€"),
+    ("advertiser", "currency", "QQQ"),
+    ("advertiser", "currency", "XAU"),
     ("offer", "os", "windows"),
     ("offer", "advertiser", "nonsense"),
     ("offer", "advertiser", None),
