@@ -153,7 +153,7 @@ def check_address_is_free(host: str, port: int) -> None:
 
 
 main.add_lazy_command(
-    "tenants", "catalog.cli:tenants", "Create, list, rename, suspend, resume, limit, move and delete tenants."
+    "tenants", "catalog.cli:tenants", "Create, rename, suspend, limit, move, delete, restore tenants, and more."
 )
 main.add_lazy_command("nodes", "tenants.cli:nodes_", "List the nodes of a Citus cluster with their tenants and sizes.")
 main.add_lazy_command("migrate", "tenants.cli:migrate", "Migrate the platform and every tenant to the latest schema.")

@@ -1,6 +1,7 @@
 """gokart tenants …, gokart nodes, gokart migrate"""
 
 import sys
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -12,13 +13,14 @@ from core.errors import GokartError
 from tenants import lifecycle, nodes
 from tenants.commands import run_command
 from tenants.config import tenancy
+from tenants.dumps import restore_tenant
 from tenants.migrations import MigrationOutcome, latest_version, migrate_platform, migrate_tenants
 from tenants.tables import TenantRow
 
 
 @click.group()
 def tenants() -> None:
-    """Create, list, rename, suspend, resume, move and delete tenants."""
+    """Create, list, rename, suspend, resume, move, delete and restore tenants."""
 
 
 @tenants.command()
@@ -130,7 +132,20 @@ def delete(tenant: str, no_dump: bool, yes: bool) -> None:
     ):
         raise GokartError("Nothing was deleted.")
     path = run_command(lambda: lifecycle.delete_tenant(tenant, keep_dump=not no_dump))
-    console.print(f"Deleted {tenant}." + (f" Its dump is in {path} (use pg_restore)." if path else ""), soft_wrap=True)
+    console.print(
+        f"Deleted {tenant}." + (f" Its dump is in {path} (gokart tenants restore)." if path else ""), soft_wrap=True
+    )
+
+
+@tenants.command()
+@click.argument("dump", type=click.Path(path_type=Path))
+@click.option(
+    "--as", "slug", metavar="NAME", help="Another name than the tenant had, which is its label in host names."
+)
+def restore(dump: Path, slug: str | None) -> None:
+    """Restore the tenant of a DUMP that `delete` has written, with the status that it had."""
+    restored = run_command(lambda: restore_tenant(dump, slug))
+    console.print(f"Restored {restored}: {tenancy().start_url(restored)}", soft_wrap=True)
 
 
 @click.command()

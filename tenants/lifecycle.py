@@ -1,8 +1,6 @@
 """Creating, renaming, suspending, resuming and deleting tenants."""
 
 import asyncio
-import os
-import subprocess
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +11,11 @@ from asyncpg import DeadlockDetectedError, DuplicateSchemaError, UniqueViolation
 from piccolo.columns import Column
 
 from core.errors import GokartError
-from database.embedded import binary
-from database.engine import command_line_url
 from database.pool import Connection, pool_affinity
 from database.transactions import transaction
 from tenants.cache import TRUST_SECONDS
 from tenants.config import tenancy
+from tenants.dumps import read_public_rows, write_dump
 from tenants.migrations import run_pending
 from tenants.nodes import distribute, has_citus
 from tenants.tables import TenantRow, load_tenant
@@ -104,7 +101,7 @@ async def update_tenant(slug: str, values: dict[Column | str, Any]) -> None:
 
 
 async def delete_tenant(slug: str, *, keep_dump: bool) -> Path | None:
-    """Drops the tenant with all its data. Returns the dump, which `pg_restore` reads, or None.
+    """Drops the tenant with all its data. Returns the dump, which `tenants.dumps.restore_tenant` reads, or None.
 
     The dump contains every acknowledged write: the tenant is suspended first, and a running request finishes or fails.
     """
@@ -123,10 +120,12 @@ async def _dump_and_drop(tenant: Tenant, path: Path | None) -> bool:
     try:
         async with transaction() as db:
             # The row first, as a migration locks it: the other order could deadlock.
+            await db.execute("SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id)
+            rows = await read_public_rows(db, tenant.id, "suspended" if tenant.suspended else "active")
             await TenantRow.delete().where(TenantRow.id == tenant.id)
             await _lock_against_writes(db, tenant.schema)
             if path:
-                await asyncio.to_thread(_dump_schema, tenant, path)
+                await write_dump(tenant.schema, rows, path)
             await db.execute(f"DROP SCHEMA {tenant.schema} CASCADE")
     except DeadlockDetectedError:
         return False
@@ -148,22 +147,3 @@ def _new_dump_file(tenant: Tenant) -> Path:
     path = folder / f"{tenant.slug}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
     path.touch(mode=0o600, exist_ok=False)
     return path
-
-
-def _dump_schema(tenant: Tenant, path: Path) -> None:
-    """Writes the tenant's schema into the file. Deletes the file on failure. Raises GokartError."""
-    url, secrets = command_line_url()
-    try:
-        subprocess.run(
-            [binary("pg_dump"), "--format=custom", f"--schema={tenant.schema}", f"--file={path}", f"--dbname={url}"],
-            env={**os.environ, **secrets},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except BaseException as error:
-        path.unlink()
-        if not isinstance(error, subprocess.CalledProcessError):
-            raise
-        reason = error.stderr.strip() or str(error)
-        raise GokartError(f"The dump failed, so nothing was deleted (the tenant is suspended): {reason}") from error

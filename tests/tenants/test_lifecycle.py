@@ -19,7 +19,7 @@ import pytest
 
 from core.errors import GokartError
 from database.embedded import binary
-from database.engine import database_url, listen_url
+from database.engine import database_url
 from settings import settings
 from tenants import lifecycle
 from tenants.migrations import latest_version
@@ -179,24 +179,113 @@ def test_deletion_requires_the_name_as_confirmation(filled: Sandbox, typed: str)
     assert filled.report() == before
 
 
-def test_a_dump_restores_everything(filled: Sandbox, tmp_path: Path) -> None:
-    tenant, before, tables = filled.tenant, filled.report(), contents(filled)
-    row = execute("SELECT * FROM tenant WHERE slug = $1", tenant.slug)[0]
-    result = spawn("tenants", "delete", tenant.slug, "--yes", GOKART_DATA_DIR=str(tmp_path))
-    (dump,) = (tmp_path / "dumps").iterdir()
-    assert result.stdout == f"Deleted {tenant.slug}. Its dump is in {dump} (use pg_restore).\n"
-    assert re.fullmatch(rf"{tenant.slug}-\d{{8}}T\d{{6}}Z\.dump", dump.name)
+def deleted(sandbox: Sandbox, folder: Path) -> Path:
+    """Deletes the tenant and returns its dump."""
+    slug = sandbox.tenant.slug
+    result = spawn("tenants", "delete", slug, "--yes", GOKART_DATA_DIR=str(folder))
+    (dump,) = (folder / "dumps").iterdir()
+    assert result.stdout == f"Deleted {slug}. Its dump is in {dump} (gokart tenants restore).\n"
+    return dump
+
+
+def test_a_deleted_tenant_is_gone_except_for_its_dump(filled: Sandbox, tmp_path: Path) -> None:
+    dump = deleted(filled, tmp_path)
+    assert re.fullmatch(rf"{filled.tenant.slug}-\d{{8}}T\d{{6}}Z\.dump", dump.name)
     assert stat.S_IMODE(dump.stat().st_mode) == 0o600
-    assert not exists(tenant.slug)
+    assert not exists(filled.tenant.slug)
     assert filled.get(JSON, **MAY).status_code == 404
 
-    subprocess.run([binary("pg_restore"), "--exit-on-error", f"--dbname={listen_url()}", dump], check=True)
+
+def test_a_restored_tenant_is_what_it_was(filled: Sandbox, tmp_path: Path) -> None:
+    slug, report, tables = filled.tenant.slug, filled.get(JSON, **MAY), contents(filled)
+    records = {
+        "offers": [offer := offer_record(filled, name="Another")],
+        "events": [event_record(offer["id"])],
+        "conversions": [conversion_callback(filled, offer["id"], revenue="69.5")],
+    }
+    execute("UPDATE tenant SET token_burst = 77 WHERE slug = $1", slug)
+    rows = [execute(sql, filled.tenant.id) for sql in PUBLIC_ROWS]
+    dump = deleted(filled, tmp_path)
+    assert gokart("tenants", "restore", str(dump)).stdout == (
+        f"Restored {slug}: http://api.{slug}.localhost:{settings.port}/docs\n"
+    )
+    assert [execute(sql, filled.tenant.id) for sql in PUBLIC_ROWS] == rows
     assert contents(filled) == tables
-    names = ", ".join(row)
-    places = ", ".join(f"${n + 1}" for n in range(len(row)))
-    execute(f"INSERT INTO tenant ({names}) VALUES ({places})", *row.values())
     wait_until(lambda: filled.get(JSON, **MAY).status_code == 200)
-    assert filled.report() == before
+    restored = filled.get(JSON, **MAY)
+    assert (restored.content, restored.headers["ETag"]) == (report.content, report.headers["ETag"])
+    for kind, sent in records.items():
+        assert filled.send(kind, sent)["accepted"] == 1
+        assert filled.send(kind, sent)["duplicates"] == 1
+    known = execute("SELECT id FROM {s}.event", schema=filled.tenant.schema)
+    again = [event_record(offer["id"], id=str(row["id"])) for row in known]
+    assert filled.send("events", again)["accepted"] == 0
+    assert str(execute("SELECT obj_description($1::regnamespace) AS text", filled.tenant.schema)[0]["text"]) == "None"
+
+
+def test_a_tenant_is_restored_under_another_name(filled: Sandbox, tmp_path: Path) -> None:
+    """Names of the schema in its data stay, and those in its functions change."""
+    old, name = filled.tenant.slug, a_name()
+    offer = offer_record(filled, name=f"{filled.tenant.schema}.offer")
+    filled.send("offers", [offer])
+    filled.send("events", [event_record(offer["id"])])
+    report = filled.report()
+    dump = deleted(filled, tmp_path)
+    run(lambda: lifecycle.create_tenant(old, "Successor"))
+    assert "already: choose another name with --as." in cli_error("tenants", "restore", str(dump))
+    assert gokart("tenants", "restore", str(dump), "--as", name).exit_code == 0
+    wait_until(
+        lambda: (
+            filled.request("GET", JSON, token=filled.owner_key, host=f"api.{name}.localhost", params=MAY).status_code
+            == 200
+        )
+    )
+    response = filled.request("GET", JSON, token=filled.owner_key, host=f"api.{name}.localhost", params=MAY)
+    assert response.json()["data"] == report
+    assert offer["name"] in response.text
+    functions = execute("SELECT prosrc FROM pg_proc WHERE pronamespace = $1::regnamespace", f"t_{name}")
+    assert functions
+    assert not any(filled.tenant.schema in function["prosrc"] for function in functions)
+    assert f"This dump has been restored already, as '{name}'." in cli_error(
+        "tenants", "restore", str(dump), "--as", a_name()
+    )
+
+
+def test_a_suspended_tenant_is_restored_suspended(filled: Sandbox, tmp_path: Path) -> None:
+    slug = filled.tenant.slug
+    gokart("tenants", "suspend", slug)
+    dump = deleted(filled, tmp_path)
+    assert gokart("tenants", "restore", str(dump)).exit_code == 0
+    wait_until(lambda: filled.get(JSON, **MAY).status_code == 403)
+    (entry,) = execute("SELECT actor FROM audit_log WHERE key = $1 ORDER BY id DESC LIMIT 1", str(filled.tenant.id))
+    assert entry["actor"].startswith("cli:")
+
+
+def test_a_dump_that_cannot_be_restored_changes_nothing(filled: Sandbox, tmp_path: Path) -> None:
+    slug = filled.tenant.slug
+    dump = deleted(filled, tmp_path)
+    assert "There is no such file" in cli_error("tenants", "restore", str(tmp_path / "none"))
+    (tmp_path / "text").write_text("nothing")
+    assert "does not appear to be a valid archive" in cli_error("tenants", "restore", str(tmp_path / "text"))
+    assert "a tenant's name is" in cli_error("tenants", "restore", str(dump), "--as", "No name")
+    for kept in 0.5, 0.9, 0.99:
+        cut = tmp_path / "cut.dump"
+        cut.write_bytes(dump.read_bytes()[: int(dump.stat().st_size * kept)])
+        result = gokart("tenants", "restore", str(cut))
+        assert (result.exit_code, result.stderr[:7]) == (1, "Error: ")
+        assert not exists(slug)
+    execute(f"CREATE SCHEMA t_{slug}")
+    try:
+        assert "already exists" in " ".join(gokart("tenants", "restore", str(dump)).stderr.split())
+    finally:
+        execute(f"DROP SCHEMA t_{slug}")
+    assert not exists(slug)
+
+
+PUBLIC_ROWS = [
+    "SELECT * FROM tenant WHERE id = $1",
+    "SELECT migration, ran_at FROM tenant_migration WHERE tenant = $1 ORDER BY migration",
+]
 
 
 def contents(sandbox: Sandbox) -> dict[str, str]:
