@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         16, ge=1, le=500, description="Additional database connections of each process for streamed reports."
     )
     streams_per_advertiser: int = Field(2, ge=1, description="How many of these one advertiser may use at once.")
+    streams_per_tenant: int | None = Field(
+        None, ge=1, description="How many of these one tenant may use at once. Default: half of them."
+    )
 
     token_rate: float = Field(10, gt=0, description="Requests per second that an API key may sustain.")
     token_burst: int = Field(100, ge=1, description="Requests that an idle API key may send at once.")

@@ -3,7 +3,7 @@
 A stream has a connection of its own and reads one snapshot. Its first chunk is read before the response starts, so that
 a query that fails or takes too long is answered with 503. If the query fails later, the stream raises, which closes the
 HTTP connection: an incomplete report never looks complete. Streams have a pool of connections of their own, of which an
-advertiser gets a share, so that a slow reader does not block other advertisers.
+advertiser gets a share, and a tenant too, so that slow readers do not block other advertisers and tenants.
 """
 
 import asyncio
@@ -30,6 +30,9 @@ ROWS_PER_PART = 20_000  # PostgreSQL sorts as many in memory
 MAX_DAYS_PER_PART = 31  # later days may have many more rows than those before
 
 stream_slots = ConcurrencyLimit("streaming", settings.streams_per_advertiser)
+stream_slots_of_tenant = ConcurrencyLimit(
+    "streaming of one tenant", settings.streams_per_tenant or max(1, settings.streams // 2)
+)
 
 
 def csv_stream(request: ReportRequest, validators: ReportValidators, log_rows: LogRows) -> AsyncGenerator[bytes, None]:
@@ -135,7 +138,12 @@ async def stream(
             await send.send(bytes(chunk))  # asyncpg gives a bytearray
 
     async def work() -> None:
-        async with send, stream_slots.slot(request.owner), snapshot(request, validators) as db:
+        async with (
+            send,
+            stream_slots.slot(request.owner),
+            stream_slots_of_tenant.slot(request.tenant.id),
+            snapshot(request, validators) as db,
+        ):
             await produce(db, send_chunk)
 
     task = asyncio.create_task(work())

@@ -273,6 +273,22 @@ def test_a_slow_reader_does_not_block_others(big: Sandbox, server: Server) -> No
         assert len(held(big)) >= 2, "the slow readers are still being served"
 
 
+def test_slow_readers_of_one_tenant_do_not_block_other_tenants(
+    big: Sandbox, other_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """They get half of the connections for streams: here one."""
+    with running_server(tmp_path, GOKART_STREAMS="2") as server, server.client() as http, ExitStack() as stack:
+        for _ in range(2):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.sendall(request_of(big, SINGULAR_CSV))
+        until(lambda: bool(held(big)))
+        elsewhere = msgspec.structs.replace(other_sandbox, http=http)
+        for path in (CSV, SINGULAR_CSV):
+            assert elsewhere.get(path, **YEAR).status_code == 200
+        assert len(held(big)) == 1, "a slow reader is still being served"
+
+
 def test_a_lock_that_blocks_one_tenants_intake_does_not_block_others(
     big: Sandbox, sandbox: Sandbox, other_sandbox: Sandbox
 ) -> None:
