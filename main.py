@@ -19,7 +19,7 @@ from singular.request_log import flush_request_log
 from tenants.middleware import SiteDispatcher, TenantMiddleware
 from tenants.plugin import TenantsPlugin
 from web.limits.backend import run_limit_store
-from web.middleware import ErrorPageMiddleware, RequestContextMiddleware, TrustedProxyMiddleware
+from web.middleware import DisconnectMiddleware, ErrorPageMiddleware, RequestContextMiddleware, TrustedProxyMiddleware
 from web.pages.assets import static_file
 from web.pages.forms import MAX_FORM_BYTES
 from web.pages.responses import error_page_response
@@ -62,6 +62,7 @@ def page_site(*routers: Router) -> ASGIApp:
 SITES: dict[str, Any] = {"api": api, "app": page_site(PORTAL, ADMIN), "admin": page_site(PLATFORM_ADMIN)}
 MIDDLEWARE: list[Any] = [  # outermost first; around all sites, so outside of each Litestar app
     RequestContextMiddleware,  # gives every response a request id and a log line, and turns exceptions into a 500
+    DisconnectMiddleware,  # cancels a request that only reads when its client disconnects
     TrustedProxyMiddleware,  # sets host, client and scheme before anything reads them
     CompressMiddleware,  # compresses error pages too
     ErrorPageMiddleware,  # shows browsers a page for an unknown host or a suspended tenant

@@ -25,6 +25,8 @@ DB = DatabaseEngine(
         pool_size=settings.database_pool,
         stream_pool_size=settings.streams,
         timeout=settings.database_wait,
+        lock_timeout=settings.lock_timeout,
+        statement_timeout=settings.statement_timeout,
         max_tenants_per_connection=settings.connection_tenants,
     )
 )

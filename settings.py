@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     data_dir: Path = Field(PROJECT / ".data", description="Directory of the embedded PostgreSQL and of dumps.")
     database_pool: int = Field(10, ge=1, le=500, description="Database connections of each server process.")
     database_wait: Seconds = Field(5, description="Longest wait for a free connection before a 503.")
+    lock_timeout: Seconds = Field(
+        3, description="A statement that waits longer for a lock, such as a migration's, is cancelled with a 503."
+    )
+    statement_timeout: Seconds = Field(
+        60, description="Longest statement. Streamed reports, migrations and maintenance are exempt."
+    )
     connection_tenants: int = Field(
         700, ge=1, description="A connection that has served this many tenants is closed before it serves another."
     )

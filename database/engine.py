@@ -22,8 +22,9 @@ class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
     `url`: None runs an embedded PostgreSQL in `data_dir`/postgres; `embedded_hint` ends the error messages about that
     directory. `migrate_command` is named in the error about an outdated schema. `listen_url`: a direct URL for LISTEN
     and session locks if `url` goes through PgBouncer; `pgbouncer` then keeps no statement prepared. `timeout`: the
-    longest wait for a free connection. `max_tenants_per_connection`: a connection that has served that many tenants is
-    replaced.
+    longest wait for a free connection. `lock_timeout` and `statement_timeout`: the longest wait for a lock, and the
+    longest statement; `database.transactions.lift_statement_timeout` exempts a transaction.
+    `max_tenants_per_connection`: a connection that has served that many tenants is replaced.
     """
 
     url: str | None = None
@@ -36,6 +37,8 @@ class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     stream_pool_size: int = 16
     timeout: float = 5
+    lock_timeout: float = 3
+    statement_timeout: float = 60
     max_tenants_per_connection: int = 700
 
 
@@ -53,12 +56,23 @@ class DatabaseEngine(PostgresEngine):
         self.url = config.url or _start_embedded(config)
         super().__init__(config=self.connect_options(self.url), extensions=())
 
-    def connect_options(self, url: str) -> dict[str, Any]:
-        """Arguments of asyncpg.connect. PgBouncer may run each transaction on another backend, so no statement is kept
-        prepared there. Reports contain dates as the server formats them, so the format is set to ISO 8601.
+    def connect_options(self, url: str, **timeouts: str) -> dict[str, Any]:
+        """Arguments of asyncpg.connect. `timeouts` replace those of `self.timeouts`.
+
+        Reports contain dates as the server formats them, so the format is set to ISO 8601. PgBouncer may run each
+        transaction on another backend, so no statement is kept prepared there; it refuses the timeouts, which are
+        defaults of the role instead (`tenants.migrations.set_role_timeouts`).
         """
-        options = {"dsn": url, "server_settings": {"DateStyle": "ISO"}}
-        return {**options, "statement_cache_size": 0} if self.options.pgbouncer else options
+        server_settings = {"DateStyle": "ISO"}
+        if self.options.pgbouncer:
+            return {"dsn": url, "server_settings": server_settings, "statement_cache_size": 0}
+        return {"dsn": url, "server_settings": {**server_settings, **self.timeouts, **timeouts}}
+
+    @property
+    def timeouts(self) -> dict[str, str]:
+        """PostgreSQL's settings that bound every statement."""
+        options = self.options
+        return {"lock_timeout": f"{options.lock_timeout}s", "statement_timeout": f"{options.statement_timeout}s"}
 
     async def check_version(self) -> None:
         pass

@@ -5,13 +5,16 @@ monthly report it has run. The next report of that tenant is faster on that back
 connection that has served the tenant, spreads other tenants over as many connections as it may open, and replaces a
 connection when all of them have served their maximum number of tenants.
 
+A tenant may use three quarters of a pool at once, and pages half of it, so that statements that wait for one tenant's
+lock leave connections for everybody else.
+
 asyncpg's own pool ignores the tenant and starts two tasks for each use. This one starts none unless it has to wait.
 `docs/decisions/0031-connection-pool.md` compares the alternatives.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Generator, Hashable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from time import monotonic
 from types import TracebackType
@@ -34,6 +37,7 @@ STALE_CACHE_ERRORS: Final = (
     asyncpg.InvalidCachedStatementError,
     asyncpg.OutdatedSchemaCacheError,
 )  # a table was altered
+STREAM_TIMEOUTS: Final = {"statement_timeout": "0"}  # a client may read slowly
 SWEEP_INTERVAL: Final = 10.0
 SPREAD_FROM: Final = 50  # tenants of a connection; a further tenant opens another connection
 SCHEMA_ERRORS: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
@@ -43,6 +47,7 @@ Work = Literal["call", "stream", "replica", "replica stream"]
 
 _pools: dict[Work, "ConnectionPool"] = {}
 _affinity_key: ContextVar[str | None] = ContextVar("affinity_key", default=None)
+_serving_page: ContextVar[bool] = ContextVar("serving_page", default=False)
 
 
 class DatabaseUnavailable(GokartError):
@@ -65,6 +70,16 @@ def pool_affinity(key: str) -> Iterator[None]:
         yield
     finally:
         _affinity_key.reset(token)
+
+
+@contextmanager
+def page_share() -> Iterator[None]:
+    """Within the block, requests take connections from the pages' share of the pool."""
+    token = _serving_page.set(True)
+    try:
+        yield
+    finally:
+        _serving_page.reset(token)
 
 
 def connection(work: Work = "call") -> "Lease":
@@ -90,7 +105,7 @@ async def open_pool() -> AsyncIterator[None]:
     """
     db, timeout = engine(), engine().options.timeout
     requests = ConnectionPool(db.config, **request_pool_options(), timeout=timeout)
-    streams = ConnectionPool(db.config, **stream_pool_options(), timeout=timeout)
+    streams = ConnectionPool(db.connect_options(db.url, **STREAM_TIMEOUTS), **stream_pool_options(), timeout=timeout)
     db.pool = requests
     try:
         async with use_pools({"call": requests, "stream": streams}):
@@ -113,11 +128,23 @@ async def use_pools(pools: "Mapping[Work, ConnectionPool]") -> AsyncIterator[Non
 
 def request_pool_options() -> dict[str, Any]:
     options = engine().options
-    return {"max_size": options.pool_size, "max_tenants": options.max_tenants_per_connection, "max_idle": 300}
+    return {
+        "max_size": options.pool_size,
+        "max_per_tenant": max(1, options.pool_size * 3 // 4),
+        "max_for_pages": max(1, options.pool_size // 2),
+        "max_tenants": options.max_tenants_per_connection,
+        "max_idle": 300,
+    }
 
 
 def stream_pool_options() -> dict[str, Any]:
-    return {**request_pool_options(), "max_size": engine().options.stream_pool_size, "max_idle": 60}
+    """Streams have a share for each advertiser and tenant in `reporting.stream`."""
+    options = engine().options
+    return {
+        "max_size": options.stream_pool_size,
+        "max_tenants": options.max_tenants_per_connection,
+        "max_idle": 60,
+    }
 
 
 class ConcurrencyLimit:
@@ -145,12 +172,22 @@ class ConcurrencyLimit:
             slots.release()
 
 
+class Share(asyncio.Semaphore):
+    """The connections of a pool that one tenant, or the pages, may use at once."""
+
+    def __init__(self, size: int, of: str) -> None:
+        super().__init__(size)
+        self.size = size
+        self.of = of
+
+
 class PooledConnection(asyncpg.Connection):
-    __slots__ = ("idle_since", "tenants")
+    __slots__ = ("idle_since", "shares", "tenants")
 
     def __init__(self, *args: Any, **rest: Any) -> None:
         super().__init__(*args, **rest)
         self.tenants: set[str] = set()
+        self.shares: list[Share] = []
         self.idle_since = 0.0
 
     def get_reset_query(self) -> str:
@@ -164,17 +201,28 @@ class ConnectionPool:
     unavailable_errors: tuple[type[BaseException], ...] = UNAVAILABLE_ERRORS
 
     def __init__(
-        self, options: dict[str, Any], *, max_size: int, timeout: float, max_tenants: int, max_idle: float
+        self,
+        options: dict[str, Any],
+        *,
+        max_size: int,
+        max_per_tenant: int | None = None,
+        max_for_pages: int | None = None,
+        timeout: float,
+        max_tenants: int,
+        max_idle: float,
     ) -> None:
         """`options` are the arguments of asyncpg.connect. `timeout` bounds the wait for a connection, and an unused
         connection is closed after `max_idle`; both in seconds.
         """
+        self._max_per_tenant = max_per_tenant or max_size
+        self._tenant_shares: WeakValueDictionary[str, Share] = WeakValueDictionary()
+        self._pages = Share(max_for_pages or max_size, "the pages")
         self._options = options
         self._max_size = max_size
         self._timeout = timeout
         self._max_tenants = max_tenants
         self._max_idle = max_idle
-        self._slots = asyncio.Semaphore(max_size)
+        self._whole = Share(max_size, "the pool")
         self._idle: list[PooledConnection] = []  # least recently used first
         self._in_use: set[PooledConnection] = set()
         self._opening = 0
@@ -197,7 +245,7 @@ class ConnectionPool:
         """Waits until every connection has been released."""
         self._sweeper.cancel()
         for _ in range(self._max_size):
-            await self._slots.acquire()
+            await self._whole.acquire()
         self.terminate_all()
 
     def terminate_all(self) -> None:
@@ -210,21 +258,40 @@ class ConnectionPool:
         """Called when one of `unavailable_errors` ended a lease or prevented one."""
 
     async def lease(self) -> PooledConnection:
-        if not self._slots.locked() and (idle := self._choose_idle()):
-            await self._slots.acquire()  # does not wait
+        shares = self._shares()
+        if not any(share.locked() for share in shares) and (idle := self._choose_idle()):
+            for share in shares:
+                await share.acquire()  # does not wait
+            idle.shares = shares
             return idle
         deadline = asyncio.get_running_loop().time() + self._timeout
-        try:
+        async with AsyncExitStack() as acquired:
+            for share in shares:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await share.acquire()
+                except TimeoutError as error:
+                    raise DatabaseUnavailable(f"all {share.size} connections of {share.of} are in use") from error
+                acquired.callback(share.release)
             async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise DatabaseUnavailable(f"all {self._max_size} connections are in use") from error
-        try:
-            async with asyncio.timeout_at(deadline):
-                return self._choose_idle() or await self._open()
-        except BaseException:
-            self._slots.release()
-            raise
+                connection = self._choose_idle() or await self._open()
+            connection.shares = shares
+            acquired.pop_all()
+            return connection
+
+    def _shares(self) -> list[Share]:
+        """Those that the running task takes a connection from. The whole pool comes last: nobody holds its connections
+        while waiting for a share.
+        """
+        shares = [self._whole]
+        if tenant := _affinity_key.get():
+            share = self._tenant_shares.get(tenant)
+            if share is None:
+                share = self._tenant_shares[tenant] = Share(self._max_per_tenant, f"tenant {tenant}")
+            shares.insert(0, share)
+        if _serving_page.get():
+            shares.insert(0, self._pages)
+        return shares
 
     def end_lease(self, connection: PooledConnection, error: BaseException | None) -> None:
         """`error` is the exception that ended the lease, or None."""
@@ -287,7 +354,9 @@ class ConnectionPool:
         else:
             connection.idle_since = monotonic()
             self._idle.append(connection)
-        self._slots.release()
+        for share in connection.shares:
+            share.release()
+        connection.shares = []
 
     async def _reset(self, connection: PooledConnection, error: BaseException | None) -> None:
         """After a failed lease. If it was cancelled, asyncpg is still cancelling the query: wait for that."""

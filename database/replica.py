@@ -18,6 +18,7 @@ from core.background import run_in_background
 from database.engine import engine
 from database.pool import (
     SCHEMA_ERRORS,
+    STREAM_TIMEOUTS,
     UNAVAILABLE_ERRORS,
     ConnectionPool,
     Work,
@@ -42,7 +43,7 @@ async def open_replica() -> AsyncIterator[None]:
     if url is None:
         yield
         return
-    replica = Replica(engine().connect_options(url))
+    replica = Replica(engine().connect_options(url, **STREAM_TIMEOUTS))  # reports have a timeout of their own
     pools: dict[Work, ConnectionPool] = {
         "replica": replica.pool(**request_pool_options()),
         "replica stream": replica.pool(**stream_pool_options()),

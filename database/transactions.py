@@ -39,6 +39,11 @@ async def transaction() -> AsyncIterator[Connection]:
             piccolo.current_transaction.reset(token)
 
 
+async def lift_statement_timeout(db: Connection) -> None:
+    """Until the transaction ends, its statements may take any time: for streams and maintenance."""
+    await db.execute("SET LOCAL statement_timeout = 0")
+
+
 def set_local_sql(values: Mapping[str, str]) -> str:
     """SQL that applies the settings until the transaction ends, also on the nodes of Citus, where triggers read them.
     Without Citus, the first one has no effect.

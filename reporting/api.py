@@ -22,7 +22,7 @@ from reporting.read import (
 from reporting.stream import csv_stream, json_stream, with_first_chunk
 from singular.request_log import log_request
 from tenants.tenant import current_tenant
-from web.requests import READ_METHODS, AnyRequest, header_values, request_state, while_connected
+from web.requests import READ_METHODS, AnyRequest, header_values, request_state
 
 ROOT = "/api/v1/integrations/cost-report"
 OLD_ROOT = "/api/v1/costReporting/GoKart"
@@ -70,7 +70,7 @@ async def respond(request: AnyRequest, report: Report, format_: Format) -> Respo
     tenant, advertiser = current_tenant(), current_caller(request).advertiser
     assert advertiser is not None, "the scopes of reports belong to advertisers' keys"
     wanted = ReportRequest(report, tenant, advertiser, widen_to_retained(request, filter_, tenant))
-    return await while_connected(request, report_response(request, wanted, format_))
+    return await report_response(request, wanted, format_)
 
 
 async def report_response(request: AnyRequest, wanted: ReportRequest, format_: Format) -> Response[Any]:

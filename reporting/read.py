@@ -22,8 +22,10 @@ import structlog
 from cachetools import LRUCache
 
 from core.timestamps import iso
+from database.engine import engine
 from database.pool import ConcurrencyLimit, Connection, DatabaseUnavailable, connection, has_replica
 from database.sql import Query, SqlFile
+from database.transactions import lift_statement_timeout
 from reporting.filters import COST_REPORT_PARAMETERS, SINGULAR_PARAMETERS, Filter
 from reporting.ranges import DAY, Range, change_mark_parameters, daily_metrics_parameters, metrics_parameters
 from settings import settings
@@ -270,6 +272,8 @@ async def read_only_snapshot(db: Connection) -> AsyncIterator[None]:
     transaction = db.transaction(isolation="repeatable_read", readonly=True)
     await transaction.start()
     try:
+        if engine().options.pgbouncer:
+            await lift_statement_timeout(db)  # which is the role's; without PgBouncer, these connections have none
         yield
     except BaseException:
         if not db.is_closed():

@@ -12,7 +12,7 @@ from piccolo.columns import Column
 
 from core.errors import GokartError
 from database.pool import Connection, pool_affinity
-from database.transactions import transaction
+from database.transactions import lift_statement_timeout, transaction
 from tenants.cache import TRUST_SECONDS
 from tenants.config import tenancy
 from tenants.dumps import read_public_rows, write_dump
@@ -21,6 +21,7 @@ from tenants.nodes import distribute, has_citus
 from tenants.tables import TenantRow, load_tenant
 from tenants.tenant import Tenant, schema_of
 
+DELETE_LOCK_TIMEOUT = 300  # running requests end sooner
 MAX_NAME_LENGTH = 200
 TABLES_OF_SCHEMA = "SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY tablename"
 
@@ -119,6 +120,8 @@ async def _dump_and_drop(tenant: Tenant, path: Path | None) -> bool:
     """False, with nothing dropped, after a deadlock with a running request."""
     try:
         async with transaction() as db:
+            await lift_statement_timeout(db)
+            await db.execute(f"SET LOCAL lock_timeout = '{DELETE_LOCK_TIMEOUT}s'")
             # The row first, as a migration locks it: the other order could deadlock.
             await db.execute("SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id)
             rows = await read_public_rows(db, tenant.id, "suspended" if tenant.suspended else "active")

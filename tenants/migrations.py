@@ -5,8 +5,10 @@ point and started again; a tenant whose migration fails stays at its version whi
 runs the second finds each tenant migrated.
 """
 
+import asyncio
 import contextlib
 import io
+import random
 import re
 from collections.abc import AsyncIterator
 from functools import cache
@@ -21,13 +23,14 @@ from piccolo.engine.postgres import PostgresTransaction
 
 from core.errors import GokartError
 from database.engine import engine, listen_url
-from database.pool import pool_affinity
-from database.transactions import transaction
+from database.pool import DatabaseUnavailable, pool_affinity
+from database.transactions import lift_statement_timeout, transaction
 from tenants.config import tenancy
 from tenants.nodes import is_distributed
 from tenants.tables import TenantMigration, TenantRow, tenant_columns, tenant_from_row
 from tenants.tenant import Tenant, bound_to, current_tenant
 
+LOCK_ATTEMPTS = 20
 PLATFORM_LOCK = 0x676F6B61  # pg_advisory_lock key
 SQL_PART = re.compile(r"--[^\n]*|'[^']*'|\$\$.*?\$\$|[^-'$;]+|.", re.DOTALL)  # comment, string, function body, other
 
@@ -44,7 +47,10 @@ async def migrate_platform() -> None:
     """Creates or updates the tables in schema public. Waits for a concurrent run. Raises GokartError."""
     lock = await asyncpg.connect(listen_url())  # a session lock, which PgBouncer would lose
     try:
+        await lock.execute("SET lock_timeout = 0; SET statement_timeout = 0")
         await lock.execute("SELECT pg_advisory_lock($1)", PLATFORM_LOCK)
+        if engine().options.pgbouncer:
+            await set_role_timeouts(lock)
         for app in "tenants", *tenancy().platform_apps:
             output = io.StringIO()
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
@@ -53,6 +59,13 @@ async def migrate_platform() -> None:
                 raise GokartError(f"The platform's migrations failed: {output.getvalue()}")
     finally:
         await lock.close()
+
+
+async def set_role_timeouts(db: asyncpg.Connection) -> None:
+    """PgBouncer refuses the timeouts of a connection, so they become defaults of the role in this database."""
+    database = await db.fetchval("SELECT quote_ident(current_database())")
+    for name, value in engine().timeouts.items():
+        await db.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET {name} = '{value}'")
 
 
 async def migrate_tenants(slugs: list[str]) -> AsyncIterator[MigrationOutcome]:
@@ -69,9 +82,25 @@ async def migrate_tenants(slugs: list[str]) -> AsyncIterator[MigrationOutcome]:
 
 
 async def migrate_tenant(slug: str) -> int:
-    """Runs the pending migrations of a tenant, all or nothing. Returns their number. Raises GokartError."""
+    """Runs the pending migrations of a tenant, all or nothing. Returns their number. Raises GokartError.
+
+    A migration that waits for a lock makes all later requests of the tenant wait behind it. So it gives up after the
+    connection's lock_timeout and tries again, at most LOCK_ATTEMPTS times.
+    """
+    for attempt in range(1, LOCK_ATTEMPTS):
+        try:
+            return await try_to_migrate_tenant(slug)
+        except DatabaseUnavailable as error:
+            if not isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+                raise
+            await asyncio.sleep(random.uniform(0.5, 1) * min(attempt, 5))  # noqa: S311  # requests run meanwhile
+    return await try_to_migrate_tenant(slug)
+
+
+async def try_to_migrate_tenant(slug: str) -> int:
     with pool_affinity(slug):
-        async with transaction():
+        async with transaction() as db:
+            await lift_statement_timeout(db)
             rows = await TenantRow.raw(f"SELECT {tenant_columns()} FROM tenant WHERE slug = {{}} FOR UPDATE", slug)
             if not rows:
                 raise GokartError(f"There is no tenant {slug!r}.")
@@ -128,7 +157,9 @@ async def execute_in_schema(script: str) -> None:
 
 async def execute_in_public(script: str) -> None:
     """Runs the SQL of a platform migration."""
-    await _migration_connection().execute(script)
+    db = _migration_connection()
+    await lift_statement_timeout(db)
+    await db.execute(script)
 
 
 def _migration_connection() -> asyncpg.Connection:

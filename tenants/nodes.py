@@ -17,6 +17,7 @@ from database.transactions import quote_literal
 from tenants.config import tenancy
 from tenants.tenant import Tenant
 
+NO_TIMEOUTS = {"lock_timeout": "0", "statement_timeout": "0"}  # which the role may have
 NO_CITUS = "This database has no Citus: it is one server, and every tenant is on it (docs/citus.md)."
 UNDISTRIBUTED = "coordinator"  # where a tenant from before Citus is until it is moved to a node
 
@@ -176,7 +177,7 @@ async def move_tenant(tenant: Tenant, name: str) -> bool:
     until all of its data has been copied. Raises GokartError.
     """
     # Not through PgBouncer: a move can take hours.
-    db = await asyncpg.connect(listen_url(), server_settings={"application_name": "gokart moving"})
+    db = await asyncpg.connect(listen_url(), server_settings={"application_name": "gokart moving", **NO_TIMEOUTS})
     try:
         await need_citus(db)
         node = choose_node(await nodes(db), name)

@@ -1,5 +1,6 @@
 """Middleware around all sites: request id and log line, trusted proxies, and error pages for browsers."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,8 +18,16 @@ from tenants.middleware import parse_host
 from web.pages.responses import error_page
 from web.pages.security import SECURITY_HEADERS
 from web.problems import send_problem
-from web.requests import client_address, header_values, request_state
+from web.requests import (
+    READ_METHODS,
+    ClientDisconnected,
+    client_address,
+    has_body,
+    header_values,
+    request_state,
+)
 
+WATCH_AFTER = 0.05  # seconds; most requests are over by then and cost nothing
 SAFE_ID = re.compile(r"(?!.*gokart_)[A-Za-z0-9._-]{1,100}")  # an API key sent as a request id must not reach the log
 
 log = structlog.get_logger("request")
@@ -76,6 +85,50 @@ class RequestContextMiddleware:
             for call in at_end:
                 call()
             write_log_line(scope, state, (perf_counter() - started) * 1000)
+
+
+class DisconnectMiddleware:
+    """Cancels a request that only reads if its client disconnects before the response. PostgreSQL cancels the query.
+
+    A request that changes something is finished, since the client cannot know how far it has come. Raises
+    ClientDisconnected.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in READ_METHODS or has_body(scope):
+            await self.app(scope, receive, send)
+            return
+        serving = asyncio.current_task()
+        assert serving is not None
+        watching: asyncio.Task[None] | None = None
+        disconnected = False
+
+        async def cancel_on_disconnect() -> None:
+            nonlocal disconnected
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            if request_state(scope)["status"] is None:
+                disconnected = True
+                serving.cancel()
+
+        def start_watching() -> None:
+            nonlocal watching
+            watching = asyncio.create_task(cancel_on_disconnect())
+
+        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, start_watching)
+        try:
+            await self.app(scope, receive, send)
+        except asyncio.CancelledError:
+            if disconnected and serving.uncancel() == 0:
+                raise ClientDisconnected from None
+            raise
+        finally:
+            timer.cancel()
+            if watching:
+                watching.cancel()
 
 
 def write_log_line(scope: Scope, state: dict[str, Any], ms: float) -> None:

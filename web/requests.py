@@ -13,8 +13,7 @@ State of a request, in scope["state"], set by `web.middleware.RequestContextMidd
   range        the range of the requested report (`reporting.filters`), once it has been validated
 """
 
-import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, TypeVar, cast
@@ -29,7 +28,6 @@ Address = IPv4Address | IPv6Address
 
 READ_METHODS = [HttpMethod.GET, HttpMethod.HEAD]
 CUSTOMER_BITS = 64  # an IPv6 network of this size belongs to one customer
-WATCH_AFTER = 0.05  # seconds; most handlers finish before it is worth watching the client
 
 
 def request_state(scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,38 +73,3 @@ async def read_body(request: AnyRequest) -> bytes:
         return await request.body()
     except InternalServerException as error:  # what Litestar raises when the client disconnects
         raise ClientDisconnected from error
-
-
-async def while_connected(request: AnyRequest, work: Coroutine[Any, Any, T]) -> T:
-    """Awaits `work`; cancels it, with its query, when the client disconnects, and raises ClientDisconnected.
-
-    The request's body, if it has one, must have been read.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    watch: asyncio.Task[None] | None = None
-    disconnected = False
-
-    async def cancel_on_disconnect() -> None:
-        nonlocal disconnected
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        disconnected = True
-        task.cancel()
-
-    def start_watching() -> None:
-        nonlocal watch
-        watch = asyncio.create_task(cancel_on_disconnect())
-
-    timer = asyncio.get_running_loop().call_later(WATCH_AFTER, start_watching)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if disconnected and task.uncancel() == 0:
-            raise ClientDisconnected from None
-        raise
-    finally:
-        timer.cancel()
-        if watch:
-            watch.cancel()
-            await asyncio.wait([watch])

@@ -27,6 +27,7 @@ from reporting.stream import copy_out
 from tests.support.database import locked
 from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, create_sandbox, event_record, offer_record
 from tests.support.servers import Server, running_server
+from tests.support.wait import GUARD
 
 YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
 NEVER_ASKED = {"date_from": "2024-01-01", "date_to": "2024-11-30"}  # disables the report cache
@@ -124,14 +125,15 @@ def test_csv_and_json_say_the_same(big: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
-def test_a_report_begins_before_its_last_row_is_read(big: Sandbox, path: str) -> None:
+def test_a_report_begins_before_its_last_row_is_read(big: Sandbox, server: Server, path: str) -> None:
     """Also where its range begins long before its data."""
-    with stream(big, path, date_from="2000-01-01", date_to="2024-12-31") as response:
-        chunks = response.iter_raw(65_536)  # larger pieces than the text before the rows
-        content = next(chunks)
+    with slow_reader(server, request_of(big, path, "2000-01-01")) as slow:
+        content = b""
+        while content.count(b"2024-01-01") < 2:  # the first rows
+            content += slow.recv(65_536)
         assert backends(big), "the query runs on"
-        content += b"".join(chunks)
-    assert items_of(content) == items_of(big.get(path, **YEAR).content)
+    params = {"date_from": "2000-01-01", "date_to": "2024-12-31"}
+    assert items_of(big.get(path, **params).content) == items_of(big.get(path, **YEAR).content)
 
 
 def items_of(content: bytes) -> bytes:
@@ -264,9 +266,7 @@ def test_a_slow_reader_does_not_block_others(big: Sandbox, server: Server) -> No
     """Even if every server process has as many concurrent requests as an API key may have."""
     with ExitStack() as stack:
         for _ in range(8):
-            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
-            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            slow.sendall(request_of(big, SINGULAR_CSV))
+            stack.enter_context(slow_reader(server, request_of(big, SINGULAR_CSV)))
         until(lambda: len(held(big)) >= 2)
         for path in (CSV, SINGULAR_CSV, JSON):
             assert big.get(path, token=big.rival_key, **YEAR).status_code == 200
@@ -337,10 +337,21 @@ def held(sandbox: Sandbox) -> list[asyncpg.Record]:
     return database(sql, f"%AS position%{sandbox.tenant.schema}.by_day%")
 
 
-def request_of(sandbox: Sandbox, path: str) -> bytes:
-    """The bytes of the owner's HTTP request for a year."""
+@contextmanager
+def slow_reader(server: Server, request: bytes) -> Iterator[socket.socket]:
+    """A client whose small buffer fills up, so that the server waits until it reads on."""
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.settimeout(GUARD)
+        slow.connect(("127.0.0.1", server.port))
+        slow.sendall(request)
+        yield slow
+
+
+def request_of(sandbox: Sandbox, path: str, date_from: str = "2024-01-01") -> bytes:
+    """The bytes of the owner's HTTP request for a range that ends with 2024."""
     headers = {"Host": sandbox.host, "Authorization": f"ApiToken {sandbox.owner_key}", "Accept-Encoding": "identity"}
-    lines = [f"GET {path}?date_from=2024-01-01&date_to=2024-12-31 HTTP/1.1"]
+    lines = [f"GET {path}?date_from={date_from}&date_to=2024-12-31 HTTP/1.1"]
     return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 
 

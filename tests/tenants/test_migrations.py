@@ -21,9 +21,9 @@ from tenants import lifecycle
 from tenants.migrations import latest_version, migration_modules
 from tests.support.app_calls import run
 from tests.support.cli import COMMAND, gokart
-from tests.support.database import execute, locked
+from tests.support.database import execute, locked, uncommitted
 from tests.support.terminal import in_terminal
-from tests.support.wait import wait_until
+from tests.support.wait import GUARD, wait_until
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -101,10 +101,11 @@ def versions(slugs: list[str]) -> list[str]:
     return found
 
 
-def spawn(folder: Path, *slugs: str) -> subprocess.Popen[str]:
+def spawn(folder: Path, *slugs: str, **settings: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", WITH_FOLDER, str(folder), "migrate", *slugs],
         cwd=PROJECT,
+        env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -199,6 +200,18 @@ def test_concurrent_runs_share_the_work(upgrade: Upgrade) -> None:
     counts = [re.fullmatch(r"(\d) migrated, (\d) up to date, 0 failed.\n", output) for output in outputs]
     assert sum(int(count[1]) for count in counts if count) == 3
     assert versions(upgrade.tenants) == ["second"] * 3
+
+
+def test_requests_get_through_while_a_migration_waits_for_a_long_one(upgrade: Upgrade) -> None:
+    slug = upgrade.tenants[0]
+    with uncommitted(f"SELECT FROM t_{slug}.offer"):  # a long report
+        process = spawn(upgrade.folder, slug, GOKART_LOCK_TIMEOUT="0.3")
+        until_waiting()
+        execute(f"SELECT FROM t_{slug}.offer")  # queues behind the migration until that gives up
+        assert process.poll() is None, "the migration tries again"
+    output, _ = process.communicate(timeout=GUARD)
+    assert output == "1 migrated, 0 up to date, 0 failed.\n"
+    assert versions([slug]) == ["second"]
 
 
 @pytest.mark.usefixtures("upgrade")

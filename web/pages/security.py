@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from database.pool import page_share
 from web.problems import Problem
 from web.requests import header_values
 
@@ -47,7 +48,8 @@ class PageSecurityMiddleware:
                 message = {**message, "headers": [*message["headers"], *missing]}
             await send(message)
 
-        await self.app(scope, receive, send_on)
+        with page_share():
+            await self.app(scope, receive, send_on)
 
 
 def is_same_origin(scope: Mapping[str, Any]) -> bool:
