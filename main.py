@@ -29,6 +29,10 @@ from web.problems import problem_response
 configure_logging(settings.log_format, settings.log_level)
 if settings.weak_password_hashing:
     get_logger().warning("passwords are hashed with little work", setting="GOKART_WEAK_PASSWORD_HASHING")
+if not (settings.public_url or settings.trusted_proxies or settings.base_host == "localhost"):
+    get_logger().warning(
+        "links in emails assume HTTPS on its usual port", setting="GOKART_PUBLIC_URL, or GOKART_TRUSTED_PROXIES"
+    )
 add_compress_type("text/csv")
 
 api = Litestar(

@@ -33,6 +33,7 @@ DB = DatabaseEngine(
 TENANCY = TenancyConfig(
     base_host=settings.base_host,
     port=settings.port,
+    public_url=settings.public_url,
     tenant_sites=("api", "app"),
     platform_sites=("admin",),
     any_host_paths=("/healthz", "/readyz"),

@@ -34,6 +34,10 @@ class Settings(BaseSettings):
         (), description="Networks (CIDR, comma-separated) whose X-Forwarded-Host, -For and -Proto headers are trusted."
     )
 
+    public_url: str | None = Field(
+        None, description="Scheme, base host and port of links, such as https://example.com. Default: see below."
+    )
+
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65_535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Server processes.")
@@ -134,6 +138,13 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def is_origin(cls, value: str | None) -> str | None:
+        if value is not None and not is_origin(value):
+            raise ValueError("should be a scheme, a host and perhaps a port, such as https://example.com")
+        return value.rstrip("/") if value else value
+
     @field_validator("quarter_retention_days", mode="before")
     @classmethod
     def parse_forever(cls, value: object) -> object:
@@ -209,6 +220,11 @@ def is_limit_store(text: str) -> bool:
     schemes = {"redis", "rediss", "valkey", "valkeys"}
     known = parts.scheme in schemes and parts.hostname and re.fullmatch("/?[0-9]*", parts.path)
     return bool(known and not parts.query and not parts.fragment)
+
+
+def is_origin(text: str) -> bool:
+    match = re.fullmatch(r"https?://[a-z0-9.-]+(?::(?P<port>[0-9]{1,5}))?/?", text)
+    return match is not None and int(match["port"] or 0) <= 65_535
 
 
 def is_mail_url(url: str) -> bool:

@@ -24,7 +24,8 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     its display name, with the old tenant and the new name.
 
     Before a tenant is dumped and dropped, `dump_lock_tables` are locked against writes (None: all its tables).
-    `citus_marker_table` is any table that every tenant has. `port` and `start_path` are for URLs that commands print.
+    `citus_marker_table` is any table that every tenant has. `public_url` (such as https://example.com), or else `port`,
+    and `start_path` are for URLs that commands print.
     """
 
     base_host: str = "localhost"
@@ -33,6 +34,7 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     platform_sites: tuple[str, ...] = ()
     any_host_paths: tuple[str, ...] = ()
     start_path: str = "/"
+    public_url: str | None = None
     tenant_app: str
     platform_apps: tuple[str, ...] = ()
     tenant_type: type[Tenant] = Tenant
@@ -43,7 +45,10 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     citus_marker_table: str = ""
 
     def site_url(self, host: str) -> str:
-        """The URL of `host`.`base_host`: HTTPS behind a proxy, or plain HTTP on this machine."""
+        """The URL of `host`.`base_host`: by default HTTPS behind a proxy, or plain HTTP on this machine."""
+        if self.public_url:
+            scheme, _, base = self.public_url.partition("://")
+            return f"{scheme}://{host}.{base}"
         local = self.base_host == "localhost"
         return f"http://{host}.localhost:{self.port}" if local else f"https://{host}.{self.base_host}"
 

@@ -30,6 +30,8 @@ from web.requests import (
 WATCH_AFTER = 0.05  # seconds; most requests are over by then and cost nothing
 SAFE_ID = re.compile(r"(?!.*gokart_)[A-Za-z0-9._-]{1,100}")  # an API key sent as a request id must not reach the log
 
+HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
+
 log = structlog.get_logger("request")
 
 
@@ -66,7 +68,8 @@ class RequestContextMiddleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 state["status"] = message["status"]
-                extra = {"X-Request-Id": request_id, **state["headers"]}
+                secure = HTTPS_HEADERS if scope["scheme"] == "https" else {}
+                extra = {"X-Request-Id": request_id, **state["headers"], **secure}
                 headers = [*message["headers"], *((k.lower().encode(), v.encode()) for k, v in extra.items())]
                 message = {**message, "headers": headers}
             await send(message)

@@ -20,6 +20,7 @@ from auth.users.users import User, find_user
 from core.errors import GokartError
 from database.audit_context import acting_as
 from web.pages.forms import read_form
+from web.pages.origins import email_origin
 from web.pages.rendering import PageLayout, render_page
 from web.pages.responses import local_path, redirect
 from web.problems import Problem
@@ -102,7 +103,7 @@ class LoginController(Controller):
         address = client_address(request.scope)
         await login_throttle.count_reset_request(realm, email, address)
         response = forgot_page(realm, layout, sent=True)
-        response.background = BackgroundTask(send_reset_link, realm, email, address, request_origin(request))
+        response.background = BackgroundTask(send_reset_link, realm, email, address, email_origin(request))
         return response
 
     @get("/link/{token:str}")
@@ -151,11 +152,6 @@ async def send_reset_link(realm: Realm, email: str, address: Address | None, ori
             await send_link_email(user, "reset", one_time_url(origin, realm, token))
         except MailError as error:
             log.warning("email not sent", error=str(error))
-
-
-def request_origin(request: AnyRequest) -> str:
-    """The origin of the request. The Host header matches a tenant, so it is a valid host name."""
-    return f"{request.scope['scheme']}://{request.headers['host'].lower()}"
 
 
 def one_time_url(origin: str, realm: Realm, token: str) -> str:

@@ -16,7 +16,7 @@ from auth.users.directory import MAX_USER_ID, UserDetails, list_users, update_ad
 from auth.users.emails import send_link_email
 from auth.users.guards import current_user, requires_role
 from auth.users.invitations import IssuedLink, invite_advertiser_user, invite_staff_user, renew_link
-from auth.users.login_pages import one_time_url, request_origin
+from auth.users.login_pages import one_time_url
 from auth.users.mail import MailError, mail_is_on
 from auth.users.one_time_links import describe_lifetime
 from auth.users.realms import ADVERTISER, Realm
@@ -24,7 +24,7 @@ from auth.users.sessions import end_sessions
 from auth.users.users import ROLES
 from catalog.service import advertiser_names
 from core.errors import GokartError
-from tenants.tenant import bound_tenant, current_tenant
+from tenants.tenant import current_tenant
 from web.pages.forms import Form, read_form, split_field_error
 from web.pages.origins import app_origin
 from web.pages.rendering import PageLayout, render_page
@@ -77,7 +77,7 @@ class UserController(Controller):
         except GokartError as error:
             chosen = form.all("scopes") if self.realm is ADVERTISER else [form["role"]]
             return await self.invite_page(layout, form["email"], form["name"], chosen, form["advertiser"], error=error)
-        return await issued_link_page(layout, link, link_origin(request), back=self.back)
+        return await issued_link_page(layout, link, app_origin(request), back=self.back)
 
     @get("/{user_id:int}")
     async def user(
@@ -110,7 +110,7 @@ class UserController(Controller):
         except GokartError as error:
             return await self.user_page(request, layout, user_id, error=error)
         back = (f"{self.root}/{user_id}", details.name)
-        return await issued_link_page(layout, link, link_origin(request), back=back)
+        return await issued_link_page(layout, link, app_origin(request), back=back)
 
     @post("/{user_id:int}/sessions")
     async def end_sessions(self, request: AnyRequest, user_id: FromPath[int]) -> Response[Any]:
@@ -253,11 +253,6 @@ def read_advertiser(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise GokartError("advertiser: Choose an advertiser.") from error
-
-
-def link_origin(request: AnyRequest) -> str:
-    """The origin of the pages on which the invited user signs in."""
-    return app_origin(request) if bound_tenant() else request_origin(request)
 
 
 def users_page(

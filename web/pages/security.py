@@ -25,7 +25,6 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 class PageSecurityMiddleware:
@@ -37,13 +36,14 @@ class PageSecurityMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in SAFE_METHODS and not is_same_origin(scope):
             raise Problem(403, "This was sent by a page of another site. Open the page here and try again.")
-        wanted = SECURITY_HEADERS | (HTTPS_HEADERS if scope["scheme"] == "https" else {})
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name.lower() for name, _ in message["headers"]}
                 missing = [
-                    (k.lower().encode(), v.encode()) for k, v in wanted.items() if k.lower().encode() not in there
+                    (k.lower().encode(), v.encode())
+                    for k, v in SECURITY_HEADERS.items()
+                    if k.lower().encode() not in there
                 ]
                 message = {**message, "headers": [*message["headers"], *missing]}
             await send(message)

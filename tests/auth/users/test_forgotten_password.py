@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from queue import Queue
 
 import pytest
@@ -34,18 +36,45 @@ def inbox() -> Inbox:
 @pytest.fixture(scope="module")
 def mailing(tmp_path_factory: pytest.TempPathFactory, server: Server, inbox: Inbox) -> Iterator[Server]:  # noqa: ARG001
     """A server that sends email. The tests' common server, which sends none, migrates the database."""
+    with mailing_server(tmp_path_factory.mktemp("mailing"), inbox) as running:
+        yield running
+
+
+@contextmanager
+def mailing_server(folder: Path, inbox: Inbox, **settings: str) -> Iterator[Server]:
     port = free_port()
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        with running_server(
-            tmp_path_factory.mktemp("mailing"),
-            GOKART_SMTP_URL=f"smtp://127.0.0.1:{port}",
-            GOKART_MAIL_FROM="gokart@example.com",
-        ) as running:
+        settings |= {"GOKART_SMTP_URL": f"smtp://127.0.0.1:{port}", "GOKART_MAIL_FROM": "gokart@example.com"}
+        with running_server(folder, workers=1, **settings) as running:
             yield running
     finally:
         controller.stop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "link", "warnings"),
+    [
+        ({}, "https://app.{}.gokart.example/link/", 1),
+        ({"GOKART_PUBLIC_URL": "https://gokart.example:8443/"}, "https://app.{}.gokart.example:8443/link/", 0),
+        ({"GOKART_TRUSTED_PROXIES": "127.0.0.1/32"}, "https://app.{}.gokart.example:4443/link/", 0),
+    ],
+)
+def test_links_in_emails_do_not_follow_the_request(
+    tmp_path: Path, sandbox: Sandbox, settings: dict[str, str], link: str, warnings: int
+) -> None:
+    """Unless a trusted proxy states the host and the scheme."""
+    email, inbox = create_advertiser_user(sandbox), Inbox()
+    host = f"app.{sandbox.tenant.slug}.gokart.example"
+    headers = {"X-Forwarded-Host": f"{host}:4443", "X-Forwarded-Proto": "https", "Sec-Fetch-Site": "same-origin"}
+    with mailing_server(tmp_path, inbox, GOKART_BASE_HOST="gokart.example", **settings) as server:
+        with server.client() as http:
+            client = Browser(http, f"{host}:1234", headers=headers)
+            assert client.post("/forgot", data={"email": email}).status_code == 200
+            _, letter = inbox.letters.get(timeout=120)
+        assert len(server.log_lines("GOKART_PUBLIC_URL")) == warnings
+    assert link.format(sandbox.tenant.slug) in letter.replace("=\r\n", "")
 
 
 @pytest.mark.parametrize("root", ["", "/staff"])

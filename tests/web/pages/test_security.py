@@ -80,6 +80,8 @@ def test_behind_https_cookies_are_bound_to_the_host(tmp_path: Path, sandbox: San
         assert cookie.startswith(f"__Host-gokart_{realm}=")
         assert "Secure" in cookie
         assert response.headers["strict-transport-security"] == "max-age=31536000"
+        api = http.get("/healthz", headers={"X-Forwarded-Proto": "https"})
+        assert api.headers["strict-transport-security"] == "max-age=31536000"
         kept = {"Cookie": cookie.partition(";")[0]}
         assert client.get(f"{root}/account", headers=kept).status_code == 200
         stolen = {"Cookie": kept["Cookie"].removeprefix("__Host-")}
