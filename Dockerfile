@@ -39,5 +39,5 @@ ENV PATH=/app/.venv/bin:$PATH \
 USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=4s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('GOKART_PORT', '8000') + '/healthz', timeout=3)"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('GOKART_PORT', '8000') + '/readyz', timeout=3)"]
 CMD ["python", "-m", "cli", "serve"]

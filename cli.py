@@ -109,7 +109,7 @@ def run_server(host: str, port: int, workers: int) -> None:
     """Starts the database and serves until it is stopped. Raises GokartError if it cannot listen."""
     import uvicorn
 
-    from database.engine import database_url
+    from database.engine import database_url, supervised_database
     from settings import settings
 
     check_address_is_free(host, port)
@@ -118,20 +118,21 @@ def run_server(host: str, port: int, workers: int) -> None:
     if settings.database_url is None:
         os.environ["GOKART_DATABASE_URL"] = url  # workers use the server that this process started
     os.environ["GOKART_WORKERS"] = str(workers)  # determines the default store of rate limits
-    uvicorn.run(
-        "main:app",
-        host=host,
-        port=port,
-        workers=workers,
-        http="web.protocol:BoundedHttpProtocol",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=8,  # Docker kills after ten seconds
-    )
+    with supervised_database():
+        uvicorn.run(
+            "main:app",
+            host=host,
+            port=port,
+            workers=workers,
+            http="web.protocol:BoundedHttpProtocol",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=8,  # Docker kills after ten seconds
+        )
 
 
 def check_address_is_free(host: str, port: int) -> None:

@@ -19,19 +19,24 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import Final
 from urllib.parse import quote
 
 import psutil
+import structlog
 
 from core.errors import GokartError
 from database import superuser
 
 VERSION: Final = "18"
+SUPERVISION_INTERVAL: Final = 1.0  # seconds
 START_TIMEOUT: Final = 120.0  # seconds; a killed server replays its log before it is ready
 MAX_SOCKET_PATH: Final = 100  # bytes; the limit is 104 to 108, depending on the system
 DISK_FULL: Final = re.compile("No space left on device|Disk quota exceeded|File too large")
 DEFAULT_HINT: Final = "choose another directory, or use a server of your own"
+
+log = structlog.get_logger()
 
 
 class EmbeddedPostgresError(GokartError):
@@ -99,6 +104,19 @@ class EmbeddedPostgres:
             if self._socket_directory != self.directory:
                 shutil.rmtree(self._socket_directory, ignore_errors=True)
         self._release()
+
+    def keep_running(self, stopped: Event) -> None:
+        """Starts the server again whenever it has ended unexpectedly, until `stopped` is set. For a thread."""
+        while not stopped.wait(SUPERVISION_INTERVAL):
+            if self._is_alive():
+                continue
+            log.error("the embedded PostgreSQL has ended and is started again", directory=str(self.directory))
+            try:
+                self.start()
+            except EmbeddedPostgresError as error:
+                log.error("the embedded PostgreSQL did not start", error=str(error))  # noqa: TRY400
+            else:
+                log.info("the embedded PostgreSQL is running again", directory=str(self.directory))
 
     # Locks
 
@@ -196,6 +214,15 @@ class EmbeddedPostgres:
         if len(lines) < 8 or int(lines[0]) not in alive:
             return "starting or stopping"
         return lines[7].strip()
+
+    def _is_alive(self) -> bool:
+        """Cheaper than `running`, which looks at all processes."""
+        try:
+            pid = int((self.directory / "postmaster.pid").read_text().partition("\n")[0])
+            process = psutil.Process(pid)
+            return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+        except (OSError, ValueError, psutil.Error):
+            return False
 
     def _processes(self) -> set[int]:
         """The server and its children, whose working directory is the data directory."""

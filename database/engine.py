@@ -4,8 +4,11 @@ A project's `piccolo_conf.py` creates the engine: `DB = DatabaseEngine(DatabaseC
 """
 
 import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -53,7 +56,11 @@ class DatabaseEngine(PostgresEngine):
     def __init__(self, config: DatabaseConfig) -> None:
         """Starts the embedded server if there is no URL. Raises EmbeddedPostgresError."""
         self.options = config
-        self.url = config.url or _start_embedded(config)
+        self.embedded: EmbeddedPostgres | None = None
+        url = config.url
+        if url is None:
+            self.embedded, url = _start_embedded(config)
+        self.url = url
         super().__init__(config=self.connect_options(self.url), extensions=())
 
     def connect_options(self, url: str, **timeouts: str) -> dict[str, Any]:
@@ -81,12 +88,28 @@ class DatabaseEngine(PostgresEngine):
         pass
 
 
-def _start_embedded(config: DatabaseConfig) -> str:
-    """URL of the server, which stops with the last process that uses it."""
+def _start_embedded(config: DatabaseConfig) -> tuple[EmbeddedPostgres, str]:
+    """The server and its URL. It stops with the last process that uses it."""
     server = EmbeddedPostgres(config.data_dir / "postgres", hint=config.embedded_hint)
     url = server.start()
     atexit.register(server.stop)
-    return url
+    return server, url
+
+
+@contextmanager
+def supervised_database() -> Iterator[None]:
+    """Within the block, the embedded server is started again if it ends. Does nothing for another server."""
+    server, stopped = engine().embedded, Event()
+    if server is None:
+        yield
+        return
+    thread = Thread(target=server.keep_running, args=(stopped,), name="supervise PostgreSQL", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
 
 
 @cache

@@ -79,17 +79,27 @@ class TenantCache:
 
 async def listen_for_changes(cache: TenantCache) -> None:
     """Keeps `cache` up to date until cancelled, reconnecting after each failure."""
+    interrupted = False  # logged once for each outage
+
+    def on_listening() -> None:
+        nonlocal interrupted
+        if interrupted:
+            log.info("cache invalidation resumed")
+        interrupted = False
+
     while True:
         try:
-            await _listen(cache)
+            await _listen(cache, on_listening)
         except Exception as error:  # noqa: BLE001  # any error: without this task nothing would be cached again
-            log.warning("cache invalidation interrupted", error=f"{type(error).__name__}: {error}")
+            if not interrupted:
+                log.warning("cache invalidation interrupted", error=f"{type(error).__name__}: {error}")
+            interrupted = True
         finally:
             cache.invalidate_all()
         await asyncio.sleep(PING_INTERVAL)
 
 
-async def _listen(cache: TenantCache) -> None:
+async def _listen(cache: TenantCache, on_listening: Callable[[], None]) -> None:
     connection = await asyncpg.connect(
         listen_url(), timeout=5, server_settings={"application_name": "gokart listening"}
     )
@@ -99,6 +109,7 @@ async def _listen(cache: TenantCache) -> None:
             asked = monotonic()
             await connection.execute("SELECT 1", timeout=PING_TIMEOUT)
             cache.trust_until(asked + TRUST_SECONDS)
+            on_listening()
             await asyncio.sleep(PING_INTERVAL)
     finally:
         connection.terminate()

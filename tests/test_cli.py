@@ -14,6 +14,7 @@ import pytest
 
 from database.embedded import EmbeddedPostgres
 from settings import PREFIX, PROJECT
+from tests.support.wait import wait_until
 
 CLI = [sys.executable, str(PROJECT / "cli.py")]
 
@@ -109,13 +110,37 @@ def test_the_database_stops_with_the_server(
     assert not database.running
 
 
-def health_status(port: int, serving: subprocess.Popen[bytes]) -> int:
-    """The response of /healthz, as soon as the server responds."""
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_database_is_started_again(environment: dict[str, str], free: int, workers: int) -> None:
+    pid_file = Path(environment["GOKART_DATA_DIR"]) / "postgres" / "postmaster.pid"
+    assert gokart(environment, "tenants", "create", "acme", "--name", "Acme").returncode == 0
+    with subprocess.Popen([*CLI, "serve", "--port", str(free), "--workers", str(workers)], env=environment) as serving:
+        try:
+            assert health_status(free, serving) == 200
+            first = postmaster(pid_file)
+            os.kill(first, signal.SIGKILL)
+            wait_until(lambda: postmaster(pid_file) not in {0, first})
+            wait_until(lambda: health_status(free, serving, "/readyz") == 200)
+        finally:
+            serving.terminate()
+            serving.wait(120)
+
+
+def postmaster(pid_file: Path) -> int:
+    """0: none is running, or it is starting."""
+    try:
+        return int(pid_file.read_text().partition("\n")[0])
+    except (OSError, ValueError):
+        return 0
+
+
+def health_status(port: int, serving: subprocess.Popen[bytes], path: str = "/healthz") -> int:
+    """The response, as soon as the server responds."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and serving.poll() is None:
         connection = HTTPConnection("127.0.0.1", port, timeout=120)
         try:
-            connection.request("GET", "/healthz")
+            connection.request("GET", path)
             return connection.getresponse().status
         except ConnectionError:
             time.sleep(0.05)
