@@ -34,7 +34,7 @@ async def piccolo_login(request: AnyRequest) -> ProxyResponse:
     if user.totp and not await check_code(user, credentials.mfa_code or "", request):
         raise error_response(401, "MFA failed")
     response = Response({"message": "logged in"})
-    response.set_cookie(await start_session(user, request))
+    response.cookies.extend(await start_session(user, request))
     return await rendered(request, response)
 
 

@@ -50,9 +50,9 @@ class LoginController(Controller):
         user = await check_password(realm, form["email"], form["password"], request)
         if user is None:
             return login_page(realm, layout, after, email=form["email"][:320], error=LOGIN_FAILED, status=403)
-        cookie = await start_session(user, request, awaits_code=user.totp)
+        cookies = await start_session(user, request, awaits_code=user.totp)
         response = redirect(request, code_path(realm, after) if user.totp else after)
-        response.set_cookie(cookie)
+        response.cookies.extend(cookies)
         return response
 
     @get("/sign-in/code")
@@ -81,7 +81,7 @@ class LoginController(Controller):
                 error=error,
             )
         response = redirect(request, after)
-        response.set_cookie(await start_session(user, request))
+        response.cookies.extend(await start_session(user, request))
         return response
 
     @post("/sign-out")
@@ -126,9 +126,9 @@ class LoginController(Controller):
             await one_time_links.use_link(realm, token, link.user, form["password"], client_address(request.scope))
         except GokartError as error:
             return set_password_page(realm, layout, token, link, error=str(error))
-        cookie = await start_session(link.user, request, awaits_code=link.user.totp)
+        cookies = await start_session(link.user, request, awaits_code=link.user.totp)
         response = redirect(request, code_path(realm, realm.home) if link.user.totp else realm.home)
-        response.set_cookie(cookie)
+        response.cookies.extend(cookies)
         return response
 
 

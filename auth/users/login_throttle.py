@@ -1,12 +1,17 @@
 """Limits login attempts, counted in the database or in Redis, and so across all workers.
 
-The limit for one address and one account is the lowest. The limits for one account, and for one address, are higher, so
-that one person's attempts do not easily lock out another.
+Attempts from one address are limited, for each account and in total. Attempts for one account from many addresses are
+not refused but delayed: after a hundred in an hour, the next ones wait for their turn. Devices on which the user has
+signed in before have a limit of their own, so that strangers cannot keep a user out
+(`docs/decisions/0039-sign-in-attempts-are-delayed.md`).
 """
 
+import asyncio
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from math import ceil
+from time import monotonic
 from typing import NamedTuple
 
 from auth.users.realms import Realm
@@ -25,20 +30,74 @@ class AttemptLimit(NamedTuple):
     within: timedelta
 
 
+HALF_MINUTE = timedelta(seconds=30)
 QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
 OLD = timedelta(days=1)
 
 
-async def count_login_attempt(realm: Realm, email: str, address: Address | None) -> None:
-    """Counts a login attempt, before the password is checked. Raises Problem 429."""
+MAX_WAIT = 45.0  # seconds; proxies give up after 60
+MAX_WAITING = 5  # attempts for one account in this process; the next ones are refused
+MAX_WAITING_IN_ALL = 100
+IN_TURN = (
+    "Many wrong passwords were entered for this account, so sign-ins on new devices wait for their turn. Try again in "
+    "a minute, sign in on a device that you have used before, or reset your password."
+)
+
+_waiting: Counter[tuple[str, str]] = Counter()  # attempts by schema and account
+
+
+class TooManyAttempts(Problem):
+    def __init__(self, wait_seconds: float, detail: str | None = None) -> None:
+        minutes = ceil(wait_seconds / 60)
+        super().__init__(
+            429,
+            detail or f"Too many attempts. Try again in {minutes} minutes.",
+            headers={"Retry-After": str(ceil(wait_seconds))},
+        )
+        self.wait_seconds = wait_seconds
+
+
+async def count_login_attempt(realm: Realm, email: str, address: Address | None, device: str | None) -> None:
+    """Counts a login attempt, before the password is checked. May wait for MAX_WAIT. Raises Problem 429.
+
+    `device` is the id of a device that is known for this account.
+    """
     account, network = f"{realm.name}:{email.strip().lower()[:320]}", client_network(address)
+    if device is not None:
+        await count_attempts(realm, AttemptLimit(f"device {device} {account}", 10, QUARTER))
+        return
     await count_attempts(
         realm,
         AttemptLimit(f"{network} {account}", 10, QUARTER),
         AttemptLimit(network, 100, QUARTER),
-        AttemptLimit(account, 100, HOUR),
     )  # the narrowest first: attempts that it rejects do not count for the others
+    try:
+        await count_attempts(realm, AttemptLimit(account, 100, HOUR))
+    except TooManyAttempts:
+        await wait_for_turn(realm, account)
+
+
+async def wait_for_turn(realm: Realm, account: str) -> None:
+    """Five attempts for one account have their turn each 30 seconds. Raises Problem 429 after MAX_WAIT."""
+    key, deadline = (realm.schema, account), monotonic() + MAX_WAIT
+    if _waiting[key] >= MAX_WAITING or _waiting.total() >= MAX_WAITING_IN_ALL:
+        raise TooManyAttempts(HALF_MINUTE.total_seconds(), IN_TURN)
+    _waiting[key] += 1
+    try:
+        while True:
+            try:
+                await count_attempts(realm, AttemptLimit(f"turn {account}", 5, HALF_MINUTE))
+            except TooManyAttempts as full:
+                if monotonic() + full.wait_seconds > deadline:
+                    raise TooManyAttempts(full.wait_seconds, IN_TURN) from full
+                await asyncio.sleep(full.wait_seconds)
+            else:
+                return
+    finally:
+        _waiting[key] -= 1
+        if not _waiting[key]:
+            del _waiting[key]
 
 
 async def count_code_attempt(realm: Realm, user: int) -> None:
@@ -62,7 +121,7 @@ async def count_attempts(realm: Realm, *limits: AttemptLimit) -> None:
         with suppress(StoreUnavailable):
             wait = await attempt_counter.count(full)
             if wait is not None:
-                raise too_many_attempts(wait.total_seconds())
+                raise TooManyAttempts(wait.total_seconds())
             return
     await count_in_database(realm, *limits)
 
@@ -85,15 +144,7 @@ async def count_in_database(realm: Realm, *limits: AttemptLimit) -> None:
             )
             assert row is not None
             if row["attempts"] > limit.limit:
-                raise too_many_attempts((row["since"] + limit.within - now).total_seconds())
-
-
-def too_many_attempts(wait_seconds: float) -> Problem:
-    return Problem(
-        429,
-        f"Too many attempts. Try again in {ceil(wait_seconds / 60)} minutes.",
-        headers={"Retry-After": str(ceil(wait_seconds))},
-    )
+                raise TooManyAttempts((row["since"] + limit.within - now).total_seconds())
 
 
 async def reset_attempts(realm: Realm, email: str, user: int, address: Address | None) -> None:
