@@ -91,9 +91,14 @@ class SqlFile:
 
 def statement_text(path: Path, name: str | None) -> str:
     """The text of a file with its includes, from one `-- name:` line to the next where `name` is given."""
-    text = INCLUDE.sub(lambda include: (path.parent / include[1]).read_text(), path.read_text())
+    text = with_includes(path)
     common, *named = NAME.split(text)
     statements = dict(zip(named[::2], named[1::2], strict=True))
     if name not in (statements or {None}):
         raise ValueError(f"{path.name} has no statement {name!r}; it has {list(statements)}")
     return common + statements.get(name or "", "")
+
+
+def with_includes(path: Path) -> str:
+    """The text of a file. Included files may include others."""
+    return INCLUDE.sub(lambda include: with_includes(path.parent / include[1]), path.read_text())

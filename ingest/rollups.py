@@ -11,8 +11,14 @@ import msgspec
 from core.errors import GokartError
 from database.pool import Connection
 from database.sql import SqlFile
+from tenants.nodes import is_cluster
 
-APPLY_DELTAS = SqlFile(Path(__file__).parent / "sql" / "apply_deltas.sql")
+SQL = Path(__file__).parent / "sql"
+APPLY_DELTAS = SqlFile(SQL / "apply_deltas.sql")
+ADD_ON_CLUSTER = [
+    SqlFile(SQL / "rollups_on_cluster.sql", name) for name in ("add_to_quarters", "add_to_days", "add_to_months")
+]
+MARK_ON_CLUSTER = [SqlFile(SQL / "rollups_on_cluster.sql", name) for name in ("mark_days", "mark_months")]
 MAX_BIGINT = 2**63 - 1
 
 
@@ -37,6 +43,18 @@ OfferPartner = tuple[int, int]  # surrogate ids
 Deltas = Mapping[tuple[OfferPartner, datetime], BucketDelta]  # by the start of a quarter of an hour, UTC
 
 
+class DeltaColumns(msgspec.Struct, gc=False):
+    """Deltas as columns of equal length. `seconds`: the start of the quarter of an hour, since 1970."""
+
+    offers: list[int]
+    seconds: list[int]
+    partners: list[int]
+    conversions: list[int]
+    clicks: list[int]
+    views: list[int]
+    costs: list[int]
+
+
 async def apply_deltas(db: Connection, schema: str, deltas: Deltas, now: datetime) -> None:
     """Adds the deltas to quarters, days and months, and marks the days and months as changed at `now`.
 
@@ -47,19 +65,33 @@ async def apply_deltas(db: Connection, schema: str, deltas: Deltas, now: datetim
         return
     if any(abs(delta.cost) > MAX_BIGINT for *_, delta in changes):
         raise CostOverflowError
-    offers, buckets, partners, _ = to_columns(changes)
-    query = APPLY_DELTAS.bind(
-        schema,
-        offers=offers,
-        buckets=buckets,
-        partners=partners,
+    columns = DeltaColumns(
+        offers=[offer for offer, *_ in changes],
+        seconds=[int(start.timestamp()) for _, start, *_ in changes],
+        partners=[partner for *_, partner, _ in changes],
         conversions=[delta.conversions for *_, delta in changes],
         clicks=[delta.clicks for *_, delta in changes],
         views=[delta.views for *_, delta in changes],
         costs=[delta.cost for *_, delta in changes],
-        now=now,
     )
+    if await is_cluster(db):
+        await add_on_cluster(db, schema, columns, now)
+        return
+    query = APPLY_DELTAS.bind(schema, now=now, **msgspec.structs.asdict(columns))
     with cost_overflow():
+        await db.execute(query.sql, *query.args)
+
+
+async def add_on_cluster(db: Connection, schema: str, columns: DeltaColumns, now: datetime) -> None:
+    """What one statement does on one server. Raises CostOverflowError."""
+    if not columns.offers:
+        return
+    with cost_overflow():
+        for sql in ADD_ON_CLUSTER:
+            query = sql.bind(schema, **msgspec.structs.asdict(columns))
+            await db.execute(query.sql, *query.args)
+    for sql in MARK_ON_CLUSTER:
+        query = sql.bind(schema, offers=columns.offers, seconds=columns.seconds, now=now)
         await db.execute(query.sql, *query.args)
 
 

@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from core.errors import GokartError
-from database.engine import listen_url
+from database.engine import engine, listen_url
 from database.pool import connection
 from database.transactions import quote_literal
 from tenants.config import tenancy
@@ -42,6 +42,9 @@ WHERE c.relnamespace = $1::text::regnamespace AND NOT tgisinternal AND tgparenti
 """
 
 
+_clusters: dict[str, bool] = {}  # by URL
+
+
 def node_of_schema() -> str:
     return NODE_OF_SCHEMA_SQL.format(table=quote_literal(tenancy().citus_marker_table))
 
@@ -64,6 +67,14 @@ class Node(msgspec.Struct, frozen=True):
 async def has_citus(db: asyncpg.Connection) -> bool:
     found: bool = await db.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')")
     return found
+
+
+async def is_cluster(db: asyncpg.Connection) -> bool:
+    """Like has_citus, but asks once per process, for hot paths: restart the app when its database becomes a cluster."""
+    url = engine().url
+    if url not in _clusters:
+        _clusters[url] = await has_citus(db)
+    return _clusters[url]
 
 
 async def is_distributed(db: asyncpg.Connection, schema: str) -> bool:

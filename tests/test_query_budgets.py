@@ -108,6 +108,7 @@ def test_a_batch_of_events(filled: Sandbox) -> None:
 def test_a_batch_of_conversions(filled: Sandbox) -> None:
     offers = [offer_record(filled) for _ in range(5)]
     filled.send("offers", offers)
+    post_batch(filled, "conversions", [conversion_callback(filled, offers[0]["id"])])  # knows whether this is a cluster
     records = [conversion_callback(filled, offer["id"]) for offer in offers for _ in range(10)]
     result, statements = post_batch(filled, "conversions", records)
     assert result["accepted"] == 50

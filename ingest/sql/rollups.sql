@@ -4,7 +4,8 @@
 -- Lock order: every transaction locks rows in the order of these tables and, within a table, of the key. Transactions
 -- that touch the same rows therefore wait for each other, and never deadlock. PostgreSQL does not define the order of
 -- the data-modifying parts of one statement, but each part is complete before its RETURNING rows are counted. So each
--- part has a condition, always true, that counts the rows of the part before it.
+-- part has a condition, always true, that counts the rows of the part before it. `rollups_on_cluster.sql` is the same for a
+-- cluster.
 --
 -- Change marks: a version only rises, in the transaction that changes the figures, so equal sums of versions mean equal
 -- figures. `changed_at` never goes back, even if an earlier batch commits after a later one.
@@ -27,11 +28,7 @@ upserted_quarters AS (
     SELECT offer, bucket, partner, conversions, clicks, views, cost
     FROM quarter
     ORDER BY offer, bucket, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost
+-- include: add_to_bucket.sql
     RETURNING true
 ),
 upserted_days AS (
@@ -40,11 +37,7 @@ upserted_days AS (
     FROM day
     WHERE (SELECT count(*) FROM upserted_quarters) >= 0
     ORDER BY offer, bucket, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost
+-- include: add_to_bucket.sql
     RETURNING true
 ),
 upserted_months AS (
@@ -53,11 +46,7 @@ upserted_months AS (
     FROM month
     WHERE (SELECT count(*) FROM upserted_days) >= 0
     ORDER BY offer, bucket, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost
+-- include: add_to_bucket.sql
     RETURNING true
 ),
 marked_days AS (
@@ -66,9 +55,7 @@ marked_days AS (
     FROM day
     WHERE (SELECT count(*) FROM upserted_months) >= 0
     ORDER BY offer, bucket
-    ON CONFLICT (offer, bucket) DO UPDATE SET
-        version = t.version + 1,
-        changed_at = greatest(t.changed_at, excluded.changed_at)
+-- include: mark.sql
     RETURNING true
 ),
 marked_months AS (
@@ -77,8 +64,6 @@ marked_months AS (
     FROM month
     WHERE (SELECT count(*) FROM marked_days) >= 0
     ORDER BY offer, bucket
-    ON CONFLICT (offer, bucket) DO UPDATE SET
-        version = t.version + 1,
-        changed_at = greatest(t.changed_at, excluded.changed_at)
+-- include: mark.sql
     RETURNING true
 )

@@ -48,11 +48,12 @@ FROM
 WHERE c.id = t.id;
 
 WITH quarter AS (
-    SELECT *
-    FROM unnest(
-        $1::int[], $2::timestamptz[], $3::int[],
+    SELECT offer, to_timestamp(seconds) AS bucket, partner, conversions, clicks, views, cost
+    FROM
+    unnest(
+        $1::int[], $2::bigint[], $3::int[],
         $4::int[], $5::int[], $6::int[], $7::bigint[]
-    ) AS u (offer, bucket, partner, conversions, clicks, views, cost)
+    ) AS u (offer, seconds, partner, conversions, clicks, views, cost)
 ),
 day AS MATERIALIZED (
     SELECT
@@ -73,11 +74,11 @@ upserted_quarters AS (
     SELECT offer, bucket, partner, conversions, clicks, views, cost
     FROM quarter
     ORDER BY offer, bucket, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost
     RETURNING true
 ),
 upserted_days AS (
@@ -86,11 +87,11 @@ upserted_days AS (
     FROM day
     WHERE (SELECT count(*) FROM upserted_quarters) >= 0
     ORDER BY offer, bucket, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost
     RETURNING true
 ),
 upserted_months AS (
@@ -99,11 +100,11 @@ upserted_months AS (
     FROM month
     WHERE (SELECT count(*) FROM upserted_days) >= 0
     ORDER BY offer, bucket, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost
     RETURNING true
 ),
 marked_days AS (
@@ -112,9 +113,9 @@ marked_days AS (
     FROM day
     WHERE (SELECT count(*) FROM upserted_months) >= 0
     ORDER BY offer, bucket
-    ON CONFLICT (offer, bucket) DO UPDATE SET
-        version = t.version + 1,
-        changed_at = greatest(t.changed_at, excluded.changed_at)
+ON CONFLICT (offer, bucket) DO UPDATE SET
+    version = t.version + 1,
+    changed_at = greatest(t.changed_at, excluded.changed_at)
     RETURNING true
 ),
 marked_months AS (
@@ -123,9 +124,9 @@ marked_months AS (
     FROM month
     WHERE (SELECT count(*) FROM marked_days) >= 0
     ORDER BY offer, bucket
-    ON CONFLICT (offer, bucket) DO UPDATE SET
-        version = t.version + 1,
-        changed_at = greatest(t.changed_at, excluded.changed_at)
+ON CONFLICT (offer, bucket) DO UPDATE SET
+    version = t.version + 1,
+    changed_at = greatest(t.changed_at, excluded.changed_at)
     RETURNING true
 )
 SELECT count(*) FROM quarter WHERE (SELECT count(*) FROM marked_months) >= 0;

@@ -43,11 +43,11 @@ upserted_quarters AS (
     SELECT offer, bucket, partner, conversions, clicks, views, cost
     FROM quarter
     ORDER BY offer, bucket, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost
     RETURNING true
 ),
 upserted_days AS (
@@ -56,11 +56,11 @@ upserted_days AS (
     FROM day
     WHERE (SELECT count(*) FROM upserted_quarters) >= 0
     ORDER BY offer, bucket, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost
     RETURNING true
 ),
 upserted_months AS (
@@ -69,11 +69,11 @@ upserted_months AS (
     FROM month
     WHERE (SELECT count(*) FROM upserted_days) >= 0
     ORDER BY offer, bucket, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost
     RETURNING true
 ),
 marked_days AS (
@@ -82,9 +82,9 @@ marked_days AS (
     FROM day
     WHERE (SELECT count(*) FROM upserted_months) >= 0
     ORDER BY offer, bucket
-    ON CONFLICT (offer, bucket) DO UPDATE SET
-        version = t.version + 1,
-        changed_at = greatest(t.changed_at, excluded.changed_at)
+ON CONFLICT (offer, bucket) DO UPDATE SET
+    version = t.version + 1,
+    changed_at = greatest(t.changed_at, excluded.changed_at)
     RETURNING true
 ),
 marked_months AS (
@@ -93,9 +93,9 @@ marked_months AS (
     FROM month
     WHERE (SELECT count(*) FROM marked_days) >= 0
     ORDER BY offer, bucket
-    ON CONFLICT (offer, bucket) DO UPDATE SET
-        version = t.version + 1,
-        changed_at = greatest(t.changed_at, excluded.changed_at)
+ON CONFLICT (offer, bucket) DO UPDATE SET
+    version = t.version + 1,
+    changed_at = greatest(t.changed_at, excluded.changed_at)
     RETURNING true
 )
 SELECT coalesce(sum(clicks + views), 0)::int FROM quarter WHERE (SELECT count(*) FROM marked_months) >= 0;

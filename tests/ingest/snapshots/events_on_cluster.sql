@@ -1,0 +1,88 @@
+SELECT id::text, key FROM t_tenant.offer WHERE id = ANY($1::uuid[]);
+
+SELECT id::text, key FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
+
+BEGIN;
+
+SET LOCAL citus.propagate_set_commands TO E'local'; SET LOCAL lock_timeout TO E'10s'; SET LOCAL gokart.actor TO E'intake:files';
+
+INSERT INTO t_tenant.event (id, occurred_at, offer, partner, is_click)
+SELECT id, to_timestamp(seconds), offer, partner, is_click
+FROM unnest($1::uuid[], $2::float8[], $3::int[], $4::int[], $5::bool[])
+    AS t (id, seconds, offer, partner, is_click)
+ORDER BY id
+ON CONFLICT DO NOTHING
+RETURNING
+    offer,
+    date_part('epoch', date_bin('15 minutes', occurred_at, 'epoch') - timestamptz 'epoch')::bigint AS seconds,
+    partner, is_click;
+
+INSERT INTO t_tenant.by_quarter AS t (offer, bucket, partner, conversions, clicks, views, cost)
+SELECT offer, to_timestamp(seconds), partner, conversions, clicks, views, cost
+FROM
+    unnest(
+        $1::int[], $2::bigint[], $3::int[],
+        $4::int[], $5::int[], $6::int[], $7::bigint[]
+    ) AS u (offer, seconds, partner, conversions, clicks, views, cost)
+ORDER BY offer, seconds, partner
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost;
+
+INSERT INTO t_tenant.by_day AS t (offer, bucket, partner, conversions, clicks, views, cost)
+SELECT
+    offer, (to_timestamp(seconds) AT TIME ZONE 'UTC')::date AS day, partner,
+    sum(conversions), sum(clicks), sum(views), sum(cost)
+FROM
+    unnest(
+        $1::int[], $2::bigint[], $3::int[],
+        $4::int[], $5::int[], $6::int[], $7::bigint[]
+    ) AS u (offer, seconds, partner, conversions, clicks, views, cost)
+GROUP BY offer, day, partner
+ORDER BY offer, day, partner
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost;
+
+INSERT INTO t_tenant.by_month AS t (offer, bucket, partner, conversions, clicks, views, cost)
+SELECT
+    offer, date_trunc('month', to_timestamp(seconds) AT TIME ZONE 'UTC')::date AS month, partner,
+    sum(conversions), sum(clicks), sum(views), sum(cost)
+FROM
+    unnest(
+        $1::int[], $2::bigint[], $3::int[],
+        $4::int[], $5::int[], $6::int[], $7::bigint[]
+    ) AS u (offer, seconds, partner, conversions, clicks, views, cost)
+GROUP BY offer, month, partner
+ORDER BY offer, month, partner
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost;
+
+INSERT INTO t_tenant.changed_day AS t (offer, bucket, version, changed_at)
+SELECT DISTINCT offer, (to_timestamp(seconds) AT TIME ZONE 'UTC')::date AS day, 1, $1::timestamptz
+FROM unnest($2::int[], $3::bigint[]) AS u (offer, seconds)
+ORDER BY offer, day
+ON CONFLICT (offer, bucket) DO UPDATE SET
+    version = t.version + 1,
+    changed_at = greatest(t.changed_at, excluded.changed_at);
+
+INSERT INTO t_tenant.changed_month AS t (offer, bucket, version, changed_at)
+SELECT DISTINCT offer, date_trunc('month', to_timestamp(seconds) AT TIME ZONE 'UTC')::date AS month, 1, $1::timestamptz
+FROM unnest($2::int[], $3::bigint[]) AS u (offer, seconds)
+ORDER BY offer, month
+ON CONFLICT (offer, bucket) DO UPDATE SET
+    version = t.version + 1,
+    changed_at = greatest(t.changed_at, excluded.changed_at);
+
+INSERT INTO t_tenant.intake (kind, token, accepted, duplicates, rejected)
+VALUES ($1, $2, $3, $4, $5)
+RETURNING id;
+
+COMMIT;
