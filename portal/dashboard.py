@@ -51,7 +51,7 @@ class DashboardController(Controller):
 
     @route("/report.csv", http_method=READ_METHODS, guards=[requires_scope("cost-report")])
     async def download(self, request: AnyRequest) -> Response[Any]:
-        """Identical to the API's CSV. Offer names are not escaped for spreadsheets."""
+        """The API's CSV, except that names cannot be formulas of a spreadsheet."""
         period = read_period(request, datetime.now(UTC))
         return await cost_report_csv(request, current_advertiser(request), period.filter)
 

@@ -72,6 +72,7 @@ COST_REPORT = Report(
     document=lambda: (b'{"data":[', b"]}"),
     daily=False,
 )
+SPREADSHEET = msgspec.structs.replace(COST_REPORT, columns=SqlFile(SQL / "cost_report.sql", "spreadsheet"))
 SINGULAR = Report(
     name="singular",
     whole=SqlFile(SQL / "singular.sql", "whole"),

@@ -1,5 +1,6 @@
 """The page of Piccolo Admin, and the files that it loads."""
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -21,12 +22,16 @@ STYLE_HASHES = (
 POLICY = CONTENT_SECURITY_POLICY.replace(
     "style-src", "style-src " + " ".join(f"'sha256-{digest}'" for digest in STYLE_HASHES)
 )
+CSV_CELL = re.compile(rb"""`"\$\{(\w+)\(String\((\w+)\),'"','""'\)\}"`""")  # quotes a cell
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
 
 
 def load_asset(file: Path) -> Asset:
-    """Replaces the script's `new Function`, which the content security policy forbids."""
+    """Replaces the script's `new Function`, which the content security policy forbids, and neutralises spreadsheet
+    formulas in its CSV export.
+    """
     content = file.read_bytes().replace(b'new Function("return this")()', b"globalThis")
+    content = CSV_CELL.sub(rb"""`"${\1(String(\2),'"','""').replace(/^[-=+@\\t\\r\\n]/,"'$&")}"`""", content)
     return Asset(file.name, content, MEDIA_TYPES[file.suffix])
 
 

@@ -33,3 +33,13 @@ SELECT
     m.views AS "totalViews", trim_scale(m.cost) AS "revenue", p.name AS "publisherName"
 FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN {schema}.partner p ON p.key = m.partner
 ORDER BY m.name COLLATE "C", p.name COLLATE "C", m.id, p.id
+
+-- name: spreadsheet
+-- The columns for a person who opens the CSV in a spreadsheet. An apostrophe makes it show a formula as text; the
+-- characters are those of `ingest.correction_files.FORMULA_PREFIXES`.
+SELECT
+    m.id AS "offerId", concat(CASE WHEN m.name ~ '^[-=+@\t\r\n]' THEN '''' END, m.name) AS "offerName",
+    m.conversions AS "totalConversions", m.clicks AS "totalClicks", m.views AS "totalViews",
+    trim_scale(m.cost) AS "revenue", concat(CASE WHEN p.name ~ '^[-=+@\t\r\n]' THEN '''' END, p.name) AS "publisherName"
+FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN {schema}.partner p ON p.key = m.partner
+ORDER BY m.name COLLATE "C", p.name COLLATE "C", m.id, p.id

@@ -2,6 +2,7 @@
 permitted actions.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from tests.support.api_key_cast import id_of
 from tests.support.database import execute
 from tests.support.people import PASSWORD, audit, create_staff_user, session_cookie
 from tests.support.piccolo_admin import fill
-from tests.support.sandbox import MAY, SINGULAR, Sandbox
+from tests.support.sandbox import MAY, SINGULAR, Sandbox, offer_record
 from tests.support.servers import Server
 from tests.support.wait import wait_until
 
@@ -81,6 +82,8 @@ def test_singular_is_switched_on(open_page: PageWatcher, sandbox: Sandbox, serve
 def test_every_table_is_listed_sorted_filtered_and_exported(
     open_page: PageWatcher, full: Sandbox, server: Server
 ) -> None:
+    full.send("offers", [offer_record(full, name="=1+1")])
+    formulas = 0
     admin = Admin(open_page, full, server)
     links = admin.page.locator(".sidebar_wrapper a[href^='#/']")
     expect(links).to_have_count(13)  # and the link Home
@@ -96,7 +99,11 @@ def test_every_table_is_listed_sorted_filtered_and_exported(
         admin.button("csv").click()
         with admin.page.expect_download() as download:
             admin.button("download_csv").click()
-        assert download.value.path().read_text().count("\n") >= 1
+        content = download.value.path().read_text()
+        assert content.count("\n") >= 1
+        assert not re.search(r'(^|[,\n])"=1', content)
+        formulas += content.count('"\'=1+1"')
+    assert formulas >= 2  # of the offer, and in the audit log
 
 
 def test_tables_are_named_as_in_the_admin(open_page: PageWatcher, full: Sandbox, server: Server) -> None:

@@ -1,5 +1,7 @@
 """GET / and /report.csv on the app host: users see the figures of their advertiser, which equal the API's."""
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit
@@ -57,8 +59,8 @@ def test_it_shows_when_data_was_updated(sandbox: Sandbox) -> None:
 
 
 def test_it_shows_amounts_in_the_advertisers_currency(sandbox: Sandbox) -> None:
-    fill(sandbox)
     execute("UPDATE {s}.advertiser SET currency = 'JPY'", schema=sandbox.tenant.schema)
+    fill(sandbox)
     assert "Cost, JPY" in totals(opened(advertiser_browser(sandbox), **MAY))
 
 
@@ -251,13 +253,21 @@ def test_the_csv_covers_the_days_shown(sandbox: Sandbox) -> None:
     assert query_of(page.all("a", download="")[0].attributes["href"]) == shown | {"offerId": an_offer_of(sandbox)}
 
 
-def test_the_csv_does_not_alter_names(sandbox: Sandbox) -> None:
-    """Programs read the CSV, as they do the API's: names that a spreadsheet treats as formulas are not rewritten."""
-    offer = offer_record(sandbox, name='=HYPERLINK("http://example.com")')
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://example.com")', "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1"])
+def test_names_in_the_csv_cannot_be_formulas(sandbox: Sandbox, name: str) -> None:
+    """In the API's CSV, which programs read, names are as they were sent."""
+    offer, partner = offer_record(sandbox, name=name), {"id": str(uuid4()), "name": name}
     sandbox.send("offers", [offer])
-    sandbox.send("events", [event_record(offer["id"])])
-    text = advertiser_browser(sandbox).get("/report.csv", params=MAY).text
-    assert '"=HYPERLINK(""http://example.com"")"' in text
+    sandbox.send("partners", [partner])
+    sandbox.send("events", [event_record(offer["id"], partnerId=partner["id"]), event_record(offer["id"])])
+    download = advertiser_browser(sandbox).get("/report.csv", params=MAY).text
+    rows = list(csv.DictReader(io.StringIO(download, newline="")))
+    assert {(row["offerName"], row["publisherName"]) for row in rows} == {
+        (f"'{name}", f"'{name}"),
+        (f"'{name}", sandbox.tenant.name),
+    }
+    exact = list(csv.DictReader(io.StringIO(sandbox.get(CSV, **MAY).text, newline="")))
+    assert {row["offerName"] for row in exact} == {name}
 
 
 @pytest.mark.parametrize("given", [{"date_from": "x", "date_to": "2025-05-31"}, {"unknown": "1"}])
