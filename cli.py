@@ -165,6 +165,8 @@ main.add_lazy_command(
 )
 main.add_lazy_command("users", "auth.users.cli:users", "Invite and list advertiser users.")
 main.add_lazy_command("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
+main.add_lazy_command("backup", "database.cli:backup", "Copy the embedded database into the directory of backups.")
+main.add_lazy_command("restore", "database.cli:restore", "Restore the embedded database to any archived moment.")
 main.add_lazy_command("prune", "ingest.cli:prune", "Delete old views and clicks; no report changes.")
 main.add_lazy_command("jobs", "jobs.cli:jobs", "Show the background jobs, their last runs and failures.")
 main.add_lazy_command("import", "ingest.cli:import_", "Import files of conversions, events, offers or partners.")

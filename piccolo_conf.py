@@ -22,6 +22,7 @@ DB = DatabaseEngine(
         replica_url=_revealed(settings.replica_url),
         pgbouncer=settings.pgbouncer,
         data_dir=settings.data_dir,
+        backup_dir=settings.backup_dir,
         pool_size=settings.database_pool,
         stream_pool_size=settings.streams,
         timeout=settings.database_wait,

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         description="database_url (and replica_url) goes through PgBouncer: no statement is kept prepared.",
     )
     data_dir: Path = Field(PROJECT / ".data", description="Directory of the embedded PostgreSQL and of dumps.")
+    backup_dir: Path | None = Field(
+        None, description="Directory of backups of the embedded PostgreSQL, which then archives its log there."
+    )
     database_pool: int = Field(10, ge=1, le=500, description="Database connections of each server process.")
     database_wait: Seconds = Field(5, description="Longest wait for a free connection before a 503.")
     lock_timeout: Seconds = Field(

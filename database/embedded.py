@@ -118,6 +118,23 @@ class EmbeddedPostgres:
             else:
                 log.info("the embedded PostgreSQL is running again", directory=str(self.directory))
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """No process uses or starts the server within the block. Raises EmbeddedPostgresError if one uses it."""
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._exclusive():
+                try:
+                    self._lock("users", fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise EmbeddedPostgresError(f"A process uses the database in {self.directory}: stop it") from None
+                if self._status() is not None:  # left by a killed process
+                    self._user = superuser.unprivileged_user(self.directory, binary("postgres"))
+                    self._pg_ctl("stop", "-m", "fast")
+                yield
+        finally:
+            self._release()
+
     # Locks
 
     @contextmanager

@@ -16,6 +16,7 @@ import msgspec
 from piccolo.engine.finder import engine_finder
 from piccolo.engine.postgres import PostgresEngine
 
+from database.backups import BackupFolder
 from database.embedded import DEFAULT_HINT, EmbeddedPostgres
 
 
@@ -23,11 +24,12 @@ class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Times in seconds.
 
     `url`: None runs an embedded PostgreSQL in `data_dir`/postgres; `embedded_hint` ends the error messages about that
-    directory. `migrate_command` is named in the error about an outdated schema. `listen_url`: a direct URL for LISTEN
-    and session locks if `url` goes through PgBouncer; `pgbouncer` then keeps no statement prepared. `timeout`: the
-    longest wait for a free connection. `lock_timeout` and `statement_timeout`: the longest wait for a lock, and the
-    longest statement; `database.transactions.lift_statement_timeout` exempts a transaction.
-    `max_tenants_per_connection`: a connection that has served that many tenants is replaced.
+    directory, and `backup_dir` is where it archives its log. `migrate_command` is named in the error about an outdated
+    schema. `listen_url`: a direct URL for LISTEN and session locks if `url` goes through PgBouncer; `pgbouncer` then
+    keeps no statement prepared. `timeout`: the longest wait for a free connection. `lock_timeout` and
+    `statement_timeout`: the longest wait for a lock, and the longest statement;
+    `database.transactions.lift_statement_timeout` exempts a transaction. `max_tenants_per_connection`: a connection
+    that has served that many tenants is replaced.
     """
 
     url: str | None = None
@@ -37,6 +39,7 @@ class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
     replica_url: str | None = None
     pgbouncer: bool = False
     data_dir: Path = Path(".data")
+    backup_dir: Path | None = None
     pool_size: int = 10
     stream_pool_size: int = 16
     timeout: float = 5
@@ -90,7 +93,12 @@ class DatabaseEngine(PostgresEngine):
 
 def _start_embedded(config: DatabaseConfig) -> tuple[EmbeddedPostgres, str]:
     """The server and its URL. It stops with the last process that uses it."""
-    server = EmbeddedPostgres(config.data_dir / "postgres", hint=config.embedded_hint)
+    directory, archive = config.data_dir / "postgres", {}
+    if config.backup_dir:
+        folder = BackupFolder(config.backup_dir)
+        folder.prepare(directory)
+        archive = folder.archive_options
+    server = EmbeddedPostgres(directory, hint=config.embedded_hint, **archive)
     url = server.start()
     atexit.register(server.stop)
     return server, url
