@@ -33,6 +33,7 @@ UNAVAILABLE_ERRORS = (
     asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
     asyncpg.LockNotAvailableError,  # lock_timeout
 )
+CITUS_NODE_FAILED: Final = "failure on connection marked as essential"  # in an InternalServerError
 STALE_CACHE_ERRORS: Final = (
     asyncpg.InvalidCachedStatementError,
     asyncpg.OutdatedSchemaCacheError,
@@ -406,8 +407,10 @@ class Lease:
             connection.terminate()  # the server closed it while it was idle, and asyncpg noticed only now
         closed = connection.is_closed()
         self._pool.end_lease(connection, error)
-        if isinstance(error, self._pool.unavailable_errors) or (
-            closed and isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+        if (
+            isinstance(error, self._pool.unavailable_errors)
+            or (closed and isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError))
+            or (isinstance(error, asyncpg.InternalServerError) and CITUS_NODE_FAILED in str(error))
         ):
             raise self._unavailable(error) from error
 

@@ -134,7 +134,8 @@ async def sizes_by_node(db: asyncpg.Connection) -> Mapping[tuple[str, int], int]
 async def sizes_on_nodes(db: asyncpg.Connection, schemas: Sequence[str]) -> dict[str, int]:
     """Bytes of each schema on the worker nodes; empty without Citus. Omits nodes that do not answer.
 
-    Sends one query to each worker; Citus's own views send one for every table.
+    Sends one query to each worker; Citus's own views send one for every table. Sizes are those of the last VACUUM or
+    ANALYZE: reading present ones would wait for tables that are locked.
     """
     if not schemas or not await has_citus(db):
         return {}
@@ -143,9 +144,12 @@ async def sizes_on_nodes(db: asyncpg.Connection, schemas: Sequence[str]) -> dict
         "SELECT result FROM run_command_on_workers($1) WHERE success",
         f"""
         SELECT coalesce(json_object_agg(schema, size), '{{}}') FROM (
-            SELECT n.nspname AS schema, sum(pg_total_relation_size(c.oid))::bigint AS size
+            SELECT n.nspname AS schema,
+                sum(greatest(c.relpages, 0)::bigint + greatest(t.relpages, 0)) * current_setting('block_size')::int
+                    AS size
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE n.nspname IN ({names}) AND c.relkind = 'r' GROUP BY 1
+                LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
+            WHERE n.nspname IN ({names}) AND c.relkind IN ('r', 'i') GROUP BY 1
         ) AS sizes
         """,
     )

@@ -1,7 +1,12 @@
 """Statements that one server runs and a Citus cluster refuses, or runs badly. docs/citus.md explains the cluster."""
 
+import asyncio
+import re
+from typing import Any
+
 import pytest
 
+from tenants.migrations import migration_modules, split_statements
 from tests.support.citus_rules import Statement, changing_statements, problems
 from tests.support.sandbox import Sandbox
 
@@ -39,3 +44,43 @@ def test_no_statement_does_what_a_cluster_cannot(module_sandbox: Sandbox) -> Non
 )
 def test_the_check_finds(module_sandbox: Sandbox, sql: str, problem: str) -> None:
     assert problem in problems(Statement("here", sql.replace("{s}", module_sandbox.tenant.schema)))
+
+
+CONSTRAINT = re.compile(r"\b(CHECK|REFERENCES|UNIQUE|PRIMARY KEY|FOREIGN KEY|EXCLUDE|IDENTITY)\b")
+NAMED_CONSTRAINT = re.compile(r"ALTER TABLE \S+\s+ADD CONSTRAINT \w+ (?!.*\bADD\b).*", re.DOTALL)
+
+
+def refused_alterations(script: str) -> list[str]:
+    """The statements that add a constraint without a name, or together with something else."""
+    found = [statement for statement in split_statements(script) if statement.startswith("ALTER TABLE")]
+    return [one for one in found if CONSTRAINT.search(one) and not NAMED_CONSTRAINT.fullmatch(one)]
+
+
+def test_migrations_of_tenants_on_a_node_add_constraints_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first migration only ever ran before a tenant was placed on a node."""
+    scripts: list[str] = []
+    for _, module in sorted(migration_modules().items())[1:]:
+
+        async def record(script: str) -> None:
+            scripts.append(script.format(s="t_tenant"))
+
+        monkeypatch.setattr(module, "execute_in_schema", record, raising=False)
+
+        async def steps(module: Any = module) -> None:
+            for step in (await module.forwards()).raw:
+                await step()
+
+        asyncio.run(steps())
+    assert scripts
+    assert [one for script in scripts for one in refused_alterations(script)] == []
+
+
+def test_the_check_of_migrations_finds() -> None:
+    script = """
+        ALTER TABLE t.advertiser ADD a text CHECK (a <> '');
+        ALTER TABLE t.advertiser ADD CHECK (a <> '');
+        ALTER TABLE t.advertiser ADD b text, ADD CONSTRAINT named CHECK (a <> '');
+        ALTER TABLE t.advertiser ADD c text NOT NULL DEFAULT '', ADD d text;
+        ALTER TABLE t.advertiser ADD CONSTRAINT named CHECK (a <> ',');
+    """
+    assert len(refused_alterations(script)) == 3

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
+from asyncpg import DeadlockDetectedError
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from msgspec import UNSET, Meta, UnsetType
@@ -83,7 +84,7 @@ def to_problem(error: Exception) -> Problem:
     """The error that the client sees. An unexpected exception does not reveal its message."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error, DatabaseUnavailable):
+    if isinstance(error, DatabaseUnavailable | DeadlockDetectedError):
         return Problem(
             503, "The database is unavailable; try again shortly.", headers={"Retry-After": str(RETRY_AFTER)}
         )

@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 
 from database.pool import SCHEMA_ERRORS, Connection, connection
+from database.transactions import set_local_sql
 from tenants.nodes import sizes_on_nodes
 from tenants.tenant import Tenant, schema_of
 
@@ -102,7 +103,7 @@ async def read_tenant_counts(tenant: Tenant) -> TenantCounts | None:
 async def fetch_one_row(db: Connection, sql: str, *args: object) -> asyncpg.Record:
     """Fetches one row in a transaction of its own, with a lock timeout. Raises one of USAGE_UNKNOWN."""
     async with db.transaction(readonly=True):
-        await db.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        await db.execute(set_local_sql({"lock_timeout": LOCK_TIMEOUT}))
         row = await db.fetchrow(sql, *args)
     assert row is not None
     return row

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 
 from database.engine import listen_url
@@ -143,4 +144,17 @@ async def test_an_unreachable_server_is_unavailable() -> None:
     for _ in range(2):
         with pytest.raises(DatabaseUnavailable):
             await backend(pool, "a")
+    await pool.close()
+
+
+async def test_a_node_of_a_cluster_that_fails_in_a_transaction_is_unavailable() -> None:
+    """Citus reports it as an internal error."""
+    pool = a_pool()
+    message = "failure on connection marked as essential: worker-1:5432"
+    with pytest.raises(DatabaseUnavailable, match=message):
+        async with pool.acquire() as db:
+            await db.execute(f"DO $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'XX000'; END $$")
+    with pytest.raises(asyncpg.InternalServerError):
+        async with pool.acquire() as db:
+            await db.execute("DO $$ BEGIN RAISE EXCEPTION 'a bug' USING ERRCODE = 'XX000'; END $$")
     await pool.close()

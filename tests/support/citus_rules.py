@@ -46,6 +46,7 @@ EXPRESSIONS_BY_FILE = {
         "replaced": "name = u.name",
     },
     "ingest/surrogate_ids.py": {"table": "partner"},
+    "tenants/dumps.py": {"table": "public.tenant", "names": "name", "literal": "NULL"},
 }
 
 NODE = re.compile(r"\\.|\{(?P<type>\w+)|(?P<end>\})|:(?P<field>\w+) (?P<value>[^\s:{}()]*)")

@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tenants.migrations import latest_version
 from tenants.nodes import NO_CITUS
 from tests.support.cli import cli_error, gokart
-from tests.support.database import execute
-from tests.support.platform_pages import main_text, signed_in
+from tests.support.database import execute, locked
+from tests.support.platform_pages import main_text, outdated_tenant, signed_in
 from tests.support.sandbox import Sandbox, event_record, offer_record
 
 pytestmark = pytest.mark.usefixtures("platform")
@@ -115,3 +116,22 @@ def test_moving_to_the_same_node_does_nothing(sandbox: Sandbox) -> None:
         gokart("tenants", "move", sandbox.tenant.slug, here).stdout == f"{sandbox.tenant.slug} is already on {here}.\n"
     )
     assert "Unknown node" in cli_error("tenants", "move", sandbox.tenant.slug, "nowhere:1")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_tenant_on_a_node_is_migrated() -> None:
+    """From the first version, whose tables are distributed before the others exist."""
+    tenant = outdated_tenant()
+    assert "1 migrated" in gokart("migrate", tenant).stdout
+    (row,) = execute("SELECT version, migration_error FROM tenant WHERE slug = $1", tenant)
+    assert row == {"version": latest_version(), "migration_error": None}
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_locked_tenant_does_not_stop_the_list(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    browser = signed_in(sandbox, "viewer")
+    with locked(f"{other_sandbox.tenant.schema}.intake"):
+        page = main_text(browser.get("/", params={"text": sandbox.tenant.slug}))
+        other = main_text(browser.get("/", params={"text": other_sandbox.tenant.slug}))
+    assert "never never" in page
+    assert "Unavailable" in other

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from tests.support.raw_http import raw
 from tests.support.request_log_lines import log_line_named, log_line_of
 from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, Sandbox
 from tests.support.servers import Server, free_port, running_server
+from web.problems import to_problem
 
 EVENTS = "/api/v1/ingest/events"
 TITLES = {
@@ -328,3 +330,10 @@ def test_a_client_that_disconnects_while_sending_is_not_logged_as_an_error(
         connection.sendall("\r\n".join(lines).encode())
     line = log_line_named(server, request_id)
     assert (line["level"], line["status"]) == ("info", 499)
+
+
+def test_a_request_that_a_deadlock_ended_can_be_sent_again() -> None:
+    """A tenant that is moved to a cluster is locked table by table."""
+    problem = to_problem(asyncpg.DeadlockDetectedError("deadlock detected"))
+    assert problem.status == 503
+    assert "Retry-After" in (problem.headers or {})

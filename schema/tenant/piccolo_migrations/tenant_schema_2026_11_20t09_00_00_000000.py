@@ -18,9 +18,11 @@ ALTER TABLE {s}.advertiser
     ADD billing_email varchar(320),
     ADD billing_address text,
     ADD tax_id varchar(50),
-    ADD currency varchar(3) NOT NULL DEFAULT 'USD' CHECK (currency ~ '^[A-Z]{{3}}$'),
+    ADD currency varchar(3) NOT NULL DEFAULT 'USD',
     ADD singular_requested_at timestamptz,
     ADD singular_requested_by varchar(320);
+-- Citus accepts a constraint only as a statement of its own, with a name.
+ALTER TABLE {s}.advertiser ADD CONSTRAINT advertiser_currency_check CHECK (currency ~ '^[A-Z]{{3}}$');
 """
 
 LOGINS = (
