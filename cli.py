@@ -131,6 +131,7 @@ def run_server(host: str, port: int, workers: int) -> None:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            timeout_keep_alive=settings.idle_timeout,  # type: ignore[arg-type]  # passed to loop.call_later
             timeout_graceful_shutdown=8,  # Docker kills after ten seconds
         )
 

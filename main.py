@@ -18,6 +18,7 @@ from settings import settings
 from singular.request_log import flush_request_log
 from tenants.middleware import SiteDispatcher, TenantMiddleware
 from tenants.plugin import TenantsPlugin
+from web.connections import limit_connections
 from web.limits.backend import run_limit_store
 from web.middleware import DisconnectMiddleware, ErrorPageMiddleware, RequestContextMiddleware, TrustedProxyMiddleware
 from web.pages.assets import static_file
@@ -40,6 +41,7 @@ api = Litestar(
     exception_handlers={Exception: problem_response},
     plugins=[TenantsPlugin(bind_requests=False)],  # TenantMiddleware is around all sites
     lifespan=[
+        lambda _: limit_connections(),
         lambda _: run_limit_store(),
         lambda _: flush_last_used(),
         lambda _: flush_request_log(),

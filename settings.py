@@ -42,6 +42,16 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65_535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Server processes.")
 
+    connections: int = Field(
+        10_000, ge=1, description="HTTP connections that a process keeps open, as far as its descriptors allow."
+    )
+    connections_per_address: int = Field(
+        200, ge=1, description="How many of these one IP address may have; trusted proxies are exempt."
+    )
+    head_timeout: Seconds = Field(15, description="Longest time in which a client sends the head of a request.")
+    body_timeout: Seconds = Field(60, description="Longest time in which a client sends the body of a request.")
+    idle_timeout: Seconds = Field(5, description="A connection without a request is closed after this time.")
+
     database_url: SecretStr | None = Field(
         None, description="postgresql://… of your own server; without it, an embedded PostgreSQL runs."
     )

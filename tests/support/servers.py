@@ -21,6 +21,9 @@ SETTINGS = {  # tests send many requests from one address, and have many tenants
     "GOKART_FAILED_TOKEN_BURST": "1000000",
     "GOKART_TOKEN_BURST": "1000000",
     "GOKART_TOKEN_RATE": "1000000",
+    "GOKART_CONNECTIONS_PER_ADDRESS": "1000000",
+    "GOKART_HEAD_TIMEOUT": "120",  # the tests' own clients may be slow
+    "GOKART_BODY_TIMEOUT": "120",
     # Each new tenant makes every connection look through its cached plans.
     "GOKART_CONNECTION_TENANTS": "50",
 }
