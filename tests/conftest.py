@@ -9,7 +9,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -29,6 +31,10 @@ THROUGH = os.environ.get("THROUGH", "")
 PGBOUNCER = ExitStack()
 os.environ["GOKART_DATABASE_URL"] = DATABASES.url
 os.environ["GOKART_WEAK_PASSWORD_HASHING"] = "true"
+# For root, each start of pytest makes /tmp/pytest-of-root private again, while the PostgreSQL of another run needs it.
+TEMPORARY = Path(gettempdir(), f"gokart-tests-{sha256(__file__.encode()).hexdigest()[:8]}")
+TEMPORARY.mkdir(exist_ok=True)
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(TEMPORARY))
 # With this variable set, each server and command that the tests start would compile the whole project again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False  # pytest also caches the test modules whose assertions it has rewritten

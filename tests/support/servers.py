@@ -24,6 +24,7 @@ SETTINGS = {  # tests send many requests from one address, and have many tenants
     "GOKART_CONNECTIONS_PER_ADDRESS": "1000000",
     "GOKART_HEAD_TIMEOUT": "120",  # the tests' own clients may be slow
     "GOKART_BODY_TIMEOUT": "120",
+    "GOKART_IDLE_TIMEOUT": "120",  # a slow machine may take longer than the default between two requests
     # Each new tenant makes every connection look through its cached plans.
     "GOKART_CONNECTION_TENANTS": "50",
 }
