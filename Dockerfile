@@ -35,6 +35,7 @@ COPY --from=build /app /app
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     GOKART_HOST=0.0.0.0 \
+    GOKART_METRICS_HOST=0.0.0.0 \
     GOKART_WORKERS=4
 USER 10001
 EXPOSE 8000

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import ExitStack
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -113,12 +114,21 @@ def run_server(host: str, port: int, workers: int) -> None:
     from settings import settings
 
     check_address_is_free(host, port)
+    if settings.metrics_port:
+        check_address_is_free(
+            settings.metrics_host, settings.metrics_port, "GOKART_METRICS_HOST", "GOKART_METRICS_PORT"
+        )
     import_module("web.pages.assets")  # reports missing assets once instead of in every worker
     url = database_url()
     if settings.database_url is None:
         os.environ["GOKART_DATABASE_URL"] = url  # workers use the server that this process started
     os.environ["GOKART_WORKERS"] = str(workers)  # determines the default store of rate limits
-    with supervised_database():
+    with ExitStack() as around:
+        around.enter_context(supervised_database())
+        if settings.metrics_port:
+            from monitoring.endpoint import serve_metrics
+
+            around.enter_context(serve_metrics(settings.metrics_host, settings.metrics_port, workers))
         uvicorn.run(
             "main:app",
             host=host,
@@ -136,7 +146,9 @@ def run_server(host: str, port: int, workers: int) -> None:
         )
 
 
-def check_address_is_free(host: str, port: int) -> None:
+def check_address_is_free(
+    host: str, port: int, host_setting: str = "GOKART_HOST or --host", port_setting: str = "GOKART_PORT or --port"
+) -> None:
     """Raises GokartError, which names the setting to change, if the address cannot be listened on."""
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -146,11 +158,11 @@ def check_address_is_free(host: str, port: int) -> None:
     except OSError as error:
         match error.errno:
             case errno.EADDRINUSE:
-                text = f"Port {port} of {host} is in use: choose another with GOKART_PORT or --port"
+                text = f"Port {port} of {host} is in use: choose another with {port_setting}"
             case errno.EACCES:
-                text = f"This user may not listen on port {port}: choose one above 1023 with GOKART_PORT or --port"
+                text = f"This user may not listen on port {port}: choose one above 1023 with {port_setting}"
             case _:
-                text = f"{host} is not an address of this machine: choose one with GOKART_HOST or --host ({error})"
+                text = f"{host} is not an address of this machine: choose one with {host_setting} ({error})"
         raise GokartError(text) from error
 
 

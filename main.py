@@ -12,6 +12,7 @@ from auth.api_keys.authenticate import flush_last_used
 from auth.users.guards import LoginRequired, redirect_to_login
 from core.background import run_in_background
 from core.logging import configure_logging
+from core.metrics import processes
 from jobs.worker import run_scheduler
 from routes import ADMIN, API, PLATFORM_ADMIN, PORTAL
 from settings import settings
@@ -78,6 +79,8 @@ MIDDLEWARE: list[Any] = [  # outermost first; around all sites, so outside of ea
 app: ASGIApp = SiteDispatcher(SITES, default=api)
 for middleware in reversed(MIDDLEWARE):
     app = middleware(app)
+
+processes.set(1)
 
 gc.freeze()  # all of this stays until the process ends: the collector need not look at it again
 gc.enable()

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65_535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Server processes.")
+    metrics_host: str = Field("127.0.0.1", description="Address to serve metrics on.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="Port to serve metrics for Prometheus on; without it, there are none."
+    )
 
     connections: int = Field(
         10_000, ge=1, description="HTTP connections that a process keeps open, as far as its descriptors allow."

@@ -14,7 +14,7 @@ asyncpg's own pool ignores the tenant and starts two tasks for each use. This on
 
 import asyncio
 from collections.abc import AsyncIterator, Generator, Hashable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from time import monotonic
 from types import TracebackType
@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
+from core import metrics
 from core.errors import GokartError
 from database.engine import engine
 
@@ -39,7 +40,7 @@ STALE_CACHE_ERRORS: Final = (
     asyncpg.OutdatedSchemaCacheError,
 )  # a table was altered
 STREAM_TIMEOUTS: Final = {"statement_timeout": "0"}  # a client may read slowly
-SWEEP_INTERVAL: Final = 10.0
+SWEEP_INTERVAL: Final = 5.0
 SPREAD_FROM: Final = 50  # tenants of a connection; a further tenant opens another connection
 SCHEMA_ERRORS: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
@@ -105,8 +106,9 @@ async def open_pool() -> AsyncIterator[None]:
     Opens no connection yet: a process starts, and responds with 503, while the database is down.
     """
     db, timeout = engine(), engine().options.timeout
+    stream_connections = db.connect_options(db.url, **STREAM_TIMEOUTS)
     requests = ConnectionPool(db.config, **request_pool_options(), timeout=timeout)
-    streams = ConnectionPool(db.connect_options(db.url, **STREAM_TIMEOUTS), **stream_pool_options(), timeout=timeout)
+    streams = ConnectionPool(stream_connections, **stream_pool_options(), timeout=timeout, work="stream")
     db.pool = requests
     try:
         async with use_pools({"call": requests, "stream": streams}):
@@ -154,6 +156,7 @@ class ConcurrencyLimit:
     def __init__(self, work: str, limit: int) -> None:
         self.work = work
         self.limit = limit
+        self._refusals = metrics.work_refusals.labels(work)
         self._slots: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -166,6 +169,7 @@ class ConcurrencyLimit:
             async with asyncio.timeout(engine().options.timeout):
                 await slots.acquire()
         except TimeoutError as error:
+            self._refusals.inc()
             raise DatabaseUnavailable(f"too much {self.work} under way") from error
         try:
             yield
@@ -176,10 +180,15 @@ class ConcurrencyLimit:
 class Share(asyncio.Semaphore):
     """The connections of a pool that one tenant, or the pages, may use at once."""
 
-    def __init__(self, size: int, of: str) -> None:
+    def __init__(self, size: int, kind: Literal["pool", "pages", "tenant"], of: str) -> None:
         super().__init__(size)
         self.size = size
+        self.kind = kind
         self.of = of
+
+    @property
+    def in_use(self) -> int:
+        return self.size - self._value
 
 
 class PooledConnection(asyncpg.Connection):
@@ -211,24 +220,27 @@ class ConnectionPool:
         timeout: float,
         max_tenants: int,
         max_idle: float,
+        work: Work = "call",
     ) -> None:
         """`options` are the arguments of asyncpg.connect. `timeout` bounds the wait for a connection, and an unused
-        connection is closed after `max_idle`; both in seconds.
+        connection is closed after `max_idle`; both in seconds. `work` names the pool in the metrics.
         """
+        self._work = work
         self._max_per_tenant = max_per_tenant or max_size
         self._tenant_shares: WeakValueDictionary[str, Share] = WeakValueDictionary()
-        self._pages = Share(max_for_pages or max_size, "the pages")
+        self._pages = Share(max_for_pages or max_size, "pages", "the pages")
         self._options = options
         self._max_size = max_size
         self._timeout = timeout
         self._max_tenants = max_tenants
         self._max_idle = max_idle
-        self._whole = Share(max_size, "the pool")
+        self._whole = Share(max_size, "pool", "the pool")
         self._idle: list[PooledConnection] = []  # least recently used first
         self._in_use: set[PooledConnection] = set()
         self._opening = 0
         self._resetting: set[asyncio.Task[None]] = set()
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_INTERVAL, self._sweep)
+        self._sample()
 
     @property
     def available(self) -> bool:
@@ -268,10 +280,13 @@ class ConnectionPool:
         deadline = asyncio.get_running_loop().time() + self._timeout
         async with AsyncExitStack() as acquired:
             for share in shares:
+                labels = self._work, share.kind
                 try:
-                    async with asyncio.timeout_at(deadline):
-                        await share.acquire()
+                    with metrics.pool_wait.labels(*labels).time() if share.locked() else nullcontext():
+                        async with asyncio.timeout_at(deadline):
+                            await share.acquire()
                 except TimeoutError as error:
+                    metrics.pool_refusals.labels(*labels).inc()
                     raise DatabaseUnavailable(f"all {share.size} connections of {share.of} are in use") from error
                 acquired.callback(share.release)
             async with asyncio.timeout_at(deadline):
@@ -288,7 +303,7 @@ class ConnectionPool:
         if tenant := _affinity_key.get():
             share = self._tenant_shares.get(tenant)
             if share is None:
-                share = self._tenant_shares[tenant] = Share(self._max_per_tenant, f"tenant {tenant}")
+                share = self._tenant_shares[tenant] = Share(self._max_per_tenant, "tenant", f"tenant {tenant}")
             shares.insert(0, share)
         if _serving_page.get():
             shares.insert(0, self._pages)
@@ -340,6 +355,7 @@ class ConnectionPool:
             connection: PooledConnection = await asyncpg.connect(**self._options, connection_class=PooledConnection)
         finally:
             self._opening -= 1
+        metrics.connections_opened.labels(self._work).inc()
         self._mark_in_use(connection)
         return connection
 
@@ -376,9 +392,24 @@ class ConnectionPool:
 
     def _sweep(self) -> None:
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_INTERVAL, self._sweep)
+        self._sample()
         oldest = monotonic() - self._max_idle
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.pop(0).terminate()
+
+    def _sample(self) -> None:
+        """Sets the metrics of the connections in use: at intervals, since each use would cost several times as much."""
+        tenant = max((share.in_use for share in self._tenant_shares.values()), default=0)
+        samples = {
+            "pool": (self._whole.in_use, self._whole.size),
+            "pages": (self._pages.in_use, self._pages.size),
+            "tenant": (tenant, self._max_per_tenant),
+        }
+        for share, (in_use, limit) in samples.items():
+            metrics.pool_in_use.labels(self._work, share).set(in_use)
+            metrics.pool_limit.labels(self._work, share).set(limit)
+            metrics.pool_refusals.labels(self._work, share)  # begins at 0
+            metrics.pool_wait.labels(self._work, share)
 
 
 class Lease:

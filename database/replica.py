@@ -45,8 +45,8 @@ async def open_replica() -> AsyncIterator[None]:
         return
     replica = Replica(engine().connect_options(url, **STREAM_TIMEOUTS))  # reports have a timeout of their own
     pools: dict[Work, ConnectionPool] = {
-        "replica": replica.pool(**request_pool_options()),
-        "replica stream": replica.pool(**stream_pool_options()),
+        "replica": replica.pool(**request_pool_options(), work="replica"),
+        "replica stream": replica.pool(**stream_pool_options(), work="replica stream"),
     }
     async with use_pools(pools), run_in_background(replica.watch()):
         yield

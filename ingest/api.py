@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from litestar import Controller, post, put
 
 from auth.api_keys.authenticate import current_caller, requires_api_key
+from core.metrics import Kind, count_records
 from database.pool import ConcurrencyLimit
 from ingest.batches import BatchResult
 from ingest.bodies import read_request, split_records
@@ -33,29 +34,31 @@ class IngestController(Controller):
     async def conversions(self, request: AnyRequest) -> BatchResult:
         """Conversion callbacks, schema v1. The latest `sentAt` of a conversion wins, in any order of arrival."""
         return await ingest(
-            request, lambda tenant, records, api_key: ingest_conversions(tenant, records, utc_now(), api_key)
+            request,
+            "conversions",
+            lambda tenant, records, api_key: ingest_conversions(tenant, records, utc_now(), api_key),
         )
 
     @post("/events", status_code=200)
     async def events(self, request: AnyRequest) -> BatchResult:
         """Views and clicks, each counted once by its id."""
         return await ingest(
-            request, lambda tenant, records, api_key: ingest_events(tenant, records, utc_now(), api_key)
+            request, "events", lambda tenant, records, api_key: ingest_events(tenant, records, utc_now(), api_key)
         )
 
     @put("/offers")
     async def offers(self, request: AnyRequest) -> BatchResult:
         """The catalogue's offers. Each replaces the whole offer: a missing field becomes null."""
-        return await ingest(request, ingest_offers)
+        return await ingest(request, "offers", ingest_offers)
 
     @put("/partners")
     async def partners(self, request: AnyRequest) -> BatchResult:
         """The catalogue's partners."""
-        return await ingest(request, ingest_partners)
+        return await ingest(request, "partners", ingest_partners)
 
 
 async def ingest(
-    request: AnyRequest, ingest_batch: Callable[[Tenant, Sequence[bytes], int], Awaitable[BatchResult]]
+    request: AnyRequest, kind: Kind, ingest_batch: Callable[[Tenant, Sequence[bytes], int], Awaitable[BatchResult]]
 ) -> BatchResult:
     body, encoding = await read_request(request)
     tenant = current_tenant()
@@ -65,6 +68,7 @@ async def ingest(
             result = await ingest_batch(tenant, records, current_caller(request).api_key)
         except CostOverflowError as error:
             raise Problem(422, str(error)) from error
+    count_records(kind, result.accepted, result.duplicates, len(result.rejected))
     request_state(request.scope)["log"].update(
         rows=len(records), accepted=result.accepted, duplicates=result.duplicates, rejected=len(result.rejected)
     )

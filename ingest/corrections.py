@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from core.errors import GokartError
+from core.metrics import count_records
 from core.timestamps import ticks
 from database.pool import Connection, connection
 from database.transactions import transaction
@@ -139,6 +140,7 @@ async def apply_corrections(tenant: Tenant, content: bytes, expected: str, now: 
         rejections = [to_rejection(done.header, row) for row in done.invalid]
         result = BatchResult(len(done.changes), len(done.unchanged), rejections)
         await log_batch(db, tenant.schema, "corrections", None, result)
+    count_records("corrections", result.accepted, result.duplicates, len(result.rejected))
     return done
 
 

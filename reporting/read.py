@@ -21,6 +21,7 @@ import msgspec
 import structlog
 from cachetools import LRUCache
 
+from core.metrics import ReportName, count_report
 from core.timestamps import iso
 from database.engine import engine
 from database.pool import ConcurrencyLimit, Connection, DatabaseUnavailable, connection, has_replica
@@ -48,7 +49,7 @@ class Report(msgspec.Struct, frozen=True):
     range are those of its parts, one after the other.
     """
 
-    name: str
+    name: ReportName
     parameters: tuple[str, ...]
     whole: SqlFile
     items: SqlFile
@@ -188,8 +189,10 @@ async def read(request: ReportRequest, etags: Collection[str], *, stream: bool) 
         async with connection() as db:
             validators = await read_validators(db, request)
         if validators.match(etags):
+            count_report(request.report.name, "not_modified")
             return NotModified(validators)
         if cached and not stream and cached.validators.etag == validators.etag:
+            count_report(request.report.name, "cache")
             return msgspec.structs.replace(cached, validators=validators)
         if stream:
             return Stream(validators)
@@ -208,6 +211,7 @@ async def read_whole(request: ReportRequest, validators: ReportValidators | None
             if result.validators.etag == validators.etag:
                 log_replica_use(request)
                 return msgspec.structs.replace(result, validators=validators)
+    count_report(request.report.name, "primary")
     async with connection() as db:
         return await fetch_whole(db, request)
 
@@ -247,6 +251,7 @@ async def snapshot(request: ReportRequest, validators: ReportValidators) -> Asyn
     async with AsyncExitStack() as stack:
         db = await replica_snapshot(stack, request, validators) if has_replica() else None
         if db is None:
+            count_report(request.report.name, "primary")
             db = await stack.enter_async_context(connection("stream"))
             await stack.enter_async_context(read_only_snapshot(db))
         yield db
@@ -284,4 +289,5 @@ async def read_only_snapshot(db: Connection) -> AsyncIterator[None]:
 
 
 def log_replica_use(request: ReportRequest) -> None:
+    count_report(request.report.name, "replica")
     log.debug("read from the replica", tenant=request.tenant.slug, report=request.report.name)

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from core.metrics import count_request
 from settings import settings
 from tenants.middleware import parse_host
 from web.pages.responses import error_page
@@ -43,7 +44,7 @@ class BrokenResponseError(Exception):
 
 
 class RequestContextMiddleware:
-    """Outermost: sets up the request's state, turns exceptions into a 500, and writes the log line."""
+    """Outermost: sets up the request's state, turns exceptions into a 500, logs and counts the request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -87,7 +88,11 @@ class RequestContextMiddleware:
         finally:
             for call in at_end:
                 call()
-            write_log_line(scope, state, (perf_counter() - started) * 1000)
+            seconds = perf_counter() - started
+            count_request(
+                state.get("site"), scope.get("path_template"), state["status"], seconds, complete=state["complete"]
+            )
+            write_log_line(scope, state, seconds * 1000)
 
 
 class DisconnectMiddleware:

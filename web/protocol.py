@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from core.metrics import count_request
 from settings import settings
 from web.connections import RESERVED, connection_counts
 from web.problems import PROBLEM_JSON, RETRY_AFTER, Problem, problem_body
@@ -140,6 +141,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if cycle.response_started or self.pipeline:  # another response has begun or comes first
                 self.transport.abort()
                 return
+        count_request(None, None, status, 0.0, complete=True)
         request_id = uuid4().hex
         problem = Problem(status, detail, title=None if status == 503 else HTTPStatus(status).phrase)
         body = problem_body(problem, {"state": {"request_id": request_id}})

@@ -1,5 +1,7 @@
 """Signs users in and out, on the login pages and in Piccolo Admin's form."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from auth.users.guards import AnyConnection, load_session
 from auth.users.known_devices import LIFETIME, device_cookie, find_device, sign_device
 from auth.users.realms import Realm
 from auth.users.users import User, user_columns, user_from_row
+from core.metrics import count_sign_in_failure
 from database.audit_context import acting_as
 from database.pool import connection
 from web.requests import client_address
@@ -27,8 +30,10 @@ async def check_password(realm: Realm, email: str, password: str, request: AnyCo
     if row and row["password"]:
         cookie = request.cookies.get(device_cookie(realm, secure=request.scope["scheme"] == "https"), "")
         device = find_device(realm, row["id"], row["password"], cookie)
-    await login_throttle.count_login_attempt(realm, email, client_address(request.scope), device)
+    with counted_limit(realm):
+        await login_throttle.count_login_attempt(realm, email, client_address(request.scope), device)
     if not await realm.hasher.verify(row["password"] if row else None, password):
+        count_sign_in_failure(realm.name, "password")
         return None
     assert row is not None
     return user_from_row(realm, dict(row))
@@ -36,9 +41,22 @@ async def check_password(realm: Realm, email: str, password: str, request: AnyCo
 
 async def check_code(user: User, code: str, request: AnyConnection) -> bool:
     """Whether the code of the second factor is valid. Raises Problem 429."""
-    await login_throttle.count_code_attempt(user.realm, user.id)
+    with counted_limit(user.realm):
+        await login_throttle.count_code_attempt(user.realm, user.id)
     with acting_as(user.actor(client_address(request.scope))):
-        return await totp.verify_code(user.realm, user.id, code)
+        valid = await totp.verify_code(user.realm, user.id, code)
+    if not valid:
+        count_sign_in_failure(user.realm.name, "code")
+    return valid
+
+
+@contextmanager
+def counted_limit(realm: Realm) -> Iterator[None]:
+    try:
+        yield
+    except login_throttle.TooManyAttempts:
+        count_sign_in_failure(realm.name, "limit")
+        raise
 
 
 async def start_session(user: User, request: AnyConnection, *, awaits_code: bool = False) -> list[Cookie]:
