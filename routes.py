@@ -26,6 +26,7 @@ Portal, Admin, Platform: on each, below its root (Admin: /staff)
   /sign-out                                  LoginController: POST sign_out
   /account                                   AccountController: GET account
   /account/password                          AccountController: POST password
+  /account/sessions/end-all                  AccountController: POST end_all
   /account/sessions/end-others               AccountController: POST end_others
   /account/sessions/{session:int}/end        AccountController: POST end_session
   /account/two-step                          AccountController: GET two_step_form, POST two_step
@@ -39,6 +40,7 @@ Portal: app.TENANT.<base>
   /report.csv                                DashboardController: GET|HEAD download
   /keys                                      AdvertiserApiKeyController: GET list_api_keys
   /keys/new                                  AdvertiserApiKeyController: GET new, POST create
+  /keys/revoke-all                           AdvertiserApiKeyController: POST revoke_all
   /keys/{key_id:int}/revoke                  AdvertiserApiKeyController: GET revoke_form, POST revoke
   /keys/{key_id:int}/rotate                  AdvertiserApiKeyController: GET rotate_form, POST rotate
   /api                                       ApiController: GET api
@@ -48,6 +50,7 @@ Admin: app.TENANT.<base>
   /staff/keys                                StaffKeyController: GET list_all
   /staff/keys/new                            StaffKeyController: GET new, POST create
   /staff/keys/new-ingest                     StaffKeyController: GET new_ingest, POST create_ingest
+  /staff/keys/revoke-all                     StaffKeyController: POST revoke_all
   /staff/keys/{key_id:int}/revoke            StaffKeyController: GET revoke_form, POST revoke
   /staff/keys/{key_id:int}/rotate            StaffKeyController: GET rotate_form, POST rotate
   /staff/people                              TenantUsersController: GET users

@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     )
     tasks_every: Seconds = Field(86_400, description="How often each background job runs, in one of all processes.")
 
+    platform_totp_required: bool = Field(
+        default=False, description="Platform staff must set up two-factor authentication before they can continue."
+    )
     weak_password_hashing: bool = Field(
         default=False, description="For tests only: passwords are hashed with little work, so that sign-in is quick."
     )

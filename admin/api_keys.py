@@ -42,7 +42,11 @@ from web.problems import Problem
 from web.requests import AnyRequest
 
 ROOT = "/staff/keys"
-DONE = {"revoked": "The API key is revoked and no longer works."}
+ALL = "all"  # keys of every advertiser, and ingest keys
+DONE = {
+    "revoked": "The API key is revoked and no longer works.",
+    "revoked-all": "The API keys are revoked and no longer work.",
+}
 
 
 class StaffKeyController(Controller):
@@ -101,6 +105,18 @@ class StaffKeyController(Controller):
     async def create_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         form = read_key_form(await read_form(request), [INGEST], datetime.now(UTC), scopes=[INGEST])
         return await create_key(request, layout, ROOT, form, None) or new_ingest_key_page(request, layout, form)
+
+    @post("/revoke-all", guards=[requires_role("manager")])
+    async def revoke_all(self, request: AnyRequest) -> Response[Any]:
+        """`advertiser` is an id, `ingest`, or `all`."""
+        owner = (await read_form(request))["advertiser"]
+        if owner in await advertiser_names(current_tenant()):
+            await api_keys.revoke_api_keys(owner=UUID(owner))
+        elif owner in {INGEST, ALL}:
+            await api_keys.revoke_api_keys(ingest=owner == INGEST)
+        else:
+            raise Problem(400, "Choose whose API keys to revoke.", title="Bad Request")
+        return redirect(request, f"{ROOT}?done=revoked-all")
 
     @get("/{key_id:int}/rotate", guards=[requires_role("manager")])
     async def rotate_form(

@@ -35,7 +35,10 @@ from web.problems import Problem
 from web.requests import AnyRequest
 
 ROOT = "/keys"
-DONE = {"revoked": "The API key was revoked and no longer works."}
+DONE = {
+    "revoked": "The API key was revoked and no longer works.",
+    "revoked-all": "All API keys were revoked and no longer work.",
+}
 MAX_NOTICES = 2
 
 
@@ -71,6 +74,11 @@ class AdvertiserApiKeyController(Controller):
         form = read_key_form(await read_form(request), offered, datetime.now(UTC))
         created = await create_key(request, layout, ROOT, form, advertiser_of(user))
         return created or new_key_page(request, layout, ROOT, form, offered)
+
+    @post("/revoke-all")
+    async def revoke_all(self, request: AnyRequest) -> Response[Any]:
+        await api_keys.revoke_api_keys(owner=advertiser_of(current_user(request)))
+        return redirect(request, f"{ROOT}?done=revoked-all")
 
     @get("/{key_id:int}/rotate")
     async def rotate_form(

@@ -162,6 +162,27 @@ async def revoke_api_key(key: int, *, owner: UUID | None = None) -> None:
         await notify_changed(db)
 
 
+async def revoke_api_keys(*, owner: UUID | None = None, ingest: bool = False) -> int:
+    """Revokes the keys of an advertiser, or the ingest keys, or all keys of the tenant, permanently. Returns how many
+    worked until now.
+    """
+    now = datetime.now(UTC)
+    async with transaction() as db:
+        revoked = await db.fetch(
+            f"""
+            UPDATE {current_tenant().schema}.api_token SET revoked_at = $1
+            WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
+                AND ($2::uuid IS NULL OR advertiser = $2) AND (NOT $3::bool OR advertiser IS NULL)
+            RETURNING id
+            """,
+            now,
+            owner,
+            ingest,
+        )
+        await notify_changed(db)
+    return len(revoked)
+
+
 async def set_api_key_limits(key: int, rate: float | None, burst: int | None, concurrency: int | None) -> None:
     """Sets the key's limits (`web.limits.limiter.RateLimit`); None: the tenant's default. Raises UnknownApiKeyError."""
     limits: dict[Column | str, Any] = {ApiKey.rate: rate, ApiKey.burst: burst, ApiKey.concurrency: concurrency}

@@ -4,24 +4,27 @@ from typing import Any
 
 import segno
 from litestar import Controller, Response, get, post
+from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from auth.users import sessions, totp
+from auth.users.emails import AccountChange, report_change
 from auth.users.guards import current_session, current_user, requires_login
-from auth.users.login import check_password
+from auth.users.login import check_code, check_password, log_out
 from auth.users.login_throttle import reset_attempts
 from auth.users.one_time_links import revoke_links
 from auth.users.passwords import MIN_LENGTH, check_new_password
 from auth.users.users import User
 from core.errors import GokartError
 from database.transactions import transaction
-from web.pages.forms import read_form
+from web.pages.forms import Form, read_form
 from web.pages.rendering import Notice, PageLayout, render_page
 from web.pages.responses import redirect
 from web.problems import Problem
 from web.requests import AnyRequest, client_address
 
+INCORRECT = "The current password is incorrect."
 DONE = {
     "password": "Your password was changed, and your other sessions were signed out.",
     "two-step-off": "Two-factor authentication is off.",
@@ -56,7 +59,7 @@ class AccountController(Controller):
             )
             await revoke_links(db, user.realm, user.id)
         await sessions.end_sessions(user.realm, user.id, except_session=current_session(request).id)
-        return redirect(request, user.realm.path("/account?done=password"))
+        return reporting(request, "password", redirect(request, user.realm.path("/account?done=password")))
 
     @get("/two-step", opt={"before_totp": True})
     async def two_step_form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
@@ -77,26 +80,27 @@ class AccountController(Controller):
             secret = form["secret"] if totp.is_secret(form["secret"]) else totp.new_secret()
             return totp_page(request, layout, secret, error=str(error))
         await sessions.end_sessions(user.realm, user.id, except_session=current_session(request).id)
-        return recovery_codes_page(user, layout, codes)
+        return reporting(request, "totp-on", recovery_codes_page(user, layout, codes))
 
     @post("/two-step/codes")
     async def codes(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         user, form = current_user(request), await read_form(request)
         try:
-            await check_current(user, form["current"], request)
+            await check_both_factors(user, form, request)
         except GokartError as error:
             return await account_page(request, layout, totp_error=str(error))
-        return recovery_codes_page(user, layout, await totp.renew_recovery_codes(user))
+        page = recovery_codes_page(user, layout, await totp.renew_recovery_codes(user))
+        return reporting(request, "codes", page)
 
     @post("/two-step/off")
     async def two_step_off(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         user, form = current_user(request), await read_form(request)
         try:
-            await check_current(user, form["current"], request)
+            await check_both_factors(user, form, request)
         except GokartError as error:
             return await account_page(request, layout, totp_error=str(error))
         await totp.disable_totp(user.realm, user.id)
-        return redirect(request, user.realm.path("/account?done=two-step-off"))
+        return reporting(request, "totp-off", redirect(request, user.realm.path("/account?done=two-step-off")))
 
     @post("/sessions/{session:int}/end")
     async def end_session(self, request: AnyRequest, session: FromPath[int]) -> Response[Any]:
@@ -111,11 +115,36 @@ class AccountController(Controller):
         await sessions.end_sessions(user.realm, user.id, except_session=current_session(request).id)
         return redirect(request, user.realm.path("/account?done=ended"))
 
+    @post("/sessions/end-all")
+    async def end_all(self, request: AnyRequest) -> Response[Any]:
+        user = current_user(request)
+        await sessions.end_sessions(user.realm, user.id)
+        return await log_out(user.realm, request, redirect(request, user.realm.path("/sign-in")))
+
+
+def reporting(request: AnyRequest, change: AccountChange, response: Response[Any]) -> Response[Any]:
+    """The response, after which the user gets an email about the change."""
+    user = current_user(request)
+    response.background = BackgroundTask(report_change, user.email, user.name, change, client_address(request.scope))
+    return response
+
+
+async def check_both_factors(user: User, form: Form, request: AnyRequest) -> None:
+    """The password, and the app's code or a recovery code: a session that was left open must not suffice.
+
+    Raises GokartError, or Problem 429 for too many tries.
+    """
+    if await check_password(user.realm, user.email, form["current"], request) is None:
+        raise GokartError(INCORRECT)
+    if user.totp and not await check_code(user, form["code"], request):
+        raise GokartError("The code is incorrect or was used before. Enter a new one, or a recovery code.")
+    await reset_attempts(user.realm, user.email, user.id, client_address(request.scope))
+
 
 async def check_current(user: User, password: str, request: AnyRequest) -> None:
     """Raises GokartError, or Problem 429 for too many tries."""
     if await check_password(user.realm, user.email, password, request) is None:
-        raise GokartError("The current password is incorrect.")
+        raise GokartError(INCORRECT)
     await reset_attempts(user.realm, user.email, user.id, client_address(request.scope))
 
 

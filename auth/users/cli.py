@@ -9,6 +9,7 @@ import click
 from auth.scopes import ADVERTISER_SCOPES
 from auth.users import totp
 from auth.users.directory import UserDetails, get_user_by_email, list_users, update_staff_user
+from auth.users.emails import report_change
 from auth.users.invitations import IssuedLink, invite_advertiser_user, invite_staff_user, renew_link
 from auth.users.login_pages import one_time_url
 from auth.users.one_time_links import describe_lifetime
@@ -160,6 +161,7 @@ async def renew_user_link(realm: Realm, email: str, no_second_factor: bool) -> I
     invited = await renew_link(realm, found.id, operator())
     if no_second_factor:
         await totp.disable_totp(realm, found.id)
+        await report_change(found.email, found.name, "totp-off")
     return invited
 
 

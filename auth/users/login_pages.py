@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from auth.users import login_throttle, one_time_links
-from auth.users.emails import send_link_email
+from auth.users.emails import report_change, send_link_email
 from auth.users.guards import load_session, realm_of
 from auth.users.login import check_code, check_password, log_out, start_session
 from auth.users.mail import MailError, mail_is_on
@@ -129,6 +129,10 @@ class LoginController(Controller):
         cookies = await start_session(link.user, request, awaits_code=link.user.totp)
         response = redirect(request, code_path(realm, realm.home) if link.user.totp else realm.home)
         response.cookies.extend(cookies)
+        user = link.user
+        response.background = BackgroundTask(
+            report_change, user.email, user.name, "password", client_address(request.scope)
+        )
         return response
 
 

@@ -7,13 +7,14 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from auth.scopes import SCOPE_NAMES
 from auth.users import totp
 from auth.users.directory import MAX_USER_ID, UserDetails, list_users, update_advertiser_user, update_staff_user
-from auth.users.emails import send_link_email
+from auth.users.emails import report_change, send_link_email
 from auth.users.guards import current_user, requires_role
 from auth.users.invitations import IssuedLink, invite_advertiser_user, invite_staff_user, renew_link
 from auth.users.login_pages import one_time_url
@@ -119,8 +120,11 @@ class UserController(Controller):
 
     @post("/{user_id:int}/two-step", guards=[requires_role("owner")])
     async def disable_totp(self, request: AnyRequest, user_id: FromPath[int]) -> Response[Any]:
-        await totp.disable_totp(self.realm, (await find_user_or_404(self.realm, user_id)).id)
-        return self.done(request, user_id, "two-step")
+        details = await find_user_or_404(self.realm, user_id)
+        await totp.disable_totp(self.realm, details.id)
+        response = self.done(request, user_id, "two-step")
+        response.background = BackgroundTask(report_change, details.email, details.name, "totp-off")
+        return response
 
     def options(self) -> list[tuple[str, str, str]]:
         """The permissions to choose from: value, label, help."""

@@ -12,6 +12,7 @@ from auth.users.realms import Realm
 from auth.users.users import User, user_columns, user_from_row
 from database.pool import connection
 from database.transactions import transaction
+from settings import settings
 from web.requests import Address
 
 IDLE_TIMEOUT = timedelta(hours=8)
@@ -60,7 +61,10 @@ async def create_session(
 
 async def find_session(realm: Realm, token: str, address: Address | None) -> Session | None:
     """The session of an active user. Extends it by IDLE_TIMEOUT, up to MAX_LIFETIME in total."""
-    required = "false" if realm.name != "staff" else f"(SELECT staff_totp_required FROM {realm.schema}.setting)"
+    required = {
+        "staff": f"(SELECT staff_totp_required FROM {realm.schema}.setting)",
+        "platform": str(settings.platform_totp_required),
+    }.get(realm.name, "false")
     async with connection() as db:
         row = await db.fetchrow(
             f"""

@@ -212,3 +212,14 @@ class TestList:
         page = client.get("/staff/keys").text
         assert "<img" not in page
         assert "<img src=x onerror=alert(1)>" in Page(page).text
+
+
+@pytest.mark.parametrize("whose", ["owner", "ingest", "all"])
+def test_all_keys_are_revoked_at_once(sandbox: Sandbox, whose: str) -> None:
+    client = staff_browser(sandbox, "manager")
+    assert client.post("/staff/keys/revoke-all").status_code == 400
+    form = {"advertiser": str(sandbox.owner) if whose == "owner" else whose}
+    assert client.post("/staff/keys/revoke-all", data=form).headers["location"] == "/staff/keys?done=revoked-all"
+    expected = {"owner": [401, 200, 403], "ingest": [200, 200, 401], "all": [401, 401, 401]}[whose]
+    tokens = sandbox.owner_key, sandbox.rival_key, sandbox.ingest_key
+    assert wait_for_value(lambda: [sandbox.get(token=token, **MAY).status_code for token in tokens], expected)

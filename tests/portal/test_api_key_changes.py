@@ -10,7 +10,7 @@ from tests.support.database import execute
 from tests.support.html_page import Page
 from tests.support.people import Browser, advertiser_browser, audit, browser, create_advertiser_user
 from tests.support.sandbox import CSV, JSON, MAY, Sandbox
-from tests.support.wait import wait_for_value
+from tests.support.wait import wait_for_value, wait_until
 
 
 @pytest.fixture
@@ -201,3 +201,15 @@ class TestOutsiders:
 
 def without_id(html: str) -> str:
     return re.sub(r"[0-9a-f]{32}", "", html).split("<main", 1)[1]
+
+
+def test_all_keys_of_the_advertiser_are_revoked_at_once(sandbox: Sandbox) -> None:
+    """Not those of other advertisers, and not the ingest keys."""
+    second = sandbox.create_api_key("cost-report")
+    client = advertiser_browser(sandbox)
+    assert "All 2 active keys stop working" in client.get("/keys").text
+    assert client.post("/keys/revoke-all").headers["location"] == "/keys?done=revoked-all"
+    wait_until(lambda: {sandbox.get(token=token, **MAY).status_code for token in (sandbox.owner_key, second)} == {401})
+    assert sandbox.get(token=sandbox.rival_key, **MAY).status_code == 200
+    assert sandbox.send("offers", []) == {"accepted": 0, "duplicates": 0, "rejected": []}
+    assert "Revoke all" not in client.get("/keys").text

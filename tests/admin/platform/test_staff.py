@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pyotp
@@ -9,10 +10,20 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from routes import PLATFORM_ADMIN
+from tests.auth.users.test_login import turn_on
 from tests.support.database import execute
-from tests.support.people import PASSWORD, audit, browser, create_platform_staff, create_staff_user, platform_browser
+from tests.support.people import (
+    PASSWORD,
+    Browser,
+    audit,
+    browser,
+    create_platform_staff,
+    create_staff_user,
+    platform_browser,
+)
 from tests.support.platform_pages import link_in, main_text, signed_in
 from tests.support.sandbox import Sandbox
+from tests.support.servers import running_server
 
 
 class Route(NamedTuple):
@@ -191,3 +202,16 @@ def test_the_last_owner_is_not_lost(sandbox: Sandbox, last_owner: str) -> None:
     assert owner.post(f"/staff/{row['id']}/role", data={"role": "viewer"}).headers["location"] == "/"
     assert owner.get("/").status_code == 200
     assert owner.get("/staff").status_code == 403
+
+
+def test_platform_staff_can_be_required_to_use_two_factor_authentication(tmp_path: Path) -> None:
+    with (
+        running_server(tmp_path, GOKART_PLATFORM_TOTP_REQUIRED="true") as server,
+        server.client() as http,
+    ):
+        client = Browser(http, "admin.localhost")
+        client.sign_in(create_platform_staff("owner"))
+        assert client.get("/").headers["location"] == "/account/two-step"
+        assert "GoKart requires two-factor authentication for its staff." in client.get("/account/two-step").text
+        turn_on(client)
+        assert client.get("/").status_code == 200

@@ -10,8 +10,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.auth.users.test_login import turn_on
 from tests.support.database import execute
-from tests.support.people import Browser, audit, create_advertiser_user, create_staff_user
+from tests.support.people import PASSWORD, Browser, audit, create_advertiser_user, create_staff_user
 from tests.support.sandbox import Sandbox
 from tests.support.servers import Server, free_port, running_server
 
@@ -94,6 +95,9 @@ def test_the_email_has_a_link_that_works_once(mailing: Server, inbox: Inbox, san
         assert client.post(link, data={"password": NEW, "again": NEW}).status_code == 303
         assert client.get(link).status_code == 404
         assert client.sign_in(email, NEW, root).status_code == 303
+        recipients, letter = inbox.letters.get(timeout=120)
+        assert recipients == [email]
+        assert "The password of your GoKart account was changed" in letter.replace("=\r\n", "")
     assert inbox.letters.empty()
 
 
@@ -125,3 +129,22 @@ def test_the_number_of_emails_is_limited(mailing: Server, inbox: Inbox, sandbox:
     assert statuses == [200] * 5 + [429] * 2
     for _ in range(5):
         inbox.letters.get(timeout=120)
+
+
+def test_changes_of_password_and_second_factor_are_emailed(mailing: Server, inbox: Inbox, sandbox: Sandbox) -> None:
+    email = create_staff_user(sandbox)
+    with mailing.client() as http:
+        client = Browser(http, f"app.{sandbox.tenant.slug}.localhost")
+        client.sign_in(email, root="/staff")
+        secret, codes = turn_on(client, "/staff")
+        client.post("/staff/account/password", data={"current": PASSWORD, "password": NEW, "again": NEW})
+        page = client.post("/staff/account/two-step/codes", data={"current": NEW, "code": codes[0]}).text
+        code = re.findall(r"[2-9a-z]{5}-[2-9a-z]{5}-[2-9a-z]{5}", page)[0]
+        client.post("/staff/account/two-step/off", data={"current": NEW, "code": code})
+        letters = [inbox.letters.get(timeout=120) for _ in range(4)]
+        assert [recipients for recipients, _ in letters] == [[email]] * 4
+        assert secret not in str(letters)
+        changes = "was turned on", "password of your", "New recovery codes", "was turned off"
+        for (_, letter), change in zip(letters, changes, strict=True):
+            assert change in letter.replace("=\r\n", "")
+            assert "127.0.0.1" in letter

@@ -200,12 +200,27 @@ class TestSecondFactor:
             responses.append(client.post("/sign-in/code", data={"code": code}).status_code)
         return responses
 
-    def test_turning_it_off_requires_the_password(self, sandbox: Sandbox) -> None:
+    @pytest.mark.parametrize("action", ["off", "codes"])
+    def test_turning_it_off_requires_both_factors(self, sandbox: Sandbox, action: str) -> None:
+        """So do new recovery codes, one of which would turn it off."""
+        client = advertiser_browser(sandbox)
+        secret, codes = turn_on(client)
+        path, code = f"/account/two-step/{action}", codes[0]
+        assert client.post(path, data={"current": "wrong password", "code": code}).status_code == 400
+        for wrong in "", "000000", codes[0] + "x", pyotp.TOTP(secret).now():  # the code that turned it on is used up
+            assert client.post(path, data={"current": PASSWORD, "code": wrong}).status_code == 400
+        assert client.get("/account/two-step").status_code == 303
+        assert client.post(path, data={"current": PASSWORD, "code": code}).status_code in {200, 303}
+        assert client.get("/account/two-step").status_code == (200 if action == "off" else 303)
+
+    def test_codes_cannot_be_tried_out_with_the_password(self, sandbox: Sandbox) -> None:
         client = advertiser_browser(sandbox)
         turn_on(client)
-        assert client.post("/account/two-step/off", data={"current": "wrong password"}).status_code == 400
-        assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303
-        assert client.get("/account/two-step").status_code == 200
+        tries = [
+            client.post("/account/two-step/off", data={"current": PASSWORD, "code": "1"}).status_code for _ in range(12)
+        ]
+        assert tries[0] == 400
+        assert tries[-1] == 429
 
     def test_a_tenant_can_require_it_for_its_staff(self, other_sandbox: Sandbox) -> None:
         client = staff_browser(other_sandbox)
@@ -271,6 +286,10 @@ class TestAccount:
         assert sum(client.get("/account").status_code == 303 for client in clients) == 1
         assert clients[0].post("/account/sessions/end-others").status_code == 303
         assert [client.get("/account").status_code for client in clients] == [200, 303, 303]
+        clients[1].sign_in(email)
+        response = clients[0].post("/account/sessions/end-all")
+        assert (response.status_code, response.headers["location"]) == (303, "/sign-in")
+        assert [client.get("/account").status_code for client in clients] == [303, 303, 303]
 
     @pytest.mark.parametrize("number", ["0", "-1", "9" * 18, "9" * 30, "-" + "9" * 30])
     def test_ending_an_unknown_session_is_a_404(self, sandbox: Sandbox, number: str) -> None:
@@ -290,7 +309,8 @@ class TestAccount:
         email = create_advertiser_user(sandbox)
         client = browser(sandbox, cookies=session_cookie(sandbox, ADVERTISER, email))
         for _ in range(11):
-            assert client.post("/account/two-step/off", data={"current": PASSWORD}).status_code == 303
+            changed = {"current": PASSWORD, "password": PASSWORD, "again": PASSWORD}
+            assert client.post("/account/password", data=changed).text == ""
 
     def test_a_user_cannot_end_another_users_session(self, other_sandbox: Sandbox) -> None:
         mine, other = advertiser_browser(other_sandbox), advertiser_browser(other_sandbox, other_sandbox.rival)
