@@ -35,6 +35,8 @@ if not (settings.public_url or settings.trusted_proxies or settings.base_host ==
     get_logger().warning(
         "links in emails assume HTTPS on its usual port", setting="GOKART_PUBLIC_URL, or GOKART_TRUSTED_PROXIES"
     )
+if not (settings.totp_key or settings.base_host == "localhost"):
+    get_logger().warning("secrets of authenticator apps are not encrypted", setting="GOKART_TOTP_KEY")
 add_compress_type("text/csv")
 
 api = Litestar(

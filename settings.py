@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     platform_totp_required: bool = Field(
         default=False, description="Platform staff must set up two-factor authentication before they can continue."
     )
+    totp_key: SecretStr | None = Field(
+        None, description="Encrypts the secrets of authenticator apps: random text of 32 characters or more. See below."
+    )
     weak_password_hashing: bool = Field(
         default=False, description="For tests only: passwords are hashed with little work, so that sign-in is quick."
     )
@@ -183,6 +186,18 @@ class Settings(BaseSettings):
         if value and not info.data.get("listen_url"):
             raise ValueError(f"needs {PREFIX}LISTEN_URL, which does not go through it")
         return value
+
+    @field_validator("totp_key")
+    @classmethod
+    def is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(len(key.strip()) < 32 for key in value.get_secret_value().split(",")):
+            raise ValueError("should have 32 characters or more, such as the output of `openssl rand -hex 32`")
+        return value
+
+    @property
+    def totp_keys(self) -> list[str]:
+        """The first one encrypts; all decrypt."""
+        return [key.strip() for key in self.totp_key.get_secret_value().split(",")] if self.totp_key else []
 
     @field_validator("limits")
     @classmethod

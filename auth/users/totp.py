@@ -9,6 +9,7 @@ import time
 import pyotp
 
 from auth.users.realms import Realm
+from auth.users.totp_secrets import decrypt_secret, encrypt_secret, is_current
 from auth.users.users import User
 from core.errors import GokartError
 from database.transactions import transaction
@@ -85,7 +86,7 @@ async def set_totp(realm: Realm, user_id: int, secret: str | None, step: int | N
             UPDATE {realm.schema}.{realm.table} SET totp_secret = $2, totp_step = $3, recovery_codes = $4 WHERE id = $1
             """,
             user_id,
-            secret,
+            secret and encrypt_secret(secret, realm, user_id),
             step,
             [recovery_code_digest(code) for code in codes],
         )
@@ -100,11 +101,15 @@ async def verify_code(realm: Realm, user_id: int, code: str) -> bool:
         )
         if row is None or row["totp_secret"] is None:
             return False
-        step = step_of(row["totp_secret"], code)
-        if step is not None:
+        secret = decrypt_secret(row["totp_secret"], realm, user_id)
+        step = step_of(secret, code) if secret else None
+        if secret is not None and step is not None:
             if row["totp_step"] is not None and step <= row["totp_step"]:
                 return False
             await db.execute(f"UPDATE {table} SET totp_step = $2 WHERE id = $1", user_id, step)
+            if not is_current(row["totp_secret"], realm, user_id):
+                stored = encrypt_secret(secret, realm, user_id)
+                await db.execute(f"UPDATE {table} SET totp_secret = $2 WHERE id = $1", user_id, stored)
             return True
         digest = recovery_code_digest(code)
         if digest not in row["recovery_codes"]:
