@@ -27,6 +27,7 @@ SETTINGS = {
     "GOKART_FAILED_TOKEN_RATE": "0.01",
     "GOKART_FAILED_TOKEN_BURST": str(FAILURES),
     "GOKART_TRUSTED_PROXIES": "127.0.0.1/32",
+    "GOKART_LOCK_TIMEOUT": "120",  # reports that wait for a lock stay in progress
 }
 
 pytestmark = pytest.mark.usefixtures("server")
