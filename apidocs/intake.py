@@ -66,7 +66,8 @@ INGEST_CALLS = {
         Event,
         EVENTS,
         "Views and clicks",
-        "Each event is counted once by its id. An event of an unknown offer or partner is rejected; send it again "
+        "Each event is counted once by its id and the UTC month of `occurredAt`: sent again with a time in another "
+        "month, it is another event. An event of an unknown offer or partner is rejected; send it again "
         "after the offer and the partner have been created. "
         f"Events before {settings.oldest_event_date} are rejected. A call takes events of at most "
         f"{settings.intake_months} calendar months; older ones are rejected, to be sent in another call.",

@@ -112,3 +112,16 @@ def test_overlapping_batches_of_many_senders_count_each_event_once(sandbox: Sand
     assert accepted == len(events) == sum(row["totalViews"] + row["totalClicks"] for row in rows)
     assert sum(row["totalConversions"] for row in rows) == len(callbacks)
     assert sum(row["revenue"] for row in rows) == 60 * len(callbacks)
+
+
+def test_an_event_is_identified_by_its_id_and_its_month(sandbox: Sandbox) -> None:
+    """As documented: the index of ids covers a month."""
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    may = event_record(offer["id"], occurredAt="2025-05-31T23:59:59Z")
+    for event, accepted in [
+        (may, 1),
+        (may | {"occurredAt": "2025-05-01T00:00:00Z"}, 0),
+        (may | {"occurredAt": "2025-06-01T00:00:00Z"}, 1),
+    ]:
+        assert sandbox.send("events", [event])["accepted"] == accepted
