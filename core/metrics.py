@@ -13,6 +13,7 @@ REGISTRY = CollectorRegistry()
 
 Kind = Literal["conversions", "events", "offers", "partners", "corrections"]
 ReportName = Literal["cost-report", "singular"]
+Refusal = Literal["too many connections in all", "too many connections from one address", "incomplete in time"]
 Source = Literal["not_modified", "cache", "primary", "replica"]
 SignInFailure = Literal["password", "code", "limit"]
 
@@ -71,6 +72,18 @@ work_refusals = Counter(
     ["work"],
     registry=REGISTRY,
 )
+connections_open = Gauge(
+    "gokart_connections_open",
+    "HTTP connections that clients hold open.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+connections_refused = Counter(
+    "gokart_connections_refused",
+    "HTTP connections that were refused, or closed because a request was not complete in time.",
+    ["reason"],
+    registry=REGISTRY,
+)
 processes = Gauge("gokart_processes", "Server processes that run.", multiprocess_mode="livesum", registry=REGISTRY)
 
 for labels in product(get_args(Kind), ("accepted", "duplicate", "rejected")):
@@ -79,6 +92,8 @@ for labels in product(get_args(ReportName), get_args(Source)):
     report_reads.labels(*labels)
 for labels in product(("staff", "advertiser", "platform"), get_args(SignInFailure)):
     sign_in_failures.labels(*labels)
+for reason in get_args(Refusal):
+    connections_refused.labels(reason)
 for site_label in ("api", "app", "admin", NONE):
     cut_responses.labels(site_label)
 

@@ -13,6 +13,7 @@ from time import monotonic
 
 import structlog
 
+from core.metrics import Refusal, connections_open, connections_refused
 from settings import settings
 from web.requests import client_network, parse_address
 
@@ -40,20 +41,23 @@ class ConnectionCounts:
         if network is not None and self._by_network[network] >= settings.connections_per_address:
             return self.log_refusal("too many connections from one address", address)
         self.total += 1
+        connections_open.inc()
         if network is not None:
             self._by_network[network] += 1
         return None
 
     def close(self, address: str | None) -> None:
         self.total -= 1
+        connections_open.dec()
         network = limited_network(address)
         if network is not None:
             self._by_network[network] -= 1
             if not self._by_network[network]:
                 del self._by_network[network]
 
-    def log_refusal(self, reason: str, address: str | None) -> str:
+    def log_refusal(self, reason: Refusal, address: str | None) -> str:
         """Logs how many connections were refused, and why, at most once in LOG_EVERY: a flood must not fill the log."""
+        connections_refused.labels(reason).inc()
         self._refused[reason] += 1
         if monotonic() >= self._logged_at + LOG_EVERY:
             counts = {reason.replace(" ", "_"): count for reason, count in self._refused.items()}

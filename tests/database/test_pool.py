@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from core import metrics
 from database.engine import listen_url
 from database.pool import ConnectionPool, DatabaseUnavailable, pool_affinity
 
@@ -157,4 +158,32 @@ async def test_a_node_of_a_cluster_that_fails_in_a_transaction_is_unavailable() 
     with pytest.raises(asyncpg.InternalServerError):
         async with pool.acquire() as db:
             await db.execute("DO $$ BEGIN RAISE EXCEPTION 'a bug' USING ERRCODE = 'XX000'; END $$")
+    await pool.close()
+
+
+def counted(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_waits_and_refusals_are_counted_by_share_and_other_leases_are_not() -> None:
+    share = {"pool": "stream", "share": "pool"}
+    pool = a_pool(max_size=1, timeout=SHORT_TIMEOUT, work="stream")
+    waits, refusals = counted("gokart_pool_wait_seconds_count", **share), counted("gokart_pool_refusals_total", **share)
+    async with pool.acquire():
+        assert counted("gokart_pool_wait_seconds_count", **share) == waits
+        with pytest.raises(DatabaseUnavailable):
+            await backend(pool, "a")
+    assert counted("gokart_pool_wait_seconds_count", **share) == waits + 1
+    assert counted("gokart_pool_refusals_total", **share) == refusals + 1
+    await pool.close()
+
+
+async def test_connections_in_use_are_sampled_by_share() -> None:
+    pool = a_pool(max_size=4, max_per_tenant=3, work="stream")
+    with pool_affinity("a"):
+        async with pool.acquire(), pool.acquire():
+            pool._sample()
+            in_use = {share: counted("gokart_pool_in_use", pool="stream", share=share) for share in ("pool", "tenant")}
+            assert in_use == {"pool": 2, "tenant": 2}
+    assert counted("gokart_pool_limit", pool="stream", share="tenant") == 3
     await pool.close()

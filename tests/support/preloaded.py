@@ -14,6 +14,7 @@ import piccolo.apps.user.tables
 import piccolo.conf.apps
 import piccolo.engine.postgres
 import piccolo_admin.endpoints
+import prometheus_client
 import pydantic_settings
 import pyotp
 import python_multipart
