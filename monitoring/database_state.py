@@ -164,7 +164,7 @@ class DatabaseStateCollector(Collector):
         """A tenant that cannot be read, because it is locked or being moved, keeps the time that was read before."""
         try:
             last = await db.fetchval(f"SELECT received_at FROM {schema}.intake ORDER BY id DESC LIMIT 1")
-        except asyncpg.PostgresError:
+        except (asyncpg.PostgresError, TimeoutError):
             if db.is_closed():
                 raise
             return
