@@ -96,7 +96,7 @@ def test_after_signing_out_the_back_button_does_not_show_it(
 ) -> None:
     page = enter_portal(open_page(), sandbox, server, "/keys")
     make(page)
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     page.wait_for_url("**/sign-in")
     with pytest.raises(Error, match="ERR_CACHE_MISS"):  # not cached: needs the form again
         page.go_back()

@@ -20,7 +20,7 @@ def test_after_signing_out_the_back_button_shows_nothing(
 ) -> None:
     page = sign_in_to_portal(open_page(), sandbox, server, "/account")
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -63,7 +63,7 @@ def test_two_tenants_in_one_browser_are_two_worlds(
     page.goto(f"{app_of(other_sandbox, server)}/account")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     other.goto(f"{app_of(other_sandbox, server)}/staff")
-    other.get_by_role("button", name="Sign out").click()
+    other.get_by_role("button", name="Sign out", exact=True).click()
     page.goto(f"{app_of(sandbox, server)}/account")
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
@@ -86,7 +86,7 @@ def test_a_form_on_another_tenants_page_does_nothing(
     evil.get_by_role("button", name="Win").click()
     expect(evil.get_by_role("heading", name="Access denied")).to_be_visible()
     page.reload()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
 
 
 def test_nothing_keeps_anybody_out(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:

@@ -53,7 +53,7 @@ def test_from_the_first_owner_of_all_to_a_tenants_own(open_page: PageWatcher, se
     assert owner.url == f"http://app.{slug}.localhost:{server.port}/staff"
     expect(owner.get_by_role("banner")).to_contain_text("Gravel Digital")
     expect(owner.get_by_role("banner")).to_contain_text("Nora Berg")
-    owner.get_by_role("button", name="Sign out").click()
+    owner.get_by_role("button", name="Sign out", exact=True).click()
     owner.get_by_label("Email").fill("nora@gravel.example")
     owner.get_by_label("Password").fill(PASSWORD)
     owner.get_by_role("button", name="Sign in").click()
