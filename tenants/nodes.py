@@ -19,6 +19,10 @@ from tenants.tenant import Tenant
 
 NO_TIMEOUTS = {"lock_timeout": "0", "statement_timeout": "0"}  # which the role may have
 NO_CITUS = "This database has no Citus: it is one server, and every tenant is on it (docs/citus.md)."
+FIRST_MOVE_DEADLOCK = (
+    "Running requests of the tenant prevented its first move; it stays where it was."
+    " Move it again, or suspend it meanwhile."
+)
 UNDISTRIBUTED = "coordinator"  # where a tenant from before Citus is until it is moved to a node
 
 # All tables of a tenant are on one node, so one table tells it. `{table}` is a table that every tenant has.
@@ -189,7 +193,7 @@ async def move_tenant(tenant: Tenant, name: str) -> bool:
     """Moves the tenant to a node, named host or host:port. Returns False if it is there already.
 
     Reads and writes continue during the move; writes wait for its last moments. A tenant that no node has yet is locked
-    until all of its data has been copied. Raises GokartError.
+    until all of its data has been copied; a request may deadlock with that. Raises GokartError.
     """
     # Not through PgBouncer: a move can take hours.
     db = await asyncpg.connect(listen_url(), server_settings={"application_name": "gokart moving", **NO_TIMEOUTS})
@@ -197,9 +201,14 @@ async def move_tenant(tenant: Tenant, name: str) -> bool:
         await need_citus(db)
         node = choose_node(await nodes(db), name)
         if await node_of(db, tenant.schema) is None:
-            async with db.transaction():
-                await db.execute("SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id)  # as a migration locks it
-                await distribute(db, tenant.schema)
+            try:
+                async with db.transaction():
+                    await db.execute(
+                        "SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id
+                    )  # as a migration locks it
+                    await distribute(db, tenant.schema)
+            except asyncpg.DeadlockDetectedError as error:
+                raise GokartError(f"{tenant.slug}: {FIRST_MOVE_DEADLOCK}") from error
         elif await node_of(db, tenant.schema) == node.name:
             return False
         if await node_of(db, tenant.schema) != node.name:

@@ -14,6 +14,7 @@ from database.embedded import EmbeddedPostgres
 from tests.support import citus
 
 PREFIX = "gokart_test_"
+LOCAL = {None, "localhost", "127.0.0.1", "::1"}
 EMBEDDED = "TESTS_ON_EMBEDDED_SERVER"  # the parent process sets it for the workers
 
 
@@ -45,12 +46,10 @@ class Databases:
 
     def drop(self) -> None:
         if self.created:
-            asyncio.run(self._execute(f"DROP DATABASE {self.name} WITH (FORCE)"))
-            if not self.embedded:
-                asyncio.run(citus.leave_nodes(self.given, self.name))
+            asyncio.run(self._drop(self.name))
 
     async def _create(self) -> None:
-        if self.embedded:
+        if self.embedded or urlsplit(self.given).hostname in LOCAL:
             await self._drop_leftovers()
         await self._execute(f"CREATE DATABASE {self.name}")
         if not self.embedded:
@@ -63,9 +62,15 @@ class Databases:
             found = await connection.fetch("SELECT datname FROM pg_database WHERE starts_with(datname, $1)", PREFIX)
             for (name,) in found:
                 if not psutil.pid_exists(int(name.removeprefix(PREFIX).partition("_")[0])):
-                    await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+                    await self._drop(name)
         finally:
             await connection.close()
+
+    async def _drop(self, name: str) -> None:
+        """On the nodes of a cluster first: if that is interrupted, the next run finds the name on the coordinator."""
+        if not self.embedded:
+            await citus.leave_nodes(self.given, name)
+        await self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self.server_url)
