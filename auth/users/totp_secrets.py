@@ -1,69 +1,65 @@
 """Encrypts the secrets of authenticator apps with GOKART_TOTP_KEY, which servers have and the database does not.
 
-A secret has 20 bytes, so one block of a keystream suffices: HMAC-SHA256 of a random nonce. A second HMAC authenticates
-the result. Both include whose secret it is, so that a row's value is of no use in another row
-(`docs/decisions/0043-totp-secrets-encrypted.md`).
+AES-256-GCM with a random nonce. It also authenticates whose secret it is, so that a row's value is of no use in another
+row (`docs/decisions/0043-totp-secrets-encrypted.md`).
 """
 
-import hmac
-import secrets
+import os
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
+from functools import cache
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from auth.users.realms import Realm
 from settings import settings
 from tenants.tenant import bound_tenant
 
-MARK = "1:"  # a plain secret has no colon
-NONCE, SECRET, TAG = 8, 20, 16  # bytes; the column holds 64 characters
+NONCE = 12  # bytes
+ENCRYPTED_LENGTH = 64  # characters; a plain secret has 32
 
 
 def encrypt_secret(secret: str, realm: Realm, user_id: int) -> str:
     """The secret as it is stored: in base32, as it is, if there is no key."""
-    keys = encryption_keys()
-    if not keys:
+    if not ciphers():
         return secret
-    nonce = secrets.token_bytes(NONCE)
-    owner = owner_of(realm, user_id)
-    hidden = xor(b32decode(secret), digest(keys[0], b"encrypt", nonce + owner))
-    sealed = nonce + hidden + digest(keys[0], b"authenticate", nonce + hidden + owner)[:TAG]
-    return MARK + urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    nonce = os.urandom(NONCE)
+    encrypted = ciphers()[0].encrypt(nonce, b32decode(secret), owner_of(realm, user_id))
+    return urlsafe_b64encode(nonce + encrypted).decode()
 
 
 def decrypt_secret(stored: str, realm: Realm, user_id: int) -> str | None:
     """The secret in base32; None if no key fits, or the value was changed."""
-    if not stored.startswith(MARK):
+    if len(stored) != ENCRYPTED_LENGTH:
         return stored
-    sealed, owner = urlsafe_b64decode(stored.removeprefix(MARK) + "=="), owner_of(realm, user_id)
-    nonce, hidden, tag = sealed[:NONCE], sealed[NONCE:-TAG], sealed[-TAG:]
-    for key in encryption_keys():
-        if hmac.compare_digest(tag, digest(key, b"authenticate", nonce + hidden + owner)[:TAG]):
-            return b32encode(xor(hidden, digest(key, b"encrypt", nonce + owner))).decode()
-    return None
+    secrets = (decrypt(cipher, stored, realm, user_id) for cipher in ciphers())
+    return next((secret for secret in secrets if secret is not None), None)
 
 
 def is_current(stored: str, realm: Realm, user_id: int) -> bool:
     """Whether it is encrypted with the first key, or there is none."""
-    keys = encryption_keys()[:1]
-    if not keys or not stored.startswith(MARK):
-        return not keys
-    sealed = urlsafe_b64decode(stored.removeprefix(MARK) + "==")
-    content, tag = sealed[:-TAG] + owner_of(realm, user_id), sealed[-TAG:]
-    return hmac.compare_digest(tag, digest(keys[0], b"authenticate", content)[:TAG])
+    if not ciphers():
+        return True
+    return len(stored) == ENCRYPTED_LENGTH and decrypt(ciphers()[0], stored, realm, user_id) is not None
 
 
-def encryption_keys() -> list[bytes]:
-    return [key.encode() for key in settings.totp_keys]
+def decrypt(cipher: AESGCM, stored: str, realm: Realm, user_id: int) -> str | None:
+    encrypted = urlsafe_b64decode(stored)
+    try:
+        secret = cipher.decrypt(encrypted[:NONCE], encrypted[NONCE:], owner_of(realm, user_id))
+    except InvalidTag:
+        return None
+    return b32encode(secret).decode()
+
+
+@cache
+def ciphers() -> list[AESGCM]:
+    """The first one encrypts. The settings' keys are random text of any length."""
+    return [AESGCM(sha256(key.encode()).digest()) for key in settings.totp_keys]
 
 
 def owner_of(realm: Realm, user_id: int) -> bytes:
     """By the tenant's id, which stays when it is restored under another name."""
     tenant = bound_tenant()
     return f"{tenant.id if tenant else ''}:{realm.name}:{user_id}".encode()
-
-
-def digest(key: bytes, purpose: bytes, content: bytes) -> bytes:
-    return hmac.digest(hmac.digest(key, purpose, "sha256"), content, "sha256")
-
-
-def xor(text: bytes, pad: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(text, pad, strict=False))
