@@ -58,8 +58,10 @@ async def ingest_offers(tenant: Tenant, records: Sequence[Record], api_key: int 
         ]
         offers = {offer.id: offer for _, _, offer in owned if offer.advertiser_id in known}
         saved = await save_offers(db, tenant.schema, offers, old)
-        if lost := offers.keys() - old.keys() - saved:  # another transaction has created them for another advertiser
-            owners = {id_: offer.advertiser for id_, offer in (await known_offers(db, tenant.schema, lost)).items()}
+        lost: set[UUID] = set()  # another transaction has created them for another advertiser
+        if unsaved := offers.keys() - old.keys() - saved:
+            owners = {id_: offer.advertiser for id_, offer in (await known_offers(db, tenant.schema, unsaved)).items()}
+            lost = {id_ for id_, owner in owners.items() if owner != offers[id_].advertiser_id}
             moved += split_by_owner([each for each in owned if each[2].id in lost], owners)[1]
         # A record that only renames its advertiser is accepted too: the last one of each advertiser.
         renaming = {offer.advertiser_id: offer.id for offer in offers.values() if offer.advertiser_id in renamed}
@@ -159,9 +161,10 @@ async def insert_and_update(
 ) -> set[UUID]:
     """Rows have the columns of `types`, `id` first, and are in order of id. Returns the ids of those written.
 
-    The `changed` rows are locked already. A `new` one that another transaction has inserted meanwhile is overwritten,
-    unless it has another value in the column `fixed`. Existing rows are not upserted, because each attempt to insert
-    uses up a value of the identity column.
+    The `changed` rows are locked already. A `new` one that another transaction has inserted meanwhile is overwritten if
+    it differs, unless it has another value in the column `fixed`.
+
+    Existing rows are not upserted, because each attempt to insert uses up a value of the identity column.
     """
     names = ", ".join(types)
     rows = f"unnest({', '.join(f'${n}::{type_}[]' for n, type_ in enumerate(types.values(), 1))}) AS u ({names})"
@@ -169,11 +172,12 @@ async def insert_and_update(
     written = {id_ for id_, *_ in changed}
     if new:
         overwritten = ", ".join(f"{name} = excluded.{name}" for name in others if name != fixed)
-        where = f"WHERE t.{fixed} = excluded.{fixed}" if fixed else ""
+        where = " OR ".join(f"t.{name} IS DISTINCT FROM excluded.{name}" for name in others if name != fixed)
+        where = f"t.{fixed} = excluded.{fixed} AND ({where})" if fixed else where
         inserted = await db.fetch(
             f"""
             INSERT INTO {table} AS t ({names}) SELECT * FROM {rows}
-            ON CONFLICT (id) DO UPDATE SET {overwritten} {where} RETURNING id
+            ON CONFLICT (id) DO UPDATE SET {overwritten} WHERE {where} RETURNING id
             """,
             *to_columns(new),
         )

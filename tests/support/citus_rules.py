@@ -42,7 +42,7 @@ EXPRESSIONS_BY_FILE = {
         "names": "id, name",
         "rows": "unnest($1::uuid[], $2::text[]) AS u (id, name)",
         "overwritten": "name = excluded.name",
-        "where": "WHERE t.name = excluded.name",
+        "where": "t.name IS DISTINCT FROM excluded.name",
         "replaced": "name = u.name",
     },
     "ingest/surrogate_ids.py": {"table": "partner"},
