@@ -50,7 +50,7 @@ def picture(page: Page) -> bytes:
 def main() -> None:
     data = ROOT / ".data" / "screenshots"
     data.mkdir(parents=True, exist_ok=True)
-    password = re.search(r"(?m)^ +password +(\S+)", run_cli("demo", "--no-serve", GOKART_DATA_DIR=str(data)))
+    password = re.search(r"(?m)^ +Password +(\S+)", run_cli("demo", "--no-serve", GOKART_DATA_DIR=str(data)))
     assert password, "the demo prints it"
     with running_server(data, GOKART_DATA_DIR=str(data)) as server, launched_chromium() as browser:
         take(tours(password[1]), browser, server.port, ROOT / "docs" / "screenshots")
