@@ -89,11 +89,12 @@ class BackupFolder:
 
     def prune(self, keep: int) -> list[BaseBackup]:
         """Deletes all but the latest `keep` base backups, and the log that only those needed. Returns those deleted."""
-        *deleted, oldest = self.backups()[: -keep + 1 or None]
+        backups = self.backups()
+        deleted, kept = backups[:-keep], backups[-keep:]
         for backup in deleted:
             shutil.rmtree(backup.path)
         if deleted:
-            needed = first_segment(oldest.path)
+            needed = first_segment(kept[0].path)
             for segment in self.wal.iterdir():
                 # The first eight digits are the timeline. Files of its history have no segment number and stay.
                 if len(segment.name.split(".")[0]) == 24 and segment.name[8:24] < needed[8:]:
@@ -108,24 +109,24 @@ class BackupFolder:
         """
         backup = self.choose(at)
         with server.stopped():
-            fresh = server.directory.with_name(f"{server.directory.name}.restored")
-            shutil.rmtree(fresh, ignore_errors=True)
-            user = superuser.unprivileged_user(server.directory, binary("postgres"))
-            shutil.copytree(backup.path, fresh, symlinks=True)
-            fresh.chmod(0o700)
-            (fresh / "recovery.signal").touch()
-            for path in (fresh, *fresh.rglob("*")):
-                superuser.chown_to(path, user)
+            restoring = server.directory.with_name(f"{server.directory.name}.restoring")  # with the server's lock files
+            shutil.rmtree(restoring, ignore_errors=True)
+            fresh = restoring / server.directory.name
             target = {"recovery_target_time": at.isoformat()} if at else {}
             recovering = EmbeddedPostgres(fresh, **self.archive_options, **self.restore_options, **target)
             try:
+                shutil.copytree(backup.path, fresh, symlinks=True)
+                fresh.chmod(0o700)
+                (fresh / "recovery.signal").touch()
+                user = superuser.unprivileged_user(server.directory, binary("postgres"))
+                for path in (fresh, *fresh.rglob("*")):
+                    superuser.chown_to(path, user)
                 recover(recovering)
-            except BaseException as error:
-                shutil.rmtree(fresh, ignore_errors=True)
-                if isinstance(error, EmbeddedPostgresError):
-                    raise BackupError(f"The backup could not be restored: {error}") from error
-                raise
-            return replace(server.directory, fresh)
+                return replace(server.directory, fresh)
+            except EmbeddedPostgresError as error:
+                raise BackupError(f"The backup could not be restored: {error}") from error
+            finally:
+                shutil.rmtree(restoring, ignore_errors=True)
 
     def choose(self, at: datetime | None) -> BaseBackup:
         """The latest base backup that was complete at the time. Raises BackupError."""

@@ -76,7 +76,7 @@ async def restore_tenant(path: Path, slug: str | None) -> str:
     script = await asyncio.to_thread(read_archive, path, "--section=pre-data")
     found = COMMENT.search(script)
     if found is None:
-        raise GokartError(f"{path}: This is no dump of `gokart tenants delete`, or one of an older version.")
+        raise GokartError(f"{path} is not a dump of `gokart tenants delete`, or an older version wrote it.")
     rows = msgspec.json.decode(found[2].replace("''", "'"), type=PublicRows)
     status, slug = rows.tenant["status"], slug or rows.tenant["slug"]
     try:

@@ -13,7 +13,7 @@ import msgspec
 from core.errors import GokartError
 from database.engine import engine, listen_url
 from database.pool import connection
-from database.transactions import quote_literal
+from database.transactions import lift_statement_timeout, quote_literal
 from tenants.config import tenancy
 from tenants.tenant import Tenant
 
@@ -169,6 +169,7 @@ async def distribute(db: asyncpg.Connection, schema: str) -> None:
 
     The tables are created locally first: Citus accepts fewer kinds of DDL on distributed tables.
     """
+    await lift_statement_timeout(db)  # it copies what the tables contain
     async with without_constraints(db, schema):
         await db.execute("SELECT citus_schema_distribute($1::text::regnamespace)", schema)
 

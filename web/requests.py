@@ -16,12 +16,10 @@ State of a request, in scope["state"], set by `web.middleware.RequestContextMidd
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from litestar import HttpMethod, Request
 from litestar.exceptions import InternalServerException
-
-T = TypeVar("T")
 
 AnyRequest = Request[Any, Any, Any]
 Address = IPv4Address | IPv6Address

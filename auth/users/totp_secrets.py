@@ -1,7 +1,7 @@
 """Encrypts the secrets of authenticator apps with GOKART_TOTP_KEY, which servers have and the database does not.
 
-AES-256-GCM with a random nonce. It also authenticates whose secret it is, so that a row's value is of no use in another
-row (`docs/decisions/0043-totp-secrets-encrypted.md`).
+AES-256-GCM with a random nonce. The user is authenticated data: a value that is copied to another user's row
+cannot be decrypted (`docs/decisions/0043-totp-secrets-encrypted.md`).
 """
 
 import os

@@ -147,6 +147,7 @@ def test_a_destroyed_database_is_restored_to_a_moment_and_completed_by_sending_a
 
     installation.destroy()
     installation.output("restore", "--yes", "--at", f"{moment:%Y-%m-%dT%H:%M:%SZ}")
+    assert not list(installation.data.parent.glob("*restor*"))
     installation.start()
     assert installation.clicks() == acknowledged
 
@@ -190,7 +191,7 @@ def test_a_restore_of_a_database_in_use_is_refused(installation: Installation) -
 
 def test_a_moment_before_the_first_backup_is_refused_and_changes_nothing(installation: Installation) -> None:
     installation.create_tenant()
-    installation.output("backup")
+    installation.output("backup", "--keep", "2")
     refused = installation.gokart("restore", "--yes", "--at", "2001-01-01T00:00:00Z")
     assert refused.returncode == 1
     assert "The first backup can be restored to" in refused.stderr
