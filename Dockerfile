@@ -2,7 +2,9 @@
 # GOKART_DATABASE_URL (or a secret file of that name in /run/secrets) is required. For the dumps of deleted tenants,
 # mount a volume and name it in GOKART_DATA_DIR.
 
-FROM python:3.13-slim-trixie AS base
+# The digest is that of the multi-platform index. To renew it: `docker buildx imagetools inspect python:3.13-slim-trixie`,
+# or repos/python/remote/3.13-slim-trixie.md of the repository docker-library/repo-info.
+FROM python:3.13-slim-trixie@sha256:9662417aace5ae7b8e2609cce472b72a8958e134ba372808abe9cc1a0c0125e6 AS base
 
 FROM base AS uv
 WORKDIR /app
