@@ -34,7 +34,7 @@ test: system-packages lint ## Lint, check types, run all tests; THROUGH=pgbounce
 	$(BIN)/python -m pytest -n 3
 
 system-packages: ## Install the Debian packages that the tests need
-	@scripts/system_packages.sh curl pgbouncer redis-server chromium-headless-shell
+	@scripts/system_packages.sh curl pgbouncer redis-server nginx-light chromium-headless-shell
 
 screenshots: development ## Take pictures of the pages into docs/screenshots
 	@scripts/system_packages.sh chromium-headless-shell

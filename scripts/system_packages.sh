@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the named Debian packages whose program is missing. If it cannot, it prints the commands to run:
 #
-#   system_packages.sh curl pgbouncer redis-server chromium-headless-shell wrk
+#   system_packages.sh curl pgbouncer redis-server nginx-light chromium-headless-shell wrk
 #
 # The variable CHROMIUM names an installed browser to use instead of the package. Any Chromium or Chrome works; the
 # headless shell takes half the CPU time, because it has no user interface.
@@ -22,6 +22,7 @@ is_installed() {
                 google-chrome-stable
             ;;
         redis-server) has_any redis-server valkey-server ;;
+        nginx-light) has_any nginx ;;
         python*-venv) "${1%-venv}" -c 'import ensurepip' 2>/dev/null ;;
         *) has_any "$1" ;;
     esac

@@ -25,50 +25,30 @@ from database.pool import ConnectionPool, DatabaseUnavailable
 from reporting.read import read_only_snapshot
 from reporting.stream import copy_out
 from tests.support.database import locked
+from tests.support.large_report import (
+    DAYS,
+    OFFERS,
+    PARTNERS,
+    YEAR,
+    backends,
+    database,
+    fill_large_report,
+    kill_backends,
+)
 from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, create_sandbox, event_record, offer_record
 from tests.support.servers import Server, running_server
 from tests.support.wait import GUARD
 
-YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
 NEVER_ASKED = {"date_from": "2024-01-01", "date_to": "2024-11-30"}  # disables the report cache
-DAYS, OFFERS, PARTNERS = 366, 20, 20
 PATIENCE = 120.0
 exactly = msgspec.json.Decoder(float_hook=Decimal)
-
-FILL = """
-INSERT INTO {s}.offer (id, advertiser, name)
-SELECT gen_random_uuid(), '{owner}', 'Offer ' || n FROM generate_series(1, {offers}) n;
-INSERT INTO {s}.partner (id, name)
-SELECT gen_random_uuid(), 'Partner ' || n FROM generate_series(2, {partners}) n;
-INSERT INTO {s}.by_day (offer, bucket, partner, cost, conversions, clicks, views)
-SELECT o.key, d::date, p.key, o.key * 1000003 + p.key, 1, 2, 3
-FROM generate_series('2024-01-01'::date, '2024-12-31', '1 day') d, {s}.offer o, {s}.partner p;
-INSERT INTO {s}.by_month (offer, bucket, partner, cost, conversions, clicks, views)
-SELECT offer, date_trunc('month', bucket), partner, sum(cost), sum(conversions), sum(clicks), sum(views)
-FROM {s}.by_day GROUP BY 1, 2, 3;
-ANALYZE {s}.by_day, {s}.by_month;
-"""
-
-
-def database(statement: str, *args: object) -> list[asyncpg.Record]:
-    async def work() -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(database_url())
-        try:
-            if args or statement.lstrip().startswith("SELECT"):
-                return await connection.fetch(statement, *args)
-            await connection.execute(statement)
-            return []
-        finally:
-            await connection.close()
-
-    return asyncio.run(work())
 
 
 @pytest.fixture(scope="module")
 def big(http: httpx.Client) -> Sandbox:
     """An advertiser with 146,400 daily rows of 2024."""
     sandbox = create_sandbox(http)
-    database(FILL.format(s=sandbox.tenant.schema, owner=sandbox.owner, offers=OFFERS, partners=PARTNERS))
+    fill_large_report(sandbox)
     return sandbox
 
 
@@ -87,18 +67,6 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
-
-
-def backends(sandbox: Sandbox) -> list[int]:
-    """The number of backends that are busy with this tenant's data."""
-    found = database(
-        """
-        SELECT pid FROM pg_stat_activity
-        WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
-        """,
-        sandbox.tenant.schema,
-    )
-    return [row["pid"] for row in found]
 
 
 def test_a_large_json_report_is_whole_and_exact(big: Sandbox) -> None:
@@ -186,17 +154,6 @@ def test_httpx_sees_a_report_that_breaks_in_the_middle(narrow: Sandbox, path: st
         with pytest.raises(httpx.RemoteProtocolError):
             for _ in chunks:
                 pass
-
-
-def kill_backends(sandbox: Sandbox) -> None:
-    """Terminates the backends that have a report of this tenant open, including those between two chunks."""
-    database(
-        """
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
-        """,
-        sandbox.tenant.schema,
-    )
 
 
 def test_curl_sees_a_report_that_breaks_in_the_middle(big: Sandbox, server: Server, tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""A report that is so large that it is streamed: 146,400 daily rows of 2024."""
+
+import asyncio
+
+import asyncpg
+
+from database.engine import database_url
+from tests.support.sandbox import Sandbox
+
+YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
+DAYS, OFFERS, PARTNERS = 366, 20, 20
+
+FILL = """
+INSERT INTO {s}.offer (id, advertiser, name)
+SELECT gen_random_uuid(), '{owner}', 'Offer ' || n FROM generate_series(1, {offers}) n;
+INSERT INTO {s}.partner (id, name)
+SELECT gen_random_uuid(), 'Partner ' || n FROM generate_series(2, {partners}) n;
+INSERT INTO {s}.by_day (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT o.key, d::date, p.key, o.key * 1000003 + p.key, 1, 2, 3
+FROM generate_series('2024-01-01'::date, '2024-12-31', '1 day') d, {s}.offer o, {s}.partner p;
+INSERT INTO {s}.by_month (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT offer, date_trunc('month', bucket), partner, sum(cost), sum(conversions), sum(clicks), sum(views)
+FROM {s}.by_day GROUP BY 1, 2, 3;
+ANALYZE {s}.by_day, {s}.by_month;
+"""
+
+
+def fill_large_report(sandbox: Sandbox) -> None:
+    """Adds the rows to the owner's reports."""
+    database(FILL.format(s=sandbox.tenant.schema, owner=sandbox.owner, offers=OFFERS, partners=PARTNERS))
+
+
+def database(statement: str, *args: object) -> list[asyncpg.Record]:
+    async def work() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(database_url())
+        try:
+            if args or statement.lstrip().startswith("SELECT"):
+                return await connection.fetch(statement, *args)
+            await connection.execute(statement)
+            return []
+        finally:
+            await connection.close()
+
+    return asyncio.run(work())
+
+
+def backends(sandbox: Sandbox) -> list[int]:
+    """The number of backends that are busy with this tenant's data."""
+    found = database(
+        """
+        SELECT pid FROM pg_stat_activity
+        WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
+        """,
+        sandbox.tenant.schema,
+    )
+    return [row["pid"] for row in found]
+
+
+def kill_backends(sandbox: Sandbox) -> None:
+    """Terminates the backends that have a report of this tenant open, including those between two chunks."""
+    database(
+        """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
+        """,
+        sandbox.tenant.schema,
+    )
