@@ -1,7 +1,7 @@
 """Assembles the app: the sites, the middleware around them, and the background jobs."""
 
 import gc
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from litestar import Litestar, Router
 from starlette.types import ASGIApp
@@ -15,7 +15,7 @@ from core.logging import configure_logging
 from core.metrics import processes
 from jobs.worker import run_scheduler
 from routes import ADMIN, API, PLATFORM_ADMIN, PORTAL
-from settings import settings
+from settings import settings, traces_endpoint
 from singular.request_log import flush_request_log
 from tenants.middleware import SiteDispatcher, TenantMiddleware
 from tenants.plugin import TenantsPlugin
@@ -28,7 +28,15 @@ from web.pages.responses import error_page_response
 from web.pages.security import PageSecurityMiddleware
 from web.problems import problem_response
 
-configure_logging(settings.log_format, settings.log_level)
+if TYPE_CHECKING:
+    from monitoring.tracing import OpenTelemetryTracer
+
+tracer: "OpenTelemetryTracer | None" = None
+if traces_endpoint:  # otherwise OpenTelemetry is not imported
+    from monitoring.tracing import start_tracing
+
+    tracer = start_tracing()
+configure_logging(settings.log_format, settings.log_level, *([tracer.add_trace_id] if tracer else []))
 if settings.weak_password_hashing:
     get_logger().warning("passwords are hashed with little work", setting="GOKART_WEAK_PASSWORD_HASHING")
 if not (settings.public_url or settings.trusted_proxies or settings.base_host == "localhost"):
@@ -44,6 +52,7 @@ api = Litestar(
     exception_handlers={Exception: problem_response},
     plugins=[TenantsPlugin(bind_requests=False)],  # TenantMiddleware is around all sites
     lifespan=[
+        *([tracer.send_rest] if tracer else []),
         lambda _: limit_connections(),
         lambda _: run_limit_store(),
         lambda _: flush_last_used(),
@@ -81,6 +90,8 @@ MIDDLEWARE: list[Any] = [  # outermost first; around all sites, so outside of ea
 app: ASGIApp = SiteDispatcher(SITES, default=api)
 for middleware in reversed(MIDDLEWARE):
     app = middleware(app)
+if tracer:
+    app = tracer.middleware(app)
 
 processes.set(1)
 

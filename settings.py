@@ -244,6 +244,25 @@ class Settings(BaseSettings):
         return loaded
 
 
+def load_traces_endpoint() -> str | None:
+    """The URL of a collector, from OpenTelemetry's variables; None: no traces. Ends the process if it is invalid."""
+    for kind in "TRACES_", "":
+        name = f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT"
+        if url := os.environ.get(name):
+            break
+    else:
+        return None
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none":
+        return None
+    if not re.match(r"https?://[^/]", url):
+        stop_with([f"{name}: should be the URL of a collector, such as http://127.0.0.1:4318"])
+    for kind in "TRACES_", "":
+        protocol = f"OTEL_EXPORTER_OTLP_{kind}PROTOCOL"
+        if os.environ.get(protocol, "http/protobuf") not in {"", "http/protobuf"}:
+            stop_with([f"{protocol}: should be http/protobuf"])
+    return url
+
+
 def is_limit_store(text: str) -> bool:
     if text in {"memory", "database"}:
         return True
@@ -290,3 +309,4 @@ def stop_with(problems: list[str]) -> NoReturn:
 
 
 settings = Settings.load()
+traces_endpoint = load_traces_endpoint()

@@ -12,13 +12,18 @@ def to_json(fields: object, **_: object) -> str:
     return msgspec.json.encode(fields, enc_hook=str).decode()
 
 
-def configure_logging(log_format: Literal["auto", "console", "json"], level_name: str) -> None:
-    """`auto` is console on a terminal, else JSON. Tracebacks omit local variables, which may contain secrets."""
+def configure_logging(
+    log_format: Literal["auto", "console", "json"], level_name: str, *processors: structlog.typing.Processor
+) -> None:
+    """`auto` is console on a terminal, else JSON. Tracebacks omit local variables, which may contain secrets.
+    `processors` add to each line.
+    """
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     level = logging.getLevelName(level_name.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *processors,
     ]
     if console:
         last: list[structlog.typing.Processor] = [

@@ -23,7 +23,7 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
-from core import metrics
+from core import metrics, tracing
 from core.errors import GokartError
 from database.engine import engine
 
@@ -192,13 +192,14 @@ class Share(asyncio.Semaphore):
 
 
 class PooledConnection(asyncpg.Connection):
-    __slots__ = ("idle_since", "shares", "tenants")
+    __slots__ = ("idle_since", "shares", "tenants", "work")
 
     def __init__(self, *args: Any, **rest: Any) -> None:
         super().__init__(*args, **rest)
         self.tenants: set[str] = set()
         self.shares: list[Share] = []
         self.idle_since = 0.0
+        self.work: Work = "call"
 
     def get_reset_query(self) -> str:
         """`reset()` ends an open transaction. Sessions have no other state to reset."""
@@ -209,6 +210,7 @@ class ConnectionPool:
     """Connections of the running event loop, opened on demand, at most `max_size`."""
 
     unavailable_errors: tuple[type[BaseException], ...] = UNAVAILABLE_ERRORS
+    connection_class: type[PooledConnection] = PooledConnection
 
     def __init__(
         self,
@@ -282,7 +284,7 @@ class ConnectionPool:
             for share in shares:
                 labels = self._work, share.kind
                 try:
-                    with metrics.pool_wait.labels(*labels).time() if share.locked() else nullcontext():
+                    with self._count_wait(share) if share.locked() else nullcontext():
                         async with asyncio.timeout_at(deadline):
                             await share.acquire()
                 except TimeoutError as error:
@@ -290,10 +292,21 @@ class ConnectionPool:
                     raise DatabaseUnavailable(f"all {share.size} connections of {share.of} are in use") from error
                 acquired.callback(share.release)
             async with asyncio.timeout_at(deadline):
-                connection = self._choose_idle() or await self._open()
+                connection = self._choose_idle()
+                if connection is None:
+                    with tracing.span("open connection", pool=self._work):
+                        connection = await self._open()
             connection.shares = shares
             acquired.pop_all()
             return connection
+
+    @contextmanager
+    def _count_wait(self, share: Share) -> Iterator[None]:
+        with (
+            metrics.pool_wait.labels(self._work, share.kind).time(),
+            tracing.span("wait for connection", pool=self._work, share=share.kind),
+        ):
+            yield
 
     def _shares(self) -> list[Share]:
         """Those that the running task takes a connection from. The whole pool comes last: nobody holds its connections
@@ -352,9 +365,12 @@ class ConnectionPool:
             self._idle.pop(0).terminate()
         self._opening += 1
         try:
-            connection: PooledConnection = await asyncpg.connect(**self._options, connection_class=PooledConnection)
+            connection: PooledConnection = await asyncpg.connect(
+                **self._options, connection_class=self.connection_class
+            )
         finally:
             self._opening -= 1
+        connection.work = self._work
         metrics.connections_opened.labels(self._work).inc()
         self._mark_in_use(connection)
         return connection

@@ -25,6 +25,10 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+SCHEMA = re.compile(r"(?:\{schema\}|\bt_[a-z0-9_]+|\bpublic)\.")
+
+_names: dict[str, str] = {}  # by the statement's text without schemas
+
 
 class Query(msgspec.Struct, frozen=True):
     """A statement as PostgreSQL receives it, with the values of $1, $2, …"""
@@ -62,6 +66,7 @@ class SqlFile:
         text = TOKEN.sub(self._translate, statement_text(path, name))
         self.text = "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
         self._in_schema = lru_cache(1_024)(self._format)
+        _names[SCHEMA.sub("", self.text)] = "/".join(path.parts[-3:]) + (f":{name}" if name else "")
 
     def bind(self, schema: str, /, **arguments: object) -> Query:
         """Raises ValueError for an invalid schema name, and TypeError unless `arguments` are exactly the parameters."""
@@ -87,6 +92,11 @@ class SqlFile:
         if not SCHEMA_NAME.fullmatch(schema):
             raise ValueError(f"{schema!r} is not a valid schema name")
         return self.text.replace("{schema}", schema)
+
+
+def statement_name(sql: str) -> str | None:
+    """The file of a statement, and its name in that file, such as `reporting/sql/cost_report.sql:whole`."""
+    return _names.get(SCHEMA.sub("", sql))
 
 
 def statement_text(path: Path, name: str | None) -> str:

@@ -12,6 +12,7 @@ from time import monotonic
 
 import structlog
 
+from core import tracing
 from core.background import run_in_background
 from database.pool import DatabaseUnavailable
 from jobs import runs
@@ -75,7 +76,8 @@ async def attempt(job: Job, slug: str, work: Awaitable[Counts], totals: Counter[
     """Adds what was done to `totals`. Returns the error, if any."""
     try:
         async with asyncio.timeout(MAX_SECONDS_AT_TENANT):
-            counts = await work
+            with tracing.trace(f"job {job.name}", tenant=slug):
+                counts = await work
     except Exception as error:  # any error belongs to this tenant; the others continue
         reason = f"{slug or 'platform'}: {type(error).__name__}: {error}"
         if isinstance(error, DatabaseUnavailable):

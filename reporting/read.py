@@ -24,7 +24,14 @@ from cachetools import LRUCache
 from core.metrics import ReportName, count_report
 from core.timestamps import iso
 from database.engine import engine
-from database.pool import ConcurrencyLimit, Connection, DatabaseUnavailable, connection, has_replica
+from database.pool import (
+    ConcurrencyLimit,
+    Connection,
+    DatabaseUnavailable,
+    PooledConnection,
+    connection,
+    has_replica,
+)
 from database.sql import Query, SqlFile
 from database.transactions import lift_statement_timeout
 from reporting.filters import COST_REPORT_PARAMETERS, SINGULAR_PARAMETERS, Filter
@@ -246,7 +253,7 @@ def validators_of(row: Any, request: ReportRequest) -> ReportValidators:
 
 
 @asynccontextmanager
-async def snapshot(request: ReportRequest, validators: ReportValidators) -> AsyncIterator[Connection]:
+async def snapshot(request: ReportRequest, validators: ReportValidators) -> AsyncIterator[PooledConnection]:
     """A connection for a stream, in a transaction with one snapshot that has these validators or later ones."""
     async with AsyncExitStack() as stack:
         db = await replica_snapshot(stack, request, validators) if has_replica() else None
@@ -259,7 +266,7 @@ async def snapshot(request: ReportRequest, validators: ReportValidators) -> Asyn
 
 async def replica_snapshot(
     stack: AsyncExitStack, request: ReportRequest, validators: ReportValidators
-) -> Connection | None:
+) -> PooledConnection | None:
     """The same on the replica, closed by `stack`; None if the replica is behind or does not respond."""
     async with AsyncExitStack() as attempt:
         with suppress(DatabaseUnavailable):

@@ -15,8 +15,9 @@ from typing import Any
 
 import anyio
 
+from core import tracing
 from core.timestamps import midnight
-from database.pool import ConcurrencyLimit, Connection, DatabaseUnavailable
+from database.pool import ConcurrencyLimit, DatabaseUnavailable, PooledConnection
 from database.sql import SqlFile
 from reporting.ranges import DAY, Range, day_parameters, floor_day
 from reporting.read import SQL, ReportRequest, ReportValidators, snapshot
@@ -38,12 +39,13 @@ stream_slots_of_tenant = ConcurrencyLimit(
 def csv_stream(request: ReportRequest, validators: ReportValidators, log_rows: LogRows) -> AsyncGenerator[bytes, None]:
     """CSV with a header row, by COPY."""
 
-    async def produce(db: Connection, send_chunk: SendChunk) -> None:
+    async def produce(db: PooledConnection, send_chunk: SendChunk) -> None:
         part, total = first_part(request), 0
         header = True
         while part:
             query = request.query(request.report.columns, part)
-            rows = await copy_out(db, query.with_literals(), send_chunk, header=header)
+            with tracing.statement(query.sql, db.work):
+                rows = await copy_out(db, query.with_literals(), send_chunk, header=header)
             header = False
             total += rows
             part = await next_part(db, request, part, rows)
@@ -52,7 +54,7 @@ def csv_stream(request: ReportRequest, validators: ReportValidators, log_rows: L
     return stream(request, validators, produce)
 
 
-async def copy_out(db: Connection, query: str, send_chunk: SendChunk, *, header: bool) -> int:
+async def copy_out(db: PooledConnection, query: str, send_chunk: SendChunk, *, header: bool) -> int:
     """The number of rows. If it is cancelled while it sends a chunk, it closes the connection: asyncpg would cancel the
     COPY and wait, forever if the COPY had already ended.
     """
@@ -76,18 +78,19 @@ async def copy_out(db: Connection, query: str, send_chunk: SendChunk, *, header:
 def json_stream(request: ReportRequest, validators: ReportValidators, log_rows: LogRows) -> AsyncGenerator[bytes, None]:
     """A JSON document with the report's rows in its one array."""
 
-    async def produce(db: Connection, send_chunk: SendChunk) -> None:
+    async def produce(db: PooledConnection, send_chunk: SendChunk) -> None:
         before, closing = request.report.document()
         part, total = first_part(request), 0
         while part:
             query, rows = request.query(request.report.items, part), 0
             # Unnamed: a named statement would outlive the transaction on a backend of PgBouncer.
             unnamed = await db.prepare(query.sql, name="")
-            cursor = await unnamed.cursor(*query.args)
-            while chunk := await cursor.fetch(settings.stream_rows):
-                await send_chunk(before + ",".join([item for (item,) in chunk]).encode())
-                before = b","
-                rows += len(chunk)
+            with tracing.statement(query.sql, db.work):
+                cursor = await unnamed.cursor(*query.args)
+                while chunk := await cursor.fetch(settings.stream_rows):
+                    await send_chunk(before + ",".join([item for (item,) in chunk]).encode())
+                    before = b","
+                    rows += len(chunk)
             total += rows
             part = await next_part(db, request, part, rows)
         log_rows(total)
@@ -102,7 +105,7 @@ def first_part(request: ReportRequest) -> Range | None:
     return part_from(range_, range_.start, 1) if request.report.daily else range_
 
 
-async def next_part(db: Connection, request: ReportRequest, last: Range, rows: int) -> Range | None:
+async def next_part(db: PooledConnection, request: ReportRequest, last: Range, rows: int) -> Range | None:
     """As many further days as will have about ROWS_PER_PART rows, judging by the last part, which had `rows`."""
     range_ = request.filter.range
     start, days = last.end, ceil((last.end - last.start) / DAY)
@@ -128,7 +131,7 @@ def part_from(range_: Range, start: datetime, days: int) -> Range | None:
 async def stream(
     request: ReportRequest,
     validators: ReportValidators,
-    produce: Callable[[Connection, SendChunk], Awaitable[None]],
+    produce: Callable[[PooledConnection, SendChunk], Awaitable[None]],
 ) -> AsyncGenerator[bytes, None]:
     """The chunks that `produce` sends, one at a time. Raises DatabaseUnavailable if a chunk takes too long."""
     send, receive = anyio.create_memory_object_stream[bytes](0)
