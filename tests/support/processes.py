@@ -9,7 +9,8 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -37,6 +38,17 @@ def run_cli_process(*arguments: str, environment: Mapping[str, str]) -> subproce
 def run_code(code: str, *, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """The result of Python code that runs as a program in the project's directory."""
     return _run(partial(exec, code, {"__name__": "__main__"}), environment)
+
+
+@contextmanager
+def running_code(code: str, *, environment: Mapping[str, str]) -> Iterator[BaseProcess]:
+    """Runs Python code as a program in the project's directory, and kills it at the end of the block."""
+    process = _start(partial(exec, code, {"__name__": "__main__"}), environment, Path(os.devnull), Path(os.devnull))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
 
 
 def _run(program: Callable[[], None], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -7,11 +7,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from database.engine import listen_url
-
 
 class TcpProxy:
-    def __init__(self) -> None:
+    """`target` is the URL of a database."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._ends: list[socket.socket] = []
         self._flowing = threading.Event()
@@ -21,8 +22,8 @@ class TcpProxy:
 
     @property
     def url(self) -> str:
-        """The URL for listening to notifications through this proxy."""
-        parts = urlsplit(listen_url())
+        """The URL of the database through this proxy."""
+        parts = urlsplit(self.target)
         user = parts.netloc.rpartition("@")[0]
         port = self._listening.getsockname()[1]
         return urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{port}", query="sslmode=disable"))
@@ -58,7 +59,11 @@ class TcpProxy:
                 if self._cut:
                     near.close()
                     continue
-                far = connect()
+                try:
+                    far = connect(self.target)
+                except OSError:  # the database is down
+                    near.close()
+                    continue
                 self._ends += near, far
                 for here, there in (near, far), (far, near):
                     threading.Thread(target=self._pump, args=(here, there), daemon=True).start()
@@ -80,9 +85,9 @@ class TcpProxy:
             end.close()
 
 
-def connect() -> socket.socket:
+def connect(url: str) -> socket.socket:
     """Connects to the database, by TCP or by Unix socket."""
-    parts = urlsplit(listen_url())
+    parts = urlsplit(url)
     query = parse_qs(parts.query)
     host = query.get("host", [parts.hostname or "localhost"])[0]
     port = int(query.get("port", [parts.port or 5432])[0])
@@ -94,8 +99,8 @@ def connect() -> socket.socket:
 
 
 @contextmanager
-def running_tcp_proxy() -> Iterator[TcpProxy]:
-    wire = TcpProxy()
+def running_tcp_proxy(target: str) -> Iterator[TcpProxy]:
+    wire = TcpProxy(target)
     try:
         yield wire
     finally:

@@ -11,6 +11,7 @@ import pytest
 
 from auth.api_keys import service as api_keys
 from auth.api_keys.format import mint_api_key
+from database.engine import listen_url
 from tenants import lifecycle
 from tenants.cache import TRUST_SECONDS, TenantCache
 from tests.support.api_key_cast import id_of, revoke, set_columns
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("server")
 @pytest.fixture(scope="module")
 def wire() -> Iterator[TcpProxy]:
     """A proxy between the workers and the database they listen to."""
-    with running_tcp_proxy() as made:
+    with running_tcp_proxy(listen_url()) as made:
         yield made
 
 

@@ -1,0 +1,44 @@
+"""`make chaos`: random faults for ten minutes, or for MINUTES, with a random SEED or a given one."""
+
+import random
+import sys
+from pathlib import Path
+
+import click
+
+from tests.chaos.run import Result, run
+
+
+@click.command()
+@click.option("--minutes", default=10.0, show_default=True, help="How long faults are injected, for each seed.")
+@click.option("--seed", "seeds", type=int, multiple=True, help="Repeats a run; may be given several times.")
+@click.option("--logs", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Keeps the servers' logs.")
+def main(minutes: float, seeds: tuple[int, ...], logs: Path | None) -> None:
+    """Inject random faults under concurrent intake and reads, and compare all reports with a model."""
+    failed = False
+    for seed in seeds or (random.SystemRandom().randrange(10**6),):
+        click.echo(f"seed {seed}")
+        result = run(seed, minutes=minutes, tell=lambda line: click.echo(f"  {line}"), keep_logs=logs)
+        click.echo(summary(result))
+        failed |= bool(result.violations)
+    sys.exit(failed)
+
+
+def summary(result: Result) -> str:
+    faults = ", ".join(f"{name} {count}" for name, count in sorted(result.faults.items()))
+    outcomes = ", ".join(f"{name} {count:,}" for name, count in result.outcomes.most_common())
+    lines = [
+        f"seed {result.seed}: {result.seconds / 60:.1f} min, {len(result.recoveries)} rounds",
+        f"  faults: {faults}",
+        *(f"  skipped: {name} ({why})" for name, why in result.skipped.items()),
+        f"  records: {result.records:,}; responses: {outcomes}",
+        f"  slowest recovery: {max(result.recoveries, default=0):.1f} s",
+        f"  reports compared with the model: {result.reports:,}",
+        f"  violations: {len(result.violations)}",
+        *(f"    {each}" for each in result.violations),
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
