@@ -58,7 +58,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.in_head = self.begun = True
-        self.awaited = None  # the head of a further request has its own time
+        self.awaited = None  # the head of each request has its own time
+        self.stop_timer()
 
     def on_headers_complete(self) -> None:
         self.in_head, self.in_body = False, True

@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
@@ -10,7 +11,8 @@ import msgspec
 import psutil
 import pytest
 
-from tests.support.sandbox import Sandbox
+from tests.support.database import locked
+from tests.support.sandbox import JSON, Sandbox
 from tests.support.servers import Server, running_server
 from tests.support.wait import GUARD, wait_until
 
@@ -28,6 +30,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         GOKART_HEAD_TIMEOUT="2",
         GOKART_BODY_TIMEOUT="2",
         GOKART_IDLE_TIMEOUT="2",
+        GOKART_LOCK_TIMEOUT="60",
     ) as running:
         yield running
 
@@ -119,6 +122,17 @@ def test_a_second_request_has_its_own_time(hasty: Server) -> None:
         responses = read_to_end(connection)
         assert responses.count(b"HTTP/1.1 200 OK") == 2
         assert problem_of(responses[responses.index(b"HTTP/1.1 408 ") :])[0] == "Request Timeout"
+
+
+def test_a_response_may_take_longer_than_its_request(hasty: Server, sandbox: Sandbox) -> None:
+    lines = [f"GET {JSON}?date_from=2025-05-01&date_to=2025-05-31 HTTP/1.1", f"Host: {sandbox.host}"]
+    lines += [f"Authorization: ApiToken {sandbox.owner_key}", "Connection: close", "", ""]
+    with connect(hasty) as connection:
+        opened = time.monotonic()
+        with locked(f"{sandbox.tenant.schema}.by_month"):
+            connection.sendall("\r\n".join(lines).encode())
+            wait_until(lambda: time.monotonic() > opened + 3)
+        assert read_to_end(connection).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.fixture
