@@ -6,19 +6,22 @@ from pathlib import Path
 
 import click
 
-from tests.chaos.run import Result, run
+from tests.chaos.run import RECOVERY, Result, run
 
 
 @click.command()
 @click.option("--minutes", default=10.0, show_default=True, help="How long faults are injected, for each seed.")
 @click.option("--seed", "seeds", type=int, multiple=True, help="Repeats a run; may be given several times.")
+@click.option("--recovery", default=RECOVERY, show_default=True, help="Seconds until everything must work again.")
 @click.option("--logs", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Keeps the servers' logs.")
-def main(minutes: float, seeds: tuple[int, ...], logs: Path | None) -> None:
+def main(minutes: float, seeds: tuple[int, ...], recovery: float, logs: Path | None) -> None:
     """Inject random faults under concurrent intake and reads, and compare all reports with a model."""
     failed = False
     for seed in seeds or (random.SystemRandom().randrange(10**6),):
         click.echo(f"seed {seed}")
-        result = run(seed, minutes=minutes, tell=lambda line: click.echo(f"  {line}"), keep_logs=logs)
+        result = run(
+            seed, minutes=minutes, recovery=recovery, tell=lambda line: click.echo(f"  {line}"), keep_logs=logs
+        )
         click.echo(summary(result))
         failed |= bool(result.violations)
     sys.exit(failed)

@@ -24,6 +24,7 @@ from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.traffic import DAYS, Advertiser, Tenant, Traffic, headers_of, new_client
 from tests.support.oracle import Oracle
 from tests.support.sandbox import CSV, JSON, SINGULAR
+from tests.support.wait import wait_until
 
 LONGEST_FAULT = 6.0  # seconds
 RECOVERY = 30.0  # seconds in which the deployment must be healthy after the last fault
@@ -53,7 +54,10 @@ def run(
     tell: Callable[[str], None] = lambda _: None,
     keep_logs: Path | None = None,
 ) -> Result:
-    """Injects faults for `minutes`, and in at least so many `rounds`. `tell` gets a line for each round, and `keep_logs` the servers' logs."""
+    """Injects faults for `minutes`, and in at least so many `rounds`, until something is wrong.
+
+    `tell` gets a line for each round, and `keep_logs` the servers' logs.
+    """
     result = Result(seed)
     began = time.monotonic()
     rng = random.Random(seed)
@@ -73,6 +77,7 @@ def run(
                 result.recoveries.append(seconds)
                 tell(f"{names}: healthy after {seconds:.1f} s")
         finally:
+            wait_until(lambda: not what_fails(deployment, traffic))
             traffic.stop()
         result.records, result.outcomes = traffic.records, traffic.outcomes
         result.reports = verify(deployment, traffic)

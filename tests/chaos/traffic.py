@@ -23,7 +23,7 @@ from tests.support.sandbox import CSV, JSON, SINGULAR
 from tests.support.servers import NO_TLS
 
 TIMEOUT = 20.0  # seconds that a client waits; then it does not know whether its batch was taken
-PAUSE = 0.2  # seconds before a batch is sent again, and between two reports
+PAUSE = 0.2  # seconds before a batch is sent again; longest time between two batches, and between two reports
 BATCH = 12  # most records of a batch
 DAYS = 70  # records are at most so old
 OFFERS = 4  # of each advertiser
@@ -192,6 +192,7 @@ class Traffic:
                 self.records += len(batch.records)
                 if self.deliver(client, tenant, batch, rng) and rng.random() < 0.2:
                     self.deliver(client, tenant, batch, rng)
+                time.sleep(rng.uniform(0, PAUSE))
 
     def deliver(self, client: httpx.Client, tenant: Tenant, batch: Batch, rng: random.Random) -> bool:
         """Sends the batch until it is acknowledged, or the traffic stops. Tells whether it is acknowledged."""
