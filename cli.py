@@ -177,6 +177,7 @@ main.add_lazy_command(
     "staff", "auth.users.cli:staff", "Invite, list and change the staff of a tenant or of the platform."
 )
 main.add_lazy_command("users", "auth.users.cli:users", "Invite and list advertiser users.")
+main.add_lazy_command("audit", "auth.users.cli:audit", "Export the audit log of a tenant or of the platform.")
 main.add_lazy_command("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
 main.add_lazy_command("backup", "jobs.cli:backup", "Copy the embedded database into the directory of backups.")
 main.add_lazy_command("restore", "jobs.cli:restore", "Restore the embedded database to any archived moment.")

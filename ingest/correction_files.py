@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from core.errors import GokartError
+from core.spreadsheets import escape_formula, unescape_formula
 from ingest.records import ConversionStatus
 
 MAX_FILE_BYTES = 5 * 2**20
@@ -17,7 +18,6 @@ MAX_REASON_LENGTH = 10_000  # characters, as in a callback
 COLUMNS = CLICK, CONVERSION, STATUS, REASON = ("ClickId", "ConversionId", "Status", "RejectionReason")
 ADDED_COLUMNS = ("Row", "Problem")  # added to the file of invalid rows, and ignored when it is uploaded
 STATUSES: dict[str, ConversionStatus] = {"pending": "Pending", "success": "Success", "rejected": "Rejected"}
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet would evaluate such a cell
 MAX_QUOTED_LENGTH = 60  # characters of a cell in an error message
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -199,12 +199,3 @@ def rejects_csv(header: Sequence[str], separator: str, invalid: Sequence[Invalid
         cells = [one.cells[n] if n < len(one.cells) else "" for n in kept]
         writer.writerow([one.row, *map(escape_formula, cells), one.problems])
     return text.getvalue().encode("utf-8-sig")
-
-
-def escape_formula(cell: str) -> str:
-    """Prefixes a formula with an apostrophe, so that a spreadsheet treats it as text."""
-    return f"'{cell}" if cell.startswith(FORMULA_PREFIXES) else cell
-
-
-def unescape_formula(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_PREFIXES) else cell

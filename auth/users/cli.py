@@ -1,6 +1,7 @@
-"""gokart staff …, gokart users …"""
+"""gokart staff …, gokart users …, gokart audit …"""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import click
 
 from auth.scopes import ADVERTISER_SCOPES
 from auth.users import totp
+from auth.users.audit_export import FORMATS, export_audit_log
 from auth.users.directory import UserDetails, get_user_by_email, list_users, update_staff_user
 from auth.users.emails import report_change
 from auth.users.invitations import IssuedLink, invite_advertiser_user, invite_staff_user, renew_link
@@ -22,6 +24,7 @@ from tenants.config import tenancy
 from tenants.migrations import migrate_platform
 
 T = TypeVar("T")
+TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 EMAIL = click.option("--email", required=True, help="The address to sign in with.")
 
 
@@ -154,6 +157,31 @@ def list_advertiser_users(tenant: str) -> None:
 def user_link(tenant: str, email: str, no_second_factor: bool) -> None:
     """Print a new one-time link to choose a password. The user's earlier links stop working."""
     print_link(tenant, run_for_tenant(tenant, lambda: renew_user_link(ADVERTISER, email, no_second_factor)))
+
+
+@click.group()
+def audit() -> None:
+    """Export the audit log of a tenant or of the platform."""
+
+
+@audit.command("export")
+@realm_options
+@click.option("--from", "start", type=TIME, help="The first moment, in UTC.  [default: the first entry]")
+@click.option("--to", "end", type=TIME, help="The moment after the last one, in UTC.  [default: the last entry]")
+@click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), default="ndjson", show_default=True)
+def export(tenant: str | None, platform: bool, start: datetime | None, end: datetime | None, format_: str) -> None:
+    """Write TENANT's audit log to standard output, oldest entry first.
+
+    Times are in UTC. A date is its midnight: --from 2026-11-01 --to 2026-12-01 is November. CSV is for spreadsheets: a
+    cell that they would evaluate as a formula begins with an apostrophe. NDJSON has every value as it is.
+    """
+    realm = staff_realm(tenant, platform)
+    first, last = [moment and moment.replace(tzinfo=UTC) for moment in (start, end)]
+
+    async def work() -> None:
+        await export_audit_log(realm, first, last, FORMATS[format_], lambda chunk: click.echo(chunk, nl=False))
+
+    run_in(tenant, work)
 
 
 async def renew_user_link(realm: Realm, email: str, no_second_factor: bool) -> IssuedLink:

@@ -36,7 +36,7 @@ ORDER BY m.name COLLATE "C", p.name COLLATE "C", m.id, p.id
 
 -- name: spreadsheet
 -- The columns for a person who opens the CSV in a spreadsheet. An apostrophe makes it show a formula as text; the
--- characters are those of `ingest.correction_files.FORMULA_PREFIXES`.
+-- characters are those of `core.spreadsheets.FORMULA_PREFIXES`.
 SELECT
     m.id AS "offerId", concat(CASE WHEN m.name ~ '^[-=+@\t\r\n]' THEN '''' END, m.name) AS "offerName",
     m.conversions AS "totalConversions", m.clicks AS "totalClicks", m.views AS "totalViews",
