@@ -62,6 +62,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "replica" not in getattr(item, "fixturenames", ()))
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    from tests.support.database import on_cluster
+
+    for marker in item.iter_markers("one_server"):
+        if on_cluster():
+            pytest.skip(f"not on a cluster: {marker.args[0]}")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
     """One worker runs all tests of a file, so that module fixtures are created once. The files run in the order of

@@ -128,7 +128,7 @@ async def test_a_terminated_backend_is_replaced() -> None:
     pool, other = a_pool(max_size=1), a_pool(max_size=1)
     first = await backend(pool, "a")
     async with other.acquire() as db:
-        await db.execute("SELECT pg_terminate_backend($1, 5000)", first)
+        await db.execute("SELECT pg_terminate_backend($1::int, 5000)", first)
     try:
         second = await backend(pool, "a")
     except DatabaseUnavailable:  # if the pool has not noticed the closed connection yet

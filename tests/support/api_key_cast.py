@@ -13,6 +13,7 @@ from auth.api_keys.tables import ApiKey
 from catalog.tables import Advertiser
 from tenants import lifecycle
 from tests.support.app_calls import run, run_in_tenant
+from tests.support.database import notify_on_cluster
 from tests.support.sandbox import Sandbox, conversion_callback, create_sandbox, event_record, offer_record
 
 NOWHERE = "192.0.2.0/24"
@@ -106,6 +107,7 @@ def set_columns(sandbox: Sandbox, token: str, **values: Any) -> None:
         )
 
     run_in_tenant(sandbox.tenant.slug, work)
+    notify_on_cluster(sandbox.tenant.schema)
 
 
 def id_of(sandbox: Sandbox, token: str) -> int:

@@ -1,19 +1,42 @@
 """Statements that tests run on the database directly, without the app."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import asyncpg
 
 from database.engine import database_url
+from tenants.cache import CHANNEL
 from tests.support.app_calls import fetch
+
+CACHED = re.compile(r"(UPDATE|DELETE FROM) \{s\}\.(api_token|advertiser)\b")
+
+
+@cache
+def on_cluster() -> bool:
+    """Whether the tests' database is the coordinator of a Citus cluster."""
+    return bool(fetch("SELECT FROM pg_extension WHERE extname = 'citus'"))
 
 
 def execute(sql: str, *args: Any, schema: str = "") -> list[dict[str, Any]]:
-    """Returns the statement's rows. `{s}` stands for the schema."""
-    return [dict(row) for row in fetch(sql.replace("{s}", schema), *args)]
+    """Returns the statement's rows. `{s}` stands for the schema.
+
+    On a cluster, it notifies the app as docs/citus.md asks those who change rows with psql to do.
+    """
+    rows = [dict(row) for row in fetch(sql.replace("{s}", schema), *args)]
+    if CACHED.search(sql):
+        notify_on_cluster(schema)
+    return rows
+
+
+def notify_on_cluster(schema: str) -> None:
+    """Does on a cluster what triggers do on one server, after a change of an API key or advertiser."""
+    if on_cluster():
+        fetch("SELECT pg_notify($1, $2)", CHANNEL, schema)
 
 
 @contextmanager

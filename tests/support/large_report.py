@@ -10,24 +10,37 @@ from tests.support.sandbox import Sandbox
 YEAR = {"date_from": "2024-01-01", "date_to": "2024-12-31"}
 DAYS, OFFERS, PARTNERS = 366, 20, 20
 
-FILL = """
+CATALOGUE = """
 INSERT INTO {s}.offer (id, advertiser, name)
 SELECT gen_random_uuid(), '{owner}', 'Offer ' || n FROM generate_series(1, {offers}) n;
 INSERT INTO {s}.partner (id, name)
 SELECT gen_random_uuid(), 'Partner ' || n FROM generate_series(2, {partners}) n;
-INSERT INTO {s}.by_day (offer, bucket, partner, cost, conversions, clicks, views)
-SELECT o.key, d::date, p.key, o.key * 1000003 + p.key, 1, 2, 3
-FROM generate_series('2024-01-01'::date, '2024-12-31', '1 day') d, {s}.offer o, {s}.partner p;
-INSERT INTO {s}.by_month (offer, bucket, partner, cost, conversions, clicks, views)
-SELECT offer, date_trunc('month', bucket), partner, sum(cost), sum(conversions), sum(clicks), sum(views)
-FROM {s}.by_day GROUP BY 1, 2, 3;
-ANALYZE {s}.by_day, {s}.by_month;
+"""
+# Of the catalogue's keys: a Citus cluster cannot insert from a join of tables with generate_series().
+ROWS = """
+FROM generate_series('2024-01-01'::date, '2024-12-31', '1 day') d, unnest($1::int[]) o, unnest($2::int[]) p
+"""
+BY_DAY = f"""
+INSERT INTO {{s}}.by_day (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT o, d::date, p, o * 1000003 + p, 1, 2, 3 {ROWS} ORDER BY d, o, p
+"""
+BY_MONTH = f"""
+INSERT INTO {{s}}.by_month (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT o, date_trunc('month', d)::date AS month, p, sum(o * 1000003 + p), count(*), count(*) * 2, count(*) * 3 {ROWS}
+GROUP BY o, month, p
 """
 
 
 def fill_large_report(sandbox: Sandbox) -> None:
     """Adds the rows to the owner's reports."""
-    database(FILL.format(s=sandbox.tenant.schema, owner=sandbox.owner, offers=OFFERS, partners=PARTNERS))
+    schema = sandbox.tenant.schema
+    database(CATALOGUE.format(s=schema, owner=sandbox.owner, offers=OFFERS, partners=PARTNERS))
+    offers, partners = [
+        [row["key"] for row in database(f"SELECT key FROM {schema}.{table}")] for table in ("offer", "partner")
+    ]
+    for sql in (BY_DAY, BY_MONTH):
+        database(sql.format(s=schema), offers, partners)
+    database(f"ANALYZE {schema}.by_day, {schema}.by_month")
 
 
 def database(statement: str, *args: object) -> list[asyncpg.Record]:

@@ -142,7 +142,7 @@ def test_a_failing_tenant_is_unchanged_and_the_others_are_migrated(upgrade: Upgr
     )
     assert versions(upgrade.tenants) == ["second", "first", "second"]
     lines = {line.split()[0]: line for line in gokart("tenants", "list").stdout.splitlines()}
-    assert [slug for slug in upgrade.tenants if lines[slug].endswith("(old)")] == [failing]
+    assert [slug for slug in upgrade.tenants if "(old)" in lines[slug]] == [failing]
 
     execute(f"DROP TABLE t_{failing}.obstacle")
     assert gokart("migrate", *upgrade.tenants).stdout == "1 migrated, 2 up to date, 0 failed.\n"

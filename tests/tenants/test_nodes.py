@@ -7,29 +7,20 @@ import pytest
 from tenants.migrations import latest_version
 from tenants.nodes import NO_CITUS
 from tests.support.cli import cli_error, gokart
-from tests.support.database import execute, locked
+from tests.support.database import execute, locked, on_cluster
 from tests.support.platform_pages import main_text, outdated_tenant, signed_in
 from tests.support.sandbox import Sandbox, event_record, offer_record
 
 pytestmark = pytest.mark.usefixtures("platform")
 
+ONE_SERVER = pytest.mark.one_server("what the commands do without Citus")
 NODES = "SELECT nodename || ':' || nodeport AS node FROM pg_dist_node WHERE shouldhaveshards AND noderole = 'primary'"
-
-
-def server_has_citus() -> bool:
-    return bool(execute("SELECT FROM pg_extension WHERE extname = 'citus'"))
-
-
-@pytest.fixture
-def one_server() -> None:
-    if server_has_citus():
-        pytest.skip("the tests' database has Citus")
 
 
 @pytest.fixture
 def cluster() -> list[str]:
     """The names of the nodes that accept tenants."""
-    if not server_has_citus():
+    if not on_cluster():
         pytest.skip("the tests' database has no Citus: docs/citus.md says how the tests get one that has")
     return [row["node"] for row in execute(f"{NODES} ORDER BY groupid")]
 
@@ -45,12 +36,12 @@ def node_of(sandbox: Sandbox) -> str:
 # --- one server ---
 
 
-@pytest.mark.usefixtures("one_server")
+@ONE_SERVER
 def test_without_citus_listing_nodes_is_an_error() -> None:
     assert cli_error("nodes") == f"Error: {NO_CITUS}"
 
 
-@pytest.mark.usefixtures("one_server")
+@ONE_SERVER
 def test_without_citus_moving_is_an_error(sandbox: Sandbox) -> None:
     assert cli_error("tenants", "move", sandbox.tenant.slug, "worker-1") == f"Error: {NO_CITUS}"
 
@@ -59,7 +50,7 @@ def test_an_unknown_tenant_is_not_moved() -> None:
     assert cli_error("tenants", "move", "nobody", "worker-1") == "Error: There is no tenant 'nobody'."
 
 
-@pytest.mark.usefixtures("one_server")
+@ONE_SERVER
 def test_without_citus_lists_have_no_node_column(sandbox: Sandbox) -> None:
     heading, *_ = gokart("tenants", "list").stdout.splitlines()
     assert heading.split() == ["tenant", "name", "status", "created", "schema", "version"]

@@ -38,6 +38,7 @@ def without_triggers(sandbox: Sandbox) -> None:
         execute(f"DROP TRIGGER changed ON {{s}}.{table}", schema=sandbox.tenant.schema)
 
 
+@pytest.mark.one_server("it simulates a node")
 def test_the_audit_log_omits_the_shard_number(sandbox: Sandbox) -> None:
     as_on_a_node(sandbox, "advertiser")
     execute("UPDATE {s}.advertiser_102008 SET name = 'Renamed' WHERE name = 'Owner'", schema=sandbox.tenant.schema)
@@ -45,6 +46,7 @@ def test_the_audit_log_omits_the_shard_number(sandbox: Sandbox) -> None:
     assert (last["subject"], last["action"], last["label"]) == ("advertiser", "changed", "Renamed")
 
 
+@pytest.mark.one_server("it simulates a node")
 def test_triggers_on_a_node_do_not_notify(sandbox: Sandbox) -> None:
     """A commit on two nodes prepares the transaction, and PostgreSQL cannot prepare one that has notified."""
     heard: list[object] = []
@@ -138,6 +140,7 @@ LEFT = (
 )
 
 
+@pytest.mark.one_server("it simulates a node")
 def test_constraints_and_triggers_are_dropped_for_a_distribution_and_restored(sandbox: Sandbox) -> None:
     """Foreign keys are triggers too."""
     offer = offer_record(sandbox)
