@@ -38,7 +38,14 @@ def test_no_statement_does_what_a_cluster_cannot(module_sandbox: Sandbox) -> Non
             INSERT INTO {s}.by_month SELECT date_trunc('month', bucket::timestamp), sum(cost), offer, partner,
                 sum(conversions), sum(clicks), sum(views) FROM {s}.by_day GROUP BY 1, offer, partner
             """,
-            "inserts the sums of one roll-up into another, which crashes Citus 14.0",
+            "inserts groups of an expression from a table",
+        ),
+        (
+            """
+            INSERT INTO {s}.changed_day (offer, bucket, version, changed_at)
+            SELECT key, d::date, 1, now() FROM {s}.offer, generate_series('2025-01-01'::date, '2025-01-31', '1 day') d
+            """,
+            "inserts a join of a table with the rows of a function",
         ),
     ],
 )
