@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX = $(CURDIR)/.tools/pycache
 endif
 
 .DEFAULT_GOAL = help
-.PHONY: help demo serve test system-packages screenshots bench schema lint check-lock format lock $(LOCKS) env development
+.PHONY: help demo serve test chaos system-packages screenshots bench schema lint check-lock format lock $(LOCKS) env development
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,12 @@ serve: env ## Serve what is there
 test: system-packages lint ## Lint, check types, run all tests; THROUGH=pgbouncer connects through PgBouncer, EXAMPLES=500 generates more examples
 	$(BIN)/python -m pytest -n 3
 
+chaos: development ## Inject random faults among intake and reads for MINUTES=10, and compare with a model; SEED=n repeats a run
+	@scripts/system_packages.sh redis-server faketime
+	$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 system-packages: ## Install the Debian packages that the tests need
-	@scripts/system_packages.sh curl pgbouncer redis-server nginx-light chromium-headless-shell
+	@scripts/system_packages.sh curl pgbouncer redis-server nginx-light faketime chromium-headless-shell
 
 screenshots: development ## Take pictures of the pages into docs/screenshots
 	@scripts/system_packages.sh chromium-headless-shell

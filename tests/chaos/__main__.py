@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from tests.chaos.deployment import running_deployment
 from tests.chaos.run import RECOVERY, Result, run
+from tests.chaos.traffic import Traffic
 
 
 @click.command()
@@ -19,20 +21,28 @@ def main(minutes: float, seeds: tuple[int, ...], recovery: float, logs: Path | N
     failed = False
     for seed in seeds or (random.SystemRandom().randrange(10**6),):
         click.echo(f"seed {seed}")
-        result = run(
-            seed, minutes=minutes, recovery=recovery, tell=lambda line: click.echo(f"  {line}"), keep_logs=logs
-        )
+        with running_deployment() as deployment:
+            traffic = Traffic(deployment, seed)
+            try:
+                result = run(deployment, traffic, minutes=minutes, recovery=recovery, tell=tell)
+            finally:
+                if logs:
+                    for app in deployment.apps:
+                        (logs / f"{seed}-{app.log.name}").write_bytes(app.log.read_bytes())
         click.echo(summary(result))
         failed |= bool(result.violations)
     sys.exit(failed)
+
+
+def tell(line: str) -> None:
+    click.echo(f"  {line}")
 
 
 def summary(result: Result) -> str:
     faults = ", ".join(f"{name} {count}" for name, count in sorted(result.faults.items()))
     outcomes = ", ".join(f"{name} {count:,}" for name, count in result.outcomes.most_common())
     lines = [
-        f"seed {result.seed}: {result.seconds / 60:.1f} min, {len(result.recoveries)} rounds",
-        f"  faults: {faults}",
+        f"  {len(result.recoveries)} rounds with faults: {faults}",
         *(f"  skipped: {name} ({why})" for name, why in result.skipped.items()),
         f"  records: {result.records:,}; responses: {outcomes}",
         f"  slowest recovery: {max(result.recoveries, default=0):.1f} s",

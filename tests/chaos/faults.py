@@ -25,13 +25,13 @@ from tenants.migrations import execute_in_schema, migration_modules
 
 async def forwards():
     async def add_column():
-        await execute_in_schema("ALTER TABLE {s}.TABLE_NAME ADD COLUMN COLUMN integer; SELECT pg_sleep(1)")
+        await execute_in_schema("ALTER TABLE {s}.TABLE_NAME ADD COLUMN NEW_COLUMN integer; SELECT pg_sleep(1)")
 
-    manager = MigrationManager(migration_id="0000-COLUMN", app_name="tenant")
+    manager = MigrationManager(migration_id="0000-NEW_COLUMN", app_name="tenant")
     manager.add_raw(add_column)
     return manager
 
-migration_modules()["0000-COLUMN"] = SimpleNamespace(forwards=forwards)
+migration_modules()["0000-NEW_COLUMN"] = SimpleNamespace(forwards=forwards)
 main(["migrate"])
 """
 
@@ -141,7 +141,7 @@ def lock_table(deployment: Deployment, rng: random.Random, seconds: float) -> No
 def interrupt_migration(deployment: Deployment, rng: random.Random, seconds: float) -> None:
     """A migration of all tenants is killed while it runs, and started again until it has ended."""
     column = f"chaos_{rng.getrandbits(40):010x}"
-    code = MIGRATION.replace("COLUMN", column).replace("TABLE_NAME", rng.choice(TABLES))
+    code = MIGRATION.replace("NEW_COLUMN", column).replace("TABLE_NAME", rng.choice(TABLES))
     with running_code(code, environment=deployment.environment) as process:
         process.join(seconds)
     wait_until(lambda: run_code(code, environment=deployment.environment).returncode == 0)

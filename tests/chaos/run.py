@@ -13,13 +13,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 
-from tests.chaos.deployment import App, Deployment, running_deployment
+from tests.chaos.deployment import App, Deployment
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.traffic import DAYS, Advertiser, Tenant, Traffic, headers_of, new_client
 from tests.support.oracle import Oracle
@@ -32,60 +31,52 @@ exactly = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class Result(msgspec.Struct):
-    """`recoveries` are the seconds from the end of each round's faults until everything worked."""
+    """`recoveries` are the seconds from the end of each round's faults until everything worked. `outcomes` counts the
+    responses by status, and the requests without one by error.
+    """
 
-    seed: int
-    seconds: float = 0
+    skipped: dict[str, str]
+    outcomes: Counter[str]
+    violations: list[str]
     faults: Counter[str] = msgspec.field(default_factory=Counter)
-    skipped: dict[str, str] = msgspec.field(default_factory=dict)
     recoveries: list[float] = msgspec.field(default_factory=list)
     records: int = 0
-    outcomes: Counter[str] = msgspec.field(default_factory=Counter)
     reports: int = 0
-    violations: list[str] = msgspec.field(default_factory=list)
 
 
 def run(
-    seed: int,
+    deployment: Deployment,
+    traffic: Traffic,
     *,
     minutes: float = 0,
     rounds: int = 0,
     recovery: float = RECOVERY,
     tell: Callable[[str], None] = lambda _: None,
-    keep_logs: Path | None = None,
 ) -> Result:
     """Injects faults for `minutes`, and in at least so many `rounds`, until something is wrong.
 
-    `tell` gets a line for each round, and `keep_logs` the servers' logs.
+    `tell` gets a line for each round.
     """
-    result = Result(seed)
-    began = time.monotonic()
-    rng = random.Random(seed)
-    with running_deployment() as deployment:
-        result.skipped = {each.name: why for each in FAULTS if (why := each.missing(deployment))}
-        faults = [each for each in FAULTS if each.name not in result.skipped]
-        traffic = Traffic(deployment, seed)
-        traffic.start()
-        try:
-            until = time.monotonic() + minutes * 60
-            while not traffic.violations and (time.monotonic() < until or len(result.recoveries) < rounds):
-                chosen = rng.sample(faults, rng.choice([1, 1, 2]))
-                result.faults.update(each.name for each in chosen)
-                inject(deployment, chosen, rng)
-                names = " and ".join(each.name for each in chosen)
-                seconds = recover(deployment, traffic, names, within=recovery)
-                result.recoveries.append(seconds)
-                tell(f"{names}: healthy after {seconds:.1f} s")
-        finally:
-            wait_until(lambda: not what_fails(deployment, traffic))
-            traffic.stop()
-        result.records, result.outcomes = traffic.records, traffic.outcomes
-        result.reports = verify(deployment, traffic)
-        result.violations = traffic.violations
-        if keep_logs:
-            for app in deployment.apps:
-                (keep_logs / f"{seed}-{app.log.name}").write_bytes(app.log.read_bytes())
-    result.seconds = time.monotonic() - began
+    rng = random.Random(traffic.seed)
+    skipped = {each.name: why for each in FAULTS if (why := each.missing(deployment))}
+    faults = [each for each in FAULTS if each.name not in skipped]
+    result = Result(skipped=skipped, outcomes=traffic.outcomes, violations=traffic.violations)
+    traffic.start()
+    try:
+        until = time.monotonic() + minutes * 60
+        while not traffic.violations and (time.monotonic() < until or len(result.recoveries) < rounds):
+            chosen = rng.sample(faults, rng.choice([1, 1, 2]))
+            result.faults.update(each.name for each in chosen)
+            inject(deployment, chosen, rng)
+            names = " and ".join(each.name for each in chosen)
+            seconds = recover(deployment, traffic, names, within=recovery)
+            result.recoveries.append(seconds)
+            tell(f"{names}: healthy after {seconds:.1f} s")
+    finally:
+        wait_until(lambda: not what_fails(deployment, traffic))
+        traffic.stop()
+    result.records = traffic.records
+    result.reports = verify(deployment, traffic)
     return result
 
 
