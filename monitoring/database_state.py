@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from database.engine import engine, listen_url
 from database.sql import SqlFile
+from jobs.definitions import JOBS
 
 POLL_SECONDS: Final = 15.0
 PAUSE_BETWEEN_WALKS: Final = 60.0
@@ -34,7 +35,7 @@ LOG_POSITION: Final = (
 )
 
 SQL = Path(__file__).parent / "sql"
-JOBS = SqlFile(SQL / "jobs.sql")
+JOB_ROWS = SqlFile(SQL / "jobs.sql")
 REPLICA_LAG = SqlFile(SQL / "replica_lag.sql")
 
 log = structlog.get_logger()
@@ -114,10 +115,10 @@ class DatabaseStateCollector(Collector):
             tasks.create_task(repeat(self._walk, PAUSE_BETWEEN_WALKS))
 
     async def _poll(self) -> None:
-        position = None
+        position, query = None, JOB_ROWS.bind("public", names=list(JOBS))
         try:
             async with connect(listen_url()) as db:
-                self._jobs = await db.fetch(JOBS.bind("public").sql)
+                self._jobs = await db.fetch(query.sql, *query.args)
                 position = await db.fetchval(LOG_POSITION)
             failure = None
         except Exception as error:  # noqa: BLE001  # any error: the thread must continue

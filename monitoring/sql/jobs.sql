@@ -1,4 +1,5 @@
 -- The background jobs with the columns of `gokart_job_…`. The duration of a run that is under way is not known yet.
+-- Jobs of other versions are left out: they do not run again.
 SELECT
     name,
     runs,
@@ -7,4 +8,5 @@ SELECT
     extract(epoch FROM CASE WHEN run IS NULL THEN ended_at - started_at END) AS duration_seconds,
     extract(epoch FROM ended_at) AS last_end_timestamp_seconds
 FROM public.task
+WHERE name = ANY(:names::text[])
 ORDER BY name
