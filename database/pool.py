@@ -450,8 +450,9 @@ class Lease:
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         connection = self._connection
-        if isinstance(error, asyncpg.InternalClientError):
-            connection.terminate()  # the server closed it while it was idle, and asyncpg noticed only now
+        # The server closed it while it was idle, and asyncpg noticed only now. A ROLLBACK then raises its own error.
+        if error and isinstance(error.__context__ or error, asyncpg.InternalClientError):
+            connection.terminate()
         closed = connection.is_closed()
         self._pool.end_lease(connection, error)
         if (

@@ -1,6 +1,7 @@
 """Which connection the pool returns, and in what state."""
 
 import asyncio
+import io
 from typing import Any
 
 import asyncpg
@@ -9,9 +10,12 @@ import pytest
 from core import metrics
 from database.engine import listen_url
 from database.pool import ConnectionPool, DatabaseUnavailable, pool_affinity
+from reporting.read import read_only_snapshot
+from tests.support.tcp_proxy import running_tcp_proxy
 
 pytestmark = pytest.mark.anyio
 SHORT_TIMEOUT = 0.1
+LAST_MESSAGE = b"E\0\0\0\x2fSFATAL\0C57P01\0Munexpected postmaster exit\0\0"
 
 
 def a_pool(**options: Any) -> ConnectionPool:
@@ -136,6 +140,26 @@ async def test_a_terminated_backend_is_replaced() -> None:
     assert second != first
     await pool.close()
     await other.close()
+
+
+def test_a_database_that_ends_just_before_a_copy_is_unavailable() -> None:
+    """Its last message has arrived, and the connection is not closed yet."""
+
+    async def copy_after_the_end(pool: ConnectionPool) -> None:
+        async with pool.acquire() as db, read_only_snapshot(db):
+            proxy.send_to_clients(LAST_MESSAGE)
+            await asyncio.sleep(SHORT_TIMEOUT)  # so that it is read before the next statement
+            await db.copy_from_query("SELECT 1", output=io.BytesIO())
+
+    async def work() -> None:
+        pool = ConnectionPool({"dsn": proxy.url}, max_size=1, timeout=120.0, max_tenants=100, max_idle=60.0)
+        with pytest.raises(DatabaseUnavailable):
+            await copy_after_the_end(pool)
+        assert await backend(pool, "a")
+        await pool.close()
+
+    with running_tcp_proxy(listen_url()) as proxy:
+        asyncio.run(work())
 
 
 async def test_an_unreachable_server_is_unavailable() -> None:

@@ -47,6 +47,11 @@ class TcpProxy:
         finally:
             self._cut = False
 
+    def send_to_clients(self, data: bytes) -> None:
+        """Sends what the database has not sent."""
+        for near in self._ends[::2]:
+            near.sendall(data)
+
     def close(self) -> None:
         self._flowing.set()
         self._listening.close()
