@@ -112,6 +112,7 @@ def run_server(host: str, port: int, workers: int) -> None:
 
     from database.engine import database_url, supervised_database
     from settings import settings
+    from web.workers import Workers
 
     check_address_is_free(host, port)
     if settings.metrics_port:
@@ -129,21 +130,24 @@ def run_server(host: str, port: int, workers: int) -> None:
             from monitoring.endpoint import serve_metrics
 
             around.enter_context(serve_metrics(settings.metrics_host, settings.metrics_port, workers))
-        uvicorn.run(
-            "main:app",
-            host=host,
-            port=port,
-            workers=workers,
-            http="web.protocol:BoundedHttpProtocol",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=settings.idle_timeout,  # type: ignore[arg-type]  # passed to loop.call_later
-            timeout_graceful_shutdown=8,  # Docker kills after ten seconds
-        )
+        options: dict[str, Any] = {
+            "host": host,
+            "port": port,
+            "http": "web.protocol:BoundedHttpProtocol",
+            "ws": "none",
+            "lifespan": "on",
+            "log_config": None,
+            "access_log": False,
+            "proxy_headers": False,
+            "server_header": False,
+            "timeout_keep_alive": settings.idle_timeout,
+            "timeout_graceful_shutdown": settings.shutdown_timeout,
+        }
+        if workers == 1:
+            uvicorn.run("main:app", **options)
+        else:
+            config = uvicorn.Config("main:app", workers=workers, **options)
+            Workers(config, [config.bind_socket()]).run()
 
 
 def check_address_is_free(

@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     head_timeout: Seconds = Field(15, description="Longest time in which a client sends the head of a request.")
     body_timeout: Seconds = Field(60, description="Longest time in which a client sends the body of a request.")
     idle_timeout: Seconds = Field(5, description="A connection without a request is closed after this time.")
+    shutdown_timeout: Seconds = Field(
+        8,
+        description="On SIGTERM, running requests have this time to finish. Docker kills after ten seconds by default.",
+    )
 
     database_url: SecretStr | None = Field(
         None, description="postgresql://… of your own server; without it, an embedded PostgreSQL runs."
