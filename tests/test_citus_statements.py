@@ -30,6 +30,14 @@ def test_no_statement_does_what_a_cluster_cannot(module_sandbox: Sandbox) -> Non
         ("DELETE FROM {s}.session WHERE date_trunc('day', seen_at) < now()", "calls date_trunc() with a column"),
         ("UPDATE {s}.session SET address = NULL WHERE id = 1 RETURNING now()", "calls now() in RETURNING"),
         (
+            "UPDATE {s}.session SET seen_at = CASE WHEN id = 1 THEN now() ELSE seen_at END",
+            "calls now() in CASE or coalesce()",
+        ),
+        (
+            "INSERT INTO {s}.partner (id, name) VALUES ($1, (SELECT max(name) FROM {s}.partner))",
+            "has a query in VALUES",
+        ),
+        (
             "WITH gone AS (DELETE FROM {s}.by_quarter RETURNING offer) SELECT count(*) FROM gone",
             "changes data in a WITH query",
         ),

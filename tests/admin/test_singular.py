@@ -90,11 +90,10 @@ def test_without_an_api_key_it_links_to_the_form_for_one(sandbox: Sandbox) -> No
 
 
 def test_a_failed_request_is_shown_here_and_on_the_overview(sandbox: Sandbox) -> None:
-    token = "SELECT id FROM {s}.api_token WHERE advertiser = $1"
     execute(
-        f"""
-        INSERT INTO {{s}}.singular_pull (at, advertiser, token, format, status, milliseconds)
-        VALUES (now() - interval '1 hour', $1, ({token}), 'json', 403, 5)
+        """
+        INSERT INTO {s}.singular_pull (at, advertiser, token, format, status, milliseconds)
+        SELECT now() - interval '1 hour', advertiser, id, 'json', 403, 5 FROM {s}.api_token WHERE advertiser = $1
         """,
         sandbox.owner,
         schema=sandbox.tenant.schema,
@@ -104,9 +103,9 @@ def test_a_failed_request_is_shown_here_and_on_the_overview(sandbox: Sandbox) ->
     assert "Access denied" in client.get(f"/staff/singular/{sandbox.owner}").text
     assert "error 403" in client.get("/staff").text
     execute(
-        f"""
-        INSERT INTO {{s}}.singular_pull (at, advertiser, token, format, status, rows, milliseconds)
-        VALUES (now(), $1, ({token}), 'json', 200, 0, 5)
+        """
+        INSERT INTO {s}.singular_pull (at, advertiser, token, format, status, rows, milliseconds)
+        SELECT now(), advertiser, id, 'json', 200, 0, 5 FROM {s}.api_token WHERE advertiser = $1
         """,
         sandbox.owner,
         schema=sandbox.tenant.schema,

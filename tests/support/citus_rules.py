@@ -153,7 +153,7 @@ def parse_tree(sql: str) -> str:
 
 def impure_calls(tree: str) -> list[str]:
     """Functions that Citus would have to call on the node: STABLE and VOLATILE ones with a column as an argument, and
-    all of them in RETURNING. Queries within the statement are not checked: Citus sends them as they are.
+    all of them in RETURNING, CASE and coalesce(). Queries within the statement are not checked: Citus sends them as they are.
     """
     impure = {
         row["oid"]: row["name"] for row in fetch("SELECT oid, proname AS name FROM pg_proc WHERE provolatile <> 'i'")
@@ -164,6 +164,8 @@ def impure_calls(tree: str) -> list[str]:
         returning = depth == 1 and any(one.type == "QUERY" and one.field == "returningList" for one in parents)
         if depth == 1 and node.function in impure and (node.has_column or returning):
             found.append(f"calls {impure[node.function]}() {'in RETURNING' if returning else 'with a column'}")
+        if depth == 1 and node.function in impure and any(one.type in {"CASEEXPR", "COALESCEEXPR"} for one in parents):
+            found.append(f"calls {impure[node.function]}() in CASE or coalesce()")
         if parents and node.type != "QUERY":
             parents[-1].has_column |= node.has_column or node.type == "VAR"
     return found
@@ -171,16 +173,18 @@ def impure_calls(tree: str) -> list[str]:
 
 def broken_inserts(tree: str) -> list[str]:
     """INSERT … SELECT from a table: Citus 14.0 sends wrong SQL if a function's rows are joined with it, and crashes if
-    the groups are of expressions, such as months.
+    the groups are of expressions, such as months. It refuses INSERT … VALUES with a query in it.
     """
     sources: set[int] = set()
-    grouped = False
+    grouped = query_in_values = False
     for node, parents in nodes(tree):
+        if node.type == "SUBLINK" and depth_of(parents) == 1 and ":commandType 3" in tree[:40]:
+            query_in_values = True
         if depth_of(parents) == 2 and any(one.field == "subquery" for one in parents):
             if node.type == "RANGETBLENTRY":
                 sources.add(node.source)
             grouped |= bool(node.function) and parents[-1].field == "groupexprs"
-    found = []
+    found = ["has a query in VALUES"] if query_in_values else []
     if {TABLE, FUNCTION} <= sources:
         found.append("inserts a join of a table with the rows of a function")
     if TABLE in sources and grouped:
