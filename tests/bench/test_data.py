@@ -4,6 +4,7 @@ from datetime import date
 
 import httpx
 import psutil
+import pytest
 
 from bench.data import DataShape, Filled, filled, restore
 from bench.events import BATCH, Events, body, send_batches
@@ -24,6 +25,7 @@ def report(http: httpx.Client, little: Filled, day: str) -> list[dict[str, int]]
     return rows
 
 
+@pytest.mark.one_server("the data of the benchmarks is for one server")
 def test_the_data_is_complete_and_events_count_once(server: Server, http: httpx.Client) -> None:
     little = filled(LITTLE)
     schema = little.tenant.schema
