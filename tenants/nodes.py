@@ -3,6 +3,8 @@
 Without Citus there is one server, and `nodes_of` returns None.
 """
 
+import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,10 +21,12 @@ from tenants.tenant import Tenant
 
 NO_TIMEOUTS = {"lock_timeout": "0", "statement_timeout": "0"}  # which the role may have
 NO_CITUS = "This database has no Citus: it is one server, and every tenant is on it (docs/citus.md)."
-FIRST_MOVE_DEADLOCK = (
+FIRST_MOVE_FAILED = (
     "Running requests of the tenant prevented its first move; it stays where it was."
     " Move it again, or suspend it meanwhile."
 )
+LOCK_ATTEMPTS = 60
+LOCK_MILLISECONDS = 500  # less than deadlock_timeout: an attempt that deadlocks with a request ends before the request
 UNDISTRIBUTED = "coordinator"  # where a tenant from before Citus is until it is moved to a node
 
 # All tables of a tenant are on one node, so one table tells it. `{table}` is a table that every tenant has.
@@ -43,6 +47,11 @@ UNION ALL
 SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass), pg_get_triggerdef(t.oid)
 FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
 WHERE c.relnamespace = $1::text::regnamespace AND NOT tgisinternal AND tgparentid = 0
+"""
+
+TABLES = """
+SELECT oid::regclass::text AS name FROM pg_class
+WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1
 """
 
 
@@ -194,7 +203,7 @@ async def move_tenant(tenant: Tenant, name: str) -> bool:
     """Moves the tenant to a node, named host or host:port. Returns False if it is there already.
 
     Reads and writes continue during the move; writes wait for its last moments. A tenant that no node has yet is locked
-    until all of its data has been copied; a request may deadlock with that. Raises GokartError.
+    until all of its data has been copied. Raises GokartError.
     """
     # Not through PgBouncer: a move can take hours.
     db = await asyncpg.connect(listen_url(), server_settings={"application_name": "gokart moving", **NO_TIMEOUTS})
@@ -202,14 +211,7 @@ async def move_tenant(tenant: Tenant, name: str) -> bool:
         await need_citus(db)
         node = choose_node(await nodes(db), name)
         if await node_of(db, tenant.schema) is None:
-            try:
-                async with db.transaction():
-                    await db.execute(
-                        "SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id
-                    )  # as a migration locks it
-                    await distribute(db, tenant.schema)
-            except asyncpg.DeadlockDetectedError as error:
-                raise GokartError(f"{tenant.slug}: {FIRST_MOVE_DEADLOCK}") from error
+            await distribute_in_use(db, tenant)
         elif await node_of(db, tenant.schema) == node.name:
             return False
         if await node_of(db, tenant.schema) != node.name:
@@ -221,6 +223,33 @@ async def move_tenant(tenant: Tenant, name: str) -> bool:
         return True
     finally:
         await db.close()
+
+
+async def distribute_in_use(db: asyncpg.Connection, tenant: Tenant) -> None:
+    """Distributes a tenant while it is used: its requests wait. Raises GokartError if they hold it up."""
+    for _ in range(LOCK_ATTEMPTS):
+        async with db.transaction():
+            await db.execute("SELECT FROM tenant WHERE id = $1 FOR UPDATE", tenant.id)  # as a migration locks it
+            if await try_to_lock_tables(db, tenant.schema):
+                await distribute(db, tenant.schema)
+                return
+        await asyncio.sleep(random.uniform(0, 1))  # noqa: S311  # requests run meanwhile
+    raise GokartError(f"{tenant.slug}: {FIRST_MOVE_FAILED}")
+
+
+async def try_to_lock_tables(db: asyncpg.Connection, schema: str) -> bool:
+    """Locks all tables of the schema until the running transaction ends. False, with none locked, if that takes longer
+    than LOCK_MILLISECONDS in all, for example because a request holds one of them and waits for another.
+    """
+    tables = await db.fetch(TABLES, schema)
+    try:
+        async with db.transaction():
+            await db.execute(f"SET LOCAL statement_timeout = {LOCK_MILLISECONDS}")
+            await db.execute(f"LOCK TABLE {', '.join(row['name'] for row in tables)} IN ACCESS EXCLUSIVE MODE")
+            await db.execute("SET LOCAL statement_timeout = 0")
+    except (asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError):
+        return False
+    return True
 
 
 def choose_node(candidates: Sequence[Node], name: str) -> Node:

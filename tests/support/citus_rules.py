@@ -153,7 +153,8 @@ def parse_tree(sql: str) -> str:
 
 def impure_calls(tree: str) -> list[str]:
     """Functions that Citus would have to call on the node: STABLE and VOLATILE ones with a column as an argument, and
-    all of them in RETURNING, CASE and coalesce(). Queries within the statement are not checked: Citus sends them as they are.
+    all of them in RETURNING, CASE and coalesce(). Queries within the statement are not checked: Citus sends them as
+    they are.
     """
     impure = {
         row["oid"]: row["name"] for row in fetch("SELECT oid, proname AS name FROM pg_proc WHERE provolatile <> 'i'")

@@ -1,11 +1,14 @@
 """Tenants on the nodes of a Citus cluster, and the same commands and pages without Citus."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+import asyncpg
 import pytest
 
+from database.engine import database_url
 from tenants.migrations import latest_version
-from tenants.nodes import NO_CITUS
+from tenants.nodes import NO_CITUS, TABLES, try_to_lock_tables
 from tests.support.cli import cli_error, gokart
 from tests.support.database import execute, locked, on_cluster
 from tests.support.platform_pages import main_text, outdated_tenant, signed_in
@@ -14,6 +17,7 @@ from tests.support.sandbox import Sandbox, event_record, offer_record
 pytestmark = pytest.mark.usefixtures("platform")
 
 ONE_SERVER = pytest.mark.one_server("what the commands do without Citus")
+WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)"
 NODES = "SELECT nodename || ':' || nodeport AS node FROM pg_dist_node WHERE shouldhaveshards AND noderole = 'primary'"
 
 
@@ -57,6 +61,31 @@ def test_without_citus_lists_have_no_node_column(sandbox: Sandbox) -> None:
     browser = signed_in(sandbox, "viewer")
     assert "Schema On disk" in main_text(browser.get("/", params={"text": sandbox.tenant.slug}))
     assert "Node" not in main_text(browser.get(f"/tenants/{sandbox.tenant.slug}"))
+
+
+@ONE_SERVER
+def test_locking_a_tenant_for_its_first_move_deadlocks_with_no_request(sandbox: Sandbox) -> None:
+    """The request holds the last table and then needs the first, for which it waits."""
+    tables = [row["name"] for row in execute(TABLES, sandbox.tenant.schema)]
+
+    async def work() -> tuple[bool, bool]:
+        request, move = await asyncpg.connect(database_url()), await asyncpg.connect(database_url())
+        try:
+            async with request.transaction():
+                await request.execute(f"LOCK TABLE {tables[-1]} IN ROW EXCLUSIVE MODE")
+                async with move.transaction():
+                    locking = asyncio.create_task(try_to_lock_tables(move, sandbox.tenant.schema))
+                    while not await request.fetchval(WAITING, move.get_server_pid()):
+                        pass
+                    await request.execute(f"LOCK TABLE {tables[0]} IN ROW EXCLUSIVE MODE")
+                    early = await locking
+            async with move.transaction():
+                return early, await try_to_lock_tables(move, sandbox.tenant.schema)
+        finally:
+            await request.close()
+            await move.close()
+
+    assert asyncio.run(work()) == (False, True)
 
 
 # --- a cluster ---
