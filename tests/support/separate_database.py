@@ -58,6 +58,18 @@ class Platform(msgspec.Struct):
         wait_for_value(lambda: {name: count for name, count in self.runs().items() if name in runs}, runs)
 
     @contextmanager
+    def rolled_back(self) -> "Iterator[Transaction]":
+        """A transaction that leaves nothing behind."""
+        loop = asyncio.new_event_loop()
+        connection = loop.run_until_complete(asyncpg.connect(self.direct_url))
+        try:
+            loop.run_until_complete(connection.execute("BEGIN"))
+            yield Transaction(loop, connection)
+        finally:
+            loop.run_until_complete(connection.close())
+            loop.close()
+
+    @contextmanager
     def locked(self, table: str) -> Iterator[None]:
         """Locks the table: queries that use it wait until the end of the block."""
         loop = asyncio.new_event_loop()
@@ -68,6 +80,14 @@ class Platform(msgspec.Struct):
         finally:
             loop.run_until_complete(connection.close())
             loop.close()
+
+
+class Transaction(msgspec.Struct):
+    loop: asyncio.AbstractEventLoop
+    connection: asyncpg.Connection
+
+    def execute(self, sql: str, *args: Any) -> list[dict[str, Any]]:
+        return [dict(row) for row in self.loop.run_until_complete(self.connection.fetch(sql, *args))]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The objects of a schema as PostgreSQL describes them, to compare schemas whatever the order of their columns."""
 
-from tests.support.separate_database import Platform
+from tests.support.separate_database import Platform, Transaction
 
 Objects = dict[tuple[str, str], str]  # definitions by kind and name
 # Each row: what an object is, its name, its definition. {s} is the schema. Partitions of months are left out.
@@ -36,9 +36,9 @@ SELECT 'function', oid::regprocedure::text, pg_get_functiondef(oid) FROM pg_proc
 """
 
 
-def schema_objects(platform: Platform, schema: str) -> Objects:
+def schema_objects(database: Platform | Transaction, schema: str) -> Objects:
     """In it, the schema is called `tenant`."""
     return {
         (row["kind"], row["name"].replace(schema, "tenant")): row["definition"].replace(schema, "tenant")
-        for row in platform.execute(OBJECTS.format(s=schema))
+        for row in database.execute(OBJECTS.format(s=schema))
     }

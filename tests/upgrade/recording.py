@@ -11,6 +11,10 @@ HEADERS = {"content-type", "etag", "gokart-range", "gokart-notice", "gokart-rows
 RELEASES = Path(__file__).parent / "releases"
 
 
+def latest_release() -> str:
+    return max((path.name for path in RELEASES.iterdir()), key=lambda name: [int(n) for n in name.split(".")])
+
+
 class Request(msgspec.Struct, frozen=True):
     """A report that the API key named `token` asks for at the tenant's API host."""
 
