@@ -182,6 +182,9 @@ main.add_lazy_command(
 )
 main.add_lazy_command("users", "auth.users.cli:users", "Invite and list advertiser users.")
 main.add_lazy_command("audit", "auth.users.cli:audit", "Export the audit log of a tenant or of the platform.")
+main.add_lazy_command(
+    "erase", "auth.users.cli:erase", "Erase a person: accounts, sessions, contacts, mentions in the audit log."
+)
 main.add_lazy_command("demo", "demo.cli:demo", "Fill two tenants with a year of data, print what to try, and serve.")
 main.add_lazy_command("backup", "jobs.cli:backup", "Copy the embedded database into the directory of backups.")
 main.add_lazy_command("restore", "jobs.cli:restore", "Restore the embedded database to any archived moment.")

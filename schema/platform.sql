@@ -40,6 +40,11 @@ CREATE FUNCTION public.gokart_audit_log_is_kept() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND current_setting('gokart.audit_log', true) = 'erase'
+        OR TG_OP = 'DELETE' AND current_setting('gokart.audit_log', true) = 'expire'
+    THEN
+        RETURN NULL;
+    END IF;
     RAISE EXCEPTION 'The audit log is not changed.';
 END $$;
 

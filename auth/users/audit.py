@@ -18,7 +18,7 @@ from web.requests import AnyRequest
 PAGE = 50
 LARGEST_ID = 2**63 - 1
 SUBJECTS = {
-    PLATFORM.name: {"": "All", "tenant": "Tenants", "staff": "Staff"},
+    PLATFORM.name: {"": "All", "tenant": "Tenants", "staff": "Staff", "audit_log": "Audit log"},
     STAFF.name: {
         "": "All",
         "advertiser": "Advertisers",
@@ -31,10 +31,16 @@ SUBJECTS = {
         "offer": "Offers",
         "partner": "Partners",
         "conversion": "Conversions",
+        "audit_log": "Audit log",
     },
 }
 
-SUBJECT_NAMES = {"api_token": "API key", "advertiser_login": "advertiser user", "one_time_link": "one-time link"}
+SUBJECT_NAMES = {
+    "api_token": "API key",
+    "advertiser_login": "advertiser user",
+    "one_time_link": "one-time link",
+    "audit_log": "audit log",
+}
 
 
 class AuditSearch(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""gokart staff …, gokart users …, gokart audit …"""
+"""gokart staff …, gokart users …, gokart audit …, gokart erase"""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from auth.users import totp
 from auth.users.audit_export import FORMATS, export_audit_log
 from auth.users.directory import UserDetails, get_user_by_email, list_users, update_staff_user
 from auth.users.emails import report_change
+from auth.users.erasure import Found, erase_at_tenant, erase_platform_staff
 from auth.users.invitations import IssuedLink, invite_advertiser_user, invite_staff_user, renew_link
 from auth.users.login_pages import one_time_url
 from auth.users.one_time_links import describe_lifetime
@@ -182,6 +183,34 @@ def export(tenant: str | None, platform: bool, start: datetime | None, end: date
         await export_audit_log(realm, first, last, FORMATS[format_], lambda chunk: click.echo(chunk, nl=False))
 
     run_in(tenant, work)
+
+
+@click.command()
+@realm_options
+@EMAIL
+@click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def erase(tenant: str | None, platform: bool, email: str, dry_run: bool, yes: bool) -> None:
+    """Erase a person at TENANT: as staff, as a user of advertisers, and as their contact. It cannot be undone.
+
+    Deletes the accounts with this address, with sessions, one-time links, second factors and sign-in attempts. In the
+    audit log and in the names of API keys, a pseudonym replaces the address, and the person's name and IP addresses
+    are removed. API keys that the person created keep working. With --platform: platform staff, and what the logs of
+    tenants have of them.
+    """
+    realm = staff_realm(tenant, platform)
+
+    async def work(*, dry_run: bool) -> Found:
+        return await (erase_platform_staff if realm is PLATFORM else erase_at_tenant)(email, dry_run=dry_run)
+
+    found = run_in(tenant, lambda: work(dry_run=True))
+    if not found:
+        console.print("Nothing is stored about this address.")
+        return
+    print_table(["what", "how many"], [[what, f"{count:,}"] for what, count in sorted(found.items())], "")
+    if not dry_run and (yes or click.confirm("Erase all of this?", abort=True)):
+        run_in(tenant, lambda: work(dry_run=False))
+        console.print("Erased.")
 
 
 async def renew_user_link(realm: Realm, email: str, no_second_factor: bool) -> IssuedLink:

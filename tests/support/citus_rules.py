@@ -29,6 +29,15 @@ EXPRESSIONS = {
     "user_columns(realm)": "p.id",
 }
 EXPRESSIONS_BY_FILE = {
+    "auth/users/erasure.py": {
+        "account.realm.table": "staff",
+        "key": "staff",
+        "table": "one_time_link",
+        "column": "created_by",
+        "side": "after",
+        "changes": "after = jsonb_set(regexp_replace(after::text, $2, $3, 'gi')::jsonb - ARRAY['x'], ARRAY['y'], $4)",
+        "where": "after::text ~* $1 AND after ->> 'email' <> $5 AND after ?| ARRAY['x'] AND key = ANY($6)",
+    },
     "auth/users/invitations.py": {"', '.join(values)": "email, name, role", "marks": "$1, $2, $3"},
     "auth/users/totp.py": {"table": "{schema}.staff"},
     "demo/people.py": {
