@@ -51,7 +51,7 @@ class Server(msgspec.Struct):
 @contextmanager
 def running_server(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Server]:
     """Runs a server on the tests' database. `settings` are environment variables, added to SETTINGS."""
-    port = free_port()
+    port = int(settings.get("GOKART_PORT") or free_port())
     log = folder / f"server-{port}.log"
     command = ("serve", "--port", str(port), "--workers", str(workers))
     process = start_cli(*command, environment=environment(SETTINGS | settings), stdout=log, stderr=log)
