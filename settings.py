@@ -133,6 +133,17 @@ class Settings(BaseSettings):
     quarter_retention_days: int | None = Field(
         400, ge=32, description="Days for which quarter-hour buckets are kept, or forever. Daily ones always are."
     )
+    log_retention_days: int = Field(
+        90,
+        ge=1,
+        description="Days for which batches, rejected records, expired links and requests of Singular are kept.",
+    )
+    audit_retention_days: int | None = Field(
+        None, ge=1, description="Days for which entries of the audit logs are kept. Default: forever."
+    )
+    dump_retention_days: int | None = Field(
+        None, ge=1, description="Days for which dumps of deleted tenants are kept. Default: until you delete them."
+    )
     tasks_every: Seconds = Field(86_400, description="How often each background job runs, in one of all processes.")
 
     platform_totp_required: bool = Field(

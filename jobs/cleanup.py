@@ -1,37 +1,57 @@
-"""Deletes expired rows of the intake log, sessions, one-time links and login attempts. See `docs/data-model.md`."""
+"""Deletes expired rows of logs, sessions, one-time links and login attempts, and old dumps. `docs/operations.md` lists
+what is deleted when.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from auth.users import login_throttle
+from database.chunked_delete import delete_in_chunks
 from database.pool import connection
 from database.sql import SqlFile
 from ingest.intake_log import delete_batches_before
+from settings import settings
+from singular.request_log import delete_requests_before
+from tenants.lifecycle import delete_dumps_before
 from tenants.tenant import Tenant
 
 SQL = Path(__file__).parent / "sql" / "cleanup.sql"
 DELETE_SESSIONS = SqlFile(SQL, "delete_sessions")
 DELETE_LINKS = SqlFile(SQL, "delete_links")
 DELETE_ATTEMPTS = SqlFile(SQL, "delete_attempts")
-
-INTAKE_LOG_RETENTION = timedelta(days=90)
-LINK_RETENTION = timedelta(days=90)  # after a link expires
+DELETE_AUDIT_ENTRIES = SqlFile(SQL, "delete_audit_entries")
 
 
 async def clean_tenant(tenant: Tenant, now: datetime) -> Mapping[str, int]:
-    deleted = await delete_expired_logins(tenant.schema, now)
-    return deleted | {"batches_deleted": await delete_batches_before(tenant.schema, now - INTAKE_LOG_RETENTION)}
+    oldest = now - timedelta(days=settings.log_retention_days)
+    return {
+        **await delete_expired_logins(tenant.schema, now),
+        **await delete_audit_entries(tenant.schema, now),
+        "batches_deleted": await delete_batches_before(tenant.schema, oldest),
+        "singular_requests_deleted": await delete_requests_before(tenant.schema, oldest),
+    }
 
 
 async def clean_platform(now: datetime) -> Mapping[str, int]:
-    return await delete_expired_logins("public", now)
+    deleted = {**await delete_expired_logins("public", now), **await delete_audit_entries("public", now)}
+    if settings.dump_retention_days is not None:
+        deleted["dumps_deleted"] = delete_dumps_before(now - timedelta(days=settings.dump_retention_days))
+    return deleted
+
+
+async def delete_audit_entries(schema: str, now: datetime) -> dict[str, int]:
+    if settings.audit_retention_days is None:
+        return {}
+    before = now - timedelta(days=settings.audit_retention_days)
+    allow = {"gokart.audit_log": "expire"}
+    return {"audit_entries_deleted": await delete_in_chunks(DELETE_AUDIT_ENTRIES, schema, local=allow, before=before)}
 
 
 async def delete_expired_logins(schema: str, now: datetime) -> dict[str, int]:
     queries = {
         "sessions_deleted": DELETE_SESSIONS.bind(schema, before=now),
-        "links_deleted": DELETE_LINKS.bind(schema, before=now - LINK_RETENTION),
+        "links_deleted": DELETE_LINKS.bind(schema, before=now - timedelta(days=settings.log_retention_days)),
         "attempts_deleted": DELETE_ATTEMPTS.bind(schema, before=now - login_throttle.OLD),
     }
     async with connection() as db:

@@ -42,6 +42,6 @@ JOBS = {
         Job("create-months", "creates next month's partition of the event ledger", create_months),
         Job("drop-months", "drops partitions older than GOKART_EVENT_RETENTION_DAYS", drop_months),
         Job("quarters", "deletes quarter-hour buckets older than GOKART_QUARTER_RETENTION_DAYS", delete_old_quarters),
-        Job("cleanup", "deletes old intake logs, login attempts, links and sessions", clean_tenant, clean_platform),
+        Job("cleanup", "deletes old logs, login attempts, links, sessions and dumps", clean_tenant, clean_platform),
     ]
 }

@@ -12,6 +12,7 @@ from auth.users.guards import current_user, requires_login, requires_scope
 from database.pool import connection
 from portal.advertiser_status import AdvertiserStatus, request_singular
 from portal.layout import forbidden_page
+from settings import settings
 from singular.descriptions import describe_request, missing_data_as_text
 from singular.request_log import recent_singular_requests
 from singular.requirements import flawed_offers
@@ -81,6 +82,7 @@ class SingularPageController(Controller):
             api=api_origin(request),
             mapping=MAPPING,
             requests=[describe_request(each) for each in requests[:PAGE]],
+            log_days=settings.log_retention_days,
             newest=before is None,
             older=requests[PAGE - 1].id if len(requests) > PAGE else None,
         )

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 from uuid import UUID
@@ -18,14 +19,16 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from core.background import run_every
+from database.chunked_delete import delete_in_chunks
 from database.pool import Connection, DatabaseUnavailable, connection
+from database.sql import SqlFile
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
 from web.problems import to_problem
 from web.requests import request_state
 
+DELETE_OLD_REQUESTS = SqlFile(Path(__file__).parent / "sql" / "delete_old_requests.sql")
 FLUSH_INTERVAL = 5.0
-RETENTION = timedelta(days=90)
 MAX_PENDING = 20_000  # in this process, between two writes
 MAX_PENDING_PER_KEY = 200  # more than the default rate limits allow
 CLIENT_GONE = 499
@@ -103,7 +106,6 @@ class PendingEntries:
 
 
 _pending = PendingEntries()
-_last_deleted: dict[str, date] = {}
 
 
 async def log_request(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -163,7 +165,6 @@ async def write_request_log() -> None:
         try:
             async with connection() as db:
                 await insert_entries(db, schema, entries)
-                await delete_expired(db, schema, datetime.now(UTC))
         except DatabaseUnavailable as error:
             log.warning("Singular request log not written yet", tenant=schema, error=repr(error))
             for entry in entries:
@@ -188,21 +189,9 @@ async def insert_entries(db: Connection, schema: str, entries: list[RequestLogEn
     )
 
 
-async def delete_expired(db: Connection, schema: str, now: datetime) -> None:
-    """Runs once a day. The lateral join uses the index, which starts with the advertiser."""
-    if _last_deleted.get(schema) == now.date():
-        return
-    await db.execute(
-        f"""
-        DELETE FROM {schema}.singular_pull WHERE id IN (
-            SELECT p.id FROM {schema}.advertiser a
-            CROSS JOIN LATERAL (SELECT id FROM {schema}.singular_pull WHERE advertiser = a.id AND at < $1) AS p
-        )
-        """,
-        now - RETENTION,
-        timeout=settings.database_wait,
-    )
-    _last_deleted[schema] = now.date()
+async def delete_requests_before(schema: str, before: datetime) -> int:
+    """Returns the number of entries deleted."""
+    return await delete_in_chunks(DELETE_OLD_REQUESTS, schema, before=before)
 
 
 async def recent_singular_requests(

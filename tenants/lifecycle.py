@@ -143,6 +143,14 @@ async def _lock_against_writes(db: Connection, schema: str) -> None:
         await db.execute(f'LOCK TABLE {schema}."{table}" IN SHARE ROW EXCLUSIVE MODE')
 
 
+def delete_dumps_before(before: datetime) -> int:
+    """Deletes the dumps in this machine's directory that were written before. Returns how many."""
+    old = [path for path in tenancy().dump_dir.glob("*.dump") if path.stat().st_mtime < before.timestamp()]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
 def _new_dump_file(tenant: Tenant) -> Path:
     """An empty file that only its owner can read."""
     folder = tenancy().dump_dir

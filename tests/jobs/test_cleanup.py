@@ -1,16 +1,24 @@
 """Expired rows are deleted, and no others."""
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jobs import cleanup
 from jobs.cleanup import clean_platform, clean_tenant
+from settings import settings
+from tenants.config import tenancy
 from tests.support.app_calls import run
 from tests.support.database import execute
 from tests.support.sandbox import JSON, MAY, Sandbox, event_record, offer_record
 
 NOW = datetime.now(UTC)
+
+
+def set_retention(monkeypatch: pytest.MonkeyPatch, **days: int) -> None:
+    monkeypatch.setattr(cleanup, "settings", settings.model_copy(update=days))
 
 
 def test_the_intake_log_is_kept_for_90_days(sandbox: Sandbox) -> None:
@@ -66,9 +74,61 @@ def test_expired_sessions_links_and_attempts_are_deleted(sandbox: Sandbox, platf
         "FROM unnest(ARRAY[25, 23]) AS hours",
         schema=schema,
     )
-    assert {name: count for name, count in clear().items() if name != "batches_deleted"} == {
-        "sessions_deleted": 1,
-        "links_deleted": 1,
-        "attempts_deleted": 1,
-    }
+    expected = {"sessions_deleted": 1, "links_deleted": 1, "attempts_deleted": 1}
+    assert {name: count for name, count in clear().items() if name in expected} == expected
     execute("DELETE FROM {s}.staff WHERE email = 'old@example.com'", schema=schema)
+
+
+@pytest.mark.parametrize("platform", [False, True])
+def test_audit_entries_are_kept_unless_the_setting_says_how_long(
+    sandbox: Sandbox, platform: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = "public" if platform else sandbox.tenant.schema
+    execute(
+        "INSERT INTO {s}.audit_log (at, actor, action, subject, key, label) "
+        "SELECT $1::timestamptz - days * interval '1 day', 'test', 'created', 'retention', days, '' "
+        "FROM unnest(ARRAY[5000, 31, 29]) AS days",
+        NOW,
+        schema=schema,
+    )
+
+    def clean() -> Mapping[str, int]:
+        return run(lambda: clean_platform(NOW) if platform else clean_tenant(sandbox.tenant, NOW))
+
+    def kept() -> list[str]:
+        rows = execute("SELECT key FROM {s}.audit_log WHERE subject = 'retention' ORDER BY at", schema=schema)
+        return [row["key"] for row in rows]
+
+    clean()
+    assert kept() == ["5000", "31", "29"]
+    set_retention(monkeypatch, audit_retention_days=30)
+    assert clean()["audit_entries_deleted"] >= 2
+    assert kept() == ["29"]
+    assert clean()["audit_entries_deleted"] == 0
+
+
+def test_a_setting_says_how_long_logs_are_kept(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox.send("events", [{}])
+    sandbox.send("events", [{}])
+    age = "UPDATE {s}.intake SET received_at = now() - id * interval '4 days'"
+    execute(age, schema=sandbox.tenant.schema)
+    set_retention(monkeypatch, log_retention_days=7)
+    assert run(lambda: clean_tenant(sandbox.tenant, NOW))["batches_deleted"] == 1
+
+
+def test_dumps_of_deleted_tenants_are_kept_unless_the_setting_says_how_long(
+    sandbox: Sandbox,  # noqa: ARG001  # makes the database
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tenancy().dump_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    old, new = folder / "retention-old.dump", folder / "retention-new.dump"
+    for file, days in (old, 31), (new, 29):
+        file.touch()
+        os.utime(file, times=((NOW - timedelta(days=days)).timestamp(),) * 2)
+    run(lambda: clean_platform(NOW))
+    assert old.exists()
+    set_retention(monkeypatch, dump_retention_days=30)
+    assert run(lambda: clean_platform(NOW))["dumps_deleted"] == 1
+    assert (old.exists(), new.exists()) == (False, True)
+    new.unlink()

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 import settings
+from jobs.cleanup import clean_tenant
 from singular import request_log
 from singular.request_log import (
     PendingEntries,
@@ -239,8 +240,8 @@ def test_entries_are_deleted_after_90_days(sandbox: Sandbox) -> None:
     for entry in an_entry(sandbox), rival:
         for days in 1, 89, 91, 200:
             note_as_it_is(sandbox, msgspec.structs.replace(entry, at=now - timedelta(days=days)))
-    write((sandbox, an_entry(sandbox)))
-    assert [round((now - pull.at) / timedelta(days=1)) for pull in log_of(sandbox)] == [0, 1, 89]
+    assert run(lambda: clean_tenant(sandbox.tenant, now))["singular_requests_deleted"] == 4
+    assert [round((now - pull.at) / timedelta(days=1)) for pull in log_of(sandbox)] == [1, 89]
     assert [round((now - pull.at) / timedelta(days=1)) for pull in log_of(sandbox, sandbox.rival)] == [1, 89]
 
 
