@@ -187,7 +187,7 @@ def test_an_advertiser_of_another_tenant_is_rejected(sandbox: Sandbox, other_san
 
 READING = {
     "serve", "staff list", "users list", "api-keys list", "advertisers list", "tenants list", "prune", "migrate",
-    "demo", "nodes", "jobs", "tenants move", "tenants restore", "backup", "restore",
+    "demo", "nodes", "jobs", "tenants move", "tenants restore", "backup", "restore", "audit export",
 }  # fmt: skip
 
 
