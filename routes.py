@@ -130,6 +130,7 @@ from portal.dashboard import DashboardController
 from portal.layout import portal_layout
 from portal.singular import SingularPageController
 from reporting.api import CostReportController, SingularController
+from tenants.migrations import check_version
 from tenants.tables import load_tenant
 from web.requests import READ_METHODS
 
@@ -144,6 +145,7 @@ async def healthz() -> dict[str, str]:
 async def readyz() -> dict[str, str]:
     """This process can use its database (else 503)."""
     await load_tenant("")
+    await check_version()
     return {"status": "ok"}
 
 

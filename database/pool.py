@@ -13,7 +13,7 @@ asyncpg's own pool ignores the tenant and starts two tasks for each use. This on
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from time import monotonic
@@ -62,6 +62,16 @@ class SchemaOutdated(DatabaseUnavailable):
     def __init__(self, error: Exception) -> None:
         command = engine().options.migrate_command
         super().__init__(f"The database is not at this version ({error}): run  {command}  first.")
+
+
+class SchemaContracted(DatabaseUnavailable):
+    """A later version has removed what this one uses."""
+
+    def __init__(self, migrations: Iterable[str]) -> None:
+        names = ", ".join(migrations)
+        super().__init__(
+            f"The database is of a later version, which this one cannot use ({names}): run a later version."
+        )
 
 
 @contextmanager

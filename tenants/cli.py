@@ -55,13 +55,19 @@ def list_() -> None:
                 r.name,
                 r.status,
                 f"{r.created_at:%Y-%m-%d}",
-                str(r.version) + (" (old)" if r.version != latest else ""),
+                str(r.version) + version_note(r.version, latest),
                 *([node_by_slug[r.slug]] if node_by_slug else []),
             ]
             for r in rows
         ],
         "There are no tenants yet: gokart tenants create NAME --name 'Display Name'",
     )
+
+
+def version_note(version: str | None, latest: str) -> str:
+    if version == latest:
+        return ""
+    return " (newer)" if version and version > latest else " (old)"
 
 
 @tenants.command()

@@ -16,23 +16,36 @@ from importlib import import_module
 
 import asyncpg
 import msgspec
+import structlog
 from piccolo.apps.migrations.commands.base import BaseMigrationManager
 from piccolo.apps.migrations.commands.forwards import run_forwards
-from piccolo.conf.apps import AppConfig, MigrationModule
+from piccolo.conf.apps import AppConfig, Finder, MigrationModule
 from piccolo.engine.postgres import PostgresTransaction
 
 from core.errors import GokartError
 from database.engine import engine, listen_url
-from database.pool import DatabaseUnavailable, pool_affinity
+from database.pool import Connection, DatabaseUnavailable, SchemaContracted, connection, pool_affinity
 from database.transactions import lift_statement_timeout, transaction
 from tenants.config import tenancy
 from tenants.nodes import has_citus, is_distributed
 from tenants.tables import TenantMigration, TenantRow, tenant_columns, tenant_from_row
 from tenants.tenant import Tenant, bound_to, current_tenant
 
+CONTRACT = "-contract"  # ends the ID of a migration on whose result the previous release does not work
 LOCK_ATTEMPTS = 20
 PLATFORM_LOCK = 0x676F6B61  # pg_advisory_lock key
 SQL_PART = re.compile(r"--[^\n]*|'[^']*'|\$\$.*?\$\$|[^-'$;]+|.", re.DOTALL)  # comment, string, function body, other
+
+
+UNKNOWN = """
+SELECT name FROM migration WHERE app_name = ANY($1) AND name <> ALL($2)
+UNION
+SELECT migration FROM tenant_migration WHERE migration <> ALL($3)
+ORDER BY 1
+"""
+
+log = structlog.get_logger()
+_logged_unknown: set[str] = set()
 
 
 class MigrationOutcome(msgspec.Struct, frozen=True):
@@ -53,6 +66,8 @@ async def migrate_platform() -> None:
             await set_role_timeouts(lock)
         if await has_citus(lock):
             await show_all_tables(lock)
+        if await lock.fetchval("SELECT to_regclass('tenant_migration') IS NOT NULL"):
+            await unknown_migrations(lock)
         for app in "tenants", *tenancy().platform_apps:
             output = io.StringIO()
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
@@ -136,6 +151,36 @@ async def run_pending(tenant: Tenant) -> int:
             TenantRow.id == tenant.id
         )
     return len(pending)
+
+
+async def unknown_migrations(db: Connection) -> list[str]:
+    """The IDs of later versions' migrations, which leave in place what this version uses.
+
+    Raises SchemaContracted if one of them does not.
+    """
+    apps = ["tenants", *tenancy().platform_apps]
+    rows = await db.fetch(UNKNOWN, apps, platform_migrations(), list(migration_modules()))
+    unknown = [row["name"] for row in rows]
+    if contracted := [name for name in unknown if name.endswith(CONTRACT)]:
+        raise SchemaContracted(contracted)
+    return unknown
+
+
+async def check_version() -> None:
+    """Raises SchemaContracted. Logs once that the database is newer."""
+    async with connection() as db:
+        unknown = await unknown_migrations(db)
+    if new := [name for name in unknown if name not in _logged_unknown]:
+        _logged_unknown.update(new)
+        log.warning("the database is newer than this version, which works on it", migrations=new)
+
+
+@cache
+def platform_migrations() -> list[str]:
+    """The IDs of the migrations of all apps of schema public."""
+    configs = [Finder().get_app_config(app) for app in ("tenants", *tenancy().platform_apps)]
+    folders = [config.resolved_migrations_folder_path for config in configs]
+    return [name for folder in folders for name in BaseMigrationManager().get_migration_modules(folder)]
 
 
 @cache

@@ -22,7 +22,7 @@ CONDITIONS = {
     "": "true",
     "active": "status = 'active'",
     "suspended": "status = 'suspended'",
-    "outdated": "version IS DISTINCT FROM $2",
+    "outdated": "coalesce(version, '') < $2",
     "failed": "migration_error IS NOT NULL",
 }
 
@@ -77,7 +77,7 @@ async def list_tenants(search: TenantSearch) -> TenantPage:
         rows = await db.fetch(
             f"""
             SELECT slug, name, status, version, migration_error, created_at,
-                version IS NOT DISTINCT FROM $2 AS up_to_date
+                coalesce(version, '') >= $2 AS up_to_date
             FROM tenant
             WHERE strpos(slug || ' ' || lower(name), lower($1)) > 0 AND {CONDITIONS[search.state]}
             ORDER BY slug LIMIT $3 OFFSET $4
