@@ -14,6 +14,8 @@ READING = [
     ("users", "list", "ash"),
     ("advertisers", "list", "ash"),
     ("api-keys", "list", "ash"),
+    ("audit", "export", "ash"),
+    ("audit", "export", "--platform", "--format", "csv"),
     ("jobs",),
 ]
 

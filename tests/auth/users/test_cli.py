@@ -238,13 +238,14 @@ def test_changes_are_audited_with_the_operators_name(sandbox: Sandbox, tmp_path:
     do("users invite", slug, "--advertiser", owner, "--email", someone, "--name", "X")
     do("users link", slug, "--email", someone, "--no-second-factor")
     do("import", slug, "conversions", str(file))
+    do("erase", slug, "--email", someone, "--yes")
     rows = execute("SELECT actor, subject FROM {s}.audit_log ORDER BY id", schema=f"t_{slug.replace('-', '_')}")
     do("tenants delete", slug, "--yes", "--no-dump")
 
     imported = {row["subject"] for row in rows if row["actor"] == "intake:files"}
     by_hand = [row for row in rows if row["actor"] != "intake:files"]
     assert imported == {"advertiser", "offer"}
-    people = {"staff", "advertiser_login", "one_time_link"}
+    people = {"staff", "advertiser_login", "one_time_link", "audit_log"}
     assert {row["subject"] for row in by_hand} == {"partner", "advertiser", "api_token"} | people
     assert {row["actor"] for row in by_hand} == {operator()}
     public = audit()[noted:]
