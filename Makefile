@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX = $(CURDIR)/.tools/pycache
 endif
 
 .DEFAULT_GOAL = help
-.PHONY: help demo serve test chaos system-packages screenshots bench schema lint check-lock format lock $(LOCKS) env development
+.PHONY: help demo serve test chaos system-packages screenshots bench schema sbom lint check-lock format lock $(LOCKS) env development
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,11 @@ bench: development ## Measure everything, or PART=name; PEERS=folder adds the pe
 
 schema: development ## Write schema/platform.sql and schema/tenant.sql from the migrations
 	$(BIN)/python -m schema
+
+sbom: development ## Write into sbom/ what the image contains, as CycloneDX: the locked Python and JavaScript packages
+	mkdir -p sbom
+	$(BIN)/cyclonedx-py requirements --output-reproducible --output-format JSON --output-file sbom/python.json requirements.txt
+	$(ENVIRONMENT) npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx > sbom/javascript.json
 
 lint: check-lock ## Check the locks, style, types and the Dockerfile
 	$(BIN)/ruff check

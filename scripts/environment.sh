@@ -69,7 +69,7 @@ find_pip() {
 # Installs uv outside of .venv, because uv creates .venv and must not remove itself.
 install_uv() {
     if cmp -s requirements-uv.txt .tools/uv/installed; then return; fi
-    echo "Installing uv ..."
+    echo "Installing uv ..." >&2
     rm -rf .tools/uv
     if pip=$(find_pip "$1"); then
         target="--target .tools/uv"
