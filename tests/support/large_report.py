@@ -58,11 +58,11 @@ def database(statement: str, *args: object) -> list[asyncpg.Record]:
 
 
 def backends(sandbox: Sandbox) -> list[int]:
-    """The process ids of the backends that have a query or a transaction on this tenant's data open."""
+    """The process ids of the backends that are busy with this tenant's data."""
     found = database(
         """
         SELECT pid FROM pg_stat_activity
-        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
+        WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
         """,
         sandbox.tenant.schema,
     )
