@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -9,7 +11,10 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # of a package that schemathesis needs
+from click.testing import CliRunner
+from pydantic import SecretStr
 
+from cli import main
 from database.embedded import VERSION
 from piccolo_conf import TENANCY
 from settings import PREFIX, PROJECT, Settings
@@ -172,3 +177,46 @@ def test_volumes_and_secrets_are_declared_and_used() -> None:
     assert {name for name in used if not name.startswith(".")} == set(COMPOSE["volumes"])
     named = {name for service in SERVICES.values() for name in service.get("secrets", [])}
     assert named == set(COMPOSE["secrets"])
+
+
+def run_documented(heading: str, folder: Path) -> None:
+    """Runs the commands of docs/operations.md except those that need Docker."""
+    lines = [line for line in block_after(heading).splitlines() if "docker" not in line]
+    subprocess.run(["bash", "-euc", "\n".join(lines)], cwd=folder, check=True)
+
+
+def test_the_documented_commands_put_a_new_totp_key_before_the_old_one(secrets: Path, tmp_path: Path) -> None:
+    shutil.copytree(secrets, tmp_path / "secrets")
+    file = tmp_path / "secrets/gokart_totp_key"
+    old = file.read_text().strip()
+    run_documented("Put a new key before the old one:", tmp_path)
+    keys = Settings(totp_key=SecretStr(file.read_text())).totp_keys
+    assert keys[1:] == [old]
+    assert keys[0] != old
+
+
+def test_the_documented_commands_change_the_database_s_password(secrets: Path, tmp_path: Path) -> None:
+    shutil.copytree(secrets, tmp_path / "secrets")
+    heading = "so do it at a quiet time:"
+    run_documented(heading, tmp_path)
+    new = (tmp_path / "secrets/database_password").read_text()
+    assert new != (secrets / "database_password").read_text()
+    assert f":{new}@database:" in (tmp_path / "secrets/gokart_database_url").read_text()
+    [command] = [line for line in block_after(heading).splitlines() if line.startswith("echo")]
+    printed = subprocess.run(
+        ["bash", "-euc", command.partition("|")[0]], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert printed.stdout == f"ALTER ROLE gokart PASSWORD '{new}'\n"
+
+
+COMMANDS = re.findall(r"(?:python -m cli|^gokart) (.+)$", OPERATIONS, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_documented_command_exists_with_its_options(command: str) -> None:
+    result = CliRunner().invoke(main, [*shlex.split(command), "--help"])
+    assert result.exit_code == 0, result.output
+
+
+def test_documented_commands_are_found() -> None:
+    assert len(COMMANDS) > 5
