@@ -140,12 +140,17 @@ def run_script(path: Path, old: str, new: str, rows: PublicRows) -> None:
         assert reading.stderr
         assert writing.stdin
         assert writing.stderr
-        with suppress(BrokenPipeError):  # psql has stopped at an error
+        try:
             for line in script_lines(reading.stdout, old.encode(), new.encode()):
                 writing.stdin.write(line)
             writing.stdin.write((insert_rows_sql(rows) if reading.wait() == 0 else DAMAGED).encode())
             writing.stdin.close()
-        errors = (reading.stderr.read() or writing.stderr.read()).decode()
+            errors = (reading.stderr.read() or writing.stderr.read()).decode()
+        except BrokenPipeError:  # psql has stopped at an error
+            reading.kill()
+            with suppress(BrokenPipeError):
+                writing.stdin.close()
+            errors = writing.stderr.read().decode()
         code = reading.wait() or writing.wait()
     if code:
         raise subprocess.CalledProcessError(code, "psql", stderr=errors)

@@ -284,6 +284,22 @@ def test_a_dump_that_cannot_be_restored_changes_nothing(filled: Sandbox, tmp_pat
     assert not exists(slug)
 
 
+def test_restoring_a_large_dump_stops_at_the_first_error(filled: Sandbox, tmp_path: Path) -> None:
+    """psql stops while pg_restore still has more to write than fits into a pipe."""
+    slug, offer = filled.tenant.slug, offer_record(filled)
+    filled.send("offers", [offer])
+    filled.send("events", [event_record(offer["id"]) for _ in range(5_000)])
+    dump = deleted(filled, tmp_path)
+    execute(f"CREATE SCHEMA t_{slug}")
+    try:
+        result = spawn("tenants", "restore", str(dump))
+    finally:
+        execute(f"DROP SCHEMA t_{slug}")
+    assert result.returncode == 1
+    assert "already exists" in " ".join(result.stderr.split())
+    assert not exists(slug)
+
+
 PUBLIC_ROWS = [
     "SELECT * FROM tenant WHERE id = $1",
     "SELECT migration, ran_at FROM tenant_migration WHERE tenant = $1 ORDER BY migration",
