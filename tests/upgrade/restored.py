@@ -18,6 +18,7 @@ SCHEMAS = ("public", "t_acme", "t_blue")
 SETTINGS = {
     "GOKART_QUARTER_RETENTION_DAYS": "forever",  # however long ago the release was recorded
     "GOKART_WEAK_PASSWORD_HASHING": "false",
+    "GOKART_TOTP_KEY": "a key of the present version for secrets that the release stored as they are",
 }
 
 
