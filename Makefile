@@ -38,7 +38,7 @@ chaos: development ## Inject random faults among intake and reads for MINUTES=10
 	$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 system-packages: ## Install the Debian packages that the tests need
-	@scripts/system_packages.sh curl pgbouncer redis-server nginx-light faketime chromium-headless-shell
+	@scripts/system_packages.sh curl openssl pgbouncer redis-server nginx-light faketime chromium-headless-shell
 
 screenshots: development ## Take pictures of the pages into docs/screenshots
 	@scripts/system_packages.sh chromium-headless-shell

@@ -202,7 +202,7 @@ def test_the_app_refuses_a_body_that_is_too_large(behind_proxy: Sandbox, app: Se
     assert response.status_code == 413
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["requestId"] == response.headers["x-request-id"]
-    assert app.log_lines(response.json()["requestId"])
+    wait_until(lambda: bool(app.log_lines(response.json()["requestId"])))
 
 
 def read_until(connection: ssl.SSLSocket, wanted: bytes) -> bytes:
