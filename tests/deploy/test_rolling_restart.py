@@ -14,7 +14,7 @@ from tests.support.servers import Server, free_port, running_server
 from tests.support.tls_proxy import TlsProxy, running_tls_proxy
 from tests.support.wait import GUARD, wait_until
 
-SENDERS = READERS = 2
+SENDERS = READERS = 1
 
 
 class Instance:
