@@ -29,7 +29,12 @@ class Databases:
         if given is None:
             os.environ[EMBEDDED] = "yes"
             server = EmbeddedPostgres(
-                directory, fsync="off", full_page_writes="off", synchronous_commit="off", autovacuum="off"
+                directory,
+                fsync="off",
+                full_page_writes="off",
+                synchronous_commit="off",
+                autovacuum="off",
+                wal_keep_size="512MB",  # a replica's base backup may take long on a busy machine
             )
             given = server.start()
             atexit.register(server.stop)

@@ -47,7 +47,11 @@ class TlsProxy(msgspec.Struct):
         return httpx.Client(base_url=f"https://127.0.0.1:{self.https_port}", transport=transport, timeout=GUARD)
 
     def connect(self, host: str) -> ssl.SSLSocket:
-        plain = socket.create_connection(("127.0.0.1", self.https_port), timeout=GUARD)
+        """A client whose small buffer fills up, so that the proxy waits until it reads on."""
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.settimeout(GUARD)
+        plain.connect(("127.0.0.1", self.https_port))
         return self.context().wrap_socket(plain, server_hostname=host)
 
     def error_log(self) -> str:

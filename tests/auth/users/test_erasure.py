@@ -247,6 +247,7 @@ def test_a_user_who_was_deleted_earlier_is_erased_from_the_audit_log(sandbox: Sa
 
 
 def test_platform_staff_are_erased_at_the_platform_and_in_the_logs_of_tenants(sandbox: Sandbox, person: Person) -> None:
+    gokart("migrate")  # other tests leave tenants that are not at this version
     create_platform_staff("owner")
     create_platform_staff("manager", email=person.email, name=person.name)
     use_account(PLATFORM, person.email, sandbox)
@@ -267,7 +268,8 @@ def test_platform_staff_are_erased_at_the_platform_and_in_the_logs_of_tenants(sa
         == "Nothing is stored about this address.\n"
     )
     command = "erase", "--platform", "--email", person.email
-    assert "accounts" in gokart(*command, "--dry-run").stdout
+    preview = gokart(*command, "--dry-run")
+    assert "accounts" in preview.stdout, preview.stderr
     assert "Erased." in gokart(*command, "--yes").stdout
     for trace in person.email, person.name, str(ADDRESS):
         assert [*places_of(trace, schema), *places_of(trace, "public")] == [], trace
