@@ -110,8 +110,9 @@ def test_audit_entries_are_kept_unless_the_setting_says_how_long(
 def test_a_setting_says_how_long_logs_are_kept(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox.send("events", [{}])
     sandbox.send("events", [{}])
-    age = "UPDATE {s}.intake SET received_at = now() - id * interval '4 days'"
-    execute(age, schema=sandbox.tenant.schema)
+    age = "UPDATE {s}.intake SET received_at = $1 WHERE id >= (SELECT max(id) FROM {s}.intake) OR $2"
+    for days, all_ in (8, True), (4, False):
+        execute(age, NOW - timedelta(days=days), all_, schema=sandbox.tenant.schema)
     set_retention(monkeypatch, log_retention_days=7)
     assert run(lambda: clean_tenant(sandbox.tenant, NOW))["batches_deleted"] == 1
 

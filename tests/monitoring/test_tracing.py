@@ -69,6 +69,7 @@ def test_a_report_is_one_trace_down_to_its_statement(there: Sandbox, collector: 
     assert root.start <= statement.start <= statement.end
 
 
+@pytest.mark.one_server("on a cluster, a batch is more statements")
 def test_an_intake_call_shows_its_transaction(there: Sandbox, collector: Collector) -> None:
     offer = offer_record(there)
     there.send("offers", [offer])
