@@ -461,7 +461,7 @@ class Lease:
     ) -> None:
         connection = self._connection
         # The server closed it while it was idle, and asyncpg noticed only now. A ROLLBACK then raises its own error.
-        if error and isinstance(error.__context__ or error, asyncpg.InternalClientError):
+        if error and any(isinstance(each, asyncpg.InternalClientError) for each in (error, error.__context__)):
             connection.terminate()
         closed = connection.is_closed()
         self._pool.end_lease(connection, error)

@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -25,12 +25,13 @@ import psutil
 from database.embedded import EmbeddedPostgres
 from settings import PREFIX, PROJECT
 from tests.support.limit_stores import Redis
-from tests.support.processes import run_cli_process, run_code
-from tests.support.replica import Replica, running_replica
+from tests.support.processes import kill_tree, run_cli_process, run_code
+from tests.support.replica import Replica, postmaster_of, running_replica
 from tests.support.servers import NO_TLS, free_port
 from tests.support.tcp_proxy import TcpProxy, running_tcp_proxy
 from tests.support.wait import GUARD, wait_until
 
+T = TypeVar("T")
 WORKERS = 2
 DISK = "1g"  # the size of the small disk
 TENANTS = 3
@@ -103,10 +104,7 @@ class App:
     def kill(self) -> None:
         """Ends all its processes with SIGKILL, as a failing machine does."""
         assert self._process
-        process = psutil.Process(self._process.pid)
-        for each in [*process.children(recursive=True), process]:
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
+        kill_tree(self._process.pid)
         self._process.wait()
 
     def stop(self) -> None:
@@ -174,23 +172,24 @@ class Deployment:
 
     @property
     def postmaster(self) -> psutil.Process:
-        pid = int((self.postgres.directory / "postmaster.pid").read_text().partition("\n")[0])
-        return psutil.Process(pid)
+        return postmaster_of(self.postgres.directory)
 
-    def execute(self, sql: str, *args: Any) -> list[dict[str, Any]]:
+    def execute(self, script: str) -> None:
         """Runs SQL as the superuser, past the failing network."""
+        self._with_connection(lambda connection: connection.execute(script))
 
-        async def work() -> list[dict[str, Any]]:
+    def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+        return self._with_connection(lambda connection: connection.fetch(sql, *args))
+
+    def _with_connection(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        async def connected() -> T:
             connection = await asyncpg.connect(self.url)
             try:
-                if args:
-                    return [dict(row) for row in await connection.fetch(sql, *args)]
-                await connection.execute(sql)
-                return []
+                return await work(connection)
             finally:
                 await connection.close()
 
-        return asyncio.run(work())
+        return asyncio.run(connected())
 
     def gokart(self, *arguments: str) -> bool:
         """Runs a command of the operator. Tells whether it succeeded."""

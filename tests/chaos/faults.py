@@ -14,7 +14,8 @@ from tests.chaos.deployment import Deployment
 from tests.support.processes import run_code, running_code
 from tests.support.wait import wait_until
 
-FILL = 16 * 1024 * 1024  # bytes by which the disk is filled
+FILLS = (16 * 1024 * 1024, 4096)  # bytes: the disk is filled by large parts, then by what is left
+NOT_RUNNING = (OSError, ValueError, psutil.NoSuchProcess)  # another fault has ended the database
 TABLES = ["session", "by_month", "by_quarter", "event", "conversion", "offer", "api_token"]
 
 MIGRATION = """
@@ -58,7 +59,7 @@ def kill_server(deployment: Deployment, _: random.Random, seconds: float) -> Non
 
 def kill_backend(deployment: Deployment, rng: random.Random, _: float) -> None:
     """PostgreSQL then ends all backends, and recovers from its log."""
-    with suppress(OSError, psutil.NoSuchProcess):
+    with suppress(*NOT_RUNNING):
         backends = [each for each in deployment.postmaster.children() if " [local] " in " ".join(each.cmdline())]
         if backends:
             rng.choice(backends).kill()
@@ -67,7 +68,7 @@ def kill_backend(deployment: Deployment, rng: random.Random, _: float) -> None:
 def end_backends(deployment: Deployment, rng: random.Random, _: float) -> None:
     """Half of the connections, as an administrator or a failing network does."""
     with suppress(asyncpg.PostgresError, OSError):
-        deployment.execute(
+        deployment.fetch(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND pid % 2 = $1",
             rng.randint(0, 1),
@@ -75,7 +76,7 @@ def end_backends(deployment: Deployment, rng: random.Random, _: float) -> None:
 
 
 def kill_postmaster(deployment: Deployment, _: random.Random, __: float) -> None:
-    with suppress(OSError, psutil.NoSuchProcess):
+    with suppress(*NOT_RUNNING):
         deployment.postmaster.kill()
 
 
@@ -104,21 +105,16 @@ def stop_redis(deployment: Deployment, _: random.Random, seconds: float) -> None
 def fill_disk(deployment: Deployment, _: random.Random, seconds: float) -> None:
     filler = deployment.disk / "filler"
     try:
-        with filler.open("wb") as file, suppress(OSError):
-            while True:
-                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), FILL)
-                file.seek(0, os.SEEK_END)
-    finally:
-        fill_rest(deployment)
+        with filler.open("wb") as file:
+            end = 0
+            for size in FILLS:
+                with suppress(OSError):
+                    while True:
+                        os.posix_fallocate(file.fileno(), end, size)
+                        end += size
         time.sleep(seconds)
+    finally:
         filler.unlink()
-        filler.with_name("filler.rest").unlink(missing_ok=True)
-
-
-def fill_rest(deployment: Deployment) -> None:
-    with (deployment.disk / "filler.rest").open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
 
 
 def step_clock_back(deployment: Deployment, rng: random.Random, seconds: float) -> None:
@@ -178,5 +174,5 @@ FAULTS = [
     Fault("lock a table", lock_table),
     Fault("interrupt a migration", interrupt_migration),
     Fault("suspend a tenant", suspend_tenant),
-    Fault("move a tenant", suspend_tenant, lambda _: "needs a Citus cluster"),
 ]
+NEEDS_CLUSTER = "move a tenant"  # never injected: the deployment has one database server

@@ -4,30 +4,27 @@ The seed determines the records, and the faults with their durations; when the f
 machine.
 """
 
-import csv
-import io
 import random
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import msgspec
 
 from tests.chaos.deployment import App, Deployment
-from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.traffic import DAYS, Advertiser, Tenant, Traffic, headers_of, new_client
-from tests.support.oracle import Oracle
+from tests.chaos.faults import FAULTS, NEEDS_CLUSTER, Fault
+from tests.chaos.traffic import DAYS, Advertiser, Tenant, Traffic, headers_of, new_client, report_rows
+from tests.support.oracle import Oracle, floor_day, plain
 from tests.support.sandbox import CSV, JSON, SINGULAR
 from tests.support.wait import wait_until
 
 LONGEST_FAULT = 6.0  # seconds
 RECOVERY = 30.0  # seconds in which the deployment must be healthy after the last fault
-exactly = msgspec.json.Decoder(float_hook=Decimal)
+SINGULAR_KEYS = ("date", "campaign_id", "partner_id", "cost", "clicks")
 
 
 class Result(msgspec.Struct):
@@ -58,8 +55,9 @@ def run(
     `tell` gets a line for each round.
     """
     rng = random.Random(traffic.seed)
-    skipped = {each.name: why for each in FAULTS if (why := each.missing(deployment))}
-    faults = [each for each in FAULTS if each.name not in skipped]
+    missing = {each.name: why for each in FAULTS if (why := each.missing(deployment))}
+    faults = [each for each in FAULTS if each.name not in missing]
+    skipped = {**missing, NEEDS_CLUSTER: "needs a Citus cluster"}
     result = Result(skipped=skipped, outcomes=traffic.outcomes, violations=traffic.violations)
     traffic.start()
     try:
@@ -158,15 +156,12 @@ def verify(deployment: Deployment, traffic: Traffic) -> int:
 
 
 def expected_reports(oracle: Oracle, first: datetime, last: datetime) -> dict[str, list[Any]]:
-    start, end = midnight(first), midnight(last) + timedelta(days=1)
+    start, end = floor_day(first), floor_day(last) + timedelta(days=1)
     rows = oracle.cost_report(start, end, None)
     return {
         JSON: rows,
         CSV: [{name: plain(value) for name, value in row.items()} for row in rows],
-        SINGULAR: [
-            {"date": day, "campaign_id": offer, "partner_id": partner, "cost": cost, "clicks": clicks}
-            for day, offer, partner, cost, clicks in oracle.singular(start, end)
-        ],
+        SINGULAR: [dict(zip(SINGULAR_KEYS, item, strict=True)) for item in oracle.singular(start, end)],
     }
 
 
@@ -179,17 +174,12 @@ def report(
         headers=headers_of(advertiser.tenant, advertiser.key),
     )
     response.raise_for_status()
-    if path == CSV:
-        return list(csv.DictReader(io.StringIO(response.text, newline="")))
-    data = exactly.decode(response.content)["data"]
-    if path == JSON:
-        return list(data)
-    keys = ("date", "campaign_id", "partner_id", "cost", "clicks")
-    return [{key: item[key] for key in keys} for item in data["items"]]
+    rows = report_rows(path, response)
+    return [{key: row[key] for key in SINGULAR_KEYS} for row in rows] if path == SINGULAR else rows
 
 
 def count_events(deployment: Deployment, traffic: Traffic, tenant: Tenant) -> None:
-    (row,) = deployment.execute(f"SELECT count(*) FROM t_{tenant.access.slug}.event WHERE $1", True)  # noqa: FBT003
+    (row,) = deployment.fetch(f"SELECT count(*) FROM t_{tenant.access.slug}.event")
     sent = sum(len(each.oracle.events) for each in tenant.advertisers)
     if row["count"] != sent:
         traffic.violation(f"{tenant.access.slug} has {row['count']} events, but {sent} were acknowledged")
@@ -199,11 +189,3 @@ def difference(what: str, advertiser: Advertiser, expected: list[Any], seen: lis
     missing = [row for row in expected if row not in seen][:3]
     surplus = [row for row in seen if row not in expected][:3]
     return f"{what} of {advertiser.tenant.slug}: expected {missing}, not {surplus}"
-
-
-def midnight(at: datetime) -> datetime:
-    return datetime(at.year, at.month, at.day, tzinfo=UTC)
-
-
-def plain(value: Any) -> str:
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)

@@ -162,6 +162,21 @@ def test_a_database_that_ends_just_before_a_copy_is_unavailable() -> None:
         asyncio.run(work())
 
 
+async def test_a_connection_found_closed_while_an_error_is_handled_is_unavailable() -> None:
+    pool = a_pool()
+
+    async def fail_again() -> None:
+        async with pool.acquire():
+            try:
+                int("x")
+            except ValueError:
+                raise asyncpg.InternalClientError  # noqa: B904  # as asyncpg raises it
+
+    with pytest.raises(DatabaseUnavailable):
+        await fail_again()
+    await pool.close()
+
+
 async def test_an_unreachable_server_is_unavailable() -> None:
     pool = ConnectionPool(
         {"dsn": "postgresql://nobody@localhost:1/none"}, max_size=1, timeout=5.0, max_tenants=9, max_idle=60.0

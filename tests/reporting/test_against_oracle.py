@@ -5,7 +5,6 @@ import io
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import httpx
 import msgspec
@@ -13,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.support.examples import EXAMPLES
 from tests.support.histories import History, histories, send_history
-from tests.support.oracle import Oracle
+from tests.support.oracle import Oracle, floor_day, plain
 from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, create_sandbox
 
 NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
@@ -84,15 +83,5 @@ def check_offer(sandbox: Sandbox, oracle: Oracle, offer_ids: list[str]) -> None:
         assert exactly.decode(response.content)["data"] == rows
 
 
-def plain(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    return "" if value is None else str(value)
-
-
 def floor_quarter(at: datetime) -> datetime:
     return at - timedelta(minutes=at.minute % 15, seconds=at.second, microseconds=at.microsecond)
-
-
-def floor_day(at: datetime) -> datetime:
-    return at - timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond)

@@ -96,6 +96,17 @@ class Oracle:
         ]
 
 
+def plain(value: Any) -> str:
+    """The text of a value in CSV."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return "" if value is None else str(value)
+
+
+def floor_day(at: datetime) -> datetime:
+    return at - timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
+
+
 def rank(callback: dict[str, Any]) -> tuple[str, str]:
     """Compares times as text: generated times have one length and are in UTC."""
     return callback["sentAt"], callback["id"]

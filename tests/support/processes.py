@@ -10,11 +10,13 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import psutil
 
 from tests.support.wait import GUARD
 
@@ -49,6 +51,14 @@ def running_code(code: str, *, environment: Mapping[str, str]) -> Iterator[BaseP
     finally:
         process.kill()
         process.join()
+
+
+def kill_tree(pid: int) -> None:
+    """Ends the process and its descendants with SIGKILL, as a failing machine does."""
+    process = psutil.Process(pid)
+    for each in [*process.children(recursive=True), process]:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
 
 
 def _run(program: Callable[[], None], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -41,8 +41,7 @@ class Replica:
 
     def hang(self) -> None:
         """Accepts connections, and does not answer."""
-        pid = int((self._server.directory / "postmaster.pid").read_text().split()[0])
-        postmaster = psutil.Process(pid)
+        postmaster = postmaster_of(self._server.directory)
         self._hanging = [postmaster, *postmaster.children()]
         for process in self._hanging:
             process.send_signal(signal.SIGSTOP)
@@ -71,6 +70,11 @@ class Replica:
             [binary("psql"), self.url, "--no-psqlrc", "-qtAc", sql], capture_output=True, text=True, check=True
         )
         return done.stdout.strip()
+
+
+def postmaster_of(directory: Path) -> psutil.Process:
+    """The process that serves this data directory. Raises OSError, ValueError or NoSuchProcess while none does."""
+    return psutil.Process(int((directory / "postmaster.pid").read_text().partition("\n")[0]))
 
 
 def server_user(primary: str) -> int | None:

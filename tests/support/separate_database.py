@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
-import psutil
 
 from tests.support.postgres import PREFIX
+from tests.support.processes import kill_tree
 from tests.support.servers import Server, run_cli, running_server
 from tests.support.wait import wait_for_value
 
@@ -116,6 +116,4 @@ def empty_database() -> Iterator[Platform]:
 
 def kill(server: Server) -> None:
     """Kills the server and its workers with SIGKILL, as a crash of the machine would."""
-    process = psutil.Process(server.process)
-    for each in [*process.children(recursive=True), process]:
-        each.kill()
+    kill_tree(server.process)
