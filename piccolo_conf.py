@@ -3,7 +3,7 @@
 from piccolo.conf.apps import AppRegistry
 from pydantic import SecretStr
 
-from catalog.tenants import GokartTenant, create_own_partner, rename_own_partner
+from catalog.tenants import GokartTenant, begin_incarnation, create_own_partner, rename_own_partner
 from database.engine import DatabaseConfig, DatabaseEngine
 from settings import settings
 from tenants.config import TenancyConfig
@@ -44,6 +44,7 @@ TENANCY = TenancyConfig(
     tenant_type=GokartTenant,
     on_create=create_own_partner,
     on_rename=rename_own_partner,
+    on_restore=begin_incarnation,
     dump_dir=settings.data_dir / "dumps",
     dump_lock_tables=("intake",),  # every intake call writes it last, so nothing is acknowledged after that
     citus_marker_table="advertiser",

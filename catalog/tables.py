@@ -28,6 +28,9 @@ class Advertiser(TenantTable):
         default="USD",
         help_text="The billing currency: a code of ISO 4217, such as EUR. It stays once there are amounts.",
     )
+    time_zone = Varchar(
+        64, default="UTC", help_text="The IANA name of the time zone of its days on pages and in flexible reports."
+    )
     created_at = Timestamptz()
 
 

@@ -49,3 +49,8 @@ async def rename_own_partner(db: asyncpg.Connection, tenant: Tenant, name: str) 
     await db.execute(
         f"UPDATE {tenant.schema}.partner SET name = $3 WHERE id = $1 AND name = $2", tenant.id, tenant.name, name
     )
+
+
+async def begin_incarnation(db: asyncpg.Connection, schema: str) -> None:
+    """A restored tenant has lost changes that clients may know: their cursors start again."""
+    await db.execute(f"UPDATE {schema}.record_state SET incarnation = gen_random_uuid()")

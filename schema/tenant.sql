@@ -2,6 +2,38 @@
 
 CREATE SCHEMA tenant;
 
+CREATE FUNCTION tenant.cause_of_change() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE
+        WHEN current_setting('gokart.actor', true) = 'intake:files' THEN 'import'
+        WHEN current_setting('gokart.actor', true) LIKE 'intake:%' THEN 'callback'
+        WHEN current_setting('gokart.actor', true) <> '' THEN 'correction'
+        ELSE 'callback'
+    END
+$$;
+
+CREATE FUNCTION tenant.check_time_zone() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = NEW.time_zone) THEN
+        RAISE EXCEPTION '% is not the IANA name of a time zone, such as Europe/Berlin.', NEW.time_zone
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION tenant.is_late(day date) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    age int := (clock_timestamp() AT TIME ZONE 'UTC')::date - day;
+BEGIN
+    RETURN age > 0 AND age > coalesce((SELECT final_after_days FROM tenant.setting), 30)
+        AND tenant.cause_of_change() <> 'import';
+END $$;
+
 CREATE FUNCTION tenant.keep_an_owner() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -42,11 +74,139 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION tenant.keep_state() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF (OLD.occurred_at, OLD.cost, OLD.offer, OLD.partner, OLD.status, OLD.rejection_reason)
+        IS NOT DISTINCT FROM (NEW.occurred_at, NEW.cost, NEW.offer, NEW.partner, NEW.status, NEW.rejection_reason)
+    THEN
+        RETURN NEW;
+    END IF;
+    INSERT INTO tenant.conversion_history (
+        conversion, since, until, occurred_at, cost, offer, partner, status, rejection_reason, cause
+    ) VALUES (
+        OLD.id, coalesce(OLD.changed_at, OLD.received_at), now(), OLD.occurred_at, OLD.cost, OLD.offer, OLD.partner,
+        OLD.status, OLD.rejection_reason, OLD.cause
+    );
+    NEW.changed_at := now();
+    NEW.cause := tenant.cause_of_change();
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION tenant.quarters_inserted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM added) THEN
+        RETURN NULL;
+    END IF;
+
+    INSERT INTO tenant.by_hour AS t (offer, bucket, partner, conversions, clicks, views, cost)
+    SELECT
+        offer, date_trunc('hour', bucket, 'UTC') AS hour, partner,
+        sum(conversions), sum(clicks), sum(views), sum(cost)
+    FROM (SELECT offer, bucket, partner, conversions, clicks, views, cost FROM added) AS delta
+    GROUP BY offer, hour, partner
+    ORDER BY offer, hour, partner
+    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+        conversions = t.conversions + excluded.conversions,
+        clicks = t.clicks + excluded.clicks,
+        views = t.views + excluded.views,
+        cost = t.cost + excluded.cost;
+    INSERT INTO tenant.restatement (bucket, cost, offer, partner, conversions, clicks, views, late, cause)
+    SELECT
+        bucket, d.cost, d.offer, d.partner, d.conversions, d.clicks, d.views,
+        tenant.is_late((bucket AT TIME ZONE 'UTC')::date), tenant.cause_of_change()
+    FROM (
+        SELECT
+            offer, bucket, partner, sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views,
+            sum(cost) AS cost
+        FROM (SELECT offer, bucket, partner, conversions, clicks, views, cost FROM added) AS delta
+        WHERE bucket < clock_timestamp()
+        GROUP BY offer, bucket, partner
+    ) AS d
+    JOIN tenant.offer o ON o.key = d.offer
+    JOIN tenant.advertiser a ON a.id = o.advertiser
+    WHERE bucket < date_trunc('day', clock_timestamp() + interval '15 minutes', 'UTC')
+        OR a.time_zone <> 'UTC'
+            AND bucket < date_trunc('day', clock_timestamp() + interval '15 minutes', a.time_zone);
+    RETURN NULL;
+
+END $$;
+
+CREATE FUNCTION tenant.quarters_updated() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM added) THEN
+        RETURN NULL;
+    END IF;
+
+    INSERT INTO tenant.by_hour AS t (offer, bucket, partner, conversions, clicks, views, cost)
+    SELECT
+        offer, date_trunc('hour', bucket, 'UTC') AS hour, partner,
+        sum(conversions), sum(clicks), sum(views), sum(cost)
+    FROM (SELECT offer, bucket, partner, conversions, clicks, views, cost FROM added UNION ALL SELECT offer, bucket, partner, -conversions, -clicks, -views, -cost FROM before_update) AS delta
+    GROUP BY offer, hour, partner
+    ORDER BY offer, hour, partner
+    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+        conversions = t.conversions + excluded.conversions,
+        clicks = t.clicks + excluded.clicks,
+        views = t.views + excluded.views,
+        cost = t.cost + excluded.cost;
+    INSERT INTO tenant.restatement (bucket, cost, offer, partner, conversions, clicks, views, late, cause)
+    SELECT
+        bucket, d.cost, d.offer, d.partner, d.conversions, d.clicks, d.views,
+        tenant.is_late((bucket AT TIME ZONE 'UTC')::date), tenant.cause_of_change()
+    FROM (
+        SELECT
+            offer, bucket, partner, sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views,
+            sum(cost) AS cost
+        FROM (SELECT offer, bucket, partner, conversions, clicks, views, cost FROM added UNION ALL SELECT offer, bucket, partner, -conversions, -clicks, -views, -cost FROM before_update) AS delta
+        WHERE bucket < clock_timestamp()
+        GROUP BY offer, bucket, partner
+    ) AS d
+    JOIN tenant.offer o ON o.key = d.offer
+    JOIN tenant.advertiser a ON a.id = o.advertiser
+    WHERE bucket < date_trunc('day', clock_timestamp() + interval '15 minutes', 'UTC')
+        OR a.time_zone <> 'UTC'
+            AND bucket < date_trunc('day', clock_timestamp() + interval '15 minutes', a.time_zone);
+    RETURN NULL;
+
+END $$;
+
 CREATE FUNCTION tenant.raise_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
     NEW.version := OLD.version + 1;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION tenant.record_offer_move() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO tenant.offer_move (xid, offer, from_advertiser, to_advertiser)
+    VALUES (pg_current_xact_id(), NEW.key, OLD.advertiser, NEW.advertiser);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION tenant.stamp_day() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.xid := pg_current_xact_id();
+    NEW.late := NEW.late OR tenant.is_late(NEW.bucket);
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION tenant.stamp_transaction() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.xid := pg_current_xact_id();
     RETURN NEW;
 END $$;
 
@@ -66,6 +226,7 @@ CREATE TABLE tenant.advertiser (
     currency character varying(3) DEFAULT 'USD'::character varying NOT NULL,
     singular_requested_at timestamp with time zone,
     singular_requested_by character varying(320),
+    time_zone character varying(64) DEFAULT 'UTC'::character varying NOT NULL,
     CONSTRAINT advertiser_currency_check CHECK (((currency)::text ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT advertiser_name_check CHECK (((name)::text <> ''::text)),
     CONSTRAINT advertiser_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying])::text[])))
@@ -86,7 +247,7 @@ CREATE TABLE tenant.advertiser_login (
     scopes character varying(20)[] DEFAULT '{cost-report,singular}'::character varying[] NOT NULL,
     CONSTRAINT advertiser_login_email_check CHECK ((((email)::text = lower((email)::text)) AND ((email)::text ~~ '%_@_%'::text))),
     CONSTRAINT advertiser_login_name_check CHECK (((name)::text <> ''::text)),
-    CONSTRAINT advertiser_login_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ '{cost-report,singular}'::character varying[])))
+    CONSTRAINT advertiser_login_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ '{cost-report,singular,conversions}'::character varying[])))
 );
 
 ALTER TABLE tenant.advertiser_login ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
@@ -122,7 +283,7 @@ CREATE TABLE tenant.api_token (
     CONSTRAINT api_token_digest_check CHECK ((length(digest) = 32)),
     CONSTRAINT api_token_name_check CHECK (((name)::text <> ''::text)),
     CONSTRAINT api_token_rate_check CHECK ((rate > (0)::double precision)),
-    CONSTRAINT api_token_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ '{cost-report,singular,ingest}'::character varying[])))
+    CONSTRAINT api_token_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ '{cost-report,singular,conversions,ingest}'::character varying[])))
 );
 
 ALTER TABLE tenant.api_token ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
@@ -168,6 +329,17 @@ CREATE TABLE tenant.by_day (
 )
 WITH (fillfactor='90');
 
+CREATE TABLE tenant.by_hour (
+    bucket timestamp with time zone NOT NULL,
+    cost bigint NOT NULL,
+    offer integer NOT NULL,
+    partner integer NOT NULL,
+    conversions integer NOT NULL,
+    clicks integer NOT NULL,
+    views integer NOT NULL
+)
+WITH (fillfactor='90');
+
 CREATE TABLE tenant.by_month (
     bucket date NOT NULL,
     cost bigint NOT NULL,
@@ -194,7 +366,9 @@ CREATE TABLE tenant.changed_day (
     offer integer NOT NULL,
     bucket date NOT NULL,
     version bigint NOT NULL,
-    changed_at timestamp with time zone NOT NULL
+    changed_at timestamp with time zone NOT NULL,
+    xid xid8 DEFAULT '0'::xid8 NOT NULL,
+    late boolean DEFAULT false NOT NULL
 )
 WITH (fillfactor='90');
 
@@ -202,7 +376,8 @@ CREATE TABLE tenant.changed_month (
     offer integer CONSTRAINT changed_day_offer_not_null NOT NULL,
     bucket date CONSTRAINT changed_day_bucket_not_null NOT NULL,
     version bigint CONSTRAINT changed_day_version_not_null NOT NULL,
-    changed_at timestamp with time zone CONSTRAINT changed_day_changed_at_not_null NOT NULL
+    changed_at timestamp with time zone CONSTRAINT changed_day_changed_at_not_null NOT NULL,
+    xid xid8 DEFAULT '0'::xid8 NOT NULL
 )
 WITH (fillfactor='90');
 
@@ -218,10 +393,36 @@ CREATE TABLE tenant.conversion (
     rejection_reason text,
     click uuid,
     received_at timestamp with time zone DEFAULT now() NOT NULL,
+    details jsonb,
+    changed_at timestamp with time zone DEFAULT now(),
+    cause character varying(10) DEFAULT tenant.cause_of_change(),
     CONSTRAINT conversion_cost_check CHECK ((cost >= 0)),
     CONSTRAINT conversion_status_check CHECK (((status)::text = ANY ((ARRAY['Pending'::character varying, 'Success'::character varying, 'Rejected'::character varying])::text[])))
 )
 WITH (fillfactor='90');
+
+CREATE TABLE tenant.conversion_history (
+    id bigint NOT NULL,
+    conversion uuid NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    cost bigint NOT NULL,
+    offer integer NOT NULL,
+    partner integer NOT NULL,
+    status character varying(10) NOT NULL,
+    rejection_reason text,
+    cause character varying(10)
+);
+
+ALTER TABLE tenant.conversion_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tenant.conversion_history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE tenant.offer (
     id uuid NOT NULL,
@@ -331,6 +532,24 @@ ALTER TABLE tenant.offer ALTER COLUMN key ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE tenant.offer_move (
+    id bigint NOT NULL,
+    moved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    xid xid8 NOT NULL,
+    offer integer NOT NULL,
+    from_advertiser uuid NOT NULL,
+    to_advertiser uuid NOT NULL
+);
+
+ALTER TABLE tenant.offer_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tenant.offer_move_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE tenant.one_time_link (
     id bigint NOT NULL,
     digest bytea NOT NULL,
@@ -357,6 +576,37 @@ ALTER TABLE tenant.one_time_link ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
 
 ALTER TABLE tenant.partner ALTER COLUMN key ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME tenant.partner_key_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE tenant.record_state (
+    id integer DEFAULT 1 NOT NULL,
+    incarnation uuid DEFAULT gen_random_uuid() NOT NULL,
+    recorded_since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    hours_since timestamp with time zone
+);
+
+CREATE TABLE tenant.restatement (
+    id bigint NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    xid xid8 DEFAULT '0'::xid8 NOT NULL,
+    cost bigint NOT NULL,
+    offer integer NOT NULL,
+    partner integer NOT NULL,
+    conversions integer NOT NULL,
+    clicks integer NOT NULL,
+    views integer NOT NULL,
+    late boolean NOT NULL,
+    cause character varying(10) NOT NULL
+);
+
+ALTER TABLE tenant.restatement ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tenant.restatement_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -392,6 +642,7 @@ CREATE TABLE tenant.setting (
     id integer DEFAULT 1 NOT NULL,
     name character varying(10) DEFAULT 'settings'::character varying NOT NULL,
     staff_totp_required boolean DEFAULT false NOT NULL,
+    final_after_days integer DEFAULT 30 NOT NULL,
     CONSTRAINT setting_id_check CHECK ((id = 1))
 );
 
@@ -490,6 +741,9 @@ ALTER TABLE ONLY tenant.audit_log
 ALTER TABLE ONLY tenant.by_day
     ADD CONSTRAINT by_day_pkey PRIMARY KEY (offer, bucket, partner);
 
+ALTER TABLE ONLY tenant.by_hour
+    ADD CONSTRAINT by_hour_pkey PRIMARY KEY (offer, bucket, partner);
+
 ALTER TABLE ONLY tenant.by_month
     ADD CONSTRAINT by_month_pkey PRIMARY KEY (offer, bucket, partner);
 
@@ -502,6 +756,9 @@ ALTER TABLE ONLY tenant.changed_day
 ALTER TABLE ONLY tenant.changed_month
     ADD CONSTRAINT changed_month_pkey PRIMARY KEY (offer, bucket);
 
+ALTER TABLE ONLY tenant.conversion_history
+    ADD CONSTRAINT conversion_history_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY tenant.conversion
     ADD CONSTRAINT conversion_pkey PRIMARY KEY (id);
 
@@ -513,6 +770,9 @@ ALTER TABLE ONLY tenant.intake_reject
 
 ALTER TABLE ONLY tenant.offer
     ADD CONSTRAINT offer_key_key UNIQUE (key);
+
+ALTER TABLE ONLY tenant.offer_move
+    ADD CONSTRAINT offer_move_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY tenant.offer
     ADD CONSTRAINT offer_pkey PRIMARY KEY (id);
@@ -528,6 +788,12 @@ ALTER TABLE ONLY tenant.partner
 
 ALTER TABLE ONLY tenant.partner
     ADD CONSTRAINT partner_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY tenant.record_state
+    ADD CONSTRAINT record_state_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY tenant.restatement
+    ADD CONSTRAINT restatement_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY tenant.session
     ADD CONSTRAINT session_digest_key UNIQUE (digest);
@@ -558,6 +824,12 @@ CREATE INDEX audit_log_at_idx ON tenant.audit_log USING btree (at);
 
 CREATE INDEX conversion_click_idx ON tenant.conversion USING btree (click) WHERE (click IS NOT NULL);
 
+CREATE INDEX conversion_history_conversion_idx ON tenant.conversion_history USING btree (conversion);
+
+CREATE INDEX conversion_history_offer_occurred_at_idx ON tenant.conversion_history USING btree (offer, occurred_at);
+
+CREATE INDEX conversion_history_until_idx ON tenant.conversion_history USING btree (until);
+
 CREATE INDEX conversion_occurred_at_idx ON tenant.conversion USING btree (occurred_at);
 
 CREATE INDEX intake_received_at_idx ON tenant.intake USING btree (received_at);
@@ -565,6 +837,14 @@ CREATE INDEX intake_received_at_idx ON tenant.intake USING btree (received_at);
 CREATE INDEX intake_reject_intake_idx ON tenant.intake_reject USING btree (intake);
 
 CREATE INDEX offer_advertiser_idx ON tenant.offer USING btree (advertiser);
+
+CREATE INDEX offer_move_from_advertiser_idx ON tenant.offer_move USING btree (from_advertiser);
+
+CREATE INDEX offer_move_offer_idx ON tenant.offer_move USING btree (offer);
+
+CREATE INDEX restatement_changed_at_idx ON tenant.restatement USING btree (changed_at);
+
+CREATE INDEX restatement_offer_bucket_idx ON tenant.restatement USING btree (offer, bucket);
 
 CREATE INDEX singular_pull_advertiser_at_idx ON tenant.singular_pull USING btree (advertiser, at);
 
@@ -592,6 +872,10 @@ CREATE TRIGGER changed AFTER DELETE OR UPDATE OF status, singular_enabled ON ten
 
 CREATE TRIGGER changed AFTER DELETE OR UPDATE OF advertiser, digest, scopes, networks, rate, burst, concurrency, expires_at, revoked_at ON tenant.api_token FOR EACH ROW EXECUTE FUNCTION public.gokart_schema_changed();
 
+CREATE TRIGGER check_time_zone BEFORE UPDATE OF time_zone ON tenant.advertiser FOR EACH ROW WHEN (((new.time_zone)::text <> (old.time_zone)::text)) EXECUTE FUNCTION tenant.check_time_zone();
+
+CREATE TRIGGER check_time_zone_of_new BEFORE INSERT ON tenant.advertiser FOR EACH ROW WHEN (((new.time_zone)::text <> 'UTC'::text)) EXECUTE FUNCTION tenant.check_time_zone();
+
 CREATE TRIGGER keep_an_owner_changed AFTER UPDATE OF role, active, password ON tenant.staff FOR EACH ROW WHEN ((((old.role)::text = 'owner'::text) AND old.active AND (old.password IS NOT NULL) AND (NOT (((new.role)::text = 'owner'::text) AND new.active AND (new.password IS NOT NULL))))) EXECUTE FUNCTION tenant.keep_an_owner();
 
 CREATE TRIGGER keep_an_owner_deleted AFTER DELETE ON tenant.staff FOR EACH ROW WHEN ((((old.role)::text = 'owner'::text) AND old.active AND (old.password IS NOT NULL))) EXECUTE FUNCTION tenant.keep_an_owner();
@@ -600,9 +884,23 @@ CREATE TRIGGER keep_currency BEFORE UPDATE OF currency ON tenant.advertiser FOR 
 
 CREATE TRIGGER keep_currency BEFORE UPDATE OF advertiser ON tenant.offer FOR EACH ROW WHEN ((new.advertiser <> old.advertiser)) EXECUTE FUNCTION tenant.keep_currency_of_offer();
 
+CREATE TRIGGER keep_state BEFORE UPDATE ON tenant.conversion FOR EACH ROW EXECUTE FUNCTION tenant.keep_state();
+
+CREATE TRIGGER quarters_inserted AFTER INSERT ON tenant.by_quarter REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tenant.quarters_inserted();
+
+CREATE TRIGGER quarters_updated AFTER UPDATE ON tenant.by_quarter REFERENCING OLD TABLE AS before_update NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tenant.quarters_updated();
+
 CREATE TRIGGER raise_version BEFORE UPDATE OF advertiser, name, campaign_name, app_name, store_id, os ON tenant.offer FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
 
 CREATE TRIGGER raise_version BEFORE UPDATE OF name ON tenant.partner FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
+
+CREATE TRIGGER record_move AFTER UPDATE OF advertiser ON tenant.offer FOR EACH ROW WHEN ((new.advertiser <> old.advertiser)) EXECUTE FUNCTION tenant.record_offer_move();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON tenant.changed_day FOR EACH ROW EXECUTE FUNCTION tenant.stamp_day();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON tenant.changed_month FOR EACH ROW EXECUTE FUNCTION tenant.stamp_transaction();
+
+CREATE TRIGGER stamp BEFORE INSERT ON tenant.restatement FOR EACH ROW EXECUTE FUNCTION tenant.stamp_transaction();
 
 CREATE TRIGGER unchangeable BEFORE DELETE OR UPDATE OR TRUNCATE ON tenant.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.gokart_audit_log_is_kept();
 

@@ -21,7 +21,8 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     names of further apps with tables in schema public. `tenant_type` may add columns of table `tenant` as fields.
 
     `on_create` runs in the transaction that creates a tenant, after its migrations; `on_rename` in the one that changes
-    its display name, with the old tenant and the new name.
+    its display name, with the old tenant and the new name; `on_restore` with the schema of a tenant that was
+    restored from a dump, before it is active again.
 
     Before a tenant is dumped and dropped, `dump_lock_tables` are locked against writes (None: all its tables).
     `citus_marker_table` is any table that every tenant has. `public_url` (such as https://example.com), or else `port`,
@@ -40,6 +41,7 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     tenant_type: type[Tenant] = Tenant
     on_create: Callable[[asyncpg.Connection, Tenant], Awaitable[None]] | None = None
     on_rename: Callable[[asyncpg.Connection, Tenant, str], Awaitable[None]] | None = None
+    on_restore: Callable[[asyncpg.Connection, str], Awaitable[None]] | None = None
     dump_dir: Path = Path(".data/dumps")
     dump_lock_tables: tuple[str, ...] | None = None
     citus_marker_table: str = ""

@@ -22,6 +22,7 @@ from database.embedded import binary
 from database.engine import command_line_url, listen_url
 from database.pool import Connection
 from database.transactions import quote_literal, transaction
+from tenants.config import tenancy
 from tenants.migrations import migrate_tenant
 from tenants.nodes import distribute, has_citus
 from tenants.tables import TenantRow
@@ -91,6 +92,8 @@ async def restore_tenant(path: Path, slug: str | None) -> str:
         raise GokartError(f"Nothing was restored: {error.stderr.strip() or error}") from error
     await migrate_tenant(slug)
     async with transaction() as db:
+        if on_restore := tenancy().on_restore:
+            await on_restore(db, schema)
         await db.execute("SELECT FROM tenant WHERE slug = $1 FOR UPDATE", slug)
         if await has_citus(db):
             await distribute(db, schema)

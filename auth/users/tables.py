@@ -3,7 +3,19 @@
 Schema public has the same `staff` and `audit_log` for platform staff.
 """
 
-from piccolo.columns import JSONB, Array, BigInt, BigSerial, Boolean, Bytea, ForeignKey, Serial, Timestamptz, Varchar
+from piccolo.columns import (
+    JSONB,
+    Array,
+    BigInt,
+    BigSerial,
+    Boolean,
+    Bytea,
+    ForeignKey,
+    Integer,
+    Serial,
+    Timestamptz,
+    Varchar,
+)
 
 from catalog.tables import Advertiser
 from database.columns import Inet
@@ -44,6 +56,9 @@ class TenantSettings(TenantTable, tablename="setting"):
     name = Varchar(10, default="settings")
     staff_totp_required = Boolean(
         default=False, help_text="Staff must set up two-factor authentication before they do anything else."
+    )
+    final_after_days = Integer(
+        default=30, help_text="A day's figures are final when it ended more than this number of days ago."
     )
 
 
