@@ -17,7 +17,7 @@ key works only at the host of its tenant. Responses are compressed on request (`
 SECURITY = """\
 `ApiToken`, a space, and the API key: `Authorization: ApiToken {your-api-key}`. The scheme is not case-sensitive. An API
 key belongs to one tenant and, except for `ingest`, to one advertiser. It has one or more of the scopes `cost-report`,
-`singular` and `ingest`. Each operation names the scope that it requires.
+`singular`, `conversions` and `ingest`. Each operation names the scope that it requires.
 """
 
 DOCUMENT: Json = {

@@ -19,12 +19,14 @@ class OsName(Enum):
 class ApiKeyScope(Enum):
     cost_report = Choice("cost-report", "Cost report")
     singular = Choice("singular", "Singular")
+    conversions = Choice("conversions", "Conversions")
     ingest = Choice("ingest", "Ingest")
 
 
 class AdvertiserUserScope(Enum):
     cost_report = Choice("cost-report", "Cost report")
     singular = Choice("singular", "Singular")
+    conversions = Choice("conversions", "Conversions")
 
 
 class StaffRole(Enum):

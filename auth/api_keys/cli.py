@@ -8,7 +8,7 @@ import click
 from auth.api_keys import service as api_keys
 from auth.api_keys.format import MintedKey
 from auth.api_keys.tables import ApiKey
-from auth.scopes import ADVERTISER_SCOPES, INGEST
+from auth.scopes import ADVERTISER_SCOPES, DEFAULT_SCOPES, INGEST
 from catalog.tables import Advertiser
 from core.cli_support import console, describe_limits, limit_options, print_table
 from tenants.commands import operator, run_for_tenant
@@ -25,7 +25,13 @@ def api_keys_group() -> None:
 @click.argument("tenant")
 @click.option("--advertiser", type=click.UUID, help="The key's advertiser (see: gokart advertisers list).")
 @click.option("--ingest", is_flag=True, help="Create an ingest key of the tenant instead of an advertiser's key.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(ADVERTISER_SCOPES), help="Default: both.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(ADVERTISER_SCOPES),
+    help="May be repeated. Default: cost-report and singular.",
+)
 @click.option("--name", required=True, help="What uses the key.")
 @click.option("--days", type=click.IntRange(1, 3_650), help="Expire after this many days.")
 @click.option("--network", "networks", multiple=True, help="Allow only this CIDR range; may be repeated.")
@@ -45,7 +51,7 @@ def create(  # noqa: PLR0917  # click passes by name
     async def work() -> MintedKey:
         return await api_keys.create_api_key(
             name=name,
-            scopes=[INGEST] if ingest else scopes or ADVERTISER_SCOPES,
+            scopes=[INGEST] if ingest else scopes or DEFAULT_SCOPES,
             advertiser=advertiser,
             created_by=operator(),
             expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,

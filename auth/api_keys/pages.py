@@ -28,6 +28,7 @@ EVENTS = "/api/v1/ingest/events"
 SCOPE_HELP = {
     "cost-report": "Read the cost report as JSON or CSV.",
     "singular": "Let Singular read your daily costs.",
+    "conversions": "Read single conversions, with click ids and their history.",
     "ingest": "Send conversions, views, clicks, offers and partners of all advertisers.",
 }
 ON_A_DAY, NEVER = "date", "never"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from auth.scopes import ADVERTISER_SCOPES
+from auth.scopes import ADVERTISER_SCOPES, DEFAULT_SCOPES
 from auth.users import totp
 from auth.users.audit_export import FORMATS, export_audit_log
 from auth.users.directory import UserDetails, get_user_by_email, list_users, update_staff_user
@@ -122,14 +122,14 @@ def users() -> None:
     "scopes",
     multiple=True,
     type=click.Choice(ADVERTISER_SCOPES),
-    help="Permissions of the user and of the API keys that the user creates. Default: both.",
+    help="Permissions of the user and of the API keys that the user creates. Default: cost-report and singular.",
 )
 def invite_user(tenant: str, advertiser: UUID, email: str, name: str, scopes: tuple[str, ...]) -> None:
     """Invite a user of an advertiser of TENANT, and print the one-time link to choose a password."""
     print_link(
         tenant,
         run_for_tenant(
-            tenant, lambda: invite_advertiser_user(email, name, advertiser, scopes or ADVERTISER_SCOPES, operator())
+            tenant, lambda: invite_advertiser_user(email, name, advertiser, scopes or DEFAULT_SCOPES, operator())
         ),
     )
 

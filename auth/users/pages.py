@@ -11,7 +11,7 @@ from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from auth.scopes import SCOPE_NAMES
+from auth.scopes import DEFAULT_SCOPES, SCOPE_NAMES
 from auth.users import totp
 from auth.users.directory import MAX_USER_ID, UserDetails, list_users, update_advertiser_user, update_staff_user
 from auth.users.emails import report_change, send_link_email
@@ -44,6 +44,7 @@ DONE = {
 SCOPE_HELP = {
     "cost-report": "View the dashboard and create API keys for the cost report.",
     "singular": "View the Singular page and create API keys for Singular.",
+    "conversions": "Create API keys that read single conversions, with click ids and their history.",
 }
 
 
@@ -67,7 +68,7 @@ class UserController(Controller):
 
     @get("/new")
     async def invite_form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        chosen = list(SCOPE_HELP) if self.realm is ADVERTISER else ["viewer"]
+        chosen = list(DEFAULT_SCOPES) if self.realm is ADVERTISER else ["viewer"]
         return await self.invite_page(layout, "", "", chosen, request.query_params.get("advertiser", ""))
 
     @post("/new")

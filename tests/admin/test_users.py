@@ -164,6 +164,12 @@ def test_only_advertiser_scopes_are_accepted(module_sandbox: Sandbox, shared: Br
     assert list(errors(invite(shared, "logins", module_sandbox, scopes=scopes).text)) == ["scopes"]
 
 
+def test_the_permission_for_conversions_is_offered_but_not_preselected(shared: Browser) -> None:
+    page = Page(shared.get("/staff/people/logins/new").text)
+    chosen = {e.attributes["value"]: "checked" in e.attributes for e in page.all("input", name="scopes")}
+    assert chosen == {"cost-report": True, "singular": True, "conversions": False}
+
+
 @pytest.mark.parametrize("advertiser", ["", "x", "00000000-0000-4000-8000-000000000000"])
 def test_an_advertiser_user_requires_an_advertiser(module_sandbox: Sandbox, shared: Browser, advertiser: str) -> None:
     assert list(errors(invite(shared, "logins", module_sandbox, advertiser=advertiser).text)) == ["advertiser"]

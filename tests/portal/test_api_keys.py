@@ -222,7 +222,7 @@ class TestWhatAPersonHas:
         page = Page(client.get("/keys/new").text)
         assert [e.attributes["value"] for e in page.all("input", name="scopes")] == ["cost-report"]
 
-    @pytest.mark.parametrize("scopes", [["singular"], BOTH])
+    @pytest.mark.parametrize("scopes", [["singular"], BOTH, ["conversions"]])
     def test_other_scopes_are_rejected(self, sandbox: Sandbox, client: Browser, scopes: list[str]) -> None:
         assert post_new_key(client, scopes=scopes).status_code == 400
         assert keys(sandbox, "Nightly") == []

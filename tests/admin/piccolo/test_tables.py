@@ -77,7 +77,7 @@ def test_money_times_and_addresses_are_formatted(full: Sandbox) -> None:
     assert (entry["address"], entry["subject"], entry["label"]) == ("127.0.0.1", "advertiser", "Owner")
     assert rows_of(admin, "audit_log", address="127.0.0.1")
     token = rows_of(admin, "api_token", __readable="true", name="test", __order="id")[0]
-    assert (token["advertiser_readable"], token["scopes"]) == ("Owner", ["cost-report", "singular"])
+    assert (token["advertiser_readable"], token["scopes"]) == ("Owner", ["conversions", "cost-report", "singular"])
 
 
 def test_logs_show_the_newest_first(full: Sandbox) -> None:

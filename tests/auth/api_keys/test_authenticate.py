@@ -262,7 +262,10 @@ def test_a_key_works_only_from_its_allowed_ips(sandbox: Sandbox, networks: list[
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"scopes": []}, "scopes: An advertiser's API key needs one or more of these scopes: cost-report, singular"),
+        (
+            {"scopes": []},
+            "scopes: An advertiser's API key needs one or more of these scopes: cost-report, singular, conversions",
+        ),
         ({"scopes": ["ingest"]}, "scopes: An advertiser's API key"),
         ({"scopes": ["cost-report", "admin"]}, "scopes: An advertiser's API key"),
         ({"advertiser": None}, "scopes: An ingest key needs one or more of these scopes: ingest"),

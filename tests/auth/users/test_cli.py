@@ -132,10 +132,15 @@ def test_an_advertiser_user_signs_in_by_the_printed_link(sandbox: Sandbox) -> No
     assert "anna@example.com" in anna.get("/account").text
 
 
-def test_the_default_is_both_scopes(sandbox: Sandbox) -> None:
+def test_conversions_is_not_a_default_scope(sandbox: Sandbox) -> None:
     slug = sandbox.tenant.slug
     link("users", "invite", slug, "--advertiser", str(sandbox.rival), "--email", "r@example.com", "--name", "R")
-    assert lines("users", "list", slug) == {"r@example.com": "R Rival cost-report, singular invited off never"}
+    command = "users", "invite", slug, "--advertiser", str(sandbox.rival), "--email", "s@example.com", "--name", "S"
+    link(*command, "--scope", "conversions")
+    assert lines("users", "list", slug) == {
+        "r@example.com": "R Rival cost-report, singular invited off never",
+        "s@example.com": "S Rival conversions invited off never",
+    }
 
 
 def test_a_list_contains_the_users_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
