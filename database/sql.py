@@ -39,7 +39,7 @@ class Query(msgspec.Struct, frozen=True):
     def with_literals(self) -> str:
         """The statement with its values in it, for COPY, which has no parameters.
 
-        Raises TypeError for a value that is not None, a UUID, an int, a date, a datetime or a list of these.
+        Raises TypeError for a value that is not None, a str, UUID, int, date, datetime or a list of these.
         """
         return re.sub(r"\$(\d+)", lambda number: literal(self.args[int(number[1]) - 1]), self.sql)
 
@@ -48,12 +48,22 @@ def literal(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, list):
-        return "'{" + ",".join(f'"{element_text(element)}"' for element in value) + "}'"
-    return f"'{element_text(value)}'"
+        return quoted("{" + ",".join(array_element(element_text(element)) for element in value) + "}")
+    return quoted(element_text(value))
+
+
+def quoted(text: str) -> str:
+    """Exact with standard_conforming_strings, PostgreSQL's default, which treats no backslash as an escape."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def array_element(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
 
 
 def element_text(value: object) -> str:
-    if not isinstance(value, UUID | int | date):
+    if not isinstance(value, str | UUID | int | date):
         raise TypeError(f"{type(value).__name__} has no literal")
     return str(value)
 

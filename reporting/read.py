@@ -259,8 +259,14 @@ async def snapshot(request: ReportRequest, validators: ReportValidators) -> Asyn
         db = await replica_snapshot(stack, request, validators) if has_replica() else None
         if db is None:
             count_report(request.report.name, "primary")
-            db = await stack.enter_async_context(connection("stream"))
-            await stack.enter_async_context(read_only_snapshot(db))
+            db = await stack.enter_async_context(primary_snapshot())
+        yield db
+
+
+@asynccontextmanager
+async def primary_snapshot() -> AsyncIterator[PooledConnection]:
+    """A connection for a stream to the primary, in a transaction with one snapshot."""
+    async with connection("stream") as db, read_only_snapshot(db):
         yield db
 
 

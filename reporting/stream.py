@@ -8,10 +8,11 @@ advertiser gets a share, and a tenant too, so that slow readers do not block oth
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from datetime import datetime
 from math import ceil
 from typing import Any
+from uuid import UUID
 
 import anyio
 
@@ -22,6 +23,7 @@ from database.sql import SqlFile
 from reporting.ranges import DAY, Range, day_parameters, floor_day
 from reporting.read import SQL, ReportRequest, ReportValidators, snapshot
 from settings import settings
+from tenants.tenant import Tenant
 
 LogRows = Callable[[int], None]
 SendChunk = Callable[[bytes], Coroutine[Any, Any, None]]
@@ -51,7 +53,7 @@ def csv_stream(request: ReportRequest, validators: ReportValidators, log_rows: L
             part = await next_part(db, request, part, rows)
         log_rows(total)
 
-    return stream(request, validators, produce)
+    return stream(request.tenant, request.advertiser, lambda: snapshot(request, validators), produce)
 
 
 async def copy_out(db: PooledConnection, query: str, send_chunk: SendChunk, *, header: bool) -> int:
@@ -96,7 +98,7 @@ def json_stream(request: ReportRequest, validators: ReportValidators, log_rows: 
         log_rows(total)
         await send_chunk(closing if total else before + closing)
 
-    return stream(request, validators, produce)
+    return stream(request.tenant, request.advertiser, lambda: snapshot(request, validators), produce)
 
 
 def first_part(request: ReportRequest) -> Range | None:
@@ -129,11 +131,14 @@ def part_from(range_: Range, start: datetime, days: int) -> Range | None:
 
 
 async def stream(
-    request: ReportRequest,
-    validators: ReportValidators,
+    tenant: Tenant,
+    advertiser: UUID,
+    open_snapshot: Callable[[], AbstractAsyncContextManager[PooledConnection]],
     produce: Callable[[PooledConnection, SendChunk], Awaitable[None]],
 ) -> AsyncGenerator[bytes, None]:
-    """The chunks that `produce` sends, one at a time. Raises DatabaseUnavailable if a chunk takes too long."""
+    """The chunks that `produce` sends, one at a time, from a snapshot that is opened when the advertiser and its tenant
+    have a free slot. Raises DatabaseUnavailable if a chunk takes too long.
+    """
     send, receive = anyio.create_memory_object_stream[bytes](0)
 
     async def send_chunk(chunk: bytes) -> None:
@@ -143,9 +148,9 @@ async def stream(
     async def work() -> None:
         async with (
             send,
-            stream_slots.slot(request.owner),
-            stream_slots_of_tenant.slot(request.tenant.id),
-            snapshot(request, validators) as db,
+            stream_slots.slot((tenant.id, advertiser)),
+            stream_slots_of_tenant.slot(tenant.id),
+            open_snapshot() as db,
         ):
             await produce(db, send_chunk)
 
