@@ -1,17 +1,22 @@
-"""Ranges of time, and how they are made up of buckets: months, days and quarters of an hour, added or subtracted."""
+"""Ranges of time, and how they are made up of buckets: months, days, hours and their quarters, added or subtracted."""
 
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import lru_cache, partial
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from core.timestamps import iso, midnight
 
 QUARTER = timedelta(minutes=15)
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
-Unit = Literal["month", "day", "quarter"]
+Unit = Literal["month", "day", "hour", "quarter"]
+
+UNITS: tuple[Unit, ...] = get_args(Unit)
+FINER: dict[Unit, Unit] = {"month": "day", "day": "hour", "hour": "quarter"}
+LENGTHS: dict[Unit, timedelta] = {"day": DAY, "hour": HOUR, "quarter": QUARTER}
 
 CALENDAR_END = datetime.max.replace(tzinfo=UTC)
 LAST_MONTH = datetime(MAXYEAR, 12, 1, tzinfo=UTC)  # ends at CALENDAR_END, since the calendar has no next month
@@ -28,7 +33,7 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class BucketSpan(msgspec.Struct, frozen=True):
-    """The buckets of one unit that start in [start, end): dates for months and days, UTC times for quarters.
+    """The buckets of one unit that start in [start, end): dates for months and days, UTC times for hours and quarters.
 
     The sign is 1 if they are added, and -1 if they are subtracted.
     """
@@ -42,7 +47,7 @@ class BucketSpan(msgspec.Struct, frozen=True):
     def buckets(self) -> int:
         if self.unit == "month":
             return (self.end.year - self.start.year) * 12 + self.end.month - self.start.month
-        return (self.end - self.start) // (DAY if self.unit == "day" else QUARTER)
+        return (self.end - self.start) // LENGTHS[self.unit]
 
 
 @lru_cache(4_096)
@@ -57,7 +62,7 @@ def bucket_spans(
         return ()
     if unit == "quarter":
         return (BucketSpan("quarter", range_.start, range_.end, sign),)
-    finer: Unit = "quarter" if unit == "day" else "day"
+    finer = FINER[unit]
     only_finer = bucket_spans(range_, finer, only_add=only_add, sign=sign)
     if only_add:
         first, last = ceil(range_.start, unit), floor(range_.end, unit)
@@ -69,7 +74,7 @@ def bucket_spans(
     spans = (
         *edge(Range(range_.start, first), sign=sign),
         *edge(Range(first, range_.start), sign=-sign),
-        BucketSpan(unit, first.date(), last.date(), sign),
+        BucketSpan(unit, *((first, last) if unit == "hour" else (first.date(), last.date())), sign),
         *edge(Range(last, range_.end), sign=sign),
         *edge(Range(range_.end, last), sign=-sign),
     )
@@ -77,6 +82,8 @@ def bucket_spans(
 
 
 def floor(instant: datetime, unit: Unit) -> datetime:
+    if unit == "hour":
+        return instant.replace(minute=0)
     return floor_month(instant) if unit == "month" else floor_day(instant)
 
 
@@ -84,8 +91,8 @@ def ceil(instant: datetime, unit: Unit) -> datetime:
     earlier = floor(instant, unit)
     if earlier == instant:
         return instant
-    if unit == "day":
-        return earlier + DAY
+    if unit != "month":
+        return earlier + LENGTHS[unit]
     return CALENDAR_END if earlier == LAST_MONTH else floor_month(earlier + timedelta(days=31))
 
 
@@ -118,7 +125,7 @@ def metrics_parameters(range_: Range) -> dict[str, object]:
     spans = bucket_spans(range_)
     month = spans[0].start if len(spans) == 1 and spans[0].unit == "month" and spans[0].buckets == 1 else None
     parameters: dict[str, object] = {"single_month": month}
-    for unit in ("month", "day", "quarter"):
+    for unit in UNITS:
         of_unit = [] if month else [span for span in spans if span.unit == unit]
         parameters[f"{unit}_starts"] = [span.start for span in of_unit]
         parameters[f"{unit}_ends"] = [span.end for span in of_unit]
@@ -131,7 +138,7 @@ def daily_metrics_parameters(range_: Range) -> dict[str, object]:
     """Of sql/singular.sql: the whole days, and the quarters of a first or last day that is only partly in the range."""
     spans = bucket_spans(range_, "day", only_add=True)
     days = next((span for span in spans if span.unit == "day"), None)
-    quarters = [span for span in spans if span.unit == "quarter"]
+    quarters = [span for span in spans if span.unit != "day"]  # hours are read as their quarters
     return {
         "first_day": days.start if days else None,
         "end_day": days.end if days else None,

@@ -1,6 +1,6 @@
 -- A row for each (offer, partner) with a metric that is not zero. Cost is in currency units.
 --
--- The range is the sum of bucket spans of months, days and quarters of an hour. A span with the sign -1 is subtracted.
+-- The range is the sum of bucket spans of months, days, hours and their quarters. A span with the sign -1 is subtracted.
 -- A report of exactly one month, the most frequent one, reads its rows as they are; its arrays are empty.
 -- Each offer is read separately (LATERAL, with OFFSET 0), so that PostgreSQL always uses the index of the roll-up.
 metrics AS (
@@ -33,6 +33,15 @@ metrics AS (
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
                 OFFSET 0
             ) AS day
+            UNION ALL
+            SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest(:hour_starts::timestamptz[], :hour_ends::timestamptz[], :hour_signs::bigint[])
+                AS span (start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM {schema}.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS hour
             UNION ALL
             SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(:quarter_starts::timestamptz[], :quarter_ends::timestamptz[], :quarter_signs::bigint[])

@@ -38,6 +38,15 @@ metrics AS (
             FROM unnest($10::timestamptz[], $11::timestamptz[], $12::bigint[])
                 AS span (start, "end", sign)
             CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS hour
+            UNION ALL
+            SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($13::timestamptz[], $14::timestamptz[], $15::bigint[])
+                AS span (start, "end", sign)
+            CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_quarter
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
                 OFFSET 0
@@ -57,7 +66,7 @@ validators AS (
                 SELECT sum(version)
                 FROM (
                     SELECT version
-                    FROM unnest($13::date[], $14::date[]) AS span (start, "end")
+                    FROM unnest($16::date[], $17::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_month
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -65,7 +74,7 @@ validators AS (
                     ) AS month
                     UNION ALL
                     SELECT version
-                    FROM unnest($15::date[], $16::date[]) AS span (start, "end")
+                    FROM unnest($18::date[], $19::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_day
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -92,5 +101,5 @@ concat(
 )
         , ',' ORDER BY m.name COLLATE "C", p.name COLLATE "C", m.id, p.id
     ), 'UTF8') AS items
-    FROM (SELECT * FROM metrics LIMIT $17::bigint + 1) AS m JOIN t_tenant.partner p ON p.key = m.partner
+    FROM (SELECT * FROM metrics LIMIT $20::bigint + 1) AS m JOIN t_tenant.partner p ON p.key = m.partner
 ) AS r;

@@ -75,6 +75,15 @@ metrics AS (
             FROM unnest('{}'::timestamptz[], '{}'::timestamptz[], '{}'::bigint[])
                 AS span (start, "end", sign)
             CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS hour
+            UNION ALL
+            SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest('{}'::timestamptz[], '{}'::timestamptz[], '{}'::bigint[])
+                AS span (start, "end", sign)
+            CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_quarter
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
                 OFFSET 0

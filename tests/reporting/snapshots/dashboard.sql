@@ -75,6 +75,15 @@ metrics AS (
             FROM unnest($10::timestamptz[], $11::timestamptz[], $12::bigint[])
                 AS span (start, "end", sign)
             CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS hour
+            UNION ALL
+            SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($13::timestamptz[], $14::timestamptz[], $15::bigint[])
+                AS span (start, "end", sign)
+            CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_quarter
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
                 OFFSET 0
@@ -131,6 +140,15 @@ metrics AS (
             FROM unnest($10::timestamptz[], $11::timestamptz[], $12::bigint[])
                 AS span (start, "end", sign)
             CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS hour
+            UNION ALL
+            SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($13::timestamptz[], $14::timestamptz[], $15::bigint[])
+                AS span (start, "end", sign)
+            CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_quarter
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
                 OFFSET 0
@@ -158,7 +176,7 @@ SELECT
     coalesce(g.cost, 0) AS cost, coalesce(g.conversions, 0) AS conversions, coalesce(g.clicks, 0) AS clicks,
     coalesce(g.views, 0) AS views, g.rows
 FROM groups g LEFT JOIN offers o ON o.key = g.offer LEFT JOIN t_tenant.partner p ON p.key = g.partner
-WHERE g.rank <= $13::bigint
+WHERE g.rank <= $16::bigint
 ORDER BY kind, g.rank;
 
 WITH
@@ -199,6 +217,15 @@ metrics AS (
             UNION ALL
             SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest($10::timestamptz[], $11::timestamptz[], $12::bigint[])
+                AS span (start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS hour
+            UNION ALL
+            SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($13::timestamptz[], $14::timestamptz[], $15::bigint[])
                 AS span (start, "end", sign)
             CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_quarter
