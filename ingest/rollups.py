@@ -11,14 +11,19 @@ import msgspec
 from core.errors import GokartError
 from database.pool import Connection
 from database.sql import SqlFile
+from database.transactions import set_local_sql
 from tenants.nodes import is_cluster
 
 SQL = Path(__file__).parent / "sql"
 APPLY_DELTAS = SqlFile(SQL / "apply_deltas.sql")
 ADD_ON_CLUSTER = [
-    SqlFile(SQL / "rollups_on_cluster.sql", name) for name in ("add_to_quarters", "add_to_days", "add_to_months")
+    SqlFile(SQL / "rollups_on_cluster.sql", name)
+    for name in ("add_to_quarters", "add_to_hours", "add_to_days", "add_to_months")
 ]
-MARK_ON_CLUSTER = [SqlFile(SQL / "rollups_on_cluster.sql", name) for name in ("mark_days", "mark_months")]
+LATENESS_ON_CLUSTER = SqlFile(SQL / "rollups_on_cluster.sql", "lateness")
+LOG_ON_CLUSTER = SqlFile(SQL / "rollups_on_cluster.sql", "log_restatements")
+MARK_DAYS_ON_CLUSTER = SqlFile(SQL / "rollups_on_cluster.sql", "mark_days")
+MARK_MONTHS_ON_CLUSTER = SqlFile(SQL / "rollups_on_cluster.sql", "mark_months")
 MAX_BIGINT = 2**63 - 1
 
 
@@ -86,12 +91,22 @@ async def add_on_cluster(db: Connection, schema: str, columns: DeltaColumns, now
     """What one statement does on one server. Raises CostOverflowError."""
     if not columns.offers:
         return
+    await db.execute(set_local_sql({"gokart.hours": "written"}))  # as rollups.sql does
     with cost_overflow():
         for sql in ADD_ON_CLUSTER:
             query = sql.bind(schema, **msgspec.structs.asdict(columns))
             await db.execute(query.sql, *query.args)
-    for sql in MARK_ON_CLUSTER:
-        query = sql.bind(schema, offers=columns.offers, seconds=columns.seconds, now=now)
+    query = LATENESS_ON_CLUSTER.bind(schema, offers=columns.offers)
+    rows = await db.fetch(query.sql, *query.args)
+    zones = {row["offer"]: row["time_zone"] for row in rows}
+    lateness = {"provisional_from": rows[0]["provisional_from"], "cause": rows[0]["cause"]}
+    changed = {"offers": columns.offers, "seconds": columns.seconds, "now": now}
+    time_zones = [zones[offer] for offer in columns.offers]
+    for query in (
+        MARK_DAYS_ON_CLUSTER.bind(schema, **changed, **lateness),
+        MARK_MONTHS_ON_CLUSTER.bind(schema, **changed),
+        LOG_ON_CLUSTER.bind(schema, **msgspec.structs.asdict(columns), **lateness, time_zones=time_zones),
+    ):
         await db.execute(query.sql, *query.args)
 
 

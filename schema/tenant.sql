@@ -24,16 +24,6 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION tenant.is_late(day date) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    AS $$
-DECLARE
-    age int := (clock_timestamp() AT TIME ZONE 'UTC')::date - day;
-BEGIN
-    RETURN age > 0 AND age > coalesce((SELECT final_after_days FROM tenant.setting), 30)
-        AND tenant.cause_of_change() <> 'import';
-END $$;
-
 CREATE FUNCTION tenant.keep_an_owner() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -117,7 +107,9 @@ BEGIN
     INSERT INTO tenant.restatement (bucket, cost, offer, partner, conversions, clicks, views, late, cause)
     SELECT
         bucket, d.cost, d.offer, d.partner, d.conversions, d.clicks, d.views,
-        tenant.is_late((bucket AT TIME ZONE 'UTC')::date), tenant.cause_of_change()
+        (bucket AT TIME ZONE 'UTC')::date < (clock_timestamp() AT TIME ZONE 'UTC')::date
+            - coalesce((SELECT final_after_days FROM tenant.setting), 30) AND tenant.cause_of_change() <> 'import',
+        tenant.cause_of_change()
     FROM (
         SELECT
             offer, bucket, partner, sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views,
@@ -158,7 +150,9 @@ BEGIN
     INSERT INTO tenant.restatement (bucket, cost, offer, partner, conversions, clicks, views, late, cause)
     SELECT
         bucket, d.cost, d.offer, d.partner, d.conversions, d.clicks, d.views,
-        tenant.is_late((bucket AT TIME ZONE 'UTC')::date), tenant.cause_of_change()
+        (bucket AT TIME ZONE 'UTC')::date < (clock_timestamp() AT TIME ZONE 'UTC')::date
+            - coalesce((SELECT final_after_days FROM tenant.setting), 30) AND tenant.cause_of_change() <> 'import',
+        tenant.cause_of_change()
     FROM (
         SELECT
             offer, bucket, partner, sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views,
@@ -191,15 +185,6 @@ BEGIN
     INSERT INTO tenant.offer_move (xid, offer, from_advertiser, to_advertiser)
     VALUES (pg_current_xact_id(), NEW.key, OLD.advertiser, NEW.advertiser);
     RETURN NULL;
-END $$;
-
-CREATE FUNCTION tenant.stamp_day() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    NEW.xid := pg_current_xact_id();
-    NEW.late := NEW.late OR tenant.is_late(NEW.bucket);
-    RETURN NEW;
 END $$;
 
 CREATE FUNCTION tenant.stamp_transaction() RETURNS trigger
@@ -591,7 +576,6 @@ CREATE TABLE tenant.record_state (
 );
 
 CREATE TABLE tenant.restatement (
-    id bigint NOT NULL,
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     bucket timestamp with time zone NOT NULL,
     xid xid8 DEFAULT '0'::xid8 NOT NULL,
@@ -603,15 +587,6 @@ CREATE TABLE tenant.restatement (
     views integer NOT NULL,
     late boolean NOT NULL,
     cause character varying(10) NOT NULL
-);
-
-ALTER TABLE tenant.restatement ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME tenant.restatement_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
 );
 
 CREATE TABLE tenant.session (
@@ -792,9 +767,6 @@ ALTER TABLE ONLY tenant.partner
 ALTER TABLE ONLY tenant.record_state
     ADD CONSTRAINT record_state_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY tenant.restatement
-    ADD CONSTRAINT restatement_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY tenant.session
     ADD CONSTRAINT session_digest_key UNIQUE (digest);
 
@@ -842,7 +814,7 @@ CREATE INDEX offer_move_from_advertiser_idx ON tenant.offer_move USING btree (fr
 
 CREATE INDEX offer_move_offer_idx ON tenant.offer_move USING btree (offer);
 
-CREATE INDEX restatement_changed_at_idx ON tenant.restatement USING btree (changed_at);
+CREATE INDEX restatement_changed_at_idx ON tenant.restatement USING brin (changed_at);
 
 CREATE INDEX restatement_offer_bucket_idx ON tenant.restatement USING btree (offer, bucket);
 
@@ -886,9 +858,9 @@ CREATE TRIGGER keep_currency BEFORE UPDATE OF advertiser ON tenant.offer FOR EAC
 
 CREATE TRIGGER keep_state BEFORE UPDATE ON tenant.conversion FOR EACH ROW EXECUTE FUNCTION tenant.keep_state();
 
-CREATE TRIGGER quarters_inserted AFTER INSERT ON tenant.by_quarter REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tenant.quarters_inserted();
+CREATE TRIGGER quarters_inserted AFTER INSERT ON tenant.by_quarter REFERENCING NEW TABLE AS added FOR EACH STATEMENT WHEN ((current_setting('gokart.hours'::text, true) IS DISTINCT FROM 'written'::text)) EXECUTE FUNCTION tenant.quarters_inserted();
 
-CREATE TRIGGER quarters_updated AFTER UPDATE ON tenant.by_quarter REFERENCING OLD TABLE AS before_update NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tenant.quarters_updated();
+CREATE TRIGGER quarters_updated AFTER UPDATE ON tenant.by_quarter REFERENCING OLD TABLE AS before_update NEW TABLE AS added FOR EACH STATEMENT WHEN ((current_setting('gokart.hours'::text, true) IS DISTINCT FROM 'written'::text)) EXECUTE FUNCTION tenant.quarters_updated();
 
 CREATE TRIGGER raise_version BEFORE UPDATE OF advertiser, name, campaign_name, app_name, store_id, os ON tenant.offer FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
 
@@ -896,11 +868,15 @@ CREATE TRIGGER raise_version BEFORE UPDATE OF name ON tenant.partner FOR EACH RO
 
 CREATE TRIGGER record_move AFTER UPDATE OF advertiser ON tenant.offer FOR EACH ROW WHEN ((new.advertiser <> old.advertiser)) EXECUTE FUNCTION tenant.record_offer_move();
 
-CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON tenant.changed_day FOR EACH ROW EXECUTE FUNCTION tenant.stamp_day();
+CREATE TRIGGER stamp BEFORE UPDATE ON tenant.changed_day FOR EACH ROW WHEN ((new.xid = old.xid)) EXECUTE FUNCTION tenant.stamp_transaction();
 
-CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON tenant.changed_month FOR EACH ROW EXECUTE FUNCTION tenant.stamp_transaction();
+CREATE TRIGGER stamp BEFORE UPDATE ON tenant.changed_month FOR EACH ROW WHEN ((new.xid = old.xid)) EXECUTE FUNCTION tenant.stamp_transaction();
 
-CREATE TRIGGER stamp BEFORE INSERT ON tenant.restatement FOR EACH ROW EXECUTE FUNCTION tenant.stamp_transaction();
+CREATE TRIGGER stamp_new BEFORE INSERT ON tenant.changed_day FOR EACH ROW WHEN ((new.xid = '0'::xid8)) EXECUTE FUNCTION tenant.stamp_transaction();
+
+CREATE TRIGGER stamp_new BEFORE INSERT ON tenant.changed_month FOR EACH ROW WHEN ((new.xid = '0'::xid8)) EXECUTE FUNCTION tenant.stamp_transaction();
+
+CREATE TRIGGER stamp_new BEFORE INSERT ON tenant.restatement FOR EACH ROW WHEN ((new.xid = '0'::xid8)) EXECUTE FUNCTION tenant.stamp_transaction();
 
 CREATE TRIGGER unchangeable BEFORE DELETE OR UPDATE OR TRUNCATE ON tenant.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.gokart_audit_log_is_kept();
 

@@ -1,6 +1,6 @@
 """Figures that explain themselves: hours, the log of changes to past days, the history of conversions, change feeds.
 
-Triggers write all of it, so that it is complete while the last release still serves requests.
+Triggers write what processes of the last release do not, so that nothing is missing after a rolling upgrade.
 """
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
@@ -32,11 +32,13 @@ CREATE TRIGGER check_time_zone_of_new BEFORE INSERT ON {s}.advertiser
 # A new scope, which existing keys and users do not have.
 SCOPES = """
 ALTER TABLE {s}.api_token DROP CONSTRAINT api_token_scopes_check;
-ALTER TABLE {s}.api_token ADD CONSTRAINT api_token_scopes_check
-    CHECK (cardinality(scopes) > 0 AND scopes <@ '{{cost-report,singular,conversions,ingest}}');
+ALTER TABLE {s}.api_token ADD CONSTRAINT api_token_scopes_check CHECK (
+    cardinality(scopes) > 0 AND scopes <@ '{{cost-report,singular,conversions,ingest}}'
+);
 ALTER TABLE {s}.advertiser_login DROP CONSTRAINT advertiser_login_scopes_check;
-ALTER TABLE {s}.advertiser_login ADD CONSTRAINT advertiser_login_scopes_check
-    CHECK (cardinality(scopes) > 0 AND scopes <@ '{{cost-report,singular,conversions}}');
+ALTER TABLE {s}.advertiser_login ADD CONSTRAINT advertiser_login_scopes_check CHECK (
+    cardinality(scopes) > 0 AND scopes <@ '{{cost-report,singular,conversions}}'
+);
 """
 
 # `incarnation` identifies this copy of the tenant's data: it changes when the tenant is restored. The log and the
@@ -52,7 +54,6 @@ CREATE TABLE {s}.record_state (
 -- A change to a quarter of an hour of a day that had ended, in UTC or in the advertiser's time zone. `late`: the UTC
 -- day was final, and the change was no import.
 CREATE TABLE {s}.restatement (
-    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     bucket timestamptz NOT NULL,
     xid xid8 NOT NULL DEFAULT '0',
@@ -66,7 +67,7 @@ CREATE TABLE {s}.restatement (
     cause varchar(10) NOT NULL
 );
 CREATE INDEX ON {s}.restatement (offer, bucket);
-CREATE INDEX ON {s}.restatement (changed_at);
+CREATE INDEX ON {s}.restatement USING brin (changed_at);
 
 -- A state that a conversion had in [since, until).
 CREATE TABLE {s}.conversion_history (
@@ -120,32 +121,22 @@ CREATE FUNCTION {s}.cause_of_change() RETURNS text LANGUAGE sql STABLE AS $$
     END
 $$;
 
-CREATE FUNCTION {s}.is_late(day date) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    age int := (clock_timestamp() AT TIME ZONE 'UTC')::date - day;
-BEGIN
-    RETURN age > 0 AND age > coalesce((SELECT final_after_days FROM {s}.setting), 30)
-        AND {s}.cause_of_change() <> 'import';
-END $$;
-
 CREATE FUNCTION {s}.stamp_transaction() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.xid := pg_current_xact_id();
     RETURN NEW;
 END $$;
-CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON {s}.changed_month
-    FOR EACH ROW EXECUTE FUNCTION {s}.stamp_transaction();
-CREATE TRIGGER stamp BEFORE INSERT ON {s}.restatement
-    FOR EACH ROW EXECUTE FUNCTION {s}.stamp_transaction();
+CREATE TRIGGER stamp_new BEFORE INSERT ON {s}.changed_month
+    FOR EACH ROW WHEN (NEW.xid = '0') EXECUTE FUNCTION {s}.stamp_transaction();
+CREATE TRIGGER stamp BEFORE UPDATE ON {s}.changed_month
+    FOR EACH ROW WHEN (NEW.xid = OLD.xid) EXECUTE FUNCTION {s}.stamp_transaction();
+CREATE TRIGGER stamp_new BEFORE INSERT ON {s}.restatement
+    FOR EACH ROW WHEN (NEW.xid = '0') EXECUTE FUNCTION {s}.stamp_transaction();
 
-CREATE FUNCTION {s}.stamp_day() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    NEW.xid := pg_current_xact_id();
-    NEW.late := NEW.late OR {s}.is_late(NEW.bucket);
-    RETURN NEW;
-END $$;
-CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON {s}.changed_day
-    FOR EACH ROW EXECUTE FUNCTION {s}.stamp_day();
+CREATE TRIGGER stamp_new BEFORE INSERT ON {s}.changed_day
+    FOR EACH ROW WHEN (NEW.xid = '0') EXECUTE FUNCTION {s}.stamp_transaction();
+CREATE TRIGGER stamp BEFORE UPDATE ON {s}.changed_day
+    FOR EACH ROW WHEN (NEW.xid = OLD.xid) EXECUTE FUNCTION {s}.stamp_transaction();
 
 CREATE FUNCTION {s}.record_offer_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -177,8 +168,7 @@ CREATE TRIGGER keep_state BEFORE UPDATE ON {s}.conversion FOR EACH ROW EXECUTE F
 ALTER TABLE {s}.conversion ALTER COLUMN cause SET DEFAULT {s}.cause_of_change();
 """
 
-# A day's changes are logged from a quarter of an hour before its end, so that the log has those of every transaction
-# that was running at the end.
+# As ingest/sql/rollups.sql does, which tells these triggers that it has.
 HOURS_AND_LOG = """
     INSERT INTO {s}.by_hour AS t (offer, bucket, partner, conversions, clicks, views, cost)
     SELECT
@@ -195,7 +185,9 @@ HOURS_AND_LOG = """
     INSERT INTO {s}.restatement (bucket, cost, offer, partner, conversions, clicks, views, late, cause)
     SELECT
         bucket, d.cost, d.offer, d.partner, d.conversions, d.clicks, d.views,
-        {s}.is_late((bucket AT TIME ZONE 'UTC')::date), {s}.cause_of_change()
+        (bucket AT TIME ZONE 'UTC')::date < (clock_timestamp() AT TIME ZONE 'UTC')::date
+            - coalesce((SELECT final_after_days FROM {s}.setting), 30) AND {s}.cause_of_change() <> 'import',
+        {s}.cause_of_change()
     FROM (
         SELECT
             offer, bucket, partner, sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views,
@@ -236,7 +228,8 @@ BEGIN
 {HOURS_AND_LOG.replace("{deltas}", INSERTED)}
 END $$;
 CREATE TRIGGER quarters_inserted AFTER INSERT ON {{s}}.by_quarter REFERENCING NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION {{s}}.quarters_inserted();
+    FOR EACH STATEMENT WHEN (current_setting('gokart.hours', true) IS DISTINCT FROM 'written')
+    EXECUTE FUNCTION {{s}}.quarters_inserted();
 CREATE FUNCTION {{s}}.quarters_updated() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM added) THEN
@@ -246,7 +239,8 @@ BEGIN
 END $$;
 CREATE TRIGGER quarters_updated AFTER UPDATE ON {{s}}.by_quarter
     REFERENCING OLD TABLE AS before_update NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION {{s}}.quarters_updated();
+    FOR EACH STATEMENT WHEN (current_setting('gokart.hours', true) IS DISTINCT FROM 'written')
+    EXECUTE FUNCTION {{s}}.quarters_updated();
 """
 
 # After the triggers' locks have stopped the intake.

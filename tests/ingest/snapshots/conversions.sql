@@ -55,11 +55,27 @@ WITH quarter AS (
         $4::int[], $5::int[], $6::int[], $7::bigint[]
     ) AS u (offer, seconds, partner, conversions, clicks, views, cost)
 ),
+written_here AS MATERIALIZED (SELECT set_config('gokart.hours', 'written', true)),
+time AS MATERIALIZED (
+    SELECT
+        clock_timestamp() AS now,
+        clock_timestamp() + interval '15 minutes' AS nearly_now,
+        (clock_timestamp() AT TIME ZONE 'UTC')::date - coalesce((SELECT final_after_days FROM t_tenant.setting), 30)
+            AS provisional_from,
+        t_tenant.cause_of_change() AS cause
+),
+hour AS MATERIALIZED (
+    SELECT
+        offer, date_trunc('hour', bucket, 'UTC') AS bucket, partner,
+        sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost
+    FROM quarter
+    GROUP BY 1, 2, 3
+),
 day AS MATERIALIZED (
     SELECT
         offer, (bucket AT TIME ZONE 'UTC')::date AS bucket, partner,
         sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost
-    FROM quarter
+    FROM hour
     GROUP BY 1, 2, 3
 ),
 month AS MATERIALIZED (
@@ -72,7 +88,20 @@ month AS MATERIALIZED (
 upserted_quarters AS (
     INSERT INTO t_tenant.by_quarter AS t (offer, bucket, partner, conversions, clicks, views, cost)
     SELECT offer, bucket, partner, conversions, clicks, views, cost
-    FROM quarter
+    FROM quarter, written_here
+    ORDER BY offer, bucket, partner
+ON CONFLICT (offer, bucket, partner) DO UPDATE SET
+    conversions = t.conversions + excluded.conversions,
+    clicks = t.clicks + excluded.clicks,
+    views = t.views + excluded.views,
+    cost = t.cost + excluded.cost
+    RETURNING true
+),
+upserted_hours AS (
+    INSERT INTO t_tenant.by_hour AS t (offer, bucket, partner, conversions, clicks, views, cost)
+    SELECT offer, bucket, partner, conversions, clicks, views, cost
+    FROM hour
+    WHERE (SELECT count(*) FROM upserted_quarters) >= 0
     ORDER BY offer, bucket, partner
 ON CONFLICT (offer, bucket, partner) DO UPDATE SET
     conversions = t.conversions + excluded.conversions,
@@ -85,7 +114,7 @@ upserted_days AS (
     INSERT INTO t_tenant.by_day AS t (offer, bucket, partner, conversions, clicks, views, cost)
     SELECT offer, bucket, partner, conversions, clicks, views, cost
     FROM day
-    WHERE (SELECT count(*) FROM upserted_quarters) >= 0
+    WHERE (SELECT count(*) FROM upserted_hours) >= 0
     ORDER BY offer, bucket, partner
 ON CONFLICT (offer, bucket, partner) DO UPDATE SET
     conversions = t.conversions + excluded.conversions,
@@ -108,26 +137,44 @@ ON CONFLICT (offer, bucket, partner) DO UPDATE SET
     RETURNING true
 ),
 marked_days AS (
-    INSERT INTO t_tenant.changed_day AS t (offer, bucket, version, changed_at)
-    SELECT DISTINCT offer, bucket, 1, $8::timestamptz
-    FROM day
+    INSERT INTO t_tenant.changed_day AS t (offer, bucket, version, changed_at, xid, late)
+    SELECT DISTINCT
+        offer, bucket, 1, $8::timestamptz, pg_current_xact_id(), bucket < provisional_from AND cause <> 'import'
+    FROM day, time
     WHERE (SELECT count(*) FROM upserted_months) >= 0
     ORDER BY offer, bucket
 ON CONFLICT (offer, bucket) DO UPDATE SET
     version = t.version + 1,
-    changed_at = greatest(t.changed_at, excluded.changed_at)
+    changed_at = greatest(t.changed_at, excluded.changed_at),
+    xid = excluded.xid
+        , late = t.late OR excluded.late
     RETURNING true
 ),
 marked_months AS (
-    INSERT INTO t_tenant.changed_month AS t (offer, bucket, version, changed_at)
-    SELECT DISTINCT offer, bucket, 1, $8::timestamptz
+    INSERT INTO t_tenant.changed_month AS t (offer, bucket, version, changed_at, xid)
+    SELECT DISTINCT offer, bucket, 1, $8::timestamptz, pg_current_xact_id()
     FROM month
     WHERE (SELECT count(*) FROM marked_days) >= 0
     ORDER BY offer, bucket
 ON CONFLICT (offer, bucket) DO UPDATE SET
     version = t.version + 1,
-    changed_at = greatest(t.changed_at, excluded.changed_at)
+    changed_at = greatest(t.changed_at, excluded.changed_at),
+    xid = excluded.xid
     RETURNING true
+),
+logged AS (
+    INSERT INTO t_tenant.restatement (
+        changed_at, xid, bucket, offer, partner, conversions, clicks, views, cost, late, cause
+    )
+    SELECT
+        time.now, pg_current_xact_id(), q.bucket, q.offer, q.partner, q.conversions, q.clicks, q.views, q.cost,
+        (q.bucket AT TIME ZONE 'UTC')::date < time.provisional_from AND time.cause <> 'import', time.cause
+    FROM quarter q
+    CROSS JOIN time
+    JOIN t_tenant.offer o ON o.key = q.offer
+    JOIN t_tenant.advertiser a ON a.id = o.advertiser
+    WHERE q.bucket < date_trunc('day', time.nearly_now, 'UTC')
+        OR a.time_zone <> 'UTC' AND q.bucket < date_trunc('day', time.nearly_now, a.time_zone)
 )
 SELECT count(*) FROM quarter WHERE (SELECT count(*) FROM marked_months) >= 0;
 
