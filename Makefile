@@ -54,7 +54,7 @@ schema: development ## Write schema/platform.sql and schema/tenant.sql from the 
 sbom: development ## Write into sbom/ what the image contains, as CycloneDX: the locked Python and JavaScript packages
 	mkdir -p sbom
 	$(BIN)/cyclonedx-py requirements --output-reproducible --output-format JSON --output-file sbom/python.json requirements.txt
-	$(ENVIRONMENT) npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx > sbom/javascript.json
+	$(ENVIRONMENT) npm assets sbom --package-lock-only --omit=dev --sbom-format=cyclonedx > sbom/javascript.json
 
 lint: check-lock ## Check the locks, style, types and the Dockerfile
 	$(BIN)/ruff check
@@ -67,7 +67,8 @@ format: development ## Format the code
 	$(BIN)/ruff format
 
 lock: $(LOCKS) ## Write the locks from pyproject.toml and package.json; UPGRADE=--upgrade takes the newest versions
-	$(ENVIRONMENT) npm $(if $(UPGRADE),update,install) --package-lock-only
+	$(ENVIRONMENT) npm assets $(if $(UPGRADE),update,install) --package-lock-only
+	$(ENVIRONMENT) npm apidocs/tools $(if $(UPGRADE),update,install) --package-lock-only
 
 requirements-uv.txt:
 	$(COMPILE) --output-file $@ --group uv

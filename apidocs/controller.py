@@ -28,7 +28,7 @@ class DocsController(Controller):
     @route("/openapi.json", http_method=READ_METHODS, sync_to_thread=False)
     def openapi(self, request: AnyRequest) -> Response[dict[str, Any]]:
         """The OpenAPI document, with the requested host as its server."""
-        return Response(document(docs_origin(request)), headers={"Cache-Control": "no-cache"})
+        return Response(document(docs_origin(request), request.app), headers={"Cache-Control": "no-cache"})
 
     @route("/docs", http_method=READ_METHODS, sync_to_thread=False)
     def try_it(self) -> Response[str]:

@@ -1,6 +1,8 @@
 """The OpenAPI 3.1 document. A test compares it with the app's routes, and schemathesis with the responses."""
 
-from apidocs import errors, intake, parts, reports
+from litestar import Litestar
+
+from apidocs import errors, intake, operations, parts, reports
 from apidocs.parts import Json
 
 DESCRIPTION = """\
@@ -20,38 +22,48 @@ key belongs to one tenant and, except for `ingest`, to one advertiser. It has on
 `singular`, `conversions` and `ingest`. Each operation names the scope that it requires.
 """
 
-DOCUMENT: Json = {
-    "openapi": "3.1.1",
-    "info": {"title": "GoKart API", "version": "1", "description": DESCRIPTION},
-    "tags": [
-        {
-            "name": "Cost report",
-            "description": "The cost of an advertiser's offers in a range. Each report has two URLs.",
-            "externalDocs": {"description": "Guide", "url": "/docs/cost-report"},
-        },
-        {
-            "name": "Singular",
-            "description": "An advertiser's cost and clicks by day, in the format that Singular reads.",
-            "externalDocs": {"description": "Guide", "url": "/docs/singular"},
-        },
-        {
-            "name": "Ingest",
-            "description": "For the tenant's own systems: conversions, views, clicks and the catalogue.",
-        },
-    ],
-    "paths": reports.report_paths() | intake.intake_paths(),
-    "components": {
-        "schemas": reports.SCHEMAS | intake.SCHEMAS | errors.SCHEMAS,
-        "parameters": reports.PARAMETERS,
-        "headers": parts.HEADERS,
-        "responses": errors.RESPONSES,
-        "securitySchemes": {
-            "ApiToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": SECURITY}
-        },
+TAGS: list[Json] = [
+    {
+        "name": "Cost report",
+        "description": "The cost of an advertiser's offers in a range. Each report has two URLs.",
     },
-}
+    {
+        "name": "Singular",
+        "description": "An advertiser's cost and clicks by day, in the format that Singular reads.",
+    },
+    {
+        "name": "Ingest",
+        "description": "For the tenant's own systems: conversions, views, clicks and the catalogue.",
+    },
+]
+GUIDES = {"Cost report": "cost-report", "Singular": "singular"}  # pages under /docs
 
 
-def document(origin: str) -> Json:
+def document(origin: str, app: Litestar) -> Json:
     """As seen at `origin`, such as https://api.acme.getgokart.ai."""
-    return DOCUMENT | {"servers": [{"url": origin}]}
+    return parts.bounded(
+        {
+            "openapi": "3.1.1",
+            "info": {"title": "GoKart API", "version": "1", "description": DESCRIPTION, "contact": contact(origin)},
+            "servers": [{"url": origin, "description": "The production host of this tenant.", "x-internal": False}],
+            "tags": [tag | guide(origin, tag["name"]) for tag in TAGS],
+            "paths": reports.report_paths() | operations.operation_paths(app) | intake.intake_paths(),
+            "components": {
+                "schemas": reports.SCHEMAS | operations.operation_schemas(app) | intake.SCHEMAS | errors.SCHEMAS,
+                "parameters": reports.PARAMETERS,
+                "headers": parts.HEADERS,
+                "responses": errors.RESPONSES,
+                "securitySchemes": {
+                    "ApiToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": SECURITY}
+                },
+            },
+        }
+    )
+
+
+def contact(origin: str) -> Json:
+    return {"name": "The network that runs this host", "url": f"{origin}/docs"}
+
+
+def guide(origin: str, tag: str) -> Json:
+    return {"externalDocs": {"description": "Guide", "url": f"{origin}/docs/{GUIDES[tag]}"}} if tag in GUIDES else {}

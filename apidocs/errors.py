@@ -119,3 +119,15 @@ NAMES = {
 def failures(bad_request: str) -> dict[int, str]:
     """The component of each error status; that of 400 differs."""
     return {400: bad_request} | NAMES
+
+
+def without_body(responses: Json) -> Json:
+    """The responses to HEAD."""
+    resolved = {
+        status: RESPONSES[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+        for status, response in responses.items()
+    }
+    return {
+        status: {key: value for key, value in response.items() if key != "content"}
+        for status, response in resolved.items()
+    }

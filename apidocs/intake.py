@@ -98,7 +98,7 @@ def operation(call: IngestCall) -> Json:
         "tags": ["Ingest"],
         "summary": call.summary,
         "description": f"{call.description}\n\n{PER_RECORD}",
-        "security": [{"ApiToken": ["ingest"]}],
+        "security": [{"ApiToken": []}],
         "parameters": [ref("parameters", "X-Request-Id")],
         "requestBody": {
             "required": True,
@@ -129,25 +129,16 @@ def operation(call: IngestCall) -> Json:
 
 
 def one_or_more(kind: str) -> Json:
-    return {
-        "anyOf": [
-            schema(kind),
-            {"type": "array", "items": schema(kind)},
-            {
-                "type": ["object", "array"],
-                "description": "Any other value is accepted too, but its records are listed under `rejected`.",
-            },
-        ]
-    }
+    return {"anyOf": [schema(kind), {"type": "array", "items": schema(kind)}]}
 
 
 def lines(kind: str) -> Json:
     return {
-        "type": "array",
-        "description": "One record per line; the first line is an object. An invalid line is listed under `rejected`.",
-        "minItems": 1,
-        "prefixItems": [{"anyOf": [schema(kind), {"type": "object"}]}],
-        "items": {"anyOf": [schema(kind), {}]},
+        "type": "string",
+        "format": "binary",
+        "contentMediaType": "application/x-ndjson",
+        "description": "One record per line. An invalid line is listed under `rejected`.",
+        "x-line": schema(kind),
     }
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from web.operations import INT64
+
 Json = dict[str, Any]
 
 
@@ -25,6 +27,25 @@ def schemas_of(*structs: type[msgspec.Struct]) -> Json:
     return components
 
 
+MAX_LENGTHS = {"uuid": 36, "date": 10, "date-time": 40}
+
+
+def bounded(value: Json) -> Json:
+    """The document with the bounds that follow from the types: lengths of formats, and the range of integers."""
+    bounds: Json = {}
+    if value.get("format") in MAX_LENGTHS and value.get("type") == "string":
+        bounds = {"maxLength": MAX_LENGTHS[value["format"]]}
+    elif value.get("type") == "integer":
+        bounds = INT64
+    return bounds | {key: inner if key.startswith("example") else bounded_part(inner) for key, inner in value.items()}
+
+
+def bounded_part(value: Any) -> Any:
+    if isinstance(value, list):
+        return [bounded_part(inner) for inner in value]
+    return bounded(value) if isinstance(value, dict) else value
+
+
 RATE_LIMITS = ("RateLimit-Policy", "RateLimit")
 
 
@@ -33,7 +54,7 @@ def always(description: str, schema: Json, example: object) -> Json:
 
 
 def string(pattern: str) -> Json:
-    return {"type": "string", "pattern": pattern}
+    return {"type": "string", "pattern": pattern, "maxLength": 200}
 
 
 INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
@@ -58,10 +79,10 @@ HEADERS: Json = {
     ),
     "Retry-After": always("The number of seconds after which to try again.", {"type": "integer", "minimum": 1}, 5),
     "WWW-Authenticate": always("The scheme of the Authorization header.", {"const": "ApiToken"}, "ApiToken"),
-    "Allow": always("The methods that this URL supports.", {"type": "string"}, "GET, HEAD, OPTIONS"),
+    "Allow": always("The methods that this URL supports.", {"type": "string", "maxLength": 100}, "GET, HEAD, OPTIONS"),
     "Accept-Encoding": {
         "description": "The supported content encodings, if the one sent is not supported.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "maxLength": 100},
         "example": "gzip, zstd",
     },
     "GoKart-Range": always(
@@ -73,7 +94,7 @@ HEADERS: Json = {
         "description": "Why the report covers more than the requested range: data by the quarter of an hour is kept "
         "for a limited time, so a range that starts or ends within an older day is widened to that whole day. Absent "
         "if the report covers the requested range.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "maxLength": 500},
         "example": "Figures before 2024-10-16 are kept by day: the range was widened to whole days, see GoKart-Range.",
     },
     "GoKart-Data-Through": always(
@@ -97,11 +118,13 @@ HEADERS: Json = {
         "private, no-cache",
     ),
     "Vary": always(
-        "Each API key returns its own advertiser's report.", {"type": "string"}, "Authorization, Accept-Encoding"
+        "Each API key returns its own advertiser's report.",
+        {"type": "string", "maxLength": 200},
+        "Authorization, Accept-Encoding",
     ),
     "Content-Disposition": always(
         "A file name that contains the range.",
-        string(r'^attachment; filename="[^"]+\.csv"$'),
+        string(r'^attachment; filename="[^"]+\.(csv|ndjson|xlsx|parquet)"$'),
         'attachment; filename="gokart-cost-report_2024-01-22T000000Z_2025-01-23T000000Z.csv"',
     ),
 }

@@ -7,9 +7,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from apidocs.errors import RESPONSES, failures
+from apidocs.errors import failures, without_body
 from apidocs.parts import RATE_LIMITS, Json, headers, ref, schema, schemas_of
 from reporting.api import OLD_ROOT, ROOT
+from web.operations import Count
 
 DATE_FROM = (
     "First day or date-time of the report. A date is a whole UTC day. A date-time (in UTC if it has no offset) means "
@@ -23,7 +24,7 @@ DATE_TO = (
 OFFER = "Only this offer. If it does not exist or belongs to another advertiser, the report has no rows."
 IN_EITHER = "Required, here or in the body. The name is not case-sensitive."
 
-DAY_OR_INSTANT = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
+DAY_OR_INSTANT = {"type": "string", "maxLength": 40, "anyOf": [{"format": "date"}, {"format": "date-time"}]}
 UUID_SCHEMA = {"type": "string", "format": "uuid"}
 
 FILTER_EXAMPLE = {"date_from": "2024-01-22", "date_to": "2025-01-22"}
@@ -85,7 +86,7 @@ def nullable(schema: Json, description: str) -> Json:
     return {"anyOf": [schema, {"type": "null"}], "description": f"{description} Null means absent."}
 
 
-COUNT = {"minimum": 0}
+Text = Annotated[str, Meta(max_length=500)]
 Cost = Annotated[float, Meta(extra_json_schema={"minimum": 0})]
 
 
@@ -93,20 +94,15 @@ class CostReportRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """One offer and partner with at least one number other than zero in the range."""
 
     offer_id: Annotated[UUID, Meta(description="The offer.")]
-    offer_name: Annotated[str, Meta(description="The name of the offer as users see it.")]
+    offer_name: Annotated[Text, Meta(description="The name of the offer as users see it.")]
     total_conversions: Annotated[
-        int,
+        Count,
         Meta(
             description="Conversions of status `Success`, each counted at the time it was completed (UTC).",
-            extra_json_schema=COUNT,
         ),
     ]
-    total_clicks: Annotated[
-        int, Meta(description="The number of times a user was sent on to the advertiser.", extra_json_schema=COUNT)
-    ]
-    total_views: Annotated[
-        int, Meta(description="The number of times the offer's page was opened.", extra_json_schema=COUNT)
-    ]
+    total_clicks: Annotated[Count, Meta(description="The number of times a user was sent on to the advertiser.")]
+    total_views: Annotated[Count, Meta(description="The number of times the offer's page was opened.")]
     revenue: Annotated[
         Cost,
         Meta(
@@ -114,7 +110,7 @@ class CostReportRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
             "decimal with up to six places; parse it as a decimal, not as a binary float."
         ),
     ]
-    publisher_name: Annotated[str, Meta(description="The partner that showed the offer.")]
+    publisher_name: Annotated[Text, Meta(description="The partner that showed the offer.")]
 
 
 class CostReport(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,13 +123,15 @@ class SingularItem(msgspec.Struct, forbid_unknown_fields=True):
     """One offer and partner on one UTC day with a cost or clicks other than zero."""
 
     date: Annotated[date, Meta(description="The UTC day.")]
-    offer_name: Annotated[str, Meta(description="The name of the offer as users see it. Singular's campaign name.")]
+    offer_name: Annotated[Text, Meta(description="The name of the offer as users see it. Singular's campaign name.")]
     partner_id: Annotated[UUID, Meta(description="The partner. Singular's publisher site.")]
-    app: Annotated[str | None, Meta(description="The name of the app; null if the offer has none.")]
-    store_id: Annotated[str | None, Meta(description="`com.test`, or an App Store number; null if the offer has none.")]
+    app: Annotated[Text | None, Meta(description="The name of the app; null if the offer has none.")]
+    store_id: Annotated[
+        Text | None, Meta(description="`com.test`, or an App Store number; null if the offer has none.")
+    ]
     os: Annotated[Literal["IOS", "ANDROID", "WEB"] | None, Meta(description="Null if the offer has none.")]
     campaign_name: Annotated[
-        str | None, Meta(description="The advertiser's own name for the offer; null if it has none.")
+        Text | None, Meta(description="The advertiser's own name for the offer; null if it has none.")
     ]
     campaign_id: Annotated[UUID, Meta(description="The offer. Singular's campaign id.")]
     cost: Annotated[
@@ -143,9 +141,7 @@ class SingularItem(msgspec.Struct, forbid_unknown_fields=True):
             "places. The sum over all days equals the cost report's `revenue`. Singular's original cost."
         ),
     ]
-    clicks: Annotated[
-        int, Meta(description="The number of times a user was sent on to the advertiser.", extra_json_schema=COUNT)
-    ]
+    clicks: Annotated[Count, Meta(description="The number of times a user was sent on to the advertiser.")]
 
 
 class SingularData(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -278,7 +274,7 @@ def path(report: DocumentedReport, form: str, operation: str) -> Json:
             "summary": f"Only the headers of the {report.name} ({form.upper()})",
             "description": "As GET, without the body.",
             **common(report),
-            "responses": without_bodies(responses(report, form)),
+            "responses": without_body(responses(report, form)),
         },
     }
 
@@ -287,7 +283,7 @@ def common(report: DocumentedReport) -> Json:
     example = FILTER_EXAMPLE | ({"offerId": OFFER_EXAMPLE} if report is COST_REPORT else {})
     return {
         "tags": [report.tag],
-        "security": [{"ApiToken": [report.scope]}],
+        "security": [{"ApiToken": []}],
         "parameters": [ref("parameters", name) for name in report.parameters],
         "requestBody": {
             "description": "The filter, for clients that send a body with GET requests. The query works too.",
@@ -322,22 +318,11 @@ def csv_content(report: DocumentedReport) -> Json:
         "text/csv": {
             "schema": {
                 "type": "string",
+                "contentMediaType": "text/csv",
                 "description": "UTF-8, quoted as in RFC 4180, with a header row. The columns are the fields of the "
                 "JSON rows in the same order. Null is an empty field. If an error occurs while the report is being "
                 "sent, the connection is aborted, which HTTP clients report as an error. Discard such a report.",
             },
             "example": "\n".join([*lines, ""]),
         }
-    }
-
-
-def without_bodies(responses: Json) -> Json:
-    """The responses to HEAD."""
-    resolved = {
-        status: RESPONSES[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
-        for status, response in responses.items()
-    }
-    return {
-        status: {key: value for key, value in response.items() if key != "content"}
-        for status, response in resolved.items()
     }

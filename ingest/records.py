@@ -21,6 +21,7 @@ MAX_FUTURE = timedelta(days=1)
 MAX_QUOTED = 100  # characters of a sent value that a rejection repeats
 MAX_MESSAGE = 300  # characters of a rejection's message
 MAX_FIELD = 100
+MAX_ID = 200
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 Name = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
@@ -28,6 +29,7 @@ Text = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 ConversionStatus = Literal["Pending", "Success", "Rejected"]
 EventType = Literal["view", "click"]
 OperatingSystem = Literal["IOS", "ANDROID", "WEB"]
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time", "maxLength": 40})]
 Record = bytes  # a JSON text
 PARTNER = "The partner that showed the offer; null: the tenant itself."
 INVALID_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # RecursionError: nested too deeply
@@ -36,8 +38,7 @@ INVALID_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # Recu
 def timestamp(description: str) -> Meta:
     """Documents a field that `core.timestamps.parse_timestamp` reads."""
     return Meta(
-        description=f"{description} Up to seven decimals, any offset; without one it is UTC. At most a day ahead.",
-        extra_json_schema={"format": "date-time"},
+        description=f"{description} Up to seven decimals, any offset; without one it is UTC. At most a day ahead."
     )
 
 
@@ -45,9 +46,15 @@ class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A record that was not taken."""
 
     index: Annotated[int, Meta(description="Its place in the body, from 0.", extra_json_schema={"minimum": 0})]
-    id: Annotated[str | None, Meta(description="Its own `id`, as sent, if it has one.")]
-    field: Annotated[str, Meta(description="What was wrong; empty if it was the record as a whole.")]
-    message: Annotated[str, Meta(description=f"Why, for people. At most {MAX_MESSAGE} characters.")]
+    id: Annotated[
+        Annotated[str, Meta(max_length=MAX_ID)] | None, Meta(description="Its own `id`, as sent, if it has one.")
+    ]
+    field: Annotated[
+        str, Meta(max_length=MAX_FIELD, description="What was wrong; empty if it was the record as a whole.")
+    ]
+    message: Annotated[
+        str, Meta(max_length=MAX_MESSAGE, description=f"Why, for people. At most {MAX_MESSAGE} characters.")
+    ]
 
 
 def escape_nul(text: str) -> str:
@@ -84,7 +91,7 @@ class Event(msgspec.Struct, rename="camel", gc=False):
         UUID,
         Meta(description="A known offer. Otherwise the record is rejected; send it again once the offer is known."),
     ]
-    occurred_at: Annotated[str, timestamp("When it happened.")]
+    occurred_at: Annotated[Timestamp, timestamp("When it happened.")]
     partner_id: Annotated[UUID | None, Meta(description=PARTNER)] = None
 
 
@@ -136,14 +143,14 @@ class ConversionRecord(msgspec.Struct, rename="camel", gc=False):
             extra_json_schema={
                 "anyOf": [
                     {"type": "number", "minimum": 0, "exclusiveMaximum": 1_000_000_000},
-                    {"type": "string", "pattern": r"^\d{1,9}(\.\d+)?$"},
+                    {"type": "string", "pattern": r"^\d{1,9}(\.\d+)?$", "maxLength": 100},
                     {"type": "null"},
                 ]
             },
         ),
     ] = None
-    user_completed_at: Annotated[str | None, timestamp("When the user completed the action.")] = None
-    created_at: Annotated[str | None, timestamp("When the conversion was recorded.")] = None
+    user_completed_at: Annotated[Timestamp | None, timestamp("When the user completed the action.")] = None
+    created_at: Annotated[Timestamp | None, timestamp("When the conversion was recorded.")] = None
     rejection_reason: Annotated[
         Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$")] | None, Meta(description="Kept as sent.")
     ] = None
@@ -154,7 +161,7 @@ class Callback(msgspec.Struct, rename="camel", gc=False):
     """A GoKart conversion callback, schema v1. Keys may be in PascalCase too. Other keys are ignored."""
 
     sent_at: Annotated[
-        str, timestamp("Of a conversion's callbacks the one sent last wins, in whatever order they arrive.")
+        Timestamp, timestamp("Of a conversion's callbacks the one sent last wins, in whatever order they arrive.")
     ]
     conversion: ConversionRecord
     id: Annotated[UUID | None, Meta(description="The callback's own id.")] = None
@@ -358,4 +365,4 @@ def record_id(record: Record) -> str | None:
     except INVALID_JSON:
         return None
     value = ids.id if ids.id is not None else ids.Id
-    return value[:200] if isinstance(value, str) and "\x00" not in value else None
+    return value[:MAX_ID] if isinstance(value, str) and "\x00" not in value else None

@@ -2,10 +2,10 @@
 # Installs the locked packages. Each step is skipped while its lock file is unchanged.
 #
 #   environment.sh runtime       what the server and the demo need: .venv, assets/node_modules
-#   environment.sh development   what the tests and the linters need as well
+#   environment.sh development   what the tests and the linters need as well: also apidocs/tools/node_modules
 #   environment.sh check         fails unless .venv contains exactly the locked packages
 #   environment.sh uv ...        runs the locked uv
-#   environment.sh npm ...       runs npm in assets/
+#   environment.sh npm FOLDER ...  runs npm in a folder
 #   environment.sh python        prints the Python that a new environment would use
 #
 # The variable PYTHON chooses the Python; by default it is the newest supported one on this machine.
@@ -175,46 +175,56 @@ check() {
     .tools/uv/bin/uv pip check --quiet --python .venv/bin/python || .tools/uv/bin/uv pip check --python .venv/bin/python
 }
 
-# --- JavaScript packages of the pages -------------------------------------------------------------------------------
+# --- JavaScript packages --------------------------------------------------------------------------------------------
 
 has_npm() {
     version=$(npm --version 2>/dev/null) && [ "${version%%.*}" -ge 7 ]
 }
 
 # Without an npm, or with one that is too old for the lock file, the npm of a Python package is used.
-run_npm() {
+run_npm() { # folder, command, options
     if ! has_npm; then
         .tools/uv/bin/uv venv --quiet --allow-existing --python "$python" .tools/node
         sync .tools/node requirements-node.txt --quiet
         PATH=$PWD/.tools/node/bin:$PATH
     fi
-    (cd assets && npm "$@" --ignore-scripts --no-audit --no-fund --loglevel=error)
+    folder=$1
+    shift
+    (cd "$folder" && npm "$@" --ignore-scripts --no-audit --no-fund --loglevel=error)
 }
 
-assets_are_current() {
-    cmp -s assets/package-lock.json assets/node_modules/installed
+# Prints the folders whose packages are not installed, or not as locked.
+outdated() {
+    for folder in $1; do
+        cmp -s "$folder/package-lock.json" "$folder/node_modules/installed" || echo "$folder"
+    done
 }
 
-install_assets() {
-    run_npm ci >/dev/null
-    cp assets/package-lock.json assets/node_modules/installed
+install_javascript() {
+    for folder in $1; do
+        run_npm "$folder" ci >/dev/null
+        cp "$folder/package-lock.json" "$folder/node_modules/installed"
+    done
 }
 
 install_all() {
-    assets=
+    folders=assets
+    if [ "$1" = development ]; then folders="assets apidocs/tools"; fi
+    folders=$(outdated "$folders")
+    javascript=
     trap 'wait' EXIT
-    if ! assets_are_current && has_npm; then
-        install_assets &
-        assets=$!
+    if [ -n "$folders" ] && has_npm; then
+        install_javascript "$folders" &
+        javascript=$!
     fi
     install_packages "$1"
-    if [ -n "$assets" ]; then
-        wait "$assets"
-    elif ! assets_are_current; then
+    if [ -n "$javascript" ]; then
+        wait "$javascript"
+    elif [ -n "$folders" ]; then
         choose_python
         install_uv "$python"
         use_index_of_pip "$python"
-        install_assets
+        install_javascript "$folders"
     fi
 }
 

@@ -175,14 +175,15 @@ def locked_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(PROJECT, dict(os.environ), ENVIRONMENT, "uv", "--version")  # installs it, if only the tests are run
     directory = tmp_path_factory.mktemp("setup")
     project = directory / "project"
-    for folder in (".tools", "assets/node_modules"):
+    for folder in (".tools", "assets/node_modules", "apidocs/tools/node_modules"):
         (project / folder).mkdir(parents=True)
     (project / ".tools/uv").symlink_to(PROJECT / ".tools/uv")
     shutil.copytree(PROJECT / "scripts", project / "scripts")
     for name in ("Makefile", "requirements-uv.txt"):
         shutil.copy(PROJECT / name, project)
-    for name in ("package-lock.json", "node_modules/installed"):
-        (project / "assets" / name).write_text("{}")
+    for folder in ("assets", "apidocs/tools"):
+        for name in ("package-lock.json", "node_modules/installed"):
+            (project / folder / name).write_text("{}")
     (project / "pyproject.toml").write_text(
         '[project]\nname = "market"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["basket"]\n'
         '[dependency-groups]\ndev = ["scale"]\n'

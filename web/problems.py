@@ -17,6 +17,7 @@ from web.requests import ClientDisconnected
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER = 5  # seconds
+MAX_TEXT = 100_000  # characters, as documented; texts repeat what a request sent, whose size is limited
 
 TITLES = {
     400: "Invalid filter parameters provided.",
@@ -34,8 +35,10 @@ TITLES = {
 class FieldError(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is wrong with one field."""
 
-    field: Annotated[str, Meta(description="The documented name of the parameter, or `body`, or `query`.")]
-    message: Annotated[str, Meta(description="What is wrong, for people.")]
+    field: Annotated[
+        str, Meta(max_length=MAX_TEXT, description="The documented name of the parameter, or `body`, or `query`.")
+    ]
+    message: Annotated[str, Meta(max_length=MAX_TEXT, description="What is wrong, for people.")]
 
 
 class ProblemBody(msgspec.Struct, omit_defaults=True, rename="camel", forbid_unknown_fields=True):
@@ -44,14 +47,17 @@ class ProblemBody(msgspec.Struct, omit_defaults=True, rename="camel", forbid_unk
     type: Annotated[
         str,
         Meta(
+            max_length=MAX_TEXT,
             description="Where this error is explained, relative to the host.",
             extra_json_schema={"format": "uri-reference"},
         ),
     ]
-    title: Annotated[str, Meta(description="The fixed message of the error.")]
+    title: Annotated[str, Meta(max_length=MAX_TEXT, description="The fixed message of the error.")]
     status: Annotated[int, Meta(description="The HTTP status.", extra_json_schema={"minimum": 400, "maximum": 599})]
-    detail: Annotated[str, Meta(description="What happened this time, for people; the wording may change.")]
-    request_id: Annotated[str, Meta(description="The same as the header `X-Request-Id`.")]
+    detail: Annotated[
+        str, Meta(max_length=MAX_TEXT, description="What happened this time, for people; the wording may change.")
+    ]
+    request_id: Annotated[str, Meta(max_length=100, description="The same as the header `X-Request-Id`.")]
     errors: Annotated[Sequence[FieldError] | UnsetType, Meta(description="For a 400: each invalid field.")] = UNSET
 
 

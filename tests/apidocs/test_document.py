@@ -21,7 +21,7 @@ from web.problems import FieldError, ProblemBody
 
 CALLBACK = Path(__file__).parents[2] / "docs" / "examples" / "conversion-callback-v1.json"
 EVENTS = Path(__file__).parents[2] / "docs" / "examples" / "events.ndjson"
-DOCUMENT = document("https://api.acme.getgokart.ai")
+DOCUMENT = document("https://api.acme.getgokart.ai", api)
 NOT_OF_THE_API = ("/healthz", "/readyz", "/docs", "/openapi.json")
 NDJSON = "application/x-ndjson"
 
@@ -45,7 +45,7 @@ def test_it_is_served_without_an_api_key_and_names_the_requested_host(sandbox: S
     response = sandbox.request("GET", "/openapi.json", host=f"{sandbox.host}:8000")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
-    assert response.json() == document(f"http://{sandbox.host}:8000")
+    assert response.json() == document(f"http://{sandbox.host}:8000", api)
 
 
 def test_it_is_not_served_for_a_tenant_that_does_not_exist(sandbox: Sandbox) -> None:
@@ -68,7 +68,7 @@ def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
         if "schema" in part:
             given = [part["example"]] if "example" in part else []
             given += [example["value"] for example in part.get("examples", {}).values()]
-            yield from ((where, part["schema"], readable(where, example)) for example in given)
+            yield from ((where, part["schema"], example) for example in given)
         elif isinstance(part.get("examples"), list):
             yield from ((where, part, example) for example in part["examples"])
 
@@ -83,8 +83,15 @@ def parts(value: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from parts(inner, f"{where}/{index}")
 
 
-def readable(where: str, example: Any) -> Any:
-    return [msgspec.json.decode(line) for line in example.splitlines()] if where.endswith(NDJSON) else example
+def test_every_line_of_an_ndjson_example_matches_the_schema_of_a_line() -> None:
+    bodies = [
+        body for where, body in parts(DOCUMENT, "") if where.endswith(f"/{NDJSON}") and "x-line" in body["schema"]
+    ]
+    assert len(bodies) >= 4
+    for body in bodies:
+        validator = OAS31Validator({**body["schema"]["x-line"], "components": DOCUMENT["components"]})
+        texts = [example["value"] for example in body.get("examples", {}).values()] or [body["example"]]
+        assert [validator.validate(msgspec.json.decode(line)) for text in texts for line in text.splitlines()]
 
 
 def test_every_body_has_an_example() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from apidocs.document import document
 from apidocs.pages import DOCS_ASSETS
+from main import api
 from tests.support.sandbox import JSON, Sandbox
 
 PAGES = ["/docs", "/docs/cost-report", "/docs/singular", "/docs/errors"]
@@ -96,7 +97,7 @@ def test_its_examples_use_the_requested_host(sandbox: Sandbox, path: str) -> Non
 
 def test_every_documented_error_is_explained_where_its_type_points(sandbox: Sandbox) -> None:
     ids = page(sandbox, "/docs/errors").ids
-    operations = [operation for methods in document("")["paths"].values() for operation in methods.values()]
+    operations = [operation for methods in document("", api)["paths"].values() for operation in methods.values()]
     statuses = {status for operation in operations for status in operation["responses"] if status >= "400"}
     refused_before_any_route = {"408", "431"}
     assert statuses | refused_before_any_route == {status for status in ids if status.isdigit()}
@@ -104,7 +105,7 @@ def test_every_documented_error_is_explained_where_its_type_points(sandbox: Sand
 
 def test_each_error_is_explained_under_its_title(sandbox: Sandbox) -> None:
     html = sandbox.request("GET", "/docs/errors").text
-    for response in document("")["components"]["responses"].values():
+    for response in document("", api)["components"]["responses"].values():
         for example in response["content"]["application/problem+json"]["examples"].values():
             status, title = example["value"]["status"], example["value"]["title"]
             assert title == "Bad Request" or f'<h2 id="{status}">{status} {title}</h2>' in html
