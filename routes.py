@@ -11,6 +11,7 @@ API: api.TENANT.<base>; the last two on any host
   /api/v1/ingest/events                            IngestController: POST events
   /api/v1/ingest/offers                            IngestController: PUT offers
   /api/v1/ingest/partners                          IngestController: PUT partners
+  /api/v1/reports/status                           StatusController: GET|HEAD status
   /docs                                            DocsController: GET|HEAD try_it
   /docs/static/{name:str}                          DocsController: GET|HEAD asset
   /docs/{name:str}                                 DocsController: GET|HEAD text
@@ -130,6 +131,7 @@ from portal.dashboard import DashboardController
 from portal.layout import portal_layout
 from portal.singular import SingularPageController
 from reporting.api import CostReportController, SingularController
+from reporting.changes.api import StatusController
 from tenants.migrations import check_version
 from tenants.tables import load_tenant
 from web.requests import READ_METHODS
@@ -152,6 +154,7 @@ async def readyz() -> dict[str, str]:
 API: list[ControllerRouterHandler] = [
     CostReportController,
     SingularController,
+    StatusController,
     IngestController,
     DocsController,
     healthz,

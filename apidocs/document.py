@@ -32,11 +32,15 @@ TAGS: list[Json] = [
         "description": "An advertiser's cost and clicks by day, in the format that Singular reads.",
     },
     {
+        "name": "Changes",
+        "description": "How current an advertiser's figures are, and what has changed.",
+    },
+    {
         "name": "Ingest",
         "description": "For the tenant's own systems: conversions, views, clicks and the catalogue.",
     },
 ]
-GUIDES = {"Cost report": "cost-report", "Singular": "singular"}  # pages under /docs
+GUIDES = {"Cost report": "cost-report", "Singular": "singular", "Changes": "changes"}  # pages under /docs
 
 
 def document(origin: str, app: Litestar) -> Json:

@@ -31,6 +31,7 @@ class Advertiser(TenantTable):
     time_zone = Varchar(
         64, default="UTC", help_text="The IANA name of the time zone of its days on pages and in flexible reports."
     )
+    time_zone_since = Timestamptz(null=True, default=None, help_text="When the time zone was changed last.")
     created_at = Timestamptz()
 
 

@@ -98,7 +98,10 @@ def collect(pairs: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> dict[st
         name = spelling.get(asked.lower())
         if name is None:
             errors.append(
-                FieldError(printable(asked), f"is not a parameter of this report; valid parameters: {', '.join(names)}")
+                FieldError(
+                    printable(asked),
+                    f"is not a parameter of this report; valid parameters: {', '.join(names) or 'none'}",
+                )
             )
         elif name in seen:
             errors.append(FieldError(name, "is given twice"))

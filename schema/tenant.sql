@@ -187,11 +187,19 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION tenant.record_time_zone_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.time_zone_since := clock_timestamp();
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION tenant.stamp_transaction() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    NEW.xid := pg_current_xact_id();
+    NEW.xid := greatest(OLD.xid, pg_current_xact_id());
     RETURN NEW;
 END $$;
 
@@ -212,6 +220,7 @@ CREATE TABLE tenant.advertiser (
     singular_requested_at timestamp with time zone,
     singular_requested_by character varying(320),
     time_zone character varying(64) DEFAULT 'UTC'::character varying NOT NULL,
+    time_zone_since timestamp with time zone,
     CONSTRAINT advertiser_currency_check CHECK (((currency)::text ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT advertiser_name_check CHECK (((name)::text <> ''::text)),
     CONSTRAINT advertiser_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying])::text[])))
@@ -804,6 +813,8 @@ CREATE INDEX conversion_history_until_idx ON tenant.conversion_history USING btr
 
 CREATE INDEX conversion_occurred_at_idx ON tenant.conversion USING btree (occurred_at);
 
+CREATE INDEX intake_kind_received_at_idx ON tenant.intake USING btree (kind, received_at) WHERE (accepted > 0);
+
 CREATE INDEX intake_received_at_idx ON tenant.intake USING btree (received_at);
 
 CREATE INDEX intake_reject_intake_idx ON tenant.intake_reject USING btree (intake);
@@ -867,6 +878,8 @@ CREATE TRIGGER raise_version BEFORE UPDATE OF advertiser, name, campaign_name, a
 CREATE TRIGGER raise_version BEFORE UPDATE OF name ON tenant.partner FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
 
 CREATE TRIGGER record_move AFTER UPDATE OF advertiser ON tenant.offer FOR EACH ROW WHEN ((new.advertiser <> old.advertiser)) EXECUTE FUNCTION tenant.record_offer_move();
+
+CREATE TRIGGER record_time_zone_change BEFORE UPDATE OF time_zone ON tenant.advertiser FOR EACH ROW WHEN (((new.time_zone)::text <> (old.time_zone)::text)) EXECUTE FUNCTION tenant.record_time_zone_change();
 
 CREATE TRIGGER stamp BEFORE UPDATE ON tenant.changed_day FOR EACH ROW WHEN ((new.xid = old.xid)) EXECUTE FUNCTION tenant.stamp_transaction();
 

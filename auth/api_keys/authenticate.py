@@ -4,6 +4,7 @@ Records when and from where a key was last used, and writes it in the background
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -61,9 +62,9 @@ class Caller(msgspec.Struct, frozen=True):
     concurrency: int | None
 
 
-def requires_api_key(scope: str) -> Guard:
+def requires_api_key(*scopes: str) -> Guard:
     """A guard: the API key is valid (else 401), used from an allowed network (403), within its rate limits (429), and
-    has the scope (403).
+    has one of the scopes (403).
     """
 
     async def guard(request: AnyConnection, _: BaseRouteHandler) -> None:
@@ -75,7 +76,7 @@ def requires_api_key(scope: str) -> Guard:
         state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), api_key=caller.api_key)
         await check_network(caller, address)
         await check_rate_limit(tenant, caller, state)
-        authorize(caller, scope)
+        authorize(caller, scopes)
         record_use(tenant, caller.api_key, address)
 
     return guard
@@ -134,13 +135,14 @@ async def check_rate_limit(tenant: Tenant, caller: Caller, state: dict[str, Any]
     state["at_end"].append(api_key_limiter.start_request(key))
 
 
-def authorize(caller: Caller, scope: str) -> None:
+def authorize(caller: Caller, scopes: Sequence[str]) -> None:
     """Raises Problem 403 with the reason."""
-    if scope not in caller.scopes:
-        raise Problem(403, f"This API key does not have the scope “{scope}”.")
+    granted = caller.scopes.intersection(scopes)
+    if not granted:
+        raise Problem(403, f"This API key does not have the scope {' or '.join(f'“{scope}”' for scope in scopes)}.")
     if not caller.advertiser_active:
         raise Problem(403, "This advertiser is paused.")
-    if scope == "singular" and not caller.singular_enabled:
+    if granted == {"singular"} and not caller.singular_enabled:
         raise Problem(403, "Singular cost reporting is not enabled for this advertiser.")
 
 

@@ -17,6 +17,7 @@ from tests.support.database import notify_on_cluster
 from tests.support.sandbox import Sandbox, conversion_callback, create_sandbox, event_record, offer_record
 
 NOWHERE = "192.0.2.0/24"
+EITHER_REPORT = "cost-report or singular"
 OWNERS, RIVALS, OUTSIDERS, SUSPENDED = "Velvet Kettle", "Copper Lantern", "Marble Anchor", "Silent Orchard"
 
 
@@ -51,6 +52,8 @@ def create_cast(http: httpx.Client) -> Cast:
         for scope in ("cost-report", "singular", "ingest")
         for situation, token in tokens_for(scope, sandbox, outside, suspended).items()
     }
+    either = {(who, EITHER_REPORT): token for (who, scope), token in tokens.items() if scope == "cost-report"}
+    tokens |= either | {("wrong scope", EITHER_REPORT): sandbox.ingest_key}
     return Cast(sandbox, outside, suspended, tokens)
 
 
