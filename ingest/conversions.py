@@ -54,6 +54,7 @@ class ConversionState(msgspec.Struct, frozen=True, gc=False):
     status: ConversionStatus
     rejection_reason: str | None
     click: UUID | None
+    details: str | None  # JSON
 
 
 StateChange = tuple[ConversionState | None, ConversionState]  # old (None: a new conversion) and new
@@ -96,7 +97,9 @@ async def resolve_ids(db: Connection, tenant: Tenant, parsed: ParsedConversions)
     for c in known:
         offer, partner = offers[c.offer].key, partners[c.partner or tenant.id]
         history[c.id].append(
-            ConversionState(c.id, c.rank, c.occurred_at, c.cost, offer, partner, c.status, c.rejection_reason, c.click)
+            ConversionState(
+                c.id, c.rank, c.occurred_at, c.cost, offer, partner, c.status, c.rejection_reason, c.click, c.details
+            )
         )
     return history, rejections
 
@@ -211,13 +214,13 @@ def conversion_row(state: ConversionState) -> tuple[object, ...]:
     ticks, callback = state.rank
     return (
         state.id, ticks, callback, state.occurred_at, state.cost, state.offer, state.partner, state.status,
-        state.rejection_reason, state.click,
+        state.rejection_reason, state.click, state.details,
     )  # fmt: skip
 
 
 ROW_PARAMETERS = (
     "ids", "sent_ticks", "callbacks", "occurred_at", "costs", "offers", "partners", "statuses", "rejection_reasons",
-    "clicks",
+    "clicks", "details",
 )  # fmt: skip
 
 

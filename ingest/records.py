@@ -22,6 +22,7 @@ MAX_QUOTED = 100  # characters of a sent value that a rejection repeats
 MAX_MESSAGE = 300  # characters of a rejection's message
 MAX_FIELD = 100
 MAX_ID = 200
+MAX_DETAIL = 200  # characters that are kept of a detail
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 Name = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
@@ -117,6 +118,14 @@ class PartnerRecord(msgspec.Struct):
     name: Annotated[Name, Meta(description="Its name in reports.")]
 
 
+def detail(description: str) -> Meta:
+    """Documents a field that is kept as sent. A longer text or another type is no reason to reject a conversion."""
+    return Meta(
+        description=f"{description} Kept as sent, at most {MAX_DETAIL} characters of it.",
+        extra_json_schema={"anyOf": [{"type": "string"}, {"type": "null"}]},
+    )
+
+
 class ConversionRecord(msgspec.Struct, rename="camel", gc=False):
     """The conversion's state. It counts at `userCompletedAt`, otherwise at `createdAt`; one of them is required."""
 
@@ -155,6 +164,15 @@ class ConversionRecord(msgspec.Struct, rename="camel", gc=False):
         Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$")] | None, Meta(description="Kept as sent.")
     ] = None
     click_id: Annotated[UUID | None, Meta(description="The click that led to it.")] = None
+    offer_country_code2: Annotated[Any, detail("The offer's country, by its code of two letters.")] = None
+    offer_country_code3: Annotated[Any, detail("The same by its code of three letters.")] = None
+    offer_category_id: Annotated[Any, detail("The offer's category.")] = None
+    offer_category_name: Annotated[Any, detail("The name of the category.")] = None
+    event_id: Annotated[Any, detail("The event that the conversion is, if an offer has several.")] = None
+    event_name: Annotated[Any, detail("The name of the event.")] = None
+    pub_geo_country: Annotated[Any, detail("The user's country, as the publisher saw it.")] = None
+    pub_device: Annotated[Any, detail("The user's kind of device, as the publisher saw it.")] = None
+    pub_click_id: Annotated[Any, detail("The publisher's own id of the click.")] = None
 
 
 class Callback(msgspec.Struct, rename="camel", gc=False):
@@ -185,6 +203,7 @@ class Conversion(msgspec.Struct, gc=False):
     partner_name: str | None
     rejection_reason: str | None
     click: UUID | None
+    details: str | None
 
 
 T = TypeVar("T", Event, OfferRecord, PartnerRecord)
@@ -281,7 +300,46 @@ def parse_conversion(record: Record, now: datetime) -> Conversion:
         partner_name=conversion.partner_name,
         rejection_reason=conversion.rejection_reason,
         click=conversion.click_id,
+        details=details_of(conversion),
     )
+
+
+class ConversionDetails(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What a callback says about a conversion besides what figures need, as `GET /api/v1/conversions` shows it."""
+
+    country: str | None = None
+    category_id: str | None = None
+    category: str | None = None
+    event_id: str | None = None
+    event: str | None = None
+    user_country: str | None = None
+    device: str | None = None
+    publisher_click_id: str | None = None
+
+
+NO_DETAILS = ConversionDetails()
+
+
+def details_of(conversion: ConversionRecord) -> str | None:
+    """The details as JSON, or None if there are none."""
+    details = ConversionDetails(
+        country=detail_text(conversion.offer_country_code2) or detail_text(conversion.offer_country_code3),
+        category_id=detail_text(conversion.offer_category_id),
+        category=detail_text(conversion.offer_category_name),
+        event_id=detail_text(conversion.event_id),
+        event=detail_text(conversion.event_name),
+        user_country=detail_text(conversion.pub_geo_country),
+        device=detail_text(conversion.pub_device),
+        publisher_click_id=detail_text(conversion.pub_click_id),
+    )
+    return None if details == NO_DETAILS else msgspec.json.encode(details).decode()
+
+
+def detail_text(value: object) -> str | None:
+    """The start of a text or number. PostgreSQL cannot store NUL."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    return str(value)[:MAX_DETAIL].replace("\x00", "") or None
 
 
 def content_id(record: Record) -> UUID:

@@ -3,7 +3,7 @@
 -- name: insert
 -- Returns the ids that were new. The insert has waited for every transaction that was writing one of the others.
 INSERT INTO {schema}.conversion (
-    id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+    id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
 )
 SELECT * FROM
 -- include: conversion_rows.sql
@@ -21,20 +21,21 @@ UPDATE {schema}.conversion c SET
     status = t.status,
     rejection_reason = t.rejection_reason,
     click = t.click,
+    details = t.details,
     received_at = now()
 FROM
 -- include: conversion_rows.sql
 WHERE c.id = t.id
 
 -- name: load
-SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
 FROM {schema}.conversion
 WHERE id = ANY(:ids::uuid[])
 ORDER BY id
 
 -- name: lock
 -- In order of id, so that overlapping batches wait for each other in one order.
-SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
 FROM {schema}.conversion
 WHERE id = ANY(:ids::uuid[])
 ORDER BY id

@@ -293,3 +293,47 @@ def test_a_batch_that_overflows_a_cost_is_refused_as_a_whole(sandbox: Sandbox) -
     assert "9,223,372,036,854.775807" in response.json()["detail"]
     (row,) = sandbox.report()
     assert row["totalConversions"] == 5_000
+
+
+def details_of(sandbox: Sandbox) -> list[str | None]:
+    rows = execute("SELECT details::text AS details FROM {s}.conversion ORDER BY id", schema=sandbox.tenant.schema)
+    return [row["details"] for row in rows]
+
+
+def test_other_fields_of_a_callback_are_kept(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    sent: dict[str, Any] = {
+        "offerCountryCode2": None,
+        "offerCountryCode3": "DEU",
+        "offerCategoryId": "ddd1dade-0988-41e6-89e7-07f55c9f74be",
+        "offerCategoryName": "Credit",
+        "eventId": 7,
+        "eventName": "Deposit",
+        "pubGeoCountry": "AT",
+        "pubDevice": "iPhone\x00" + "!" * 500,
+        "pubClickId": {"not": "text"},
+        "pubMemberId": "421f91c7-c621-4ca5-bf9d-af3e6fbe7c61",
+    }
+    callback = conversion_callback(sandbox, offer["id"], **sent)
+    assert sandbox.send("conversions", [callback])["accepted"] == 1
+    (details,) = details_of(sandbox)
+    assert msgspec.json.decode(details or "") == {
+        "country": "DEU",
+        "categoryId": "ddd1dade-0988-41e6-89e7-07f55c9f74be",
+        "category": "Credit",
+        "eventId": "7",
+        "event": "Deposit",
+        "userCountry": "AT",
+        "device": "iPhone" + "!" * 193,
+    }
+    later = callback | {"sentAt": "2025-05-20T00:00:00Z", "conversion": callback["conversion"] | {"eventName": "Trade"}}
+    sandbox.send("conversions", [later])
+    assert '"event": "Trade"' in (details_of(sandbox)[0] or "")
+
+
+def test_a_callback_without_other_fields_has_no_details(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"])])
+    assert details_of(sandbox) == [None]

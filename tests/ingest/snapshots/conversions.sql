@@ -9,19 +9,20 @@ SELECT id FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
 SELECT id, key FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
 
 INSERT INTO t_tenant.conversion (
-    id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+    id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
 )
 SELECT * FROM
     unnest(
         $1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::bigint[],
-        $6::int[], $7::int[], $8::text[], $9::text[], $10::uuid[]
+        $6::int[], $7::int[], $8::text[], $9::text[], $10::uuid[],
+        $11::jsonb[]
     ) AS t (
-        id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+        id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
     )
 ON CONFLICT DO NOTHING
 RETURNING id;
 
-SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
 FROM t_tenant.conversion
 WHERE id = ANY($1::uuid[])
 ORDER BY id
@@ -37,13 +38,15 @@ UPDATE t_tenant.conversion c SET
     status = t.status,
     rejection_reason = t.rejection_reason,
     click = t.click,
+    details = t.details,
     received_at = now()
 FROM
     unnest(
         $1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::bigint[],
-        $6::int[], $7::int[], $8::text[], $9::text[], $10::uuid[]
+        $6::int[], $7::int[], $8::text[], $9::text[], $10::uuid[],
+        $11::jsonb[]
     ) AS t (
-        id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click
+        id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
     )
 WHERE c.id = t.id;
 
