@@ -7,6 +7,8 @@ API: api.TENANT.<base>; the last two on any host
   /api/v1/integrations/cost-report/json            CostReportController: GET|HEAD json
   /api/v1/integrations/cost-report/singular/csv    SingularController: GET|HEAD csv
   /api/v1/integrations/cost-report/singular/json   SingularController: GET|HEAD json
+  /api/v1/offers                                   DimensionController: GET|HEAD offers
+  /api/v1/partners                                 DimensionController: GET|HEAD partners
   /api/v1/ingest/conversions                       IngestController: POST conversions
   /api/v1/ingest/events                            IngestController: POST events
   /api/v1/ingest/offers                            IngestController: PUT offers
@@ -132,6 +134,7 @@ from portal.layout import portal_layout
 from portal.singular import SingularPageController
 from reporting.api import CostReportController, SingularController
 from reporting.changes.api import StatusController
+from reporting.dimensions import DimensionController
 from tenants.migrations import check_version
 from tenants.tables import load_tenant
 from web.requests import READ_METHODS
@@ -155,6 +158,7 @@ API: list[ControllerRouterHandler] = [
     CostReportController,
     SingularController,
     StatusController,
+    DimensionController,
     IngestController,
     DocsController,
     healthz,

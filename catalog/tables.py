@@ -50,6 +50,7 @@ class Offer(TenantTable):
     os = Varchar(10, null=True, default=None, help_text="Singular requires it, and the store id.")
     version = BigInt(default=1)
     created_at = Timestamptz()
+    updated_at = Timestamptz(null=True)
 
 
 class Partner(TenantTable):
@@ -60,3 +61,4 @@ class Partner(TenantTable):
     name = Varchar(500, help_text="The partner's name in cost reports.")
     version = BigInt(default=1)
     created_at = Timestamptz()
+    updated_at = Timestamptz(null=True)

@@ -1,10 +1,8 @@
 """GET /api/v1/integrations/cost-report/…: the cost report and Singular's report, as JSON and CSV."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
-from litestar import Controller, HttpMethod, Response, route
-from litestar.response import Stream as StreamingResponse
+from litestar import Controller, Response, route
 
 from auth.api_keys.authenticate import current_caller, requires_api_key
 from reporting.filters import read_filter, widen_to_retained
@@ -19,15 +17,15 @@ from reporting.read import (
     read,
     report_slots,
 )
-from reporting.stream import csv_stream, json_stream, with_first_chunk
+from reporting.responses import requested_etags, row_logger, streaming_response, vary_by_encoding
+from reporting.stream import csv_stream, json_stream
 from singular.request_log import log_request
 from tenants.tenant import current_tenant
-from web.requests import READ_METHODS, AnyRequest, header_values, request_state
+from web.requests import READ_METHODS, AnyRequest, request_state
 
 ROOT = "/api/v1/integrations/cost-report"
 OLD_ROOT = "/api/v1/costReporting/GoKart"
 MAX_FILTER_BYTES = 16_384  # of a filter in the body
-VARY = {"Vary": "Authorization, Accept-Encoding"}  # for responses without a body, which the compressor leaves alone
 
 Format = Literal["json", "csv"]
 
@@ -74,11 +72,10 @@ async def respond(request: AnyRequest, report: Report, format_: Format) -> Respo
 
 
 async def report_response(request: AnyRequest, wanted: ReportRequest, format_: Format) -> Response[Any]:
-    etags = [tag.strip() for value in header_values(request.scope, b"if-none-match") for tag in value.split(",")]
     async with report_slots.slot(wanted.owner):
-        result = await read(wanted, etags, stream=format_ == "csv")
+        result = await read(wanted, requested_etags(request), stream=format_ == "csv")
         if isinstance(result, NotModified):
-            return Response(None, status_code=304, headers={**result.validators.headers, **VARY})
+            return Response(None, status_code=304, headers=vary_by_encoding(result.validators.headers))
         if isinstance(result, Whole):
             return whole_response(request, wanted, result)
         return await stream_response(request, wanted, result, format_)
@@ -95,20 +92,10 @@ def whole_response(request: AnyRequest, wanted: ReportRequest, result: Whole) ->
 
 
 async def stream_response(request: AnyRequest, wanted: ReportRequest, result: Stream, format_: Format) -> Response[Any]:
-    """The response starts once the first chunk has been read: a query that fails before is a 503. HEAD gets no body."""
     headers = result.validators.headers
     if format_ == "csv":
         days = result.validators.range.replace("/", "_").replace(":", "")
         headers["Content-Disposition"] = f'attachment; filename="gokart-{wanted.report.name}_{days}.csv"'
     media_type = "text/csv" if format_ == "csv" else "application/json"
     chunks = (csv_stream if format_ == "csv" else json_stream)(wanted, result.validators, row_logger(request))
-    body = await with_first_chunk(chunks)
-    if request.method == HttpMethod.HEAD:
-        await chunks.aclose()  # closing `body`, which has not started, would close nothing
-        return StreamingResponse((), media_type=media_type, headers={**headers, **VARY})
-    return StreamingResponse(body, media_type=media_type, headers=headers)
-
-
-def row_logger(request: AnyRequest) -> Callable[[int], None]:
-    """Sets the number of rows in the request's log line."""
-    return lambda rows: request_state(request.scope)["log"].update(rows=rows)
+    return await streaming_response(request, chunks, media_type, headers)

@@ -144,7 +144,12 @@ class ReportValidators(msgspec.Struct, frozen=True):
 
     def match(self, etags: Collection[str]) -> bool:
         """Whether one of the tags of If-None-Match names this state; `*` names any."""
-        return "*" in etags or self.etag.removeprefix("W/") in [etag.removeprefix("W/") for etag in etags]
+        return matches_etag(self.etag, etags)
+
+
+def matches_etag(etag: str, requested: Collection[str]) -> bool:
+    """Whether one of the tags of If-None-Match is this one; `*` is any."""
+    return "*" in requested or etag.removeprefix("W/") in [each.removeprefix("W/") for each in requested]
 
 
 class NotModified(msgspec.Struct, frozen=True):

@@ -175,6 +175,7 @@ CREATE FUNCTION tenant.raise_version() RETURNS trigger
     AS $$
 BEGIN
     NEW.version := OLD.version + 1;
+    NEW.updated_at := now();
     RETURN NEW;
 END $$;
 
@@ -429,6 +430,7 @@ CREATE TABLE tenant.offer (
     os character varying(10),
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now(),
     CONSTRAINT offer_name_check CHECK (((name)::text <> ''::text)),
     CONSTRAINT offer_os_check CHECK (((os)::text = ANY ((ARRAY['IOS'::character varying, 'ANDROID'::character varying, 'WEB'::character varying])::text[])))
 );
@@ -439,6 +441,7 @@ CREATE TABLE tenant.partner (
     name character varying(500) NOT NULL,
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now(),
     CONSTRAINT partner_name_check CHECK (((name)::text <> ''::text))
 );
 

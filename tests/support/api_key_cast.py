@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import msgspec
@@ -62,7 +62,9 @@ def fill(sandbox: Sandbox, advertiser: UUID, name: str) -> None:
         sandbox, advertiser, name=f"{name} Offer", campaignName=f"{name} Campaign", appName=f"{name} App"
     )
     sandbox.send("offers", [offer])
-    sandbox.send("conversions", [conversion_callback(sandbox, offer["id"])])
+    named = {"partnerId": str(uuid4()), "partnerName": f"{name} Partner", "offerAdvertiserId": str(advertiser)}
+    result = sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], **named)])
+    assert result["accepted"] == 1, result
     sandbox.send("events", [event_record(offer["id"])])
 
 

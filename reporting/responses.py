@@ -1,0 +1,36 @@
+"""Responses that are streamed, of any report."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any
+
+from litestar import HttpMethod, Response
+from litestar.response import Stream as StreamingResponse
+
+from reporting.stream import with_first_chunk
+from web.requests import AnyRequest, header_values, request_state
+
+
+def vary_by_encoding(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a response without a body, which the compressor leaves alone."""
+    return {**headers, "Vary": f"{headers['Vary']}, Accept-Encoding"}
+
+
+def requested_etags(request: AnyRequest) -> list[str]:
+    """Those of If-None-Match."""
+    return [tag.strip() for value in header_values(request.scope, b"if-none-match") for tag in value.split(",")]
+
+
+async def streaming_response(
+    request: AnyRequest, chunks: AsyncGenerator[bytes, None], media_type: str, headers: Mapping[str, str]
+) -> Response[Any]:
+    """The response starts once the first chunk has been read: a query that fails before is a 503. HEAD gets no body."""
+    body = await with_first_chunk(chunks)
+    if request.method == HttpMethod.HEAD:
+        await chunks.aclose()  # closing `body`, which has not started, would close nothing
+        return StreamingResponse((), media_type=media_type, headers=vary_by_encoding(headers))
+    return StreamingResponse(body, media_type=media_type, headers=headers)
+
+
+def row_logger(request: AnyRequest) -> Callable[[int], None]:
+    """Sets the number of rows in the request's log line."""
+    return lambda rows: request_state(request.scope)["log"].update(rows=rows)
