@@ -36,6 +36,10 @@ TAGS: list[Json] = [
         "description": "How current an advertiser's figures are, and what has changed.",
     },
     {
+        "name": "Catalogue",
+        "description": "The offers and partners that the ids in reports name.",
+    },
+    {
         "name": "Ingest",
         "description": "For the tenant's own systems: conversions, views, clicks and the catalogue.",
     },

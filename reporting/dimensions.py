@@ -1,10 +1,12 @@
 """GET /api/v1/offers and /api/v1/partners: the names of the ids in reports and change feeds."""
 
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, route
+from msgspec import Meta
 
 from auth.api_keys.authenticate import current_caller, requires_api_key
 from core.metrics import count_report
@@ -14,15 +16,75 @@ from database.sql import SqlFile
 from reporting.filters import collect, query_pairs
 from reporting.read import SQL, matches_etag, report_slots
 from reporting.responses import requested_etags, row_logger, streaming_response, vary_by_encoding
-from reporting.rows import MEDIA_TYPES, RowStatements, read_row_format, row_stream
+from reporting.rows import MEDIA_TYPES, RowFormat, RowStatements, read_row_format, row_stream
 from settings import settings
 from tenants.tenant import current_tenant
+from web.operations import CSV, JSON, NDJSON, Count, Instant, Operation, documented
 from web.problems import FieldError, invalid_parameters
 from web.requests import READ_METHODS, AnyRequest
 
+Text = Annotated[str, Meta(max_length=500)]
+UpdatedAt = Annotated[
+    Instant,
+    Meta(
+        description="When the row changed last, in UTC. If that was before GoKart recorded changes, when the row was "
+        "created."
+    ),
+]
+
+
+class OfferRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """An offer of the advertiser."""
+
+    id: Annotated[UUID, Meta(description="`offerId` in reports.")]
+    name: Annotated[Text, Meta(description="The name as users see it.")]
+    app: Annotated[Text | None, Meta(description="The name of the app; null if the offer has none.")]
+    store_id: Annotated[
+        Text | None, Meta(description="`com.test`, or an App Store number; null if the offer has none.")
+    ]
+    os: Annotated[Literal["IOS", "ANDROID", "WEB"] | None, Meta(description="Null if the offer has none.")]
+    campaign: Annotated[Text | None, Meta(description="The advertiser's own name for the offer; null if it has none.")]
+    updated_at: UpdatedAt
+
+
+class PartnerRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """A partner that appears in the advertiser's figures."""
+
+    id: Annotated[UUID, Meta(description="`partnerId` in reports.")]
+    name: Annotated[Text, Meta(description="The name in reports.")]
+    updated_at: UpdatedAt
+
+
+class ListMeta(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """The end of a complete list."""
+
+    rows: Annotated[Count, Meta(description="The number of rows.")]
+    data_through: Annotated[Instant, Meta(description="The time of the last batch of data.")]
+    complete: Annotated[bool, Meta(description="Always true: an incomplete response ends without `meta`.")]
+
+
+class OfferList(msgspec.Struct, forbid_unknown_fields=True):
+    """The advertiser's offers."""
+
+    data: list[OfferRow]
+    meta: ListMeta
+
+
+class PartnerList(msgspec.Struct, forbid_unknown_fields=True):
+    """The partners that appear in the advertiser's figures."""
+
+    data: list[PartnerRow]
+    meta: ListMeta
+
+
+class ListParameters(msgspec.Struct):
+    format: Annotated[RowFormat, Meta(description="Without it, the header `Accept` decides.", examples=["ndjson"])] = (
+        "json"
+    )
+
 
 class Dimension(msgspec.Struct, frozen=True):
-    """A list of the advertiser's."""
+    """A list of the advertiser's. Its statements have the parameter `advertiser`."""
 
     name: Literal["offers", "partners"]
     state: SqlFile
@@ -38,18 +100,73 @@ class Dimension(msgspec.Struct, frozen=True):
 OFFERS, PARTNERS = Dimension.of("offers"), Dimension.of("partners")
 
 
+def operation(
+    name: str, summary: str, list_: type[msgspec.Struct], row: type[msgspec.Struct], example: dict[str, Any]
+) -> Operation:
+    meta = {"rows": 1, "dataThrough": "2025-05-28T03:06:28Z", "complete": True}
+    return Operation(
+        id=f"list{name}",
+        tag="Catalogue",
+        summary=summary,
+        scopes=("cost-report",),
+        parameters=ListParameters,
+        responses={JSON: list_, NDJSON: row, CSV: None},
+        examples={
+            JSON: {"data": [example], "meta": meta},
+            NDJSON: "".join(msgspec.json.encode(line).decode() + "\n" for line in (example, {"meta": meta})),
+            CSV: f"{','.join(example)}\n{','.join(example.values())}\n",
+        },
+        headers=("GoKart-Data-Through", "ETag", "Cache-Control", "Vary", "Content-Disposition?"),
+    )
+
+
 class DimensionController(Controller):
     guards = [requires_api_key("cost-report")]
-    tags = ["Reports"]
 
-    @route("/api/v1/offers", http_method=READ_METHODS)
+    @route(
+        "/api/v1/offers",
+        http_method=READ_METHODS,
+        opt=documented(
+            operation(
+                "Offers",
+                "The advertiser's offers",
+                OfferList,
+                OfferRow,
+                {
+                    "id": "7df30136-ff83-4551-b877-fa0f0d8b8f72",
+                    "name": "Advertised Test",
+                    "app": "Test App",
+                    "storeId": "com.test",
+                    "os": "ANDROID",
+                    "campaign": "AOS_TEST_2025",
+                    "updatedAt": "2025-05-19T15:36:19.756249Z",
+                },
+            )
+        ),
+    )
     async def offers(self, request: AnyRequest) -> Response[Any]:
-        """The advertiser's offers, in order of their names."""
+        """In order of their names. An offer that moves to another advertiser leaves the list of the old one."""
         return await respond(request, OFFERS)
 
-    @route("/api/v1/partners", http_method=READ_METHODS)
+    @route(
+        "/api/v1/partners",
+        http_method=READ_METHODS,
+        opt=documented(
+            operation(
+                "Partners",
+                "The partners that appear in the advertiser's figures",
+                PartnerList,
+                PartnerRow,
+                {
+                    "id": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+                    "name": "Limestone Digital",
+                    "updatedAt": "2025-05-19T15:36:19.756249Z",
+                },
+            )
+        ),
+    )
     async def partners(self, request: AnyRequest) -> Response[Any]:
-        """The partners that appear in the advertiser's figures, in order of their names."""
+        """In order of their names. The network itself is a partner, too: of conversions that name no other."""
         return await respond(request, PARTNERS)
 
 

@@ -91,7 +91,8 @@ def test_every_line_of_an_ndjson_example_matches_the_schema_of_a_line() -> None:
     for body in bodies:
         validator = OAS31Validator({**body["schema"]["x-line"], "components": DOCUMENT["components"]})
         texts = [example["value"] for example in body.get("examples", {}).values()] or [body["example"]]
-        assert [validator.validate(msgspec.json.decode(line)) for text in texts for line in text.splitlines()]
+        lines = [msgspec.json.decode(line) for text in texts for line in text.splitlines()]
+        assert [validator.validate(line) for line in lines if line.keys() != {"meta"}]
 
 
 def test_every_body_has_an_example() -> None:

@@ -102,7 +102,16 @@ def filled_sandbox(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-@pytest.mark.parametrize(("tag", "operations"), [("Cost report", 8), ("Singular", 4), ("Changes", 2), ("Ingest", 4)])
+@pytest.mark.parametrize(
+    ("tag", "operations"),
+    [
+        ("Cost report", 8),
+        ("Singular", 4),
+        ("Changes", 2),
+        ("Catalogue", 4),
+        ("Ingest", 4),
+    ],
+)
 def test_the_app_is_as_documented(server: Server, filled_sandbox: Sandbox, tag: str, operations: int) -> None:
     token = filled_sandbox.ingest_key if tag == "Ingest" else filled_sandbox.owner_key
     host = {"Host": filled_sandbox.host}

@@ -22,12 +22,9 @@ ROUTES: dict[str, str | None] = {
     "/api/v1/costReporting/GoKart/csv": "cost-report",
     "/api/v1/integrations/cost-report/singular/json": "singular",
     "/api/v1/integrations/cost-report/singular/csv": "singular",
-<<<<<<< HEAD
     "/api/v1/reports/status": EITHER_REPORT,
-=======
     "/api/v1/offers": "cost-report",
     "/api/v1/partners": "cost-report",
->>>>>>> 096fd0e (GET /api/v1/offers and /api/v1/partners list the names of ids in reports)
     "/api/v1/ingest/conversions": "ingest",
     "/api/v1/ingest/events": "ingest",
     "/api/v1/ingest/offers": "ingest",
@@ -39,10 +36,10 @@ ROUTES: dict[str, str | None] = {
     "/healthz": None,
     "/readyz": None,
 }
-PARAMETERS: dict[str, dict[str, str]] = {"/api/v1/reports/status": {}}  # of routes that take no range
+# Of routes that take no range.
+PARAMETERS: dict[str, dict[str, str]] = {"/api/v1/reports/status": {}, "/api/v1/offers": {}, "/api/v1/partners": {}}
 WITHOUT_NAMES = {"/api/v1/reports/status"}
 ANY_HOST = {"/healthz", "/readyz"}
-WITHOUT_DATES = {"/api/v1/offers", "/api/v1/partners"}
 
 UNAUTHENTICATED = ["no token", "garbage", "unknown", "other tenant", "expired", "revoked"]
 DENIED = ["wrong scope", "wrong network", "paused"]
@@ -99,12 +96,7 @@ def ask(cast: Cast, situation: str, call: Call) -> httpx.Response:
     )
     token = cast.tokens.get(("own" if situation == "unknown tenant" else situation, scope))
     if scope != "ingest":
-<<<<<<< HEAD
         return cast.sandbox.request(method, path, host=host, token=token, params=PARAMETERS.get(path, MAY))
-=======
-        params = {} if path in WITHOUT_DATES else MAY
-        return cast.sandbox.request(method, path, host=host, token=token, params=params)
->>>>>>> 096fd0e (GET /api/v1/offers and /api/v1/partners list the names of ids in reports)
     records = {
         "conversions": lambda: conversion_callback(cast.sandbox, offer_record(cast.sandbox)["id"]),
         "events": lambda: event_record(offer_record(cast.sandbox)["id"]),
