@@ -96,7 +96,8 @@ async def preview_offer_move(db: Connection, tenant: Tenant, offer: OfferSummary
         """,
         offer.key,
     )
-    if rows and found["currency"] != offer.currency:
+    different = found["currency"] != offer.currency
+    if different and await db.fetchval(f"SELECT {tenant.schema}.has_amounts($1)", offer.key):
         raise OfferMoveError(
             f"The amounts of this offer are in {offer.currency}, and {found['name']} is billed in {found['currency']}. "
             "Moving the offer would change the currency of past amounts."

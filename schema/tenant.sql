@@ -24,6 +24,13 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION tenant.has_amounts(offer_key integer) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT EXISTS (SELECT FROM tenant.by_month WHERE offer = offer_key)
+        OR EXISTS (SELECT FROM tenant.conversion WHERE offer = offer_key)
+$$;
+
 CREATE FUNCTION tenant.keep_an_owner() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -40,10 +47,9 @@ CREATE FUNCTION tenant.keep_currency() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF EXISTS (
-        SELECT FROM tenant.offer o
-        WHERE o.advertiser = OLD.id AND EXISTS (SELECT FROM tenant.by_month m WHERE m.offer = o.key)
-    ) THEN
+    PERFORM FROM tenant.advertiser WHERE id = OLD.id FOR UPDATE;
+    PERFORM FROM tenant.offer WHERE advertiser = OLD.id ORDER BY id FOR UPDATE;
+    IF EXISTS (SELECT FROM tenant.offer o WHERE o.advertiser = OLD.id AND tenant.has_amounts(o.key)) THEN
         RAISE EXCEPTION 'The currency cannot be changed: the advertiser has amounts in %.', OLD.currency
             USING ERRCODE = 'check_violation';
     END IF;
@@ -54,12 +60,14 @@ CREATE FUNCTION tenant.keep_currency_of_offer() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF EXISTS (SELECT FROM tenant.by_month m WHERE m.offer = OLD.key)
-        AND (SELECT currency FROM tenant.advertiser WHERE id = OLD.advertiser)
-            <> (SELECT currency FROM tenant.advertiser WHERE id = NEW.advertiser)
+    IF (SELECT currency FROM tenant.advertiser WHERE id = OLD.advertiser)
+        <> (SELECT currency FROM tenant.advertiser WHERE id = NEW.advertiser)
     THEN
-        RAISE EXCEPTION 'The offer cannot be moved: its advertiser and the new one have different currencies.'
-            USING ERRCODE = 'check_violation';
+        PERFORM FROM tenant.offer WHERE id = OLD.id FOR UPDATE;
+        IF tenant.has_amounts(OLD.key) THEN
+            RAISE EXCEPTION 'The offer cannot be moved: its advertiser and the new one have different currencies.'
+                USING ERRCODE = 'check_violation';
+        END IF;
     END IF;
     RETURN NEW;
 END $$;

@@ -5,7 +5,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tests.support.database import execute
+from database.pool import DatabaseUnavailable
+from tests.support.database import execute, uncommitted
 from tests.support.html_page import Page
 from tests.support.people import Browser, audit, browser, create_staff_user, staff_browser
 from tests.support.piccolo_admin import change, piccolo_admin_browser
@@ -149,3 +150,41 @@ def test_the_database_keeps_the_currency_of_past_amounts(sandbox: Sandbox, offer
     sandbox.set_advertiser(sandbox.rival, currency="JPY")
     with pytest.raises(asyncpg.CheckViolationError, match="different currencies"):
         sandbox.move_offer(offer, sandbox.rival)
+
+
+def test_a_pending_conversion_fixes_the_currency(sandbox: Sandbox) -> None:
+    pending = offer_record(sandbox, name="Pending")
+    sandbox.send("offers", [pending])
+    sandbox.set_advertiser(sandbox.rival, currency="JPY")
+    sandbox.send("conversions", [conversion_callback(sandbox, pending["id"], status="Pending")])
+    with pytest.raises(asyncpg.CheckViolationError, match="amounts in USD"):
+        execute("UPDATE {s}.advertiser SET currency = 'EUR' WHERE name = 'Owner'", schema=sandbox.tenant.schema)
+    with pytest.raises(asyncpg.CheckViolationError, match="different currencies"):
+        sandbox.move_offer(pending["id"], sandbox.rival)
+    page = staff_browser(sandbox, "manager").get(f"/staff/offers/{pending['id']}/move?to={sandbox.rival}").text
+    assert "would change the currency of past amounts" in page
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_currency_is_not_changed_while_the_first_conversion_is_stored(sandbox: Sandbox, *, known: bool) -> None:
+    """Its transaction is still open; the offer exists already, or is created by it."""
+    schema, offer = sandbox.tenant.schema, uuid4()
+    create = f"INSERT INTO {schema}.offer (id, advertiser, name) VALUES ('{offer}', '{sandbox.owner}', 'New')"
+    if known:
+        execute(create)
+        create = "SELECT"
+    conversion = f"""
+        {create};
+        INSERT INTO {schema}.conversion (id, sent_ticks, callback, occurred_at, cost, offer, partner, status)
+        SELECT gen_random_uuid(), 1, gen_random_uuid(), now(), 1, o.key, p.key, 'Pending'
+        FROM {schema}.offer o, {schema}.partner p WHERE o.id = '{offer}' LIMIT 1
+    """
+    with uncommitted(conversion), pytest.raises(DatabaseUnavailable, match="lock timeout"):
+        execute(
+            """
+            WITH limited AS MATERIALIZED (SELECT set_config('lock_timeout', '200ms', true))
+            UPDATE {s}.advertiser SET currency = 'EUR' FROM limited WHERE id = $1
+            """,
+            sandbox.owner,
+            schema=schema,
+        )
