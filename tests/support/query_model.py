@@ -142,6 +142,7 @@ def start_of_hour(at: datetime, zone: ZoneInfo) -> str:
 
 
 def measured(sums: Sums, metrics: Iterable[str]) -> dict[str, Any]:
+    figures: dict[str, Decimal | int]
     figures = {"cost": sums.cost, "conversions": sums.conversions, "clicks": sums.clicks, "views": sums.views}
     ratios = {name: ratio(figures[above], figures[below]) for name, (above, below) in RATIOS.items()}
     return {name: (figures | ratios)[name] for name in metrics}
