@@ -1,6 +1,6 @@
 """The columns of a query's result, and its rows as Python values, from which binary formats are written."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from typing import Any, Literal, Protocol, get_args
 
 import msgspec
@@ -101,4 +101,4 @@ class QueryRows(Protocol):
 
 SendChunk = Callable[[bytes], Awaitable[None]]
 # Writes all rows in a format: sends the file's bytes as they become known. Raises what `batches` and sending raise.
-RowWriter = Callable[[QueryRows, SendChunk], Awaitable[None]]
+RowWriter = Callable[[QueryRows, SendChunk], Coroutine[Any, Any, None]]
