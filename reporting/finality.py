@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+MAX_FINAL_AFTER_DAYS = 730  # days
+
 State = Literal["open", "provisional", "final"]
 
 

@@ -35,6 +35,9 @@ from auth.users.realms import ADVERTISER, STAFF, Realm
 from auth.users.users import User
 from core.currencies import CURRENCIES
 from core.errors import GokartError
+from reporting.finality import MAX_FINAL_AFTER_DAYS
+from reporting.query.zones import zone_of
+from web.pages.forms import parse_number
 
 Row = Mapping[str, Any]
 Check = Callable[[Any, Row], Any]
@@ -195,6 +198,22 @@ def read_currency(value: str, _: Row) -> str:
     return code
 
 
+def read_time_zone(value: str, _: Row) -> str:
+    try:
+        return zone_of(value.strip()).key
+    except ValueError as error:
+        raise GokartError(
+            "The value must be the IANA name of a time zone, such as UTC, Europe/Berlin or Asia/Kolkata."
+        ) from error
+
+
+def read_final_after_days(value: object, _: Row) -> int:
+    days = parse_number(str(value), MAX_FINAL_AFTER_DAYS)
+    if days is None:
+        raise GokartError(f"The value must be a whole number of days from 0 to {MAX_FINAL_AFTER_DAYS}.")
+    return days
+
+
 def read_offer_advertiser(value: Any, row: Row) -> Any:
     if row:
         raise GokartError(
@@ -236,6 +255,7 @@ RULES = {
                 "billing_address": optional(read_lines),
                 "tax_id": optional(read_line),
                 "currency": read_currency,
+                "time_zone": read_time_zone,
             },
             create=True,
             delete=True,
@@ -286,7 +306,11 @@ RULES = {
             delete=True,
             realm=STAFF,
         ),
-        TableRule(TenantSettingsAdmin, {"staff_totp_required": any_value}, role="owner"),
+        TableRule(
+            TenantSettingsAdmin,
+            {"staff_totp_required": any_value, "final_after_days": read_final_after_days},
+            role="owner",
+        ),
     ]
 }
 

@@ -42,6 +42,7 @@ class AdvertiserAdmin(
     billing_address = shown(Advertiser.billing_address)
     tax_id = shown(Advertiser.tax_id)
     currency = shown(Advertiser.currency)
+    time_zone = shown(Advertiser.time_zone)
     created_at = shown(Advertiser.created_at)
 
 
@@ -126,6 +127,7 @@ class TenantSettingsAdmin(ReadableByName, TenantTable, tablename="setting", help
     id = shown(TenantSettings.id)
     name = shown(TenantSettings.name)
     staff_totp_required = shown(TenantSettings.staff_totp_required)
+    final_after_days = shown(TenantSettings.final_after_days)
 
 
 class IntakeLogAdmin(TenantTable, tablename="intake", help_text="Batches of data that were received."):

@@ -1,6 +1,7 @@
-"""The settings page: requiring two-factor authentication of all staff."""
+"""The settings page: requiring two-factor authentication of all staff, and when figures are final."""
 
 import pyotp
+import pytest
 
 from tests.support.people import Browser, audit, browser, create_staff_user, staff_browser
 from tests.support.sandbox import Sandbox
@@ -49,3 +50,21 @@ def test_the_audit_log_names_who_required_it(sandbox: Sandbox) -> None:
     last = audit(sandbox)[-1]
     assert (last["actor"], last["subject"]) == (f"staff:{email}", "setting")
     assert last["after"] == '{"staff_totp_required": true}'
+
+
+def test_an_owner_sets_when_figures_are_final(sandbox: Sandbox) -> None:
+    client = staff_browser(sandbox)
+    assert 'value="30"' in client.get("/staff/settings").text
+    assert client.post("/staff/settings", data={"final_after_days": "45"}).status_code == 303
+    assert 'value="45"' in client.get("/staff/settings").text
+    assert audit(sandbox)[-1]["after"] == '{"final_after_days": 45}'
+    client.post("/staff/settings", data={})
+    assert 'value="45"' in client.get("/staff/settings").text
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "731", "many"])
+def test_days_until_figures_are_final_are_a_whole_number(sandbox: Sandbox, text: str) -> None:
+    client = staff_browser(sandbox)
+    response = client.post("/staff/settings", data={"final_after_days": text})
+    assert response.status_code == 400
+    assert "Enter a whole number of days from 0 to 730." in response.text

@@ -174,7 +174,7 @@ def queries(draw: st.DrawFn, offers: list[str], partners: list[str], facts: dict
         "app": sorted({each.app for each in facts.values() if each.app}),
         "campaign": sorted({each.campaign for each in facts.values() if each.campaign}),
     }
-    names = draw(st.lists(st.sampled_from(list(values)), max_size=2, unique=True))
+    names = draw(st.lists(st.sampled_from([name for name in values if values[name]]), max_size=2, unique=True))
     filters = {
         name: draw(st.lists(st.sampled_from(values[name]), min_size=1, max_size=2, unique=True)) for name in names
     }

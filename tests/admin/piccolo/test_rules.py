@@ -86,6 +86,16 @@ def test_an_advertiser_is_created(sandbox: Sandbox) -> None:
     assert not row["singular_enabled"]
 
 
+def test_the_time_zone_of_an_advertiser_is_an_iana_name(sandbox: Sandbox) -> None:
+    admin = piccolo_admin_browser(sandbox, "manager")
+    assert change(admin, "advertiser", sandbox.owner, time_zone="europe/berlin").status_code == 200
+    assert stored_row(sandbox, "advertiser", sandbox.owner)["time_zone"] == "Europe/Berlin"
+    for zone in ("Mars/Olympus", "+02:00", ""):
+        response = change(admin, "advertiser", sandbox.owner, time_zone=zone)
+        assert response.status_code == 422
+        assert "IANA name of a time zone" in response.text
+
+
 def test_an_offer_is_created_and_shown_in_the_report(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox, "manager")
     response = create(admin, "offer", name="Kettle", advertiser=str(sandbox.owner), os="ANDROID")
