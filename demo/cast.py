@@ -13,7 +13,10 @@ NAMESPACE = UUID("9b0e3c52-7f0d-5c55-8a53-5b0a6e3f4d10")
 
 
 class Company(msgspec.Struct, frozen=True):
-    """An advertiser's contact and billing data. `domain` is its email domain; `asks`: it has requested Singular."""
+    """An advertiser's contact and billing data. `domain` is its email domain; `asks`: it has requested Singular.
+
+    `country` is that of its offers' users, ISO 3166-1.
+    """
 
     name: str
     domain: str
@@ -22,6 +25,9 @@ class Company(msgspec.Struct, frozen=True):
     legal_name: str
     address: str
     tax_id: str
+    time_zone: str
+    country: str
+    category: str
     currency: str = "USD"
     singular: bool = True
     asks: bool = False
@@ -132,6 +138,9 @@ BROWN_BOOTS = Company(
     legal_name="Brown Boots Games, Inc.",
     address="548 Market Street\nSan Francisco, CA 94104\nUnited States",
     tax_id="US 94-5550134",
+    time_zone="America/Los_Angeles",
+    country="US",
+    category="Games",
 )
 SPIN_ROYALE = Company(
     name="Spin Royale",
@@ -141,6 +150,9 @@ SPIN_ROYALE = Company(
     legal_name="Spin Royale Ltd",
     address="12 Strait Street\nValletta VLT 1432\nMalta",
     tax_id="MT 15550117",
+    time_zone="Europe/Malta",
+    country="MT",
+    category="Casino",
 )
 FERNHILL_BANK = Company(
     name="Fernhill Bank",
@@ -150,6 +162,9 @@ FERNHILL_BANK = Company(
     legal_name="Fernhill Bank plc",
     address="3 Fernhill Row\nLondon EC2A 4NE\nUnited Kingdom",
     tax_id="GB 555 0182 46",
+    time_zone="Europe/London",
+    country="GB",
+    category="Banking",
     currency="GBP",
 )
 PAPER_LANTERN = Company(
@@ -160,6 +175,9 @@ PAPER_LANTERN = Company(
     legal_name="Paper Lantern GmbH",
     address="Torstraße 88\n10119 Berlin\nGermany",
     tax_id="DE 555012999",
+    time_zone="Europe/Berlin",
+    country="DE",
+    category="Books",
     currency="EUR",
 )
 NORTHWIND = Company(
@@ -170,8 +188,24 @@ NORTHWIND = Company(
     legal_name="Northwind Surveys AS",
     address="Storgata 21\n0184 Oslo\nNorway",
     tax_id="NO 955 501 46",
+    time_zone="Europe/Oslo",
+    country="NO",
+    category="Surveys",
     singular=False,
     asks=True,
+)
+HOSHI = Company(  # amounts in yen have no decimals
+    name="Hoshi Games",
+    domain="hoshi.example",
+    contact="Aiko Mori",
+    phone="+81 3 5550 0173",
+    legal_name="Hoshi Games K.K.",
+    address="2-8-1 Ebisu, Shibuya-ku\nTokyo 150-0013\nJapan",
+    tax_id="JP T5550173001",
+    time_zone="Asia/Tokyo",
+    country="JP",
+    category="Games",
+    currency="JPY",
 )
 GREEN_FORK = Company(
     name="Green Fork",
@@ -181,6 +215,9 @@ GREEN_FORK = Company(
     legal_name="Green Fork S.r.l.",
     address="Via Tortona 31\n20144 Milano\nItaly",
     tax_id="IT 05550168001",
+    time_zone="Europe/Rome",
+    country="IT",
+    category="Food",
     currency="EUR",
     singular=False,
 )
@@ -215,6 +252,10 @@ DEMO = cast(
             ("Answer your first survey", "NW_WEB_FIRST", None, None, "WEB", "0.85"),
             ("Complete your profile, get paid", "NW_WEB_PROFILE", None, None, "WEB", "0.4"),
             ("Five surveys in a week", "NW_AND_FIVE", "Northwind", "org.northwind.surveys", "ANDROID", "3.6"),
+        ],
+        HOSHI: [
+            ("Reach chapter 5 of Hoshi no Michi", "HNM_IOS_CH5", "Hoshi no Michi", "1587730416", "IOS", "640"),
+            ("Reach chapter 5 of Hoshi no Michi", "HNM_AND_CH5", "Hoshi no Michi", "jp.hoshi.michi", "ANDROID", "480"),
         ],
     },
     ["Playdeck", "CoinHarbor", "Rewardly", "Café Ludo", "Gamers' Lounge, Inc.", "StreakBox", "みんなのポイント"],

@@ -10,10 +10,11 @@ from cli import check_address_is_free, run_server
 from core.cli_support import console
 from core.errors import GokartError
 from demo.cast import CASTS, Cast
+from demo.changes import make_changes
 from demo.filling import fill_tenant, make_tenant
 from demo.keys import make_keys
-from demo.people import make_people
-from demo.welcome import DemoAccess, DemoApiKeys, create_demo_api_keys, show_access
+from demo.people import STAFF_OF, make_people
+from demo.welcome import DemoAccess, DemoApiKeys, create_demo_api_keys, ingest_key_id, show_access
 from settings import settings
 from tenants.commands import run_command
 from tenants.migrations import migrate_platform
@@ -59,4 +60,6 @@ async def fill_one(tenant: Tenant, cast: Cast, length: timedelta, progress: Prog
     async for day, done, total in fill_tenant(tenant, cast, datetime.now(UTC), length):
         progress.update(bar, day=str(day), completed=done, total=total)
     await make_keys(tenant, cast, datetime.now(UTC))
-    return await create_demo_api_keys(tenant, cast)
+    keys = await create_demo_api_keys(tenant, cast)
+    await make_changes(tenant, cast, length, await ingest_key_id(tenant), STAFF_OF[cast.slug][0].email)
+    return keys

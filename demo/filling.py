@@ -46,7 +46,8 @@ async def make_tenant(cast: Cast) -> Tenant:
         )
     await migrate_tenant(cast.slug)
     with bound_to(tenant):
-        if not await Offer.exists():
+        there = await Offer.count().where(Offer.id.is_in([offer.id for offer in cast.offers]))
+        if there < len(cast.offers):  # also offers that an earlier release did not have
             await make_catalogue(tenant, cast)
     return tenant
 
@@ -79,8 +80,8 @@ async def make_advertisers(tenant: Tenant, cast: Cast) -> None:
                 f"""
                 INSERT INTO {tenant.schema}.advertiser (id, name, singular_enabled, created_at, contact_name,
                     contact_email, contact_phone, billing_name, billing_email, billing_address, tax_id, currency,
-                    singular_requested_at, singular_requested_by)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                    time_zone, singular_requested_at, singular_requested_by)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
                 ON CONFLICT DO NOTHING
                 """,
                 advertiser.id,
@@ -95,6 +96,7 @@ async def make_advertisers(tenant: Tenant, cast: Cast) -> None:
                 of.address,
                 of.tax_id,
                 of.currency,
+                of.time_zone,
                 now if of.asks else None,
                 of.contact_email if of.asks else None,
             )

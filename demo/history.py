@@ -30,6 +30,11 @@ REASONS = (
     "Deposit was charged back",
     "Advertiser could not confirm the event",
 )
+DEVICES = {
+    "IOS": ("iPhone", "iPhone", "iPad"),
+    "ANDROID": ("Android phone", "Android phone", "Android tablet"),
+    "WEB": ("Windows", "macOS", "Android phone"),
+}
 BAD_DAYS = 0.3
 CORRECTIONS = (Decimal("0.5"), Decimal("0.8"), Decimal("0.925"), Decimal("1.1"))
 
@@ -143,8 +148,14 @@ def conversion(
                 "offerName": offer.name,
                 "offerAdvertiserId": offer.advertiser.id,
                 "offerAdvertiserName": offer.advertiser.name,
+                "offerCountryCode2": offer.advertiser.company.country,
+                "offerCategoryName": offer.advertiser.company.category,
+                "eventName": offer.name.rpartition(": ")[2],
                 "rewardPoints": int(offer.payout * 40),
                 "revenue": step.revenue,
+                "pubClickId": click.hex[:12],
+                "pubGeoCountry": offer.advertiser.company.country,
+                "pubDevice": DEVICES[offer.os][click.int % 3],
                 "partnerId": partner.id if partner else None,
                 "partnerName": partner.name if partner else None,
                 "createdAt": completed_at,

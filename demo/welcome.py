@@ -52,6 +52,14 @@ async def create_demo_api_key(scopes: tuple[str, ...] | list[str], advertiser: U
     return minted.token
 
 
+async def ingest_key_id(tenant: Tenant) -> int:
+    """Of the demo's active ingest key."""
+    with bound_to(tenant):
+        active = (ApiKey.name == MADE_BY) & ApiKey.advertiser.is_null() & ApiKey.revoked_at.is_null()
+        (key,) = await ApiKey.select(ApiKey.id).where(active).output(as_list=True)
+        return int(key)
+
+
 def show_access(access: DemoAccess, port: int) -> None:
     for heading, lines in sections(access, port, datetime.now(UTC)):
         click.secho(f"\n{heading}", bold=True)

@@ -24,6 +24,7 @@ from catalog.tables import Offer
 from core.errors import GokartError
 from demo import filling, history
 from demo.cast import ACME, DEMO, Cast
+from demo.changes import make_changes
 from demo.history import day_of
 from reporting.dashboard.periods import Period
 from reporting.dashboard.summary import read_summary
@@ -224,6 +225,41 @@ def test_only_the_days_corrected_later_are_restated(sandbox: Sandbox, cast: Cast
     assert not summary.daily[-1].restated
 
 
+RESTATEMENTS = """
+SELECT bucket, conversions, cost, late, cause FROM {s}.restatement WHERE cause <> 'import' ORDER BY changed_at, bucket
+"""
+STATUSES = """
+SELECT c.cause, h.status AS before, c.status, count(*) FROM {s}.conversion_history h
+JOIN {s}.conversion c ON c.id = h.conversion AND c.changed_at = h.until
+WHERE c.cause <> 'import' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+
+
+def test_past_days_change_by_callbacks_and_a_correction(sandbox: Sandbox, cast: Cast) -> None:
+    """Per advertiser: rejections after 45 and 12 days, and a conversion that is reported 8 days late."""
+    schema, now = sandbox.tenant.schema, datetime.now(UTC)
+    fill(cast, now)
+    assert execute(RESTATEMENTS, schema=schema) == []
+    assert execute("SELECT count(*) FROM {s}.changed_day WHERE late", schema=schema) == [{"count": 0}]
+    (key,) = execute("SELECT id FROM {s}.api_token WHERE 'ingest' = ANY(scopes)", schema=schema)
+
+    async def work() -> None:
+        await make_changes(sandbox.tenant, cast, LENGTH, key["id"], "nora@limestone.example")
+
+    run_command(work)
+    changes = execute(RESTATEMENTS, schema=schema)
+    callbacks = [row for row in changes if row["cause"] == "callback"]
+    assert [(row["conversions"], row["late"]) for row in callbacks] == [(-1, True), (-1, False), (1, False)] * 2
+    corrections = [row for row in changes if row["cause"] == "correction"]
+    assert 0 < len(corrections) <= 3
+    assert all(row["conversions"] < 0 and row["cost"] < 0 and not row["late"] for row in corrections)
+    (by_callback, by_correction) = execute(STATUSES, schema=schema)
+    assert by_callback == {"cause": "callback", "before": "Success", "status": "Rejected", "count": 4}
+    assert by_correction["cause"] == "correction"
+    run_command(work)
+    assert execute(RESTATEMENTS, schema=schema) == changes
+
+
 def test_advertisers_have_contacts_and_bills(sandbox: Sandbox, cast: Cast) -> None:
     run_command(lambda: filling.make_tenant(cast))
     rows = execute(
@@ -236,7 +272,9 @@ def test_advertisers_have_contacts_and_bills(sandbox: Sandbox, cast: Cast) -> No
         assert row["contact_email"].endswith(".example")
         assert all(row[name] for name in ("contact_name", "contact_phone", "billing_name", "billing_address", "tax_id"))
     demos = {advertiser.name: advertiser.company for advertiser in DEMO.advertisers}
-    assert {company.currency for company in demos.values()} == {"USD", "EUR", "GBP"}
+    assert {company.currency for company in demos.values()} == {"USD", "EUR", "GBP", "JPY"}
+    assert {row["time_zone"] for row in rows} == {"America/Los_Angeles", "Europe/Rome"}
+    assert {"America/Los_Angeles", "Europe/Berlin", "Asia/Tokyo"} < {company.time_zone for company in demos.values()}
     assert [name for name, company in demos.items() if company.asks] == ["Northwind Surveys"]
 
 
@@ -255,6 +293,7 @@ def test_some_offers_have_missing_data(sandbox: Sandbox) -> None:
         "Fernhill Bank": ["campaign_name"],
         "Paper Lantern": [],
         "Northwind Surveys": [],
+        "Hoshi Games": [],
     }
 
 
