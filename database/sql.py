@@ -68,15 +68,14 @@ def element_text(value: object) -> str:
     return str(value)
 
 
-class SqlFile:
-    """The statement of a file, or the one with that name in it. Raises ValueError for a name the file lacks."""
+class SqlText:
+    """A statement, from the text of a file."""
 
-    def __init__(self, path: Path, name: str | None = None) -> None:
+    def __init__(self, text: str) -> None:
         self.parameters: list[str] = []
-        text = TOKEN.sub(self._translate, statement_text(path, name))
-        self.text = "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
+        translated = TOKEN.sub(self._translate, text)
+        self.text = "\n".join(line.rstrip() for line in translated.splitlines() if line.strip())
         self._in_schema = lru_cache(1_024)(self._format)
-        _names[SCHEMA.sub("", self.text)] = "/".join(path.parts[-3:]) + (f":{name}" if name else "")
 
     def bind(self, schema: str, /, **arguments: object) -> Query:
         """Raises ValueError for an invalid schema name, and TypeError unless `arguments` are exactly the parameters."""
@@ -102,6 +101,14 @@ class SqlFile:
         if not SCHEMA_NAME.fullmatch(schema):
             raise ValueError(f"{schema!r} is not a valid schema name")
         return self.text.replace("{schema}", schema)
+
+
+class SqlFile(SqlText):
+    """The statement of a file, or the one with that name in it. Raises ValueError for a name the file lacks."""
+
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        super().__init__(statement_text(path, name))
+        _names[SCHEMA.sub("", self.text)] = "/".join(path.parts[-3:]) + (f":{name}" if name else "")
 
 
 def statement_name(sql: str) -> str | None:

@@ -1,0 +1,109 @@
+"""The time buckets of a query: its hours, days, weeks and months in a time zone, clipped to its range."""
+
+from calendar import monthrange
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from reporting.finality import Finality
+from reporting.query.columns import TIME_GROUPS, Group, has_time
+from reporting.query.identity import bucket_ends
+from reporting.query.zones import hours_of_day, local_date, start_of_day
+from reporting.ranges import DAY, HOUR, QUARTER, UNITS, BucketSpan, Range, bucket_spans
+
+LENGTHS = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 28 * DAY}
+
+
+class TimeBucket(msgspec.Struct, frozen=True):
+    """`range` is clipped. `hour`, `day`, `week` and `month` are names of whole ones: with several time groups, a bucket
+    is what is in the same period of each. `last_day` is the local day that contains the end of the range.
+    """
+
+    range: Range
+    last_day: date
+    hour: str | None = None
+    day: date | None = None
+    week: date | None = None
+    month: date | None = None
+
+
+def time_buckets(
+    range_: Range, zone: ZoneInfo, groups: Collection[Group], since: datetime | None = None
+) -> Iterator[TimeBucket]:
+    """In order of time: those that end after `since`. Without a time group, the whole range is one bucket."""
+    last_day = local_date(range_.end - QUARTER, zone)
+    if not has_time(groups):
+        yield TimeBucket(range_, last_day)
+        return
+    first = max(range_.start, since or range_.start)
+    if first >= range_.end:
+        return
+    day = period_start(local_date(first, zone), groups)
+    while day <= last_day:
+        next_day = period_end(day, groups, last_day + DAY)
+        start, end = start_of_day(day, zone), start_of_day(next_day, zone)
+        pieces = hours_of_day(day, zone) if "hour" in groups else [(start, end, None)]
+        for start, end, hour in pieces:
+            clipped = Range(max(start, range_.start), min(end, range_.end))
+            if clipped.start < clipped.end and end > first:
+                last = min(next_day - DAY, last_day)
+                yield TimeBucket(clipped, last, hour, day, monday(day), day.replace(day=1))
+        day = next_day
+
+
+def period_start(day: date, groups: Collection[Group]) -> date:
+    """The first day of the days that belong to the same bucket as `day`."""
+    if "hour" in groups or "day" in groups:
+        return day
+    starts = [monday(day) if group == "week" else day.replace(day=1) for group in groups if group in {"week", "month"}]
+    return max(starts)
+
+
+def period_end(day: date, groups: Collection[Group], limit: date) -> date:
+    """The day after these days; at most `limit`, so that it is within the calendar."""
+    if "hour" in groups or "day" in groups:
+        return day + DAY
+    days = [
+        7 - day.weekday() if group == "week" else monthrange(day.year, day.month)[1] - day.day + 1
+        for group in groups
+        if group in {"week", "month"}
+    ]
+    return day + timedelta(days=min(*days, (limit - day).days))
+
+
+def monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def estimated_buckets(range_: Range, groups: Collection[Group]) -> int:
+    """Roughly how many time buckets the range has."""
+    finest = next((group for group in TIME_GROUPS if group in groups), None)
+    return 1 if finest is None else (range_.end - range_.start) // LENGTHS[finest] + 1
+
+
+def spans_of(range_: Range) -> tuple[BucketSpan, ...]:
+    return bucket_spans(range_, "hour" if range_.end - range_.start <= HOUR else "month")
+
+
+def bucket_parameters(
+    buckets: Sequence[TimeBucket], groups: Collection[Group], finality: Finality, now: datetime
+) -> dict[str, object]:
+    """Of sql/query.sql. The buckets are numbered from 0."""
+    parameters: dict[str, object] = {
+        "numbers": list(range(len(buckets))),
+        "bucket_ends": [bucket_ends(bucket.range) for bucket in buckets],
+        "states": [finality.state(bucket.last_day) for bucket in buckets],
+        "begun": [bucket.range.start <= now for bucket in buckets],
+    }
+    for group in TIME_GROUPS:
+        parameters[f"{group}s"] = [getattr(bucket, group) for bucket in buckets] if group in groups else []
+    spans = [(number, span) for number, bucket in enumerate(buckets) for span in spans_of(bucket.range)]
+    for unit in UNITS:
+        of_unit = [(number, span) for number, span in spans if span.unit == unit]
+        parameters[f"{unit}_buckets"] = [number for number, _ in of_unit]
+        parameters[f"{unit}_starts"] = [span.start for _, span in of_unit]
+        parameters[f"{unit}_ends"] = [span.end for _, span in of_unit]
+        parameters[f"{unit}_signs"] = [span.sign for _, span in of_unit]
+    return parameters

@@ -1,0 +1,174 @@
+"""A query of one advertiser, with all times resolved: what `reporting.read` and `stream` need to read it."""
+
+from collections.abc import Hashable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from catalog.tenants import GokartTenant
+from core.metrics import ReportName
+from core.timestamps import iso
+from database.sql import Query, SqlText
+from reporting.changes.snapshot_token import Snapshot
+from reporting.context import ReportContext
+from reporting.finality import Finality
+from reporting.query.buckets import TimeBucket, bucket_parameters, spans_of, time_buckets
+from reporting.query.columns import TIME_GROUPS, QueryColumn, columns_of, has_time
+from reporting.query.identity import query_identity
+from reporting.query.parameters import Parameters
+from reporting.query.statements import (
+    ORDERS,
+    VALIDATORS,
+    Order,
+    StatementName,
+    StatementShape,
+    query_statement,
+)
+from reporting.query.zones import start_of_day
+from reporting.ranges import Range, change_mark_parameters
+from reporting.read import ReportValidators
+from tenants.tenant import Tenant
+from uuid import UUID
+from web.problems import FieldError, invalid_parameters
+
+MAX_BUCKETS_READ_WHOLE = 1_000
+
+
+class QueryRequest(msgspec.Struct, frozen=True):
+    """`now` is the time of the context. `format` is in the ETag: each format has an ETag of its own."""
+
+    tenant: Tenant
+    advertiser: UUID
+    parameters: Parameters
+    zone: ZoneInfo
+    range: Range
+    currency: str
+    finality: Finality
+    now: datetime
+    format: str
+
+    @property
+    def name(self) -> ReportName:
+        return "query"
+
+    @property
+    def columns(self) -> tuple[QueryColumn, ...]:
+        return columns_of(self.parameters.groups, self.parameters.metrics)
+
+    @property
+    def shape(self) -> StatementShape:
+        asked = self.parameters
+        return StatementShape(asked.groups, asked.metrics, self.order, asked.zeros, asked.decimals_as_text)
+
+    @property
+    def order(self) -> tuple[Order, ...]:
+        """As requested, then by the groups."""
+        asked = self.parameters
+        keys = {order.key for order in asked.sort}
+        return (*asked.sort, *(Order(group) for group in asked.groups if group not in keys))
+
+    @property
+    def in_order_of_time(self) -> bool:
+        """Whether the rows of a time bucket come after those of all earlier ones."""
+        times = [group for group in TIME_GROUPS if group in self.parameters.groups]
+        first = self.order[: len(times)]
+        return bool(times) and {order.key for order in first} == set(times) and not any(o.descending for o in first)
+
+    @property
+    def identity(self) -> str:
+        """See `query_identity`."""
+        asked = self.parameters
+        return query_identity(
+            self.tenant.id, self.advertiser, asked.groups, asked.filters, self.zone.key, self.currency
+        )
+
+    @property
+    def cache_key(self) -> Hashable:
+        return self.etag_identity
+
+    @property
+    def etag_identity(self) -> str:
+        """What the response depends on besides figures and names: the query, and which of its days have which state."""
+        asked = self.parameters
+        states = ""
+        if has_time(asked.groups):
+            days = self.finality.provisional_from, self.finality.today
+            changes = [min(max(start_of_day(day, self.zone), self.range.start), self.range.end) for day in days]
+            states = " ".join(map(iso, changes))
+        begun = ""
+        if asked.zeros:
+            begun = str(next(iter(self.buckets(min(max(self.now, self.range.start), self.range.end))), None))
+        shape = f"{self.shape} {asked.limit} {self.format}"
+        return f"query {self.identity} {self.range} {shape} {states} {begun}"
+
+    @property
+    def content_range(self) -> str:
+        return str(self.range)
+
+    def buckets(self, since: datetime | None = None) -> Any:
+        return time_buckets(self.range, self.zone, self.parameters.groups, since)
+
+    def validators_query(self) -> Query:
+        return bind(VALIDATORS, self.tenant, self.subject | change_mark_parameters(self.range))
+
+    def whole_query(self, max_rows: int) -> Query:
+        """`max_rows`: of a query with more rows than that, one more is read."""
+        marks = change_mark_parameters(self.range)
+        buckets = list(self.buckets())
+        return self.query("whole", buckets, max_rows=max_rows + 1, limit=self.parameters.limit, **marks)
+
+    def query(self, name: StatementName, buckets: Sequence[TimeBucket], **parameters: object) -> Query:
+        """For some of the time buckets."""
+        asked = self.parameters
+        arguments = {
+            "max_rows": None,
+            "limit": None,
+            "identity": self.identity,
+            **self.subject,
+            **bucket_parameters(buckets, asked.groups, self.finality, self.now),
+            **parameters,
+        }
+        return bind(query_statement(self.shape, name), self.tenant, arguments)
+
+    def totals_query(self) -> Query:
+        """The totals of the whole range, which are the sums of all rows."""
+        asked = self.parameters
+        shape = StatementShape((), asked.metrics, (), zeros=False, decimals_as_text=asked.decimals_as_text)
+        buckets = list(time_buckets(self.range, self.zone, ()))
+        arguments = {"max_rows": None, **self.subject, **bucket_parameters(buckets, (), self.finality, self.now)}
+        return bind(query_statement(shape, "totals"), self.tenant, arguments)
+
+    @property
+    def subject(self) -> dict[str, object]:
+        """The parameters of sql/offers.sql, and the filter by partner."""
+        filters = self.parameters.filters
+        given = {name: list(values) for name, values in filters.items()}
+        return {
+            "advertiser": self.advertiser,
+            "offer_ids": given.get("offer_id"),
+            "partner_ids": given.get("partner_id"),
+            "systems": given.get("os"),
+            "apps": given.get("app"),
+            "campaigns": given.get("campaign"),
+        }
+
+    def meta(self, validators: ReportValidators, snapshot: Snapshot, rows: int) -> dict[str, Any]:
+        """`meta` of the response."""
+        return {
+            "range": self.content_range,
+            "timeZone": self.zone.key,
+            "currency": self.currency,
+            "rows": rows,
+            "dataThrough": iso(validators.data_through),
+            "finalThrough": self.finality.final_through.isoformat(),
+            "provisionalFrom": self.finality.provisional_from.isoformat(),
+            "complete": True,
+            "snapshot": snapshot.token(self.tenant.id),
+        }
+
+
+def bind(statement: SqlText, tenant: Tenant, arguments: dict[str, object]) -> Query:
+    """With those of the arguments that the statement has parameters for."""
+    return statement.bind(tenant.schema, **{name: arguments[name] for name in statement.parameters})

@@ -1,0 +1,110 @@
+-- The figures of a query. `reporting.query.statements` replaces words in double angle brackets by fragments for the
+-- groups, metrics and order of the query.
+WITH
+-- include: offers.sql
+,
+buckets AS (
+    SELECT * FROM unnest(
+        :numbers::int[], :bucket_ends::text[], :hours::text[], :days::date[], :weeks::date[], :months::date[],
+        :states::text[], :begun::boolean[]
+    ) AS bucket (n, ends, hour, day, week, month, state, begun)
+),
+-- A row for each time bucket (by its number `n`) and combination of the groups with a figure that is not zero. Cost is
+-- in millionths. At most `max_rows`, unless that is null.
+--
+-- Each time bucket is the sum of bucket spans, as in the cost report (sql/metrics.sql); a span has the number of its
+-- time bucket. Each offer is read separately, so that PostgreSQL always uses the index of the roll-up.
+grouped AS (
+    SELECT <<group columns>>, <<sums of offers>>
+    FROM offers o
+    CROSS JOIN LATERAL (
+        SELECT n, <<partner>>
+            sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views,
+            sum(cost) AS cost
+        FROM (
+            SELECT
+                n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
+                sign * cost AS cost
+            FROM unnest(:month_buckets::int[], :month_starts::date[], :month_ends::date[], :month_signs::bigint[])
+                AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM {schema}.by_month
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS month
+            UNION ALL
+            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest(:day_buckets::int[], :day_starts::date[], :day_ends::date[], :day_signs::bigint[])
+                AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM {schema}.by_day
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS day
+            UNION ALL
+            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest(
+                :hour_buckets::int[], :hour_starts::timestamptz[], :hour_ends::timestamptz[], :hour_signs::bigint[]
+            ) AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM {schema}.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS hour
+            UNION ALL
+            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest(
+                :quarter_buckets::int[], :quarter_starts::timestamptz[], :quarter_ends::timestamptz[],
+                :quarter_signs::bigint[]
+            ) AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM {schema}.by_quarter
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS quarter
+        ) AS deltas
+        WHERE :partner_ids::uuid[] IS NULL
+            OR partner IN (SELECT key FROM {schema}.partner WHERE id = ANY(:partner_ids::uuid[]))
+        GROUP BY n<<, partner>>
+        HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
+    ) AS m
+    <<group by>>
+    LIMIT :max_rows::bigint
+),
+-- The figures of all rows together, also of those beyond `limit`.
+sums AS (
+    SELECT
+        coalesce(sum(conversions), 0) AS conversions, coalesce(sum(clicks), 0) AS clicks,
+        coalesce(sum(views), 0) AS views, coalesce(sum(cost), 0) AS cost, count(*) AS grouped_rows
+    FROM grouped
+)
+
+-- name: whole
+-- One row, of one snapshot: the validators, the totals, how many rows there are, and the rows as the inside of a JSON
+-- array in UTF-8. If `grouped_rows` is `max_rows`, there may be more, and the rest of the row is not the query's.
+,
+-- include: ../../sql/validators_cte.sql
+SELECT v.*, t.*, r.*,
+-- include: ../../sql/snapshot_columns.sql
+FROM validators v, (SELECT grouped_rows, <<totals>> AS totals FROM sums AS g) AS t, (
+    SELECT count(*) AS rows, convert_to(string_agg(item, ','), 'UTF8') AS items
+    FROM (SELECT <<item>> AS item <<rows>>) AS item
+) AS r
+
+-- name: totals
+-- One row: the totals as a JSON object, and the snapshot that they were read in.
+SELECT <<totals>> AS totals,
+-- include: ../../sql/snapshot_columns.sql
+FROM sums AS g
+
+-- name: items
+-- The rows as JSON objects, for COPY.
+SELECT concat(:before_item::text, <<item>>) <<rows>>
+
+-- name: columns
+-- The rows as columns, for CSV.
+SELECT <<columns>> <<rows>>
+
+-- name: values
+-- The rows as values. An hour is the number of its time bucket.
+SELECT <<values>> <<rows>>

@@ -1,0 +1,210 @@
+"""The statements of queries: sql/query.sql with fragments for the query's groups, metrics and order.
+
+The fragments are fixed texts; every value is a parameter.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from database.sql import SqlFile, SqlText, statement_text
+from reporting.query.columns import GROUP_COLUMNS, METRICS, TIME_GROUPS, Group, Metric, columns_of, has_time
+from reporting.query.identity import row_id
+
+SQL = Path(__file__).parent / "sql"
+VALIDATORS = SqlFile(SQL / "validators.sql")
+EXTENT = SqlFile(SQL / "extent.sql")
+
+StatementName = Literal["whole", "totals", "items", "columns", "values"]
+TEXTS: dict[StatementName, str] = {
+    name: statement_text(SQL / "query.sql", name) for name in ("whole", "totals", "items", "columns", "values")
+}
+FRAGMENT = re.compile(r"<<(, )?([a-z ]+)>>")
+
+# In CTE `grouped`: the columns of an offer that a group needs.
+OFFER_COLUMNS: dict[Group, tuple[str, ...]] = {
+    "offer": ("o.id AS offer_id", "o.name AS offer_name"),
+    "app": ("o.app_name", "o.store_id"),
+    "os": ("o.os",),
+    "campaign": ("o.campaign_name",),
+}
+# In the result, in which `b` is a time bucket, `g` a row of `grouped`, and `p` its partner.
+VALUES = {
+    "hour": "b.hour",
+    "day": "b.day",
+    "week": "b.week",
+    "month": "b.month",
+    "offerId": "g.offer_id",
+    "offerName": "g.offer_name",
+    "partnerId": "p.id",
+    "partnerName": "p.name",
+    "app": "g.app_name",
+    "storeId": "g.store_id",
+    "os": "g.os",
+    "campaign": "g.campaign_name",
+    "cost": "trim_scale(coalesce(g.cost, 0) * 0.000001)",
+    "conversions": "coalesce(g.conversions, 0)",
+    "clicks": "coalesce(g.clicks, 0)",
+    "views": "coalesce(g.views, 0)",
+    "state": "b.state",
+}
+RATIOS: dict[Metric, tuple[str, str]] = {
+    "costPerConversion": ("g.cost", "g.conversions"),
+    "costPerClick": ("g.cost", "g.clicks"),
+    "conversionRate": ("g.conversions * 1000000::numeric", "g.clicks"),
+    "clickRate": ("g.clicks * 1000000::numeric", "g.views"),
+}
+ORDERS = {
+    "hour": ("b.n",),
+    "day": ("b.day",),
+    "week": ("b.week",),
+    "month": ("b.month",),
+    "offer": ('g.offer_name COLLATE "C"', "g.offer_id"),
+    "partner": ('p.name COLLATE "C"', "p.id"),
+    "app": ('g.app_name COLLATE "C"', 'g.store_id COLLATE "C"'),
+    "os": ('g.os COLLATE "C"',),
+    "campaign": ('g.campaign_name COLLATE "C"',),
+}
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A group or metric to sort by."""
+
+    key: Group | Metric
+    descending: bool = False
+
+
+class StatementShape(msgspec.Struct, frozen=True):
+    """What the text of a query's statements depends on. `order` is complete: every group is in it."""
+
+    groups: tuple[Group, ...]
+    metrics: tuple[Metric, ...]
+    order: tuple[Order, ...]
+    zeros: bool
+    decimals_as_text: bool
+
+
+@lru_cache(1_024)
+def query_statement(shape: StatementShape, name: StatementName) -> SqlText:
+    return SqlText(FRAGMENT.sub(lambda part: fragment(shape, part[2], part[1] or ""), TEXTS[name]))
+
+
+def fragment(shape: StatementShape, name: str, before: str) -> str:
+    by_partner = "partner" in shape.groups
+    match name:
+        case "group columns":
+            return ", ".join(group_columns(shape.groups))
+        case "sums of offers":
+            columns = ("conversions", "clicks", "views", "cost")
+            return ", ".join(f"sum(m.{each}) AS {each}" if sums_offers(shape) else f"m.{each}" for each in columns)
+        case "group by":
+            return group_by(shape)
+        case "partner":
+            return f"{before}partner" + ("" if before else ",") if by_partner else ""
+        case "totals":
+            return json_object([(metric, json_value(metric, shape)) for metric in shape.metrics])
+        case "item":
+            return item(shape)
+        case "columns":
+            columns = [(column.name, csv_value(column.name)) for column in columns_of(shape.groups, shape.metrics)]
+            return ", ".join(f'{value(shape, name) if name == "id" else text} AS "{name}"' for name, text in columns)
+        case "values":
+            names = [column.name for column in columns_of(shape.groups, shape.metrics)]
+            return ", ".join("b.n" if name == "hour" else value(shape, name) for name in names)
+        case "rows":
+            return rows(shape)
+    raise ValueError(f"<<{name}>> is not a fragment")
+
+
+def sums_offers(shape: StatementShape) -> bool:
+    """Whether a row is of several offers."""
+    return "offer" not in shape.groups
+
+
+def group_columns(groups: Sequence[Group]) -> list[str]:
+    offer = [column for group in groups for column in OFFER_COLUMNS.get(group, ())]
+    return ["m.n", *offer, *(["m.partner"] if "partner" in groups else [])]
+
+
+def group_by(shape: StatementShape) -> str:
+    if not sums_offers(shape):
+        return ""
+    return "GROUP BY " + ", ".join(group_columns(shape.groups))
+
+
+def rows(shape: StatementShape) -> str:
+    """The end of a SELECT. Without a group there is one row even if all figures are zero."""
+    everything = shape.zeros or not shape.groups
+    lines = [f"FROM buckets b {'LEFT ' if everything else ''}JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n"]
+    if "partner" in shape.groups:
+        lines.append("LEFT JOIN {schema}.partner p ON p.key = g.partner")
+    if shape.zeros:
+        lines.append("WHERE g.n IS NOT NULL OR b.begun")
+    if shape.order:
+        lines.append("ORDER BY " + ", ".join(part for each in shape.order for part in order_by(each)))
+    return "\n".join([*lines, "LIMIT :limit::bigint"])
+
+
+def order_by(order: Order) -> list[str]:
+    """Null comes last in both directions: the row has no such value."""
+    keys = (scaled(order.key),) if order.key in METRICS else ORDERS[order.key]  # type: ignore[index, arg-type]
+    return [f"{key}{' DESC' if order.descending else ''} NULLS LAST" for key in keys]
+
+
+def scaled(metric: Metric) -> str:
+    """To sort by."""
+    return ratio(*RATIOS[metric]) if metric in RATIOS else f"coalesce(g.{metric}, 0)"
+
+
+def ratio(numerator: str, denominator: str) -> str:
+    """The quotient, rounded half-even to six places: both are integers, and the numerator is in millionths. Null for a
+    denominator of 0.
+    """
+    quotient, rest = f"div({numerator}, {denominator})", f"2 * mod({numerator}, {denominator})"
+    up = f"{rest} > {denominator} OR {rest} = {denominator} AND mod({quotient}, 2) = 1"
+    return f"CASE WHEN {denominator} <> 0 THEN ({quotient} + CASE WHEN {up} THEN 1 ELSE 0 END) * 0.000001 END"
+
+
+def value(shape: StatementShape, name: str) -> str:
+    if name == "id":
+        return row_id(shape.groups)
+    return csv_value(name)
+
+
+def csv_value(name: str) -> str:
+    return ratio(*RATIOS[name]) if name in RATIOS else VALUES.get(name, "")  # type: ignore[index]
+
+
+def item(shape: StatementShape) -> str:
+    fields = [("id", f"""'"', {row_id(shape.groups)}, '"'""")]
+    for group in shape.groups:
+        fields += [(column.name, json_value(column.name, shape)) for column in GROUP_COLUMNS[group]]
+    fields += [(metric, json_value(metric, shape)) for metric in shape.metrics]
+    if has_time(shape.groups):
+        fields.append(("state", json_value("state", shape)))
+    return json_object(fields)
+
+
+def json_object(fields: Sequence[tuple[str, str]]) -> str:
+    """A `concat` of the object's text. A field's value is one or more expressions, separated by commas."""
+    parts = [f"""'{"," if number else ""}"{name}":', {text}""" for number, (name, text) in enumerate(fields)]
+    return f"concat('{{', {', '.join(parts)}, '}}')"
+
+
+def json_value(name: str, shape: StatementShape) -> str:
+    """The expressions of a value's JSON text."""
+    text = csv_value(name)
+    if name in {*TIME_GROUPS, "state"}:
+        return f"""'"', {text}, '"'"""
+    if name in {"offerId", "partnerId"}:
+        return f"""coalesce('"' || {text} || '"', 'null')"""
+    if name in METRICS:
+        if name in RATIOS or name == "cost":
+            quoted = f"""'"' || {text} || '"'""" if shape.decimals_as_text else f"({text})::text"
+            return f"coalesce({quoted}, 'null')"
+        return text
+    return f"coalesce(to_json({text})::text, 'null')"
