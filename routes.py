@@ -13,6 +13,7 @@ API: api.TENANT.<base>; the last two on any host
   /api/v1/ingest/events                            IngestController: POST events
   /api/v1/ingest/offers                            IngestController: PUT offers
   /api/v1/ingest/partners                          IngestController: PUT partners
+  /api/v1/reports/query                            QueryController: GET|HEAD query
   /api/v1/reports/status                           StatusController: GET|HEAD status
   /docs                                            DocsController: GET|HEAD try_it
   /docs/static/{name:str}                          DocsController: GET|HEAD asset
@@ -135,6 +136,7 @@ from portal.singular import SingularPageController
 from reporting.api import CostReportController, SingularController
 from reporting.changes.api import StatusController
 from reporting.dimensions import DimensionController
+from reporting.query.api import QueryController
 from tenants.migrations import check_version
 from tenants.tables import load_tenant
 from web.requests import READ_METHODS
@@ -159,6 +161,7 @@ API: list[ControllerRouterHandler] = [
     SingularController,
     StatusController,
     DimensionController,
+    QueryController,
     IngestController,
     DocsController,
     healthz,

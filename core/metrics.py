@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 REGISTRY = CollectorRegistry()
 
 Kind = Literal["conversions", "events", "offers", "partners", "corrections"]
-ReportName = Literal["cost-report", "singular", "offers", "partners", "conversions"]
+ReportName = Literal["cost-report", "singular", "query", "offers", "partners", "conversions"]
 Refusal = Literal["too many connections in all", "too many connections from one address", "incomplete in time"]
 Source = Literal["not_modified", "cache", "primary", "replica"]
 SignInFailure = Literal["password", "code", "limit"]

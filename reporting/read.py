@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -93,6 +93,39 @@ SINGULAR = Report(
 )
 
 
+class ReadableReport(Protocol):
+    """What is read here: a report of an advertiser, with all that it depends on.
+
+    `is_large`: it is likely to have too many rows for one response. `etag_identity` differs for reports that differ in
+    more than figures and names.
+    """
+
+    @property
+    def name(self) -> ReportName: ...
+    @property
+    def tenant(self) -> Tenant: ...
+    @property
+    def owner(self) -> Hashable: ...
+    @property
+    def cache_key(self) -> Hashable: ...
+    @property
+    def is_large(self) -> bool: ...
+    @property
+    def content_range(self) -> str: ...
+    @property
+    def etag_identity(self) -> str: ...
+
+    def validators_query(self) -> Query:
+        """Its row has the columns of sql/validators_cte.sql."""
+        ...
+
+    def whole_query(self, max_rows: int) -> Query:
+        """Its row has the validators too, `rows` and `items` (see Whole). Of a report that has more than `max_rows`,
+        `rows` or `grouped_rows` is greater than that, and the other columns are not used.
+        """
+        ...
+
+
 class ReportRequest(msgspec.Struct, frozen=True):
     """A report, of whom, and of which range and offers."""
 
@@ -119,6 +152,30 @@ class ReportRequest(msgspec.Struct, frozen=True):
     @property
     def subject(self) -> dict[str, object]:
         return {"advertiser": self.advertiser, "offer": self.filter.offer}
+
+    @property
+    def name(self) -> ReportName:
+        return self.report.name
+
+    @property
+    def is_large(self) -> bool:
+        range_ = self.filter.range
+        return self.report.daily and range_.end - range_.start > MAX_DAYS_READ_WHOLE * DAY
+
+    @property
+    def content_range(self) -> str:
+        return str(self.filter.range)
+
+    @property
+    def etag_identity(self) -> str:
+        return f"{self.name} {self.tenant.id} {self.advertiser} {self.content_range} {self.filter.offer}"
+
+    def validators_query(self) -> Query:
+        return VALIDATORS.bind(self.tenant.schema, **self.subject, **change_mark_parameters(self.filter.range))
+
+    def whole_query(self, max_rows: int) -> Query:
+        marks = change_mark_parameters(self.filter.range)
+        return self.query(self.report.whole, None, max_rows=max_rows, **marks)
 
 
 class ReportValidators(msgspec.Struct, frozen=True):
@@ -159,11 +216,12 @@ class NotModified(msgspec.Struct, frozen=True):
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """The report's rows as the inside of a JSON array in UTF-8."""
+    """The report's rows as the inside of a JSON array in UTF-8. `row` is the statement's, with all its columns."""
 
     validators: ReportValidators
     rows: int
     items: bytes
+    row: Any
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -189,22 +247,21 @@ class ReportCache:
 report_cache = ReportCache(settings.answers_remembered * 2**20)
 
 
-async def read(request: ReportRequest, etags: Collection[str], *, stream: bool) -> NotModified | Whole | Stream:
+async def read(request: ReadableReport, etags: Collection[str], *, stream: bool) -> NotModified | Whole | Stream:
     """Costs one statement for a report that is small and uncached. `etags` are those that the client has.
 
     `stream`: never returns Whole. Raises DatabaseUnavailable.
     """
     cached, validators = report_cache.get(request.cache_key), None
-    few_days = request.filter.range.end - request.filter.range.start <= MAX_DAYS_READ_WHOLE * DAY
-    stream = stream or (request.report.daily and not few_days)
+    stream = stream or request.is_large
     if cached or stream or has_replica() or etags:
         async with connection() as db:
             validators = await read_validators(db, request)
         if validators.match(etags):
-            count_report(request.report.name, "not_modified")
+            count_report(request.name, "not_modified")
             return NotModified(validators)
         if cached and not stream and cached.validators.etag == validators.etag:
-            count_report(request.report.name, "cache")
+            count_report(request.name, "cache")
             return msgspec.structs.replace(cached, validators=validators)
         if stream:
             return Stream(validators)
@@ -214,7 +271,7 @@ async def read(request: ReportRequest, etags: Collection[str], *, stream: bool) 
     return result
 
 
-async def read_whole(request: ReportRequest, validators: ReportValidators | None) -> Whole | Stream:
+async def read_whole(request: ReadableReport, validators: ReportValidators | None) -> Whole | Stream:
     """From the replica if it has the same validators, else from the primary. Stream: it has too many rows."""
     if validators and has_replica():
         with suppress(DatabaseUnavailable):
@@ -223,47 +280,43 @@ async def read_whole(request: ReportRequest, validators: ReportValidators | None
             if result.validators.etag == validators.etag:
                 log_replica_use(request)
                 return msgspec.structs.replace(result, validators=validators)
-    count_report(request.report.name, "primary")
+    count_report(request.name, "primary")
     async with connection() as db:
         return await fetch_whole(db, request)
 
 
-async def fetch_whole(db: Connection, request: ReportRequest) -> Whole | Stream:
-    marks = change_mark_parameters(request.filter.range)
-    query = request.query(request.report.whole, None, max_rows=settings.stream_rows, **marks)
+async def fetch_whole(db: Connection, request: ReadableReport) -> Whole | Stream:
+    query = request.whole_query(settings.stream_rows)
     row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     assert row is not None
     validators = validators_of(row, request)
-    if row["rows"] > settings.stream_rows:
+    if max(row["rows"], row.get("grouped_rows", 0)) > settings.stream_rows:
         return Stream(validators)
-    return Whole(validators, row["rows"], row["items"] or b"")
+    return Whole(validators, row["rows"], row["items"] or b"", row)
 
 
-async def read_validators(db: Connection, request: ReportRequest) -> ReportValidators:
-    marks = change_mark_parameters(request.filter.range)
-    query = VALIDATORS.bind(request.tenant.schema, **request.subject, **marks)
+async def read_validators(db: Connection, request: ReadableReport) -> ReportValidators:
+    query = request.validators_query()
     row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     assert row is not None
     return validators_of(row, request)
 
 
-def validators_of(row: Any, request: ReportRequest) -> ReportValidators:
+def validators_of(row: Any, request: ReadableReport) -> ReportValidators:
     """From the columns of sql/validators_cte.sql."""
-    range_ = str(request.filter.range)
-    identity = f"{request.report.name} {request.tenant.id} {request.advertiser} {range_} {request.filter.offer}"
-    state = f"{identity} {row['state']} {row['names']}"
+    state = f"{request.etag_identity} {row['state']} {row['names']}"
     # Weak, since the compressed report has other bytes.
     etag = f'W/"{blake2b(state.encode(), digest_size=16).hexdigest()}"'
-    return ReportValidators(range_, row["data_through"] or request.tenant.created_at, etag)
+    return ReportValidators(request.content_range, row["data_through"] or request.tenant.created_at, etag)
 
 
 @asynccontextmanager
-async def snapshot(request: ReportRequest, validators: ReportValidators) -> AsyncIterator[PooledConnection]:
+async def snapshot(request: ReadableReport, validators: ReportValidators) -> AsyncIterator[PooledConnection]:
     """A connection for a stream, in a transaction with one snapshot that has these validators or later ones."""
     async with AsyncExitStack() as stack:
         db = await replica_snapshot(stack, request, validators) if has_replica() else None
         if db is None:
-            count_report(request.report.name, "primary")
+            count_report(request.name, "primary")
             db = await stack.enter_async_context(primary_snapshot())
         yield db
 
@@ -276,7 +329,7 @@ async def primary_snapshot() -> AsyncIterator[PooledConnection]:
 
 
 async def replica_snapshot(
-    stack: AsyncExitStack, request: ReportRequest, validators: ReportValidators
+    stack: AsyncExitStack, request: ReadableReport, validators: ReportValidators
 ) -> PooledConnection | None:
     """The same on the replica, closed by `stack`; None if the replica is behind or does not respond."""
     async with AsyncExitStack() as attempt:
@@ -306,6 +359,6 @@ async def read_only_snapshot(db: Connection) -> AsyncIterator[None]:
     await transaction.commit()
 
 
-def log_replica_use(request: ReportRequest) -> None:
-    count_report(request.report.name, "replica")
-    log.debug("read from the replica", tenant=request.tenant.slug, report=request.report.name)
+def log_replica_use(request: ReadableReport) -> None:
+    count_report(request.name, "replica")
+    log.debug("read from the replica", tenant=request.tenant.slug, report=request.name)

@@ -56,9 +56,17 @@ def csv_stream(request: ReportRequest, validators: ReportValidators, log_rows: L
     return stream(request.tenant, request.advertiser, lambda: snapshot(request, validators), produce)
 
 
-async def copy_out(db: PooledConnection, query: str, send_chunk: SendChunk, *, header: bool) -> int:
-    """The number of rows. If it is cancelled while it sends a chunk, it closes the connection: asyncpg would cancel the
-    COPY and wait, forever if the COPY had already ended.
+async def copy_out(
+    db: PooledConnection,
+    query: str,
+    send_chunk: SendChunk,
+    *,
+    header: bool = False,
+    delimiter: str | None = None,
+    quote: str | None = None,
+) -> int:
+    """Sends CSV and returns the number of rows. If it is cancelled while it sends a chunk, it closes the connection:
+    asyncpg would cancel the COPY and wait, forever if the COPY had already ended.
     """
     sending = False
 
@@ -69,7 +77,9 @@ async def copy_out(db: PooledConnection, query: str, send_chunk: SendChunk, *, h
         sending = False
 
     try:
-        status = await db.copy_from_query(query, output=output, format="csv", header=header)
+        status = await db.copy_from_query(
+            query, output=output, format="csv", header=header, delimiter=delimiter, quote=quote
+        )
     except BaseException:
         if sending:
             db.terminate()

@@ -22,6 +22,7 @@ KEYS: dict[Group, str] = {
 def query_identity(
     tenant: UUID,
     advertiser: UUID,
+    *,
     groups: Collection[Group],
     filters: Mapping[str, Sequence[str]],
     time_zone: str,

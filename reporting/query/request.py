@@ -1,25 +1,23 @@
 """A query of one advertiser, with all times resolved: what `reporting.read` and `stream` need to read it."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from catalog.tenants import GokartTenant
 from core.metrics import ReportName
 from core.timestamps import iso
 from database.sql import Query, SqlText
 from reporting.changes.snapshot_token import Snapshot
-from reporting.context import ReportContext
 from reporting.finality import Finality
-from reporting.query.buckets import TimeBucket, bucket_parameters, spans_of, time_buckets
+from reporting.query.buckets import TimeBucket, bucket_parameters, estimated_buckets, time_buckets
 from reporting.query.columns import TIME_GROUPS, QueryColumn, columns_of, has_time
 from reporting.query.identity import query_identity
 from reporting.query.parameters import Parameters
 from reporting.query.statements import (
-    ORDERS,
     VALIDATORS,
     Order,
     StatementName,
@@ -30,8 +28,6 @@ from reporting.query.zones import start_of_day
 from reporting.ranges import Range, change_mark_parameters
 from reporting.read import ReportValidators
 from tenants.tenant import Tenant
-from uuid import UUID
-from web.problems import FieldError, invalid_parameters
 
 MAX_BUCKETS_READ_WHOLE = 1_000
 
@@ -52,6 +48,10 @@ class QueryRequest(msgspec.Struct, frozen=True):
     @property
     def name(self) -> ReportName:
         return "query"
+
+    @property
+    def owner(self) -> Hashable:
+        return self.tenant.id, self.advertiser
 
     @property
     def columns(self) -> tuple[QueryColumn, ...]:
@@ -81,7 +81,12 @@ class QueryRequest(msgspec.Struct, frozen=True):
         """See `query_identity`."""
         asked = self.parameters
         return query_identity(
-            self.tenant.id, self.advertiser, asked.groups, asked.filters, self.zone.key, self.currency
+            self.tenant.id,
+            self.advertiser,
+            groups=asked.groups,
+            filters=asked.filters,
+            time_zone=self.zone.key,
+            currency=self.currency,
         )
 
     @property
@@ -99,7 +104,8 @@ class QueryRequest(msgspec.Struct, frozen=True):
             states = " ".join(map(iso, changes))
         begun = ""
         if asked.zeros:
-            begun = str(next(iter(self.buckets(min(max(self.now, self.range.start), self.range.end))), None))
+            current = next(self.buckets(max(self.now, self.range.start)), None)
+            begun = f"{self.now >= self.range.start} {current and current.range}"
         shape = f"{self.shape} {asked.limit} {self.format}"
         return f"query {self.identity} {self.range} {shape} {states} {begun}"
 
@@ -107,7 +113,11 @@ class QueryRequest(msgspec.Struct, frozen=True):
     def content_range(self) -> str:
         return str(self.range)
 
-    def buckets(self, since: datetime | None = None) -> Any:
+    @property
+    def is_large(self) -> bool:
+        return estimated_buckets(self.range, self.parameters.groups) > MAX_BUCKETS_READ_WHOLE
+
+    def buckets(self, since: datetime | None = None) -> Iterator[TimeBucket]:
         return time_buckets(self.range, self.zone, self.parameters.groups, since)
 
     def validators_query(self) -> Query:

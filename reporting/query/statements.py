@@ -23,7 +23,7 @@ StatementName = Literal["whole", "totals", "items", "columns", "values"]
 TEXTS: dict[StatementName, str] = {
     name: statement_text(SQL / "query.sql", name) for name in ("whole", "totals", "items", "columns", "values")
 }
-FRAGMENT = re.compile(r"<<(, )?([a-z ]+)>>")
+FRAGMENT = re.compile(r"<<([a-z ]+)>>")
 
 # In CTE `grouped`: the columns of an offer that a group needs.
 OFFER_COLUMNS: dict[Group, tuple[str, ...]] = {
@@ -52,13 +52,13 @@ VALUES = {
     "views": "coalesce(g.views, 0)",
     "state": "b.state",
 }
-RATIOS: dict[Metric, tuple[str, str]] = {
+RATIOS: dict[str, tuple[str, str]] = {
     "costPerConversion": ("g.cost", "g.conversions"),
     "costPerClick": ("g.cost", "g.clicks"),
     "conversionRate": ("g.conversions * 1000000::numeric", "g.clicks"),
     "clickRate": ("g.clicks * 1000000::numeric", "g.views"),
 }
-ORDERS = {
+ORDERS: dict[str, tuple[str, ...]] = {
     "hour": ("b.n",),
     "day": ("b.day",),
     "week": ("b.week",),
@@ -90,34 +90,27 @@ class StatementShape(msgspec.Struct, frozen=True):
 
 @lru_cache(1_024)
 def query_statement(shape: StatementShape, name: StatementName) -> SqlText:
-    return SqlText(FRAGMENT.sub(lambda part: fragment(shape, part[2], part[1] or ""), TEXTS[name]))
+    texts = fragments(shape)
+    return SqlText(FRAGMENT.sub(lambda fragment: texts[fragment[1]], TEXTS[name]))
 
 
-def fragment(shape: StatementShape, name: str, before: str) -> str:
+def fragments(shape: StatementShape) -> dict[str, str]:
+    """What replaces <<name>> in sql/query.sql."""
     by_partner = "partner" in shape.groups
-    match name:
-        case "group columns":
-            return ", ".join(group_columns(shape.groups))
-        case "sums of offers":
-            columns = ("conversions", "clicks", "views", "cost")
-            return ", ".join(f"sum(m.{each}) AS {each}" if sums_offers(shape) else f"m.{each}" for each in columns)
-        case "group by":
-            return group_by(shape)
-        case "partner":
-            return f"{before}partner" + ("" if before else ",") if by_partner else ""
-        case "totals":
-            return json_object([(metric, json_value(metric, shape)) for metric in shape.metrics])
-        case "item":
-            return item(shape)
-        case "columns":
-            columns = [(column.name, csv_value(column.name)) for column in columns_of(shape.groups, shape.metrics)]
-            return ", ".join(f'{value(shape, name) if name == "id" else text} AS "{name}"' for name, text in columns)
-        case "values":
-            names = [column.name for column in columns_of(shape.groups, shape.metrics)]
-            return ", ".join("b.n" if name == "hour" else value(shape, name) for name in names)
-        case "rows":
-            return rows(shape)
-    raise ValueError(f"<<{name}>> is not a fragment")
+    figures = ("conversions", "clicks", "views", "cost")
+    names = [column.name for column in columns_of(shape.groups, shape.metrics)]
+    return {
+        "group columns": ", ".join(group_columns(shape.groups)),
+        "figures": ", ".join(f"sum(m.{each}) AS {each}" if sums_offers(shape) else f"m.{each}" for each in figures),
+        "group by": group_by(shape),
+        "partner column": "partner," if by_partner else "",
+        "and partner": ", partner" if by_partner else "",
+        "totals": json_object([(metric, json_value(metric, shape)) for metric in shape.metrics]),
+        "item": item(shape),
+        "columns": ", ".join(f'{value(shape, name)} AS "{name}"' for name in names),
+        "values": ", ".join("b.n" if name == "hour" else value(shape, name) for name in names),
+        "rows": rows(shape),
+    }
 
 
 def sums_offers(shape: StatementShape) -> bool:
@@ -151,12 +144,11 @@ def rows(shape: StatementShape) -> str:
 
 def order_by(order: Order) -> list[str]:
     """Null comes last in both directions: the row has no such value."""
-    keys = (scaled(order.key),) if order.key in METRICS else ORDERS[order.key]  # type: ignore[index, arg-type]
+    keys = ORDERS.get(order.key) or (sort_value(order.key),)
     return [f"{key}{' DESC' if order.descending else ''} NULLS LAST" for key in keys]
 
 
-def scaled(metric: Metric) -> str:
-    """To sort by."""
+def sort_value(metric: str) -> str:
     return ratio(*RATIOS[metric]) if metric in RATIOS else f"coalesce(g.{metric}, 0)"
 
 
@@ -170,13 +162,12 @@ def ratio(numerator: str, denominator: str) -> str:
 
 
 def value(shape: StatementShape, name: str) -> str:
-    if name == "id":
-        return row_id(shape.groups)
-    return csv_value(name)
+    """The expression of a column."""
+    return row_id(shape.groups) if name == "id" else value_of(name)
 
 
-def csv_value(name: str) -> str:
-    return ratio(*RATIOS[name]) if name in RATIOS else VALUES.get(name, "")  # type: ignore[index]
+def value_of(name: str) -> str:
+    return ratio(*RATIOS[name]) if name in RATIOS else VALUES[name]
 
 
 def item(shape: StatementShape) -> str:
@@ -197,7 +188,7 @@ def json_object(fields: Sequence[tuple[str, str]]) -> str:
 
 def json_value(name: str, shape: StatementShape) -> str:
     """The expressions of a value's JSON text."""
-    text = csv_value(name)
+    text = value_of(name)
     if name in {*TIME_GROUPS, "state"}:
         return f"""'"', {text}, '"'"""
     if name in {"offerId", "partnerId"}:

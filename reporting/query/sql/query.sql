@@ -15,10 +15,10 @@ buckets AS (
 -- Each time bucket is the sum of bucket spans, as in the cost report (sql/metrics.sql); a span has the number of its
 -- time bucket. Each offer is read separately, so that PostgreSQL always uses the index of the roll-up.
 grouped AS (
-    SELECT <<group columns>>, <<sums of offers>>
+    SELECT <<group columns>>, <<figures>>
     FROM offers o
     CROSS JOIN LATERAL (
-        SELECT n, <<partner>>
+        SELECT n, <<partner column>>
             sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views,
             sum(cost) AS cost
         FROM (
@@ -65,7 +65,7 @@ grouped AS (
         ) AS deltas
         WHERE :partner_ids::uuid[] IS NULL
             OR partner IN (SELECT key FROM {schema}.partner WHERE id = ANY(:partner_ids::uuid[]))
-        GROUP BY n<<, partner>>
+        GROUP BY n <<and partner>>
         HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
     ) AS m
     <<group by>>

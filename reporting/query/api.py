@@ -1,0 +1,100 @@
+"""GET /api/v1/reports/query: an advertiser's figures by any groups, in any time zone, in several formats."""
+
+from typing import Any
+
+from litestar import Controller, HttpMethod, Response, route
+from litestar.response import Stream as StreamingResponse
+
+from auth.api_keys.authenticate import current_caller, requires_api_key
+from database.pool import connection
+from reporting.api import row_logger
+from reporting.changes.snapshot_token import Snapshot
+from reporting.context import read_context
+from reporting.filters import query_pairs
+from reporting.query.formats import FORMATS, JSON, QueryFormat, format_of
+from reporting.query.parameters import parse
+from reporting.query.request import QueryRequest
+from reporting.query.retention import check_retention
+from reporting.query.stream import json_end, query_stream
+from reporting.read import NotModified, Stream, Whole, read, report_slots
+from reporting.stream import with_first_chunk
+from tenants.tenant import current_tenant
+from web.problems import FieldError, invalid_parameters
+from web.requests import READ_METHODS, AnyRequest, has_body, header_values, read_body
+
+PATH = "/api/v1/reports/query"
+VARY = "Authorization, Accept"
+
+
+class QueryController(Controller):
+    guards = [requires_api_key("cost-report")]
+    request_max_body_size = 1_024
+    tags = ["Reports"]
+
+    @route(PATH, http_method=READ_METHODS)
+    async def query(self, request: AnyRequest) -> Response[Any]:
+        """Figures by time, offer, partner, app, operating system or campaign."""
+        return await respond(request)
+
+
+async def respond(request: AnyRequest) -> Response[Any]:
+    if has_body(request.scope) and (await read_body(request)).strip():
+        raise invalid_parameters(FieldError("body", "is not used: parameters are in the query"))
+    parameters = parse(query_pairs(request.scope["query_string"]), list(FORMATS))
+    format_ = format_of(request, parameters.format)
+    tenant, advertiser = current_tenant(), current_caller(request).advertiser
+    assert advertiser is not None, "the scope belongs to advertisers' keys"
+    async with connection() as db:
+        context = await read_context(db, tenant, advertiser)
+    zone, range_ = parameters.resolve(context.time_zone, context.now)
+    wanted = QueryRequest(
+        tenant=tenant,
+        advertiser=advertiser,
+        parameters=parameters,
+        zone=zone,
+        range=range_,
+        currency=context.currency,
+        finality=context.finality(zone),
+        now=context.now,
+        format=format_.name,
+    )
+    await check_retention(wanted, context.hours_since)
+    return await query_response(request, wanted, format_)
+
+
+async def query_response(request: AnyRequest, wanted: QueryRequest, format_: QueryFormat) -> Response[Any]:
+    etags = [tag.strip() for value in header_values(request.scope, b"if-none-match") for tag in value.split(",")]
+    async with report_slots.slot(wanted.owner):
+        result = await read(wanted, etags, stream=format_ is not JSON)
+        headers = {**result.validators.headers, "Vary": VARY}
+        if isinstance(result, NotModified):
+            return Response(None, status_code=304, headers={**headers, "Vary": f"{VARY}, Accept-Encoding"})
+        if isinstance(result, Whole):
+            return whole_response(request, wanted, result, headers)
+        return await stream_response(request, wanted, result, format_, headers)
+
+
+def whole_response(request: AnyRequest, wanted: QueryRequest, result: Whole, headers: dict[str, str]) -> Response[Any]:
+    row_logger(request)(result.rows)
+    meta = wanted.meta(result.validators, Snapshot.of_row(result.row), result.rows)
+    return Response(
+        b'{"data":[' + result.items + json_end(result.row["totals"], meta),
+        media_type=JSON.media_types[0],
+        headers={**headers, "GoKart-Rows": str(result.rows)},
+    )
+
+
+async def stream_response(
+    request: AnyRequest, wanted: QueryRequest, result: Stream, format_: QueryFormat, headers: dict[str, str]
+) -> Response[Any]:
+    """The response starts once the first chunk has been read: a query that fails before is a 503. HEAD gets no body."""
+    if format_.attachment:
+        days = wanted.content_range.replace("/", "_").replace(":", "")
+        headers["Content-Disposition"] = f'attachment; filename="gokart-query_{days}.{format_.name}"'
+    media_type = format_.media_types[0]
+    chunks = query_stream(wanted, result.validators, row_logger(request), format_.produce)
+    body = await with_first_chunk(chunks)
+    if request.method == HttpMethod.HEAD:
+        await chunks.aclose()  # closing `body`, which has not started, would close nothing
+        return StreamingResponse((), media_type=media_type, headers={**headers, "Vary": f"{VARY}, Accept-Encoding"})
+    return StreamingResponse(body, media_type=media_type, headers=headers)

@@ -1,0 +1,42 @@
+"""Refuses queries that need quarters of an hour, or hours, that are no longer kept."""
+
+from datetime import datetime
+
+from catalog.tenants import GokartTenant
+from core.timestamps import midnight
+from database.pool import connection
+from reporting.query.buckets import spans_of
+from reporting.query.request import QueryRequest, bind
+from reporting.query.statements import EXTENT
+from web.problems import FieldError, invalid_parameters
+
+
+async def check_retention(request: QueryRequest, hours_since: datetime | None) -> None:
+    """Raises Problem 400. `hours_since`: hours are complete since then; None: always."""
+    assert isinstance(request.tenant, GokartTenant)
+    quarters_since = request.tenant.thinned_before
+    kept = {"quarter": quarters_since, "hour": hours_since}
+    latest = max((since for since in kept.values() if since), default=None)
+    if latest is None or request.range.start >= latest:
+        return
+    async with connection() as db:
+        query = bind(EXTENT, request.tenant, request.subject)
+        row = await db.fetchrow(query.sql, *query.args)
+    if row is None or row["first"] is None:
+        return
+    for bucket in request.buckets(midnight(row["first"])):
+        if bucket.range.start >= latest:
+            return
+        for span in spans_of(bucket.range):
+            since = kept.get(span.unit)
+            if since and isinstance(span.start, datetime) and span.start < since:
+                raise invalid_parameters(FieldError(*reason(request, span.unit, since)))
+
+
+def reason(request: QueryRequest, unit: str, since: datetime) -> tuple[str, str]:
+    """The parameter to change, and why."""
+    what = "quarters of an hour" if unit == "quarter" else "hours"
+    kept = f"{what} are kept since {since:%Y-%m-%d} (UTC) only"
+    if request.parameters.date_from and "T" in request.parameters.date_from.upper():
+        return "date_from", f"needs {what} of earlier days, but {kept}"
+    return "time_zone", f"the days of {request.zone.key} before that consist of {what}, but {kept}"
