@@ -32,6 +32,10 @@ TAGS: list[Json] = [
         "description": "An advertiser's cost and clicks by day, in the format that Singular reads.",
     },
     {
+        "name": "Reports",
+        "description": "An advertiser's figures by any groups, in any time zone and in several formats.",
+    },
+    {
         "name": "Changes",
         "description": "How current an advertiser's figures are, and what has changed.",
     },
@@ -44,7 +48,12 @@ TAGS: list[Json] = [
         "description": "For the tenant's own systems: conversions, views, clicks and the catalogue.",
     },
 ]
-GUIDES = {"Cost report": "cost-report", "Singular": "singular", "Changes": "changes"}  # pages under /docs
+GUIDES = {
+    "Cost report": "cost-report",
+    "Singular": "singular",
+    "Reports": "query",
+    "Changes": "changes",
+}  # pages under /docs
 
 
 def document(origin: str, app: Litestar) -> Json:

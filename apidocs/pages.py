@@ -65,7 +65,9 @@ def link_to_page(link: Token) -> None:
         link.attrSet("href", f"/docs/{sibling[1]}{sibling[2] or ''}")
 
 
-DOC_PAGES = {name: read_doc_page(TEXTS / f"{name}.md") for name in ("cost-report", "singular", "changes", "errors")}
+DOC_PAGES = {
+    name: read_doc_page(TEXTS / f"{name}.md") for name in ("cost-report", "singular", "query", "changes", "errors")
+}
 LAYOUT = Template((OWN / "page.html").read_text(encoding="utf-8"))
 
 

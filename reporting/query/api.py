@@ -11,6 +11,7 @@ from reporting.api import row_logger
 from reporting.changes.snapshot_token import Snapshot
 from reporting.context import read_context
 from reporting.filters import query_pairs
+from reporting.query.document import QUERY
 from reporting.query.formats import FORMATS, JSON, QueryFormat, format_of
 from reporting.query.parameters import parse
 from reporting.query.request import QueryRequest
@@ -19,6 +20,7 @@ from reporting.query.stream import json_end, query_stream
 from reporting.read import NotModified, Stream, Whole, read, report_slots
 from reporting.stream import with_first_chunk
 from tenants.tenant import current_tenant
+from web.operations import documented
 from web.problems import FieldError, invalid_parameters
 from web.requests import READ_METHODS, AnyRequest, has_body, header_values, read_body
 
@@ -29,11 +31,14 @@ VARY = "Authorization, Accept"
 class QueryController(Controller):
     guards = [requires_api_key("cost-report")]
     request_max_body_size = 1_024
-    tags = ["Reports"]
 
-    @route(PATH, http_method=READ_METHODS)
+    @route(PATH, http_method=READ_METHODS, opt=documented(QUERY))
     async def query(self, request: AnyRequest) -> Response[Any]:
-        """Figures by time, offer, partner, app, operating system or campaign."""
+        """An advertiser's figures by any groups, in any time zone.
+
+        A row has at least one figure other than zero. The rows of every breakdown add up to `totals`, which equal the
+        cost report of the same range.
+        """
         return await respond(request)
 
 
