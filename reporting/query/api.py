@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from litestar import Controller, HttpMethod, Response, route
-from litestar.response import Stream as StreamingResponse
+from litestar import Controller, Response, route
 
 from auth.api_keys.authenticate import current_caller, requires_api_key
 from database.pool import connection
-from reporting.api import row_logger
 from reporting.changes.snapshot_token import Snapshot
 from reporting.context import read_context
 from reporting.filters import query_pairs
@@ -17,15 +15,14 @@ from reporting.query.parameters import parse
 from reporting.query.request import QueryRequest
 from reporting.query.retention import check_retention
 from reporting.query.stream import json_end, query_stream
-from reporting.read import NotModified, Stream, Whole, read, report_slots
-from reporting.stream import with_first_chunk
+from reporting.read import NotModified, Whole, read, report_slots
+from reporting.responses import requested_etags, row_logger, streaming_response, vary_by_encoding
 from tenants.tenant import current_tenant
 from web.operations import documented
 from web.problems import FieldError, invalid_parameters
-from web.requests import READ_METHODS, AnyRequest, has_body, header_values, read_body
+from web.requests import READ_METHODS, AnyRequest, has_body, read_body
 
 PATH = "/api/v1/reports/query"
-VARY = "Authorization, Accept"
 
 
 class QueryController(Controller):
@@ -68,15 +65,18 @@ async def respond(request: AnyRequest) -> Response[Any]:
 
 
 async def query_response(request: AnyRequest, wanted: QueryRequest, format_: QueryFormat) -> Response[Any]:
-    etags = [tag.strip() for value in header_values(request.scope, b"if-none-match") for tag in value.split(",")]
     async with report_slots.slot(wanted.owner):
-        result = await read(wanted, etags, stream=format_ is not JSON)
-        headers = {**result.validators.headers, "Vary": VARY}
+        result = await read(wanted, requested_etags(request), stream=format_ is not JSON)
+        headers = {**result.validators.headers, "Vary": "Authorization, Accept"}
         if isinstance(result, NotModified):
-            return Response(None, status_code=304, headers={**headers, "Vary": f"{VARY}, Accept-Encoding"})
+            return Response(None, status_code=304, headers=vary_by_encoding(headers))
         if isinstance(result, Whole):
             return whole_response(request, wanted, result, headers)
-        return await stream_response(request, wanted, result, format_, headers)
+        if format_.attachment:
+            days = wanted.content_range.replace("/", "_").replace(":", "")
+            headers["Content-Disposition"] = f'attachment; filename="gokart-query_{days}.{format_.name}"'
+        chunks = query_stream(wanted, result.validators, row_logger(request), format_.produce)
+        return await streaming_response(request, chunks, format_.media_types[0], headers)
 
 
 def whole_response(request: AnyRequest, wanted: QueryRequest, result: Whole, headers: dict[str, str]) -> Response[Any]:
@@ -87,19 +87,3 @@ def whole_response(request: AnyRequest, wanted: QueryRequest, result: Whole, hea
         media_type=JSON.media_types[0],
         headers={**headers, "GoKart-Rows": str(result.rows)},
     )
-
-
-async def stream_response(
-    request: AnyRequest, wanted: QueryRequest, result: Stream, format_: QueryFormat, headers: dict[str, str]
-) -> Response[Any]:
-    """The response starts once the first chunk has been read: a query that fails before is a 503. HEAD gets no body."""
-    if format_.attachment:
-        days = wanted.content_range.replace("/", "_").replace(":", "")
-        headers["Content-Disposition"] = f'attachment; filename="gokart-query_{days}.{format_.name}"'
-    media_type = format_.media_types[0]
-    chunks = query_stream(wanted, result.validators, row_logger(request), format_.produce)
-    body = await with_first_chunk(chunks)
-    if request.method == HttpMethod.HEAD:
-        await chunks.aclose()  # closing `body`, which has not started, would close nothing
-        return StreamingResponse((), media_type=media_type, headers={**headers, "Vary": f"{VARY}, Accept-Encoding"})
-    return StreamingResponse(body, media_type=media_type, headers=headers)
