@@ -1,0 +1,31 @@
+"""The curl and Python examples of the pages under /docs work as they are, in order, in one folder."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.doc_examples import doc_examples, run_example
+from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
+
+OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
+PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+PAGES = ["changes", "cost-report", "query", "singular"]
+
+
+@pytest.fixture(scope="module")
+def documented(module_sandbox: Sandbox) -> Sandbox:
+    """A tenant with the offer and the partner of the examples."""
+    module_sandbox.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
+    module_sandbox.send("offers", [offer_record(module_sandbox, id=OFFER, name="Advertised Test")])
+    module_sandbox.send("conversions", [conversion_callback(module_sandbox, OFFER, partnerId=PARTNER)])
+    module_sandbox.send("events", [event_record(OFFER, partnerId=PARTNER)])
+    return module_sandbox
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_examples_work(documented: Sandbox, tmp_path: Path, page: str) -> None:
+    examples = [one for one in doc_examples(page) if one.is_curl or one.language == "python"]
+    assert examples
+    for example in examples:
+        printed = run_example(example, documented, tmp_path)
+        assert printed or any(tmp_path.iterdir()), example
