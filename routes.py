@@ -13,6 +13,7 @@ API: api.TENANT.<base>; the last two on any host
   /api/v1/ingest/events                            IngestController: POST events
   /api/v1/ingest/offers                            IngestController: PUT offers
   /api/v1/ingest/partners                          IngestController: PUT partners
+  /api/v1/reports/changes                          ChangesController: GET|HEAD changes
   /api/v1/reports/query                            QueryController: GET|HEAD query
   /api/v1/reports/status                           StatusController: GET|HEAD status
   /docs                                            DocsController: GET|HEAD try_it
@@ -134,7 +135,7 @@ from portal.dashboard import DashboardController
 from portal.layout import portal_layout
 from portal.singular import SingularPageController
 from reporting.api import CostReportController, SingularController
-from reporting.changes.api import StatusController
+from reporting.changes.api import ChangesController, StatusController
 from reporting.dimensions import DimensionController
 from reporting.query.api import QueryController
 from tenants.migrations import check_version
@@ -160,6 +161,7 @@ API: list[ControllerRouterHandler] = [
     CostReportController,
     SingularController,
     StatusController,
+    ChangesController,
     DimensionController,
     QueryController,
     IngestController,

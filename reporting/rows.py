@@ -3,7 +3,7 @@
 JSON and NDJSON end with `meta`, which has the number of rows, so that a client can tell that it has all of them.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 from uuid import UUID
@@ -30,16 +30,18 @@ class RowStatements(msgspec.Struct, frozen=True):
     columns: Query
 
 
-def read_row_format(request: AnyRequest, given: str | None) -> RowFormat:
+def read_row_format(
+    request: AnyRequest, given: str | None, formats: Sequence[RowFormat] = ("json", "ndjson", "csv")
+) -> RowFormat:
     """`given` is the parameter `format`; without it, the header Accept decides. Raises ValueError."""
     if given is not None:
-        for name in MEDIA_TYPES:
+        for name in formats:
             if given.lower() == name:
                 return name
-        raise ValueError(f"{given!r} is not a format; valid formats: {', '.join(MEDIA_TYPES)}")
+        raise ValueError(f"{given!r} is not a format; valid formats: {', '.join(formats)}")
     with suppress(OverflowError):  # what Litestar raises for q=inf
-        accepted = request.accept.best_match(list(MEDIA_TYPES.values()))
-        return next((name for name, media_type in MEDIA_TYPES.items() if media_type == accepted), "json")
+        accepted = request.accept.best_match([MEDIA_TYPES[name] for name in formats])
+        return next((name for name in formats if MEDIA_TYPES[name] == accepted), "json")
     return "json"
 
 

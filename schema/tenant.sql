@@ -208,7 +208,10 @@ CREATE FUNCTION tenant.stamp_transaction() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    NEW.xid := greatest(OLD.xid, pg_current_xact_id());
+    NEW.xid := pg_current_xact_id();
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME LIKE 'changed_month%' THEN
+        NEW.xid := greatest(OLD.xid, NEW.xid);
+    END IF;
     RETURN NEW;
 END $$;
 

@@ -1,4 +1,3 @@
 ON CONFLICT (offer, bucket) DO UPDATE SET
     version = t.version + 1,
-    changed_at = greatest(t.changed_at, excluded.changed_at),
-    xid = excluded.xid
+    changed_at = greatest(t.changed_at, excluded.changed_at)

@@ -10,7 +10,8 @@
 --
 -- Change marks: a version only rises, in the transaction that changes the figures, so equal sums of versions mean equal
 -- figures. `changed_at` never goes back, even if an earlier batch commits after a later one. `xid` is the transaction that
--- changed the bucket last: change feeds skip nothing, whatever the order of commits.
+-- changed the bucket last: change feeds skip nothing, whatever the order of commits. That of a month is not below that of one
+-- of its days, also if the earlier of two transactions changes the month last.
 --
 -- The log of restatements: it has the changes of a day from a quarter of an hour before the day's end on, in UTC or in the
 -- advertiser's time zone, so that it is complete for every day that had ended at the time of a report's snapshot, whatever
@@ -89,7 +90,7 @@ marked_days AS (
     WHERE (SELECT count(*) FROM upserted_months) >= 0
     ORDER BY offer, bucket
 -- include: mark.sql
-        , late = t.late OR excluded.late
+        , xid = excluded.xid, late = t.late OR excluded.late
     RETURNING true
 ),
 marked_months AS (
@@ -99,6 +100,7 @@ marked_months AS (
     WHERE (SELECT count(*) FROM marked_days) >= 0
     ORDER BY offer, bucket
 -- include: mark.sql
+        , xid = greatest(t.xid, excluded.xid)
     RETURNING true
 ),
 logged AS (

@@ -75,7 +75,7 @@ SELECT DISTINCT
 FROM unnest(:offers::int[], :seconds::bigint[]) AS u (offer, seconds)
 ORDER BY offer, day
 -- include: mark.sql
-    , late = t.late OR excluded.late
+    , xid = excluded.xid, late = t.late OR excluded.late
 
 -- name: mark_months
 INSERT INTO {schema}.changed_month AS t (offer, bucket, version, changed_at)
@@ -83,3 +83,4 @@ SELECT DISTINCT offer, date_trunc('month', to_timestamp(seconds) AT TIME ZONE 'U
 FROM unnest(:offers::int[], :seconds::bigint[]) AS u (offer, seconds)
 ORDER BY offer, month
 -- include: mark.sql
+    , xid = greatest(t.xid, excluded.xid)

@@ -32,10 +32,12 @@ def lines_of(_: SerializationContext, value: Any) -> bytes:
 
 
 def follow_the_filter_rules(_: HookContext, case: Case[Any]) -> Case[Any]:
-    """Applies the rules that OpenAPI cannot express: the range ends after it begins and lies within the calendar, and a
-    field in both the query and the body has the same value in both.
+    """Applies the rules that OpenAPI cannot express: the range ends after it begins and lies within the calendar, a
+    field in both the query and the body has the same value in both, and a cursor is from a response.
     """
     assert case.meta is not None
+    if case.meta.generation.mode.is_positive and "since" in case.query:
+        case.query = {name: value for name, value in case.query.items() if name != "since"}
     if case.meta.generation.mode.is_positive and "date_from" in case.query:
         dates = map(within_calendar, (case.query["date_from"], case.query["date_to"]))
         case.query = dict(case.query) | dict(zip(("date_from", "date_to"), sorted(dates, key=instant), strict=True))
@@ -130,7 +132,7 @@ def filled_sandbox(sandbox: Sandbox) -> Sandbox:
         ("Cost report", 8),
         ("Singular", 4),
         ("Reports", 2),
-        ("Changes", 2),
+        ("Changes", 4),
         ("Catalogue", 4),
         ("Ingest", 4),
     ],

@@ -8,12 +8,14 @@ ID = "2026-11-27T16:00:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "change feed, last batches of a kind, time zones with the time they apply from"
 
-# The transaction of a month is never below that of one of its days. The month's row may be updated last by the earlier
-# of two transactions.
+# The transaction of a month is never below that of one of its days, as ingest/sql/rollups.sql says.
 MONTHS = """
 CREATE OR REPLACE FUNCTION {s}.stamp_transaction() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.xid := greatest(OLD.xid, pg_current_xact_id());
+    NEW.xid := pg_current_xact_id();
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME LIKE 'changed_month%' THEN
+        NEW.xid := greatest(OLD.xid, NEW.xid);
+    END IF;
     RETURN NEW;
 END $$;
 """

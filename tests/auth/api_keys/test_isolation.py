@@ -23,6 +23,7 @@ ROUTES: dict[str, str | None] = {
     "/api/v1/integrations/cost-report/singular/json": "singular",
     "/api/v1/integrations/cost-report/singular/csv": "singular",
     "/api/v1/reports/query": "cost-report",
+    "/api/v1/reports/changes": "cost-report",
     "/api/v1/reports/status": EITHER_REPORT,
     "/api/v1/offers": "cost-report",
     "/api/v1/partners": "cost-report",
@@ -40,11 +41,12 @@ ROUTES: dict[str, str | None] = {
 # Of routes that do not take just a range.
 PARAMETERS: dict[str, dict[str, str]] = {
     "/api/v1/reports/query": MAY | {"group_by": "offer,partner"},
+    "/api/v1/reports/changes": {},
     "/api/v1/reports/status": {},
     "/api/v1/offers": {},
     "/api/v1/partners": {},
 }
-WITHOUT_NAMES = {"/api/v1/reports/status"}
+WITHOUT_NAMES = {"/api/v1/reports/changes", "/api/v1/reports/status"}
 ANY_HOST = {"/healthz", "/readyz"}
 
 UNAUTHENTICATED = ["no token", "garbage", "unknown", "other tenant", "expired", "revoked"]

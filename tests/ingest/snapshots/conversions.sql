@@ -148,9 +148,8 @@ marked_days AS (
     ORDER BY offer, bucket
 ON CONFLICT (offer, bucket) DO UPDATE SET
     version = t.version + 1,
-    changed_at = greatest(t.changed_at, excluded.changed_at),
-    xid = excluded.xid
-        , late = t.late OR excluded.late
+    changed_at = greatest(t.changed_at, excluded.changed_at)
+        , xid = excluded.xid, late = t.late OR excluded.late
     RETURNING true
 ),
 marked_months AS (
@@ -161,8 +160,8 @@ marked_months AS (
     ORDER BY offer, bucket
 ON CONFLICT (offer, bucket) DO UPDATE SET
     version = t.version + 1,
-    changed_at = greatest(t.changed_at, excluded.changed_at),
-    xid = excluded.xid
+    changed_at = greatest(t.changed_at, excluded.changed_at)
+        , xid = greatest(t.xid, excluded.xid)
     RETURNING true
 ),
 logged AS (

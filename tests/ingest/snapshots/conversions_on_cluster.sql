@@ -132,9 +132,8 @@ FROM unnest($4::int[], $5::bigint[]) AS u (offer, seconds)
 ORDER BY offer, day
 ON CONFLICT (offer, bucket) DO UPDATE SET
     version = t.version + 1,
-    changed_at = greatest(t.changed_at, excluded.changed_at),
-    xid = excluded.xid
-    , late = t.late OR excluded.late;
+    changed_at = greatest(t.changed_at, excluded.changed_at)
+    , xid = excluded.xid, late = t.late OR excluded.late;
 
 INSERT INTO t_tenant.changed_month AS t (offer, bucket, version, changed_at)
 SELECT DISTINCT offer, date_trunc('month', to_timestamp(seconds) AT TIME ZONE 'UTC')::date AS month, 1, $1::timestamptz
@@ -142,8 +141,8 @@ FROM unnest($2::int[], $3::bigint[]) AS u (offer, seconds)
 ORDER BY offer, month
 ON CONFLICT (offer, bucket) DO UPDATE SET
     version = t.version + 1,
-    changed_at = greatest(t.changed_at, excluded.changed_at),
-    xid = excluded.xid;
+    changed_at = greatest(t.changed_at, excluded.changed_at)
+    , xid = greatest(t.xid, excluded.xid);
 
 INSERT INTO t_tenant.restatement (bucket, offer, partner, conversions, clicks, views, cost, late, cause)
 SELECT
