@@ -168,10 +168,17 @@ def buckets_to_read(request: QueryRequest, extent: tuple[datetime, datetime] | N
 
 
 async def send_json(reader: QueryReader, send_chunk: SendChunk) -> None:
-    await send_chunk(b'{"data":[')
-    await reader.copy_rows("items", without_first_comma(send_chunk), before_item=",", **JSON_LINES)
+    opening = b'{"data":['  # sent with the first rows, since what fails before the first chunk is no stream yet
+
+    async def send_items(chunk: bytes) -> None:
+        nonlocal opening
+        if opening:
+            opening, chunk = b"", opening + chunk[1:]  # without its comma
+        await send_chunk(chunk)
+
+    await reader.copy_rows("items", send_items, before_item=",", **JSON_LINES)
     totals, taken = await reader.totals()
-    await send_chunk(json_end(totals, reader.meta(taken)))
+    await send_chunk(opening + json_end(totals, reader.meta(taken)))
 
 
 async def send_ndjson(reader: QueryReader, send_chunk: SendChunk) -> None:
@@ -216,14 +223,3 @@ class Rows:
 def json_end(totals: str, meta: dict[str, Any]) -> bytes:
     """The JSON document after its rows."""
     return f'],"totals":{totals},"meta":{json.dumps(meta, separators=(",", ":"))}}}'.encode()
-
-
-def without_first_comma(send_chunk: SendChunk) -> SendChunk:
-    first = True
-
-    async def send(chunk: bytes) -> None:
-        nonlocal first
-        await send_chunk(chunk[1:] if first else chunk)
-        first = False
-
-    return send
