@@ -1,5 +1,6 @@
 """The curl and Python examples of the pages under /docs work as they are, in order, in one folder."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,12 @@ from tests.support.sandbox import Sandbox, conversion_callback, event_record, of
 
 OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
 PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-PAGES = ["changes", "cost-report", "query", "singular"]
+PAGES = {
+    "changes": "",
+    "cost-report": "",
+    "query": "60",
+    "singular": "",
+}  # what Python examples print, among others
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +24,12 @@ def documented(module_sandbox: Sandbox) -> Sandbox:
     module_sandbox.send("partners", [{"id": PARTNER, "name": "Limestone Digital"}])
     module_sandbox.send("offers", [offer_record(module_sandbox, id=OFFER, name="Advertised Test")])
     module_sandbox.send("conversions", [conversion_callback(module_sandbox, OFFER, partnerId=PARTNER)])
-    module_sandbox.send("events", [event_record(OFFER, partnerId=PARTNER)])
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    for at in "2025-05-19T16:00:00Z", yesterday:
+        events = [event_record(OFFER, partnerId=PARTNER, occurredAt=at)]
+        module_sandbox.send("events", events)
+    late = conversion_callback(module_sandbox, OFFER, partnerId=PARTNER, userCompletedAt=yesterday)
+    module_sandbox.send("conversions", [late])
     return module_sandbox
 
 
@@ -29,3 +40,4 @@ def test_the_examples_work(documented: Sandbox, tmp_path: Path, page: str) -> No
     for example in examples:
         printed = run_example(example, documented, tmp_path)
         assert printed or any(tmp_path.iterdir()), example
+        assert example.is_curl or PAGES[page] in printed, example
