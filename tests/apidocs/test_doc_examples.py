@@ -37,7 +37,8 @@ def documented(module_sandbox: Sandbox) -> Sandbox:
 def test_the_examples_work(documented: Sandbox, tmp_path: Path, page: str) -> None:
     examples = [one for one in doc_examples(page) if one.is_curl or one.language == "python"]
     assert examples
+    cursor = documented.get("/api/v1/reports/status").json()["changes"]["cursor"]
     for example in examples:
-        printed = run_example(example, documented, tmp_path)
+        printed = run_example(example, documented, tmp_path, **{"{cursor}": cursor})
         assert printed or any(tmp_path.iterdir()), example
         assert example.is_curl or PAGES[page] in printed, example

@@ -50,8 +50,8 @@ def run_example(example: DocExample, sandbox: Sandbox, folder: Path, **changed: 
     for word, other in changed.items():
         code = code.replace(word, other)
     if example.is_curl:
-        command = code.replace("curl", CURL, 1)
-        return subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=True).stdout
+        script = re.sub(r"^curl\b", CURL, code, flags=re.MULTILINE)
+        return subprocess.run(["bash", "-ec", script], cwd=folder, capture_output=True, text=True, check=True).stdout
     assert example.language == "python", example
     printed = StringIO()
     names: dict[str, Any] = {"__name__": "__main__"}
