@@ -22,12 +22,23 @@ from demo.history import REASONS, Day, conversion, day_of, json
 from ingest.conversions import ingest_conversions
 from ingest.correction_files import CONVERSION, REASON, STATUS
 from ingest.corrections import apply_corrections, preview_corrections
+from reporting.changes import status
+from reporting.changes.cursor import ChangeCursor
 from tenants.tenant import Tenant
 
 FRAUD = "Fraudulent traffic"
 SEARCHED_DAYS = 5  # before the day that a change is meant for
 
 Callback = dict[str, Any]
+
+
+class FirstChanges(msgspec.Struct, frozen=True):
+    """Of an advertiser. `cursor`: of the changes after the import. The rest is what the first correction changed."""
+
+    cursor: str
+    day: date
+    offer: UUID
+    partner: UUID
 
 
 async def make_changes(tenant: Tenant, cast: Cast, length: timedelta, ingest_key: int, staff: str) -> None:
@@ -49,6 +60,31 @@ async def make_changes(tenant: Tenant, cast: Cast, length: timedelta, ingest_key
     with acting_as(Actor(f"{STAFF.name}:{staff}")):
         preview = await preview_corrections(tenant, content)
         await apply_corrections(tenant, content, preview.digest, datetime.now(UTC))
+
+
+async def read_first_changes(tenant: Tenant, advertiser: UUID) -> FirstChanges | None:
+    """None without a correction."""
+    query = status.STATUS.bind(tenant.schema, advertiser=advertiser)
+    async with connection() as db:
+        feed = await db.fetchrow(query.sql, *query.args)
+        rows = await db.fetch(
+            f"""
+            SELECT
+                (r.bucket AT TIME ZONE 'UTC')::date AS day, o.id AS offer, p.id AS partner, r.cause,
+                r.xid::text::bigint AS xid
+            FROM {tenant.schema}.restatement r
+            JOIN {tenant.schema}.offer o ON o.key = r.offer
+            JOIN {tenant.schema}.partner p ON p.key = r.partner
+            WHERE o.advertiser = $1 AND r.cause <> 'import'
+            ORDER BY r.xid, day, offer, partner
+            """,
+            advertiser,
+        )
+    correction = next((row for row in rows if row["cause"] == "correction"), None)
+    if feed is None or correction is None:
+        return None
+    cursor = ChangeCursor(feed["incarnation"], rows[0]["xid"]).text(tenant.id, advertiser)
+    return FirstChanges(cursor, correction["day"], correction["offer"], correction["partner"])
 
 
 def changes_by_callback(

@@ -10,7 +10,7 @@ from cli import check_address_is_free, run_server
 from core.cli_support import console
 from core.errors import GokartError
 from demo.cast import CASTS, Cast
-from demo.changes import make_changes
+from demo.changes import make_changes, read_first_changes
 from demo.filling import fill_tenant, make_tenant
 from demo.keys import make_keys
 from demo.people import STAFF_OF, make_people
@@ -52,7 +52,8 @@ async def fill_all(length: timedelta) -> DemoAccess:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         keys = await gather(*(fill_one(tenant, cast, length, progress) for tenant, cast in tenants))
     by_slug = {cast.slug: key for cast, key in zip(CASTS, keys, strict=True)}
-    return DemoAccess(by_slug, await make_people(tenants))
+    tenant, cast = tenants[0]
+    return DemoAccess(by_slug, await make_people(tenants), await read_first_changes(tenant, cast.advertisers[0].id))
 
 
 async def fill_one(tenant: Tenant, cast: Cast, length: timedelta, progress: Progress) -> DemoApiKeys:

@@ -13,6 +13,7 @@ from auth.api_keys.tables import ApiKey
 from auth.scopes import ADVERTISER_SCOPES, INGEST
 from core.timestamps import iso
 from demo.cast import ACME, DEMO, Cast
+from demo.changes import FirstChanges
 from demo.history import json
 from demo.people import ANNA, KIM, NORA, PLATFORM_STAFF, STAFF_OF, People
 from settings import settings
@@ -21,6 +22,7 @@ from tenants.tenant import Tenant, bound_to
 
 MADE_BY = "gokart demo"
 REPORT = "/api/v1/integrations/cost-report"
+REPORTS = "/api/v1/reports"
 
 
 class DemoApiKeys(msgspec.Struct, frozen=True):
@@ -29,10 +31,14 @@ class DemoApiKeys(msgspec.Struct, frozen=True):
 
 
 class DemoAccess(msgspec.Struct, frozen=True):
-    """The credentials that work until the next start: API keys by tenant slug, and users."""
+    """The credentials that work until the next start: API keys by tenant slug, and users.
+
+    `changes` are those of the first advertiser, to ask for.
+    """
 
     api_keys: dict[str, DemoApiKeys]
     people: People
+    changes: FirstChanges | None
 
 
 async def create_demo_api_keys(tenant: Tenant, cast: Cast) -> DemoApiKeys:
@@ -82,6 +88,16 @@ def sections(access: DemoAccess, port: int, now: datetime) -> Iterator[tuple[str
         "Singular report of the last 7 days",
         curl_get(advertiser_key, f"{demo}{REPORT}/singular/json?{days_until(now, 7)}"),
     )
+    query = "period=last_30_days&group_by=week,partner&metrics=cost,conversions,costPerConversion&format=csv"
+    yield (
+        f"Cost by week and partner, in the time zone of {DEMO.advertisers[0].name}",
+        curl_get(advertiser_key, f"{demo}{REPORTS}/query?{query}"),
+    )
+    if changes := access.changes:
+        yield (
+            "The first figures that changed after the history was imported",
+            curl_get(advertiser_key, f"{demo}{REPORTS}/changes?since={changes.cursor}&limit=10"),
+        )
     yield (
         "Send a conversion, then request the report again",
         curl_post(ingest_key, f"{demo}/api/v1/ingest/conversions", now),

@@ -344,12 +344,17 @@ def test_the_printed_commands_work() -> None:
     port = free_port()
     with running_server(port) as printed:
         wait_until_ready(port)
-        json, csv, singular, intake = commands(printed)
+        json, csv, singular, query, changes, intake = commands(printed)
         before = msgspec.json.decode(paste(json))["data"]
         assert sum(row["totalViews"] for row in before) > 0
         assert paste(csv).splitlines()[0].startswith("offerId,offerName,")
         assert len(paste(csv).splitlines()) == len(before) + 1
         assert {item["os"] for item in msgspec.json.decode(paste(singular))["data"]["items"]} == {"IOS", "ANDROID"}
+        assert paste(query).splitlines()[0] == "id,week,partnerId,partnerName,cost,conversions,costPerConversion,state"
+        assert len(paste(query).splitlines()) > 1
+        page = msgspec.json.decode(paste(changes))
+        assert 0 < page["rows"] <= 10
+        assert not page["reset"]
         assert msgspec.json.decode(paste(intake)) == {"accepted": 1, "duplicates": 0, "rejected": []}
         assert msgspec.json.decode(paste(intake)) == {"accepted": 0, "duplicates": 1, "rejected": []}
         after = msgspec.json.decode(paste(json))["data"]
