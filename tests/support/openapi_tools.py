@@ -22,11 +22,16 @@ def write_document(folder: Path, origin: str = "https://api.acme.getgokart.ai") 
     return path
 
 
-def run_tool(name: str, *arguments: str | Path, cwd: Path = TOOLS) -> subprocess.CompletedProcess[str]:
-    """Uses the machine's Node.js, or the one that scripts/environment.sh installed."""
+def node_and_path() -> tuple[str, str]:
+    """The machine's Node.js, or the one that scripts/environment.sh installed; and the PATH with it."""
     path = f"{os.environ['PATH']}:{PROJECT / '.tools/node/bin'}"
     node = shutil.which("node", path=path)
     assert node, "there is no Node.js: make development"
+    return node, path
+
+
+def run_tool(name: str, *arguments: str | Path, cwd: Path = TOOLS) -> subprocess.CompletedProcess[str]:
+    node, path = node_and_path()
     return subprocess.run(
         [node, TOOLS / "node_modules" / ".bin" / name, *arguments],
         cwd=cwd,
