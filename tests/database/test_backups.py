@@ -103,6 +103,9 @@ class Installation:
         rows = self.request("GET", JSON, self.key, params=MAY).json()["data"]
         return sum(row["totalClicks"] for row in rows)
 
+    def changes(self, **parameters: str) -> Any:
+        return self.request("GET", "/api/v1/reports/changes", self.key, params=parameters).json()
+
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
@@ -143,6 +146,7 @@ def test_a_destroyed_database_is_restored_to_a_moment_and_completed_by_sending_a
     next_second()
     for _ in range(3):
         send_one()
+    lost = installation.changes()["cursor"]
     archive_everything(installation)
 
     installation.destroy()
@@ -150,6 +154,9 @@ def test_a_destroyed_database_is_restored_to_a_moment_and_completed_by_sending_a
     assert not list(installation.data.parent.glob("*restor*"))
     installation.start()
     assert installation.clicks() == acknowledged
+    again = installation.changes(since=lost)
+    assert again["reset"], "what the cursor has seen is gone"
+    assert sum(row["clicks"] for row in again["data"]) == acknowledged
 
     everything = [event for batch in sent for event in batch]
     for start in range(0, len(everything), 10_000):

@@ -13,7 +13,7 @@ Row = tuple[str, str, str]  # day, offer, partner
 
 
 class Follower(msgspec.Struct):
-    """`saved` is the state that survives a crash: the cursor and the rows of the pages before it."""
+    """`cursor` and `rows` are what survives a crash."""
 
     sandbox: Sandbox
     token: str
@@ -21,6 +21,9 @@ class Follower(msgspec.Struct):
     cursor: str | None = None
     rows: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     resets: int = 0
+
+    def copy(self) -> "Follower":
+        return msgspec.structs.replace(self, rows=dict(self.rows))
 
     def page(self) -> dict[str, Any]:
         """Applies one page."""
@@ -61,3 +64,21 @@ class Follower(msgspec.Struct):
             )
             for row in self.rows.values()
         }
+
+
+def daily_report(sandbox: Sandbox, token: str) -> dict[Row, tuple[str, int, int, int]]:
+    """The same from the query by day, offer and partner."""
+    response = sandbox.get(
+        "/api/v1/reports/query",
+        token=token,
+        date_from="2000-01-01",
+        date_to="2100-01-01",
+        group_by="day,offer,partner",
+        time_zone="UTC",
+        decimals="string",
+    )
+    assert response.status_code == 200, response.text
+    return {
+        (row["day"], row["offerId"], row["partnerId"]): (row["cost"], row["conversions"], row["clicks"], row["views"])
+        for row in response.json()["data"]
+    }
