@@ -23,6 +23,7 @@ from core.errors import GokartError
 TITLES = {
     "reports": "Reports",
     "streams": "Streams",
+    "query": "Query",
     "overhead": "Request overhead",
     "limits": "Rate limits",
     "intake": "Intake",

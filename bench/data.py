@@ -2,7 +2,8 @@
 
 50 advertisers, 1,000 offers, 20 partners per offer, and a row for each day of 2024: 7.3 million daily rows. They are
 inserted day by day, as intake does. The days on which the measured ranges begin or end also have all quarter hours of
-every pair. Two more tenants have only one advertiser: one with a year of data, one with ten years.
+every pair. ADVERTISER has hours until 1 April, of which days in other time zones consist. Two more tenants have only
+one advertiser: one with a year of data, one with ten years.
 """
 
 import asyncio
@@ -72,6 +73,20 @@ INSERT INTO {s}.changed_day (offer, bucket, version, changed_at)
 SELECT DISTINCT offer, bucket, 1, now() FROM {s}.by_day ORDER BY bucket, offer;
 INSERT INTO {s}.changed_month (offer, bucket, version, changed_at)
 SELECT DISTINCT offer, bucket, 1, now() FROM {s}.by_month ORDER BY bucket, offer;
+"""
+# Quarters of an hour have their hours already. Each hour has a 24th of the day's figures.
+HOURS = """
+INSERT INTO {s}.by_hour (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT
+    offer, (bucket + hour * interval '1 hour') AT TIME ZONE 'UTC' AS start, partner,
+    cost / 24 + CASE WHEN hour < cost % 24 THEN 1 ELSE 0 END,
+    conversions / 24 + CASE WHEN hour < conversions % 24 THEN 1 ELSE 0 END,
+    clicks / 24 + CASE WHEN hour < clicks % 24 THEN 1 ELSE 0 END,
+    views / 24 + CASE WHEN hour < views % 24 THEN 1 ELSE 0 END
+FROM {s}.by_day d JOIN {s}.offer o ON o.key = d.offer, generate_series(0, 23) hour
+WHERE o.advertiser = '{advertiser}' AND bucket BETWEEN '2024-01-01' AND '2024-04-01'
+ORDER BY start, offer, partner
+ON CONFLICT DO NOTHING
 """
 TABLES = "by_quarter", "by_day", "by_month", "changed_day", "changed_month", "offer", "partner"
 
@@ -185,6 +200,8 @@ async def create_bench_tenant(shape: DataShape) -> Tenant:
             for table in TABLES[:2]:
                 await db.execute(f"VACUUM ANALYZE {tenant.schema}.{table}", timeout=600)
             await db.execute(SUMS.format(s=tenant.schema), timeout=600)
+            await db.execute(HOURS.format(s=tenant.schema, advertiser=ADVERTISER), timeout=600)
+            await db.execute(f"VACUUM ANALYZE {tenant.schema}.by_hour", timeout=600)
             for table in TABLES[2:]:
                 await db.execute(f"VACUUM ANALYZE {tenant.schema}.{table}", timeout=600)
     return tenant

@@ -1,0 +1,123 @@
+"""The query: months and days in other time zones, and large results in each format."""
+
+from argparse import Namespace
+from collections.abc import Callable
+
+from bench.clients import Load, PullResult, pull, wrk
+from bench.data import WHOLE, Filled, filled
+from bench.reports import PATH
+from bench.results import Row, Side, at_least, at_most, plain, ratio
+from bench.rounds import alternate, short
+from bench.serving import Server, serving
+from bench.streams import QUARTER_YEAR, SINGULAR, owning
+
+METHOD = """One advertiser of 50, whose month has 400 rows and whose 90 days have 36,000. The month: one server process,
+8 connections of wrk, uncached. Everything else: uncompressed, one download at a time. *Memory* is the resident memory
+of the server process."""
+
+QUERY = "/api/v1/reports/query?"
+PAIRS = "&group_by=offer,partner"
+BY_DAY = "&group_by=day,offer,partner"
+NEW_YORK = "&time_zone=America/New_York"
+A_YEAR = "date_from=2024-01-01&date_to=2024-12-31"
+FEBRUARY = "date_from=2024-02-01&date_to=2024-02-29"  # both ends have hours
+FROZEN_FEBRUARY = {"UTC": FEBRUARY, "New York": "date_from=2024-02-01T05:00Z&date_to=2024-03-01T04:59Z"}
+FORMATS = ("csv", "ndjson", "json")
+
+
+def measure(options: Namespace) -> list[Row]:
+    tenant = filled(WHOLE)
+    with serving(report_timeout="300", answers_remembered="0") as server:
+        return [
+            *month_rows(server, tenant, options.rounds),
+            *day_rows(server, tenant, options.rounds),
+            *large_rows(server, tenant),
+        ]
+
+
+def month_rows(server: Server, tenant: Filled, rounds: int) -> list[Row]:
+    def load(path: str) -> Callable[[], Load]:
+        return lambda: wrk(server.address(path), tenant.reading)
+
+    results = alternate(
+        {
+            "query": load(QUERY + FEBRUARY + PAIRS),
+            "query in New York": load(QUERY + FEBRUARY + PAIRS + NEW_YORK),
+            "report": load(PATH + FROZEN_FEBRUARY["UTC"]),
+            "report in New York": load(PATH + FROZEN_FEBRUARY["New York"]),
+        },
+        rounds,
+    )
+
+    def time(name: str, label: str = "") -> Side:
+        return Side([1000 / load.rate for load in results[name]], "ms", label)
+
+    return [
+        ratio(
+            "the query of a month in New York, time against a UTC month",
+            at_most(2.5),
+            time("query in New York"),
+            time("query", "UTC"),
+        ),
+        ratio(
+            "the cost report of a month in New York, time against a UTC month",
+            at_most(2.5),
+            time("report in New York"),
+            time("report", "UTC"),
+        ),
+        ratio("the query of a UTC month, time against the cost report", None, time("query"), time("report", "report")),
+    ]
+
+
+def day_rows(server: Server, tenant: Filled, rounds: int) -> list[Row]:
+    def download(path: str) -> Callable[[], PullResult]:
+        return lambda: fetch(server, tenant, path)
+
+    results = alternate(
+        {
+            "query": download(f"{QUERY}{QUARTER_YEAR}{BY_DAY}&format=csv"),
+            "New York": download(f"{QUERY}{QUARTER_YEAR}{BY_DAY}{NEW_YORK}&format=csv"),
+            "frozen": download(f"{SINGULAR}/csv?{QUARTER_YEAR}"),
+        },
+        rounds,
+    )
+
+    def speed(name: str, label: str = "") -> Side:
+        return Side([each.megabytes for each in results[name]], "MB/s", label)
+
+    size = results["query"][0].size / 1e6
+    return [
+        ratio(
+            f"90 days by day, offer and partner as CSV ({size:.1f} MB), against Singular's CSV",
+            None,
+            speed("query"),
+            speed("frozen", "frozen CSV"),
+        ),
+        plain("the same in New York", at_least(10, "MB/s"), speed("New York").values, "MB/s"),
+        plain("its first byte", None, [each.first_byte for each in results["New York"]], "ms"),
+    ]
+
+
+def large_rows(server: Server, tenant: Filled) -> list[Row]:
+    """7.3 million rows."""
+    found = []
+    with owning(tenant, 1_000):
+        before = server.memory
+        for format_ in FORMATS:
+            result = fetch(server, tenant, f"{QUERY}{A_YEAR}{BY_DAY}&format={format_}")
+            what = f"7.3 million rows as {format_} ({result.size / 1e6:.0f} MB)"
+            found += [
+                plain(what, None, [result.megabytes], "MB/s"),
+                plain(
+                    "peak memory above the memory before",
+                    at_most(150, "MB"),
+                    [result.memory - before],
+                    "MB",
+                    f"{short(before)} MB before",
+                ),
+            ]
+    return found
+
+
+def fetch(server: Server, tenant: Filled, path: str) -> PullResult:
+    return pull(server.address(path), {**tenant.reading, "Accept-Encoding": "identity"}, server.process)
