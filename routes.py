@@ -7,6 +7,7 @@ API: api.TENANT.<base>; the last two on any host
   /api/v1/integrations/cost-report/json            CostReportController: GET|HEAD json
   /api/v1/integrations/cost-report/singular/csv    SingularController: GET|HEAD csv
   /api/v1/integrations/cost-report/singular/json   SingularController: GET|HEAD json
+  /api/v1/conversions                              ConversionController: GET|HEAD conversions
   /api/v1/offers                                   DimensionController: GET|HEAD offers
   /api/v1/partners                                 DimensionController: GET|HEAD partners
   /api/v1/ingest/conversions                       IngestController: POST conversions
@@ -136,6 +137,7 @@ from portal.layout import portal_layout
 from portal.singular import SingularPageController
 from reporting.api import CostReportController, SingularController
 from reporting.changes.api import ChangesController, StatusController
+from reporting.conversions.api import ConversionController
 from reporting.dimensions import DimensionController
 from reporting.query.api import QueryController
 from tenants.migrations import check_version
@@ -162,6 +164,7 @@ API: list[ControllerRouterHandler] = [
     SingularController,
     StatusController,
     ChangesController,
+    ConversionController,
     DimensionController,
     QueryController,
     IngestController,

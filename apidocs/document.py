@@ -40,6 +40,10 @@ TAGS: list[Json] = [
         "description": "How current an advertiser's figures are, and what has changed.",
     },
     {
+        "name": "Conversions",
+        "description": "An advertiser's single conversions.",
+    },
+    {
         "name": "Catalogue",
         "description": "The offers and partners that the ids in reports name.",
     },
@@ -53,6 +57,8 @@ GUIDES = {
     "Singular": "singular",
     "Reports": "query",
     "Changes": "changes",
+    "Conversions": "conversions",
+    "Catalogue": "conversions",
 }  # pages under /docs
 
 

@@ -102,6 +102,16 @@ HEADERS: Json = {
         {"type": "string", "format": "date-time"},
         "2025-01-23T06:12:40Z",
     ),
+    "GoKart-Recorded-Since": always(
+        "The time (UTC) since which histories are recorded.",
+        {"type": "string", "format": "date-time"},
+        "2025-01-01T00:00:00.000000Z",
+    ),
+    "GoKart-Next-Changed-Since": always(
+        "`changed_since` of a later request that misses no change after this one.",
+        {"type": "string", "format": "date-time"},
+        "2025-06-02T09:13:01.311000Z",
+    ),
     "GoKart-Rows": {
         "description": "The number of rows in the body. Absent if the report is streamed.",
         "schema": {"type": "integer", "minimum": 0},

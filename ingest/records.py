@@ -122,7 +122,7 @@ def detail(description: str) -> Meta:
     """Documents a field that is kept as sent. A longer text or another type is no reason to reject a conversion."""
     return Meta(
         description=f"{description} Kept as sent, at most {MAX_DETAIL} characters of it.",
-        extra_json_schema={"anyOf": [{"type": "string"}, {"type": "null"}]},
+        extra_json_schema={"anyOf": [{"type": "string", "maxLength": 10_000}, {"type": "null"}]},
     )
 
 

@@ -1,5 +1,6 @@
 """GET /api/v1/offers and /api/v1/partners: the names of the ids in reports and change feeds."""
 
+from functools import partial
 from hashlib import blake2b
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -16,7 +17,7 @@ from database.sql import SqlFile
 from reporting.filters import collect, query_pairs
 from reporting.read import SQL, matches_etag, report_slots
 from reporting.responses import requested_etags, row_logger, streaming_response, vary_by_encoding
-from reporting.rows import MEDIA_TYPES, RowFormat, RowStatements, read_row_format, row_stream
+from reporting.rows import MEDIA_TYPES, RowFormat, RowStatements, one_part, read_row_format, row_stream
 from settings import settings
 from tenants.tenant import current_tenant
 from web.operations import CSV, JSON, NDJSON, Count, Instant, Operation, documented
@@ -204,5 +205,6 @@ async def respond(request: AnyRequest, dimension: Dimension) -> Response[Any]:
 
     if format_ == "csv":
         headers["Content-Disposition"] = f'attachment; filename="gokart-{dimension.name}.csv"'
-    chunks = row_stream(tenant, advertiser, statements, format_, meta=meta, log_rows=row_logger(request))
+    parts = partial(one_part, statements)
+    chunks = row_stream(tenant, advertiser, parts, format_, meta=meta, log_rows=row_logger(request))
     return await streaming_response(request, chunks, MEDIA_TYPES[format_], headers)

@@ -1,13 +1,30 @@
 """Responses that are streamed, of any report."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from litestar import HttpMethod, Response
+from litestar.datastructures.headers import Accept
 from litestar.response import Stream as StreamingResponse
 
 from reporting.stream import with_first_chunk
+from web.problems import Problem
 from web.requests import AnyRequest, header_values, request_state
+
+
+def accepted_format(request: AnyRequest, formats: Mapping[str, str]) -> str:
+    """The format that the header Accept prefers; without the header, the first. `formats` has names by media type.
+
+    Raises Problem 406.
+    """
+    accepted = ",".join(header_values(request.scope, b"accept")).strip() or "*/*"
+    chosen = None
+    with suppress(OverflowError):  # what Litestar raises for q=inf
+        chosen = Accept(accepted).best_match(list(formats))
+    if chosen is None:
+        raise Problem(406, f"No format of Accept is available; available: {', '.join(formats)}.")
+    return formats[chosen]
 
 
 def vary_by_encoding(headers: Mapping[str, str]) -> dict[str, str]:

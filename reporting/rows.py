@@ -3,9 +3,8 @@
 JSON and NDJSON end with `meta`, which has the number of rows, so that a client can tell that it has all of them.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -14,6 +13,7 @@ from core import tracing
 from database.pool import PooledConnection
 from database.sql import Query
 from reporting.read import primary_snapshot
+from reporting.responses import accepted_format
 from reporting.stream import SendChunk, copy_out, stream
 from settings import settings
 from tenants.tenant import Tenant
@@ -21,6 +21,13 @@ from web.requests import AnyRequest
 
 RowFormat = Literal["json", "ndjson", "csv"]
 MEDIA_TYPES: dict[RowFormat, str] = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
+
+
+class RowCount(msgspec.Struct):
+    """How many rows have been sent."""
+
+    rows: int = 0
+    of_last_part: int = 0
 
 
 class RowStatements(msgspec.Struct, frozen=True):
@@ -33,48 +40,59 @@ class RowStatements(msgspec.Struct, frozen=True):
 def read_row_format(
     request: AnyRequest, given: str | None, formats: Sequence[RowFormat] = ("json", "ndjson", "csv")
 ) -> RowFormat:
-    """`given` is the parameter `format`; without it, the header Accept decides. Raises ValueError."""
-    if given is not None:
-        for name in formats:
-            if given.lower() == name:
-                return name
-        raise ValueError(f"{given!r} is not a format; valid formats: {', '.join(formats)}")
-    with suppress(OverflowError):  # what Litestar raises for q=inf
-        accepted = request.accept.best_match([MEDIA_TYPES[name] for name in formats])
-        return next((name for name in formats if MEDIA_TYPES[name] == accepted), "json")
-    return "json"
+    """`given` is the parameter `format`; without it, the header Accept decides. Raises ValueError, and Problem 406 for
+    Accept.
+    """
+    if given is None:
+        return cast(RowFormat, accepted_format(request, {MEDIA_TYPES[name]: name for name in formats}))
+    for name in formats:
+        if given.lower() == name:
+            return name
+    raise ValueError(f"{given!r} is not a format; valid formats: {', '.join(formats)}")
 
 
 def row_stream(
     tenant: Tenant,
     advertiser: UUID,
-    statements: RowStatements,
+    parts: Callable[[PooledConnection, RowCount], AsyncIterator[RowStatements]],
     format_: RowFormat,
     *,
     meta: Callable[[int], dict[str, Any]],
     log_rows: Callable[[int], None],
 ) -> AsyncGenerator[bytes, None]:
-    """`meta` gets the number of rows."""
-
-    async def copy(db: PooledConnection, send_chunk: SendChunk) -> None:
-        with tracing.statement(statements.columns.sql, db.work):
-            log_rows(await copy_out(db, statements.columns.with_literals(), send_chunk, header=True))
+    """`parts` gives statements whose rows follow each other; it may read from the snapshot. `meta` gets the number of
+    rows.
+    """
 
     async def produce(db: PooledConnection, send_chunk: SendChunk) -> None:
-        is_json = format_ == "json"
-        start, between = ('{"data":[', ",") if is_json else ("", "\n")
-        rows = 0
-        # Unnamed: a named statement would outlive the transaction on a backend of PgBouncer.
-        unnamed = await db.prepare(statements.items.sql, name="")
-        with tracing.statement(statements.items.sql, db.work):
-            cursor = await unnamed.cursor(*statements.items.args)
-            while chunk := await cursor.fetch(settings.stream_rows):
-                await send_chunk((start + between.join([item for (item,) in chunk])).encode())
-                start = between
-                rows += len(chunk)
-        log_rows(rows)
-        last = msgspec.json.encode({"meta": meta(rows)}).decode()
-        start = start if not (is_json and rows) else ""
-        await send_chunk((f"{start}],{last[1:]}" if is_json else f"{start}{last}\n").encode())
+        count, opened = RowCount(), False
+        start, between = ('{"data":[', ",") if format_ == "json" else ("", "\n")
+        async for part in parts(db, count):
+            before = count.rows
+            if format_ == "csv":
+                with tracing.statement(part.columns.sql, db.work):
+                    rows = await copy_out(db, part.columns.with_literals(), send_chunk, header=not opened)
+                opened = True
+                count.rows += rows
+            else:
+                # Unnamed: a named statement would outlive the transaction on a backend of PgBouncer.
+                unnamed = await db.prepare(part.items.sql, name="")
+                with tracing.statement(part.items.sql, db.work):
+                    cursor = await unnamed.cursor(*part.items.args)
+                    while chunk := await cursor.fetch(settings.stream_rows):
+                        await send_chunk((start + between.join([item for (item,) in chunk])).encode())
+                        start = between
+                        count.rows += len(chunk)
+            count.of_last_part = count.rows - before
+        log_rows(count.rows)
+        last = msgspec.json.encode({"meta": meta(count.rows)}).decode()
+        if format_ == "json":
+            await send_chunk(f"{'' if count.rows else start}],{last[1:]}".encode())
+        elif format_ == "ndjson":
+            await send_chunk(f"{start}{last}\n".encode())
 
-    return stream(tenant, advertiser, primary_snapshot, copy if format_ == "csv" else produce)
+    return stream(tenant, advertiser, primary_snapshot, produce)
+
+
+async def one_part(statements: RowStatements, _db: PooledConnection, _count: RowCount) -> AsyncIterator[RowStatements]:
+    yield statements

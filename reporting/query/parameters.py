@@ -121,19 +121,21 @@ def missing(parameters: Parameters, given: dict[str, list[str]]) -> list[FieldEr
     return errors
 
 
-def collect_lists(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]], list[FieldError]]:
+def collect_lists(
+    pairs: Iterable[tuple[str, str]], names: Sequence[str] = NAMES, lists: Sequence[str] = LISTS
+) -> tuple[dict[str, list[str]], list[FieldError]]:
     """The values by the documented spelling of the names. Parameters that are lists may be repeated."""
     given: dict[str, list[str]] = {}
     errors = []
     for asked, text in pairs:
         name, value = asked.lower(), text.strip()
-        if name not in NAMES:
+        if name not in names:
             errors.append(
-                FieldError(printable(asked), f"is not a parameter of this report; valid parameters: {', '.join(NAMES)}")
+                FieldError(printable(asked), f"is not a parameter of this report; valid parameters: {', '.join(names)}")
             )
         elif not value:
             errors.append(FieldError(name, "is empty"))
-        elif name in given and name not in LISTS:
+        elif name in given and name not in lists:
             errors.append(FieldError(name, "is given twice"))
         elif "\0" in value:
             errors.append(FieldError(name, "contains a null character"))

@@ -87,7 +87,10 @@ def test_its_links_work(sandbox: Sandbox, path: str) -> None:
         assert not anchor or anchor in page(sandbox, target).ids, link
 
 
-@pytest.mark.parametrize("path", ["/docs/cost-report", "/docs/singular", "/docs/query", "/docs/changes"])
+EXAMPLES = ["/docs/cost-report", "/docs/singular", "/docs/query", "/docs/changes", "/docs/conversions"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
 def test_its_examples_use_the_requested_host(sandbox: Sandbox, path: str) -> None:
     html = sandbox.request("GET", path, host=f"{sandbox.host}:8000").text
     assert f"http://{sandbox.host}:8000/api/v1/" in html

@@ -132,14 +132,18 @@ def test_an_empty_list_is_complete_in_every_format(other_sandbox: Sandbox, path:
         ("application/x-ndjson, application/json;q=0.5", "application/x-ndjson"),
         ("*/*", "application/json"),
         ("text/html, */*;q=0.8", "application/json"),
-        ("image/png", "application/json"),
-        ("text/csv;q=inf", "application/json"),
     ],
 )
 def test_the_header_accept_chooses_the_format(module_sandbox: Sandbox, accept: str, media_type: str) -> None:
     response = module_sandbox.request("GET", OFFERS, token=module_sandbox.owner_key, headers={"Accept": accept})
     assert response.headers["content-type"].partition(";")[0] == media_type
     assert "Accept" in response.headers["vary"].split(", ")
+
+
+@pytest.mark.parametrize("accept", ["image/png", "text/csv;q=inf"])
+def test_an_unavailable_format_is_a_406(module_sandbox: Sandbox, accept: str) -> None:
+    response = module_sandbox.request("GET", OFFERS, token=module_sandbox.owner_key, headers={"Accept": accept})
+    assert response.status_code == 406
 
 
 @BOTH

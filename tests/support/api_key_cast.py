@@ -49,7 +49,7 @@ def create_cast(http: httpx.Client) -> Cast:
     run(lambda: lifecycle.set_tenant_status(suspended.tenant.slug, "suspended"))
     tokens = {
         (situation, scope): token
-        for scope in ("cost-report", "singular", "ingest")
+        for scope in ("cost-report", "singular", "conversions", "ingest")
         for situation, token in tokens_for(scope, sandbox, outside, suspended).items()
     }
     either = {(who, EITHER_REPORT): token for (who, scope), token in tokens.items() if scope == "cost-report"}
@@ -70,7 +70,7 @@ def fill(sandbox: Sandbox, advertiser: UUID, name: str) -> None:
 
 def tokens_for(scope: str, sandbox: Sandbox, outside: Sandbox, suspended: Sandbox) -> dict[str, str]:
     ingest = scope == "ingest"
-    elsewhere = {"cost-report": "singular", "singular": "cost-report", "ingest": "cost-report"}[scope]
+    elsewhere = "singular" if scope == "cost-report" else "cost-report"
     advertiser_scope = "cost-report" if ingest else scope
     paused, plain = insert_advertiser(sandbox, status="paused"), insert_advertiser(sandbox, singular_enabled=False)
     expired, revoked = sandbox.create_api_key(scope), sandbox.create_api_key(scope)

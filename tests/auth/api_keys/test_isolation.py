@@ -25,6 +25,7 @@ ROUTES: dict[str, str | None] = {
     "/api/v1/reports/query": "cost-report",
     "/api/v1/reports/changes": "cost-report",
     "/api/v1/reports/status": EITHER_REPORT,
+    "/api/v1/conversions": "conversions",
     "/api/v1/offers": "cost-report",
     "/api/v1/partners": "cost-report",
     "/api/v1/ingest/conversions": "ingest",
@@ -124,7 +125,7 @@ def documented(situation: str, scope: str) -> int:
         case "rival":
             return 403 if scope == "ingest" else 200
         case "Singular off":
-            return 200 if scope in {"cost-report", EITHER_REPORT} else 403
+            return 200 if scope in {"cost-report", "conversions", EITHER_REPORT} else 403
         case "unknown tenant":
             return 404
     return 401 if situation in UNAUTHENTICATED else 403

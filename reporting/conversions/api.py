@@ -1,0 +1,125 @@
+"""GET /api/v1/conversions: an advertiser's single conversions, streamed from one snapshot of the primary."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from litestar import Controller, Response, route
+
+from auth.api_keys.authenticate import current_caller, requires_api_key
+from core.metrics import count_report
+from core.timestamps import iso
+from database.pool import PooledConnection, connection
+from database.sql import SqlFile
+from reporting.context import read_context
+from reporting.conversions.document import CONVERSIONS
+from reporting.conversions.parameters import parse
+from reporting.filters import query_pairs
+from reporting.ranges import DAY
+from reporting.responses import row_logger, streaming_response
+from reporting.rows import MEDIA_TYPES, RowCount, RowStatements, read_row_format, row_stream
+from reporting.stream import ROWS_PER_PART
+from settings import settings
+from tenants.tenant import Tenant, current_tenant
+from web.operations import documented
+from web.requests import READ_METHODS, AnyRequest
+
+SQL = Path(__file__).parent / "sql"
+ITEMS, COLUMNS = (SqlFile(SQL / "conversions.sql", name) for name in ("items", "columns"))
+EXTENT = SqlFile(SQL / "extent.sql")
+CHANGES_BEFORE = SqlFile(SQL / "changes_before.sql")
+MAX_DAYS_PER_PART = 366
+
+
+class ConversionController(Controller):
+    guards = [requires_api_key("conversions")]
+
+    @route("/api/v1/conversions", http_method=READ_METHODS, opt=documented(CONVERSIONS))
+    async def conversions(self, request: AnyRequest) -> Response[Any]:
+        """Each conversion of the advertiser's offers in its present state, with its earlier ones.
+
+        The costs of those with the status `Success` that count in a range add up to the reports' cost of that range.
+        Different filters combine with AND, the values of one filter with OR. A filter that nothing matches gives an
+        empty list.
+        """
+        return await respond(request)
+
+
+async def respond(request: AnyRequest) -> Response[Any]:
+    filter_ = parse(query_pairs(request.scope["query_string"]), tuple(MEDIA_TYPES))
+    format_ = read_row_format(request, filter_.format)
+    tenant, advertiser = current_tenant(), current_caller(request).advertiser
+    assert advertiser is not None, "the scope belongs to advertisers' keys"
+    changes_before = CHANGES_BEFORE.bind(tenant.schema)
+    async with connection() as db:
+        context = await read_context(db, tenant, advertiser)
+        instant = await db.fetchval(changes_before.sql, timeout=settings.report_timeout)
+    zone, times = filter_.resolve(context.time_zone)
+    parameters: dict[str, object] = {
+        "advertiser": advertiser,
+        **times,
+        "offers": filter_.offers,
+        "partners": filter_.partners,
+        "statuses": filter_.statuses,
+        "ids": filter_.ids,
+        "clicks": filter_.clicks,
+        "quote": '"' if filter_.decimals_as_text else "",
+    }
+    data_through = iso(context.data_through or tenant.created_at)
+    recorded_since, next_changed_since = microseconds(context.recorded_since), microseconds(instant)
+    headers = {
+        "GoKart-Data-Through": data_through,
+        "GoKart-Recorded-Since": recorded_since,
+        "GoKart-Next-Changed-Since": next_changed_since,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, Accept",
+    }
+
+    def meta(rows: int) -> dict[str, object]:
+        return {
+            "rows": rows,
+            "timeZone": zone.key,
+            "currency": context.currency,
+            "dataThrough": data_through,
+            "recordedSince": recorded_since,
+            "nextChangedSince": next_changed_since,
+            "complete": True,
+        }
+
+    count_report("conversions", "primary")
+    if format_ == "csv":
+        headers["Content-Disposition"] = 'attachment; filename="gokart-conversions.csv"'
+    parts = partial(parts_of, tenant, parameters)
+    chunks = row_stream(tenant, advertiser, parts, format_, meta=meta, log_rows=row_logger(request))
+    return await streaming_response(request, chunks, MEDIA_TYPES[format_], headers)
+
+
+async def parts_of(
+    tenant: Tenant, parameters: dict[str, object], db: PooledConnection, count: RowCount
+) -> AsyncIterator[RowStatements]:
+    """Parts of the range, in order, so that what PostgreSQL sorts is small: a day, then as many days as will have about
+    ROWS_PER_PART rows, judging by the part before.
+    """
+    if not (parameters["ids"] or parameters["clicks"]):
+        extent = EXTENT.bind(tenant.schema, start=parameters["start"], end=parameters["end"])
+        row = await db.fetchrow(extent.sql, *extent.args)
+        assert row is not None, "aggregates have one row"
+        first, last = row
+        days = 1
+        while first is not None and last - first >= days * DAY:
+            end = first + days * DAY
+            yield statements_of(tenant, parameters | {"start": first, "end": end})
+            parameters |= {"start": end}
+            first = end
+            days = max(1, min(4 * days, MAX_DAYS_PER_PART, days * ROWS_PER_PART // max(1, count.of_last_part)))
+    yield statements_of(tenant, parameters)
+
+
+def statements_of(tenant: Tenant, parameters: dict[str, object]) -> RowStatements:
+    return RowStatements(ITEMS.bind(tenant.schema, **parameters), COLUMNS.bind(tenant.schema, **parameters))
+
+
+def microseconds(instant: datetime) -> str:
+    return iso(instant.astimezone(UTC), "microseconds")

@@ -1,0 +1,10 @@
+    '{"since":"', to_char(state.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    '","until":', coalesce('"' || to_char(state.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"', 'null'),
+    ',"status":"', state.status,
+    '","cost":', :quote::text, trim_scale(state.cost * 0.000001), :quote::text,
+    ',"offerId":"', state.offer,
+    '","partnerId":"', state.partner,
+    '","occurredAt":"', to_char(state.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    '","rejectionReason":', coalesce(to_json(state.rejection_reason)::text, 'null'),
+    ',"cause":', coalesce('"' || state.cause || '"', 'null'),
+    '}'
