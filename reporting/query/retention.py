@@ -24,12 +24,13 @@ async def check_retention(request: QueryRequest, hours_since: datetime | None) -
         row = await db.fetchrow(query.sql, *query.args)
     if row is None or row["first"] is None:
         return
-    for bucket in request.buckets(midnight(row["first"])):
+    first = midnight(row["first"])
+    for bucket in request.buckets(first):
         if bucket.range.start >= latest:
             return
         for span in spans_of(bucket.range):
             since = kept.get(span.unit)
-            if since and isinstance(span.start, datetime) and span.start < since:
+            if since and isinstance(span.start, datetime) and span.start < since and span.end > first:
                 raise invalid_parameters(FieldError(*reason(request, span.unit, since)))
 
 

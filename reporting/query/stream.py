@@ -73,7 +73,8 @@ class QueryReader:
         hour = next((n for n, column in enumerate(self._request.columns) if column.kind == "datetime"), None)
         parts = Parts(self._request, await self._extent())
         while (part := parts.next()) is not None:
-            hours = [datetime.fromisoformat(bucket.hour) for bucket in part if bucket.hour]
+            zone = self._request.zone
+            hours = [datetime.fromisoformat(bucket.hour).astimezone(zone) for bucket in part if bucket.hour]
             query, rows = self._request.query("values", part, limit=parts.rows_left), 0
             # Unnamed: a named statement would outlive the transaction on a backend of PgBouncer.
             unnamed = await self._db.prepare(query.sql, name="")
@@ -84,12 +85,9 @@ class QueryReader:
                     self.rows += len(chunk)
                     batch = [tuple(record) for record in chunk]
                     if hour is not None:
-                        batch = [(*row[:hour], self._in_zone(hours[row[hour]]), *row[hour + 1 :]) for row in batch]
+                        batch = [(*row[:hour], hours[row[hour]], *row[hour + 1 :]) for row in batch]
                     yield batch
             parts.end(rows)
-
-    def _in_zone(self, hour: datetime) -> datetime:
-        return hour.astimezone(self._request.zone)
 
     async def totals(self) -> tuple[str, Snapshot]:
         """The totals as a JSON object, and what the response's figures were read from."""

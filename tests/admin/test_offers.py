@@ -179,7 +179,7 @@ def test_the_currency_is_not_changed_while_the_first_conversion_is_stored(sandbo
         SELECT gen_random_uuid(), 1, gen_random_uuid(), now(), 1, o.key, p.key, 'Pending'
         FROM {schema}.offer o, {schema}.partner p WHERE o.id = '{offer}' LIMIT 1
     """
-    with uncommitted(conversion), pytest.raises(DatabaseUnavailable, match="lock timeout"):
+    with uncommitted(conversion), pytest.raises(DatabaseUnavailable, match="timeout"):
         execute(
             """
             WITH limited AS MATERIALIZED (SELECT set_config('lock_timeout', '200ms', true))

@@ -15,7 +15,7 @@ SELECT offer, date_trunc('hour', bucket, 'UTC') AS bucket, partner, sum(conversi
 FROM {s}.by_quarter GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 RESTATEMENTS = """
-SELECT bucket, conversions, clicks, cost, late, cause FROM {s}.restatement ORDER BY changed_at, bucket
+SELECT bucket, conversions, clicks, cost, late, cause FROM {s}.restatement ORDER BY xid, bucket
 """
 
 

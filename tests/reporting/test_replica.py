@@ -14,7 +14,9 @@ from tests.support.servers import Server, running_server
 from tests.support.wait import wait_for_value
 
 A_MONTH = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
+QUERY = "/api/v1/reports/query"
 CLICKS: dict[str, Callable[[httpx.Response], int]] = {
+    QUERY: lambda response: int(response.json()["totals"]["clicks"]),
     JSON: lambda response: sum(row["totalClicks"] for row in response.json()["data"]),
     CSV: lambda response: sum(int(line.split(",")[3]) for line in response.text.splitlines()[1:]),
     SINGULAR: lambda response: sum(item["clicks"] for item in response.json()["data"]["items"]),

@@ -99,6 +99,7 @@ def test_an_unknown_parameter_is_an_error(module_sandbox: Sandbox) -> None:
     ]
 
 
+@pytest.mark.one_server("Citus does not run the test's own INSERT with a computed time")
 class TestLookback:
     @pytest.fixture
     def with_history(self, sandbox: Sandbox) -> Sandbox:

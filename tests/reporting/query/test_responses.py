@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,12 +13,15 @@ import msgspec
 import pytest
 
 from jobs.retention import delete_old_quarters
+from reporting.query.columns import GROUPS, METRICS
 from tests.reporting.query.test_figures import exactly
 from tests.support.app_calls import run
 from tests.support.asgi import recorded_request
 from tests.support.database import execute
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
+from tests.support.statements import assert_snapshot
 
+SNAPSHOTS = Path(__file__).parent / "snapshots"
 PATH = "/api/v1/reports/query"
 MAY = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
 BY_DAY = MAY | {"group_by": "day,offer,partner"}
@@ -156,12 +160,20 @@ def test_a_repeated_query_comes_from_the_cache(filled: Sandbox) -> None:
     assert len(statements) == 2
 
 
-def test_a_small_query_is_two_statements(filled: Sandbox) -> None:
-    response, statements = recorded_request(filled, "GET", PATH, params=BY_DAY)
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_a_small_query_is_two_statements(filled: Sandbox, zone: str) -> None:
+    response, statements = recorded_request(filled, "GET", PATH, params=BY_DAY | {"time_zone": zone})
     assert response.headers["gokart-rows"] == "2"
     # 1. the context
     # 2. the rows, totals and validators
-    assert len(statements) == 2
+    assert_snapshot(SNAPSHOTS / "query.sql", statements, filled)
+
+
+def test_all_groups_metrics_and_options_are_one_statement(filled: Sandbox) -> None:
+    params = MAY | {"group_by": ",".join(GROUPS), "metrics": ",".join(METRICS), "sort": "-clickRate,campaign"}
+    response, statements = recorded_request(filled, "GET", PATH, params=params | {"zeros": "true", "limit": "3"})
+    assert response.json()["meta"]["rows"] == 3
+    assert_snapshot(SNAPSHOTS / "query_with_everything.sql", statements, filled)
 
 
 @pytest.mark.parametrize("format_", ["json", "ndjson", "csv"])
@@ -202,9 +214,9 @@ def test_hours_are_kept_for_good(thinned: Sandbox, zone: str, group: str) -> Non
 @pytest.mark.parametrize(
     ("params", "field"),
     [
-        (MAY | {"time_zone": "Asia/Kolkata"}, "time_zone"),
+        ({"date_from": "2025-05-19", "date_to": "2025-05-20", "time_zone": "Asia/Kolkata"}, "time_zone"),
         (MAY | {"time_zone": "Asia/Kathmandu", "group_by": "day"}, "time_zone"),
-        (MAY | {"date_from": "2025-05-01T10:15"}, "date_from"),
+        (MAY | {"date_from": "2025-05-20T10:15"}, "date_from"),
     ],
     ids=["half an hour", "three quarters", "within an hour"],
 )
@@ -216,6 +228,11 @@ def test_what_needs_deleted_quarters_is_a_400_with_the_reason(
     (error,) = response.json()["errors"]
     assert error["field"] == field
     assert "kept since 20" in error["message"]
+
+
+def test_quarters_before_the_first_data_are_not_needed(thinned: Sandbox) -> None:
+    for params in ({"date_from": "2025-05-01T10:15"}, {"date_from": "2025-05-01T10:15", "group_by": "day"}):
+        assert thinned.get(PATH, **(MAY | params)).json()["totals"]["clicks"] == 2
 
 
 def test_hours_before_they_were_recorded_are_a_400_with_the_reason(filled: Sandbox) -> None:

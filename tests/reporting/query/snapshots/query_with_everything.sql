@@ -1,0 +1,125 @@
+SELECT
+    now() AS now, a.time_zone, a.currency,
+    coalesce((SELECT final_after_days FROM t_tenant.setting), 30) AS final_after_days,
+    (SELECT received_at FROM t_tenant.intake ORDER BY received_at DESC LIMIT 1) AS data_through,
+    r.recorded_since, r.hours_since, r.incarnation
+FROM t_tenant.advertiser a, t_tenant.record_state r
+WHERE a.id = $1::uuid;
+
+WITH
+offers AS MATERIALIZED (
+    SELECT * FROM t_tenant.offer
+    WHERE advertiser = $1::uuid
+        AND ($2::uuid[] IS NULL OR id = ANY($2::uuid[]))
+        AND ($3::text[] IS NULL OR os = ANY($3::text[]))
+        AND ($4::text[] IS NULL OR app_name = ANY($4::text[]) OR store_id = ANY($4::text[]))
+        AND ($5::text[] IS NULL OR campaign_name = ANY($5::text[]))
+)
+,
+buckets AS (
+    SELECT * FROM unnest(
+        $6::int[], $7::text[], $8::text[], $9::date[], $10::date[], $11::date[],
+        $12::text[], $13::boolean[]
+    ) AS bucket (n, ends, hour, day, week, month, state, begun)
+),
+grouped AS (
+    SELECT m.n, o.id AS offer_id, o.name AS offer_name, o.app_name, o.store_id, o.os, o.campaign_name, m.partner, m.conversions, m.clicks, m.views, m.cost
+    FROM offers o
+    CROSS JOIN LATERAL (
+        SELECT n, partner,
+            sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views,
+            sum(cost) AS cost
+        FROM (
+            SELECT
+                n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
+                sign * cost AS cost
+            FROM unnest($14::int[], $15::date[], $16::date[], $17::bigint[])
+                AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_month
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS month
+            UNION ALL
+            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($18::int[], $19::date[], $20::date[], $21::bigint[])
+                AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_day
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS day
+            UNION ALL
+            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest(
+                $22::int[], $23::timestamptz[], $24::timestamptz[], $25::bigint[]
+            ) AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS hour
+            UNION ALL
+            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest(
+                $26::int[], $27::timestamptz[], $28::timestamptz[],
+                $29::bigint[]
+            ) AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_quarter
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS quarter
+        ) AS deltas
+        WHERE $30::uuid[] IS NULL
+            OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($30::uuid[]))
+        GROUP BY n , partner
+        HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
+    ) AS m
+    LIMIT $31::bigint
+),
+sums AS (
+    SELECT
+        coalesce(sum(conversions), 0) AS conversions, coalesce(sum(clicks), 0) AS clicks,
+        coalesce(sum(views), 0) AS views, coalesce(sum(cost), 0) AS cost, count(*) AS grouped_rows
+    FROM grouped
+)
+,
+validators AS (
+    SELECT
+        (SELECT received_at FROM t_tenant.intake ORDER BY received_at DESC LIMIT 1) AS data_through,
+        (
+            SELECT string_agg(concat_ws(':', o.key, o.version, (
+                SELECT sum(version)
+                FROM (
+                    SELECT version
+                    FROM unnest($32::date[], $33::date[]) AS span (start, "end")
+                    CROSS JOIN LATERAL (
+                        SELECT version FROM t_tenant.changed_month
+                        WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                        OFFSET 0
+                    ) AS month
+                    UNION ALL
+                    SELECT version
+                    FROM unnest($34::date[], $35::date[]) AS span (start, "end")
+                    CROSS JOIN LATERAL (
+                        SELECT version FROM t_tenant.changed_day
+                        WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                        OFFSET 0
+                    ) AS day
+                ) AS change_marks
+            )), ',' ORDER BY o.key)
+            FROM offers o
+        ) AS state,
+        (SELECT sum(hashint8extended((key::bigint << 32) + version, 0)) FROM t_tenant.partner) AS names
+)
+SELECT v.*, t.*, r.*,
+now() AS snapshot_began, pg_current_snapshot()::text AS snapshot_transactions, clock_timestamp() AS snapshot_taken
+FROM validators v, (SELECT grouped_rows, concat('{', '"cost":', coalesce((trim_scale(coalesce(g.cost, 0) * 0.000001))::text, 'null'), ',"conversions":', coalesce(g.conversions, 0), ',"clicks":', coalesce(g.clicks, 0), ',"views":', coalesce(g.views, 0), ',"costPerConversion":', coalesce((CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END)::text, 'null'), ',"costPerClick":', coalesce((CASE WHEN g.clicks <> 0 THEN (div(g.cost, g.clicks) + CASE WHEN 2 * mod(g.cost, g.clicks) > g.clicks OR 2 * mod(g.cost, g.clicks) = g.clicks AND mod(div(g.cost, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END)::text, 'null'), ',"conversionRate":', coalesce((CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END)::text, 'null'), ',"clickRate":', coalesce((CASE WHEN g.views <> 0 THEN (div(g.clicks * 1000000::numeric, g.views) + CASE WHEN 2 * mod(g.clicks * 1000000::numeric, g.views) > g.views OR 2 * mod(g.clicks * 1000000::numeric, g.views) = g.views AND mod(div(g.clicks * 1000000::numeric, g.views), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END)::text, 'null'), '}') AS totals FROM sums AS g) AS t, (
+    SELECT count(*) AS rows, convert_to(string_agg(item, ','), 'UTF8') AS items
+    FROM (SELECT concat('{', '"id":', '"', md5(concat_ws('|', $36::text, b.ends, coalesce(g.offer_id::text, ''), coalesce(p.id::text, ''), coalesce(to_json(g.app_name)::text, ''), coalesce(to_json(g.store_id)::text, ''), coalesce(g.os, ''), coalesce(to_json(g.campaign_name)::text, ''))), '"', ',"hour":', '"', b.hour, '"', ',"day":', '"', b.day, '"', ',"week":', '"', b.week, '"', ',"month":', '"', b.month, '"', ',"offerId":', coalesce('"' || g.offer_id || '"', 'null'), ',"offerName":', coalesce(to_json(g.offer_name)::text, 'null'), ',"partnerId":', coalesce('"' || p.id || '"', 'null'), ',"partnerName":', coalesce(to_json(p.name)::text, 'null'), ',"app":', coalesce(to_json(g.app_name)::text, 'null'), ',"storeId":', coalesce(to_json(g.store_id)::text, 'null'), ',"os":', coalesce(to_json(g.os)::text, 'null'), ',"campaign":', coalesce(to_json(g.campaign_name)::text, 'null'), ',"cost":', coalesce((trim_scale(coalesce(g.cost, 0) * 0.000001))::text, 'null'), ',"conversions":', coalesce(g.conversions, 0), ',"clicks":', coalesce(g.clicks, 0), ',"views":', coalesce(g.views, 0), ',"costPerConversion":', coalesce((CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END)::text, 'null'), ',"costPerClick":', coalesce((CASE WHEN g.clicks <> 0 THEN (div(g.cost, g.clicks) + CASE WHEN 2 * mod(g.cost, g.clicks) > g.clicks OR 2 * mod(g.cost, g.clicks) = g.clicks AND mod(div(g.cost, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END)::text, 'null'), ',"conversionRate":', coalesce((CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END)::text, 'null'), ',"clickRate":', coalesce((CASE WHEN g.views <> 0 THEN (div(g.clicks * 1000000::numeric, g.views) + CASE WHEN 2 * mod(g.clicks * 1000000::numeric, g.views) > g.views OR 2 * mod(g.clicks * 1000000::numeric, g.views) = g.views AND mod(div(g.clicks * 1000000::numeric, g.views), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END)::text, 'null'), ',"state":', '"', b.state, '"', '}') AS item FROM buckets b LEFT JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
+LEFT JOIN t_tenant.partner p ON p.key = g.partner
+WHERE g.n IS NOT NULL OR b.begun
+ORDER BY CASE WHEN g.views <> 0 THEN (div(g.clicks * 1000000::numeric, g.views) + CASE WHEN 2 * mod(g.clicks * 1000000::numeric, g.views) > g.views OR 2 * mod(g.clicks * 1000000::numeric, g.views) = g.views AND mod(div(g.clicks * 1000000::numeric, g.views), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END DESC NULLS LAST, g.campaign_name COLLATE "C" NULLS LAST, b.n NULLS LAST, b.day NULLS LAST, b.week NULLS LAST, b.month NULLS LAST, g.offer_name COLLATE "C" NULLS LAST, g.offer_id NULLS LAST, p.name COLLATE "C" NULLS LAST, p.id NULLS LAST, g.app_name COLLATE "C" NULLS LAST, g.store_id COLLATE "C" NULLS LAST, g.os COLLATE "C" NULLS LAST
+LIMIT $37::bigint) AS item
+) AS r;
