@@ -18,8 +18,6 @@ from uuid import UUID
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from anyio.to_thread import run_sync
-from xlsxwriter import Workbook
-from xlsxwriter.utility import xl_col_to_name
 
 from reporting.formats.sink import Sink
 from reporting.query.columns import ColumnKind, QueryColumn, QueryRows, SendChunk
@@ -62,11 +60,15 @@ async def write_xlsx(rows: QueryRows, send_chunk: SendChunk, max_rows: int = MAX
 
 
 class XlsxFile:
+    """Imports XlsxWriter when it is created: it takes some 10 MB, which processes do without until they need it."""
+
     def __init__(self, columns: Sequence[QueryColumn], max_rows: int) -> None:
         self.sink = Sink()
         self._columns = columns
         self._max_rows = max_rows
         self._zip = ZipFile(self.sink, "w", ZIP_DEFLATED, compresslevel=LEVEL)
+        from xlsxwriter.utility import xl_col_to_name
+
         parts = workbook_parts(columns, {}, 2)
         self._first, self._other = (DIMENSION.sub("", parts[SHEET.format(number)].decode()) for number in (1, 2))
         styles = {int(column) - 1: style for column, style in STYLE.findall(self._first)}
@@ -118,6 +120,8 @@ def workbook_parts(columns: Sequence[QueryColumn], meta: dict[str, Any], sheets:
 
     `meta` is in its custom properties and, as JSON, in its comments.
     """
+    from xlsxwriter import Workbook
+
     file = BytesIO()
     with Workbook(file, {"in_memory": True}) as workbook:
         formats = {kind: workbook.add_format({"num_format": text}) for kind, text in NUMBER_FORMATS.items()}

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from reporting.query.columns import Group, Metric
 from reporting.query.parameters import MAX_LIMIT, PERIODS
-from web.operations import CSV, JSON, NDJSON, Amount, Count, Instant, Operation
+from web.operations import CSV, JSON, NDJSON, PARQUET, XLSX, Amount, Count, Instant, Operation
 
 TAG = "Reports"
 DAY_OR_INSTANT = {"anyOf": [{"format": "date"}, {"format": "date-time"}]}
@@ -118,7 +118,7 @@ class QueryParameters(msgspec.Struct):
         Meta(description="Whether JSON has decimals as numbers, or as strings for clients that would lose digits."),
     ] = "number"
     format: Annotated[
-        Literal["json", "ndjson", "csv"] | None,
+        Literal["json", "ndjson", "csv", "xlsx", "parquet"] | None,
         Meta(description="The format of the response. Default: by the header Accept, else `json`."),
     ] = None
 
@@ -225,7 +225,7 @@ QUERY = Operation(
     summary="Figures by time, offer, partner, app, operating system or campaign",
     scopes=("cost-report",),
     parameters=QueryParameters,
-    responses={JSON: QueryReport, NDJSON: QueryRow, CSV: None},
+    responses={JSON: QueryReport, NDJSON: QueryRow, CSV: None, XLSX: None, PARQUET: None},
     examples={
         JSON: {"data": [ROW], "totals": TOTALS, "meta": META},
         NDJSON: f"{msgspec.json.encode(ROW).decode()}\n",

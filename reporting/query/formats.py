@@ -2,8 +2,11 @@
 
 import msgspec
 
-from reporting.query.stream import Produce, send_csv, send_json, send_ndjson
+from reporting.formats.parquet import write_parquet
+from reporting.formats.xlsx import write_xlsx
+from reporting.query.stream import Produce, send_csv, send_json, send_ndjson, sending
 from reporting.responses import accepted_format
+from web.operations import CSV, PARQUET, XLSX
 from web.requests import AnyRequest
 
 
@@ -22,7 +25,9 @@ FORMATS = {
     for each in (
         JSON,
         QueryFormat("ndjson", ("application/x-ndjson", "application/ndjson", "application/jsonl"), send_ndjson),
-        QueryFormat("csv", ("text/csv",), send_csv),
+        QueryFormat("csv", (CSV,), send_csv),
+        QueryFormat("xlsx", (XLSX,), sending(write_xlsx)),
+        QueryFormat("parquet", (PARQUET, "application/x-parquet"), sending(write_parquet)),
     )
 }
 

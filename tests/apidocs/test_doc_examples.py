@@ -13,6 +13,7 @@ PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 PAGES = {
     "changes": "",
     "cost-report": "",
+    "formats": "",
     "query": "60",
     "singular": "",
 }  # what Python examples print, among others

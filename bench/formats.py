@@ -1,0 +1,121 @@
+"""The query by day, offer and partner in all formats, downloaded with curl: speed, first byte, memory; read back."""
+
+import asyncio
+import re
+from argparse import Namespace
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZipFile
+
+import openpyxl
+from pyarrow import parquet
+
+from bench.clients import PullResult, ask, pull
+from bench.data import ADVERTISER, WHOLE, Filled, filled, restore
+from bench.reports import YEAR
+from bench.results import Row, Side, at_most, plain, ratio
+from bench.rounds import short
+from bench.serving import Server, serving
+from bench.streams import SINGULAR
+from core.errors import GokartError
+from database.engine import database_url
+
+METHOD = """Uncompressed, one download of each at a time; one advertiser has all offers, so that the query by day, offer
+and partner has a row for each daily row. *Memory* is the resident memory of the server process above that before the
+first download. What was downloaded is read back: Parquet by pyarrow; the workbook by counting its rows and reading some
+of each worksheet with openpyxl."""
+
+QUERY = f"/api/v1/reports/query?{YEAR}&time_zone=UTC&group_by=day,offer,partner"
+MAX_MEMORY = 150  # MB above idle
+SHEET_ROWS = 1_048_575
+READ_BACK = 5_000  # rows of each worksheet
+ROW = re.compile(rb"<row ")
+
+
+def measure(_: Namespace) -> list[Row]:
+    tenant = filled(WHOLE)
+    with serving(report_timeout="600", answers_remembered="0") as server, TemporaryDirectory() as folder:
+        take_all_offers(tenant)
+        try:
+            return list(format_rows(server, tenant, Path(folder)))
+        finally:
+            asyncio.run(restore(tenant.tenant.schema))
+
+
+def take_all_offers(tenant: Filled) -> None:
+    ask(database_url(), f"UPDATE {tenant.tenant.schema}.offer SET advertiser = $1", ADVERTISER)
+
+
+def format_rows(server: Server, tenant: Filled, folder: Path) -> list[Row]:
+    rows, cost = totals(tenant)
+    frozen = download(server, tenant, f"{SINGULAR}/csv?{YEAR}", "/dev/null")
+    idle = server.memory
+    measured = []
+    for name in ("csv", "ndjson", "json", "parquet", "xlsx"):
+        path = folder / f"report.{name}"
+        pulled = download(server, tenant, f"{QUERY}&format={name}", str(path))
+        check_whole(name, path, rows, cost)
+        path.unlink()
+        size = pulled.size / 1e6
+        what = f"{name}, {rows / 1e6:.2g} million rows ({size:.0f} MB)"
+        if name == "csv":
+            here, reference = Side([pulled.megabytes], "MB/s"), Side([frozen.megabytes], "MB/s", "the frozen CSV")
+            measured.append(ratio(what, None, here, reference))
+        measured += [
+            plain(f"{what}: rows", None, [rows / pulled.seconds], "/s"),
+            plain("its first byte", None, [pulled.first_byte], "ms"),
+            plain(
+                "its peak memory", at_most(MAX_MEMORY, "MB"), [pulled.memory - idle], "MB", f"{short(idle)} MB before"
+            ),
+        ]
+    return measured
+
+
+def totals(tenant: Filled) -> tuple[int, Decimal]:
+    """The number of rows, and their cost."""
+    sql = f"SELECT count(*), sum(cost) * 0.000001 FROM {tenant.tenant.schema}.by_day"
+    rows, cost = ask(database_url(), sql)[0]
+    return int(rows), Decimal(cost)
+
+
+def download(server: Server, tenant: Filled, path: str, into: str) -> PullResult:
+    headers = {**tenant.reading, "Accept-Encoding": "identity"}
+    return pull(server.address(path), headers, server.process, into)
+
+
+def check_whole(name: str, path: Path, rows: int, cost: Decimal) -> None:
+    """Reads back what is read in some seconds. Raises GokartError."""
+    if name == "parquet":
+        read = parquet.read_table(path, columns=["cost"])
+        found = read.num_rows, sum(read["cost"].to_pylist(), Decimal())
+        if found != (rows, cost):
+            raise GokartError(f"The Parquet file has {found}, not {(rows, cost)}")
+    elif name == "xlsx":
+        check_workbook(path, rows)
+
+
+def check_workbook(path: Path, rows: int) -> None:
+    with ZipFile(path) as archive:
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
+        counts = [count_rows(archive, name) - 1 for name in sheets]
+    full, rest = divmod(rows, SHEET_ROWS)
+    if counts != [SHEET_ROWS] * full + [rest] * bool(rest):
+        raise GokartError(f"The worksheets have {counts} rows")
+    book = openpyxl.load_workbook(path, read_only=True)
+    for sheet in book.worksheets:
+        for row in islice(sheet.iter_rows(min_row=2, values_only=True), READ_BACK):
+            if None in row:
+                raise GokartError(f"A row lacks a value: {row}")
+    book.close()
+
+
+def count_rows(archive: ZipFile, name: str) -> int:
+    count, rest = 0, b""
+    with archive.open(name) as file:
+        while chunk := file.read(2**20):
+            text = rest + chunk
+            count += len(ROW.findall(text))
+            rest = text[-4:]  # shorter than what is counted
+    return count
