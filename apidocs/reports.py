@@ -24,6 +24,13 @@ DATE_TO = (
 OFFER = "Only this offer. If it does not exist or belongs to another advertiser, the report has no rows."
 IN_EITHER = "Required, here or in the body. The name is not case-sensitive."
 
+AS_OF = (
+    "As of an earlier time: a `snapshot` token from a response reproduces its figures exactly, and a date-time (in UTC "
+    "if it has no offset) those recorded until then. All days of the range must have ended by then. Names are the "
+    "present ones."
+)
+AS_OF_SCHEMA = {"type": "string", "maxLength": 4_000}
+
 DAY_OR_INSTANT = {"type": "string", "maxLength": 40, "anyOf": [{"format": "date"}, {"format": "date-time"}]}
 UUID_SCHEMA = {"type": "string", "format": "uuid"}
 
@@ -60,6 +67,7 @@ PARAMETERS: Json = {
         f"{OFFER} Here or in the body. The name is not case-sensitive.",
         UUID_SCHEMA | {"examples": [OFFER_EXAMPLE]},
     ),
+    "as_of": query_parameter("as_of", f"{AS_OF} Here or in the body.", AS_OF_SCHEMA),
     "If-None-Match": header_parameter(
         "If-None-Match", "The `ETag` of an earlier response. The response is 304 if the report has not changed."
     ),
@@ -77,6 +85,7 @@ def filter_schema(description: str, **more: Json) -> Json:
         "properties": {
             "date_from": nullable(DAY_OR_INSTANT, DATE_FROM),
             "date_to": nullable(DAY_OR_INSTANT, DATE_TO),
+            "as_of": nullable(AS_OF_SCHEMA, AS_OF),
             **more,
         },
     }
@@ -222,7 +231,7 @@ COST_REPORT = DocumentedReport(
     tag="Cost report",
     name="cost report",
     scope="cost-report",
-    parameters=("date_from", "date_to", "offerId", "If-None-Match", "X-Request-Id"),
+    parameters=("date_from", "date_to", "offerId", "as_of", "If-None-Match", "X-Request-Id"),
     filter="CostReportFilter",
     schema="CostReport",
     summary="Conversions, clicks, views and cost of each offer and partner",
@@ -236,7 +245,7 @@ SINGULAR = DocumentedReport(
     tag="Singular",
     name="Singular report",
     scope="singular",
-    parameters=("date_from", "date_to", "If-None-Match", "X-Request-Id"),
+    parameters=("date_from", "date_to", "as_of", "If-None-Match", "X-Request-Id"),
     filter="SingularFilter",
     schema="SingularReport",
     summary="Cost and clicks of each UTC day, offer and partner",

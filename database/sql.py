@@ -69,9 +69,10 @@ def element_text(value: object) -> str:
 
 
 class SqlText:
-    """A statement, from the text of a file."""
+    """A statement, from the text of a file, which is `source`."""
 
     def __init__(self, text: str) -> None:
+        self.source = text
         self.parameters: list[str] = []
         translated = TOKEN.sub(self._translate, text)
         self.text = "\n".join(line.rstrip() for line in translated.splitlines() if line.strip())

@@ -28,15 +28,16 @@ MAX_NAME_LENGTH = 100
 MAX_CACHED_QUERY = 200
 LOST_PLUS = re.compile(r" (\d{2}:?\d{2})$")
 
-COST_REPORT_PARAMETERS = ("date_from", "date_to", "offerId")
-SINGULAR_PARAMETERS = ("date_from", "date_to")
+COST_REPORT_PARAMETERS = ("date_from", "date_to", "offerId", "as_of")
+SINGULAR_PARAMETERS = ("date_from", "date_to", "as_of")
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """`offer` is the one offer to report on; None: all of the advertiser's."""
+    """`offer` is the one offer to report on; None: all of the advertiser's. `as_of` is the parameter as given."""
 
     range: Range
     offer: UUID | None
+    as_of: str | None = None
 
 
 async def read_filter(request: AnyRequest, names: tuple[str, ...]) -> Filter:
@@ -142,7 +143,7 @@ def make_filter(given: dict[str, str]) -> Filter:
         raise invalid_parameters(
             FieldError("date_from", f"is after date_to: {given['date_from']} > {given['date_to']}")
         )
-    return Filter(Range(start, end), values.get("offerId"))
+    return Filter(Range(start, end), values.get("offerId"), given.get("as_of"))
 
 
 def read_from(text: str) -> tuple[datetime, datetime]:

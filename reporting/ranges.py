@@ -120,10 +120,11 @@ def floor_month(instant: datetime) -> datetime:
 
 
 @lru_cache(4_096)
-def metrics_parameters(range_: Range) -> dict[str, object]:
-    """Of sql/metrics.sql: the starts, ends and signs of the range's spans, by unit."""
+def metrics_parameters(range_: Range, *, as_of: bool = False) -> dict[str, object]:
+    """Of sql/metrics.sql: the starts, ends and signs of the range's spans, by unit. `as_of`: no single month."""
     spans = bucket_spans(range_)
-    month = spans[0].start if len(spans) == 1 and spans[0].unit == "month" and spans[0].buckets == 1 else None
+    single = len(spans) == 1 and spans[0].unit == "month" and spans[0].buckets == 1
+    month = spans[0].start if single and not as_of else None
     parameters: dict[str, object] = {"single_month": month}
     for unit in UNITS:
         of_unit = [] if month else [span for span in spans if span.unit == unit]

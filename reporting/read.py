@@ -34,6 +34,8 @@ from database.pool import (
 )
 from database.sql import Query, SqlFile
 from database.transactions import lift_statement_timeout
+from reporting.as_of import bind_as_of
+from reporting.changes.snapshot_token import Snapshot
 from reporting.filters import COST_REPORT_PARAMETERS, SINGULAR_PARAMETERS, Filter
 from reporting.ranges import DAY, Range, change_mark_parameters, daily_metrics_parameters, metrics_parameters
 from settings import settings
@@ -127,12 +129,13 @@ class ReadableReport(Protocol):
 
 
 class ReportRequest(msgspec.Struct, frozen=True):
-    """A report, of whom, and of which range and offers."""
+    """A report, of whom, and of which range and offers. `as_of`: as an earlier response showed it, or at its time."""
 
     report: Report
     tenant: Tenant
     advertiser: UUID
     filter: Filter
+    as_of: Snapshot | None = None
 
     @property
     def owner(self) -> Hashable:
@@ -147,7 +150,12 @@ class ReportRequest(msgspec.Struct, frozen=True):
         """A statement of the report for the whole range, or for a part of it."""
         range_ = range_ or self.filter.range
         of_range = self.report.sql_parameters(range_)
-        return statement.bind(self.tenant.schema, **self.subject, **of_range, **parameters)
+        if self.as_of and self.report.sql_parameters is metrics_parameters:
+            of_range = metrics_parameters(range_, as_of=True)
+        return self.bind(statement, range_, {**of_range, **parameters})
+
+    def bind(self, statement: SqlFile, range_: Range, parameters: dict[str, object]) -> Query:
+        return bind_as_of(statement, self.as_of, range_, self.tenant.schema, {**self.subject, **parameters})
 
     @property
     def subject(self) -> dict[str, object]:
@@ -168,10 +176,11 @@ class ReportRequest(msgspec.Struct, frozen=True):
 
     @property
     def etag_identity(self) -> str:
-        return f"{self.name} {self.tenant.id} {self.advertiser} {self.content_range} {self.filter.offer}"
+        identity = f"{self.name} {self.tenant.id} {self.advertiser} {self.content_range} {self.filter.offer}"
+        return f"{identity} as of {self.filter.as_of}" if self.as_of else identity
 
     def validators_query(self) -> Query:
-        return VALIDATORS.bind(self.tenant.schema, **self.subject, **change_mark_parameters(self.filter.range))
+        return self.bind(VALIDATORS, self.filter.range, change_mark_parameters(self.filter.range))
 
     def whole_query(self, max_rows: int) -> Query:
         marks = change_mark_parameters(self.filter.range)

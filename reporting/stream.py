@@ -125,7 +125,8 @@ async def next_part(db: PooledConnection, request: ReportRequest, last: Range, r
         return part_from(range_, start, max(1, min(4 * days, MAX_DAYS_PER_PART, days * ROWS_PER_PART // rows)))
     if start >= range_.end:
         return None
-    query = FIRST_DAY.bind(request.tenant.schema, **request.subject, **day_parameters(Range(start, range_.end)))
+    rest = Range(start, range_.end)
+    query = request.bind(FIRST_DAY, rest, day_parameters(rest))
     day = await db.fetchval(query.sql, *query.args)
     if day is None:
         return None

@@ -20,7 +20,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 class Snapshot(msgspec.Struct, frozen=True):
     """What a statement saw. Its transaction began at `began`, before the snapshot was taken; it read the clock at
-    `taken`, after that. `transactions` is the text of pg_current_snapshot().
+    `taken`, after that. `transactions` is the text of pg_current_snapshot(); empty: all until that time.
     """
 
     began: datetime
@@ -31,6 +31,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     def of_row(cls, row: Mapping[str, Any]) -> "Snapshot":
         """From the columns of `reporting/sql/snapshot_columns.sql`, read in the snapshot."""
         return cls(row["snapshot_began"], row["snapshot_taken"], row["snapshot_transactions"])
+
+    @classmethod
+    def at(cls, instant: datetime) -> "Snapshot":
+        """Of all changes that were recorded until then."""
+        return cls(instant, instant, "")
 
     def token(self, tenant: UUID) -> str:
         """URL-safe text for clients of the tenant with that id."""
@@ -46,7 +51,7 @@ def is_snapshot_token(text: str) -> bool:
 def read_snapshot_token(text: str, tenant: UUID) -> Snapshot:
     """The inverse of `Snapshot.token`. Raises ValueError, with a message for the client, also for another tenant's."""
     try:
-        began, taken, transactions = unseal(PREFIX, tenant.bytes, text).decode().split()
+        began, taken, transactions = unseal(PREFIX, tenant.bytes, text).decode().split(" ")
         return Snapshot(EPOCH + int(began) * MICROSECOND, EPOCH + int(taken) * MICROSECOND, transactions)
     except (ValueError, OverflowError) as error:
         raise ValueError("is not a snapshot token of this tenant, as responses have it in meta.snapshot") from error

@@ -51,6 +51,7 @@ metrics AS (
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
                 OFFSET 0
             ) AS quarter
+            -- as of: as_of_range.sql
         ) AS buckets
         WHERE :single_month::date IS NULL
         GROUP BY partner

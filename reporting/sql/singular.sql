@@ -12,6 +12,7 @@ metrics AS (
     SELECT o.*, m.*
     FROM offers o
     CROSS JOIN LATERAL (
+        -- as of: as_of_days_begin.sql
         SELECT bucket AS day, partner, clicks, cost * 0.000001 AS cost
         FROM {schema}.by_day
         WHERE offer = o.key AND bucket >= :first_day::date AND bucket < :end_day::date
@@ -26,6 +27,7 @@ metrics AS (
         ) AS quarter
         GROUP BY 1, 2
         HAVING sum(clicks) <> 0 OR sum(cost) <> 0
+        -- as of: as_of_days_end.sql
         OFFSET 0
     ) AS m
 )

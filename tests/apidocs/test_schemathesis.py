@@ -18,6 +18,7 @@ from tests.support.examples import EXAMPLES
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 from tests.support.servers import Server
 
+FROM_RESPONSES = {"since", "as_of"}
 WITHOUT_PARAMETERS = "/reports/status"
 NDJSON = "application/x-ndjson"
 CONTROLS = {chr(code) for code in [*range(32), 127]}
@@ -33,11 +34,13 @@ def lines_of(_: SerializationContext, value: Any) -> bytes:
 
 def follow_the_filter_rules(_: HookContext, case: Case[Any]) -> Case[Any]:
     """Applies the rules that OpenAPI cannot express: the range ends after it begins and lies within the calendar, a
-    field in both the query and the body has the same value in both, and a cursor is from a response.
+    field in both the query and the body has the same value in both, and a cursor or snapshot is from a response.
     """
     assert case.meta is not None
-    if case.meta.generation.mode.is_positive and "since" in case.query:
-        case.query = {name: value for name, value in case.query.items() if name != "since"}
+    if case.meta.generation.mode.is_positive and case.query:
+        case.query = {name: value for name, value in case.query.items() if name not in FROM_RESPONSES}
+    if case.meta.generation.mode.is_positive and isinstance(case.body, dict):
+        case.body = {name: value for name, value in case.body.items() if name not in FROM_RESPONSES}
     if case.meta.generation.mode.is_positive and {"date_from", "date_to"} <= case.query.keys():
         dates = map(within_calendar, (case.query["date_from"], case.query["date_to"]))
         case.query = dict(case.query) | dict(zip(("date_from", "date_to"), sorted(dates, key=instant), strict=True))

@@ -1,0 +1,2 @@
+        SELECT day, partner, sum(clicks) AS clicks, sum(cost) AS cost
+        FROM (
