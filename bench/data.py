@@ -88,7 +88,8 @@ WHERE o.advertiser = '{advertiser}' AND bucket BETWEEN '2024-01-01' AND '2024-04
 ORDER BY start, offer, partner
 ON CONFLICT DO NOTHING
 """
-TABLES = "by_quarter", "by_day", "by_month", "changed_day", "changed_month", "offer", "partner"
+BY_DAY_AND_HOUR = "by_quarter", "by_hour", "by_day"
+WITH_BUCKETS = *BY_DAY_AND_HOUR, "by_month", "changed_day", "changed_month", "restatement"
 
 
 class DataShape(msgspec.Struct, frozen=True):
@@ -164,7 +165,7 @@ async def restore(schema: str) -> None:
             """
         )
         if await db.fetchval(f"SELECT EXISTS (SELECT FROM {schema}.event)"):
-            for table in TABLES[:5]:
+            for table in WITH_BUCKETS:
                 await db.execute(f"DELETE FROM {schema}.{table} WHERE bucket >= '2025-01-01'", timeout=600)
                 await db.execute(f"VACUUM {schema}.{table}", timeout=600)
             await db.execute(f"TRUNCATE {schema}.event")
@@ -197,12 +198,11 @@ async def create_bench_tenant(shape: DataShape) -> Tenant:
             )
         await asyncio.gather(*(fill_part(tenant.schema, shape, days, part) for part in range(FILLERS)))
         async with connection() as db:
-            for table in TABLES[:2]:
+            for table in BY_DAY_AND_HOUR:
                 await db.execute(f"VACUUM ANALYZE {tenant.schema}.{table}", timeout=600)
-            await db.execute(SUMS.format(s=tenant.schema), timeout=600)
-            await db.execute(HOURS.format(s=tenant.schema, advertiser=ADVERTISER), timeout=600)
-            await db.execute(f"VACUUM ANALYZE {tenant.schema}.by_hour", timeout=600)
-            for table in TABLES[2:]:
+            for statement in (HOURS, SUMS):
+                await db.execute(statement.format(s=tenant.schema, advertiser=ADVERTISER), timeout=600)
+            for table in (*WITH_BUCKETS[1:], "offer", "partner"):
                 await db.execute(f"VACUUM ANALYZE {tenant.schema}.{table}", timeout=600)
     return tenant
 

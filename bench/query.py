@@ -1,4 +1,4 @@
-"""The query: months and days in other time zones, and large results in each format."""
+"""The query in UTC and in another time zone, against the frozen reports. `bench.formats` has large results."""
 
 from argparse import Namespace
 from collections.abc import Callable
@@ -7,32 +7,25 @@ from bench.clients import Load, PullResult, pull, wrk
 from bench.data import WHOLE, Filled, filled
 from bench.reports import PATH
 from bench.results import Row, Side, at_least, at_most, plain, ratio
-from bench.rounds import alternate, short
+from bench.rounds import alternate
 from bench.serving import Server, serving
-from bench.streams import QUARTER_YEAR, SINGULAR, owning
+from bench.streams import QUARTER_YEAR, SINGULAR
 
 METHOD = """One advertiser of 50, whose month has 400 rows and whose 90 days have 36,000. The month: one server process,
-8 connections of wrk, uncached. Everything else: uncompressed, one download at a time. *Memory* is the resident memory
-of the server process."""
+8 connections of wrk, uncached. The 90 days: uncompressed, one download at a time."""
 
 QUERY = "/api/v1/reports/query?"
 PAIRS = "&group_by=offer,partner"
 BY_DAY = "&group_by=day,offer,partner"
 NEW_YORK = "&time_zone=America/New_York"
-A_YEAR = "date_from=2024-01-01&date_to=2024-12-31"
 FEBRUARY = "date_from=2024-02-01&date_to=2024-02-29"  # both ends have hours
 FROZEN_FEBRUARY = {"UTC": FEBRUARY, "New York": "date_from=2024-02-01T05:00Z&date_to=2024-03-01T04:59Z"}
-FORMATS = ("csv", "ndjson", "json")
 
 
 def measure(options: Namespace) -> list[Row]:
     tenant = filled(WHOLE)
     with serving(report_timeout="300", answers_remembered="0") as server:
-        return [
-            *month_rows(server, tenant, options.rounds),
-            *day_rows(server, tenant, options.rounds),
-            *large_rows(server, tenant),
-        ]
+        return [*month_rows(server, tenant, options.rounds), *day_rows(server, tenant, options.rounds)]
 
 
 def month_rows(server: Server, tenant: Filled, rounds: int) -> list[Row]:
@@ -96,27 +89,6 @@ def day_rows(server: Server, tenant: Filled, rounds: int) -> list[Row]:
         plain("the same in New York", at_least(10, "MB/s"), speed("New York").values, "MB/s"),
         plain("its first byte", None, [each.first_byte for each in results["New York"]], "ms"),
     ]
-
-
-def large_rows(server: Server, tenant: Filled) -> list[Row]:
-    """7.3 million rows."""
-    found = []
-    with owning(tenant, 1_000):
-        before = server.memory
-        for format_ in FORMATS:
-            result = fetch(server, tenant, f"{QUERY}{A_YEAR}{BY_DAY}&format={format_}")
-            what = f"7.3 million rows as {format_} ({result.size / 1e6:.0f} MB)"
-            found += [
-                plain(what, None, [result.megabytes], "MB/s"),
-                plain(
-                    "peak memory above the memory before",
-                    at_most(150, "MB"),
-                    [result.memory - before],
-                    "MB",
-                    f"{short(before)} MB before",
-                ),
-            ]
-    return found
 
 
 def fetch(server: Server, tenant: Filled, path: str) -> PullResult:
