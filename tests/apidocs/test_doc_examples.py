@@ -12,6 +12,7 @@ OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
 PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 PAGES = {
     "changes": "",
+    "conversions": "60",
     "cost-report": "",
     "formats": "",
     "query": "60",
@@ -31,6 +32,10 @@ def documented(module_sandbox: Sandbox) -> Sandbox:
         module_sandbox.send("events", events)
     late = conversion_callback(module_sandbox, OFFER, partnerId=PARTNER, userCompletedAt=yesterday)
     module_sandbox.send("conversions", [late])
+    rejected = conversion_callback(module_sandbox, OFFER, partnerId=PARTNER)
+    module_sandbox.send("conversions", [rejected])
+    rejected["conversion"]["status"] = "Rejected"
+    module_sandbox.send("conversions", [rejected | {"sentAt": yesterday}])
     return module_sandbox
 
 
@@ -38,8 +43,11 @@ def documented(module_sandbox: Sandbox) -> Sandbox:
 def test_the_examples_work(documented: Sandbox, tmp_path: Path, page: str) -> None:
     examples = [one for one in doc_examples(page) if one.is_curl or one.language == "python"]
     assert examples
-    cursor = documented.get("/api/v1/reports/status").json()["changes"]["cursor"]
+    earlier = {
+        "{cursor}": documented.get("/api/v1/reports/status").json()["changes"]["cursor"],
+        "{snapshot}": documented.get("/api/v1/reports/query", period="today").json()["meta"]["snapshot"],
+    }
     for example in examples:
-        printed = run_example(example, documented, tmp_path, **{"{cursor}": cursor})
+        printed = run_example(example, documented, tmp_path, **earlier)
         assert printed or any(tmp_path.iterdir()), example
         assert example.is_curl or PAGES[page] in printed, example
