@@ -14,12 +14,14 @@ import pytest
 
 from jobs.retention import delete_old_quarters
 from reporting.query.columns import GROUPS, METRICS
+from reporting.query.formats import FORMATS
 from tests.reporting.query.test_figures import exactly
 from tests.support.app_calls import run
 from tests.support.asgi import recorded_request
 from tests.support.database import execute
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 from tests.support.statements import assert_snapshot
+from web.operations import PARQUET, XLSX
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PATH = "/api/v1/reports/query"
@@ -66,6 +68,8 @@ def test_all_formats_have_the_same_rows(filled: Sandbox) -> None:
         ("application/json;q=0.5, text/csv", "text/csv"),
         ("application/x-ndjson", "application/x-ndjson"),
         ("application/jsonl", "application/x-ndjson"),
+        (XLSX, XLSX),
+        (f"text/html, {PARQUET}", PARQUET),
     ],
 )
 def test_accept_chooses_the_format(filled: Sandbox, accept: str, media_type: str) -> None:
@@ -83,9 +87,10 @@ def test_the_parameter_is_stronger_than_accept_and_an_unknown_type_is_406(filled
     assert filled.request("GET", PATH, token=filled.owner_key, params=params, headers=headers).status_code == 200
 
 
-def test_a_file_has_a_name_with_the_range(filled: Sandbox) -> None:
-    headers = filled.get(PATH, **MAY, format="csv").headers
-    name = "gokart-query_2025-05-01T000000Z_2025-06-01T000000Z.csv"
+@pytest.mark.parametrize("format_", ["ndjson", "csv", "xlsx", "parquet"])
+def test_a_file_has_a_name_with_the_range(filled: Sandbox, format_: str) -> None:
+    headers = filled.get(PATH, **MAY, format=format_).headers
+    name = f"gokart-query_2025-05-01T000000Z_2025-06-01T000000Z.{format_}"
     assert headers["content-disposition"] == f'attachment; filename="{name}"'
 
 
@@ -95,7 +100,7 @@ def test_decimals_may_be_strings(filled: Sandbox) -> None:
     assert response["totals"] == expected
 
 
-@pytest.mark.parametrize("format_", ["json", "ndjson", "csv"])
+@pytest.mark.parametrize("format_", FORMATS)
 def test_an_unchanged_query_is_a_304(filled: Sandbox, format_: str) -> None:
     params = BY_DAY | {"format": format_}
     etag = filled.get(PATH, **params).headers["etag"]
@@ -176,7 +181,7 @@ def test_all_groups_metrics_and_options_are_one_statement(filled: Sandbox) -> No
     assert_snapshot(SNAPSHOTS / "query_with_everything.sql", statements, filled)
 
 
-@pytest.mark.parametrize("format_", ["json", "ndjson", "csv"])
+@pytest.mark.parametrize("format_", FORMATS)
 def test_head_has_the_headers_of_get(filled: Sandbox, format_: str) -> None:
     params = BY_DAY | {"format": format_}
     head = filled.request("HEAD", PATH, token=filled.owner_key, params=params)
