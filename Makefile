@@ -2,7 +2,7 @@
 
 BIN = .venv/bin
 ENVIRONMENT = scripts/environment.sh
-LOCKS = requirements-uv.txt requirements.txt requirements-dev.txt requirements-node.txt
+LOCKS = requirements-uv.txt requirements.txt requirements-dev.txt requirements-connectors.txt requirements-node.txt
 COMPILE = $(ENVIRONMENT) uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
@@ -78,6 +78,9 @@ requirements.txt:
 
 requirements-dev.txt: requirements.txt
 	$(COMPILE) --output-file $@ --constraint requirements.txt --group dev pyproject.toml
+
+requirements-connectors.txt:
+	$(COMPILE) --output-file $@ --group connectors
 
 requirements-node.txt:
 	$(COMPILE) --output-file $@ --group node

@@ -2,7 +2,8 @@
 # Installs the locked packages. Each step is skipped while its lock file is unchanged.
 #
 #   environment.sh runtime       what the server and the demo need: .venv, assets/node_modules
-#   environment.sh development   what the tests and the linters need as well: also apidocs/tools/node_modules
+#   environment.sh development   what the tests and the linters need as well: also apidocs/tools/node_modules, and the tools
+#                                of the connectors in .tools/connectors
 #   environment.sh check         fails unless .venv contains exactly the locked packages
 #   environment.sh uv ...        runs the locked uv
 #   environment.sh npm FOLDER ...  runs npm in a folder
@@ -164,6 +165,20 @@ install_packages() {
     cp "$lock" ".venv/$lock"
 }
 
+# The tools of the connectors have an environment of their own, because they need other versions of packages than the app.
+install_connectors() {
+    lock=requirements-connectors.txt
+    if describe .tools/connectors/bin/python >/dev/null && cmp -s "$lock" ".tools/connectors/$lock"; then return; fi
+    choose_python
+    install_uv "$python"
+    use_index_of_pip "$python"
+    echo "Installing the packages of $lock ..."
+    rm -rf .tools/connectors
+    .tools/uv/bin/uv venv --quiet --python "$python" .tools/connectors
+    sync .tools/connectors "$lock" --quiet
+    cp "$lock" ".tools/connectors/$lock"
+}
+
 check() {
     lock=$(installed_lock)
     # Installed packages are in uv's cache, so the network is needed only to describe a difference.
@@ -218,6 +233,7 @@ install_all() {
         javascript=$!
     fi
     install_packages "$1"
+    if [ "$1" = development ]; then install_connectors; fi
     if [ -n "$javascript" ]; then
         wait "$javascript"
     elif [ -n "$folders" ]; then

@@ -20,7 +20,13 @@ from packaging.version import Version
 
 from settings import PROJECT
 
-LOCKS = ["requirements-uv.txt", "requirements.txt", "requirements-dev.txt", "requirements-node.txt"]
+LOCKS = [
+    "requirements-uv.txt",
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-connectors.txt",
+    "requirements-node.txt",
+]
 ENVIRONMENT = "scripts/environment.sh"
 HANG = 120
 
@@ -178,6 +184,10 @@ def locked_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in (".tools", "assets/node_modules", "apidocs/tools/node_modules"):
         (project / folder).mkdir(parents=True)
     (project / ".tools/uv").symlink_to(PROJECT / ".tools/uv")
+    (project / ".tools/connectors/bin").mkdir(parents=True)
+    (project / ".tools/connectors/bin/python").symlink_to(sys.executable)
+    for folder in (".", ".tools/connectors"):
+        (project / folder / "requirements-connectors.txt").touch()
     shutil.copytree(PROJECT / "scripts", project / "scripts")
     for name in ("Makefile", "requirements-uv.txt"):
         shutil.copy(PROJECT / name, project)
