@@ -116,3 +116,9 @@ def test_late_changes_are_found_and_explained(copied: Copy) -> None:
     late = example("WHERE late").code.replace(", changedAt FROM", " FROM")  # reading the time needs another package
     assert (UUID(OFFER), UUID(PARTNER), Decimal("69.5")) in [row[1:] for row in copied.query(late)]
     assert json.loads(copied.run("period=today"))["meta"]["finalThrough"] > "2025-05-19"
+
+
+def test_the_last_days_are_read_again(copied: Copy) -> None:
+    send(copied, callback(copied, OTHER_OFFER, revenue="1.25"), userCompletedAt=days_ago(3))
+    printed = copied.run("recommendedLookbackDays")
+    assert f"{days_ago(3)[:10]}    1.250000" in printed
