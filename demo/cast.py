@@ -225,7 +225,7 @@ GREEN_FORK = Company(
 DEMO = cast(
     "demo",
     "Limestone Digital",
-    700,
+    560,
     {
         BROWN_BOOTS: [
             ("Kingdom Clash: reach level 20", "KC_IOS_L20_US", "Kingdom Clash", "1463728190", "IOS", "14.5"),
