@@ -84,7 +84,10 @@ def estimated_buckets(range_: Range, groups: Collection[Group]) -> int:
 
 
 def spans_of(range_: Range) -> tuple[BucketSpan, ...]:
-    return bucket_spans(range_, "hour" if range_.end - range_.start <= HOUR else "month")
+    length = range_.end - range_.start
+    if length == HOUR and range_.start.minute == 0:
+        return (BucketSpan("hour", range_.start, range_.end),)
+    return bucket_spans(range_, "hour" if length <= HOUR else "day" if length <= 2 * DAY else "month")
 
 
 def bucket_parameters(
@@ -99,11 +102,13 @@ def bucket_parameters(
     }
     for group in TIME_GROUPS:
         parameters[f"{group}s"] = [getattr(bucket, group) for bucket in buckets] if group in groups else []
-    spans = [(number, span) for number, bucket in enumerate(buckets) for span in spans_of(bucket.range)]
-    for unit in UNITS:
-        of_unit = [(number, span) for number, span in spans if span.unit == unit]
-        parameters[f"{unit}_buckets"] = [number for number, _ in of_unit]
-        parameters[f"{unit}_starts"] = [span.start for _, span in of_unit]
-        parameters[f"{unit}_ends"] = [span.end for _, span in of_unit]
-        parameters[f"{unit}_signs"] = [span.sign for _, span in of_unit]
+    of_units: dict[str, list[tuple[int, BucketSpan]]] = {unit: [] for unit in UNITS}
+    for number, bucket in enumerate(buckets):
+        for span in spans_of(bucket.range):
+            of_units[span.unit].append((number, span))
+    for unit, spans in of_units.items():
+        parameters[f"{unit}_buckets"] = [number for number, _ in spans]
+        parameters[f"{unit}_starts"] = [span.start for _, span in spans]
+        parameters[f"{unit}_ends"] = [span.end for _, span in spans]
+        parameters[f"{unit}_signs"] = [span.sign for _, span in spans]
     return parameters

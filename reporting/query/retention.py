@@ -5,7 +5,7 @@ from datetime import datetime
 from catalog.tenants import GokartTenant
 from core.timestamps import midnight
 from database.pool import connection
-from reporting.query.buckets import spans_of
+from reporting.query.buckets import spans_of, time_buckets
 from reporting.query.request import QueryRequest, bind
 from reporting.query.statements import EXTENT
 from web.problems import FieldError, invalid_parameters
@@ -24,8 +24,12 @@ async def check_retention(request: QueryRequest, hours_since: datetime | None) -
         row = await db.fetchrow(query.sql, *query.args)
     if row is None or row["first"] is None:
         return
-    first = midnight(row["first"])
-    for bucket in request.buckets(first):
+    first, groups = midnight(row["first"]), request.parameters.groups
+    if "hour" in groups and hours_since and max(first, request.range.start) < hours_since:
+        raise invalid_parameters(FieldError(*reason(request, "hour", hours_since)))
+    # Where days begin at a whole hour of UTC, hours do too.
+    days = ["day" if group == "hour" else group for group in groups]
+    for bucket in time_buckets(request.range, request.zone, days, first):
         if bucket.range.start >= latest:
             return
         for span in spans_of(bucket.range):
@@ -38,6 +42,8 @@ def reason(request: QueryRequest, unit: str, since: datetime) -> tuple[str, str]
     """The parameter to change, and why."""
     what = "quarters of an hour" if unit == "quarter" else "hours"
     kept = f"{what} are kept since {since:%Y-%m-%d} (UTC) only"
+    if unit == "hour" and "hour" in request.parameters.groups:
+        return "group_by", kept
     if request.parameters.date_from and "T" in request.parameters.date_from.upper():
         return "date_from", f"needs {what} of earlier days, but {kept}"
     return "time_zone", f"the days of {request.zone.key} before that consist of {what}, but {kept}"

@@ -4,6 +4,7 @@ Rows in order of time are read in parts of some time buckets, so that the first 
 sorts few at a time. Any other order is one statement, which PostgreSQL sorts on its disk.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
@@ -15,6 +16,7 @@ import msgspec
 from core import tracing
 from core.timestamps import midnight
 from database.pool import PooledConnection
+from database.sql import Query
 from reporting.changes.snapshot_token import Snapshot
 from reporting.query.buckets import TimeBucket
 from reporting.query.columns import QueryColumn, RowWriter, has_time
@@ -26,7 +28,7 @@ from reporting.stream import ROWS_PER_PART, LogRows, SendChunk, copy_out, stream
 from settings import settings
 from web.problems import FieldError, invalid_parameters
 
-MAX_BUCKETS_SORTED = 200_000  # in one statement
+MAX_BUCKETS_SORTED = 50_000  # in one statement: more than five years of hours
 JSON_LINES = {"delimiter": "\x02", "quote": "\x01"}  # which JSON text never contains, so that COPY quotes nothing
 
 Produce = Callable[["QueryReader", SendChunk], Awaitable[None]]
@@ -59,23 +61,35 @@ class QueryReader:
         header = options.pop("header", False)
         before_item = options.pop("before_item", "")
         parts = Parts(self._request, await self._extent())
-        while (part := parts.next()) is not None:
-            arguments = {"before_item": before_item, "limit": parts.rows_left}
-            query = self._request.query(name, part, **arguments)
+        while (part := await self._next_part(parts, name, before_item=before_item)) is not None:
+            _, query = part
+            text = await asyncio.to_thread(query.with_literals)
             with tracing.statement(query.sql, self._db.work):
-                rows = await copy_out(self._db, query.with_literals(), send_chunk, header=header, **options)
+                rows = await copy_out(self._db, text, send_chunk, header=header, **options)
             header = False
             parts.end(rows)
             self.rows += rows
+
+    async def _next_part(
+        self, parts: "Parts", name: StatementName, **arguments: object
+    ) -> tuple[list[TimeBucket], Query] | None:
+        """The time buckets of the next part and its statement. In a thread: a part may have many time buckets."""
+
+        def next_part() -> tuple[list[TimeBucket], Query] | None:
+            part = parts.next()
+            if part is None:
+                return None
+            return part, self._request.query(name, part, limit=parts.rows_left, **arguments)
+
+        return await asyncio.to_thread(next_part)
 
     async def batches(self) -> AsyncIterator[list[tuple[Any, ...]]]:
         """The rows as values, as `QueryRows` describes them."""
         hour = next((n for n, column in enumerate(self._request.columns) if column.kind == "datetime"), None)
         parts = Parts(self._request, await self._extent())
-        while (part := parts.next()) is not None:
-            zone = self._request.zone
-            hours = [datetime.fromisoformat(bucket.hour).astimezone(zone) for bucket in part if bucket.hour]
-            query, rows = self._request.query("values", part, limit=parts.rows_left), 0
+        while (part := await self._next_part(parts, "values")) is not None:
+            (buckets, query), zone, rows = part, self._request.zone, 0
+            hours = [datetime.fromisoformat(bucket.hour).astimezone(zone) for bucket in buckets if bucket.hour]
             # Unnamed: a named statement would outlive the transaction on a backend of PgBouncer.
             unnamed = await self._db.prepare(query.sql, name="")
             with tracing.statement(query.sql, self._db.work):

@@ -243,9 +243,12 @@ def test_quarters_before_the_first_data_are_not_needed(thinned: Sandbox) -> None
 def test_hours_before_they_were_recorded_are_a_400_with_the_reason(filled: Sandbox) -> None:
     execute("UPDATE {s}.record_state SET hours_since = '2025-06-01Z'", schema=filled.tenant.schema)
     assert filled.get(PATH, **MAY, group_by="day").status_code == 200
-    response = filled.get(PATH, **MAY, group_by="hour")
-    assert response.status_code == 400
-    assert "hours are kept since 2025-06-01" in response.json()["errors"][0]["message"]
+    for params, field in ({"group_by": "hour"}, "group_by"), ({"time_zone": "Europe/Berlin"}, "time_zone"):
+        range_ = {"date_from": "2025-05-01", "date_to": "2025-05-19"}
+        response = filled.get(PATH, **range_, **params)
+        assert response.status_code == 400
+        (error,) = response.json()["errors"]
+        assert (error["field"], "hours are kept since 2025-06-01" in error["message"]) == (field, True)
 
 
 def test_amounts_are_exact(sandbox: Sandbox) -> None:
