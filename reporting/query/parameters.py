@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from core.timestamps import DATE_TIME, quarter_of
+from core.timestamps import DATE_TIME, midnight, quarter_of
 from reporting.filters import DATE, LAST_DAY, LOST_PLUS, MAX_ERRORS, printable, read_uuid
+from reporting.query.buckets import estimated_buckets
 from reporting.query.columns import DEFAULT_METRICS, GROUPS, METRICS, TIME_GROUPS, Group, Metric, has_time
 from reporting.query.statements import Order
 from reporting.query.zones import instants, start_of_day, zone_of
@@ -24,6 +25,8 @@ SYSTEMS = ("IOS", "ANDROID", "WEB")
 PERIODS = ("today", "yesterday", "last_N_days", "this_month", "last_month")
 LAST_DAYS = re.compile(r"last_(\d{1,5})_days")
 MAX_LAST_DAYS = 9_999
+LATEST_END = midnight(LAST_DAY) + DAY  # within the calendar in UTC too
+MAX_ZEROS = 1_000_000  # time buckets
 MAX_LIMIT = 2**31 - 1
 
 
@@ -61,13 +64,18 @@ class Parameters(msgspec.Struct, frozen=True):
             except ValueError as error:
                 errors.append(FieldError(name, str(error)))
             except OverflowError:
-                errors.append(FieldError(name, f"{text!r} is not from 0001-01-02 to {LAST_DAY}"))
+                errors.append(FieldError(name, f"{text!r} is not from 0001-01-02 to {LAST_DAY - DAY}"))
         if errors:
             raise invalid_parameters(*errors)
         (first, start), (last, end) = times
         if first > last:
             raise invalid_parameters(FieldError("date_from", f"is after date_to: {self.date_from} > {self.date_to}"))
-        return zone, Range(start, end)
+        range_ = Range(start, end)
+        if self.zeros and estimated_buckets(range_, self.groups) > MAX_ZEROS:
+            raise invalid_parameters(
+                FieldError("zeros", f"adds at most {MAX_ZEROS} rows: choose a shorter range or a coarser group of time")
+            )
+        return zone, range_
 
 
 def parse(pairs: Iterable[tuple[str, str]], formats: Sequence[str]) -> Parameters:
@@ -250,9 +258,14 @@ def read_end(text: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     local, instant = read_local(text, zone)
     if local.time() == time():
         end = whole_day(local, zone)[1]
+        if end > LATEST_END:
+            raise OverflowError
         return end - timedelta(microseconds=1), end
     instant = instant or existing(local, zone)[-1]
-    return instant, quarter_of(instant) + QUARTER
+    end = quarter_of(instant) + QUARTER
+    if end > LATEST_END:
+        raise OverflowError
+    return instant, end
 
 
 def whole_day(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:

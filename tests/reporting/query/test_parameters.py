@@ -23,7 +23,9 @@ INVALID = [
     ("date_from=2025-02-30&date_to=2025-05-31", "date_from", "ISO 8601"),
     ("date_from=2025-05-01&date_to=yesterday", "date_to", "ISO 8601"),
     ("date_from=2025-05-02&date_to=2025-05-01", "date_from", "is after date_to"),
-    ("date_from=2025-05-02&date_to=9999-12-31", "date_to", "9999-12-30"),
+    ("date_from=2025-05-02&date_to=9999-12-31", "date_to", "9999-12-29"),
+    ("date_from=2025-05-02&date_to=9999-12-30&time_zone=America/New_York", "date_to", "9999-12-29"),
+    ("date_from=2025-05-02&date_to=9999-12-30T23:30&time_zone=America/New_York", "date_to", "9999-12-29"),
     ("date_from=0001-01-01&date_to=2025-05-01&time_zone=Asia/Kolkata", "date_from", "0001-01-02"),
     ("date_from=0001-01-01T00:30%2B01:00&date_to=2025-05-01", "date_from", "0001-01-02"),
     ("date_from=2025-03-09T02:30&date_to=2025-05-01&time_zone=America/New_York", "date_from", "does not exist"),
@@ -53,6 +55,7 @@ INVALID = [
     (f"{MAY}&campaign=%00", "campaign", "null character"),
     # of the others
     (f"{MAY}&zeros=true", "zeros", "hour, day, week, month"),
+    ("date_from=0001-01-01&date_to=2025-05-31&group_by=hour&zeros=true", "zeros", "at most 1000000 rows"),
     (f"{MAY}&group_by=day&zeros=yes", "zeros", "true, false"),
     (f"{MAY}&limit=0", "limit", "from 1 to"),
     (f"{MAY}&limit=ten", "limit", "from 1 to"),
