@@ -20,6 +20,12 @@ from web.pages.origins import api_origin
 from web.pages.rendering import PageLayout, render_page
 from web.requests import AnyRequest
 
+EXAMPLES = {
+    "cost-report": snippets.COST_REPORT,
+    "singular": snippets.SINGULAR,
+    "conversions": snippets.CONVERSIONS,
+}  # by scope, which is also the name of the guide
+
 
 class LimitedKey(msgspec.Struct, frozen=True):
     """An API key with custom limits."""
@@ -34,9 +40,11 @@ class ApiController(Controller):
 
     @get("/api")
     async def api(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        """The examples read the cost report or, for users without that permission, the Singular report."""
+        """The examples read the cost report or, for users without that permission, what the user may read."""
         tenant, origin = current_tenant(), api_origin(request)
-        report = snippets.COST_REPORT if "cost-report" in current_user(request).scopes else snippets.SINGULAR
+        guide, report = next(
+            (scope, example) for scope, example in EXAMPLES.items() if scope in current_user(request).scopes
+        )
         default = default_limit(tenant)
         return render_page(
             "portal/api.html",
@@ -47,7 +55,7 @@ class ApiController(Controller):
             python=snippets.python(origin, report),
             apps_script=snippets.apps_script(origin, report),
             power_query=snippets.power_query(origin, report),
-            is_cost_report=report is snippets.COST_REPORT,
+            guide=guide,
             limit=default,
             limited_keys=await limited_keys(tenant, current_advertiser(request), default),
         )

@@ -28,6 +28,7 @@ SINGULAR = ReportExample(
     ("data", "items"),
     ("date", "offer_name", "os", "partner_id", "clicks", "cost"),
 )
+CONVERSIONS = ReportExample("/api/v1/conversions", ("data",), ("offerName", "occurredAt", "status", "cost"))
 
 
 def curl(origin: str, report: ReportExample, today: date) -> str:

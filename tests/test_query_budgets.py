@@ -1,6 +1,7 @@
 """The number of statements of each hot route, with a cached tenant and API key, for any number of offers or records."""
 
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -91,6 +92,42 @@ def test_a_month_of_singular(filled: Sandbox) -> None:
     # 7. the next day with data: none
     # 8. COMMIT
     assert_budget(8, statements)
+
+
+def test_a_list_of_offers(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", "/api/v1/offers")
+    assert len(response.json()["data"]) == 20
+    # 1. the state
+    # 2. BEGIN
+    # 3. the offers
+    # 4. COMMIT
+    assert_budget(4, statements)
+
+
+def test_the_conversions_of_a_click(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", "/api/v1/conversions", params={"click_id": str(uuid4())})
+    assert response.json()["data"] == []
+    # 1. the context
+    # 2. since when transactions are running
+    # 3. BEGIN
+    # 4. the conversions
+    # 5. COMMIT
+    assert_budget(5, statements)
+
+
+def test_the_conversions_of_a_month(filled: Sandbox) -> None:
+    offer = offer_record(filled)
+    filled.send("offers", [offer])
+    filled.send("conversions", [conversion_callback(filled, offer["id"]) for _ in range(20)])
+    response, statements = recorded_request(filled, "GET", "/api/v1/conversions", params=MAY)
+    assert len(response.json()["data"]) == 20
+    # 1. the context
+    # 2. since when transactions are running
+    # 3. BEGIN
+    # 4. the times of the first and the last conversion
+    # 5. the conversions: of less than a day
+    # 6. COMMIT
+    assert_budget(6, statements)
 
 
 def test_a_batch_of_events(filled: Sandbox) -> None:

@@ -22,7 +22,11 @@ from web.pages.origins import api_origin
 from web.pages.rendering import Notice, PageLayout, render_page
 from web.requests import AnyRequest, client_address
 
-REPORT = "/api/v1/integrations/cost-report"
+REPORTS = {
+    "cost-report": "/api/v1/integrations/cost-report/json",
+    "singular": "/api/v1/integrations/cost-report/singular/json",
+    "conversions": "/api/v1/conversions",
+}
 EVENTS = "/api/v1/ingest/events"
 
 SCOPE_HELP = {
@@ -220,9 +224,9 @@ def curl_line(origin: str, token: str, scopes: Collection[str], today: date) -> 
     key = f'-H "Authorization: ApiToken {token}"'
     if "ingest" in scopes:
         return f'curl {key} -H "Content-Type: application/json" -d "[]" "{origin}{EVENTS}"'
-    report = "/json" if "cost-report" in scopes else "/singular/json"
+    report = next(path for scope, path in REPORTS.items() if scope in scopes)
     days = f"date_from={today - timedelta(days=7)}&date_to={today}"
-    return f'curl {key} "{origin}{REPORT}{report}?{days}"'
+    return f'curl {key} "{origin}{report}?{days}"'
 
 
 def rotate_page(

@@ -98,6 +98,13 @@ class TestMaking:
     def test_the_curl_command_matches_the_keys_scopes(self, client: Browser, scopes: list[str], report: str) -> None:
         assert report in Page(post_new_key(client, scopes=scopes).text).one("code", id="curl").text
 
+    def test_a_key_for_conversions_gets_a_curl_command_for_them(self, sandbox: Sandbox) -> None:
+        client = advertiser_browser(sandbox, scopes=["conversions"])
+        assert (
+            "/api/v1/conversions?"
+            in Page(post_new_key(client, scopes=["conversions"]).text).one("code", id="curl").text
+        )
+
     def test_a_notice_says_that_singular_is_not_enabled(self, sandbox: Sandbox, client: Browser) -> None:
         assert "not enabled" not in post_new_key(client, "One").text
         sandbox.set_advertiser(sandbox.owner, singular_enabled=False)

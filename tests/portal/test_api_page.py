@@ -37,7 +37,7 @@ def test_the_curl_command_works_for_singular(sandbox: Sandbox, server: Server) -
     assert '"cost":60.000001' in done.stdout
 
 
-@pytest.mark.parametrize("scopes", [["cost-report", "singular"], ["singular"]], ids=["cost report", "singular"])
+@pytest.mark.parametrize("scopes", [["cost-report", "singular"], ["singular"], ["conversions"]], ids=" ".join)
 def test_the_python_program_works_as_printed(sandbox: Sandbox, server: Server, scopes: list[str]) -> None:
     """Uses HTTP_PROXY, because not every system resolves the names of *.localhost for Python."""
     fill(sandbox)
