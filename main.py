@@ -46,6 +46,7 @@ if not (settings.public_url or settings.trusted_proxies or settings.base_host ==
 if not (settings.totp_key or settings.base_host == "localhost"):
     get_logger().warning("secrets of authenticator apps are not encrypted", setting="GOKART_TOTP_KEY")
 add_compress_type("text/csv")
+add_compress_type("application/x-ndjson")
 
 api = Litestar(
     route_handlers=API,

@@ -94,6 +94,19 @@ def test_a_file_has_a_name_with_the_range(filled: Sandbox, format_: str) -> None
     assert headers["content-disposition"] == f'attachment; filename="{name}"'
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+def test_all_formats_but_files_are_compressed_on_request(sandbox: Sandbox, format_: str) -> None:
+    offers = [offer_record(sandbox, name=f"An offer with a longer name {n}") for n in range(30)]
+    sandbox.send("offers", offers)
+    sandbox.send("events", [event_record(offer["id"]) for offer in offers])
+    params = BY_DAY | {"format": format_}
+    headers = {"Accept-Encoding": "zstd"}
+    response = sandbox.request("GET", PATH, token=sandbox.owner_key, params=params, headers=headers)
+    compressed_itself = format_ in {"xlsx", "parquet"}
+    assert response.headers.get("content-encoding") == (None if compressed_itself else "zstd")
+    assert compressed_itself or response.text.count("An offer with a longer name") == 30
+
+
 def test_decimals_may_be_strings(filled: Sandbox) -> None:
     response = filled.get(PATH, **MAY, metrics="cost,clicks,costPerClick,clickRate", decimals="string").json()
     expected = {"cost": "12.000001", "clicks": 2, "costPerClick": "6.000000", "clickRate": "1.000000"}
