@@ -17,7 +17,19 @@ from tests.support.app_calls import fetch, run
 from tests.support.database import execute
 
 CHANGE = re.compile(r"(WITH\b.*?\b)?(INSERT INTO|UPDATE|DELETE FROM) (?!SET\b)", re.DOTALL)
-OTHER_FOLDERS = {".venv", "assets", "bench", "deploy", "docs", "examples", "schema", "scripts", "tests"}
+OTHER_FOLDERS = {
+    ".tools",
+    ".venv",
+    "assets",
+    "bench",
+    "connectors",
+    "deploy",
+    "docs",
+    "examples",
+    "schema",
+    "scripts",
+    "tests",
+}
 PUBLIC = re.compile(r"(INSERT INTO|UPDATE|DELETE FROM) (public\.|tenant\b|tenant_migration\b)")
 
 # What the expressions in the statements' texts stand for.
