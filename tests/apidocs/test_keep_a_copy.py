@@ -10,7 +10,9 @@ from uuid import UUID
 import duckdb
 import pytest
 
-from tests.support.doc_examples import DocExample, doc_examples, run_example
+from settings import PROJECT
+from tests.support.connectors import run_tool
+from tests.support.doc_examples import DocExample, doc_examples, for_sandbox, run_example
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 
 OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
@@ -41,7 +43,7 @@ class Copy:
         with duckdb.connect(str(self.folder / "gokart.duckdb")) as db:
             return db.execute(sql).fetchall()
 
-    def differences(self) -> list[Any]:
+    def differences(self, table: str = "daily") -> list[Any]:
         """Between the copy and the report by day, offer and partner."""
         answer = self.sandbox.get(
             "/api/v1/reports/query",
@@ -53,7 +55,7 @@ class Copy:
             (row["id"], row["day"], Decimal(row["cost"]), row["conversions"], row["clicks"], row["views"])
             for row in answer.json()["data"]
         }
-        copied = set(self.query("SELECT id, day::VARCHAR, cost, conversions, clicks, views FROM daily"))
+        copied = set(self.query(f"SELECT id, day::VARCHAR, cost, conversions, clicks, views FROM {table}"))
         return sorted(reported ^ copied, key=str)
 
 
@@ -122,3 +124,14 @@ def test_the_last_days_are_read_again(copied: Copy) -> None:
     send(copied, callback(copied, OTHER_OFFER, revenue="1.25"), userCompletedAt=days_ago(3))
     printed = copied.run("recommendedLookbackDays")
     assert f"{days_ago(3)[:10]}    1.250000" in printed
+
+
+def test_the_dlt_pipeline_keeps_the_same_copy(copied: Copy) -> None:
+    first = callback(copied, OFFER, revenue="69.5")
+    (copied.folder / "pipeline.py").write_text(for_sandbox(example("# pipeline.py"), copied.sandbox))
+    for status in "Success", "Rejected":
+        send(copied, first, status=status)
+        in_folder = "import os, runpy, sys; os.chdir(sys.argv[1]); runpy.run_path('pipeline.py')"
+        source = PROJECT / "connectors" / "dlt"
+        run_tool("python", "-c", in_folder, copied.folder, path=(source,), DLT_DATA_DIR=str(copied.folder))
+        assert copied.differences("figures.daily") == []

@@ -40,13 +40,18 @@ def doc_examples(page: str) -> list[DocExample]:
     return [DocExample(page, language, code) for language, code in BLOCK.findall(text)]
 
 
+def for_sandbox(example: DocExample, sandbox: Sandbox) -> str:
+    """The code with the host of the sandbox and the owner's API key."""
+    origin = f"http://{sandbox.host}:{sandbox.http.base_url.port}"
+    return example.code.replace(DOCUMENTED_ORIGIN, origin).replace("{your-api-key}", sandbox.owner_key)
+
+
 def run_example(example: DocExample, sandbox: Sandbox, folder: Path, **changed: str) -> str:
     """What it prints, run in the folder with the owner's API key. `changed` has other texts for words in it.
 
     Raises CalledProcessError if curl fails, also for a response that is an error.
     """
-    origin = f"http://{sandbox.host}:{sandbox.http.base_url.port}"
-    code = example.code.replace(DOCUMENTED_ORIGIN, origin).replace("{your-api-key}", sandbox.owner_key)
+    code = for_sandbox(example, sandbox)
     for word, other in changed.items():
         code = code.replace(word, other)
     if example.is_curl:
