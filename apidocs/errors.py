@@ -75,6 +75,11 @@ RESPONSES: Json = {
         {"method": Problem(405, "This URL does not support this method.")},
         ["Allow"],
     ),
+    "NotAcceptable": failure(
+        "No format of the header Accept is available, and the parameter `format` is not given.",
+        {"type": Problem(406, "No format of Accept is available; available: application/json, text/csv.")},
+        RATE_LIMITS,
+    ),
     "TooLarge": failure("The body is too large.", {"body": Problem(413, "The body is too large.")}, RATE_LIMITS),
     "UnsupportedMediaType": failure(
         "The body's content type or content encoding is not supported.",

@@ -110,6 +110,8 @@ def header_parameters(operation: Operation) -> list[Json]:
 
 def responses(operation: Operation) -> Json:
     errors = {status: name for status, name in failures("InvalidFilter").items() if status not in NO_BODY}
+    if len(operation.responses) > 1:
+        errors[406] = "NotAcceptable"
     not_modified = {
         "304": {
             "description": "The response has not changed since the `ETag` in If-None-Match.",

@@ -101,7 +101,19 @@ def test_it_has_a_response_for_each_format(described: dict[str, Any], operation:
 
 
 def test_its_errors_and_headers_are_those_of_every_operation(operation: dict[str, Any]) -> None:
-    assert sorted(operation["responses"]) == ["200", "304", "400", "401", "403", "404", "405", "429", "500", "503"]
+    assert sorted(operation["responses"]) == [
+        "200",
+        "304",
+        "400",
+        "401",
+        "403",
+        "404",
+        "405",
+        "406",
+        "429",
+        "500",
+        "503",
+    ]
     headers = operation["responses"]["200"]["headers"]
     assert set(headers) == {"ETag", "Content-Disposition", "X-Request-Id", "RateLimit", "RateLimit-Policy"}
     assert headers["Content-Disposition"]["required"] is False
