@@ -6,6 +6,7 @@ from litestar import Controller, Response, route
 
 from auth.api_keys.authenticate import current_caller, requires_api_key
 from database.pool import connection
+from reporting.as_of import resolve_as_of
 from reporting.changes.snapshot_token import Snapshot
 from reporting.context import read_context
 from reporting.filters import query_pairs
@@ -59,6 +60,7 @@ async def respond(request: AnyRequest) -> Response[Any]:
         finality=context.finality(zone),
         now=context.now,
         format=format_.name,
+        as_of=await resolve_as_of(parameters.as_of, tenant, advertiser, range_),
     )
     await check_retention(wanted, context.hours_since)
     return await query_response(request, wanted, format_)

@@ -111,4 +111,7 @@ def bucket_parameters(
         parameters[f"{unit}_starts"] = [span.start for _, span in spans]
         parameters[f"{unit}_ends"] = [span.end for _, span in spans]
         parameters[f"{unit}_signs"] = [span.sign for _, span in spans]
+    parameters["as_of_numbers"] = parameters["numbers"]
+    parameters["as_of_starts"] = [bucket.range.start for bucket in buckets]
+    parameters["as_of_ends"] = [bucket.range.end for bucket in buckets]
     return parameters

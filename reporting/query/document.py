@@ -113,6 +113,14 @@ class QueryParameters(msgspec.Struct):
         Limit | None,
         Meta(description="At most so many rows. `totals` cover all rows."),
     ] = None
+    as_of: Annotated[
+        Annotated[str, Meta(max_length=4_000)] | None,
+        Meta(
+            description="As of an earlier time: the `snapshot` of a response reproduces its figures exactly, and a "
+            "date-time (in UTC if it has no offset) those recorded until then. All days of the range must have ended "
+            "by then, in UTC or in the advertiser's time zone. Names are the present ones."
+        ),
+    ] = None
     decimals: Annotated[
         Literal["number", "string"],
         Meta(description="Whether JSON has decimals as numbers, or as strings for clients that would lose digits."),

@@ -20,7 +20,7 @@ from web.problems import FieldError, invalid_parameters
 
 FILTERS = ("offer_id", "partner_id", "os", "app", "campaign")
 LISTS = ("group_by", "metrics", "sort", *FILTERS)
-NAMES = ("date_from", "date_to", "period", "time_zone", *LISTS, "zeros", "limit", "decimals", "format")
+NAMES = ("date_from", "date_to", "period", "time_zone", *LISTS, "zeros", "limit", "as_of", "decimals", "format")
 SYSTEMS = ("IOS", "ANDROID", "WEB")
 PERIODS = ("today", "yesterday", "last_N_days", "this_month", "last_month")
 LAST_DAYS = re.compile(r"last_(\d{1,5})_days")
@@ -32,7 +32,7 @@ MAX_LIMIT = 2**31 - 1
 
 class Parameters(msgspec.Struct, frozen=True):
     """Checked, except for times and the time zone, whose default is the advertiser's. `filters` has the filters that
-    are given. `format` is None if it is not given.
+    are given. `as_of` and `format` are None if they are not given.
     """
 
     date_from: str | None
@@ -45,6 +45,7 @@ class Parameters(msgspec.Struct, frozen=True):
     zeros: bool
     sort: tuple[Order, ...]
     limit: int | None
+    as_of: str | None
     decimals_as_text: bool
     format: str | None
 
@@ -107,6 +108,7 @@ def parse(pairs: Iterable[tuple[str, str]], formats: Sequence[str]) -> Parameter
         zeros=one_of("zeros", ("true", "false"), "false") == "true",
         sort=read("sort", lambda values: read_sort(values, (*groups, *METRICS)), ()),
         limit=read("limit", lambda values: read_limit(values[0])),
+        as_of=read("as_of", first_of),
         decimals_as_text=one_of("decimals", ("number", "string"), "number") == "string",
         format=one_of("format", formats),
     )

@@ -1,6 +1,6 @@
 """A query of one advertiser, with all times resolved: what `reporting.read` and `stream` need to read it."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ import msgspec
 from core.metrics import ReportName
 from core.timestamps import iso
 from database.sql import Query, SqlText
+from reporting.as_of import as_of_parameters, form_as_of
 from reporting.changes.snapshot_token import Snapshot
 from reporting.finality import Finality
 from reporting.query.buckets import TimeBucket, bucket_parameters, estimated_buckets, time_buckets
@@ -44,6 +45,7 @@ class QueryRequest(msgspec.Struct, frozen=True):
     finality: Finality
     now: datetime
     format: str
+    as_of: Snapshot | None = None
 
     @property
     def name(self) -> ReportName:
@@ -107,7 +109,8 @@ class QueryRequest(msgspec.Struct, frozen=True):
             current = next(self.buckets(max(self.now, self.range.start)), None)
             begun = f"{self.now >= self.range.start} {current and current.range}"
         shape = f"{self.shape} {asked.limit} {self.format}"
-        return f"query {self.identity} {self.range} {shape} {states} {begun}"
+        as_of = f"as of {asked.as_of}" if self.as_of else ""
+        return f"query {self.identity} {self.range} {shape} {states} {begun} {as_of}"
 
     @property
     def content_range(self) -> str:
@@ -121,7 +124,7 @@ class QueryRequest(msgspec.Struct, frozen=True):
         return time_buckets(self.range, self.zone, self.parameters.groups, since)
 
     def validators_query(self) -> Query:
-        return bind(VALIDATORS, self.tenant, self.subject | change_mark_parameters(self.range))
+        return self.bind(VALIDATORS, change_mark_parameters(self.range))
 
     def whole_query(self, max_rows: int) -> Query:
         """`max_rows`: of a query with more rows than that, one more is read."""
@@ -136,19 +139,26 @@ class QueryRequest(msgspec.Struct, frozen=True):
             "max_rows": None,
             "limit": None,
             "identity": self.identity,
-            **self.subject,
             **bucket_parameters(buckets, asked.groups, self.finality, self.now),
             **parameters,
         }
-        return bind(query_statement(self.shape, name), self.tenant, arguments)
+        return self.bind(query_statement(self.shape, name), arguments)
 
     def totals_query(self) -> Query:
         """The totals of the whole range, which are the sums of all rows."""
         asked = self.parameters
         shape = StatementShape((), asked.metrics, (), zeros=False, decimals_as_text=asked.decimals_as_text)
         buckets = list(time_buckets(self.range, self.zone, ()))
-        arguments = {"max_rows": None, **self.subject, **bucket_parameters(buckets, (), self.finality, self.now)}
-        return bind(query_statement(shape, "totals"), self.tenant, arguments)
+        arguments = {"max_rows": None, **bucket_parameters(buckets, (), self.finality, self.now)}
+        return self.bind(query_statement(shape, "totals"), arguments)
+
+    def bind(self, statement: SqlText, parameters: Mapping[str, object]) -> Query:
+        """With those of the parameters that the statement has, and with the subject's."""
+        known = {**self.subject, **parameters}
+        if self.as_of:
+            statement = form_as_of(statement)
+            known |= as_of_parameters(self.as_of, self.range)
+        return statement.bind(self.tenant.schema, **{name: known[name] for name in statement.parameters})
 
     @property
     def subject(self) -> dict[str, object]:
@@ -175,10 +185,5 @@ class QueryRequest(msgspec.Struct, frozen=True):
             "finalThrough": self.finality.final_through.isoformat(),
             "provisionalFrom": self.finality.provisional_from.isoformat(),
             "complete": True,
-            "snapshot": snapshot.token(self.tenant.id),
+            "snapshot": (self.as_of or snapshot).token(self.tenant.id),
         }
-
-
-def bind(statement: SqlText, tenant: Tenant, arguments: dict[str, object]) -> Query:
-    """With those of the arguments that the statement has parameters for."""
-    return statement.bind(tenant.schema, **{name: arguments[name] for name in statement.parameters})

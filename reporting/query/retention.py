@@ -6,7 +6,7 @@ from catalog.tenants import GokartTenant
 from core.timestamps import midnight
 from database.pool import connection
 from reporting.query.buckets import spans_of, time_buckets
-from reporting.query.request import QueryRequest, bind
+from reporting.query.request import QueryRequest
 from reporting.query.statements import EXTENT
 from web.problems import FieldError, invalid_parameters
 
@@ -20,7 +20,7 @@ async def check_retention(request: QueryRequest, hours_since: datetime | None) -
     if latest is None or request.range.start >= latest:
         return
     async with connection() as db:
-        query = bind(EXTENT, request.tenant, request.subject)
+        query = request.bind(EXTENT, {})
         row = await db.fetchrow(query.sql, *query.args)
     if row is None or row["first"] is None:
         return

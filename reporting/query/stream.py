@@ -20,7 +20,7 @@ from database.sql import Query
 from reporting.changes.snapshot_token import Snapshot
 from reporting.query.buckets import TimeBucket
 from reporting.query.columns import QueryColumn, RowWriter, has_time
-from reporting.query.request import QueryRequest, bind
+from reporting.query.request import QueryRequest
 from reporting.query.statements import EXTENT, StatementName
 from reporting.ranges import DAY
 from reporting.read import ReportValidators, snapshot
@@ -118,7 +118,7 @@ class QueryReader:
 
     async def _extent(self) -> tuple[datetime, datetime] | None:
         """From the first instant that may have figures until the last; None if there are none."""
-        query = bind(EXTENT, self._request.tenant, self._request.subject)
+        query = self._request.bind(EXTENT, {})
         row = await self._fetchrow(query.sql, query.args)
         return None if row["first"] is None else (midnight(row["first"]), midnight(row["last"]) + DAY)
 

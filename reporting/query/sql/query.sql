@@ -62,6 +62,7 @@ grouped AS (
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
                 OFFSET 0
             ) AS quarter
+            -- as of: as_of_buckets.sql
         ) AS deltas
         WHERE :partner_ids::uuid[] IS NULL
             OR partner IN (SELECT key FROM {schema}.partner WHERE id = ANY(:partner_ids::uuid[]))

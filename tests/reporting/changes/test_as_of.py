@@ -26,6 +26,12 @@ QUERY = "/api/v1/reports/query"
 YEAR = {"date_from": "2025-01-01", "date_to": "2025-12-31"}
 PART = {"date_from": "2025-05-19T10:15Z", "date_to": "2025-05-20T15:44Z"}
 PATHS = [JSON, CSV, SINGULAR, SINGULAR_CSV]
+QUERIES: list[dict[str, str]] = [
+    {},
+    {"group_by": "month,offer", "time_zone": "Asia/Kolkata"},
+    {"group_by": "day,partner,os", "format": "csv"},
+    {"group_by": "hour,offer", "sort": "-clicks", "metrics": "cost,clicks,costPerClick"},
+]
 NOON = datetime(2025, 5, 19, 12, tzinfo=UTC)
 
 
@@ -42,12 +48,17 @@ def figures(response: httpx.Response) -> Any:
     if "json" not in response.headers["content-type"]:
         return response.text
     data = response.json()["data"]
+    if "totals" in response.json():
+        return data, response.json()["totals"]
     return data if isinstance(data, list) else data["items"]
 
 
 def reports(sandbox: Sandbox, *ranges: dict[str, str], **parameters: str) -> dict[str, Any]:
+    requests: list[tuple[str, dict[str, str]]] = [(path, {}) for path in PATHS] + [(QUERY, query) for query in QUERIES]
     return {
-        f"{path} {range_}": figures(sandbox.get(path, **range_, **parameters)) for path in PATHS for range_ in ranges
+        f"{path} {query} {range_}": figures(sandbox.get(path, **query, **range_, **parameters))
+        for path, query in requests
+        for range_ in ranges
     }
 
 
@@ -144,7 +155,7 @@ def test_names_are_the_present_ones_and_an_etag_is_of_one_time(sandbox: Sandbox,
 
 class TestRefusals:
     def assert_refused(self, sandbox: Sandbox, reason: str, **parameters: str) -> None:
-        for path in PATHS:
+        for path in [*PATHS, QUERY]:
             response = sandbox.get(path, **(MAY | parameters))
             assert response.status_code == 400, response.text
             (error,) = response.json()["errors"]
