@@ -16,6 +16,7 @@ API: api.TENANT.<base>; the last two on any host
   /api/v1/ingest/partners                          IngestController: PUT partners
   /api/v1/reports/changes                          ChangesController: GET|HEAD changes
   /api/v1/reports/query                            QueryController: GET|HEAD query
+  /api/v1/reports/changes/explain                  ChangesController: GET|HEAD explain
   /api/v1/reports/status                           StatusController: GET|HEAD status
   /docs                                            DocsController: GET|HEAD try_it
   /docs/static/{name:str}                          DocsController: GET|HEAD asset

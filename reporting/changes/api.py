@@ -10,10 +10,12 @@ from litestar import Controller, Response, route
 from msgspec import Meta
 
 from auth.api_keys.authenticate import current_caller, requires_api_key
+from reporting.changes.explain import ExplainParameters, Explanation, explain, parse_explain
 from reporting.changes.pages import PageEnd, page_stream
 from reporting.changes.parameters import DEFAULT_LIMIT, MAX_LIMIT, read_changes_request
 from reporting.changes.status import ReportStatus, UtcTime, read_status
 from reporting.filters import collect, query_pairs
+from reporting.read import report_slots
 from reporting.responses import row_logger, streaming_response
 from reporting.rows import MEDIA_TYPES
 from tenants.tenant import current_tenant
@@ -150,6 +152,51 @@ CHANGES = Operation(
 )
 
 
+EXPLAIN = Operation(
+    id="explainChanges",
+    tag=TAG,
+    summary="What changed a past day",
+    scopes=("cost-report",),
+    parameters=ExplainParameters,
+    responses={JSON: Explanation},
+    examples={
+        JSON: {
+            "changes": [
+                {
+                    "changedAt": "2025-06-20T03:06:28.560481Z",
+                    "offerId": "7df30136-ff83-4551-b877-fa0f0d8b8f72",
+                    "partnerId": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+                    "cost": -69.5,
+                    "conversions": -1,
+                    "clicks": 0,
+                    "views": 0,
+                    "late": True,
+                    "cause": "callback",
+                }
+            ],
+            "conversions": [
+                {
+                    "changedAt": "2025-06-20T03:06:28.559102Z",
+                    "conversionId": "9a4ccb0f-3f27-4b1c-8d2f-6f0f7dbb3a61",
+                    "offerId": "7df30136-ff83-4551-b877-fa0f0d8b8f72",
+                    "partnerId": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+                    "oldStatus": "Success",
+                    "newStatus": "Rejected",
+                    "oldCost": 69.5,
+                    "newCost": 69.5,
+                    "cause": "callback",
+                }
+            ],
+            "date": "2025-05-19",
+            "currency": "USD",
+            "recordedSince": "2025-01-01T00:00:00.000000Z",
+            "complete": True,
+        }
+    },
+    headers=("Cache-Control", "Vary"),
+)
+
+
 class StatusController(Controller):
     guards = [requires_api_key("cost-report", "singular")]
 
@@ -180,3 +227,16 @@ class ChangesController(Controller):
         wanted = read_changes_request(request, tenant, advertiser)
         chunks = page_stream(wanted, row_logger(request))
         return await streaming_response(request, chunks, MEDIA_TYPES[wanted.format], HEADERS)
+
+    @route(f"{PATH}/changes/explain", http_method=READ_METHODS, opt=documented(EXPLAIN))
+    async def explain(self, request: AnyRequest) -> Response[Any]:
+        """The changes to a past UTC day since it ended: by how much each transaction changed the figures, and which
+        conversions changed. For the offers that are the advertiser's now.
+        """
+        tenant, advertiser = current_tenant(), current_caller(request).advertiser
+        assert advertiser is not None, "the scopes of reports belong to advertisers' keys"
+        asked = parse_explain(query_pairs(request.scope["query_string"]))
+        async with report_slots.slot((tenant.id, advertiser)):
+            explanation = await explain(tenant, advertiser, asked)
+        row_logger(request)(len(explanation["changes"]))
+        return Response(msgspec.json.encode(explanation), media_type=JSON, headers=HEADERS)

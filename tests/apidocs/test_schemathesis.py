@@ -147,7 +147,7 @@ def filled_sandbox(sandbox: Sandbox) -> Sandbox:
         ("Cost report", 8),
         ("Singular", 4),
         ("Reports", 2),
-        ("Changes", 4),
+        ("Changes", 6),
         ("Conversions", 2),
         ("Catalogue", 4),
         ("Ingest", 4),

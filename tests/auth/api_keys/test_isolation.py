@@ -24,6 +24,7 @@ ROUTES: dict[str, str | None] = {
     "/api/v1/integrations/cost-report/singular/csv": "singular",
     "/api/v1/reports/query": "cost-report",
     "/api/v1/reports/changes": "cost-report",
+    "/api/v1/reports/changes/explain": "cost-report",
     "/api/v1/reports/status": EITHER_REPORT,
     "/api/v1/conversions": "conversions",
     "/api/v1/offers": "cost-report",
@@ -43,11 +44,12 @@ ROUTES: dict[str, str | None] = {
 PARAMETERS: dict[str, dict[str, str]] = {
     "/api/v1/reports/query": MAY | {"group_by": "offer,partner"},
     "/api/v1/reports/changes": {},
+    "/api/v1/reports/changes/explain": {"date": "2025-05-19"},
     "/api/v1/reports/status": {},
     "/api/v1/offers": {},
     "/api/v1/partners": {},
 }
-WITHOUT_NAMES = {"/api/v1/reports/changes", "/api/v1/reports/status"}
+WITHOUT_NAMES = {"/api/v1/reports/changes", "/api/v1/reports/changes/explain", "/api/v1/reports/status"}
 ANY_HOST = {"/healthz", "/readyz"}
 
 UNAUTHENTICATED = ["no token", "garbage", "unknown", "other tenant", "expired", "revoked"]
