@@ -98,6 +98,11 @@ def sections(access: DemoAccess, port: int, now: datetime) -> Iterator[tuple[str
             "The first figures that changed after the history was imported",
             curl_get(advertiser_key, f"{demo}{REPORTS}/changes?since={changes.cursor}&limit=10"),
         )
+        explain = f"date={changes.day}&offer_id={changes.offer}&partner_id={changes.partner}"
+        yield (
+            "What changed one of these days",
+            curl_get(advertiser_key, f"{demo}{REPORTS}/changes/explain?{explain}"),
+        )
     yield (
         "Send a conversion, then request the report again",
         curl_post(ingest_key, f"{demo}/api/v1/ingest/conversions", now),

@@ -44,6 +44,7 @@ def test_the_examples_work(documented: Sandbox, tmp_path: Path, page: str) -> No
     examples = [one for one in doc_examples(page) if one.is_curl or one.language == "python"]
     assert examples
     earlier = {
+        "{offer}": OFFER,
         "{cursor}": documented.get("/api/v1/reports/status").json()["changes"]["cursor"],
         "{snapshot}": documented.get("/api/v1/reports/query", period="today").json()["meta"]["snapshot"],
     }

@@ -117,7 +117,19 @@ def test_late_changes_are_found_and_explained(copied: Copy) -> None:
     copied.run("# sync.py")
     late = example("WHERE late").code.replace(", changedAt FROM", " FROM")  # reading the time needs another package
     assert (UUID(OFFER), UUID(PARTNER), Decimal("69.5")) in [row[1:] for row in copied.query(late)]
+    (explained,) = json.loads(copied.run("/changes/explain"))["conversions"]
+    assert (explained["oldStatus"], explained["newStatus"], explained["newCost"]) == (None, "Success", 69.5)
     assert json.loads(copied.run("period=today"))["meta"]["finalThrough"] > "2025-05-19"
+
+
+def test_a_saved_report_is_reproduced(copied: Copy) -> None:
+    first = callback(copied, OFFER, revenue="69.5")
+    send(copied, first)
+    copied.run("-o may.json")
+    send(copied, first, status="Rejected")
+    assert copied.run('"as_of": saved') == "True\n"
+    copied.run("-o may.json")
+    assert json.loads((copied.folder / "may.json").read_text())["totals"]["cost"] == 0
 
 
 def test_the_last_days_are_read_again(copied: Copy) -> None:

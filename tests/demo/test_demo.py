@@ -344,7 +344,7 @@ def test_the_printed_commands_work() -> None:
     port = free_port()
     with running_server(port) as printed:
         wait_until_ready(port)
-        json, csv, singular, query, changes, intake = commands(printed)
+        json, csv, singular, query, changes, explain, intake = commands(printed)
         before = msgspec.json.decode(paste(json))["data"]
         assert sum(row["totalViews"] for row in before) > 0
         assert paste(csv).splitlines()[0].startswith("offerId,offerName,")
@@ -355,6 +355,10 @@ def test_the_printed_commands_work() -> None:
         page = msgspec.json.decode(paste(changes))
         assert 0 < page["rows"] <= 10
         assert not page["reset"]
+        explained = msgspec.json.decode(paste(explain))
+        assert {change["cause"] for change in explained["changes"]} >= {"import", "correction"}
+        corrected = [change for change in explained["conversions"] if change["cause"] == "correction"]
+        assert {(change["oldStatus"], change["newStatus"]) for change in corrected} == {("Success", "Rejected")}
         assert msgspec.json.decode(paste(intake)) == {"accepted": 1, "duplicates": 0, "rejected": []}
         assert msgspec.json.decode(paste(intake)) == {"accepted": 0, "duplicates": 1, "rejected": []}
         after = msgspec.json.decode(paste(json))["data"]
