@@ -20,7 +20,7 @@ from reporting.filters import query_pairs
 from reporting.ranges import DAY
 from reporting.responses import row_logger, streaming_response
 from reporting.rows import MEDIA_TYPES, RowCount, RowStatements, read_row_format, row_stream
-from reporting.stream import ROWS_PER_PART
+from reporting.stream import MAX_DAYS_PER_PART, ROWS_PER_PART
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
 from web.operations import documented
@@ -30,7 +30,6 @@ SQL = Path(__file__).parent / "sql"
 ITEMS, COLUMNS = (SqlFile(SQL / "conversions.sql", name) for name in ("items", "columns"))
 EXTENT = SqlFile(SQL / "extent.sql")
 CHANGES_BEFORE = SqlFile(SQL / "changes_before.sql")
-MAX_DAYS_PER_PART = 366
 
 
 class ConversionController(Controller):
