@@ -141,6 +141,12 @@ class Settings(BaseSettings):
     audit_retention_days: int | None = Field(
         None, ge=1, description="Days for which entries of the audit logs are kept. Default: forever."
     )
+    history_retention_days: int | None = Field(
+        None,
+        ge=90,
+        description="Days for which the log of changes to past figures and earlier states of conversions are kept. "
+        "Default: forever.",
+    )
     dump_retention_days: int | None = Field(
         None, ge=1, description="Days for which dumps of deleted tenants are kept. Default: until you delete them."
     )

@@ -20,6 +20,9 @@ SQL = Path(__file__).parent / "sql" / "cleanup.sql"
 DELETE_SESSIONS = SqlFile(SQL, "delete_sessions")
 DELETE_LINKS = SqlFile(SQL, "delete_links")
 DELETE_ATTEMPTS = SqlFile(SQL, "delete_attempts")
+FORGET_HISTORY = SqlFile(SQL, "forget_history")
+DELETE_RESTATEMENTS = SqlFile(SQL, "delete_restatements")
+DELETE_STATES = SqlFile(SQL, "delete_states")
 DELETE_AUDIT_ENTRIES = SqlFile(SQL, "delete_audit_entries")
 
 
@@ -28,6 +31,7 @@ async def clean_tenant(tenant: Tenant, now: datetime) -> Mapping[str, int]:
     return {
         **await delete_expired_logins(tenant.schema, now),
         **await delete_audit_entries(tenant.schema, now),
+        **await delete_history(tenant.schema, now),
         "batches_deleted": await delete_batches_before(tenant.schema, oldest),
         "singular_requests_deleted": await delete_requests_before(tenant.schema, oldest),
     }
@@ -46,6 +50,23 @@ async def delete_audit_entries(schema: str, now: datetime) -> dict[str, int]:
     before = now - timedelta(days=settings.audit_retention_days)
     allow = {"gokart.audit_log": "expire"}
     return {"audit_entries_deleted": await delete_in_chunks(DELETE_AUDIT_ENTRIES, schema, local=allow, before=before)}
+
+
+async def delete_history(schema: str, now: datetime) -> dict[str, int]:
+    """Of figures and of conversions. What it deletes has been out of reach for a day: no report as of an earlier time
+    loses changes while it is made.
+    """
+    if settings.history_retention_days is None:
+        return {}
+    since = now - timedelta(days=settings.history_retention_days)
+    forget = FORGET_HISTORY.bind(schema, since=since)
+    async with connection() as db:
+        await db.execute(forget.sql, *forget.args)
+    before = since - timedelta(days=1)
+    return {
+        "changes_deleted": await delete_in_chunks(DELETE_RESTATEMENTS, schema, before=before),
+        "states_deleted": await delete_in_chunks(DELETE_STATES, schema, before=before),
+    }
 
 
 async def delete_expired_logins(schema: str, now: datetime) -> dict[str, int]:

@@ -16,3 +16,15 @@ WHERE key IN (
 -- name: delete_audit_entries
 DELETE FROM {schema}.audit_log
 WHERE id IN (SELECT id FROM {schema}.audit_log WHERE at < :before ORDER BY at LIMIT :chunk)
+
+-- name: forget_history
+-- From now on, reports as of an earlier time, and explanations, begin here.
+UPDATE {schema}.record_state SET recorded_since = :since::timestamptz WHERE recorded_since < :since::timestamptz
+
+-- name: delete_restatements
+DELETE FROM {schema}.restatement
+WHERE ctid = ANY(ARRAY(SELECT ctid FROM {schema}.restatement WHERE changed_at < :before::timestamptz LIMIT :chunk))
+
+-- name: delete_states
+DELETE FROM {schema}.conversion_history
+WHERE id IN (SELECT id FROM {schema}.conversion_history WHERE until < :before::timestamptz ORDER BY until LIMIT :chunk)

@@ -12,7 +12,7 @@ from settings import settings
 from tenants.config import tenancy
 from tests.support.app_calls import run
 from tests.support.database import execute
-from tests.support.sandbox import JSON, MAY, Sandbox, event_record, offer_record
+from tests.support.sandbox import JSON, MAY, Sandbox, conversion_callback, event_record, offer_record
 
 NOW = datetime.now(UTC)
 
@@ -133,3 +133,49 @@ def test_dumps_of_deleted_tenants_are_kept_unless_the_setting_says_how_long(
     assert run(lambda: clean_platform(NOW))["dumps_deleted"] == 1
     assert (old.exists(), new.exists()) == (False, True)
     new.unlink()
+
+
+def test_the_history_is_kept_as_long_as_is_set(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer, schema = offer_record(sandbox), sandbox.tenant.schema
+    sandbox.send("offers", [offer])
+    for days in (300, 200, 101, 100, 99):
+        sandbox.send("events", [event_record(offer["id"])])
+        callback = conversion_callback(sandbox, offer["id"])
+        sandbox.send("conversions", [callback])
+        rejected = callback["conversion"] | {"status": "Rejected"}
+        sandbox.send("conversions", [callback | {"sentAt": "2025-06-01T00:00:00Z", "conversion": rejected}])
+        ago = timedelta(days=days, hours=1)
+        execute(
+            "UPDATE {s}.restatement SET changed_at = now() - $1::interval WHERE changed_at > now() - interval '9 days'",
+            ago,
+            schema=schema,
+        )
+        execute(
+            "UPDATE {s}.conversion_history SET until = now() - $1::interval WHERE until > now() - interval '9 days'",
+            ago,
+            schema=schema,
+        )
+    execute("UPDATE {s}.record_state SET recorded_since = '2025-01-01'", schema=schema)
+
+    def state() -> dict[str, int]:
+        (row,) = execute(
+            """
+            SELECT
+                (SELECT count(*) FROM {s}.restatement) AS changes,
+                (SELECT count(*) FROM {s}.conversion_history) AS states,
+                (SELECT date_trunc('second', now() - recorded_since) FROM {s}.record_state) > interval '101 days' AS all
+            """,
+            schema=schema,
+        )
+        return row
+
+    assert "changes_deleted" not in run(lambda: clean_tenant(sandbox.tenant, NOW))
+    assert state() == {"changes": 15, "states": 5, "all": True}
+    set_retention(monkeypatch, history_retention_days=100)
+    deleted = run(lambda: clean_tenant(sandbox.tenant, NOW))
+    assert (deleted["changes_deleted"], deleted["states_deleted"]) == (9, 3)
+    assert state() == {"changes": 6, "states": 2, "all": False}
+    beyond = (NOW - timedelta(days=100, hours=1)).isoformat()
+    response = sandbox.get(JSON, **MAY, as_of=beyond)
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "as_of")
+    assert sandbox.get(JSON, **MAY, as_of=(NOW - timedelta(days=99)).isoformat()).status_code == 200
