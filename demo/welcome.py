@@ -104,6 +104,10 @@ def sections(access: DemoAccess, port: int, now: datetime) -> Iterator[tuple[str
             curl_get(advertiser_key, f"{demo}{REPORTS}/changes/explain?{explain}"),
         )
     yield (
+        "Rejected conversions of the last 30 days, with their histories",
+        curl_get(advertiser_key, f"{demo}/api/v1/conversions?status=Rejected&{month}"),
+    )
+    yield (
         "Send a conversion, then request the report again",
         curl_post(ingest_key, f"{demo}/api/v1/ingest/conversions", now),
     )

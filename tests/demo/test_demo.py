@@ -344,7 +344,7 @@ def test_the_printed_commands_work() -> None:
     port = free_port()
     with running_server(port) as printed:
         wait_until_ready(port)
-        json, csv, singular, query, changes, explain, intake = commands(printed)
+        json, csv, singular, query, changes, explain, conversions, intake = commands(printed)
         before = msgspec.json.decode(paste(json))["data"]
         assert sum(row["totalViews"] for row in before) > 0
         assert paste(csv).splitlines()[0].startswith("offerId,offerName,")
@@ -359,6 +359,9 @@ def test_the_printed_commands_work() -> None:
         assert {change["cause"] for change in explained["changes"]} >= {"import", "correction"}
         corrected = [change for change in explained["conversions"] if change["cause"] == "correction"]
         assert {(change["oldStatus"], change["newStatus"]) for change in corrected} == {("Success", "Rejected")}
+        rejected = msgspec.json.decode(paste(conversions))["data"]
+        assert "correction" in {conversion["cause"] for conversion in rejected}
+        assert {conversion["history"][-1]["status"] for conversion in rejected} == {"Rejected"}
         assert msgspec.json.decode(paste(intake)) == {"accepted": 1, "duplicates": 0, "rejected": []}
         assert msgspec.json.decode(paste(intake)) == {"accepted": 0, "duplicates": 1, "rejected": []}
         after = msgspec.json.decode(paste(json))["data"]
