@@ -3,6 +3,8 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +13,11 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from database.audit_context import Actor, acting_as
+from ingest.corrections import apply_corrections, preview_corrections
+from tests.support.app_calls import run_in_tenant
 from tests.support.examples import EXAMPLES
-from tests.support.histories import History, histories, send_history
+from tests.support.histories import History, histories, real_callback, real_event, send_history, set_up
 from tests.support.oracle import Oracle, plain
 from tests.support.query_model import METRICS, RATIOS, OfferFacts, Query, QueryModel, queries
 from tests.support.sandbox import JSON, Sandbox, create_sandbox
@@ -107,3 +112,69 @@ def of_report(row: dict[str, Any]) -> tuple[Any, ...]:
         row[key]
         for key in ("offerId", "offerName", "publisherName", "revenue", "totalConversions", "totalClicks", "totalViews")
     )
+
+
+STEPS = 5
+
+
+def correct(sandbox: Sandbox, conversion: str, status: str) -> None:
+    """As staff do with a file. It has no effect on a conversion that is not known yet."""
+    content = f"ConversionId,Status\n{conversion},{status}\n".encode()
+
+    async def work() -> None:
+        with acting_as(Actor("staff:nora@example.com", None)):
+            preview = await preview_corrections(sandbox.tenant, content)
+            await apply_corrections(sandbox.tenant, content, preview.digest, datetime.now(UTC))
+
+    run_in_tenant(sandbox.tenant.slug, work)
+
+
+def steps_of(sandbox: Sandbox, history: History) -> tuple[list[str], list[str], Callable[[int], None]]:
+    """The ids of all offers and partners, and what sends a part of the history."""
+    _, offers, partners = set_up(sandbox)
+    callbacks = [real_callback(each, offers, partners) for each in history.callbacks]
+    events = [real_event(each, offers, partners) for each in history.events]
+
+    def send(step: int) -> None:
+        sandbox.send("conversions", callbacks[step::STEPS])
+        sandbox.send("events", events[step::STEPS])
+
+    return offers, partners, send
+
+
+@settings(
+    max_examples=max(1, EXAMPLES // 2),
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(history=histories(), data=st.data())
+def test_responses_saved_during_a_history_can_be_had_again_as_of_then(
+    http: httpx.Client, history: History, data: st.DataObject
+) -> None:
+    """Batches, moves of offers and corrections, with a response after each; then all of them are requested again."""
+    sandbox = create_sandbox(http)
+    offers, partners, send = steps_of(sandbox, history)
+    facts = {offer: OfferFacts("") for offer in offers}
+    saved: list[tuple[dict[str, str], str, bytes, datetime]] = []
+    for step in range(STEPS):
+        send(step)
+        if step in {2, 4}:
+            sandbox.move_offer(
+                data.draw(st.sampled_from(offers)), data.draw(st.sampled_from([sandbox.owner, sandbox.rival]))
+            )
+        if step in {1, 3} and history.callbacks:
+            conversion = data.draw(st.sampled_from(history.callbacks))["conversionId"]
+            correct(sandbox, conversion, data.draw(st.sampled_from(["Success", "Rejected"])))
+        for key in (sandbox.owner_key, sandbox.rival_key):
+            query = data.draw(queries(offers, partners, facts)).parameters
+            response = sandbox.get(QUERY, token=key, **query)
+            assert response.status_code == 200, response.text
+            saved.append((query, key, response.content, datetime.now(UTC)))
+    for query, key, content, at in saved:
+        before = exactly.decode(content)
+        for as_of in (before["meta"]["snapshot"], (at + timedelta(microseconds=1)).isoformat()):
+            again = sandbox.get(QUERY, token=key, **query, as_of=as_of)
+            assert again.status_code == 200, again.text
+            after = exactly.decode(again.content)
+            assert (after["data"], after["totals"]) == (before["data"], before["totals"])
