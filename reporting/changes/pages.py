@@ -29,6 +29,7 @@ from settings import settings
 from tenants.tenant import Tenant
 from web.operations import Count
 
+FIRST_ROWS = 200  # are sent at once
 CHANGES = SqlFile(Path(__file__).parent / "sql" / "changes.sql")
 
 
@@ -84,7 +85,7 @@ class Page:
         self._finality = context.finality(ZoneInfo("UTC"))
         self._state = cache(self._finality.state)
         self._identity = daily_identity(request.tenant.id, request.advertiser, context.currency)
-        self._last: Any = None  # the last row that was sent
+        self._position: tuple[int, int, date, int] = (-1, 0, date.min, 0)  # of the last row
         self._first: Any = None  # the first record, which has the state of the feed
         self._more = False
         self.rows = 0
@@ -102,7 +103,9 @@ class Page:
         unnamed = await db.prepare(query.sql, name="")
         with tracing.statement(query.sql, db.work):
             cursor = await unnamed.cursor(*query.args)
-            while records := await cursor.fetch(settings.stream_rows):
+            rows = FIRST_ROWS
+            while records := await cursor.fetch(rows):
+                rows = settings.stream_rows
                 if items := list(self._items(records)):
                     yield items
 
@@ -114,7 +117,9 @@ class Page:
             if self.rows == self._request.limit:
                 self._more = True
                 return
-            self._last = record
+            position = record["xid"], record["offer"], record["day"], record["partner"]
+            assert position > self._position, "rows come in order, so that a cursor passes over none"
+            self._position = position
             self.rows += 1
             yield self._item(record)
 
@@ -135,11 +140,9 @@ class Page:
 
     def end(self) -> PageEnd:
         """After all rows have been read."""
-        first, last = self._first, self._last
-        if self._more:
-            cursor = ChangeCursor(first["incarnation"], last["xid"], last["offer"], last["day"], last["partner"])
-        else:
-            cursor = ChangeCursor(first["incarnation"], first["xmin"])
+        first = self._first
+        position = self._position if self._more else (first["xmin"],)
+        cursor = ChangeCursor(first["incarnation"], *position)
         request = self._request
         return PageEnd(
             cursor=cursor.text(request.tenant.id, request.advertiser),

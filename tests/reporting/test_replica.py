@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from settings import settings
+from tests.support.follower import Follower
 from tests.support.replica import Replica
 from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, event_record, offer_record
 from tests.support.servers import Server, running_server
@@ -130,3 +131,15 @@ def test_a_frozen_replica_does_not_block_requests(there: Sandbox, replica: Repli
             assert response.elapsed.total_seconds() < settings.report_timeout / 2
     finally:
         replica.resume_process()
+
+
+def test_changes_are_read_from_the_primary(there: Sandbox, replica: Replica, offer: str) -> None:
+    """A client that follows them wants the latest."""
+    follower = Follower(there, there.owner_key)
+    replica.catch_up()
+    replica.pause()
+    try:
+        there.send("events", [event_record(offer)])
+        assert wait_for_value(lambda: (follower.catch_up(), sum(row["clicks"] for row in follower.rows.values()))[1], 2)
+    finally:
+        replica.resume()

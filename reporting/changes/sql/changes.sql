@@ -48,8 +48,11 @@ marks AS MATERIALIZED (
             d.bucket AS day, d.late, greatest(d.changed_at, o.moved_at) AS changed_at,
             greatest(CASE WHEN d.xid < s.xmax AND NOT o.moved_away THEN d.xid END, o.moved) AS xid
         FROM {schema}.changed_month m
-        JOIN {schema}.changed_day d
-            ON d.offer = o.key AND d.bucket >= m.bucket AND d.bucket < m.bucket + interval '1 month'
+        CROSS JOIN LATERAL (  -- month by month, so that the days of other months are not read
+            SELECT * FROM {schema}.changed_day
+            WHERE offer = o.key AND bucket >= m.bucket AND bucket < (m.bucket + interval '1 month')::date
+            OFFSET 0
+        ) AS d
         WHERE m.offer = o.key AND (m.xid >= s.xid OR o.moved >= s.xid)
             AND NOT (o.moved_away AND (o.moved < s.xid OR d.bucket > o.last_day))
         OFFSET 0
@@ -58,6 +61,7 @@ marks AS MATERIALIZED (
     ORDER BY mark.xid, offer, day
     LIMIT :limit::bigint + 2  -- each has a row, except perhaps the one at the cursor
 )
+-- The subquery's order is the result's, which the reader checks: sorted once more, no row would be sent before the last one.
 SELECT s.incarnation, s.xmin::text::bigint AS xmin, s.known, r.xid::text::bigint AS xid, r.*
 FROM start s
 LEFT JOIN LATERAL (
@@ -75,4 +79,3 @@ LEFT JOIN LATERAL (
     ORDER BY m.xid, m.offer, m.day, b.partner
     LIMIT :limit::bigint + 1
 ) AS r ON true
-ORDER BY r.xid, r.offer, r.day, r.partner
