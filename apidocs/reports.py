@@ -29,7 +29,7 @@ AS_OF = (
     "if it has no offset) those recorded until then. All days of the range must have ended by then. Names are the "
     "present ones."
 )
-AS_OF_SCHEMA = {"type": "string", "maxLength": 4_000}
+AS_OF_SCHEMA = {"type": "string", "maxLength": 1_000}
 
 DAY_OR_INSTANT = {"type": "string", "maxLength": 40, "anyOf": [{"format": "date"}, {"format": "date-time"}]}
 UUID_SCHEMA = {"type": "string", "format": "uuid"}
