@@ -24,6 +24,7 @@ TITLES = {
     "reports": "Reports",
     "streams": "Streams",
     "query": "Query",
+    "changes": "Changes",
     "formats": "Formats",
     "overhead": "Request overhead",
     "limits": "Rate limits",
