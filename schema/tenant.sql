@@ -75,19 +75,21 @@ END $$;
 CREATE FUNCTION tenant.keep_state() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    changed_before timestamptz := coalesce(OLD.changed_at, OLD.received_at);
 BEGIN
     IF (OLD.occurred_at, OLD.cost, OLD.offer, OLD.partner, OLD.status, OLD.rejection_reason)
         IS NOT DISTINCT FROM (NEW.occurred_at, NEW.cost, NEW.offer, NEW.partner, NEW.status, NEW.rejection_reason)
     THEN
         RETURN NEW;
     END IF;
+    NEW.changed_at := greatest(now(), changed_before);
     INSERT INTO tenant.conversion_history (
         conversion, since, until, occurred_at, cost, offer, partner, status, rejection_reason, cause
     ) VALUES (
-        OLD.id, coalesce(OLD.changed_at, OLD.received_at), now(), OLD.occurred_at, OLD.cost, OLD.offer, OLD.partner,
-        OLD.status, OLD.rejection_reason, OLD.cause
+        OLD.id, changed_before, NEW.changed_at, OLD.occurred_at, OLD.cost, OLD.offer, OLD.partner, OLD.status,
+        OLD.rejection_reason, OLD.cause
     );
-    NEW.changed_at := now();
     NEW.cause := tenant.cause_of_change();
     RETURN NEW;
 END $$;

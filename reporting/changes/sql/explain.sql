@@ -46,15 +46,15 @@ LIMIT :limit::bigint + 1
 ),
 states AS (
     SELECT
-        c.id, coalesce(c.changed_at, c.received_at) AS since, c.occurred_at, c.cost, c.status, c.cause, o.id AS offer,
-        p.id AS partner, c.partner AS partner_key, o.moved_at
+        c.id, coalesce(c.changed_at, c.received_at) AS since, NULL AS until, c.occurred_at, c.cost, c.status, c.cause,
+        o.id AS offer, p.id AS partner, c.partner AS partner_key, o.moved_at
     FROM {schema}.conversion c
     JOIN offers o ON o.key = c.offer
     JOIN {schema}.partner p ON p.key = c.partner
     WHERE c.id IN (SELECT id FROM touched)
     UNION ALL
     SELECT
-        h.conversion, h.since, h.occurred_at, h.cost, h.status, h.cause, o.id, p.id, h.partner, o.moved_at
+        h.conversion, h.since, h.until, h.occurred_at, h.cost, h.status, h.cause, o.id, p.id, h.partner, o.moved_at
     FROM {schema}.conversion_history h
     JOIN offers o ON o.key = h.offer
     JOIN {schema}.partner p ON p.key = h.partner
@@ -65,7 +65,7 @@ steps AS (
         *, lag(status) OVER state AS old_status, lag(cost) OVER state AS old_cost, lag(occurred_at) OVER state AS old_time,
         lag(partner_key) OVER state AS old_partner
     FROM states
-    WINDOW state AS (PARTITION BY id ORDER BY since)
+    WINDOW state AS (PARTITION BY id ORDER BY since, until NULLS LAST)
 )
 SELECT since AS changed_at, id, offer, partner, old_status, status, old_cost, cost, cause
 FROM steps
@@ -75,5 +75,5 @@ WHERE since >= :end::timestamptz AND (moved_at IS NULL OR since >= moved_at)
         OR old_time >= :start::timestamptz AND old_time < :end::timestamptz
     )
     AND (partner_key IN (SELECT key FROM partners) OR old_partner IN (SELECT key FROM partners))
-ORDER BY since, id
+ORDER BY since, id, until NULLS LAST
 LIMIT :limit::bigint + 1

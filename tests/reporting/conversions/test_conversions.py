@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -318,14 +318,30 @@ def test_a_change_that_commits_late_is_not_missed(sandbox: Sandbox) -> None:
     assert (row["id"], row["status"]) == (id_, "Rejected")
 
 
+def test_states_are_in_order_if_the_transaction_that_began_first_changes_the_conversion_last(sandbox: Sandbox) -> None:
+    offer_id = offer(sandbox)
+    id_ = send(sandbox, offer_id, status="Pending")
+    with transaction("SELECT now()") as execute_in_it:
+        send(sandbox, offer_id, number=1, conversionId=id_)
+        execute_in_it(f"UPDATE {sandbox.tenant.schema}.conversion SET status = 'Rejected' WHERE id = '{id_}'")
+    (row,) = rows(sandbox, conversion_id=id_)
+    assert states(row, "status") == [("Pending",), ("Success",), ("Rejected",)]
+    times = [time for state in row["history"] for time in (state["since"], state["until"])][:-1]
+    assert times == sorted(times)
+    changes = sandbox.get("/api/v1/reports/changes/explain", date="2025-05-19").json()["conversions"]
+    of_it = [(change["oldStatus"], change["newStatus"]) for change in changes if change["conversionId"] == id_]
+    assert of_it == [(None, "Pending"), ("Pending", "Success"), ("Success", "Rejected")]
+
+
 @contextmanager
-def transaction(sql: str) -> Iterator[None]:
-    """Runs the SQL in a transaction that is committed at the end of the block."""
+def transaction(sql: str) -> Iterator[Callable[[str], object]]:
+    """Runs the SQL in a transaction that is committed at the end of the block, which may run more."""
     loop = asyncio.new_event_loop()
     connection = loop.run_until_complete(asyncpg.connect(database_url()))
     try:
-        loop.run_until_complete(connection.execute(f"BEGIN; {sql}"))
-        yield
+        loop.run_until_complete(connection.execute("BEGIN"))
+        loop.run_until_complete(connection.execute(sql))
+        yield lambda more: loop.run_until_complete(connection.execute(more))
         loop.run_until_complete(connection.execute("COMMIT"))
     finally:
         loop.run_until_complete(connection.close())
