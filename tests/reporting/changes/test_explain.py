@@ -85,6 +85,19 @@ def test_it_filters_by_offer_and_partner(sandbox: Sandbox, offer: str) -> None:
         assert {row["cost"] for row in body["changes"]} <= {"60"}
 
 
+def test_a_conversion_that_goes_to_another_offer_is_a_change_of_both(sandbox: Sandbox, offer: str) -> None:
+    other = offer_record(sandbox)
+    sandbox.send("offers", [other])
+    callback = conversion_callback(sandbox, offer)
+    sandbox.send("conversions", [callback])
+    moved = callback["conversion"] | {"offerId": other["id"], "revenue": 7}
+    sandbox.send("conversions", [callback | {"sentAt": "2025-06-20T00:00:00Z", "conversion": moved}])
+    (_, change) = explain(sandbox)["conversions"]
+    assert (change["offerId"], change["oldStatus"], change["oldCost"]) == (other["id"], "Success", 60)
+    assert explain(sandbox, offer_id=offer)["conversions"][1] == change
+    assert explain(sandbox, offer_id=other["id"])["conversions"] == [change]
+
+
 def test_it_is_of_the_advertisers_own_offers(sandbox: Sandbox, offer: str) -> None:
     sandbox.send("conversions", [conversion_callback(sandbox, offer)])
     assert explain(sandbox, token=sandbox.rival_key)["changes"] == []
