@@ -45,7 +45,8 @@ marks AS MATERIALIZED (
     CROSS JOIN offers o
     CROSS JOIN LATERAL (
         SELECT
-            d.bucket AS day, d.late, greatest(d.changed_at, o.moved_at) AS changed_at,
+            d.bucket AS day, d.late,
+            CASE WHEN o.moved_away THEN o.moved_at ELSE greatest(d.changed_at, o.moved_at) END AS changed_at,
             greatest(CASE WHEN d.xid < s.xmax AND NOT o.moved_away THEN d.xid END, o.moved) AS xid
         FROM {schema}.changed_month m
         CROSS JOIN LATERAL (  -- month by month, so that the days of other months are not read

@@ -149,6 +149,16 @@ def test_an_offer_that_moves_is_deleted_for_one_and_new_for_the_other(sandbox: S
     assert fresh.rows == owner.rows
 
 
+def test_a_former_owner_does_not_see_when_the_offer_changes_later(sandbox: Sandbox, offers: list[str]) -> None:
+    rival = Follower(sandbox, sandbox.rival_key)
+    sandbox.move_offer(offers[0], sandbox.rival)
+    assert wait_for_value(lambda: sum(row["deleted"] for row in page(sandbox)["data"]), 4)
+    before = page(sandbox)["data"]
+    sandbox.send("events", [event_record(offers[0], partnerId=PARTNERS[0], occurredAt="2025-05-19T11:00:00Z")])
+    assert wait_for_value(lambda: (rival.catch_up(), sum(row["clicks"] for row in rival.rows.values()))[1], 5)
+    assert page(sandbox)["data"] == before
+
+
 def test_the_status_has_the_cursor_of_now(sandbox: Sandbox, offers: list[str]) -> None:
     assert wait_for_value(lambda: len(page(sandbox)["data"]), 8)
     cursor = sandbox.get("/api/v1/reports/status").json()["changes"]["cursor"]
