@@ -192,11 +192,14 @@ class ReportValidators(msgspec.Struct, frozen=True):
 
     If it was read before, the report may contain a change that the ETag does not know. The next conditional request
     then gets a full response, never a wrong 304.
+
+    `snapshot` is None if the report has no snapshot token.
     """
 
     range: str
     data_through: datetime
     etag: str
+    snapshot: Snapshot | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -225,12 +228,12 @@ class NotModified(msgspec.Struct, frozen=True):
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """The report's rows as the inside of a JSON array in UTF-8. `row` is the statement's, with all its columns."""
+    """The report's rows as the inside of a JSON array in UTF-8. `totals` is a JSON object, or None if it has none."""
 
     validators: ReportValidators
     rows: int
     items: bytes
-    row: Any
+    totals: str | None = None
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -301,7 +304,7 @@ async def fetch_whole(db: Connection, request: ReadableReport) -> Whole | Stream
     validators = validators_of(row, request)
     if max(row["rows"], row.get("grouped_rows", 0)) > settings.stream_rows:
         return Stream(validators)
-    return Whole(validators, row["rows"], row["items"] or b"", row)
+    return Whole(validators, row["rows"], row["items"] or b"", row.get("totals"))
 
 
 async def read_validators(db: Connection, request: ReadableReport) -> ReportValidators:
@@ -316,7 +319,8 @@ def validators_of(row: Any, request: ReadableReport) -> ReportValidators:
     state = f"{request.etag_identity} {row['state']} {row['names']}"
     # Weak, since the compressed report has other bytes.
     etag = f'W/"{blake2b(state.encode(), digest_size=16).hexdigest()}"'
-    return ReportValidators(request.content_range, row["data_through"] or request.tenant.created_at, etag)
+    snapshot = Snapshot.of_row(row) if "snapshot_began" in row else None
+    return ReportValidators(request.content_range, row["data_through"] or request.tenant.created_at, etag, snapshot)
 
 
 @asynccontextmanager

@@ -7,7 +7,6 @@ from litestar import Controller, Response, route
 from auth.api_keys.authenticate import current_caller, requires_api_key
 from database.pool import connection
 from reporting.as_of import resolve_as_of
-from reporting.changes.snapshot_token import Snapshot
 from reporting.context import read_context
 from reporting.filters import query_pairs
 from reporting.query.document import QUERY
@@ -83,9 +82,11 @@ async def query_response(request: AnyRequest, wanted: QueryRequest, format_: Que
 
 def whole_response(request: AnyRequest, wanted: QueryRequest, result: Whole, headers: dict[str, str]) -> Response[Any]:
     row_logger(request)(result.rows)
-    meta = wanted.meta(result.validators, Snapshot.of_row(result.row), result.rows)
+    assert result.totals is not None
+    assert result.validators.snapshot is not None
+    meta = wanted.meta(result.validators, result.validators.snapshot, result.rows)
     return Response(
-        b'{"data":[' + result.items + json_end(result.row["totals"], meta),
+        b'{"data":[' + result.items + json_end(result.totals, meta),
         media_type=JSON.media_types[0],
         headers={**headers, "GoKart-Rows": str(result.rows)},
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -93,7 +94,8 @@ class QueryRequest(msgspec.Struct, frozen=True):
 
     @property
     def cache_key(self) -> Hashable:
-        return self.etag_identity
+        """A digest: filters may be long."""
+        return blake2b(self.etag_identity.encode(), digest_size=16).digest()
 
     @property
     def etag_identity(self) -> str:

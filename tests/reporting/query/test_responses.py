@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from jobs.retention import delete_old_quarters
+from reporting.changes.snapshot_token import read_snapshot_token
 from reporting.query.columns import GROUPS, METRICS
 from reporting.query.formats import FORMATS
 from tests.reporting.query.test_figures import exactly
@@ -176,6 +177,13 @@ def test_a_repeated_query_comes_from_the_cache(filled: Sandbox) -> None:
     # 1. the context
     # 2. the validators
     assert len(statements) == 2
+
+
+def test_a_report_from_the_cache_has_the_snapshot_of_its_own_request(filled: Sandbox) -> None:
+    """More days have ended than when the report was read."""
+    tokens = [filled.get(PATH, **MAY).json()["meta"]["snapshot"] for _ in range(2)]
+    first, second = [read_snapshot_token(token, filled.tenant.id) for token in tokens]
+    assert first.taken < second.began
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
