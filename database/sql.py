@@ -69,14 +69,14 @@ def element_text(value: object) -> str:
 
 
 class SqlText:
-    """A statement, from the text of a file, which is `source`."""
+    """A statement, from the text of a file, which is `source`. It caches its text in so many schemas."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, cached_schemas: int = 1_024) -> None:
         self.source = text
         self.parameters: list[str] = []
         translated = TOKEN.sub(self._translate, text)
         self.text = "\n".join(line.rstrip() for line in translated.splitlines() if line.strip())
-        self._in_schema = lru_cache(1_024)(self._format)
+        self._in_schema = lru_cache(cached_schemas)(self._format)
 
     def bind(self, schema: str, /, **arguments: object) -> Query:
         """Raises ValueError for an invalid schema name, and TypeError unless `arguments` are exactly the parameters."""

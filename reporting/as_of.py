@@ -25,6 +25,7 @@ from web.problems import FieldError, Problem, invalid_parameters
 SQL = Path(__file__).parent / "sql"
 CONTEXT = SqlFile(SQL / "as_of_context.sql")
 MARKER = re.compile(r"^ *-- as of: *(\S+)$", re.MULTILINE)
+CACHED_SCHEMAS = 8  # of each statement: there are as many statements as shapes of queries
 OFFER_TABLE = re.compile(r"(?<=\bFROM )\{schema\}\.offer\b")
 
 
@@ -33,7 +34,7 @@ def form_as_of(statement: SqlText) -> SqlText:
     """The statement's form for an earlier time, which has the parameters of `as_of_parameters` too."""
     text, offers = OFFER_TABLE.subn(lambda _: with_includes(SQL / "as_of_offers.sql"), statement.source)
     assert offers == 1, "a report's statement reads the advertiser's offers at one place"
-    return SqlText(MARKER.sub(lambda marker: with_includes(SQL / marker[1]), text))
+    return SqlText(MARKER.sub(lambda marker: with_includes(SQL / marker[1]), text), cached_schemas=CACHED_SCHEMAS)
 
 
 def as_of_parameters(as_of: Snapshot, range_: Range) -> dict[str, object]:

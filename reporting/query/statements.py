@@ -23,6 +23,7 @@ StatementName = Literal["whole", "totals", "items", "columns", "values"]
 TEXTS: dict[StatementName, str] = {
     name: statement_text(SQL / "query.sql", name) for name in ("whole", "totals", "items", "columns", "values")
 }
+CACHED_SCHEMAS = 8  # of each statement: there are as many statements as shapes of queries
 FRAGMENT = re.compile(r"<<([a-z ]+)>>")
 
 # In CTE `grouped`: the columns of an offer that a group needs.
@@ -91,7 +92,7 @@ class StatementShape(msgspec.Struct, frozen=True):
 @lru_cache(1_024)
 def query_statement(shape: StatementShape, name: StatementName) -> SqlText:
     texts = fragments(shape)
-    return SqlText(FRAGMENT.sub(lambda fragment: texts[fragment[1]], TEXTS[name]))
+    return SqlText(FRAGMENT.sub(lambda fragment: texts[fragment[1]], TEXTS[name]), cached_schemas=CACHED_SCHEMAS)
 
 
 def fragments(shape: StatementShape) -> dict[str, str]:
