@@ -1,11 +1,14 @@
 """Refuses queries that need quarters of an hour, or hours, that are no longer kept."""
 
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 
 from catalog.tenants import GokartTenant
 from core.timestamps import midnight
 from database.pool import connection
 from reporting.query.buckets import spans_of, time_buckets
+from reporting.query.columns import Group
 from reporting.query.request import QueryRequest
 from reporting.query.statements import EXTENT
 from web.problems import FieldError, invalid_parameters
@@ -27,8 +30,16 @@ async def check_retention(request: QueryRequest, hours_since: datetime | None) -
     first, groups = midnight(row["first"]), request.parameters.groups
     if "hour" in groups and hours_since and max(first, request.range.start) < hours_since:
         raise invalid_parameters(FieldError(*reason(request, "hour", hours_since)))
+    # In a thread: years have thousands of days.
+    await asyncio.to_thread(check_buckets, request, kept, first, latest)
+
+
+def check_buckets(
+    request: QueryRequest, kept: Mapping[str, datetime | None], first: datetime, latest: datetime
+) -> None:
+    """Raises Problem 400 if a time bucket from `first` to `latest` needs units that are not kept."""
     # Where days begin at a whole hour of UTC, hours do too.
-    days = ["day" if group == "hour" else group for group in groups]
+    days: list[Group] = ["day" if group == "hour" else group for group in request.parameters.groups]
     for bucket in time_buckets(request.range, request.zone, days, first):
         if bucket.range.start >= latest:
             return
