@@ -51,7 +51,7 @@ def follow_the_filter_rules(_: HookContext, case: Case[Any]) -> Case[Any]:
 
 def follow_the_query_rules(_: HookContext, case: Case[Any]) -> Case[Any]:
     """Applies what OpenAPI cannot express about the query: there is a period or a range, the zone exists, `zeros` needs
-    a time group, and rows are sorted by each of their groups and the metrics at most once.
+    a time group, no value is blank, and rows are sorted by each of their groups and the metrics at most once.
     """
     assert case.meta is not None
     if case.meta.generation.mode.is_positive and case.path == "/api/v1/reports/query":
@@ -65,6 +65,8 @@ def follow_the_query_rules(_: HookContext, case: Case[Any]) -> Case[Any]:
             query["time_zone"] = "UTC"
         if "sort" in query:
             query["sort"] = ["-cost"]
+        for name in {"app", "campaign"} & query.keys():
+            query[name] = [value for value in query[name] if value.strip()]
         if query.get("zeros") in {True, "true"}:
             query |= {"group_by": ["day"], "limit": 10}
         case.query = {name: value for name, value in query.items() if value != []}

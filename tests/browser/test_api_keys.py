@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from playwright.sync_api import Error, Page, expect
 
+from auth.scopes import ADVERTISER_SCOPES
 from tests.browser.login import app_of, enter_portal, sign_in
 from tests.browser.page_watcher import PHONE, PageWatcher, page_problems
 from tests.support.database import execute
@@ -146,7 +147,7 @@ def test_the_last_day_is_asked_for_where_it_is_to_be_chosen(
 
 
 def test_on_a_phone_nothing_of_a_key_is_out_of_sight(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
-    page = enter_portal(open_page(width=PHONE), sandbox, server, "/keys")
+    page = enter_portal(open_page(width=PHONE), sandbox, server, "/keys", scopes=list(ADVERTISER_SCOPES))
     row = page.locator("tbody tr").first
     for part in [
         *row.locator("td").all(),
