@@ -42,9 +42,9 @@ class ChangeCursor(msgspec.Struct, frozen=True):
         try:
             payload = unseal(PREFIX, tenant.bytes + advertiser.bytes, text)
             incarnation, xid, offer, day, partner = PAYLOAD.unpack(payload)
-        except (ValueError, struct.error) as error:
+            return cls(incarnation, xid, offer, EPOCH_DAY + timedelta(days=day), partner)
+        except (ValueError, OverflowError, struct.error) as error:
             raise ValueError("is not a cursor of this advertiser, as responses have it") from error
-        return cls(incarnation, xid, offer, EPOCH_DAY + timedelta(days=day), partner)
 
 
 START = ChangeCursor(bytes(8))

@@ -4,6 +4,7 @@ It identifies exactly the transactions whose changes the response shows: those t
 merely begun. It also has the time, which stays true on another server, where transactions have other numbers.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from core.timestamps import EPOCH
 from reporting.changes.opaque import seal, unseal
 
 PREFIX = "s"
+TRANSACTIONS = re.compile(r"([0-9]{1,19}:[0-9]{1,19}:([0-9]{1,19}(,[0-9]{1,19})*)?)?")
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -52,6 +54,8 @@ def read_snapshot_token(text: str, tenant: UUID) -> Snapshot:
     """The inverse of `Snapshot.token`. Raises ValueError, with a message for the client, also for another tenant's."""
     try:
         began, taken, transactions = unseal(PREFIX, tenant.bytes, text).decode().split(" ")
+        if not TRANSACTIONS.fullmatch(transactions):
+            raise ValueError("PostgreSQL would refuse it")
         return Snapshot(EPOCH + int(began) * MICROSECOND, EPOCH + int(taken) * MICROSECOND, transactions)
     except (ValueError, OverflowError) as error:
         raise ValueError("is not a snapshot token of this tenant, as responses have it in meta.snapshot") from error

@@ -26,7 +26,7 @@ PERIODS = ("today", "yesterday", "last_N_days", "this_month", "last_month")
 LAST_DAYS = re.compile(r"last_(\d{1,5})_days")
 MAX_LAST_DAYS = 9_999
 LATEST_END = midnight(LAST_DAY) + DAY  # within the calendar in UTC too
-MAX_ZEROS = 1_000_000  # time buckets
+MAX_ZEROS = 100_000  # time buckets: 11 years of hours
 MAX_LIMIT = 2**31 - 1
 
 

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting.changes.snapshot_token import Snapshot, is_snapshot_token, read_snapshot_token
+from reporting.changes.cursor import PAYLOAD, ChangeCursor
+from reporting.changes.cursor import PREFIX as CURSOR_PREFIX
+from reporting.changes.opaque import seal
+from reporting.changes.snapshot_token import PREFIX, Snapshot, is_snapshot_token, read_snapshot_token
 from settings import PROJECT
 from tests.support.database import execute
 from tests.support.sandbox import Sandbox
@@ -45,6 +48,16 @@ def test_a_changed_token_is_refused(time: datetime, transactions: str, data: st.
 def test_garbage_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a snapshot token"):
         read_snapshot_token(text, TENANT)
+
+
+def test_what_is_sealed_is_checked_too() -> None:
+    """Who knows the tenant's id can seal anything."""
+    forged = seal(PREFIX, TENANT.bytes, b"1 1 garbage")
+    with pytest.raises(ValueError, match="is not a snapshot token"):
+        read_snapshot_token(forged, TENANT)
+    payload = PAYLOAD.pack(bytes(8), 1, 1, 2**31 - 1, 1)
+    with pytest.raises(ValueError, match="is not a cursor"):
+        ChangeCursor.read(seal(CURSOR_PREFIX, TENANT.bytes + TENANT.bytes, payload), TENANT, TENANT)
 
 
 def test_a_token_of_another_tenant_is_refused() -> None:
