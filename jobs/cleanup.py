@@ -53,8 +53,8 @@ async def delete_audit_entries(schema: str, now: datetime) -> dict[str, int]:
 
 
 async def delete_history(schema: str, now: datetime) -> dict[str, int]:
-    """Of figures and of conversions. What it deletes has been out of reach for a day: no report as of an earlier time
-    loses changes while it is made.
+    """Of figures and of conversions. What it deletes expired a day ago, so that no report as of an earlier time loses
+    changes while it is being made.
     """
     if settings.history_retention_days is None:
         return {}

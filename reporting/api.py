@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from litestar import Controller, Response, route
 
-from auth.api_keys.authenticate import current_caller, requires_api_key
+from auth.api_keys.authenticate import current_advertiser, requires_api_key
 from reporting.as_of import resolve_as_of
 from reporting.filters import read_filter, widen_to_retained
 from reporting.read import (
@@ -66,8 +66,7 @@ class SingularController(Controller):
 async def respond(request: AnyRequest, report: Report, format_: Format) -> Response[Any]:
     filter_ = await read_filter(request, report.parameters)
     request_state(request.scope)["range"] = filter_.range
-    tenant, advertiser = current_tenant(), current_caller(request).advertiser
-    assert advertiser is not None, "the scopes of reports belong to advertisers' keys"
+    tenant, advertiser = current_tenant(), current_advertiser(request)
     filter_ = widen_to_retained(request, filter_, tenant)
     as_of = await resolve_as_of(filter_.as_of, tenant, advertiser, filter_.range)
     wanted = ReportRequest(report, tenant, advertiser, filter_, as_of)

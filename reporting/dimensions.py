@@ -9,7 +9,7 @@ import msgspec
 from litestar import Controller, Response, route
 from msgspec import Meta
 
-from auth.api_keys.authenticate import current_caller, requires_api_key
+from auth.api_keys.authenticate import current_advertiser, requires_api_key
 from core.metrics import count_report
 from core.timestamps import iso
 from database.pool import connection
@@ -177,8 +177,7 @@ async def respond(request: AnyRequest, dimension: Dimension) -> Response[Any]:
         format_ = read_row_format(request, given.get("format"))
     except ValueError as error:
         raise invalid_parameters(FieldError("format", str(error))) from error
-    tenant, advertiser = current_tenant(), current_caller(request).advertiser
-    assert advertiser is not None, "the scope belongs to advertisers' keys"
+    tenant, advertiser = current_tenant(), current_advertiser(request)
     query = dimension.state.bind(tenant.schema, advertiser=advertiser)
     async with report_slots.slot((tenant.id, advertiser)), connection() as db:
         row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)

@@ -87,6 +87,13 @@ def current_caller(request: AnyConnection) -> Caller:
     return cast(Caller, request_state(request.scope)["caller"])
 
 
+def current_advertiser(request: AnyConnection) -> UUID:
+    """The caller's advertiser. Only for scopes of advertisers' keys."""
+    advertiser = current_caller(request).advertiser
+    assert advertiser is not None, "ingest keys have no advertiser, and no other scope"
+    return advertiser
+
+
 async def authenticate(tenant: Tenant, authorization: list[str], address: Address | None) -> Caller:
     """The caller with an active key of this tenant. Raises Problem 401, identical for all invalid keys, or 429."""
     scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")

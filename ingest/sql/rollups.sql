@@ -13,9 +13,9 @@
 -- changed the bucket last: change feeds skip nothing, whatever the order of commits. That of a month is not below that of one
 -- of its days, also if the earlier of two transactions changes the month last.
 --
--- The log of restatements: it has the changes of a day from a quarter of an hour before the day's end on, in UTC or in the
--- advertiser's time zone, so that it is complete for every day that had ended at the time of a report's snapshot, whatever
--- transactions were running then. No transaction that writes figures lasts as long.
+-- The log of restatements starts 15 minutes before a day ends, in UTC or in the advertiser's time zone. So it is complete
+-- for every day that had ended at the time of a report's snapshot, whatever transactions were running then: no transaction
+-- that writes figures lasts 15 minutes.
 -- Triggers of by_quarter write hours and log for processes of an earlier release. This tells them that it is done here.
 written_here AS MATERIALIZED (SELECT set_config('gokart.hours', 'written', true)),
 time AS MATERIALIZED (

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Controller, Response, route
 from msgspec import Meta
 
-from auth.api_keys.authenticate import current_caller, requires_api_key
+from auth.api_keys.authenticate import current_advertiser, requires_api_key
 from reporting.changes.explain import ExplainParameters, Explanation, explain, parse_explain
 from reporting.changes.pages import PageEnd, page_stream
 from reporting.changes.parameters import DEFAULT_LIMIT, MAX_LIMIT, read_changes_request
@@ -206,8 +206,7 @@ class StatusController(Controller):
         that does not follow the changes.
         """
         collect(query_pairs(request.scope["query_string"]), ())
-        tenant, advertiser = current_tenant(), current_caller(request).advertiser
-        assert advertiser is not None, "the scopes of reports belong to advertisers' keys"
+        tenant, advertiser = current_tenant(), current_advertiser(request)
         status = await read_status(tenant, advertiser)
         return Response(msgspec.json.encode(status), media_type=JSON, headers=HEADERS)
 
@@ -222,8 +221,7 @@ class ChangesController(Controller):
         `deleted` is true. Rows that did not change may be included. If `reset` is true, remove all rows first: the
         network's data was restored, and everything is sent again.
         """
-        tenant, advertiser = current_tenant(), current_caller(request).advertiser
-        assert advertiser is not None, "the scopes of reports belong to advertisers' keys"
+        tenant, advertiser = current_tenant(), current_advertiser(request)
         wanted = read_changes_request(request, tenant, advertiser)
         chunks = page_stream(wanted, row_logger(request))
         return await streaming_response(request, chunks, MEDIA_TYPES[wanted.format], HEADERS)
@@ -233,8 +231,7 @@ class ChangesController(Controller):
         """The changes to a past UTC day since it ended: by how much each transaction changed the figures, and which
         conversions changed. For the offers that are the advertiser's now.
         """
-        tenant, advertiser = current_tenant(), current_caller(request).advertiser
-        assert advertiser is not None, "the scopes of reports belong to advertisers' keys"
+        tenant, advertiser = current_tenant(), current_advertiser(request)
         asked = parse_explain(query_pairs(request.scope["query_string"]))
         async with report_slots.slot((tenant.id, advertiser)):
             explanation = await explain(tenant, advertiser, asked)

@@ -1,12 +1,11 @@
 """What GET /api/v1/reports/changes/explain says: what changed a past day, and which conversions did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
@@ -15,13 +14,14 @@ from core.timestamps import iso, midnight
 from database.sql import SqlFile
 from reporting.changes.status import UtcTime
 from reporting.context import read_context
-from reporting.filters import DATE, LAST_DAY, MAX_ERRORS
-from reporting.query.parameters import choice, collect_lists, read_uuids
+from reporting.conversions.document import Status
+from reporting.filters import DATE, LAST_DAY
+from reporting.list_parameters import ParameterReader, read_uuids
 from reporting.ranges import DAY
 from reporting.read import primary_snapshot
 from settings import settings
 from tenants.tenant import Tenant
-from web.operations import DECIMAL_TEXT
+from web.operations import Amount
 from web.problems import FieldError, invalid_parameters
 
 SQL = Path(__file__).parent / "sql" / "explain.sql"
@@ -33,9 +33,7 @@ NAMES = ("date", *LISTS, "decimals")
 
 Uuid = Annotated[str, Meta(max_length=36, extra_json_schema={"format": "uuid"})]
 Difference = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Amount = float | Annotated[str, Meta(pattern=DECIMAL_TEXT, max_length=40, extra_json_schema={"format": "decimal"})]
 Cause = Literal["callback", "import", "correction"]
-Status = Literal["Pending", "Success", "Rejected"]
 
 
 class ExplainParameters(msgspec.Struct):
@@ -101,25 +99,17 @@ class ExplainRequest(msgspec.Struct, frozen=True):
 
 def parse_explain(pairs: Sequence[tuple[str, str]]) -> ExplainRequest:
     """Raises Problem 400, which names each invalid parameter."""
-    given, errors = collect_lists(pairs, NAMES, LISTS)
-    if "date" not in given and not errors:
-        errors.append(FieldError("date", "is required, such as 2025-05-19"))
-
-    def read(name: str, reader: Callable[[list[str]], Any]) -> Any:
-        try:
-            return reader(given[name]) if name in given else None
-        except ValueError as error:
-            errors.append(FieldError(name, str(error)))
-            return None
-
+    parameters = ParameterReader(pairs, NAMES, LISTS)
+    if "date" not in parameters.given and not parameters.errors:
+        parameters.errors.append(FieldError("date", "is required, such as 2025-05-19"))
+    read = parameters.read
     request = ExplainRequest(
         day=read("date", lambda values: read_day(values[0])),
         offers=read("offer_id", lambda values: list(read_uuids(values))),
         partners=read("partner_id", lambda values: list(read_uuids(values))),
-        decimals_as_text=read("decimals", lambda values: choice(values[0], ("number", "string"))) == "string",
+        decimals_as_text=parameters.one_of("decimals", ("number", "string")) == "string",
     )
-    if errors:
-        raise invalid_parameters(*errors[:MAX_ERRORS])
+    parameters.check()
     return request
 
 
@@ -144,8 +134,8 @@ async def explain(tenant: Tenant, advertiser: UUID, request: ExplainRequest) -> 
     }
     async with primary_snapshot() as db:
         context = await read_context(db, tenant, advertiser)
-        if context.now.astimezone(UTC) < start + DAY:
-            today = context.now.astimezone(ZoneInfo("UTC")).date()
+        if context.now < start + DAY:
+            today = context.now.date()
             raise invalid_parameters(FieldError("date", f"{request.day} has not ended: today is {today} in UTC"))
         changes, conversions = [
             await db.fetch(query.sql, *query.args, timeout=settings.report_timeout)
@@ -161,7 +151,7 @@ async def explain(tenant: Tenant, advertiser: UUID, request: ExplainRequest) -> 
     return {
         "changes": [
             {
-                "changedAt": utc(row["changed_at"]),
+                "changedAt": iso(row["changed_at"], "microseconds"),
                 "offerId": row["offer"],
                 "partnerId": row["partner"],
                 "cost": amount(row["cost"]),
@@ -175,7 +165,7 @@ async def explain(tenant: Tenant, advertiser: UUID, request: ExplainRequest) -> 
         ],
         "conversions": [
             {
-                "changedAt": utc(row["changed_at"]),
+                "changedAt": iso(row["changed_at"], "microseconds"),
                 "conversionId": row["id"],
                 "offerId": row["offer"],
                 "partnerId": row["partner"],
@@ -189,13 +179,9 @@ async def explain(tenant: Tenant, advertiser: UUID, request: ExplainRequest) -> 
         ],
         "date": request.day,
         "currency": context.currency,
-        "recordedSince": utc(context.recorded_since),
+        "recordedSince": iso(context.recorded_since, "microseconds"),
         "complete": max(len(changes), len(conversions)) <= MAX_ENTRIES,
     }
-
-
-def utc(time: datetime) -> str:
-    return iso(time.astimezone(UTC), "microseconds")
 
 
 def amount_text(millionths: int) -> str:

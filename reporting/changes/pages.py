@@ -4,12 +4,11 @@ Read from the primary. docs/decisions/0053-change-feed.md says why no change is 
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from datetime import UTC, date
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +21,7 @@ from reporting.changes.cursor import START, ChangeCursor
 from reporting.changes.status import UtcTime
 from reporting.context import ReportContext, read_context
 from reporting.query.identity import daily_identity, daily_row_id
+from reporting.query.zones import zone_of
 from reporting.read import primary_snapshot
 from reporting.rows import RowFormat
 from reporting.stream import SendChunk, stream
@@ -82,7 +82,7 @@ class Page:
     def __init__(self, request: ChangesRequest, context: ReportContext) -> None:
         self._request = request
         self._context = context
-        self._finality = context.finality(ZoneInfo("UTC"))
+        self._finality = context.finality(zone_of("UTC"))
         self._state = cache(self._finality.state)
         self._identity = daily_identity(request.tenant.id, request.advertiser, context.currency)
         self._position: tuple[int, int, date, int] = (-1, 0, date.min, 0)  # of the last row
@@ -135,7 +135,7 @@ class Page:
             f'{{"id":"{id_}","day":"{day}","offerId":"{offer}","partnerId":"{partner}",'
             f'"cost":{cost},"conversions":{figures[0]},"clicks":{figures[1]},"views":{figures[2]},'
             f'"state":"{self._state(day)}","late":{json_bool(row["late"])},"deleted":{json_bool(deleted)},'
-            f'"changedAt":"{iso(row["changed_at"].astimezone(UTC), "microseconds")}"}}'
+            f'"changedAt":"{iso(row["changed_at"], "microseconds")}"}}'
         ).encode()
 
     def end(self) -> PageEnd:

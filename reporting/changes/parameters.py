@@ -7,6 +7,7 @@ from uuid import UUID
 from reporting.changes.cursor import ChangeCursor
 from reporting.changes.pages import ChangesRequest
 from reporting.filters import collect, query_pairs
+from reporting.list_parameters import choice
 from reporting.rows import RowFormat, read_row_format
 from tenants.tenant import Tenant
 from web.problems import FieldError, invalid_parameters
@@ -25,7 +26,7 @@ def read_changes_request(request: AnyRequest, tenant: Tenant, advertiser: UUID) 
         "since": lambda text: ChangeCursor.read(text, tenant.id, advertiser),
         "limit": read_limit,
         "format": lambda text: read_row_format(request, text, FORMATS),
-        "decimals": lambda text: choose(text, "number", "string"),
+        "decimals": lambda text: choice(text, ("number", "string")),
     }
     values: dict[str, Any] = {
         "since": None,
@@ -50,10 +51,3 @@ def read_limit(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
     raise ValueError(f"{text!r} is not a number of rows from 1 to {MAX_LIMIT}")
-
-
-def choose(text: str, *valid: str) -> str:
-    """In any case. Raises ValueError."""
-    if text.lower() not in valid:
-        raise ValueError(f"{text!r} is not a valid value; valid values: {', '.join(valid)}")
-    return text.lower()

@@ -1,7 +1,7 @@
 """The `snapshot` of a response: with `as_of` it reproduces the response's figures for days that had ended.
 
-It identifies exactly the transactions whose changes the response shows: those that had committed, not those that had
-merely begun. It also has the time, which stays true on another server, where transactions have other numbers.
+It identifies exactly the transactions whose changes the response shows: those that had committed. It also has the time,
+which stays true on another server, where transactions have other numbers.
 """
 
 import re

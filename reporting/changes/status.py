@@ -1,6 +1,6 @@
 """What GET /api/v1/reports/status says: how current an advertiser's figures are, and until when they can change."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from database.pool import Connection, connection
 from database.sql import SqlFile
 from reporting.changes.cursor import ChangeCursor
 from reporting.context import ReportContext, read_context
+from reporting.query.zones import zone_of
 from settings import settings
 from tenants.tenant import Tenant
 
@@ -78,7 +79,7 @@ async def read_status(tenant: Tenant, advertiser: UUID) -> ReportStatus:
         row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
         assert row is not None
         lookback = await lookback_days(db, tenant, advertiser, context, row["earliest_day"])
-    zone = ZoneInfo(context.time_zone)
+    zone = zone_of(context.time_zone)
     finality = context.finality(zone)
     return ReportStatus(
         data_through=context.data_through or tenant.created_at,
@@ -108,7 +109,7 @@ async def lookback_days(
     It may be an hour old. While the log of changes or the advertiser's figures are younger than 90 days, it is 30.
     """
     since = context.now - LOOKBACK_HISTORY
-    if context.recorded_since > since or earliest_day is None or earliest_day > since.astimezone(UTC).date():
+    if context.recorded_since > since or earliest_day is None or earliest_day > since.date():
         return DEFAULT_LOOKBACK
     key = tenant.id, advertiser
     if key not in _lookbacks:

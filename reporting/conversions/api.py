@@ -1,14 +1,13 @@
 """GET /api/v1/conversions: an advertiser's single conversions, streamed from one snapshot of the primary."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from litestar import Controller, Response, route
 
-from auth.api_keys.authenticate import current_caller, requires_api_key
+from auth.api_keys.authenticate import current_advertiser, requires_api_key
 from core.metrics import count_report
 from core.timestamps import iso
 from database.pool import PooledConnection, connection
@@ -49,8 +48,7 @@ class ConversionController(Controller):
 async def respond(request: AnyRequest) -> Response[Any]:
     filter_ = parse(query_pairs(request.scope["query_string"]), tuple(MEDIA_TYPES))
     format_ = read_row_format(request, filter_.format)
-    tenant, advertiser = current_tenant(), current_caller(request).advertiser
-    assert advertiser is not None, "the scope belongs to advertisers' keys"
+    tenant, advertiser = current_tenant(), current_advertiser(request)
     changes_before = CHANGES_BEFORE.bind(tenant.schema)
     async with connection() as db:
         context = await read_context(db, tenant, advertiser)
@@ -67,7 +65,7 @@ async def respond(request: AnyRequest) -> Response[Any]:
         "quote": '"' if filter_.decimals_as_text else "",
     }
     data_through = iso(context.data_through or tenant.created_at)
-    recorded_since, next_changed_since = microseconds(context.recorded_since), microseconds(instant)
+    recorded_since, next_changed_since = (iso(time, "microseconds") for time in (context.recorded_since, instant))
     headers = {
         "GoKart-Data-Through": data_through,
         "GoKart-Recorded-Since": recorded_since,
@@ -118,7 +116,3 @@ async def parts_of(
 
 def statements_of(tenant: Tenant, parameters: dict[str, object]) -> RowStatements:
     return RowStatements(ITEMS.bind(tenant.schema, **parameters), COLUMNS.bind(tenant.schema, **parameters))
-
-
-def microseconds(instant: datetime) -> str:
-    return iso(instant.astimezone(UTC), "microseconds")

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from reporting.filters import LAST_DAY, MAX_ERRORS
-from reporting.query.parameters import choice, collect_lists, read_end, read_start, read_texts, read_uuids
+from reporting.conversions.document import Status
+from reporting.filters import LAST_DAY
+from reporting.list_parameters import ParameterReader, choice, first_of, read_texts, read_uuids
+from reporting.query.parameters import read_end, read_start
 from reporting.query.zones import zone_of
 from web.problems import FieldError, invalid_parameters
 
-STATUSES = ("Pending", "Success", "Rejected")
+STATUSES = get_args(Status)
 LISTS = ("offer_id", "partner_id", "status", "conversion_id", "click_id")
 NAMES = ("date_from", "date_to", "time_zone", *LISTS, "changed_since", "decimals", "format")
 
@@ -61,15 +63,8 @@ class ConversionFilter(msgspec.Struct, frozen=True):
 
 def parse(pairs: Iterable[tuple[str, str]], formats: tuple[str, ...]) -> ConversionFilter:
     """From the pairs of the query string. Raises Problem 400, which names each invalid parameter."""
-    given, errors = collect_lists(pairs, NAMES, LISTS)
-
-    def read(name: str, reader: Callable[[list[str]], Any]) -> Any:
-        try:
-            return reader(given[name]) if name in given else None
-        except ValueError as error:
-            errors.append(FieldError(name, str(error)))
-            return None
-
+    parameters = ParameterReader(pairs, NAMES, LISTS)
+    read, one_of = parameters.read, parameters.one_of
     filter_ = ConversionFilter(
         date_from=read("date_from", first_of),
         date_to=read("date_to", first_of),
@@ -80,16 +75,11 @@ def parse(pairs: Iterable[tuple[str, str]], formats: tuple[str, ...]) -> Convers
         statuses=read("status", lambda values: [choice(text, STATUSES) for text in read_texts(values)]),
         ids=read("conversion_id", ids_of),
         clicks=read("click_id", ids_of),
-        decimals_as_text=read("decimals", lambda values: choice(values[0], ("number", "string"))) == "string",
-        format=read("format", lambda values: choice(values[0], formats)),
+        decimals_as_text=one_of("decimals", ("number", "string")) == "string",
+        format=one_of("format", formats),
     )
-    if errors:
-        raise invalid_parameters(*errors[:MAX_ERRORS])
+    parameters.check()
     return filter_
-
-
-def first_of(values: list[str]) -> str:
-    return values[0]
 
 
 def ids_of(values: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Controller, Response, route
 
-from auth.api_keys.authenticate import current_caller, requires_api_key
+from auth.api_keys.authenticate import current_advertiser, requires_api_key
 from database.pool import connection
 from reporting.as_of import resolve_as_of
 from reporting.context import read_context
@@ -44,8 +44,7 @@ async def respond(request: AnyRequest) -> Response[Any]:
         raise invalid_parameters(FieldError("body", "is not used: parameters are in the query"))
     parameters = parse(query_pairs(request.scope["query_string"]), list(FORMATS))
     format_ = format_of(request, parameters.format)
-    tenant, advertiser = current_tenant(), current_caller(request).advertiser
-    assert advertiser is not None, "the scope belongs to advertisers' keys"
+    tenant, advertiser = current_tenant(), current_advertiser(request)
     async with connection() as db:
         context = await read_context(db, tenant, advertiser)
     zone, range_ = parameters.resolve(context.time_zone, context.now)

@@ -1,16 +1,15 @@
 """The parameters of GET /api/v1/reports/query: `parse` checks them, and `Parameters.resolve` gives times their zone."""
 
-import csv
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from core.timestamps import DATE_TIME, midnight, quarter_of
-from reporting.filters import DATE, LAST_DAY, LOST_PLUS, MAX_ERRORS, printable, read_uuid
+from reporting.filters import DATE, LAST_DAY, LOST_PLUS
+from reporting.list_parameters import ParameterReader, choice, choices, first_of, read_texts, read_uuids
 from reporting.query.buckets import estimated_buckets
 from reporting.query.columns import DEFAULT_METRICS, GROUPS, METRICS, TIME_GROUPS, Group, Metric, has_time
 from reporting.query.statements import Order
@@ -83,21 +82,11 @@ def parse(pairs: Iterable[tuple[str, str]], formats: Sequence[str]) -> Parameter
     """From the pairs of the query string. `formats` are the valid ones. Raises Problem 400, which names each invalid
     parameter.
     """
-    given, errors = collect_lists(pairs)
-
-    def read(name: str, reader: Callable[[list[str]], Any], default: Any = None) -> Any:
-        try:
-            return reader(given[name]) if name in given else default
-        except ValueError as error:
-            errors.append(FieldError(name, str(error)))
-            return default
-
-    def one_of(name: str, valid: Sequence[str], default: str | None = None) -> Any:
-        return read(name, lambda values: choice(values[0], valid), default)
-
+    parameters = ParameterReader(pairs, NAMES, LISTS)
+    read, one_of = parameters.read, parameters.one_of
     groups = read("group_by", lambda values: choices(values, GROUPS), ())
     metrics = read("metrics", lambda values: choices(values, METRICS), DEFAULT_METRICS)
-    parameters = Parameters(
+    parsed = Parameters(
         date_from=read("date_from", first_of),
         date_to=read("date_to", first_of),
         period=read("period", lambda values: read_period(values[0])),
@@ -112,10 +101,9 @@ def parse(pairs: Iterable[tuple[str, str]], formats: Sequence[str]) -> Parameter
         decimals_as_text=one_of("decimals", ("number", "string"), "number") == "string",
         format=one_of("format", formats),
     )
-    errors += missing(parameters, given)
-    if errors:
-        raise invalid_parameters(*errors[:MAX_ERRORS])
-    return parameters
+    parameters.errors += missing(parsed, parameters.given)
+    parameters.check()
+    return parsed
 
 
 def missing(parameters: Parameters, given: dict[str, list[str]]) -> list[FieldError]:
@@ -131,48 +119,6 @@ def missing(parameters: Parameters, given: dict[str, list[str]]) -> list[FieldEr
     return errors
 
 
-def collect_lists(
-    pairs: Iterable[tuple[str, str]], names: Sequence[str] = NAMES, lists: Sequence[str] = LISTS
-) -> tuple[dict[str, list[str]], list[FieldError]]:
-    """The values by the documented spelling of the names. Parameters that are lists may be repeated."""
-    given: dict[str, list[str]] = {}
-    errors = []
-    for asked, text in pairs:
-        name, value = asked.lower(), text.strip()
-        if name not in names:
-            errors.append(
-                FieldError(printable(asked), f"is not a parameter of this report; valid parameters: {', '.join(names)}")
-            )
-        elif not value:
-            errors.append(FieldError(name, "is empty"))
-        elif name in given and name not in lists:
-            errors.append(FieldError(name, "is given twice"))
-        elif "\0" in value:
-            errors.append(FieldError(name, "contains a null character"))
-        else:
-            given.setdefault(name, []).append(value)
-    return given, errors
-
-
-def first_of(values: list[str]) -> str:
-    return values[0]
-
-
-def choice(text: str, valid: Sequence[str]) -> str:
-    """The value as it is documented; upper and lower case are the same."""
-    for each in valid:
-        if each.lower() == text.lower():
-            return each
-    raise ValueError(f"{text!r} is not valid; valid values: {', '.join(valid)}")
-
-
-def choices(values: list[str], valid: Sequence[str]) -> tuple[str, ...]:
-    chosen = [choice(item.strip(), valid) for value in values for item in value.split(",")]
-    if repeated := next((each for each in chosen if chosen.count(each) > 1), None):
-        raise ValueError(f"names {repeated} twice")
-    return tuple(chosen)
-
-
 def read_sort(values: list[str], valid: Sequence[str]) -> tuple[Order, ...]:
     items = [item.strip() for value in values for item in value.split(",")]
     keys = choices([item.removeprefix("-") for item in items], valid)
@@ -183,21 +129,6 @@ def read_limit(text: str) -> int:
     if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or not 1 <= int(text) <= MAX_LIMIT:
         raise ValueError(f"{text!r} is not a whole number from 1 to {MAX_LIMIT}")
     return int(text)
-
-
-def read_texts(values: list[str]) -> tuple[str, ...]:
-    """Separated by commas. A text with commas is put in double quotes, which are doubled within it, as in CSV."""
-    try:
-        texts = [text.strip() for row in csv.reader(values, strict=True, skipinitialspace=True) for text in row]
-    except csv.Error as error:
-        raise ValueError(f"is not a comma-separated list: {error}") from error
-    if not all(texts):
-        raise ValueError("has an empty value")
-    return tuple(dict.fromkeys(texts))
-
-
-def read_uuids(values: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(str(read_uuid(text)) for text in read_texts(values)))
 
 
 def read_systems(values: list[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ ID = "2026-11-27T14:30:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "currency of stored conversions"
 
-# Whoever stores figures holds a lock of the offer or, for a new offer, of its advertiser, which foreign keys take. Each
+# A transaction that stores figures locks the offer, or the advertiser of a new offer, through foreign keys. Each
 # statement of the functions sees what was committed before it.
 CURRENCY = """
 CREATE FUNCTION {s}.has_amounts(offer_key int) RETURNS boolean LANGUAGE sql STABLE AS $$

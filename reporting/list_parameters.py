@@ -1,0 +1,89 @@
+"""Parameters of a query string, some of which are lists: repeated, or separated by commas."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from reporting.filters import MAX_ERRORS, printable, read_uuid
+from web.problems import FieldError, invalid_parameters
+
+
+class ParameterReader:
+    """Reads the values of parameters, and collects in `errors` what is wrong with them."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]], names: Sequence[str], lists: Sequence[str]) -> None:
+        """`names` are all valid parameters, and `lists` those of them that may be repeated."""
+        self.given, self.errors = collect_lists(pairs, names, lists)
+
+    def read(self, name: str, reader: Callable[[list[str]], Any], default: Any = None) -> Any:
+        """What `reader`, which may raise ValueError, makes of the values; `default` without the parameter."""
+        try:
+            return reader(self.given[name]) if name in self.given else default
+        except ValueError as error:
+            self.errors.append(FieldError(name, str(error)))
+            return default
+
+    def one_of(self, name: str, valid: Sequence[str], default: str | None = None) -> Any:
+        return self.read(name, lambda values: choice(values[0], valid), default)
+
+    def check(self) -> None:
+        """Raises Problem 400, which names each invalid parameter."""
+        if self.errors:
+            raise invalid_parameters(*self.errors[:MAX_ERRORS])
+
+
+def collect_lists(
+    pairs: Iterable[tuple[str, str]], names: Sequence[str], lists: Sequence[str]
+) -> tuple[dict[str, list[str]], list[FieldError]]:
+    """The values by the documented spelling of the names. Parameters that are lists may be repeated."""
+    given: dict[str, list[str]] = {}
+    errors = []
+    for asked, text in pairs:
+        name, value = asked.lower(), text.strip()
+        if name not in names:
+            errors.append(
+                FieldError(printable(asked), f"is not a parameter of this report; valid parameters: {', '.join(names)}")
+            )
+        elif not value:
+            errors.append(FieldError(name, "is empty"))
+        elif name in given and name not in lists:
+            errors.append(FieldError(name, "is given twice"))
+        elif "\0" in value:
+            errors.append(FieldError(name, "contains a null character"))
+        else:
+            given.setdefault(name, []).append(value)
+    return given, errors
+
+
+def first_of(values: list[str]) -> str:
+    return values[0]
+
+
+def choice(text: str, valid: Sequence[str]) -> str:
+    """The value as it is documented; upper and lower case are the same."""
+    for each in valid:
+        if each.lower() == text.lower():
+            return each
+    raise ValueError(f"{text!r} is not valid; valid values: {', '.join(valid)}")
+
+
+def choices(values: list[str], valid: Sequence[str]) -> tuple[str, ...]:
+    chosen = [choice(item.strip(), valid) for value in values for item in value.split(",")]
+    if repeated := next((each for each in chosen if chosen.count(each) > 1), None):
+        raise ValueError(f"names {repeated} twice")
+    return tuple(chosen)
+
+
+def read_texts(values: list[str]) -> tuple[str, ...]:
+    """Separated by commas. A text with commas is put in double quotes, which are doubled within it, as in CSV."""
+    try:
+        texts = [text.strip() for row in csv.reader(values, strict=True, skipinitialspace=True) for text in row]
+    except csv.Error as error:
+        raise ValueError(f"is not a comma-separated list: {error}") from error
+    if not all(texts):
+        raise ValueError("has an empty value")
+    return tuple(dict.fromkeys(texts))
+
+
+def read_uuids(values: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(read_uuid(text)) for text in read_texts(values)))
