@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from tests.support.large_report import YEAR, backends, fill_large_report, kill_backends
+from tests.support.large_report import YEAR, fill_large_report, held, kill_backends
 from tests.support.sandbox import (
     JSON,
     MAY,
@@ -263,14 +263,14 @@ def test_a_report_begins_before_its_last_row_is_read(proxy: TlsProxy, large: San
     with proxy.connect(large.host) as connection:
         send_large_request(connection, large)
         read_until(connection, b"2024-01-01")
-        assert backends(large), "the query runs on"
+        assert held(large), "the query runs on"
 
 
 def test_a_client_that_goes_away_stops_its_query(proxy: TlsProxy, large: Sandbox) -> None:
     with proxy.connect(large.host) as connection:
         send_large_request(connection, large)
         connection.recv(4096)
-    wait_until(lambda: not backends(large))
+    wait_until(lambda: not held(large))
 
 
 def test_a_report_that_breaks_in_the_middle_does_not_look_complete(proxy: TlsProxy, large: Sandbox) -> None:

@@ -31,8 +31,8 @@ from tests.support.large_report import (
     PARTNERS,
     YEAR,
     backends,
-    database,
     fill_large_report,
+    held,
     kill_backends,
 )
 from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, create_sandbox, event_record, offer_record
@@ -283,15 +283,6 @@ def test_a_client_that_stops_reading_is_given_up(big: Sandbox, impatient: httpx.
         connection.sendall(request_of(big, path))
         until(lambda: bool(held(big)))
         until(lambda: not held(big))
-
-
-def held(sandbox: Sandbox) -> list[asyncpg.Record]:
-    """The number of backends that a stream of this tenant's Singular report holds, busy or idle."""
-    sql = """
-        SELECT pid FROM pg_stat_activity
-        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1
-    """
-    return database(sql, f"%AS position%{sandbox.tenant.schema}.by_day%")
 
 
 @contextmanager

@@ -69,6 +69,15 @@ def backends(sandbox: Sandbox) -> list[int]:
     return [row["pid"] for row in found]
 
 
+def held(sandbox: Sandbox) -> list[asyncpg.Record]:
+    """The backends that a stream of this tenant's Singular report holds: busy, or idle between two chunks."""
+    sql = """
+        SELECT pid FROM pg_stat_activity
+        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1
+    """
+    return database(sql, f"%AS position%{sandbox.tenant.schema}.by_day%")
+
+
 def kill_backends(sandbox: Sandbox) -> None:
     """Terminates the backends that have a report of this tenant open, including those between two chunks."""
     database(
