@@ -14,7 +14,8 @@ from core.metrics import count_report
 from core.timestamps import iso
 from database.pool import connection
 from database.sql import SqlFile
-from reporting.filters import collect, query_pairs
+from reporting.filters import collect
+from reporting.list_parameters import MAX_BODY_BYTES, read_query
 from reporting.read import SQL, matches_etag, report_slots
 from reporting.responses import requested_etags, row_logger, streaming_response, vary_by_encoding
 from reporting.rows import MEDIA_TYPES, RowFormat, RowStatements, one_part, read_row_format, row_stream
@@ -123,6 +124,7 @@ def operation(
 
 class DimensionController(Controller):
     guards = [requires_api_key("cost-report")]
+    request_max_body_size = MAX_BODY_BYTES
 
     @route(
         "/api/v1/offers",
@@ -172,7 +174,7 @@ class DimensionController(Controller):
 
 
 async def respond(request: AnyRequest, dimension: Dimension) -> Response[Any]:
-    given = collect(query_pairs(request.scope["query_string"]), ("format",))
+    given = collect(await read_query(request), ("format",))
     try:
         format_ = read_row_format(request, given.get("format"))
     except ValueError as error:

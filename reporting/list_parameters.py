@@ -1,11 +1,21 @@
-"""Parameters of a query string, some of which are lists: repeated, or separated by commas."""
+"""Parameters of a query string, the only place for them; some are lists: repeated, or separated by commas."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from reporting.filters import MAX_ERRORS, printable, read_uuid
+from reporting.filters import MAX_ERRORS, printable, query_pairs, read_uuid
 from web.problems import FieldError, invalid_parameters
+from web.requests import AnyRequest, has_body, read_body
+
+MAX_BODY_BYTES = 1_024  # of a body that is refused
+
+
+async def read_query(request: AnyRequest) -> list[tuple[str, Any]]:
+    """The pairs of the query string. Raises Problem 400, also for a body: a filter in it would be ignored."""
+    if has_body(request.scope) and (await read_body(request)).strip():
+        raise invalid_parameters(FieldError("body", "is not used: parameters are in the query"))
+    return query_pairs(request.scope["query_string"])
 
 
 class ParameterReader:

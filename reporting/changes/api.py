@@ -14,7 +14,8 @@ from reporting.changes.explain import ExplainParameters, Explanation, explain, p
 from reporting.changes.pages import PageEnd, page_stream
 from reporting.changes.parameters import DEFAULT_LIMIT, MAX_LIMIT, read_changes_request
 from reporting.changes.status import ReportStatus, UtcTime, read_status
-from reporting.filters import collect, query_pairs
+from reporting.filters import collect
+from reporting.list_parameters import MAX_BODY_BYTES, read_query
 from reporting.read import report_slots
 from reporting.responses import row_logger, streaming_response
 from reporting.rows import MEDIA_TYPES
@@ -199,13 +200,14 @@ EXPLAIN = Operation(
 
 class StatusController(Controller):
     guards = [requires_api_key("cost-report", "singular")]
+    request_max_body_size = MAX_BODY_BYTES
 
     @route(f"{PATH}/status", http_method=READ_METHODS, opt=documented(STATUS))
     async def status(self, request: AnyRequest) -> Response[Any]:
         """Until when data has been received, which days are final, and how many days back a client should read again
         that does not follow the changes.
         """
-        collect(query_pairs(request.scope["query_string"]), ())
+        collect(await read_query(request), ())
         tenant, advertiser = current_tenant(), current_advertiser(request)
         status = await read_status(tenant, advertiser)
         return Response(msgspec.json.encode(status), media_type=JSON, headers=HEADERS)
@@ -213,6 +215,7 @@ class StatusController(Controller):
 
 class ChangesController(Controller):
     guards = [requires_api_key("cost-report")]
+    request_max_body_size = MAX_BODY_BYTES
 
     @route(f"{PATH}/changes", http_method=READ_METHODS, opt=documented(CHANGES))
     async def changes(self, request: AnyRequest) -> Response[Any]:
@@ -222,7 +225,7 @@ class ChangesController(Controller):
         network's data was restored, and everything is sent again.
         """
         tenant, advertiser = current_tenant(), current_advertiser(request)
-        wanted = read_changes_request(request, tenant, advertiser)
+        wanted = await read_changes_request(request, tenant, advertiser)
         chunks = page_stream(wanted, row_logger(request))
         return await streaming_response(request, chunks, MEDIA_TYPES[wanted.format], HEADERS)
 
@@ -232,8 +235,8 @@ class ChangesController(Controller):
         conversions changed. For the offers that are the advertiser's now.
         """
         tenant, advertiser = current_tenant(), current_advertiser(request)
-        asked = parse_explain(query_pairs(request.scope["query_string"]))
+        wanted = parse_explain(await read_query(request))
         async with report_slots.slot((tenant.id, advertiser)):
-            explanation = await explain(tenant, advertiser, asked)
+            explanation = await explain(tenant, advertiser, wanted)
         row_logger(request)(len(explanation["changes"]))
         return Response(msgspec.json.encode(explanation), media_type=JSON, headers=HEADERS)

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from reporting.changes.cursor import ChangeCursor
 from reporting.changes.pages import ChangesRequest
-from reporting.filters import collect, query_pairs
-from reporting.list_parameters import choice
+from reporting.filters import collect
+from reporting.list_parameters import choice, read_query
 from reporting.rows import RowFormat, read_row_format
 from tenants.tenant import Tenant
 from web.problems import FieldError, invalid_parameters
@@ -19,9 +19,9 @@ FORMATS: tuple[RowFormat, ...] = ("json", "ndjson")
 NAMES = ("since", "limit", "format", "decimals")
 
 
-def read_changes_request(request: AnyRequest, tenant: Tenant, advertiser: UUID) -> ChangesRequest:
+async def read_changes_request(request: AnyRequest, tenant: Tenant, advertiser: UUID) -> ChangesRequest:
     """Raises Problem 400, which names each invalid parameter."""
-    given = collect(query_pairs(request.scope["query_string"]), NAMES)
+    given = collect(await read_query(request), NAMES)
     readers: dict[str, Callable[[str], Any]] = {
         "since": lambda text: ChangeCursor.read(text, tenant.id, advertiser),
         "limit": read_limit,

@@ -15,7 +15,7 @@ from database.sql import SqlFile
 from reporting.context import read_context
 from reporting.conversions.document import CONVERSIONS
 from reporting.conversions.parameters import parse
-from reporting.filters import query_pairs
+from reporting.list_parameters import MAX_BODY_BYTES, read_query
 from reporting.ranges import DAY
 from reporting.responses import row_logger, streaming_response
 from reporting.rows import MEDIA_TYPES, RowCount, RowStatements, read_row_format, row_stream
@@ -33,6 +33,7 @@ CHANGES_BEFORE = SqlFile(SQL / "changes_before.sql")
 
 class ConversionController(Controller):
     guards = [requires_api_key("conversions")]
+    request_max_body_size = MAX_BODY_BYTES
 
     @route("/api/v1/conversions", http_method=READ_METHODS, opt=documented(CONVERSIONS))
     async def conversions(self, request: AnyRequest) -> Response[Any]:
@@ -46,7 +47,7 @@ class ConversionController(Controller):
 
 
 async def respond(request: AnyRequest) -> Response[Any]:
-    filter_ = parse(query_pairs(request.scope["query_string"]), tuple(MEDIA_TYPES))
+    filter_ = parse(await read_query(request), tuple(MEDIA_TYPES))
     format_ = read_row_format(request, filter_.format)
     tenant, advertiser = current_tenant(), current_advertiser(request)
     changes_before = CHANGES_BEFORE.bind(tenant.schema)

@@ -8,7 +8,7 @@ from auth.api_keys.authenticate import current_advertiser, requires_api_key
 from database.pool import connection
 from reporting.as_of import resolve_as_of
 from reporting.context import read_context
-from reporting.filters import query_pairs
+from reporting.list_parameters import MAX_BODY_BYTES, read_query
 from reporting.query.document import QUERY
 from reporting.query.formats import FORMATS, JSON, QueryFormat, format_of
 from reporting.query.parameters import parse
@@ -19,15 +19,14 @@ from reporting.read import NotModified, Whole, read, report_slots
 from reporting.responses import requested_etags, row_logger, streaming_response, vary_by_encoding
 from tenants.tenant import current_tenant
 from web.operations import documented
-from web.problems import FieldError, invalid_parameters
-from web.requests import READ_METHODS, AnyRequest, has_body, read_body
+from web.requests import READ_METHODS, AnyRequest
 
 PATH = "/api/v1/reports/query"
 
 
 class QueryController(Controller):
     guards = [requires_api_key("cost-report")]
-    request_max_body_size = 1_024
+    request_max_body_size = MAX_BODY_BYTES
 
     @route(PATH, http_method=READ_METHODS, opt=documented(QUERY))
     async def query(self, request: AnyRequest) -> Response[Any]:
@@ -40,9 +39,7 @@ class QueryController(Controller):
 
 
 async def respond(request: AnyRequest) -> Response[Any]:
-    if has_body(request.scope) and (await read_body(request)).strip():
-        raise invalid_parameters(FieldError("body", "is not used: parameters are in the query"))
-    parameters = parse(query_pairs(request.scope["query_string"]), list(FORMATS))
+    parameters = parse(await read_query(request), list(FORMATS))
     format_ = format_of(request, parameters.format)
     tenant, advertiser = current_tenant(), current_advertiser(request)
     async with connection() as db:

@@ -87,13 +87,6 @@ def test_all_invalid_parameters_are_named(sandbox_of_module: Sandbox) -> None:
     assert fields == {"date_to", "group_by", "limit", "time_zone"}
 
 
-def test_a_body_is_refused(sandbox_of_module: Sandbox) -> None:
-    token = sandbox_of_module.owner_key
-    response = sandbox_of_module.request("GET", f"{PATH}?{MAY}", token=token, content=b'{"group_by": "day"}')
-    assert response.status_code == 400
-    assert response.json()["errors"][0]["field"] == "body"
-
-
 def parsed(**values: str) -> Parameters:
     return parse(values.items(), list(FORMATS))
 
