@@ -7,18 +7,19 @@ from web.pages.rendering import NavLink, PageLayout
 from web.requests import AnyRequest, request_state
 
 AREA = "Admin"
-PAGES = {
-    "/staff": "Overview",
-    "/staff/keys": "API keys",
-    "/staff/people": "Users",
-    "/staff/singular": "Singular",
-    "/staff/offers": "Offers",
-    "/staff/corrections": "Corrections",
-    "/staff/audit": "Audit log",
-    "/staff/settings": "Settings",
-    "/admin/": "Database",
+# The pages of each tab; the first is the one that the tab links to.
+TABS = {
+    "Overview": ["/staff"],
+    "API keys": ["/staff/keys"],
+    "Users": ["/staff/people"],
+    "Singular": ["/staff/singular"],
+    "Offers": ["/staff/offers"],
+    "Corrections": ["/staff/corrections"],
+    "Audit log": ["/staff/audit"],
+    "Settings": ["/staff/settings"],
+    "Database": ["/admin/"],
 }
-OWNER_PAGES = {"/staff/settings"}
+OWNER_TABS = {"Settings"}
 
 
 async def staff_layout(request: AnyRequest) -> PageLayout:
@@ -29,9 +30,9 @@ async def staff_layout(request: AnyRequest) -> PageLayout:
         current_tenant(),
         user,
         [
-            NavLink(href, label, here=href == here)
-            for href, label in PAGES.items()
-            if user and (href not in OWNER_PAGES or user.is_at_least("owner"))
+            NavLink(paths[0], label, here=here in paths)
+            for label, paths in TABS.items()
+            if user and (label not in OWNER_TABS or user.is_at_least("owner"))
         ],
         await ingest_key_notices(user) if user else (),
         home_url="/staff",
