@@ -10,14 +10,15 @@ from litestar import Controller, Response, route
 from msgspec import Meta
 
 from auth.api_keys.authenticate import current_advertiser, requires_api_key
+from core.timestamps import iso
 from reporting.changes.explain import ExplainParameters, Explanation, explain, parse_explain
 from reporting.changes.pages import PageEnd, page_stream
 from reporting.changes.parameters import DEFAULT_LIMIT, MAX_LIMIT, read_changes_request
 from reporting.changes.status import ReportStatus, UtcTime, read_status
 from reporting.filters import collect
 from reporting.list_parameters import MAX_BODY_BYTES, read_query
-from reporting.read import report_slots
-from reporting.responses import row_logger, streaming_response
+from reporting.read import matches_etag, report_slots
+from reporting.responses import requested_etags, row_logger, streaming_response, vary_by_encoding
 from reporting.rows import MEDIA_TYPES
 from tenants.tenant import current_tenant
 from web.operations import JSON, NDJSON, Amount, Count, Operation, documented
@@ -59,7 +60,7 @@ STATUS = Operation(
             },
         }
     },
-    headers=("Cache-Control", "Vary"),
+    headers=("GoKart-Data-Through", "ETag", "Cache-Control", "Vary"),
 )
 
 
@@ -206,11 +207,17 @@ class StatusController(Controller):
     async def status(self, request: AnyRequest) -> Response[Any]:
         """Until when data has been received, which days are final, and how many days back a client should read again
         that does not follow the changes.
+
+        It is a 304 while neither figures nor days have changed. `dataThrough` is then in the header
+        `GoKart-Data-Through`; `received` may be later, and the cursor of before is still good.
         """
         collect(await read_query(request), ())
         tenant, advertiser = current_tenant(), current_advertiser(request)
-        status = await read_status(tenant, advertiser)
-        return Response(msgspec.json.encode(status), media_type=JSON, headers=HEADERS)
+        status, etag = await read_status(tenant, advertiser)
+        headers = {**HEADERS, "GoKart-Data-Through": iso(status.data_through), "ETag": etag}
+        if matches_etag(etag, requested_etags(request)):
+            return Response(None, status_code=304, headers=vary_by_encoding(headers))
+        return Response(msgspec.json.encode(status), media_type=JSON, headers=headers)
 
 
 class ChangesController(Controller):

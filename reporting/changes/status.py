@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -71,8 +72,8 @@ class ReportStatus(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     received: LastReceived
 
 
-async def read_status(tenant: Tenant, advertiser: UUID) -> ReportStatus:
-    """Raises DatabaseUnavailable."""
+async def read_status(tenant: Tenant, advertiser: UUID) -> tuple[ReportStatus, str]:
+    """The status, and its ETag. Raises DatabaseUnavailable."""
     query = STATUS.bind(tenant.schema, advertiser=advertiser)
     async with connection() as db:
         context = await read_context(db, tenant, advertiser)
@@ -81,7 +82,7 @@ async def read_status(tenant: Tenant, advertiser: UUID) -> ReportStatus:
         lookback = await lookback_days(db, tenant, advertiser, context, row["earliest_day"])
     zone = zone_of(context.time_zone)
     finality = context.finality(zone)
-    return ReportStatus(
+    status = ReportStatus(
         data_through=context.data_through or tenant.created_at,
         earliest_day=first_local_day(row, zone),
         final_through=finality.final_through,
@@ -94,6 +95,16 @@ async def read_status(tenant: Tenant, advertiser: UUID) -> ReportStatus:
         ),
         received=LastReceived(row["conversions"], row["events"], row["catalogue"]),
     )
+    return status, status_etag(status, f"{tenant.id} {advertiser} {row['incarnation'].hex()} {row['figures']}")
+
+
+def status_etag(status: ReportStatus, figures: str) -> str:
+    """Without what changes with every batch of any advertiser: `dataThrough`, `received` and the cursor. The cursor of
+    before is as good as a new one, since there were no changes. `figures` is the state of the figures.
+    """
+    days = status.earliest_day, status.final_through, status.provisional_from, status.recommended_lookback_days
+    state = f"status {figures} {days} {status.time_zone} {status.currency} {status.changes.changed_at}"
+    return f'W/"{blake2b(state.encode(), digest_size=16).hexdigest()}"'
 
 
 def first_local_day(row: Any, zone: ZoneInfo) -> date | None:

@@ -1,6 +1,7 @@
 """GET /api/v1/conversions: an advertiser's single conversions, streamed from one snapshot of the primary."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from reporting.context import read_context
 from reporting.conversions.document import CONVERSIONS
 from reporting.conversions.parameters import parse
 from reporting.list_parameters import MAX_BODY_BYTES, read_query
-from reporting.ranges import DAY
+from reporting.ranges import DAY, Range
 from reporting.responses import row_logger, streaming_response
 from reporting.rows import MEDIA_TYPES, RowCount, RowStatements, read_row_format, row_stream
 from reporting.stream import MAX_DAYS_PER_PART, ROWS_PER_PART
@@ -68,6 +69,7 @@ async def respond(request: AnyRequest) -> Response[Any]:
     data_through = iso(context.data_through or tenant.created_at)
     recorded_since, next_changed_since = (iso(time, "microseconds") for time in (context.recorded_since, instant))
     headers = {
+        **range_header(times["start"], times["end"]),
         "GoKart-Data-Through": data_through,
         "GoKart-Recorded-Since": recorded_since,
         "GoKart-Next-Changed-Since": next_changed_since,
@@ -92,6 +94,11 @@ async def respond(request: AnyRequest) -> Response[Any]:
     parts = partial(parts_of, tenant, parameters)
     chunks = row_stream(tenant, advertiser, parts, format_, meta=meta, log_rows=row_logger(request))
     return await streaming_response(request, chunks, MEDIA_TYPES[format_], headers)
+
+
+def range_header(start: datetime | None, end: datetime | None) -> dict[str, str]:
+    """The header GoKart-Range of a request that has both ends."""
+    return {"GoKart-Range": str(Range(start, end))} if start and end else {}
 
 
 async def parts_of(

@@ -195,6 +195,7 @@ CONVERSIONS = Operation(
         CSV: f"{','.join(CONVERSION)}\n",
     },
     headers=(
+        "GoKart-Range?",
         "GoKart-Data-Through",
         "GoKart-Recorded-Since",
         "GoKart-Next-Changed-Since",

@@ -2,6 +2,7 @@
 
 -- name: status
 -- One row.
+--   figures       differs as soon as a figure of the advertiser's does: versions only increase
 --   earliest_day  the first UTC day with figures, or null
 --   changed_at    when figures changed last, or null
 --   events, …     when the last batch with an accepted record was received, or null
@@ -10,9 +11,16 @@ WITH
 ,
 offers AS MATERIALIZED (
     SELECT key FROM {schema}.offer WHERE advertiser = :advertiser::uuid
+),
+marks AS MATERIALIZED (
+    SELECT o.key, sum(m.version) AS version, max(m.changed_at) AS changed_at
+    FROM offers o
+    JOIN {schema}.changed_month m ON m.offer = o.key
+    GROUP BY o.key
 )
 SELECT
     f.incarnation, f.xmin::text::bigint AS xmin,
+    (SELECT string_agg(concat_ws(':', key, version), ',' ORDER BY key) FROM marks) AS figures,
     (
         SELECT min(first.bucket)
         FROM offers o
@@ -24,7 +32,7 @@ SELECT
         ) AS first
     ) AS earliest_day,
     greatest(
-        (SELECT max(m.changed_at) FROM offers o JOIN {schema}.changed_month m ON m.offer = o.key),
+        (SELECT max(changed_at) FROM marks),
         (
             SELECT max(moved_at) FROM {schema}.offer_move
             WHERE from_advertiser = :advertiser::uuid OR to_advertiser = :advertiser::uuid

@@ -99,6 +99,44 @@ def test_an_unknown_parameter_is_an_error(module_sandbox: Sandbox) -> None:
     ]
 
 
+def test_an_unchanged_status_is_a_304(sandbox: Sandbox) -> None:
+    offers = [offer_record(sandbox), offer_record(sandbox, sandbox.rival)]
+    sandbox.send("offers", offers)
+    callback = conversion_callback(sandbox, offers[0]["id"])
+    sandbox.send("conversions", [callback])
+
+    def request(etag: str) -> Any:
+        return sandbox.request("GET", STATUS, token=sandbox.owner_key, headers={"If-None-Match": etag})
+
+    first = sandbox.get(STATUS)
+    etag, through = first.headers["etag"], first.headers["gokart-data-through"]
+    assert sandbox.get(STATUS, token=sandbox.rival_key).headers["etag"] != etag
+    sandbox.send("events", [event_record(offers[1]["id"])])  # changes figures, but another advertiser's
+    unchanged = request(etag)
+    assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", etag)
+    assert unchanged.headers["gokart-data-through"] >= through
+
+    def changed(etag: str) -> str:
+        response = request(etag)
+        assert response.status_code == 200
+        assert response.headers["etag"] != etag
+        return str(response.headers["etag"])
+
+    rejected = callback["conversion"] | {"status": "Rejected"}
+    sandbox.send("conversions", [callback | {"sentAt": "2025-06-01T00:00:00Z", "conversion": rejected}])
+    etag = changed(etag)
+    sandbox.send("offers", [offer_record(sandbox)])  # without figures
+    assert request(etag).status_code == 304
+    sandbox.move_offer(offers[1]["id"], sandbox.owner)
+    etag = changed(etag)
+    sandbox.move_offer(offers[1]["id"], sandbox.rival)
+    etag = changed(etag)
+    execute("UPDATE {s}.record_state SET incarnation = gen_random_uuid()", schema=sandbox.tenant.schema)
+    etag = changed(etag)
+    execute("UPDATE {s}.advertiser SET time_zone = 'Etc/GMT+12'", schema=sandbox.tenant.schema)
+    changed(etag)
+
+
 @pytest.mark.one_server("Citus does not run the test's own INSERT with a computed time")
 class TestLookback:
     @pytest.fixture

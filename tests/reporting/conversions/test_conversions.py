@@ -280,6 +280,14 @@ def test_dates_are_days_of_the_time_zone(filled: Sandbox, params: dict[str, str]
     assert len(data) == len([time for time in local if time.day == day]) > 0
 
 
+def test_a_header_has_the_range_if_both_ends_are_given(module_sandbox: Sandbox) -> None:
+    days = {"date_from": "2025-05-19", "date_to": "2025-05-20"}
+    headers = module_sandbox.get(CONVERSIONS, **days, time_zone="America/New_York").headers
+    assert headers["gokart-range"] == "2025-05-19T04:00:00Z/2025-05-21T04:00:00Z"
+    for name, day in days.items():
+        assert "gokart-range" not in module_sandbox.get(CONVERSIONS, **{name: day}).headers
+
+
 def test_the_default_time_zone_is_the_advertisers(sandbox: Sandbox) -> None:
     offer_id = offer(sandbox)
     send(sandbox, offer_id, userCompletedAt="2025-05-19T23:00:00Z")
