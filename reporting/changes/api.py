@@ -239,7 +239,8 @@ class ChangesController(Controller):
     @route(f"{PATH}/changes/explain", http_method=READ_METHODS, opt=documented(EXPLAIN))
     async def explain(self, request: AnyRequest) -> Response[Any]:
         """The changes to a past UTC day since it ended: by how much each transaction changed the figures, and which
-        conversions changed. For the offers that are the advertiser's now.
+        conversions changed. For the times at which an offer was the advertiser's: what `changes` adds up to is how the
+        advertiser's figures have changed.
         """
         tenant, advertiser = current_tenant(), current_advertiser(request)
         wanted = parse_explain(await read_query(request))

@@ -33,7 +33,7 @@ NAMES = ("date", *LISTS, "decimals")
 
 Uuid = Annotated[str, Meta(max_length=36, extra_json_schema={"format": "uuid"})]
 Difference = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Cause = Literal["callback", "import", "correction"]
+Cause = Literal["callback", "import", "correction", "move"]
 
 
 class ExplainParameters(msgspec.Struct):
@@ -62,7 +62,13 @@ class DayChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     clicks: Annotated[Difference, Meta(description="The difference.")]
     views: Annotated[Difference, Meta(description="The difference.")]
     late: Annotated[bool, Meta(description="Whether the day was final.")]
-    cause: Annotated[Cause, Meta(description="What the tenant's systems sent, an import of history, or staff.")]
+    cause: Annotated[
+        Cause,
+        Meta(
+            description="What the tenant's systems sent; an import of history or a correction by staff; or `move`: the "
+            "offer moved to this advertiser or from it, with its figures."
+        ),
+    ]
 
 
 class ConversionChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -70,13 +76,21 @@ class ConversionChange(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
 
     changed_at: Annotated[UtcTime, Meta(description="When it was recorded (UTC).")]
     conversion_id: Annotated[UUID, Meta(description="The conversion.")]
-    offer_id: Annotated[UUID, Meta(description="Its offer after the change.")]
-    partner_id: Annotated[UUID, Meta(description="Its partner after the change.")]
-    old_status: Annotated[Status | None, Meta(description="Null: it was not known before.")]
-    new_status: Annotated[Status, Meta(description="Only `Success` counts and costs.")]
-    old_cost: Annotated[Amount | None, Meta(description="Null: it was not known before.")]
-    new_cost: Annotated[Amount, Meta(description="What it costs as a `Success`.")]
-    cause: Annotated[Cause | None, Meta(description="Null: from before causes were recorded.")]
+    offer_id: Annotated[UUID, Meta(description="Its offer after the change; before it, if it left the advertiser.")]
+    partner_id: Annotated[UUID, Meta(description="Its partner after the change; before it, if it left the advertiser.")]
+    old_status: Annotated[Status | None, Meta(description="Null: it was not known, or was not this advertiser's.")]
+    new_status: Annotated[
+        Status | None, Meta(description="Only `Success` counts and costs. Null: it left the advertiser.")
+    ]
+    old_cost: Annotated[Amount | None, Meta(description="Null: it was not known, or was not this advertiser's.")]
+    new_cost: Annotated[Amount | None, Meta(description="What it costs as a `Success`. Null: it left the advertiser.")]
+    cause: Annotated[
+        Cause | None,
+        Meta(
+            description="`move`: it went to this advertiser's offer from another advertiser's, or from it. Null: from "
+            "before causes were recorded."
+        ),
+    ]
 
 
 class Explanation(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -137,9 +151,13 @@ async def explain(tenant: Tenant, advertiser: UUID, request: ExplainRequest) -> 
         if context.now < start + DAY:
             today = context.now.date()
             raise invalid_parameters(FieldError("date", f"{request.day} has not ended: today is {today} in UTC"))
+        past = {"recorded_since": context.recorded_since, "final_after_days": context.final_after_days}
         changes, conversions = [
             await db.fetch(query.sql, *query.args, timeout=settings.report_timeout)
-            for query in (CHANGES.bind(tenant.schema, **parameters), CONVERSIONS.bind(tenant.schema, **parameters))
+            for query in (
+                CHANGES.bind(tenant.schema, **parameters, **past),
+                CONVERSIONS.bind(tenant.schema, **parameters),
+            )
         ]
 
     def amount(millionths: int | None) -> msgspec.Raw | str | None:

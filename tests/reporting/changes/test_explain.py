@@ -98,13 +98,100 @@ def test_a_conversion_that_goes_to_another_offer_is_a_change_of_both(sandbox: Sa
     assert explain(sandbox, offer_id=other["id"])["conversions"] == [change]
 
 
+def assert_sums_to_figures(sandbox: Sandbox, token: str) -> dict[str, Any]:
+    """All figures of the day were received after it: the differences add up to them."""
+    body = explain(sandbox, token)
+    query = {"date_from": DAY, "date_to": DAY, "metrics": "cost,conversions,clicks,views"}
+    totals = sandbox.get("/api/v1/reports/query", token=token, **query).json()["totals"]
+    assert {name: sum(row[name] for row in body["changes"]) for name in totals} == totals
+    return body
+
+
+def test_moves_of_offers_are_changes_of_both_advertisers(sandbox: Sandbox, offer: str) -> None:
+    stays = offer_record(sandbox)
+    sandbox.send("offers", [stays])
+    callback = conversion_callback(sandbox, offer, partnerId=PARTNER)
+    sandbox.send("conversions", [callback, conversion_callback(sandbox, stays["id"], revenue=5)])
+    sandbox.send("events", [event_record(offer)])
+    sandbox.move_offer(offer, sandbox.rival)
+    # While it is the rival's, a click is added, and the conversion changes.
+    sandbox.send("events", [event_record(offer)])
+    changed = callback["conversion"] | {"revenue": 7, "offerAdvertiserId": str(sandbox.rival)}
+    later = callback | {"sentAt": "2025-06-20T00:00:00Z", "conversion": changed}
+    assert sandbox.send("conversions", [later])["accepted"] == 1
+    moved_away = assert_sums_to_figures(sandbox, sandbox.owner_key)
+    sandbox.move_offer(offer, sandbox.owner)
+    sandbox.send("events", [event_record(offer, "view")])
+
+    def differences(body: dict[str, Any], cause: str) -> list[tuple[Any, ...]]:
+        rows = [row for row in body["changes"] if row["cause"] == cause and row["offerId"] == offer]
+        return sorted((row["cost"], row["conversions"], row["clicks"], row["views"]) for row in rows)
+
+    owner, rival = (assert_sums_to_figures(sandbox, token) for token in (sandbox.owner_key, sandbox.rival_key))
+    assert differences(moved_away, "move") == [(-60, -1, 0, 0), (0, 0, -1, 0)]
+    assert differences(owner, "callback") == [(0, 0, 0, 1), (0, 0, 1, 0), (60, 1, 0, 0)]
+    assert differences(owner, "move") == [(-60, -1, 0, 0), (0, 0, -1, 0), (0, 0, 2, 0), (7, 1, 0, 0)]
+    assert differences(rival, "move") == [(-7, -1, 0, 0), (0, 0, -2, 0), (0, 0, 1, 0), (60, 1, 0, 0)]
+    assert differences(rival, "callback") == [(-53, 0, 0, 0), (0, 0, 1, 0)]
+    assert all(row["late"] for row in owner["changes"])
+    assert [(row["oldCost"], row["newCost"]) for row in owner["conversions"] if row["offerId"] == offer] == [(None, 60)]
+    assert [(row["oldCost"], row["newCost"]) for row in rival["conversions"]] == [(60, 7)]
+    (only,) = explain(sandbox, offer_id=offer, partner_id=PARTNER, decimals="string")["changes"][1:2]
+    assert (only["cause"], only["cost"]) == ("move", "-60")
+
+
+def test_a_conversion_that_goes_to_another_advertisers_offer_is_a_move_for_both(sandbox: Sandbox, offer: str) -> None:
+    other = offer_record(sandbox, sandbox.rival)
+    sandbox.send("offers", [other])
+    callback = conversion_callback(sandbox, offer)
+
+    def send(sent_at: str, **fields: Any) -> None:
+        changed = callback | {"sentAt": sent_at, "conversion": callback["conversion"] | fields}
+        assert sandbox.send("conversions", [changed])["accepted"] == 1
+
+    theirs = {"offerId": other["id"], "offerAdvertiserId": str(sandbox.rival), "offerAdvertiserName": "Rival"}
+    send("2025-06-01T00:00:00Z")
+    send("2025-06-02T00:00:00Z", **theirs, revenue=7, partnerId=PARTNER)
+    send("2025-06-03T00:00:00Z", **theirs, revenue=8, partnerId=PARTNER)
+    send("2025-06-04T00:00:00Z", status="Pending", revenue=9)
+    owner, rival = (assert_sums_to_figures(sandbox, token) for token in (sandbox.owner_key, sandbox.rival_key))
+
+    def steps(body: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return [
+            (row["oldStatus"], row["oldCost"], row["newStatus"], row["newCost"], row["cause"])
+            for row in body["conversions"]
+        ]
+
+    assert steps(owner) == [
+        (None, None, "Success", 60, "callback"),
+        ("Success", 60, None, None, "move"),
+        (None, None, "Pending", 9, "move"),
+    ]
+    assert steps(rival) == [
+        (None, None, "Success", 7, "move"),
+        ("Success", 7, "Success", 8, "callback"),
+        ("Success", 8, None, None, "move"),
+    ]
+    for body, secrets in (owner, (other["id"], str(sandbox.rival), PARTNER)), (rival, (offer, str(sandbox.owner))):
+        assert not any(secret in str(body) for secret in secrets)
+        assert (
+            explain(sandbox, offer_id=secrets[0], token=sandbox.owner_key if body is owner else sandbox.rival_key)[
+                "conversions"
+            ]
+            == []
+        )
+    assert len(explain(sandbox, token=sandbox.rival_key, partner_id=PARTNER)["conversions"]) == 3
+
+
 def test_it_is_of_the_advertisers_own_offers(sandbox: Sandbox, offer: str) -> None:
     sandbox.send("conversions", [conversion_callback(sandbox, offer)])
     assert explain(sandbox, token=sandbox.rival_key)["changes"] == []
     assert explain(sandbox, token=sandbox.rival_key, offer_id=offer)["conversions"] == []
     sandbox.move_offer(offer, sandbox.rival)
-    assert explain(sandbox)["changes"] == []
-    assert explain(sandbox, token=sandbox.rival_key)["conversions"] == [], "the change was before the move"
+    assert [row["cause"] for row in explain(sandbox)["changes"]] == ["callback", "move"]
+    body = explain(sandbox, token=sandbox.rival_key)
+    assert [row["cause"] for row in body["changes"]] == ["move"]
+    assert body["conversions"] == [], "the change was before the move"
 
 
 @pytest.mark.parametrize(
