@@ -62,15 +62,17 @@ class QueryRequest(msgspec.Struct, frozen=True):
 
     @property
     def shape(self) -> StatementShape:
-        asked = self.parameters
-        return StatementShape(asked.groups, asked.metrics, self.order, asked.zeros, asked.decimals_as_text)
+        parameters = self.parameters
+        return StatementShape(
+            parameters.groups, parameters.metrics, self.order, parameters.zeros, parameters.decimals_as_text
+        )
 
     @property
     def order(self) -> tuple[Order, ...]:
         """As requested, then by the groups."""
-        asked = self.parameters
-        keys = {order.key for order in asked.sort}
-        return (*asked.sort, *(Order(group) for group in asked.groups if group not in keys))
+        parameters = self.parameters
+        keys = {order.key for order in parameters.sort}
+        return (*parameters.sort, *(Order(group) for group in parameters.groups if group not in keys))
 
     @property
     def in_order_of_time(self) -> bool:
@@ -82,12 +84,12 @@ class QueryRequest(msgspec.Struct, frozen=True):
     @property
     def identity(self) -> str:
         """See `query_identity`."""
-        asked = self.parameters
+        parameters = self.parameters
         return query_identity(
             self.tenant.id,
             self.advertiser,
-            groups=asked.groups,
-            filters=asked.filters,
+            groups=parameters.groups,
+            filters=parameters.filters,
             time_zone=self.zone.key,
             currency=self.currency,
         )
@@ -100,18 +102,18 @@ class QueryRequest(msgspec.Struct, frozen=True):
     @property
     def etag_identity(self) -> str:
         """What the response depends on besides figures and names: the query, and which of its days have which state."""
-        asked = self.parameters
+        parameters = self.parameters
         states = ""
-        if has_time(asked.groups):
+        if has_time(parameters.groups):
             days = self.finality.provisional_from, self.finality.today
             changes = [min(max(start_of_day(day, self.zone), self.range.start), self.range.end) for day in days]
             states = " ".join(map(iso, changes))
         begun = ""
-        if asked.zeros:
+        if parameters.zeros:
             current = next(self.buckets(max(self.now, self.range.start)), None)
             begun = f"{self.now >= self.range.start} {current and current.range}"
-        shape = f"{self.shape} {asked.limit} {self.format}"
-        as_of = f"as of {asked.as_of}" if self.as_of else ""
+        shape = f"{self.shape} {parameters.limit} {self.format}"
+        as_of = f"as of {parameters.as_of}" if self.as_of else ""
         return f"query {self.identity} {self.range} {shape} {states} {begun} {as_of}"
 
     @property
@@ -136,20 +138,19 @@ class QueryRequest(msgspec.Struct, frozen=True):
 
     def query(self, name: StatementName, buckets: Sequence[TimeBucket], **parameters: object) -> Query:
         """For some of the time buckets."""
-        asked = self.parameters
         arguments = {
             "max_rows": None,
             "limit": None,
             "identity": self.identity,
-            **bucket_parameters(buckets, asked.groups, self.finality, self.now),
+            **bucket_parameters(buckets, self.parameters.groups, self.finality, self.now),
             **parameters,
         }
         return self.bind(query_statement(self.shape, name), arguments)
 
     def totals_query(self) -> Query:
         """The totals of the whole range, which are the sums of all rows."""
-        asked = self.parameters
-        shape = StatementShape((), asked.metrics, (), zeros=False, decimals_as_text=asked.decimals_as_text)
+        parameters = self.parameters
+        shape = StatementShape((), parameters.metrics, (), zeros=False, decimals_as_text=parameters.decimals_as_text)
         buckets = list(time_buckets(self.range, self.zone, ()))
         arguments = {"max_rows": None, **bucket_parameters(buckets, (), self.finality, self.now)}
         return self.bind(query_statement(shape, "totals"), arguments)

@@ -167,10 +167,10 @@ class Parts:
 
 def buckets_to_read(request: QueryRequest, extent: tuple[datetime, datetime] | None) -> Iterator[TimeBucket]:
     """All but those before and after the first and last figures; rows of the parameter `zeros` come before, too."""
-    asked = request.parameters
-    if not has_time(asked.groups):
+    parameters = request.parameters
+    if not has_time(parameters.groups):
         return request.buckets()
-    if asked.zeros:
+    if parameters.zeros:
         until = max(request.now, extent[1]) if extent else request.now
         return takewhile(lambda bucket: bucket.range.start <= until, request.buckets())
     if extent is None:
