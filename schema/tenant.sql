@@ -94,90 +94,48 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION tenant.quarters_inserted() RETURNS trigger
+CREATE FUNCTION tenant.quarter_written() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    delta tenant.by_quarter := NEW;
+    today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    nearly_now timestamptz := clock_timestamp() + interval '15 minutes';
+    change_cause text := tenant.cause_of_change();
+    is_late boolean;
+    ended_before timestamptz;
 BEGIN
-    IF NOT EXISTS (SELECT FROM added) THEN
-        RETURN NULL;
+    IF TG_OP = 'UPDATE' THEN
+        delta.conversions := NEW.conversions - OLD.conversions;
+        delta.clicks := NEW.clicks - OLD.clicks;
+        delta.views := NEW.views - OLD.views;
+        delta.cost := NEW.cost - OLD.cost;
     END IF;
-
     INSERT INTO tenant.by_hour AS t (offer, bucket, partner, conversions, clicks, views, cost)
-    SELECT
-        offer, date_trunc('hour', bucket, 'UTC') AS hour, partner,
-        sum(conversions), sum(clicks), sum(views), sum(cost)
-    FROM (SELECT offer, bucket, partner, conversions, clicks, views, cost FROM added) AS delta
-    GROUP BY offer, hour, partner
-    ORDER BY offer, hour, partner
+    VALUES (
+        delta.offer, date_trunc('hour', delta.bucket, 'UTC'), delta.partner, delta.conversions, delta.clicks,
+        delta.views, delta.cost
+    )
     ON CONFLICT (offer, bucket, partner) DO UPDATE SET
         conversions = t.conversions + excluded.conversions,
         clicks = t.clicks + excluded.clicks,
         views = t.views + excluded.views,
         cost = t.cost + excluded.cost;
-    INSERT INTO tenant.restatement (bucket, cost, offer, partner, conversions, clicks, views, late, cause)
-    SELECT
-        bucket, d.cost, d.offer, d.partner, d.conversions, d.clicks, d.views,
-        (bucket AT TIME ZONE 'UTC')::date < (clock_timestamp() AT TIME ZONE 'UTC')::date
-            - coalesce((SELECT final_after_days FROM tenant.setting), 30) AND tenant.cause_of_change() <> 'import',
-        tenant.cause_of_change()
-    FROM (
-        SELECT
-            offer, bucket, partner, sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views,
-            sum(cost) AS cost
-        FROM (SELECT offer, bucket, partner, conversions, clicks, views, cost FROM added) AS delta
-        WHERE bucket < clock_timestamp()
-        GROUP BY offer, bucket, partner
-    ) AS d
-    JOIN tenant.offer o ON o.key = d.offer
-    JOIN tenant.advertiser a ON a.id = o.advertiser
-    WHERE bucket < date_trunc('day', clock_timestamp() + interval '15 minutes', 'UTC')
-        OR a.time_zone <> 'UTC'
-            AND bucket < date_trunc('day', clock_timestamp() + interval '15 minutes', a.time_zone);
-    RETURN NULL;
-
-END $$;
-
-CREATE FUNCTION tenant.quarters_updated() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM added) THEN
-        RETURN NULL;
+    SELECT greatest(date_trunc('day', nearly_now, 'UTC'), date_trunc('day', nearly_now, a.time_zone))
+    INTO ended_before
+    FROM tenant.offer o JOIN tenant.advertiser a ON a.id = o.advertiser WHERE o.key = delta.offer;
+    IF delta.bucket < ended_before THEN
+        SELECT change_cause <> 'import'
+            AND (delta.bucket AT TIME ZONE 'UTC')::date < today - coalesce(max(final_after_days), 30)
+        INTO is_late
+        FROM tenant.setting;
+        INSERT INTO tenant.restatement (bucket, cost, offer, partner, conversions, clicks, views, late, cause)
+        VALUES (
+            delta.bucket, delta.cost, delta.offer, delta.partner, delta.conversions, delta.clicks, delta.views,
+            is_late, change_cause
+        );
     END IF;
-
-    INSERT INTO tenant.by_hour AS t (offer, bucket, partner, conversions, clicks, views, cost)
-    SELECT
-        offer, date_trunc('hour', bucket, 'UTC') AS hour, partner,
-        sum(conversions), sum(clicks), sum(views), sum(cost)
-    FROM (SELECT offer, bucket, partner, conversions, clicks, views, cost FROM added UNION ALL SELECT offer, bucket, partner, -conversions, -clicks, -views, -cost FROM before_update) AS delta
-    GROUP BY offer, hour, partner
-    ORDER BY offer, hour, partner
-    ON CONFLICT (offer, bucket, partner) DO UPDATE SET
-        conversions = t.conversions + excluded.conversions,
-        clicks = t.clicks + excluded.clicks,
-        views = t.views + excluded.views,
-        cost = t.cost + excluded.cost;
-    INSERT INTO tenant.restatement (bucket, cost, offer, partner, conversions, clicks, views, late, cause)
-    SELECT
-        bucket, d.cost, d.offer, d.partner, d.conversions, d.clicks, d.views,
-        (bucket AT TIME ZONE 'UTC')::date < (clock_timestamp() AT TIME ZONE 'UTC')::date
-            - coalesce((SELECT final_after_days FROM tenant.setting), 30) AND tenant.cause_of_change() <> 'import',
-        tenant.cause_of_change()
-    FROM (
-        SELECT
-            offer, bucket, partner, sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views,
-            sum(cost) AS cost
-        FROM (SELECT offer, bucket, partner, conversions, clicks, views, cost FROM added UNION ALL SELECT offer, bucket, partner, -conversions, -clicks, -views, -cost FROM before_update) AS delta
-        WHERE bucket < clock_timestamp()
-        GROUP BY offer, bucket, partner
-    ) AS d
-    JOIN tenant.offer o ON o.key = d.offer
-    JOIN tenant.advertiser a ON a.id = o.advertiser
-    WHERE bucket < date_trunc('day', clock_timestamp() + interval '15 minutes', 'UTC')
-        OR a.time_zone <> 'UTC'
-            AND bucket < date_trunc('day', clock_timestamp() + interval '15 minutes', a.time_zone);
     RETURN NULL;
-
 END $$;
 
 CREATE FUNCTION tenant.raise_version() RETURNS trigger
@@ -885,9 +843,9 @@ CREATE TRIGGER keep_currency BEFORE UPDATE OF advertiser ON tenant.offer FOR EAC
 
 CREATE TRIGGER keep_state BEFORE UPDATE ON tenant.conversion FOR EACH ROW EXECUTE FUNCTION tenant.keep_state();
 
-CREATE TRIGGER quarters_inserted AFTER INSERT ON tenant.by_quarter REFERENCING NEW TABLE AS added FOR EACH STATEMENT WHEN ((current_setting('gokart.hours'::text, true) IS DISTINCT FROM 'written'::text)) EXECUTE FUNCTION tenant.quarters_inserted();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON tenant.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.gokart_audit_log_is_kept();
 
-CREATE TRIGGER quarters_updated AFTER UPDATE ON tenant.by_quarter REFERENCING OLD TABLE AS before_update NEW TABLE AS added FOR EACH STATEMENT WHEN ((current_setting('gokart.hours'::text, true) IS DISTINCT FROM 'written'::text)) EXECUTE FUNCTION tenant.quarters_updated();
+CREATE TRIGGER quarter_written AFTER INSERT OR UPDATE ON tenant.by_quarter FOR EACH ROW WHEN ((current_setting('gokart.hours'::text, true) IS DISTINCT FROM 'written'::text)) EXECUTE FUNCTION tenant.quarter_written();
 
 CREATE TRIGGER raise_version BEFORE UPDATE OF advertiser, name, campaign_name, app_name, store_id, os ON tenant.offer FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
 
@@ -907,7 +865,7 @@ CREATE TRIGGER stamp_new BEFORE INSERT ON tenant.changed_month FOR EACH ROW WHEN
 
 CREATE TRIGGER stamp_new BEFORE INSERT ON tenant.restatement FOR EACH ROW WHEN ((new.xid = '0'::xid8)) EXECUTE FUNCTION tenant.stamp_transaction();
 
-CREATE TRIGGER unchangeable BEFORE DELETE OR UPDATE OR TRUNCATE ON tenant.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.gokart_audit_log_is_kept();
+CREATE TRIGGER unchangeable BEFORE DELETE OR UPDATE ON tenant.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.gokart_audit_log_is_kept();
 
 ALTER TABLE ONLY tenant.advertiser_login
     ADD CONSTRAINT advertiser_login_advertiser_fkey FOREIGN KEY (advertiser) REFERENCES tenant.advertiser(id);

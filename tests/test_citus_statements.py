@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from settings import PROJECT
 from tenants.migrations import migration_modules, split_statements
 from tests.support.citus_rules import Statement, changing_statements, problems
 from tests.support.sandbox import Sandbox
@@ -88,6 +89,13 @@ def test_migrations_of_tenants_on_a_node_add_constraints_by_themselves(monkeypat
         asyncio.run(steps())
     assert scripts
     assert [one for script in scripts for one in refused_alterations(script)] == []
+
+
+def test_triggers_run_on_a_node() -> None:
+    """On a node, one with a transition table fails, and one that has TRUNCATE and other events does not exist."""
+    triggers = re.findall(r"^CREATE TRIGGER .*", (PROJECT / "schema" / "tenant.sql").read_text(), re.MULTILINE)
+    assert len(triggers) > 20
+    assert [one for one in triggers if "REFERENCING" in one or "OR TRUNCATE" in one] == []
 
 
 def test_the_check_of_migrations_finds() -> None:

@@ -104,7 +104,6 @@ def test_a_move_of_an_offer_is_recorded(sandbox: Sandbox, offer: str) -> None:
     assert move == {"from_advertiser": sandbox.owner, "to_advertiser": sandbox.rival}
 
 
-@pytest.mark.one_server("these triggers do nothing on a cluster, where no earlier release ran")
 def test_what_the_last_release_writes_is_recorded_too(sandbox: Sandbox, offer: str) -> None:
     """It writes quarters and marks only, and repeats the marks' other columns as they are."""
     schema = sandbox.tenant.schema

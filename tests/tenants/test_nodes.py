@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -140,11 +141,26 @@ def test_moving_to_the_same_node_does_nothing(sandbox: Sandbox) -> None:
 
 @pytest.mark.usefixtures("cluster")
 def test_a_tenant_on_a_node_is_migrated() -> None:
-    """From the first version, whose tables are distributed before the others exist."""
+    """From the first version, whose tables are distributed before the others exist, with figures of two hours."""
     tenant = outdated_tenant()
+    schema = f"t_{tenant}"
+    for bucket in "09:00", "09:45", "10:15":
+        execute(
+            """
+            INSERT INTO {s}.by_quarter (offer, bucket, partner, conversions, clicks, views, cost)
+            VALUES (1, $1::timestamptz, 1, 1, 2, 3, 4)
+            """,
+            datetime.fromisoformat(f"2025-05-19T{bucket}Z"),
+            schema=schema,
+        )
     assert "1 migrated" in gokart("migrate", tenant).stdout
     (row,) = execute("SELECT version, migration_error FROM tenant WHERE slug = $1", tenant)
     assert row == {"version": latest_version(), "migration_error": None}
+    hours = execute("SELECT bucket, conversions, clicks, views, cost FROM {s}.by_hour ORDER BY bucket", schema=schema)
+    assert [tuple(row.values()) for row in hours] == [
+        (datetime(2025, 5, 19, 9, tzinfo=UTC), 2, 4, 6, 8),
+        (datetime(2025, 5, 19, 10, tzinfo=UTC), 1, 2, 3, 4),
+    ]
 
 
 @pytest.mark.usefixtures("cluster")

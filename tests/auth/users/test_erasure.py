@@ -279,7 +279,6 @@ def test_platform_staff_are_erased_at_the_platform_and_in_the_logs_of_tenants(sa
     assert gokart(*command, "--yes").stdout == "Nothing is stored about this address.\n"
 
 
-@pytest.mark.one_server("the trigger does not refuse an UPDATE or DELETE of a distributed table")
 @pytest.mark.parametrize(
     "change", ["UPDATE {s}.audit_log SET actor = 'x'", "DELETE FROM {s}.audit_log", "TRUNCATE {s}.audit_log"]
 )

@@ -118,7 +118,7 @@ def test_rows_from_another_server_count_by_their_time(sandbox: Sandbox, offers: 
     sandbox.send("events", [event_record(offers[0])])
     for xid in "90000000000000", "3":
         execute(
-            f"UPDATE {{s}}.restatement SET xid = '{xid}', changed_at = changed_at - interval '2 hours'",
+            f"UPDATE {{s}}.restatement SET xid = '{xid}', changed_at = now() - interval '2 hours'",
             schema=sandbox.tenant.schema,
         )
         token, shown = snapshot(sandbox), reports(sandbox, YEAR, PART)

@@ -137,7 +137,6 @@ def test_an_unchanged_status_is_a_304(sandbox: Sandbox) -> None:
     changed(etag)
 
 
-@pytest.mark.one_server("Citus does not run the test's own INSERT with a computed time")
 class TestLookback:
     @pytest.fixture
     def with_history(self, sandbox: Sandbox) -> Sandbox:
@@ -153,17 +152,16 @@ class TestLookback:
     @staticmethod
     def restate(sandbox: Sandbox, age: int, cost: int, *, cause: str = "callback", ago: int = 10) -> None:
         """A change `ago` days ago to a day that was then `age` days old."""
+        changed_at = datetime.now(UTC) - timedelta(days=ago)
         execute(
             """
             INSERT INTO {s}.restatement
                 (changed_at, bucket, cost, offer, partner, conversions, clicks, views, late, cause)
-            SELECT
-                now() - $3 * interval '1 day', now() - ($1 + $3) * interval '1 day', $2, key, 1, 1, 0, 0, false, $4
-            FROM {s}.offer
+            SELECT $1, $2, $3, key, 1, 1, 0, 0, false, $4 FROM {s}.offer
             """,
-            age,
+            changed_at,
+            changed_at - timedelta(days=age),
             cost,
-            ago,
             cause,
             schema=sandbox.tenant.schema,
         )

@@ -15,7 +15,9 @@ import asyncpg
 import msgspec
 import pytest
 
+from database import transactions
 from database.engine import database_url
+from tests.support.app_calls import run
 from tests.support.database import execute
 from tests.support.sandbox import JSON, MAY, Sandbox, conversion_callback, offer_record
 
@@ -121,15 +123,15 @@ def test_the_history_has_every_state_with_what_changed_it(sandbox: Sandbox) -> N
 
 def correct(sandbox: Sandbox, conversion: str, status: str) -> None:
     """As staff do."""
-    execute(
-        """
-        WITH actor AS MATERIALIZED (SELECT set_config('gokart.actor', 'staff:anna@example.com', true) AS name)
-        UPDATE {s}.conversion SET status = $2, rejection_reason = NULL FROM actor WHERE id = $1 AND name <> ''
-        """,
-        conversion,
-        status,
-        schema=sandbox.tenant.schema,
-    )
+
+    async def work() -> None:
+        async with transactions.transaction() as db:
+            await db.execute(
+                f"UPDATE {sandbox.tenant.schema}.conversion SET status = $2, rejection_reason = NULL WHERE id = $1",
+                *(conversion, status),
+            )
+
+    run(work)
 
 
 def test_a_callback_that_changes_no_state_adds_no_history(sandbox: Sandbox) -> None:
