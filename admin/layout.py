@@ -14,7 +14,7 @@ TABS = {
     "Users": ["/staff/people"],
     "Singular": ["/staff/singular"],
     "Offers": ["/staff/offers"],
-    "Corrections": ["/staff/corrections"],
+    "Intake": ["/staff/corrections"],
     "Audit log": ["/staff/audit"],
     "Settings": ["/staff/settings"],
     "Database": ["/admin/"],

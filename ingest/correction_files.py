@@ -17,6 +17,13 @@ MAX_ROWS = 20_000
 MAX_REASON_LENGTH = 10_000  # characters, as in a callback
 COLUMNS = CLICK, CONVERSION, STATUS, REASON = ("ClickId", "ConversionId", "Status", "RejectionReason")
 ADDED_COLUMNS = ("Row", "Problem")  # added to the file of invalid rows, and ignored when it is uploaded
+# Of files that Piccolo Admin and GET /api/v1/conversions export, besides the status and the reason.
+EXPORTED_ID = "id"  # identifies the conversion
+EXPORTED_COLUMNS = (
+    "occurred_at", "cost", "offer", "advertiser", "partner", "click", "received_at", "changed_at", "cause", "offer_id",
+    "offer_name", "partner_id", "partner_name", "click_id", "details", "history",
+)  # fmt: skip
+EXPORTED_NULL = "null"
 STATUSES: dict[str, ConversionStatus] = {"pending": "Pending", "success": "Success", "rejected": "Rejected"}
 MAX_QUOTED_LENGTH = 60  # characters of a cell in an error message
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -57,12 +64,18 @@ class CorrectionRow(msgspec.Struct, frozen=True):
 
 
 class CorrectionSheet(msgspec.Struct, frozen=True):
-    """`header` has the columns in the order of the file, spelled as in COLUMNS and ADDED_COLUMNS."""
+    """`header` has the columns in the order of the file, spelled as in COLUMNS and ADDED_COLUMNS. Those of an export
+    that are not used are in lower case.
+    """
 
     header: list[str]
     separator: str
     rows: list[CorrectionRow]
     invalid: list[InvalidRow]
+
+    @property
+    def ignored(self) -> list[str]:
+        return [name for name in self.header if name not in (*COLUMNS, *ADDED_COLUMNS)]
 
 
 def parse_sheet(content: bytes) -> CorrectionSheet:
@@ -110,13 +123,15 @@ def read_header(cells: list[str]) -> list[str]:
     """Raises CorrectionsError."""
     while cells and not cells[-1].strip():
         cells.pop()
-    unknown = [cell for cell in cells if normalize_column(cell) not in KNOWN]
+    exported = EXPORTED_ID in map(normalize_column, cells)
+    known = KNOWN | EXPORTED if exported else KNOWN
+    unknown = [cell for cell in cells if normalize_column(cell) not in known]
     if unknown or not cells:
         raise CorrectionsError(
             f"Row 1 must name the columns, separated by commas or semicolons: {', '.join(COLUMNS)}. "
             + (f"Unknown: {', '.join(map(quote_cell, unknown[:5]))}." if unknown else "It is empty.")
         )
-    header = [KNOWN[normalize_column(cell)] for cell in cells]
+    header = [known[normalize_column(cell)] for cell in cells]
     if twice := [name for name, times in Counter(header).items() if times > 1]:
         raise CorrectionsError(f"Row 1 repeats a column: {', '.join(twice)}.")
     if STATUS not in header:
@@ -131,6 +146,7 @@ def normalize_column(name: str) -> str:
 
 
 KNOWN = {normalize_column(name): name for name in (*COLUMNS, *ADDED_COLUMNS)}
+EXPORTED = {EXPORTED_ID: CONVERSION} | {normalize_column(name): name for name in EXPORTED_COLUMNS}
 
 
 def parse_row(row: int, cells: list[str], header: list[str]) -> CorrectionRow | InvalidRow:
@@ -172,7 +188,7 @@ def read_status(cell: str, errors: list[CellError]) -> ConversionStatus | None:
 
 
 def read_reason(cell: str, status: ConversionStatus | None, errors: list[CellError]) -> str | None:
-    reason = unescape_formula(cell)
+    reason = "" if cell == EXPORTED_NULL else unescape_formula(cell)
     if reason and status and status != "Rejected":
         errors.append(CellError(REASON, f"must be empty for status {status}: only Rejected has a reason"))
     if len(reason) > MAX_REASON_LENGTH:

@@ -33,7 +33,7 @@ from ingest.correction_files import (
     rejects_csv,
 )
 from ingest.intake_log import log_batch
-from ingest.records import MAX_MESSAGE, ConversionStatus, Rejection, escape_nul
+from ingest.records import ConversionStatus
 from ingest.rollups import BucketDelta, apply_deltas
 from tenants.tenant import Tenant
 
@@ -78,7 +78,9 @@ class AdvertiserEffect(msgspec.Struct, frozen=True):
 
 
 class CorrectionsPreview(msgspec.Struct, frozen=True):
-    """`moves` counts the changes by old and new status, which are equal if only the reason changes."""
+    """`moves` counts the changes by old and new status, which are equal if only the reason changes. `ignored` are the
+    columns that are not used.
+    """
 
     digest: str
     changes: list[Correction]
@@ -88,6 +90,7 @@ class CorrectionsPreview(msgspec.Struct, frozen=True):
     effects: list[AdvertiserEffect]
     header: list[str]
     separator: str
+    ignored: list[str]
 
     def rejects_csv(self) -> bytes:
         """The invalid rows, to be fixed and uploaded again."""
@@ -137,10 +140,10 @@ async def apply_corrections(tenant: Tenant, content: bytes, expected: str, now: 
         by = uuid4()
         changes = [(found[one.id], corrected_state(found[one.id], one, now, by)) for one in done.changes]
         await apply_deltas(db, tenant.schema, await update_conversions(db, tenant.schema, changes), now)
-        rejections = [to_rejection(done.header, row) for row in done.invalid]
-        result = BatchResult(len(done.changes), len(done.unchanged), rejections)
+        # Rows with errors are typing errors of staff, who see them here: they do not count as rejected records.
+        result = BatchResult(len(done.changes), len(done.unchanged), [])
         await log_batch(db, tenant.schema, "corrections", None, result)
-    count_records("corrections", result.accepted, result.duplicates, len(result.rejected))
+    count_records("corrections", result.accepted, result.duplicates, 0)
     return done
 
 
@@ -194,6 +197,7 @@ def build_preview(content: bytes, sheet: CorrectionSheet, ledger: LedgerExcerpt)
         effects=sum_effects(changes, ledger),
         header=sheet.header,
         separator=sheet.separator,
+        ignored=sheet.ignored,
     )
 
 
@@ -314,11 +318,3 @@ def preview_digest(
 
 def in_units(millionths: int) -> Decimal:
     return Decimal(millionths).scaleb(-6)
-
-
-def to_rejection(header: list[str], invalid: InvalidRow) -> Rejection:
-    """For the intake log, which counts records from 0."""
-    values = dict(zip(header, invalid.cells, strict=False))
-    id_ = values.get(CONVERSION) or values.get(CLICK)
-    fields = ", ".join(error.column for error in invalid.errors)
-    return Rejection(invalid.row - 2, escape_nul(id_)[:200] if id_ else None, fields, invalid.problems[:MAX_MESSAGE])

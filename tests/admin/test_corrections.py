@@ -179,6 +179,20 @@ def test_a_file_is_required(shared: Browser) -> None:
     assert shared.post(ROOT, files=in_parts({"file": "text"})).status_code == 400
 
 
+def test_the_preview_names_columns_that_are_not_used(sandbox: Sandbox, client: Browser) -> None:
+    id_ = a_conversion(sandbox)
+    seen = upload(client, f'id,status,cost,rejection_reason\n"{id_}","Rejected","60","fraud"\n'.encode())
+    text = Page(seen.text).text
+    assert "Not used: the column cost" in text
+    assert "1 conversion was corrected" in Page(apply(client, seen).text).text
+
+
+def test_a_viewer_reads_who_corrects_conversions(module_sandbox: Sandbox) -> None:
+    page = staff_browser(module_sandbox, "viewer").get(ROOT).text
+    assert "Only managers and owners correct conversions" in Page(page).text
+    assert 'type="file"' not in page
+
+
 def test_a_body_that_is_too_large_is_rejected(shared: Browser) -> None:
     assert upload(shared, b"x" * (8 * 2**20)).status_code == 413
 

@@ -377,10 +377,54 @@ def test_a_correction_counts_as_intake(sandbox: Sandbox) -> None:
     content = sheet((id_, "Rejected", ""), (other, "Pending", ""), ("7", "Done", ""))
     apply(sandbox, content)
     (call,) = execute("SELECT * FROM {s}.intake WHERE kind = 'corrections'", schema=sandbox.tenant.schema)
-    assert (call["accepted"], call["duplicates"], call["rejected"], call["token"]) == (1, 1, 1, None)
+    assert (call["accepted"], call["duplicates"], call["token"]) == (1, 1, None)
     assert sandbox.get(JSON, **MAY).headers["gokart-data-through"] == iso(call["received_at"])
-    (reject,) = execute("SELECT * FROM {s}.intake_reject", schema=sandbox.tenant.schema)
-    assert (reject["index"], reject["record"], reject["field"]) == (2, "7", "ConversionId, Status")
+
+
+def test_a_typing_error_of_staff_is_not_a_rejected_record(sandbox: Sandbox) -> None:
+    done = apply(sandbox, sheet((a_conversion(sandbox), "Rejected", ""), ("7", "Done", "")))
+    assert len(done.invalid) == 1
+    (call,) = execute("SELECT rejected FROM {s}.intake WHERE kind = 'corrections'", schema=sandbox.tenant.schema)
+    assert call["rejected"] == 0
+    assert execute("SELECT * FROM {s}.intake_reject", schema=sandbox.tenant.schema) == []
+
+
+PICCOLO = "id,occurred_at,status,cost,offer,advertiser,partner,click,rejection_reason,received_at"
+API = (
+    "id,status,cost,occurredAt,receivedAt,changedAt,cause,offerId,offerName,partnerId,partnerName,clickId,"
+    "rejectionReason,details,history"
+)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (PICCOLO, '"{id}","2025-05-19T15:36:26Z","Rejected","60","Chess","Owner","P","{click}","fraud","2025-05-19"'),
+        (PICCOLO.replace(",", ";"), '"{id}";"";"Rejected";"60";"Chess";"Owner";"P";"null";"fraud";""'),
+        ("id,status,rejection_reason", '"{id}","Rejected","fraud"'),
+        (API, "{id},Rejected,60,2025-05-19,2025-05-19,2025-05-19,callback,x,Chess,y,P,{click},fraud,,[]"),
+    ],
+)
+def test_an_export_of_conversions_is_accepted(module_sandbox: Sandbox, header: str, row: str) -> None:
+    id_ = a_conversion(module_sandbox)
+    content = f"{header}\n{row}\n".replace("{id}", id_).replace("{click}", SOME)
+    shown = preview(module_sandbox, content)
+    assert shown.invalid == []
+    assert ("cost" in shown.ignored) is ("cost" in header)
+    apply(module_sandbox, content)
+    assert state(module_sandbox, id_) == ("Rejected", "fraud")
+
+
+def test_an_empty_cell_of_an_export_is_empty(module_sandbox: Sandbox) -> None:
+    id_ = a_conversion(module_sandbox)
+    content = f'id,status,click,rejection_reason\n"{id_}","Success","null","null"\n'
+    shown = preview(module_sandbox, content)
+    assert (shown.invalid, shown.changes, len(shown.unchanged), shown.ignored) == ([], [], 1, ["click"])
+
+
+def test_a_column_of_an_export_is_unknown_in_other_files(module_sandbox: Sandbox) -> None:
+    with pytest.raises(CorrectionsError, match="Unknown: “cost”"):
+        preview(module_sandbox, f"ConversionId,Status,cost\n{SOME},Rejected,1\n")
 
 
 def test_invalid_rows_do_not_block_the_others(sandbox: Sandbox) -> None:
