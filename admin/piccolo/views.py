@@ -8,7 +8,7 @@ from tenants.tenant import TenantTable
 
 
 class ConversionList(
-    TenantTable, help_text="Conversions and their current status. Correct them in Admin, under Intake › Corrections."
+    TenantTable, help_text="Conversions and their current status. Correct them in Admin, under Intake, Corrections."
 ):
     id = UUID(primary_key=True)
     occurred_at = Seconds(help_text="When the user completed the action: the day on which it counts.")
