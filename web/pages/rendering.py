@@ -46,7 +46,9 @@ class SignedInUser(Protocol):
 
 
 class PageLayout(msgspec.Struct, frozen=True):
-    """`tenant` is None on the platform's host; `current_user` is None if no user is signed in."""
+    """`tenant` is None on the platform's host; `current_user` is None if no user is signed in. An empty `home_url`: the
+    tenant's name is not a link.
+    """
 
     area: str
     tenant: Tenant | None

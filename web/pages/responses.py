@@ -7,11 +7,12 @@ from urllib.parse import quote, urlsplit
 from litestar import Request, Response
 from litestar.response import Redirect
 
-from tenants.tenant import bound_tenant
+from tenants.middleware import TenantSuspended
 from web.pages.rendering import PageLayout, render_page
 from web.problems import to_problem
 from web.requests import request_state
 
+CONTACT = "Please try again later, or contact the company that gave you access."
 SAFE = "/#%[]=:;$&()+,!?*@'~"  # not quoted, like in Litestar's own redirects
 
 
@@ -40,12 +41,17 @@ def error_page(scope: Mapping[str, Any], error: Exception) -> Response[Any]:
     if problem.status >= 500:
         request_state(scope)["error"] = error
     admin = f"{scope['path']}/".startswith("/staff/")
+    heading, text, home = problem.title, problem.detail, "/staff" if admin else "/"
+    tenant = request_state(scope).get("tenant")
+    if tenant and isinstance(error, TenantSuspended):
+        # End users learn no reason, and every page of the host is this one.
+        heading, text, home = "Not available", f"{tenant.name} is not available at the moment. {CONTACT}", ""
     response = render_page(
         "error.html",
-        PageLayout("", bound_tenant(), home_url="/staff" if admin else "/"),
+        PageLayout("", tenant, home_url=home),
         status=problem.status,
-        heading=problem.title,
-        text=problem.detail,
+        heading=heading,
+        text=text,
         request_id=request_state(scope)["request_id"],
     )
     response.headers.update(problem.headers)

@@ -98,6 +98,10 @@ def test_early_rejections_are_error_pages(sandbox: Sandbox) -> None:
         assert response.text.startswith("<!doctype html>")
         assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
         assert response.headers["cache-control"] == "no-store"
+    page = suspended.get("/staff/keys").text
+    assert f"{sandbox.tenant.name} is not available at the moment." in page
+    assert "suspended" not in page
+    assert 'href="/' not in page.partition("<body")[2].replace("/static/", ""), "no link leads back to this page"
     assert browser(sandbox).get("/").json()["detail"] == "This tenant is suspended.", "a program reads JSON"
     api = sandbox.request("GET", "/", headers=reader)
     assert api.headers["content-type"] == "application/problem+json"
