@@ -77,6 +77,7 @@ def ingest_all(sandbox: Sandbox) -> tuple[list[tuple[int, int]], dict[str, list[
     return results, rows
 
 
+@pytest.mark.one_server("it compares with the statements of one server, which a cluster refuses")
 def test_intake_on_a_cluster_counts_as_on_one_server(
     sandbox: Sandbox, other_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

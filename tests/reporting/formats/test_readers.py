@@ -23,6 +23,8 @@ from reporting.query.columns import Metric, columns_of
 from tests.support.large_report import database
 from tests.support.sandbox import Sandbox, create_sandbox
 
+pytestmark = pytest.mark.one_server("its figures are made by a join with generate_series()")
+
 PATH = "/api/v1/reports/query"
 METRICS: tuple[Metric, ...] = ("cost", "conversions", "costPerClick")
 COLUMNS = columns_of(("day", "partner"), METRICS)
