@@ -8,7 +8,11 @@ from tenants.tenant import TenantTable
 class Advertiser(TenantTable):
     id = UUID(primary_key=True)
     name = Varchar(500, help_text="As the advertiser's own users see it.")
-    status = Varchar(10, default="active", help_text="The API keys of a paused advertiser are rejected with 403.")
+    status = Varchar(
+        10,
+        default="active",
+        help_text="The API keys of a paused or archived advertiser are rejected with 403. Lists hide archived ones.",
+    )
     singular_enabled = Boolean(default=False, help_text="Whether Singular may read this advertiser's costs.")
     singular_requested_at = Timestamptz(
         null=True, default=None, help_text="When a user of the advertiser requested access for Singular."
@@ -48,6 +52,7 @@ class Offer(TenantTable):
     app_name = Varchar(500, null=True, default=None)
     store_id = Varchar(500, null=True, default=None, help_text="A bundle id such as com.test, or an App Store number.")
     os = Varchar(10, null=True, default=None, help_text="Singular requires it, and the store id.")
+    status = Varchar(10, default="active", help_text="Paused and archived offers are counted and reported as before.")
     version = BigInt(default=1)
     created_at = Timestamptz()
     updated_at = Timestamptz(null=True)
@@ -59,6 +64,7 @@ class Partner(TenantTable):
     id = UUID(primary_key=True)
     key = Integer()
     name = Varchar(500, help_text="The partner's name in cost reports.")
+    status = Varchar(10, default="active", help_text="Archived partners are counted and reported as before.")
     version = BigInt(default=1)
     created_at = Timestamptz()
     updated_at = Timestamptz(null=True)

@@ -164,6 +164,13 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION tenant.search_words(text) RETURNS tsvector
+    LANGUAGE plpgsql IMMUTABLE STRICT COST 10000
+    AS $_$
+BEGIN
+    RETURN array_to_tsvector(array_remove(regexp_split_to_array(lower($1), '[ -/:-@\[-`{-~]+'), ''));
+END $_$;
+
 CREATE FUNCTION tenant.stamp_transaction() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -195,7 +202,7 @@ CREATE TABLE tenant.advertiser (
     time_zone_since timestamp with time zone,
     CONSTRAINT advertiser_currency_check CHECK (((currency)::text ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT advertiser_name_check CHECK (((name)::text <> ''::text)),
-    CONSTRAINT advertiser_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying])::text[])))
+    CONSTRAINT advertiser_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying, 'archived'::character varying])::text[])))
 );
 
 CREATE TABLE tenant.advertiser_login (
@@ -402,8 +409,10 @@ CREATE TABLE tenant.offer (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now(),
+    status character varying(10) DEFAULT 'active'::character varying NOT NULL,
     CONSTRAINT offer_name_check CHECK (((name)::text <> ''::text)),
-    CONSTRAINT offer_os_check CHECK (((os)::text = ANY ((ARRAY['IOS'::character varying, 'ANDROID'::character varying, 'WEB'::character varying])::text[])))
+    CONSTRAINT offer_os_check CHECK (((os)::text = ANY ((ARRAY['IOS'::character varying, 'ANDROID'::character varying, 'WEB'::character varying])::text[]))),
+    CONSTRAINT offer_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying, 'archived'::character varying])::text[])))
 );
 
 CREATE TABLE tenant.partner (
@@ -413,7 +422,9 @@ CREATE TABLE tenant.partner (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now(),
-    CONSTRAINT partner_name_check CHECK (((name)::text <> ''::text))
+    status character varying(10) DEFAULT 'active'::character varying NOT NULL,
+    CONSTRAINT partner_name_check CHECK (((name)::text <> ''::text)),
+    CONSTRAINT partner_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'archived'::character varying])::text[])))
 );
 
 CREATE VIEW tenant.conversion_list AS
@@ -771,7 +782,13 @@ ALTER TABLE ONLY tenant.staff
 ALTER TABLE ONLY tenant.staff
     ADD CONSTRAINT staff_pkey PRIMARY KEY (id);
 
+CREATE INDEX advertiser_created_at_idx ON tenant.advertiser USING btree (created_at, id);
+
 CREATE INDEX advertiser_login_advertiser_idx ON tenant.advertiser_login USING btree (advertiser);
+
+CREATE INDEX advertiser_name_idx ON tenant.advertiser USING btree (lower((name)::text), id);
+
+CREATE INDEX advertiser_words_idx ON tenant.advertiser USING gin (tenant.search_words((((name)::text || ' '::text) || id)));
 
 CREATE INDEX api_token_advertiser_idx ON tenant.api_token USING btree (advertiser);
 
@@ -795,9 +812,23 @@ CREATE INDEX intake_reject_intake_idx ON tenant.intake_reject USING btree (intak
 
 CREATE INDEX offer_advertiser_idx ON tenant.offer USING btree (advertiser);
 
+CREATE INDEX offer_campaign_idx ON tenant.offer USING btree (lower((COALESCE(campaign_name, ''::character varying))::text), id);
+
+CREATE INDEX offer_created_at_idx ON tenant.offer USING btree (created_at, id);
+
 CREATE INDEX offer_move_from_advertiser_idx ON tenant.offer_move USING btree (from_advertiser);
 
 CREATE INDEX offer_move_offer_idx ON tenant.offer_move USING btree (offer);
+
+CREATE INDEX offer_name_idx ON tenant.offer USING btree (lower((name)::text), id);
+
+CREATE INDEX offer_words_idx ON tenant.offer USING gin (tenant.search_words((((((((name)::text || ' '::text) || id) || ' '::text) || (COALESCE(campaign_name, ''::character varying))::text) || ' '::text) || (COALESCE(store_id, ''::character varying))::text)));
+
+CREATE INDEX partner_created_at_idx ON tenant.partner USING btree (created_at, id);
+
+CREATE INDEX partner_name_idx ON tenant.partner USING btree (lower((name)::text), id);
+
+CREATE INDEX partner_words_idx ON tenant.partner USING gin (tenant.search_words((((name)::text || ' '::text) || id)));
 
 CREATE INDEX restatement_changed_at_idx ON tenant.restatement USING brin (changed_at);
 

@@ -8,6 +8,7 @@ from piccolo.columns.choices import Choice
 class AdvertiserStatusChoice(Enum):
     active = Choice("active", "Active")
     paused = Choice("paused", "Paused")
+    archived = Choice("archived", "Archived")
 
 
 class OsName(Enum):

@@ -111,9 +111,10 @@ async def read_list_page(
     turned = list_.descending != list_.backwards
     direction, compare = ("DESC", "<") if turned else ("ASC", ">")
     if list_.cursor:
+        value = f"${len(args) + 1}::text::{sort.type}"  # the first condition is for an index without the id
         where += f"""
-            AND ({sort.expression}, {id_}) {compare}
-                (${len(args) + 1}::text::{sort.type}, ${len(args) + 2}::text::{id_type})
+            AND {sort.expression} {compare}= {value}
+            AND ({sort.expression}, {id_}) {compare} ({value}, ${len(args) + 2}::text::{id_type})
         """
         args = [*args, *list_.cursor]
     try:
