@@ -10,6 +10,7 @@ from msgspec import Meta
 from apidocs.errors import failures, without_body
 from apidocs.parts import RATE_LIMITS, Json, headers, ref, schema, schemas_of
 from reporting.api import OLD_ROOT, ROOT
+from reporting.changes.snapshot_token import MAX_AS_OF
 from web.operations import Count
 
 DATE_FROM = (
@@ -29,7 +30,7 @@ AS_OF = (
     "if it has no offset) those recorded until then. All days of the range must have ended by then. Names are the "
     "present ones."
 )
-AS_OF_SCHEMA = {"type": "string", "maxLength": 1_000}
+AS_OF_SCHEMA = {"type": "string", "pattern": "^[ -~]*$", "maxLength": MAX_AS_OF}
 
 DAY_OR_INSTANT = {"type": "string", "maxLength": 40, "anyOf": [{"format": "date"}, {"format": "date-time"}]}
 UUID_SCHEMA = {"type": "string", "format": "uuid"}

@@ -20,8 +20,8 @@ ADDED_COLUMNS = ("Row", "Problem")  # added to the file of invalid rows, and ign
 # Of files that Piccolo Admin and GET /api/v1/conversions export, besides the status and the reason.
 EXPORTED_ID = "id"  # identifies the conversion
 EXPORTED_COLUMNS = (
-    "occurred_at", "cost", "offer", "advertiser", "partner", "click", "received_at", "changed_at", "cause", "offer_id",
-    "offer_name", "partner_id", "partner_name", "click_id", "details", "history",
+    "occurred_at", "cost", "offer", "advertiser", "partner", "click", "received_at", "changed_at", "deleted", "cause",
+    "offer_id", "offer_name", "partner_id", "partner_name", "click_id", "details", "history",
 )  # fmt: skip
 EXPORTED_NULL = "null"
 STATUSES: dict[str, ConversionStatus] = {"pending": "Pending", "success": "Success", "rejected": "Rejected"}

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
+from catalog.conversion_details import MAX_DETAIL, ConversionDetails
 from core.timestamps import EPOCH, parse_timestamp, ticks
 
 MILLIONTH = Decimal("0.000001")
@@ -22,7 +23,6 @@ MAX_QUOTED = 100  # characters of a sent value that a rejection repeats
 MAX_MESSAGE = 300  # characters of a rejection's message
 MAX_FIELD = 100
 MAX_ID = 200
-MAX_DETAIL = 200  # characters that are kept of a detail
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 Name = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
@@ -304,33 +304,20 @@ def parse_conversion(record: Record, now: datetime) -> Conversion:
     )
 
 
-class ConversionDetails(msgspec.Struct, rename="camel", omit_defaults=True):
-    """What a callback says about a conversion besides what figures need, as `GET /api/v1/conversions` shows it."""
-
-    country: str | None = None
-    category_id: str | None = None
-    category: str | None = None
-    event_id: str | None = None
-    event: str | None = None
-    user_country: str | None = None
-    device: str | None = None
-    publisher_click_id: str | None = None
-
-
 NO_DETAILS = ConversionDetails()
 
 
 def details_of(conversion: ConversionRecord) -> str | None:
     """The details as JSON, or None if there are none."""
     details = ConversionDetails(
-        country=detail_text(conversion.offer_country_code2) or detail_text(conversion.offer_country_code3),
-        category_id=detail_text(conversion.offer_category_id),
-        category=detail_text(conversion.offer_category_name),
-        event_id=detail_text(conversion.event_id),
-        event=detail_text(conversion.event_name),
-        user_country=detail_text(conversion.pub_geo_country),
-        device=detail_text(conversion.pub_device),
-        publisher_click_id=detail_text(conversion.pub_click_id),
+        country=detail_text(conversion.offer_country_code2) or detail_text(conversion.offer_country_code3) or UNSET,
+        category_id=detail_text(conversion.offer_category_id) or UNSET,
+        category=detail_text(conversion.offer_category_name) or UNSET,
+        event_id=detail_text(conversion.event_id) or UNSET,
+        event=detail_text(conversion.event_name) or UNSET,
+        user_country=detail_text(conversion.pub_geo_country) or UNSET,
+        device=detail_text(conversion.pub_device) or UNSET,
+        publisher_click_id=detail_text(conversion.pub_click_id) or UNSET,
     )
     return None if details == NO_DETAILS else msgspec.json.encode(details).decode()
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from core.timestamps import iso, midnight
 from database.pool import connection
 from database.sql import Query, SqlFile, SqlText, with_includes
-from reporting.changes.snapshot_token import Snapshot, is_snapshot_token, read_snapshot_token
+from reporting.changes.snapshot_token import MAX_AS_OF, Snapshot, is_snapshot_token, read_snapshot_token
 from reporting.filters import read_instant
 from reporting.query.zones import local_date, start_of_day, zone_of
 from reporting.ranges import Range
@@ -60,6 +60,8 @@ def bind_as_of(
 
 def read_as_of(text: str, tenant: UUID) -> Snapshot:
     """From a snapshot token or an instant. Raises ValueError."""
+    if len(text) > MAX_AS_OF:
+        raise ValueError(f"is longer than {MAX_AS_OF} characters")
     if is_snapshot_token(text):
         return read_snapshot_token(text, tenant)
     try:

@@ -147,6 +147,30 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION tenant.record_departure() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    former record;
+BEGIN
+    FOR former IN
+        SELECT advertiser, NEW.changed_at AS left_at FROM tenant.offer WHERE key = OLD.offer
+        UNION ALL
+        SELECT from_advertiser, moved_at
+        FROM tenant.offer_move
+        WHERE offer = OLD.offer AND moved_at > (
+            SELECT min(since) FROM tenant.conversion_history WHERE conversion = OLD.id AND offer = OLD.offer
+        )
+    LOOP
+        IF former.advertiser <> (SELECT advertiser FROM tenant.offer WHERE key = NEW.offer) THEN
+            INSERT INTO tenant.conversion_departure AS d (conversion, advertiser, left_at)
+            VALUES (NEW.id, former.advertiser, former.left_at)
+            ON CONFLICT (advertiser, conversion) DO UPDATE SET left_at = greatest(d.left_at, excluded.left_at);
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION tenant.record_offer_move() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -373,6 +397,12 @@ CREATE TABLE tenant.conversion (
     CONSTRAINT conversion_status_check CHECK (((status)::text = ANY ((ARRAY['Pending'::character varying, 'Success'::character varying, 'Rejected'::character varying])::text[])))
 )
 WITH (fillfactor='90');
+
+CREATE TABLE tenant.conversion_departure (
+    conversion uuid NOT NULL,
+    advertiser uuid NOT NULL,
+    left_at timestamp with time zone NOT NULL
+);
 
 CREATE TABLE tenant.conversion_history (
     id bigint NOT NULL,
@@ -725,6 +755,9 @@ ALTER TABLE ONLY tenant.changed_day
 ALTER TABLE ONLY tenant.changed_month
     ADD CONSTRAINT changed_month_pkey PRIMARY KEY (offer, bucket);
 
+ALTER TABLE ONLY tenant.conversion_departure
+    ADD CONSTRAINT conversion_departure_pkey PRIMARY KEY (advertiser, conversion);
+
 ALTER TABLE ONLY tenant.conversion_history
     ADD CONSTRAINT conversion_history_pkey PRIMARY KEY (id);
 
@@ -881,6 +914,8 @@ CREATE TRIGGER quarter_written AFTER INSERT OR UPDATE ON tenant.by_quarter FOR E
 CREATE TRIGGER raise_version BEFORE UPDATE OF advertiser, name, campaign_name, app_name, store_id, os ON tenant.offer FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
 
 CREATE TRIGGER raise_version BEFORE UPDATE OF name ON tenant.partner FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
+
+CREATE TRIGGER record_departure AFTER UPDATE ON tenant.conversion FOR EACH ROW WHEN ((old.offer <> new.offer)) EXECUTE FUNCTION tenant.record_departure();
 
 CREATE TRIGGER record_move AFTER UPDATE OF advertiser ON tenant.offer FOR EACH ROW WHEN ((new.advertiser <> old.advertiser)) EXECUTE FUNCTION tenant.record_offer_move();
 

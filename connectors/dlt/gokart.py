@@ -21,7 +21,11 @@ DAILY: TTableSchemaColumns = AMOUNT | {
     "deleted": {"data_type": "bool", "hard_delete": True},
     "position": {"data_type": "bigint", "dedup_sort": "desc"},  # of rows with one id in a load, the last one counts
 }
-CONVERSIONS: TTableSchemaColumns = AMOUNT | {"details": {"data_type": "json"}, "history": {"data_type": "json"}}
+CONVERSIONS: TTableSchemaColumns = AMOUNT | {
+    "deleted": {"data_type": "bool", "hard_delete": True},
+    "details": {"data_type": "json"},
+    "history": {"data_type": "json"},
+}
 
 
 @dlt.source(name="gokart", max_table_nesting=0)
@@ -63,11 +67,12 @@ def partners(api: "Api") -> Iterator[list[dict[str, Any]]]:
 
 @dlt.resource(write_disposition="merge", primary_key="id", columns=CONVERSIONS)
 def conversions(api: "Api") -> Iterator[dict[str, Any]]:
-    """Conversions with their histories: at first all, then those that have changed."""
+    """Conversions with their histories: at first all, then those that have changed or left the advertiser."""
     state = dlt.current.resource_state()
-    owned = {offer["id"] for offer in api.get("/api/v1/offers")["data"]}
-    if moved := sorted(set(state.get("offers", [])) - owned):  # to another advertiser, with their conversions
-        delete_rows("conversions", "offer_id", moved)
+    if "cursor" in state and api.get("/api/v1/reports/changes", since=state["cursor"], limit="1")["reset"]:
+        delete_rows("conversions")
+        state.clear()
+    state["cursor"] = api.get("/api/v1/reports/status")["changes"]["cursor"]
     meta: dict[str, Any] = {}
     for line in api.lines("/api/v1/conversions", decimals="string", changed_since=state.get("changed_since")):
         if "meta" in line:
@@ -76,7 +81,7 @@ def conversions(api: "Api") -> Iterator[dict[str, Any]]:
             yield line
     if not meta:
         raise ValueError("the response is incomplete")
-    state["changed_since"], state["offers"] = meta["nextChangedSince"], sorted(owned)
+    state["changed_since"] = meta["nextChangedSince"]
 
 
 class Api:
@@ -98,11 +103,7 @@ class Api:
             yield from map(json.loads, response.iter_lines())
 
 
-def delete_rows(table: str, column: str = "", values: list[str] | None = None) -> None:
-    """Deletes rows of the destination, before others are loaded: all, or those with one of the values."""
-    with dlt.current.pipeline().sql_client() as client:
-        name = client.make_qualified_table_name(table)
-        marks = ", ".join(["%s"] * len(values or ()))
-        where = f" WHERE {client.escape_column_name(column)} IN ({marks})" if values else ""
-        with suppress(DatabaseUndefinedRelation):  # at the first load
-            client.execute_sql(f"DELETE FROM {name}{where}", *(values or ()))
+def delete_rows(table: str) -> None:
+    """Deletes all rows of the destination, before others are loaded."""
+    with dlt.current.pipeline().sql_client() as client, suppress(DatabaseUndefinedRelation):  # at the first load
+        client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}")

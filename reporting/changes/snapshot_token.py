@@ -16,6 +16,7 @@ from core.timestamps import EPOCH
 from reporting.changes.opaque import seal, unseal
 
 PREFIX = "s"
+MAX_AS_OF = 4_000  # characters of `as_of` or `meta.snapshot`: with some 270 running transactions. Fits into a URL.
 CONTENT = re.compile(r"(-?[0-9]+) (-?[0-9]+) ((?:[0-9]{1,19}:[0-9]{1,19}:(?:[0-9]{1,19}(?:,[0-9]{1,19})*)?)?)")
 MICROSECOND = timedelta(microseconds=1)
 

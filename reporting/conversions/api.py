@@ -28,6 +28,7 @@ from web.requests import READ_METHODS, AnyRequest
 
 SQL = Path(__file__).parent / "sql"
 ITEMS, COLUMNS = (SqlFile(SQL / "conversions.sql", name) for name in ("items", "columns"))
+DEPARTED_ITEMS, DEPARTED_COLUMNS = (SqlFile(SQL / "departed.sql", name) for name in ("items", "columns"))
 EXTENT = SqlFile(SQL / "extent.sql")
 CHANGES_BEFORE = SqlFile(SQL / "changes_before.sql")
 
@@ -43,6 +44,10 @@ class ConversionController(Controller):
         The costs of those with the status `Success` that count in a range add up to the reports' cost of that range.
         Different filters combine with AND, the values of one filter with OR. A filter that nothing matches gives an
         empty list.
+
+        With `changed_since`, a conversion that has left the advertiser since then, because it is of another
+        advertiser's offer now, is a row that only has `id`, `changedAt` and `deleted` (true). Of the filters, only
+        `conversion_id` applies to such rows. They come last.
         """
         return await respond(request)
 
@@ -120,6 +125,9 @@ async def parts_of(
             first = end
             days = max(1, min(4 * days, MAX_DAYS_PER_PART, days * ROWS_PER_PART // max(1, count.of_last_part)))
     yield statements_of(tenant, parameters)
+    if parameters["changed_since"]:
+        left = {name: parameters[name] for name in ("advertiser", "changed_since", "ids")}
+        yield RowStatements(DEPARTED_ITEMS.bind(tenant.schema, **left), DEPARTED_COLUMNS.bind(tenant.schema, **left))
 
 
 def statements_of(tenant: Tenant, parameters: dict[str, object]) -> RowStatements:

@@ -4,15 +4,15 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from catalog.conversion_details import ConversionDetails
 from reporting.dimensions import Text
 from reporting.query.document import OR, DayOrInstant, ZoneName
 from reporting.rows import RowFormat
 from web.operations import CSV, JSON, NDJSON, Amount, Count, Instant, Operation
 
 Status = Literal["Pending", "Success", "Rejected"]
-Detail = Annotated[str, Meta(max_length=200)]
 Cause = Annotated[
     Literal["callback", "import", "correction", "move"] | None,
     Meta(
@@ -25,19 +25,6 @@ Reason = Annotated[
 ]
 CostField = Annotated[Amount, Meta(description="What it costs if its status is `Success`: an exact decimal.")]
 CountedAt = Annotated[Instant, Meta(description="The time at which it counts, in UTC: its completion.")]
-
-
-class ConversionDetails(msgspec.Struct, rename="camel"):
-    """Further fields of the callback, each at most 200 characters long. Fields that it does not have are absent."""
-
-    country: Annotated[Detail, Meta(description="The offer's country, by its code.")] = ""
-    category_id: Annotated[Detail, Meta(description="The offer's category.")] = ""
-    category: Annotated[Detail, Meta(description="The name of the category.")] = ""
-    event_id: Annotated[Detail, Meta(description="The event that the conversion is, if an offer has several.")] = ""
-    event: Annotated[Detail, Meta(description="The name of the event.")] = ""
-    user_country: Annotated[Detail, Meta(description="The user's country, as the publisher saw it.")] = ""
-    device: Annotated[Detail, Meta(description="The user's kind of device, as the publisher saw it.")] = ""
-    publisher_click_id: Annotated[Detail, Meta(description="The publisher's own id of the click.")] = ""
 
 
 class ConversionStateRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -54,36 +41,50 @@ class ConversionStateRow(msgspec.Struct, rename="camel", forbid_unknown_fields=T
     cause: Cause
 
 
-class ConversionRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A conversion of one of the advertiser's offers, in its present state."""
+class ConversionRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """A conversion of one of the advertiser's offers, in its present state. Of one that has left the advertiser, which
+    only responses to `changed_since` have, all other fields than `id`, `changedAt` and `deleted` are absent.
+    """
 
     id: Annotated[UUID, Meta(description="The conversion; it keeps its id when its status changes.")]
-    status: Annotated[Status, Meta(description="Only `Success` counts and costs.")]
-    cost: CostField
-    occurred_at: CountedAt
-    received_at: Annotated[Instant, Meta(description="When its latest callback was received, in UTC.")]
-    changed_at: Annotated[Instant, Meta(description="Since when it has been in this state, in UTC.")]
-    cause: Cause
-    offer_id: Annotated[UUID, Meta(description="The offer.")]
-    offer_name: Annotated[Text, Meta(description="The offer's name.")]
-    partner_id: Annotated[UUID, Meta(description="The partner that showed the offer.")]
-    partner_name: Annotated[Text, Meta(description="The partner's name.")]
-    click_id: Annotated[UUID | None, Meta(description="The click that led to it; null if the callback has none.")]
-    rejection_reason: Reason
-    details: ConversionDetails | None
-    history: Annotated[
-        list[ConversionStateRow],
-        Meta(
-            description="Its states since they are recorded (`recordedSince`) and its offer is this advertiser's. The "
-            "last one is the present state."
-        ),
+    status: Annotated[Status, Meta(description="Only `Success` counts and costs.")] | UnsetType = UNSET
+    cost: CostField | UnsetType = UNSET
+    occurred_at: CountedAt | UnsetType = UNSET
+    received_at: Annotated[Instant, Meta(description="When its latest callback was received, in UTC.")] | UnsetType = (
+        UNSET
+    )
+    changed_at: Annotated[
+        Instant, Meta(description="Since when it has been in this state or, if deleted, not this advertiser's, in UTC.")
     ]
+    deleted: Annotated[
+        bool, Meta(description="It has left the advertiser: it is of another advertiser's offer now. Delete your copy.")
+    ]
+    cause: Cause | UnsetType = UNSET
+    offer_id: Annotated[UUID, Meta(description="The offer.")] | UnsetType = UNSET
+    offer_name: Annotated[Text, Meta(description="The offer's name.")] | UnsetType = UNSET
+    partner_id: Annotated[UUID, Meta(description="The partner that showed the offer.")] | UnsetType = UNSET
+    partner_name: Annotated[Text, Meta(description="The partner's name.")] | UnsetType = UNSET
+    click_id: (
+        Annotated[UUID | None, Meta(description="The click that led to it; null if the callback has none.")] | UnsetType
+    ) = UNSET
+    rejection_reason: Reason | UnsetType = UNSET
+    details: ConversionDetails | UnsetType | None = UNSET
+    history: (
+        Annotated[
+            list[ConversionStateRow],
+            Meta(
+                description="Its states since they are recorded (`recordedSince`) and its offer is this advertiser's. "
+                "The last one is the present state."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class ConversionMeta(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """The end of a complete response."""
 
-    rows: Annotated[Count, Meta(description="The number of conversions.")]
+    rows: Annotated[Count, Meta(description="The number of rows.")]
     time_zone: Annotated[str, Meta(description="The zone of the dates in the request.", max_length=64)]
     currency: Annotated[str, Meta(description="Of the costs: a code of ISO 4217.", max_length=3)]
     data_through: Annotated[Instant, Meta(description="The time of the last batch of data.")]
@@ -95,7 +96,7 @@ class ConversionMeta(msgspec.Struct, rename="camel", forbid_unknown_fields=True)
 
 
 class ConversionList(msgspec.Struct, forbid_unknown_fields=True):
-    """Ordered by the time at which they count, then by id."""
+    """Ordered by the time at which they count, then by id. Deleted ones come last, in order of `changedAt`."""
 
     data: list[ConversionRow]
     meta: ConversionMeta
@@ -130,8 +131,8 @@ class ConversionParameters(msgspec.Struct):
     changed_since: Annotated[
         DayOrInstant | None,
         Meta(
-            description="Only those that were received, changed or moved to this advertiser since then: "
-            "`nextChangedSince` of the request before.",
+            description="Only those that were received, changed or moved to this advertiser since then, and those that "
+            "left it (`deleted`): `nextChangedSince` of the request before.",
             examples=["2025-05-28T03:06:28.565123Z"],
         ),
     ] = None
@@ -163,6 +164,7 @@ CONVERSION: dict[str, Any] = {
     "occurredAt": STATE["occurredAt"],
     "receivedAt": STATE["until"],
     "changedAt": STATE["until"],
+    "deleted": False,
     "cause": "callback",
     "offerId": STATE["offerId"],
     "offerName": "Advertised Test",
@@ -173,8 +175,9 @@ CONVERSION: dict[str, Any] = {
     "details": {"country": "DE", "event": "Level 10"},
     "history": [STATE, STATE | REJECTED | {"since": STATE["until"], "until": None}],
 }
+LEFT = {"id": "5d2f9c58-7a35-4a3c-9a0e-0c6b6a4c4b7e", "changedAt": "2025-06-02T09:12:58.340000Z", "deleted": True}
 META = {
-    "rows": 1,
+    "rows": 2,
     "timeZone": "UTC",
     "currency": "USD",
     "dataThrough": "2025-06-02T09:12:44Z",
@@ -190,8 +193,8 @@ CONVERSIONS = Operation(
     parameters=ConversionParameters,
     responses={JSON: ConversionList, NDJSON: ConversionRow, CSV: None},
     examples={
-        JSON: {"data": [CONVERSION], "meta": META},
-        NDJSON: "".join(msgspec.json.encode(line).decode() + "\n" for line in (CONVERSION, {"meta": META})),
+        JSON: {"data": [CONVERSION, LEFT], "meta": META},
+        NDJSON: "".join(msgspec.json.encode(line).decode() + "\n" for line in (CONVERSION, LEFT, {"meta": META})),
         CSV: f"{','.join(CONVERSION)}\n",
     },
     headers=(

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from reporting.changes.snapshot_token import MAX_AS_OF
 from reporting.query.columns import Group, Metric
 from reporting.query.parameters import MAX_LIMIT, PERIODS
 from web.operations import CSV, JSON, NDJSON, PARQUET, XLSX, Amount, Count, Instant, Operation
@@ -114,7 +115,7 @@ class QueryParameters(msgspec.Struct):
         Meta(description="At most so many rows. `totals` cover all rows."),
     ] = None
     as_of: Annotated[
-        Annotated[str, Meta(max_length=4_000)] | None,
+        Annotated[str, Meta(max_length=MAX_AS_OF)] | None,
         Meta(
             description="As of an earlier time: the `snapshot` of a response reproduces its figures exactly, and a "
             "date-time (in UTC if it has no offset) those recorded until then. All days of the range must have ended "
@@ -192,7 +193,7 @@ class QueryMeta(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     final_through: Annotated[date, Meta(description="The last final day.")]
     provisional_from: Annotated[date, Meta(description="The day after it.")]
     complete: Annotated[bool, Meta(description="Always true: an incomplete response ends without `meta`.")]
-    snapshot: Annotated[str, Meta(description="Identifies the figures that were read.", max_length=20_000)]
+    snapshot: Annotated[str, Meta(description="Identifies the figures that were read.", max_length=MAX_AS_OF)]
 
 
 class QueryReport(msgspec.Struct, forbid_unknown_fields=True):

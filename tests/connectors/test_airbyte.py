@@ -135,7 +135,10 @@ def test_the_warehouse_equals_the_api_after_every_sync(sandbox: Sandbox, run: Ru
     send(0, 1, status="Rejected", rejectionReason="Fraud")  # its day becomes zero
     send(1, 1, revenue="234567890.123456")
     sandbox.send("events", [event_record(ids[1], "view")])
-    sandbox.send("offers", [offers[0] | {"name": "Renamed"}])
+    theirs = offer_record(sandbox, sandbox.rival)
+    sandbox.send("offers", [offers[0] | {"name": "Renamed"}, theirs])
+    send(3, 1, offerId=theirs["id"], offerAdvertiserId=str(sandbox.rival))  # leaves the advertiser
+    sandbox.move_offer(ids[2], sandbox.rival)  # with its conversions
     warehouse.sync()
     assert warehouse.state.keys() >= {"daily", "conversions"}
     # The offer's name in a conversion is that of its last change.

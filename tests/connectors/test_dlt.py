@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -94,9 +94,13 @@ def test_the_warehouse_equals_the_api_after_every_sync(sandbox: Sandbox, sync: C
 
     send(0, 2)
     sandbox.move_offer(ids[3], sandbox.owner)
+    theirs = offer_record(sandbox, sandbox.rival)
+    sandbox.send("offers", [theirs])
+    send(1, 3, offerId=theirs["id"], offerAdvertiserId=str(sandbox.rival))  # leaves the advertiser
     assert_equal_to_api(sandbox, sync())
     assert_equal_to_api(sandbox, sync())
 
-    # The tenant was restored from a dump: everything is sent again.
+    # The tenant was restored from a dump, without a conversion that came later: everything is sent again.
     execute("UPDATE {s}.record_state SET incarnation = gen_random_uuid()", schema=sandbox.tenant.schema)
+    execute("DELETE FROM {s}.conversion WHERE id = $1", UUID(conversions[2]), schema=sandbox.tenant.schema)
     assert_equal_to_api(sandbox, sync())

@@ -71,7 +71,7 @@ SELECT concat(
     ',"occurredAt":"', to_char(r.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     '","receivedAt":"', to_char(r.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     '","changedAt":"', to_char(r.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-    '","cause":', coalesce('"' || r.cause || '"', 'null'),
+    '","deleted":false,"cause":', coalesce('"' || r.cause || '"', 'null'),
     ',"offerId":"', r.offer,
     '","offerName":', to_json(r.offer_name),
     ',"partnerId":"', r.partner,
@@ -92,7 +92,7 @@ SELECT
     to_char(r.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "occurredAt",
     to_char(r.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "receivedAt",
     to_char(r.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "changedAt",
-    r.cause AS "cause", r.offer AS "offerId", r.offer_name AS "offerName", r.partner AS "partnerId",
+    'false' AS "deleted", r.cause AS "cause", r.offer AS "offerId", r.offer_name AS "offerName", r.partner AS "partnerId",
     r.partner_name AS "partnerName", r.click AS "clickId", r.rejection_reason AS "rejectionReason",
     r.details AS "details", r.states AS "history"
 FROM rows r

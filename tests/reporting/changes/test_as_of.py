@@ -171,6 +171,7 @@ class TestRefusals:
     def test_text_that_is_neither(self, sandbox: Sandbox, other_sandbox: Sandbox) -> None:
         self.assert_refused(sandbox, "is neither a snapshot token", as_of="yesterday")
         self.assert_refused(sandbox, "is not a snapshot token of this tenant", as_of="sAAAA")
+        self.assert_refused(sandbox, "is longer than 4000 characters", as_of="s" + "A" * 4_000)
         self.assert_refused(sandbox, "is not a snapshot token of this tenant", as_of=snapshot(other_sandbox))
 
     def test_days_that_had_not_ended(self, sandbox: Sandbox) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
@@ -87,6 +87,7 @@ def test_a_conversion_has_all_that_is_known_of_it(sandbox: Sandbox) -> None:
     }
     assert row.pop("history") == [state | {"since": times["changedAt"], "until": None}]
     assert row == state | {
+        "deleted": False,
         "id": conversion,
         "offerName": "Test “1”",
         "partnerName": "Limestone, Digital",
@@ -318,6 +319,46 @@ def test_the_next_request_gets_what_has_changed(sandbox: Sandbox) -> None:
     assert [row["id"] for row in rows(sandbox, changed_since=since, status="Rejected")] == [ids[1]]
 
 
+def test_a_conversion_that_leaves_the_advertiser_is_a_deleted_row_for_good(sandbox: Sandbox) -> None:
+    mine, moving = offer(sandbox), offer(sandbox)
+    theirs = offer_record(sandbox, sandbox.rival)
+    sandbox.send("offers", [theirs])
+    stays, goes, returns, moves, later = (send(sandbox, offer_id) for offer_id in (mine, mine, mine, moving, moving))
+    since = document(sandbox)["meta"]["nextChangedSince"]
+    for conversion in goes, returns:
+        send(sandbox, theirs["id"], number=1, conversionId=conversion, partnerId=str(uuid4()))
+    send(sandbox, mine, number=2, conversionId=returns)
+    sandbox.move_offer(moving, sandbox.rival)
+    after_move = send(sandbox, moving, number=3)
+    send(sandbox, moving, number=4, conversionId=moves, revenue=8)  # changes while it is the rival's
+    send(sandbox, theirs["id"], number=5, conversionId=later)  # leaves the offer while it is the rival's
+    query = "SELECT until FROM {s}.conversion_history WHERE conversion = $1"
+    left_at = execute(query, UUID(goes), schema=sandbox.tenant.schema)[0]["until"]
+    execute(
+        "DELETE FROM {s}.conversion_history WHERE offer NOT IN (SELECT key FROM {s}.offer WHERE id = $1)",
+        UUID(moving),
+        schema=sandbox.tenant.schema,
+    )  # its retention
+
+    data = rows(sandbox, changed_since=since)
+    deleted = [row for row in data if row["deleted"]]
+    assert {row["id"] for row in deleted} == {goes, moves, later}
+    assert deleted == data[-3:]
+    assert deleted == sorted(deleted, key=lambda row: row["changedAt"])
+    assert deleted[0] == {"id": goes, "changedAt": left_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "deleted": True}
+    sent = {row["id"] for row in data} - {stays}  # unchanged conversions may be sent again
+    assert sent == {goes, returns, moves, later}, "what came after the move is not told"
+    assert rows(sandbox, changed_since=since, conversion_id=goes, status="Pending") == [deleted[0]]
+    assert [row["id"] for row in rows(sandbox)] == sorted([stays, returns])
+    lines = sandbox.get(CONVERSIONS, changed_since=since, format="ndjson").text.splitlines()
+    assert [exactly.decode(line) for line in lines[:-1]] == data
+    table = csv.DictReader(io.StringIO(sandbox.get(CONVERSIONS, changed_since=since, format="csv").text))
+    assert [(row["id"], row["deleted"] == "true") for row in table] == [(row["id"], row["deleted"]) for row in data]
+    ours = {row["id"]: row["deleted"] for row in rows(sandbox, token=sandbox.rival_key, changed_since=since)}
+    assert ours == {goes: False, returns: True, moves: False, later: False, after_move: False}
+    assert rows(sandbox, changed_since="2100-01-01") == []
+
+
 def test_a_change_that_commits_late_is_not_missed(sandbox: Sandbox) -> None:
     id_ = send(sandbox, offer(sandbox))
     first = document(sandbox)["meta"]["nextChangedSince"]
@@ -372,6 +413,7 @@ def test_every_format_has_the_same_rows(filled: Sandbox) -> None:
     assert list(read[0]) == list(data[0])
     for row in read:
         row["cost"] = Decimal(row["cost"])
+        row["deleted"] = {"true": True, "false": False}[row["deleted"]]
         row["history"] = exactly.decode(row["history"])
         row |= {name: row[name] or None for name in ("clickId", "rejectionReason", "details")}
     assert read == data
