@@ -39,24 +39,32 @@ offers AS MATERIALIZED (
         CASE WHEN own.xid < start.xmax THEN own.xid ELSE '0' END AS moved
     FROM own, start
 ),
+-- The months with changes, each with the offers that have them. The days of a month are read together, since they are next to
+-- each other in the table.
+months AS MATERIALIZED (
+    SELECT m.bucket AS first_day, array_agg(m.offer) AS offers, bool_or(o.moved >= s.xid) AS moved
+    FROM start s
+    CROSS JOIN (SELECT * FROM {schema}.changed_month WHERE offer = ANY(ARRAY(SELECT key FROM offers)) OFFSET 0) AS m
+    JOIN offers o ON o.key = m.offer
+    WHERE m.xid >= s.xid OR o.moved >= s.xid
+    GROUP BY m.bucket
+),
 marks AS MATERIALIZED (
     SELECT o.id, o.key AS offer, o.moved_away, mark.*
     FROM start s
-    CROSS JOIN offers o
+    CROSS JOIN months
+    CROSS JOIN LATERAL (
+        SELECT * FROM {schema}.changed_day
+        WHERE offer = ANY(months.offers) AND bucket >= first_day AND bucket < (first_day + interval '1 month')::date
+            AND (xid >= s.xid OR months.moved)
+        OFFSET 0
+    ) AS d
+    JOIN offers o ON o.key = d.offer AND NOT (o.moved_away AND (o.moved < s.xid OR d.bucket > o.last_day))
     CROSS JOIN LATERAL (
         SELECT
             d.bucket AS day, d.late,
             CASE WHEN o.moved_away THEN o.moved_at ELSE greatest(d.changed_at, o.moved_at) END AS changed_at,
             greatest(CASE WHEN d.xid < s.xmax AND NOT o.moved_away THEN d.xid END, o.moved) AS xid
-        FROM {schema}.changed_month m
-        CROSS JOIN LATERAL (  -- month by month, so that the days of other months are not read
-            SELECT * FROM {schema}.changed_day
-            WHERE offer = o.key AND bucket >= m.bucket AND bucket < (m.bucket + interval '1 month')::date
-            OFFSET 0
-        ) AS d
-        WHERE m.offer = o.key AND (m.xid >= s.xid OR o.moved >= s.xid)
-            AND NOT (o.moved_away AND (o.moved < s.xid OR d.bucket > o.last_day))
-        OFFSET 0
     ) AS mark
     WHERE (mark.xid, o.key, mark.day) >= (s.xid, s.offer, s.day) AND mark.xid < s.xmin
     ORDER BY mark.xid, offer, day
@@ -75,7 +83,7 @@ LEFT JOIN LATERAL (
         WHERE offer = m.offer AND bucket = m.day
         ORDER BY partner
     ) AS b
-    JOIN {schema}.partner p ON p.key = b.partner
+    CROSS JOIN LATERAL (SELECT id FROM {schema}.partner WHERE key = b.partner OFFSET 0) AS p  -- which PostgreSQL memoizes
     WHERE (m.xid, m.offer, m.day, b.partner) > (s.xid, s.offer, s.day, s.partner)
     ORDER BY m.xid, m.offer, m.day, b.partner
     LIMIT :limit::bigint + 1

@@ -11,4 +11,5 @@ feed AS MATERIALIZED (
         pg_snapshot_xmin(pg_current_snapshot()) AS xmin,
         pg_snapshot_xmax(pg_current_snapshot()) AS xmax
     FROM {schema}.record_state r
+    LIMIT 1  -- it has one row, which its statistics may not know
 )
