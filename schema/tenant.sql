@@ -837,6 +837,8 @@ CREATE INDEX conversion_history_until_idx ON tenant.conversion_history USING btr
 
 CREATE INDEX conversion_occurred_at_idx ON tenant.conversion USING btree (occurred_at);
 
+CREATE INDEX conversion_offer_occurred_at_idx ON tenant.conversion USING btree (offer, occurred_at);
+
 CREATE INDEX intake_kind_received_at_idx ON tenant.intake USING btree (kind, received_at) WHERE (accepted > 0);
 
 CREATE INDEX intake_received_at_idx ON tenant.intake USING btree (received_at);
