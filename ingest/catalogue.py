@@ -26,21 +26,25 @@ ParsedOffers = list[tuple[int, Record, OfferRecord]]
 
 
 @retry_deadlocks
-async def ingest_partners(tenant: Tenant, records: Sequence[Record], api_key: int | None) -> BatchResult:
-    """Ingests partners in one transaction. Raises DatabaseUnavailable."""
+async def ingest_partners(
+    tenant: Tenant, records: Sequence[Record], api_key: int | None, *, replay: bool = False
+) -> BatchResult:
+    """Ingests partners in one transaction. `replay` is as for `log_batch`. Raises DatabaseUnavailable."""
     parsed, rejections = await parse_in_thread(records, lambda record: parse_camel_case(record, PartnerRecord))
     names = {partner.id: partner.name for _, _, partner in parsed}
     async with connection() as db, intake_transaction(db, api_key):
         accepted = len(await save_names(db, f"{tenant.schema}.partner", names))
         result = BatchResult(accepted, len(parsed) - accepted, rejections)
-        await log_batch(db, tenant.schema, "partners", api_key, result)
+        await log_batch(db, tenant.schema, "partners", result, records=records, api_key=api_key, replay=replay)
     return result
 
 
 @retry_deadlocks
-async def ingest_offers(tenant: Tenant, records: Sequence[Record], api_key: int | None) -> BatchResult:
+async def ingest_offers(
+    tenant: Tenant, records: Sequence[Record], api_key: int | None, *, replay: bool = False
+) -> BatchResult:
     """Ingests offers in one transaction. A record that names another advertiser than the offer has is rejected: the
-    first record of an offer sets it, and only staff move an offer.
+    first record of an offer sets it, and only staff move an offer. `replay` is as for `log_batch`.
 
     Raises DatabaseUnavailable.
     """
@@ -68,7 +72,7 @@ async def ingest_offers(tenant: Tenant, records: Sequence[Record], api_key: int 
         accepted = len(saved | (set(renaming.values()) - lost))
         duplicates = len(parsed) - len(moved) - len(unnamed) - accepted
         result = BatchResult(accepted, duplicates, sort_by_index(rejections + moved + unnamed))
-        await log_batch(db, tenant.schema, "offers", api_key, result)
+        await log_batch(db, tenant.schema, "offers", result, records=records, api_key=api_key, replay=replay)
     return result
 
 

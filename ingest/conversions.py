@@ -63,9 +63,12 @@ History = Mapping[UUID, list[ConversionState]]  # of each conversion, the batch'
 
 @retry_deadlocks
 async def ingest_conversions(
-    tenant: Tenant, records: Sequence[Record], now: datetime, api_key: int | None
+    tenant: Tenant, records: Sequence[Record], now: datetime, api_key: int | None, *, replay: bool = False
 ) -> BatchResult:
-    """Ingests conversion callbacks in one transaction. Raises CostOverflowError, DatabaseUnavailable."""
+    """Ingests conversion callbacks in one transaction. `replay` is as for `log_batch`.
+
+    Raises CostOverflowError, DatabaseUnavailable.
+    """
     parsed, rejections = await parse_in_thread(records, lambda record: parse_conversion(record, now))
     async with connection() as db, intake_transaction(db, api_key):
         history, unresolved = await resolve_ids(db, tenant, parsed)
@@ -74,7 +77,7 @@ async def ingest_conversions(
         await apply_deltas(db, tenant.schema, deltas, now)
         duplicates = len(parsed) - len(unresolved) - accepted
         result = BatchResult(accepted, duplicates, sort_by_index(rejections + unresolved))
-        await log_batch(db, tenant.schema, "conversions", api_key, result)
+        await log_batch(db, tenant.schema, "conversions", result, records=records, api_key=api_key, replay=replay)
     return result
 
 

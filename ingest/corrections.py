@@ -142,7 +142,7 @@ async def apply_corrections(tenant: Tenant, content: bytes, expected: str, now: 
         await apply_deltas(db, tenant.schema, await update_conversions(db, tenant.schema, changes), now)
         # Rows with errors are typing errors of staff, who see them here: they do not count as rejected records.
         result = BatchResult(len(done.changes), len(done.unchanged), [])
-        await log_batch(db, tenant.schema, "corrections", None, result)
+        await log_batch(db, tenant.schema, "corrections", result)
     count_records("corrections", result.accepted, result.duplicates, 0)
     return done
 

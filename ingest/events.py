@@ -32,18 +32,25 @@ CatalogueKeys = tuple[Mapping[str, int], Mapping[str | None, int]]
 
 
 @retry_deadlocks
-async def ingest_events(tenant: Tenant, records: Sequence[Record], now: datetime, api_key: int | None) -> BatchResult:
-    """Ingests views and clicks in one transaction. Raises CostOverflowError, DatabaseUnavailable."""
+async def ingest_events(
+    tenant: Tenant, records: Sequence[Record], now: datetime, api_key: int | None, *, replay: bool = False
+) -> BatchResult:
+    """Ingests views and clicks in one transaction. `replay` is as for `log_batch`.
+
+    Raises CostOverflowError, DatabaseUnavailable.
+    """
     try:
-        return await ingest_once(tenant, records, now, api_key)
+        return await ingest_once(tenant, records, now, api_key, replay)
     except (MonthDroppedError, asyncpg.CheckViolationError):
         # A month was dropped meanwhile: the tenant is read again, and events of that month are rejected. A check
         # violation means that the month has no partition although this process has created one.
         forget_months(tenant)
-        return await ingest_once(await load_tenant(tenant.slug) or tenant, records, now, api_key)
+        return await ingest_once(await load_tenant(tenant.slug) or tenant, records, now, api_key, replay)
 
 
-async def ingest_once(tenant: Tenant, records: Sequence[Record], now: datetime, api_key: int | None) -> BatchResult:
+async def ingest_once(
+    tenant: Tenant, records: Sequence[Record], now: datetime, api_key: int | None, replay: bool
+) -> BatchResult:
     batch, rejections = await to_thread(parse_events, records, now, oldest_accepted(tenant, now))
     async with connection() as db:
         offers, partners = keys = await find_surrogate_ids(db, tenant, batch)
@@ -57,7 +64,7 @@ async def ingest_once(tenant: Tenant, records: Sequence[Record], now: datetime, 
         async with intake_transaction(db, api_key):
             accepted = await insert_events(db, tenant.schema, batch, keys, now)
             result = BatchResult(accepted, len(batch.ids) - accepted, sort_by_index(rejections))
-            await log_batch(db, tenant.schema, "events", api_key, result)
+            await log_batch(db, tenant.schema, "events", result, records=records, api_key=api_key, replay=replay)
     return result
 
 

@@ -11,6 +11,7 @@ from database.chunked_delete import delete_in_chunks
 from database.pool import connection
 from database.sql import SqlFile
 from ingest.intake_log import delete_batches_before
+from ingest.rejected_records import delete_rejected_records_before
 from settings import settings
 from singular.request_log import delete_requests_before
 from tenants.lifecycle import delete_dumps_before
@@ -33,6 +34,7 @@ async def clean_tenant(tenant: Tenant, now: datetime) -> Mapping[str, int]:
         **await delete_audit_entries(tenant.schema, now),
         **await delete_history(tenant.schema, now),
         "batches_deleted": await delete_batches_before(tenant.schema, oldest),
+        "rejected_records_deleted": await delete_rejected_records_before(tenant.schema, oldest),
         "singular_requests_deleted": await delete_requests_before(tenant.schema, oldest),
     }
 

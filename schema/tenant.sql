@@ -599,6 +599,37 @@ CREATE TABLE tenant.record_state (
     hours_since timestamp with time zone
 );
 
+CREATE TABLE tenant.rejected_record (
+    id bigint NOT NULL,
+    digest uuid NOT NULL,
+    cause uuid NOT NULL,
+    kind character varying(12) NOT NULL,
+    token integer NOT NULL,
+    record character varying(200),
+    field character varying(100) NOT NULL,
+    message text NOT NULL,
+    reason text NOT NULL,
+    payload text,
+    size integer NOT NULL,
+    times bigint DEFAULT 1 NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    resolution character varying(10),
+    resolved_at timestamp with time zone,
+    resolved_by character varying(320),
+    fixed text,
+    CONSTRAINT rejected_record_resolution_check CHECK (((resolution)::text = ANY ((ARRAY['replayed'::character varying, 'dismissed'::character varying])::text[])))
+);
+
+ALTER TABLE tenant.rejected_record ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tenant.rejected_record_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE tenant.restatement (
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     bucket timestamp with time zone NOT NULL,
@@ -794,6 +825,12 @@ ALTER TABLE ONLY tenant.partner
 ALTER TABLE ONLY tenant.record_state
     ADD CONSTRAINT record_state_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY tenant.rejected_record
+    ADD CONSTRAINT rejected_record_digest_key UNIQUE (digest);
+
+ALTER TABLE ONLY tenant.rejected_record
+    ADD CONSTRAINT rejected_record_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY tenant.session
     ADD CONSTRAINT session_digest_key UNIQUE (digest);
 
@@ -845,6 +882,8 @@ CREATE INDEX intake_received_at_idx ON tenant.intake USING btree (received_at);
 
 CREATE INDEX intake_reject_intake_idx ON tenant.intake_reject USING btree (intake);
 
+CREATE INDEX intake_token_received_at_idx ON tenant.intake USING btree (token, received_at);
+
 CREATE INDEX offer_advertiser_idx ON tenant.offer USING btree (advertiser);
 
 CREATE INDEX offer_campaign_idx ON tenant.offer USING btree (lower((COALESCE(campaign_name, ''::character varying))::text), id);
@@ -865,6 +904,10 @@ CREATE INDEX partner_name_idx ON tenant.partner USING btree (lower((name)::text)
 
 CREATE INDEX partner_words_idx ON tenant.partner USING gin (tenant.search_words((((name)::text || ' '::text) || id)));
 
+CREATE INDEX rejected_record_cause_id_idx ON tenant.rejected_record USING btree (cause, id) WHERE (resolved_at IS NULL);
+
+CREATE INDEX rejected_record_last_at_id_idx ON tenant.rejected_record USING btree (last_at, id);
+
 CREATE INDEX restatement_changed_at_idx ON tenant.restatement USING brin (changed_at);
 
 CREATE INDEX restatement_offer_bucket_idx ON tenant.restatement USING btree (offer, bucket);
@@ -884,6 +927,8 @@ CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.offer FOR EACH R
 CREATE TRIGGER audit AFTER INSERT ON tenant.one_time_link FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('digest');
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.partner FOR EACH ROW EXECUTE FUNCTION public.gokart_audit();
+
+CREATE TRIGGER audit AFTER UPDATE OF resolved_at ON tenant.rejected_record FOR EACH ROW WHEN ((COALESCE(current_setting('gokart.actor'::text, true), ''::text) !~~ 'intake:%'::text)) EXECUTE FUNCTION public.gokart_audit('payload', 'fixed');
 
 CREATE TRIGGER audit AFTER DELETE ON tenant.session FOR EACH ROW WHEN (((current_setting('gokart.actor'::text, true) <> ''::text) AND (old.expires_at > now()))) EXECUTE FUNCTION public.gokart_audit('digest');
 

@@ -26,7 +26,12 @@ NOT_BEFORE = r"(?<![[:alnum:]!#$%&'*+/=?^_`{|}~.-])"
 NOT_AFTER = r"(?![[:alnum:]-]|\.[[:alnum:]])"
 UNLINKED = "erased"  # the pseudonym of somebody who has no account
 MENTIONS = {"one_time_link": ["created_by"]}
-TENANT_MENTIONS = {**MENTIONS, "api_token": ["name", "created_by"], "advertiser": ["singular_requested_by"]}
+TENANT_MENTIONS = {
+    **MENTIONS,
+    "api_token": ["name", "created_by"],
+    "advertiser": ["singular_requested_by"],
+    "rejected_record": ["record", "message", "payload", "fixed", "resolved_by"],
+}
 
 Found = Counter[str]  # how many of what; empty if nothing was found
 

@@ -29,12 +29,17 @@ def test_the_intake_log_is_kept_for_90_days(sandbox: Sandbox) -> None:
     age = "UPDATE {s}.intake SET received_at = now() - $2::interval WHERE id = (SELECT min(id) + $1 FROM {s}.intake)"
     for n, days in enumerate([100, 91, 89]):
         execute(age, n, timedelta(days=days), schema=sandbox.tenant.schema)
-    assert run(lambda: clean_tenant(sandbox.tenant, NOW))["batches_deleted"] == 2
+    execute("UPDATE {s}.rejected_record SET last_at = now() - interval '91 days'", schema=sandbox.tenant.schema)
+    sandbox.send("events", [event_record("another")])
+    deleted = run(lambda: clean_tenant(sandbox.tenant, NOW))
+    assert (deleted["batches_deleted"], deleted["rejected_records_deleted"]) == (2, 3)
     (left,) = execute(
         "SELECT (SELECT count(*) FROM {s}.intake) AS calls, (SELECT count(*) FROM {s}.intake_reject) AS rejects",
         schema=sandbox.tenant.schema,
     )
-    assert left == {"calls": 2, "rejects": 2}
+    assert left == {"calls": 3, "rejects": 3}
+    (rejected,) = execute("SELECT record FROM {s}.rejected_record", schema=sandbox.tenant.schema)
+    assert rejected["record"] is not None
 
 
 def test_the_last_batch_is_kept_for_reports(sandbox: Sandbox) -> None:

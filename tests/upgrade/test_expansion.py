@@ -31,6 +31,7 @@ REVIEWED: dict[tuple[str, str], str] = {
             *("partner_name_idx", "partner_created_at_idx", "partner_words_idx"),
         ]
     },
+    ("index", "intake_token_received_at_idx"): "as the index above",
 }
 
 

@@ -118,6 +118,14 @@ def fill(sandbox: Sandbox, person: Person) -> None:
             SELECT sha256('1'), min(id), 'reset', 'staff:{person.email}', now() FROM {{s}}.staff;
         INSERT INTO {{s}}.one_time_link (digest, login, purpose, created_by, expires_at)
             SELECT sha256('2'), id, 'reset', 'staff:{person.email}', now() FROM {{s}}.advertiser_login;
+        INSERT INTO {{s}}.rejected_record (
+            digest, cause, kind, token, record, field, message, reason, payload, size, first_at, last_at
+        ) VALUES (
+            gen_random_uuid(), gen_random_uuid(), 'events', 1, '{person.email}', '', '{person.email} is wrong',
+            '… is wrong', '{{{{"id": "{person.email}"}}}}', 9, now(), now()
+        );
+        UPDATE {{s}}.rejected_record
+            SET resolved_at = now(), resolved_by = 'staff:{person.email}', fixed = '["{person.email}"]';
         """,
     )
 
