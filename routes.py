@@ -45,6 +45,10 @@ Portal: app.TENANT.<base>
   /singular/request                          SingularPageController: POST request_access
   /                                          DashboardController: GET dashboard
   /report.csv                                DashboardController: GET|HEAD download
+  /changes                                   DrilldownController: GET changes
+  /conversions                               DrilldownController: GET conversions
+  /conversions.csv                           DrilldownController: GET export
+  /conversions/{conversion:uuid}             DrilldownController: GET conversion
   /keys                                      AdvertiserApiKeyController: GET list_api_keys
   /keys/new                                  AdvertiserApiKeyController: GET new, POST create
   /keys/revoke-all                           AdvertiserApiKeyController: POST revoke_all
@@ -134,6 +138,7 @@ from portal.advertiser_status import read_advertiser_status
 from portal.api_keys import AdvertiserApiKeyController
 from portal.api_page import ApiController
 from portal.dashboard import DashboardController
+from portal.drilldown import DrilldownController
 from portal.layout import portal_layout
 from portal.singular import SingularPageController
 from reporting.api import CostReportController, SingularController
@@ -179,6 +184,7 @@ PORTAL = Router(
         LoginController,
         AccountController,
         DashboardController,
+        DrilldownController,
         AdvertiserApiKeyController,
         SingularPageController,
         ApiController,

@@ -1,11 +1,13 @@
 """The layout of the portal's pages."""
 
+from collections.abc import Collection
 from typing import Any
 
 from litestar import Response
 from litestar.di import NamedDependency
 
 from auth.users.guards import current_user
+from auth.users.users import User
 from portal.advertiser_status import AdvertiserStatus
 from portal.api_keys import expiry_notices
 from tenants.tenant import Tenant, current_tenant
@@ -13,14 +15,17 @@ from web.pages.rendering import NavLink, Notice, PageLayout, render_page
 from web.requests import AnyRequest
 
 AREA = "Advertiser portal"
-# The title of each page, and the scope that it requires.
+# The title of each page, and the scopes of which it requires one; none: it requires no scope.
 PAGES = {
-    "/": ("Dashboard", "cost-report"),
-    "/keys": ("API keys", None),
-    "/singular": ("Singular", "singular"),
-    "/api": ("API", None),
-    "/account": ("Account", None),
+    "/": ("Dashboard", ["cost-report"]),
+    "/conversions": ("Conversions", ["conversions", "cost-report"]),
+    "/changes": ("Changes", ["cost-report"]),
+    "/keys": ("API keys", []),
+    "/singular": ("Singular", ["singular"]),
+    "/api": ("API", []),
+    "/account": ("Account", []),
 }
+TABS = {"/changes": "/conversions"}  # of pages that are not tabs themselves
 
 
 async def portal_layout(request: AnyRequest, advertiser: NamedDependency[AdvertiserStatus | None]) -> PageLayout:
@@ -30,9 +35,9 @@ async def portal_layout(request: AnyRequest, advertiser: NamedDependency[Adverti
     user = current_user(request)
     here = page_path(request)
     nav = [
-        NavLink(href, label, here=href == here)
-        for href, (label, scope) in PAGES.items()
-        if scope is None or scope in user.scopes
+        NavLink(href, label, here=href == TABS.get(here, here))
+        for href, (label, scopes) in PAGES.items()
+        if href not in TABS and may_open(user, scopes)
     ]
     notices = [*paused_notices(tenant, advertiser), *await expiry_notices(user)]
     return PageLayout(AREA, tenant, user, nav, notices, home_url=nav[0].href)
@@ -53,9 +58,13 @@ def page_path(request: AnyRequest) -> str:
     return "/" + request.url.path.split("/")[1]
 
 
+def may_open(user: User, scopes: Collection[str]) -> bool:
+    return not scopes or not user.scopes.isdisjoint(scopes)
+
+
 def forbidden_page(request: AnyRequest, layout: PageLayout) -> Response[Any] | None:
-    """The response for users without the page's scope; None for others."""
-    label, scope = PAGES[page_path(request)]
-    if scope is None or scope in current_user(request).scopes:
+    """The response for users without the page's scopes; None for others."""
+    label, scopes = PAGES[page_path(request)]
+    if may_open(current_user(request), scopes):
         return None
     return render_page("portal/forbidden.html", layout, status=403, label=label)

@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 from msgspec import Meta
 
 from core.timestamps import iso, midnight
+from database.pool import PooledConnection
 from database.sql import SqlFile
 from reporting.changes.status import UtcTime
-from reporting.context import read_context
+from reporting.context import ReportContext, read_context
 from reporting.conversions.document import Status
 from reporting.filters import DATE, LAST_DAY
 from reporting.list_parameters import ParameterReader, read_uuids
@@ -135,30 +137,53 @@ def read_day(text: str) -> date:
     raise ValueError(f"{text!r} is not an ISO 8601 date (2025-05-19) that exists, up to {LAST_DAY}")
 
 
-async def explain(tenant: Tenant, advertiser: UUID, request: ExplainRequest) -> dict[str, Any]:
-    """An Explanation, with amounts as JSON texts. Raises Problem 400 for a day that has not ended."""
+class ExplainedDay(msgspec.Struct, frozen=True):
+    """The rows of `sql/explain.sql`, with costs in millionths: MAX_ENTRIES of each list at most. `complete`: there are
+    no more.
+    """
+
+    context: ReportContext
+    changes: Sequence[Record]
+    conversions: Sequence[Record]
+    complete: bool
+
+
+async def read_explained_day(
+    db: PooledConnection, tenant: Tenant, advertiser: UUID, request: ExplainRequest
+) -> ExplainedDay:
+    """In the connection's snapshot. Raises Problem 400 for a day that has not ended."""
+    context = await read_context(db, tenant, advertiser)
     start = midnight(request.day)
+    if context.now < start + DAY:
+        today = context.now.date()
+        raise invalid_parameters(FieldError("date", f"{request.day} has not ended: today is {today} in UTC"))
     parameters = {
-        "advertiser": advertiser,
-        "offers": request.offers,
-        "partners": request.partners,
+        **owned(advertiser, request),
         "start": start,
         "end": start + DAY,
         "limit": MAX_ENTRIES,
     }
+    past = {"recorded_since": context.recorded_since, "final_after_days": context.final_after_days}
+    changes, conversions = [
+        await db.fetch(query.sql, *query.args, timeout=settings.report_timeout)
+        for query in (
+            CHANGES.bind(tenant.schema, **parameters, **past),
+            CONVERSIONS.bind(tenant.schema, **parameters),
+        )
+    ]
+    complete = max(len(changes), len(conversions)) <= MAX_ENTRIES
+    return ExplainedDay(context, changes[:MAX_ENTRIES], conversions[:MAX_ENTRIES], complete)
+
+
+def owned(advertiser: UUID, request: ExplainRequest) -> dict[str, object]:
+    """The parameters that all statements of `sql/explain.sql` have."""
+    return {"advertiser": advertiser, "offers": request.offers, "partners": request.partners}
+
+
+async def explain(tenant: Tenant, advertiser: UUID, request: ExplainRequest) -> dict[str, Any]:
+    """An Explanation, with amounts as JSON texts. Raises Problem 400 for a day that has not ended."""
     async with primary_snapshot() as db:
-        context = await read_context(db, tenant, advertiser)
-        if context.now < start + DAY:
-            today = context.now.date()
-            raise invalid_parameters(FieldError("date", f"{request.day} has not ended: today is {today} in UTC"))
-        past = {"recorded_since": context.recorded_since, "final_after_days": context.final_after_days}
-        changes, conversions = [
-            await db.fetch(query.sql, *query.args, timeout=settings.report_timeout)
-            for query in (
-                CHANGES.bind(tenant.schema, **parameters, **past),
-                CONVERSIONS.bind(tenant.schema, **parameters),
-            )
-        ]
+        day = await read_explained_day(db, tenant, advertiser, request)
 
     def amount(millionths: int | None) -> msgspec.Raw | str | None:
         if millionths is None:
@@ -179,7 +204,7 @@ async def explain(tenant: Tenant, advertiser: UUID, request: ExplainRequest) -> 
                 "late": row["late"],
                 "cause": row["cause"],
             }
-            for row in changes[:MAX_ENTRIES]
+            for row in day.changes
         ],
         "conversions": [
             {
@@ -193,12 +218,12 @@ async def explain(tenant: Tenant, advertiser: UUID, request: ExplainRequest) -> 
                 "newCost": amount(row["cost"]),
                 "cause": row["cause"],
             }
-            for row in conversions[:MAX_ENTRIES]
+            for row in day.conversions
         ],
         "date": request.day,
-        "currency": context.currency,
-        "recordedSince": iso(context.recorded_since, "microseconds"),
-        "complete": max(len(changes), len(conversions)) <= MAX_ENTRIES,
+        "currency": day.context.currency,
+        "recordedSince": iso(day.context.recorded_since, "microseconds"),
+        "complete": day.complete,
     }
 
 

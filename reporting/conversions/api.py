@@ -1,10 +1,13 @@
 """GET /api/v1/conversions: an advertiser's single conversions, streamed from one snapshot of the primary."""
 
-from collections.abc import AsyncIterator
+from codecs import BOM_UTF8
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from litestar import Controller, Response, route
 
@@ -15,11 +18,11 @@ from database.pool import PooledConnection, connection
 from database.sql import SqlFile
 from reporting.context import read_context
 from reporting.conversions.document import CONVERSIONS
-from reporting.conversions.parameters import parse
+from reporting.conversions.parameters import ConversionFilter, parse
 from reporting.list_parameters import MAX_BODY_BYTES, read_query
 from reporting.ranges import DAY, Range
 from reporting.responses import row_logger, streaming_response
-from reporting.rows import MEDIA_TYPES, RowCount, RowStatements, read_row_format, row_stream
+from reporting.rows import MEDIA_TYPES, RowCount, RowFormat, RowStatements, read_row_format, row_stream
 from reporting.stream import MAX_DAYS_PER_PART, ROWS_PER_PART
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
@@ -27,7 +30,7 @@ from web.operations import documented
 from web.requests import READ_METHODS, AnyRequest
 
 SQL = Path(__file__).parent / "sql"
-ITEMS, COLUMNS = (SqlFile(SQL / "conversions.sql", name) for name in ("items", "columns"))
+ITEMS, COLUMNS, SPREADSHEET = (SqlFile(SQL / "conversions.sql", name) for name in ("items", "columns", "spreadsheet"))
 DEPARTED_ITEMS, DEPARTED_COLUMNS = (SqlFile(SQL / "departed.sql", name) for name in ("items", "columns"))
 EXTENT = SqlFile(SQL / "extent.sql")
 CHANGES_BEFORE = SqlFile(SQL / "changes_before.sql")
@@ -49,13 +52,25 @@ class ConversionController(Controller):
         advertiser's offer now, is a row that only has `id`, `changedAt` and `deleted` (true). Of the filters, only
         `conversion_id` applies to such rows. They come last.
         """
-        return await respond(request)
+        filter_ = parse(await read_query(request), tuple(MEDIA_TYPES))
+        format_ = read_row_format(request, filter_.format)
+        return await respond(request, current_advertiser(request), filter_, format_)
 
 
-async def respond(request: AnyRequest) -> Response[Any]:
-    filter_ = parse(await read_query(request), tuple(MEDIA_TYPES))
-    format_ = read_row_format(request, filter_.format)
-    tenant, advertiser = current_tenant(), current_advertiser(request)
+async def respond(
+    request: AnyRequest,
+    advertiser: UUID,
+    filter_: ConversionFilter,
+    format_: RowFormat,
+    *,
+    for_spreadsheet: bool = False,
+    file_name: str = "gokart-conversions.csv",
+) -> Response[Any]:
+    """For the current tenant; the caller has checked that the user may see this advertiser's conversions.
+
+    `for_spreadsheet`: CSV begins with a byte order mark, and texts in it cannot be formulas.
+    """
+    tenant = current_tenant()
     changes_before = CHANGES_BEFORE.bind(tenant.schema)
     async with connection() as db:
         context = await read_context(db, tenant, advertiser)
@@ -64,11 +79,7 @@ async def respond(request: AnyRequest) -> Response[Any]:
     parameters: dict[str, object] = {
         "advertiser": advertiser,
         **times,
-        "offers": filter_.offers,
-        "partners": filter_.partners,
-        "statuses": filter_.statuses,
-        "ids": filter_.ids,
-        "clicks": filter_.clicks,
+        **filter_.selection,
         "quote": '"' if filter_.decimals_as_text else "",
     }
     data_through = iso(context.data_through or tenant.created_at)
@@ -95,10 +106,21 @@ async def respond(request: AnyRequest) -> Response[Any]:
 
     count_report("conversions", "primary")
     if format_ == "csv":
-        headers["Content-Disposition"] = 'attachment; filename="gokart-conversions.csv"'
-    parts = partial(parts_of, tenant, parameters)
+        headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    parts = partial(parts_of, tenant, SPREADSHEET if for_spreadsheet else COLUMNS, parameters)
     chunks = row_stream(tenant, advertiser, parts, format_, meta=meta, log_rows=row_logger(request))
+    if for_spreadsheet:
+        chunks = with_byte_order_mark(chunks)
     return await streaming_response(request, chunks, MEDIA_TYPES[format_], headers)
+
+
+async def with_byte_order_mark(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Excel reads CSV as UTF-8 only with it."""
+    async with aclosing(chunks):
+        start = BOM_UTF8
+        async for chunk in chunks:
+            yield start + chunk
+            start = b""
 
 
 def range_header(start: datetime | None, end: datetime | None) -> dict[str, str]:
@@ -107,7 +129,7 @@ def range_header(start: datetime | None, end: datetime | None) -> dict[str, str]
 
 
 async def parts_of(
-    tenant: Tenant, parameters: dict[str, object], db: PooledConnection, count: RowCount
+    tenant: Tenant, columns: SqlFile, parameters: dict[str, object], db: PooledConnection, count: RowCount
 ) -> AsyncIterator[RowStatements]:
     """Parts of the range, in order, so that what PostgreSQL sorts is small: a day, then as many days as will have about
     ROWS_PER_PART rows, judging by the part before.
@@ -120,15 +142,15 @@ async def parts_of(
         days = 1
         while first is not None and last - first >= days * DAY:
             end = first + days * DAY
-            yield statements_of(tenant, parameters | {"start": first, "end": end})
+            yield statements_of(tenant, columns, parameters | {"start": first, "end": end})
             parameters |= {"start": end}
             first = end
             days = max(1, min(4 * days, MAX_DAYS_PER_PART, days * ROWS_PER_PART // max(1, count.of_last_part)))
-    yield statements_of(tenant, parameters)
+    yield statements_of(tenant, columns, parameters)
     if parameters["changed_since"]:
         left = {name: parameters[name] for name in ("advertiser", "changed_since", "ids")}
         yield RowStatements(DEPARTED_ITEMS.bind(tenant.schema, **left), DEPARTED_COLUMNS.bind(tenant.schema, **left))
 
 
-def statements_of(tenant: Tenant, parameters: dict[str, object]) -> RowStatements:
-    return RowStatements(ITEMS.bind(tenant.schema, **parameters), COLUMNS.bind(tenant.schema, **parameters))
+def statements_of(tenant: Tenant, columns: SqlFile, parameters: dict[str, object]) -> RowStatements:
+    return RowStatements(ITEMS.bind(tenant.schema, **parameters), columns.bind(tenant.schema, **parameters))

@@ -34,6 +34,17 @@ class ConversionFilter(msgspec.Struct, frozen=True):
     decimals_as_text: bool
     format: str | None
 
+    @property
+    def selection(self) -> dict[str, object]:
+        """The parameters of `sql/filters.sql` besides the times."""
+        return {
+            "offers": self.offers,
+            "partners": self.partners,
+            "statuses": self.statuses,
+            "ids": self.ids,
+            "clicks": self.clicks,
+        }
+
     def resolve(self, default_zone: str) -> tuple[ZoneInfo, dict[str, datetime | None]]:
         """The zone, and `start` and `changed_since` (inclusive) and `end` (exclusive) in UTC. Raises Problem 400."""
         try:

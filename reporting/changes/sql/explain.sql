@@ -138,3 +138,11 @@ WHERE s.since >= :end::timestamptz
     )
 ORDER BY s.since, s.id, s.until NULLS LAST
 LIMIT :limit::bigint + 1
+
+-- name: figures
+-- The present figures of the day by offer and partner. Cost is in millionths.
+SELECT o.id AS offer, p.id AS partner, b.cost, b.conversions, b.clicks, b.views
+FROM own o
+JOIN {schema}.by_day b ON b.offer = o.key AND b.bucket = (:start::timestamptz AT TIME ZONE 'UTC')::date
+JOIN partners p ON p.key = b.partner
+WHERE o.wanted AND o.until = 'infinity'

@@ -21,13 +21,8 @@ conversions AS (
     FROM {schema}.conversion c
     JOIN offers o ON o.key = c.offer
     JOIN {schema}.partner p ON p.key = c.partner
-    WHERE (:start::timestamptz IS NULL OR c.occurred_at >= :start::timestamptz)
-        AND (:end::timestamptz IS NULL OR c.occurred_at < :end::timestamptz)
-        AND (:offers::uuid[] IS NULL OR o.id = ANY(:offers::uuid[]))
-        AND (:partners::uuid[] IS NULL OR p.id = ANY(:partners::uuid[]))
-        AND (:statuses::text[] IS NULL OR c.status = ANY(:statuses::text[]))
-        AND (:ids::uuid[] IS NULL OR c.id = ANY(:ids::uuid[]))
-        AND (:clicks::uuid[] IS NULL OR c.click = ANY(:clicks::uuid[]))
+    WHERE
+        -- include: filters.sql
         AND (
             :changed_since::timestamptz IS NULL
             OR c.received_at >= :changed_since::timestamptz
@@ -94,6 +89,24 @@ SELECT
     to_char(r.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "changedAt",
     'false' AS "deleted", r.cause AS "cause", r.offer AS "offerId", r.offer_name AS "offerName", r.partner AS "partnerId",
     r.partner_name AS "partnerName", r.click AS "clickId", r.rejection_reason AS "rejectionReason",
+    r.details AS "details", r.states AS "history"
+FROM rows r
+ORDER BY r.occurred_at, r.id
+
+-- name: spreadsheet
+-- The columns for a person who opens the CSV in a spreadsheet. An apostrophe makes it show a formula as text; the
+-- characters are those of `core.spreadsheets.FORMULA_PREFIXES`.
+SELECT
+    r.id AS "id", r.status AS "status", trim_scale(r.cost * 0.000001) AS "cost",
+    to_char(r.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "occurredAt",
+    to_char(r.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "receivedAt",
+    to_char(r.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "changedAt",
+    r.cause AS "cause", r.offer AS "offerId",
+    concat(CASE WHEN r.offer_name ~ '^[-=+@\t\r\n]' THEN '''' END, r.offer_name) AS "offerName", r.partner AS "partnerId",
+    concat(CASE WHEN r.partner_name ~ '^[-=+@\t\r\n]' THEN '''' END, r.partner_name) AS "partnerName",
+    r.click AS "clickId",
+    CASE WHEN r.rejection_reason ~ '^[-=+@\t\r\n]' THEN '''' || r.rejection_reason ELSE r.rejection_reason END
+        AS "rejectionReason",
     r.details AS "details", r.states AS "history"
 FROM rows r
 ORDER BY r.occurred_at, r.id

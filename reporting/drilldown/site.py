@@ -1,0 +1,158 @@
+"""What the pages of single conversions and of changes have in common, on the portal and for staff."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from database.pool import connection
+from reporting.context import ReportContext, read_context
+from reporting.dimensions import OFFERS, PARTNERS
+from reporting.filters import query_pairs
+from tenants.tenant import current_tenant
+from web.pages.formatting import os_name
+from web.problems import FieldError
+from web.requests import AnyRequest
+
+PAGING = ("after", "before", "row", "sort")  # parameters of `web.pages.lists`
+SHORT_ID = 8  # characters
+CAUSES = {
+    "callback": "Callback",
+    "import": "Import of history",
+    "correction": "Correction by staff",
+    "move": "Moved here",
+    None: "Not recorded",
+}
+MOVED_AWAY = "Moved away"
+STATUS_BADGES = {"Success": "success", "Pending": "info", "Rejected": "danger"}
+
+
+class DrilldownSite(msgspec.Struct, frozen=True):
+    """Whose conversions the pages show, to whom. `root` is the URL before /conversions and /changes.
+
+    `sees_clicks`: also click ids, devices and other details, and the export. `sees_changes`: also the pages of changes.
+    """
+
+    advertiser: UUID
+    root: str = ""
+    sees_clicks: bool = True
+    sees_changes: bool = True
+
+    def segments(self, here: str) -> list[tuple[str, str, bool]]:
+        """Of the navigation between the pages. `here` is conversions or changes."""
+        pages = [("Conversions", "conversions"), *[("Changed days", "changes")] * self.sees_changes]
+        return [(label, f"{self.root}/{page}", page == here) for label, page in pages]
+
+
+class Choices(msgspec.Struct, frozen=True):
+    """The names of the advertiser's offers, with what tells apart those that share one, and of its partners; by id."""
+
+    offers: dict[str, str]
+    partners: dict[str, str]
+    offer_notes: dict[str, str]
+
+    def offer(self, id_: object) -> str:
+        return self.offers.get(str(id_), f"Offer {str(id_)[:SHORT_ID]}")
+
+    def offer_note(self, id_: object) -> str:
+        """OS, campaign, and the beginning of the id if that is not enough."""
+        return self.offer_notes.get(str(id_), "")
+
+    def partner(self, id_: object) -> str:
+        return self.partners.get(str(id_), f"Partner {str(id_)[:SHORT_ID]}")
+
+    def offer_options(self, given: str) -> list[tuple[str, str]]:
+        labels = {id_: " · ".join(filter(None, [name, self.offer_notes[id_]])) for id_, name in self.offers.items()}
+        return options(labels, "All offers", "offer", given)
+
+    def partner_options(self, given: str) -> list[tuple[str, str]]:
+        return options(self.partners, "All partners", "partner", given)
+
+
+def options(labels: Mapping[str, str], everything: str, noun: str, given: str) -> list[tuple[str, str]]:
+    """Value and label of each; and of what is given, if it is several of them or none."""
+    chosen = [] if given in labels or not given else [(given, describe_ids(given, noun))]
+    return [("", everything), *chosen, *labels.items()]
+
+
+def describe_ids(given: str, noun: str) -> str:
+    count = given.count(",") + 1
+    return f"{count} {noun}s" if count > 1 else f"Unknown {noun} ({given[:36]})"
+
+
+class Drilldown(msgspec.Struct):
+    """What a page shows. `given` are its filters by name, as in the query; several values are separated by commas."""
+
+    site: DrilldownSite
+    context: ReportContext
+    choices: Choices
+    given: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def values(self, fields: Sequence[str], errors: Sequence[FieldError] = ()) -> dict[str, Any]:
+        """For the template. `fields` are the filters in the page's form."""
+        at_fields = {error.field: sentence(error.message) for error in errors if error.field in fields}
+        return {
+            "site": self.site,
+            "choices": self.choices,
+            "given": {name: self.given.get(name, "") for name in fields},
+            "offers": self.choices.offer_options(self.given.get("offer_id", "")),
+            "partners": self.choices.partner_options(self.given.get("partner_id", "")),
+            "errors": at_fields,
+            "other_errors": [f"{error.field}: {error.message}" for error in errors if error.field not in fields],
+            "currency": self.context.currency,
+            "causes": CAUSES,
+            "moved_away": MOVED_AWAY,
+            "badges": STATUS_BADGES,
+            "short": SHORT_ID,
+        }
+
+
+async def read_drilldown(site: DrilldownSite) -> Drilldown:
+    """Raises DatabaseUnavailable."""
+    tenant = current_tenant()
+    statements = [each.columns.bind(tenant.schema, advertiser=site.advertiser) for each in (OFFERS, PARTNERS)]
+    async with connection() as db:
+        context = await read_context(db, tenant, site.advertiser)
+        offers, partners = [await db.fetch(query.sql, *query.args) for query in statements]
+    notes = {str(row["id"]): " · ".join(filter(None, [os_name(row["os"]), row["campaign"]])) for row in offers}
+    shared = Counter((row["name"], notes[str(row["id"])]) for row in offers)
+    for row in offers:
+        id_ = str(row["id"])
+        if shared[row["name"], notes[id_]] > 1:
+            notes[id_] = " · ".join(filter(None, [notes[id_], id_[:SHORT_ID]]))
+    choices = Choices(
+        {str(row["id"]): row["name"] for row in offers}, {str(row["id"]): row["name"] for row in partners}, notes
+    )
+    return Drilldown(site, context, choices)
+
+
+def given_pairs(request: AnyRequest) -> list[tuple[str, Any]]:
+    """The filters of a page's query: what forms leave empty is not given. Raises Problem 400."""
+    return [
+        (name, value)
+        for name, value in query_pairs(request.scope["query_string"])
+        if value.strip() and name.lower() not in PAGING
+    ]
+
+
+def joined(pairs: list[tuple[str, Any]]) -> dict[str, str]:
+    """The values by name in lower case; several are separated by commas."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        key = name.lower()
+        found[key] = f"{found[key]},{value.strip()}" if key in found else value.strip()
+    return found
+
+
+def sentence(message: str) -> str:
+    text = message.replace("date_from", "the start date").replace("date_to", "the end date")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def local_time(instant: datetime, zone: ZoneInfo) -> str:
+    """To the second, in the zone."""
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,182 @@
+"""GET /changes: what changed a past day, with old and new figures, and which days changed lately."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.database import execute
+from tests.support.html_page import Page
+from tests.support.people import Browser, advertiser_browser
+from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
+from web.pages.formatting import NOTHING
+
+DAY = "2025-05-19"
+PARTNER = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+
+@pytest.fixture
+def offer(sandbox: Sandbox) -> str:
+    record = offer_record(sandbox, name="Boots")
+    sandbox.send("offers", [record])
+    sandbox.send("partners", [{"id": PARTNER, "name": "Limestone"}])
+    return str(record["id"])
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Browser:
+    return advertiser_browser(sandbox)
+
+
+def opened(client: Browser, **params: str) -> Page:
+    response = client.get("/changes", params=params)
+    assert response.status_code == 200, response.text
+    return Page(response.text)
+
+
+def resend(sandbox: Sandbox, callback: dict[str, Any], sent_at: str, **conversion: Any) -> None:
+    sandbox.send("conversions", [callback | {"sentAt": sent_at, "conversion": callback["conversion"] | conversion}])
+
+
+def stats(page: Page) -> list[str]:
+    return [dd.text for dd in page.all("dd", **{"class": "stat-value"})]
+
+
+def notes(page: Page) -> list[str]:
+    return [dd.text for dd in page.all("dd", **{"class": "stat-note"})]
+
+
+def test_each_change_has_old_and_new_figures(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    callback = conversion_callback(sandbox, offer, partnerId=PARTNER, revenue="69.500001")
+    sandbox.send("events", [event_record(offer), event_record(offer, "view")])
+    sandbox.send("conversions", [callback])
+    resend(sandbox, callback, "2025-06-20T00:00:00Z", status="Rejected")
+    resend(sandbox, callback, "2025-06-21T00:00:00Z", revenue=3)
+    page = opened(client, date=DAY)
+    rows = page.rows("changes")
+    assert [row[3] for row in rows] == ["Limestone"] * 3 + [sandbox.tenant.name]
+    assert [row[4] for row in rows] == [
+        "0.00 → 3.00 +3.00",
+        "69.500001 → 0.00 \u221269.500001",
+        "0.00 → 69.500001 +69.500001",
+        NOTHING,
+    ]
+    assert [row[5] for row in rows] == ["0 → 1 +1", "1 → 0 \u22121", "0 → 1 +1", NOTHING]
+    assert rows[-1][6:] == ["0 → 1 +1", "0 → 1 +1"]
+    assert all(row[1] == "Callback Late" and row[2] == "Boots" for row in rows)
+    assert stats(page) == ["3.00", "1", "1", "1"]
+    assert notes(page)[0] == "+3.00 When the day ended: 0.00"
+    assert "Callback: 4 changes, +3.00 USD" in page.text
+
+
+def test_changed_conversions_have_old_and_new_states_and_lead_to_their_history(
+    sandbox: Sandbox, client: Browser, offer: str
+) -> None:
+    callback = conversion_callback(sandbox, offer, revenue=60)
+    sandbox.send("conversions", [callback])
+    resend(sandbox, callback, "2025-06-20T00:00:00Z", status="Rejected", revenue=7)
+    page = opened(client, date=DAY)
+    assert [row[5:] for row in page.rows("conversions")] == [
+        ["Success → Rejected", "60.00 → 7.00"],
+        ["new → Success", "60.00"],
+    ]
+    url = f"/conversions/{callback['conversion']['conversionId']}"
+    assert [link.attributes["href"] for link in page.all("a", **{"class": "id"})] == [url, url]
+    assert client.get(url).status_code == 200
+
+
+def test_it_filters_by_offer_and_partner(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    sandbox.send(
+        "conversions", [conversion_callback(sandbox, offer), conversion_callback(sandbox, offer, partnerId=PARTNER)]
+    )
+    assert len(opened(client, date=DAY).rows("changes")) == 2
+    page = opened(client, date=DAY, offer_id=offer, partner_id=PARTNER)
+    assert [row[3] for row in page.rows("changes")] == ["Limestone"]
+    assert stats(page)[0] == "60.00"
+    (link,) = [a for a in page.all("a") if a.text == "Conversions of the day"]
+    shown = Page(client.get(link.attributes["href"]).text)
+    assert len(shown.rows("conversions")) == 1
+
+
+def test_the_changes_add_up_to_the_report(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    callbacks = [conversion_callback(sandbox, offer, revenue=f"{n}.25") for n in range(5)]
+    sandbox.send("conversions", callbacks)
+    resend(sandbox, callbacks[3], "2025-06-20T00:00:00Z", status="Rejected")
+    page = opened(client, date=DAY)
+    (row,) = sandbox.report(date_from=DAY, date_to=DAY)
+    assert stats(page)[:2] == [f"{row['revenue']:.2f}", "4"]
+    assert "When the day ended: 0.00" in notes(page)[0]
+
+
+def test_a_correction_by_staff_is_named(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    sandbox.send("conversions", [conversion_callback(sandbox, offer)])
+    execute("UPDATE {s}.restatement SET cause = 'correction', late = false", schema=sandbox.tenant.schema)
+    assert [row[1] for row in opened(client, date=DAY).rows("changes")] == ["Correction by staff"]
+
+
+def test_an_offer_that_moves_changes_the_day_of_both(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue=60)])
+    sandbox.move_offer(offer, sandbox.rival)
+    sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue=5, offerAdvertiserId=str(sandbox.rival))])
+    page = opened(client, date=DAY)
+    assert [(row[1], row[4]) for row in page.rows("changes")] == [("Offer moved away", "60.00 → 0.00 \u221260.00")]
+    assert stats(page)[0] == "0.00"
+    rival = opened(advertiser_browser(sandbox, sandbox.rival), date=DAY)
+    assert [(row[1].removesuffix(" Late"), row[4]) for row in rival.rows("changes")] == [
+        ("Callback", "60.00 → 65.00 +5.00"),
+        ("Offer moved here", "0.00 → 60.00 +60.00"),
+    ]
+    assert stats(rival)[0] == "65.00"
+    assert notes(rival)[0] == "+65.00 When the day ended: 0.00"
+
+
+def test_another_advertisers_day_is_unchanged(sandbox: Sandbox, offer: str) -> None:
+    sandbox.send("conversions", [conversion_callback(sandbox, offer)])
+    page = opened(advertiser_browser(sandbox, sandbox.rival), date=DAY, offer_id=offer)
+    assert "Nothing has changed" in page.text
+    assert "Boots" not in page.text
+    assert opened(advertiser_browser(sandbox, sandbox.rival)).all("tbody") == []
+
+
+def test_days_that_changed_lately_lead_to_what_changed_them(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    now = datetime.now(UTC)
+    yesterday = now - timedelta(days=1)
+    sandbox.send(
+        "conversions",
+        [
+            conversion_callback(sandbox, offer, revenue=6, userCompletedAt=at)
+            for at in (yesterday.isoformat(), f"{DAY}T10:00Z")
+        ],
+    )
+    sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue=7, userCompletedAt="2025-05-18T10:00Z")])
+    page = opened(client)
+    rows = page.rows("days")
+    assert [row[0] for row in rows] == ["Sun 18 May 2025", "Mon 19 May 2025"], "yesterday's delay is usual"
+    assert [row[3] for row in rows] == ["+7.00", "+6.00"]
+    assert all("Late" in row[1] and row[2] == "Callback" for row in rows)
+    link = page.one("a", href=f"/changes?date={DAY}")
+    assert "What changed Mon 19 May 2025" in Page(client.get(link.attributes["href"]).text).text
+    assert "No past day has changed" in opened(client, partner_id=PARTNER).text
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("date=2999-01-01", "date"),
+        ("date=x", "date"),
+        ("date=2025-02-30", "date"),
+        ("date=2025-05-19&offer_id=x", "offer_id"),
+    ],
+)
+def test_errors_are_shown_at_their_field(module_sandbox: Sandbox, query: str, field: str) -> None:
+    response = advertiser_browser(module_sandbox).get(f"/changes?{query}")
+    assert response.status_code == 400
+    assert [e.attributes["id"] for e in Page(response.text).all("small", **{"class": "error"})] == [f"{field}-error"]
+
+
+def test_users_in_another_time_zone_are_told_that_days_are_utc(sandbox: Sandbox, client: Browser) -> None:
+    notice = "Changes are recorded by UTC day."
+    assert notice not in opened(client).text
+    execute("UPDATE {s}.advertiser SET time_zone = 'Asia/Tokyo'", schema=sandbox.tenant.schema)
+    assert notice in opened(client).text
+    assert notice in opened(client, date=DAY).text
