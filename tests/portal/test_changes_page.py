@@ -119,12 +119,12 @@ def test_an_offer_that_moves_changes_the_day_of_both(sandbox: Sandbox, client: B
     sandbox.move_offer(offer, sandbox.rival)
     sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue=5, offerAdvertiserId=str(sandbox.rival))])
     page = opened(client, date=DAY)
-    assert [(row[1], row[4]) for row in page.rows("changes")] == [("Offer moved away", "60.00 → 0.00 \u221260.00")]
+    assert [(row[1], row[4]) for row in page.rows("changes")] == [("Moved away Late", "60.00 → 0.00 \u221260.00")]
     assert stats(page)[0] == "0.00"
     rival = opened(advertiser_browser(sandbox, sandbox.rival), date=DAY)
     assert [(row[1].removesuffix(" Late"), row[4]) for row in rival.rows("changes")] == [
         ("Callback", "60.00 → 65.00 +5.00"),
-        ("Offer moved here", "0.00 → 60.00 +60.00"),
+        ("Moved here", "0.00 → 60.00 +60.00"),
     ]
     assert stats(rival)[0] == "65.00"
     assert notes(rival)[0] == "+65.00 When the day ended: 0.00"

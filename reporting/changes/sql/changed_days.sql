@@ -1,5 +1,6 @@
 -- The UTC days whose figures changed since :since and 24 hours or more after they had ended, newest change first, for the
--- offers that are the advertiser's now: by how much they changed since :since. Cost is in millionths.
+-- offers that are the advertiser's now: by how much they changed since :since. Cost is in millionths. Imports of history
+-- do not count: they fill days that had no data.
 WITH partners AS MATERIALIZED (
     SELECT key FROM {schema}.partner WHERE :partners::uuid[] IS NULL OR id = ANY(:partners::uuid[])
 )
@@ -12,7 +13,7 @@ CROSS JOIN LATERAL (
     FROM {schema}.restatement
     WHERE offer = o.key AND changed_at >= :since::timestamptz
         AND changed_at >= date_trunc('day', bucket, 'UTC') + interval '1 day'
-        AND (:partners::uuid[] IS NULL OR partner IN (SELECT key FROM partners))
+        AND cause <> 'import' AND (:partners::uuid[] IS NULL OR partner IN (SELECT key FROM partners))
     OFFSET 0
 ) AS r
 WHERE o.advertiser = :advertiser::uuid AND (:offers::uuid[] IS NULL OR o.id = ANY(:offers::uuid[]))
