@@ -21,7 +21,6 @@ from reporting.changes.explain import (
     owned,
     read_explained_day,
 )
-from reporting.ranges import DAY
 from reporting.read import primary_snapshot, report_slots
 from settings import settings
 from tenants.tenant import Tenant

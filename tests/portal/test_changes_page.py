@@ -119,7 +119,10 @@ def test_an_offer_that_moves_changes_the_day_of_both(sandbox: Sandbox, client: B
     sandbox.move_offer(offer, sandbox.rival)
     sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue=5, offerAdvertiserId=str(sandbox.rival))])
     page = opened(client, date=DAY)
-    assert [(row[1], row[4]) for row in page.rows("changes")] == [("Moved away Late", "60.00 → 0.00 \u221260.00")]
+    assert [(row[1], row[4]) for row in page.rows("changes")] == [
+        ("Moved away Late", "60.00 → 0.00 \u221260.00"),
+        ("Callback Late", "0.00 → 60.00 +60.00"),
+    ]
     assert stats(page)[0] == "0.00"
     rival = opened(advertiser_browser(sandbox, sandbox.rival), date=DAY)
     assert [(row[1].removesuffix(" Late"), row[4]) for row in rival.rows("changes")] == [
@@ -180,3 +183,18 @@ def test_users_in_another_time_zone_are_told_that_days_are_utc(sandbox: Sandbox,
     execute("UPDATE {s}.advertiser SET time_zone = 'Asia/Tokyo'", schema=sandbox.tenant.schema)
     assert notice in opened(client).text
     assert notice in opened(client, date=DAY).text
+
+
+def test_a_conversion_that_leaves_has_no_link(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    theirs = offer_record(sandbox, sandbox.rival)
+    sandbox.send("offers", [theirs])
+    callback = conversion_callback(sandbox, offer, revenue=60)
+    sandbox.send("conversions", [callback])
+    resend(sandbox, callback, "2025-06-20T00:00:00Z", offerId=theirs["id"], offerAdvertiserId=None)
+    page = opened(client, date=DAY)
+    assert [row[5:] for row in page.rows("conversions")] == [
+        ["Success → another advertiser’s", "60.00"],
+        ["new → Success", "60.00"],
+    ]
+    assert len(page.all("a", **{"class": "id"})) == 1
+    assert stats(page)[0] == "0.00"
