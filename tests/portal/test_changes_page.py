@@ -193,7 +193,7 @@ def test_a_conversion_that_leaves_has_no_link(sandbox: Sandbox, client: Browser,
     resend(sandbox, callback, "2025-06-20T00:00:00Z", offerId=theirs["id"], offerAdvertiserId=None)
     page = opened(client, date=DAY)
     assert [row[5:] for row in page.rows("conversions")] == [
-        ["Success → another advertiser’s", "60.00"],
+        ["Success → another advertiser's", "60.00"],
         ["new → Success", "60.00"],
     ]
     assert len(page.all("a", **{"class": "id"})) == 1
