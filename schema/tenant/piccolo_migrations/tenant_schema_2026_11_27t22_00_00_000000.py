@@ -15,8 +15,7 @@ ALTER TABLE {s}.offer ADD CONSTRAINT offer_status_check CHECK (status IN ('activ
 ALTER TABLE {s}.partner ADD COLUMN status varchar(10) NOT NULL DEFAULT 'active';
 ALTER TABLE {s}.partner ADD CONSTRAINT partner_status_check CHECK (status IN ('active', 'archived'));
 ALTER TABLE {s}.advertiser DROP CONSTRAINT advertiser_status_check;
-ALTER TABLE {s}.advertiser ADD CONSTRAINT advertiser_status_check
-    CHECK (status IN ('active', 'paused', 'archived'));
+ALTER TABLE {s}.advertiser ADD CONSTRAINT advertiser_status_check CHECK (status IN ('active', 'paused', 'archived'));
 """
 
 
