@@ -8,7 +8,21 @@ import asyncpg
 import msgspec
 from piccolo.conf.apps import Finder
 
-from tenants.tenant import Tenant
+from core.errors import GokartError
+from tenants.tenant import Tenant, schema_of
+
+# Labels that a tenant does not get: hosts that a provider needs, or that people take for the provider's.
+RESERVED_SLUGS = frozenset(
+    """
+    about abuse account accounts admin administrator api app apps assets auth autoconfig autodiscover billing blog cdn
+    console contact dashboard docs download downloads email files ftp git gokart grafana health healthz help
+    home host hostmaster id imap info internal intranet ldap legal localhost localdomain login logs mail manage media
+    metrics mobile monitor monitoring mta-sts mx mx1 mx2 news noc ns ns1 ns2 ns3 ns4 oauth ops platform pop pop3
+    portal postmaster preview private prometheus proxy public readyz register root security server sftp shop signin
+    signup sip smtp ssh sso ssl staff stage staging static stats status store support sysadmin system tenant tenants
+    tls update uploads vpn web webdisk webmail webmaster wpad www www1 www2
+    """.split()  # noqa: SIM905  # shorter
+)
 
 
 class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +39,7 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     restored from a dump, before it is active again.
 
     Before a tenant is dumped and dropped, `dump_lock_tables` are locked against writes (None: all its tables).
+    New tenants get no label of `reserved_slugs`, nor of the sites; those that have one keep it.
     `citus_marker_table` is any table that every tenant has. `public_url` (such as https://example.com), or else `port`,
     and `start_path` are for URLs that commands print.
     """
@@ -45,6 +60,7 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     dump_dir: Path = Path(".data/dumps")
     dump_lock_tables: tuple[str, ...] | None = None
     citus_marker_table: str = ""
+    reserved_slugs: frozenset[str] = RESERVED_SLUGS
 
     def site_url(self, host: str) -> str:
         """The URL of `host`.`base_host`: by default HTTPS behind a proxy, or plain HTTP on this machine."""
@@ -66,3 +82,15 @@ def tenancy() -> TenancyConfig:
     found = getattr(Finder().get_piccolo_conf_module(), "TENANCY", None)
     assert isinstance(found, TenancyConfig), "piccolo_conf.TENANCY must be a TenancyConfig"
     return found
+
+
+def schema_of_new(slug: str) -> str:
+    """The schema of a tenant that is to have this slug. Raises GokartError if the slug is invalid or reserved."""
+    try:
+        schema = schema_of(slug)
+    except ValueError as error:
+        raise GokartError(str(error)) from error
+    config = tenancy()
+    if slug in config.reserved_slugs or slug in config.tenant_sites or slug in config.platform_sites:
+        raise GokartError(f"slug: The name “{slug}” is reserved for hosts of the platform. Choose another one.")
+    return schema

@@ -22,7 +22,7 @@ from database.embedded import binary
 from database.engine import command_line_url, listen_url
 from database.pool import Connection
 from database.transactions import quote_literal, transaction
-from tenants.config import tenancy
+from tenants.config import schema_of_new, tenancy
 from tenants.migrations import migrate_tenant
 from tenants.nodes import distribute, has_citus
 from tenants.tables import TenantRow
@@ -80,10 +80,8 @@ async def restore_tenant(path: Path, slug: str | None) -> str:
         raise GokartError(f"{path} is not a dump of `gokart tenants delete`, or an older version wrote it.")
     rows = msgspec.json.decode(found[2].replace("''", "'"), type=PublicRows)
     status, slug = rows.tenant["status"], slug or rows.tenant["slug"]
-    try:
-        schema = schema_of(slug)
-    except ValueError as error:
-        raise GokartError(str(error)) from error
+    # A tenant that was created before its label was reserved can be restored as it was.
+    schema = schema_of(slug) if slug == rows.tenant["slug"] else schema_of_new(slug)
     await check_free(slug, rows)
     rows.tenant |= {"slug": slug, "schema": schema, "status": "suspended"}
     try:

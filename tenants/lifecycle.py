@@ -14,12 +14,12 @@ from core.errors import GokartError
 from database.pool import Connection, pool_affinity
 from database.transactions import lift_statement_timeout, transaction
 from tenants.cache import TRUST_SECONDS
-from tenants.config import tenancy
+from tenants.config import schema_of_new, tenancy
 from tenants.dumps import read_public_rows, write_dump
 from tenants.migrations import run_pending
 from tenants.nodes import distribute, has_citus
 from tenants.tables import TenantRow, load_tenant
-from tenants.tenant import Tenant, schema_of
+from tenants.tenant import Tenant
 
 DELETE_LOCK_TIMEOUT = 300  # running requests end sooner
 MAX_NAME_LENGTH = 200
@@ -30,10 +30,7 @@ async def create_tenant(slug: str, name: str, fill: Callable[[Tenant], Awaitable
     """Creates a tenant and its schema at the latest version. `fill` adds data in the same transaction. On a Citus
     cluster, one node gets the schema. Raises GokartError.
     """
-    try:
-        schema = schema_of(slug)
-    except ValueError as error:
-        raise GokartError(str(error)) from error
+    schema = schema_of_new(slug)
     name = validate_name(name)
     tenant = tenancy().tenant_type(uuid4(), slug, name, suspended=False, created_at=datetime.now(UTC))
     try:

@@ -85,6 +85,12 @@ def test_an_invalid_display_name_is_rejected(name: str) -> None:
     assert not exists(slug)
 
 
+@pytest.mark.parametrize("slug", ["www", "api", "app", "admin", "mail", "static", "docs", "status", "smtp", "ns1"])
+def test_a_reserved_label_is_rejected(slug: str) -> None:
+    assert cli_error("tenants", "create", slug, "--name", "X").startswith(f"Error: slug: The name “{slug}” is reserved")
+    assert not exists(slug)
+
+
 def test_an_existing_slug_is_rejected() -> None:
     slug = a_name()
     run(lambda: lifecycle.create_tenant(slug, "First"))
@@ -272,6 +278,7 @@ def test_a_dump_that_cannot_be_restored_changes_nothing(filled: Sandbox, tmp_pat
     (tmp_path / "text").write_text("nothing")
     assert "does not appear to be a valid archive" in cli_error("tenants", "restore", str(tmp_path / "text"))
     assert "a tenant's name is" in cli_error("tenants", "restore", str(dump), "--as", "No name")
+    assert "slug: The name “www” is reserved" in cli_error("tenants", "restore", str(dump), "--as", "www")
     for kept in 0.5, 0.9, 0.99:
         cut = tmp_path / "cut.dump"
         cut.write_bytes(dump.read_bytes()[: int(dump.stat().st_size * kept)])

@@ -114,6 +114,13 @@ def test_it_is_paginated_by_25(sandbox: Sandbox) -> None:
 # --- creating a tenant ---
 
 
+def test_a_reserved_slug_is_refused_at_its_field(sandbox: Sandbox) -> None:
+    made = signed_in(sandbox, "manager").post("/new", data=new_tenant("status"))
+    assert made.status_code == 400
+    assert re.search(r'<small id="slug-error" class="error">The name “status” is reserved', made.text)
+    assert execute("SELECT FROM tenant WHERE slug = 'status'") == []
+
+
 def test_a_new_tenants_owner_signs_in_with_the_link(sandbox: Sandbox) -> None:
     slug, staff = new_slug(), signed_in(sandbox, "manager")
     made = staff.post("/new", data=new_tenant(slug))
