@@ -55,6 +55,14 @@ Portal: app.TENANT.<base>
   /keys/{key_id:int}/revoke                  AdvertiserApiKeyController: GET revoke_form, POST revoke
   /keys/{key_id:int}/rotate                  AdvertiserApiKeyController: GET rotate_form, POST rotate
   /api                                       ApiController: GET api
+  /team                                      TeamController: GET team
+  /team/new                                  TeamController: GET invite_form, POST invite
+  /team/{user_id:int}                        TeamController: GET colleague
+  /team/{user_id:int}/active                 TeamController: POST set_active
+  /team/{user_id:int}/link                   TeamController: POST create_link
+  /team/{user_id:int}/permissions            TeamController: POST set_permissions
+  /team/{user_id:int}/remove                 TeamController: POST remove
+  /team/{user_id:int}/sessions               TeamController: POST end_sessions
 
 Admin: app.TENANT.<base>
   /staff                                     OverviewController: GET overview
@@ -75,6 +83,7 @@ Admin: app.TENANT.<base>
   /staff/people/logins/new                   UserController: GET invite_form, POST invite
   /staff/people/logins/{user_id:int}         UserController: GET user
   /staff/people/logins/{user_id:int}/active  UserController: POST set_active
+  /staff/people/logins/{user_id:int}/admin   AdvertiserUserController: POST set_admin
   /staff/people/logins/{user_id:int}/link    UserController: POST create_link
   /staff/people/logins/{user_id:int}/scopes  AdvertiserUserController: POST set_scopes
   /staff/people/logins/{user_id:int}/sessions  UserController: POST end_sessions
@@ -141,6 +150,7 @@ from portal.dashboard import DashboardController
 from portal.drilldown import DrilldownController
 from portal.layout import portal_layout
 from portal.singular import SingularPageController
+from portal.team import TeamController
 from reporting.api import CostReportController, SingularController
 from reporting.changes.api import ChangesController, StatusController
 from reporting.conversions.api import ConversionController
@@ -188,6 +198,7 @@ PORTAL = Router(
         AdvertiserApiKeyController,
         SingularPageController,
         ApiController,
+        TeamController,
     ],
     opt={"realm": ADVERTISER},
     dependencies={"advertiser": Provide(read_advertiser_status), "layout": Provide(portal_layout)},

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from auth.scopes import ADVERTISER_SCOPES
 from auth.users.one_time_links import create_link
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
 from auth.users.totp import ALPHABET
@@ -33,9 +34,10 @@ class Login(msgspec.Struct, frozen=True):
     company: Company
     scopes: tuple[str, ...] = BOTH
     joined: bool = True
+    admin: bool = False
 
 
-ANNA = Login("anna@brownboots.example", "Anna Castell", BROWN_BOOTS)
+ANNA = Login("anna@brownboots.example", "Anna Castell", BROWN_BOOTS, ADVERTISER_SCOPES, admin=True)
 NORA = Colleague("nora@limestone.example", "Nora Berg", "owner")
 KIM = Colleague("kim@gokart.example", "Kim Lund", "owner")
 
@@ -83,7 +85,8 @@ async def make_people(tenants: list[tuple[Tenant, Cast]]) -> People:
                 for number, one in enumerate(STAFF_OF[cast.slug]):
                     await put(STAFF, one, staff, number, role=one.role)
                 for number, who in enumerate(LOGINS[cast.slug]):
-                    await put(ADVERTISER, who, login, number, advertiser=ids[who.company.name], scopes=list(who.scopes))
+                    columns = {"advertiser": ids[who.company.name], "scopes": list(who.scopes), "admin": who.admin}
+                    await put(ADVERTISER, who, login, number, **columns)
     return People(password, platform)
 
 

@@ -23,6 +23,7 @@ PAGES = {
     "/keys": ("API keys", []),
     "/singular": ("Singular", ["singular"]),
     "/api": ("API", []),
+    "/team": ("Team", []),
     "/account": ("Account", []),
 }
 TABS = {"/changes": "/conversions"}  # of pages that are not tabs themselves

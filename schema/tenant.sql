@@ -242,6 +242,7 @@ CREATE TABLE tenant.advertiser_login (
     last_sign_in_at timestamp with time zone,
     advertiser uuid NOT NULL,
     scopes character varying(20)[] DEFAULT '{cost-report,singular}'::character varying[] NOT NULL,
+    admin boolean DEFAULT false NOT NULL,
     CONSTRAINT advertiser_login_email_check CHECK ((((email)::text = lower((email)::text)) AND ((email)::text ~~ '%_@_%'::text))),
     CONSTRAINT advertiser_login_name_check CHECK (((name)::text <> ''::text)),
     CONSTRAINT advertiser_login_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ '{cost-report,singular,conversions}'::character varying[])))
@@ -916,7 +917,7 @@ CREATE INDEX singular_pull_advertiser_at_idx ON tenant.singular_pull USING btree
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.advertiser FOR EACH ROW EXECUTE FUNCTION public.gokart_audit();
 
-CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE OF email, name, active, password, totp_secret, recovery_codes, advertiser, scopes ON tenant.advertiser_login FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('password', 'totp_secret', 'recovery_codes');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE OF email, name, active, password, totp_secret, recovery_codes, advertiser, scopes, admin ON tenant.advertiser_login FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('password', 'totp_secret', 'recovery_codes');
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE OF advertiser, replaces, name, scopes, networks, rate, burst, concurrency, expires_at, revoked_at ON tenant.api_token FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('digest');
 

@@ -22,7 +22,8 @@ MAX_USER_ID = 2**31 - 1
 class UserDetails(msgspec.Struct, frozen=True):
     """`joined`: has set a password. `link_until`: when the latest unused one-time link expires.
 
-    `sessions` counts active sessions. Staff have a `role`; advertiser users have `advertiser` and `scopes`.
+    `sessions` counts active sessions. Staff have a `role`; advertiser users have `advertiser` and `scopes`, and may be
+    `admin`.
     """
 
     id: int
@@ -39,6 +40,7 @@ class UserDetails(msgspec.Struct, frozen=True):
     role: str = ""
     advertiser: UUID | None = None
     scopes: tuple[str, ...] = ()
+    admin: bool = False
 
     @property
     def scope_names(self) -> list[str]:
@@ -102,18 +104,20 @@ async def update_staff_user(realm: Realm, user_id: int, *, role: str | None = No
 
 
 async def update_advertiser_user(
-    user_id: int, *, scopes: Iterable[str] | None = None, active: bool | None = None
+    user_id: int, *, scopes: Iterable[str] | None = None, active: bool | None = None, admin: bool | None = None
 ) -> None:
     """Like `update_staff_user`. API keys that the user created keep their scopes. Raises GokartError."""
     async with transaction() as db:
         await db.execute(
             f"""
-            UPDATE {ADVERTISER.schema}.advertiser_login SET scopes = coalesce($2, scopes), active = coalesce($3, active)
+            UPDATE {ADVERTISER.schema}.advertiser_login
+            SET scopes = coalesce($2, scopes), active = coalesce($3, active), admin = coalesce($4, admin)
             WHERE id = $1
             """,
             user_id,
             None if scopes is None else read_scopes(scopes),
             active,
+            admin,
         )
         if active is False:
             await revoke_access(db, ADVERTISER, user_id)

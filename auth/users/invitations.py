@@ -12,6 +12,7 @@ from auth.users.one_time_links import Purpose, create_link
 from auth.users.realms import ADVERTISER, Realm
 from auth.users.users import ROLES, User, read_email, read_name, user_columns, user_from_row
 from core.errors import GokartError
+from database.pool import connection
 from database.transactions import transaction
 
 
@@ -29,12 +30,24 @@ async def invite_staff_user(realm: Realm, email: str, name: str, role: str, crea
 
 
 async def invite_advertiser_user(
-    email: str, name: str, advertiser: UUID, scopes: Iterable[str], created_by: str
+    email: str, name: str, advertiser: UUID, scopes: Iterable[str], created_by: str, *, admin: bool | None = None
 ) -> IssuedLink:
-    """Creates an advertiser user, whose API keys are limited to `scopes`. Raises GokartError, naming the field."""
+    """Creates an advertiser user, whose API keys are limited to `scopes`. `admin`: by default the advertiser's first
+    user is. Raises GokartError, naming the field.
+    """
+    if admin is None:
+        admin = await has_no_users(advertiser)
     return await create_invited_user(
-        ADVERTISER, email, name, created_by, advertiser=advertiser, scopes=read_scopes(scopes)
+        ADVERTISER, email, name, created_by, advertiser=advertiser, scopes=read_scopes(scopes), admin=admin
     )
+
+
+async def has_no_users(advertiser: UUID) -> bool:
+    async with connection() as db:
+        none: bool = await db.fetchval(
+            f"SELECT NOT EXISTS (SELECT FROM {ADVERTISER.schema}.advertiser_login WHERE advertiser = $1)", advertiser
+        )
+    return none
 
 
 async def create_invited_user(realm: Realm, email: str, name: str, created_by: str, **columns: Any) -> IssuedLink:

@@ -114,6 +114,15 @@ async def count_reset_request(realm: Realm, email: str, address: Address | None)
     )
 
 
+async def count_invitation(realm: Realm, user_id: int, email: str) -> None:
+    """Counts an invitation by a user who is not staff. Raises Problem 429."""
+    await count_attempts(
+        realm,
+        AttemptLimit(f"invitations {realm.name}:{user_id}", 30, HOUR),
+        AttemptLimit(f"invitation {realm.name}:{email[:320]}", 5, HOUR),
+    )
+
+
 async def count_attempts(realm: Realm, *limits: AttemptLimit) -> None:
     """Counts against all limits or none: rejected attempts are not stored, or attackers could fill the store."""
     if attempt_counter is not None:

@@ -36,15 +36,17 @@ from web.requests import AnyRequest
 DONE = {
     "role": "The role was changed.",
     "scopes": "The permissions were changed. Existing API keys keep their permissions.",
+    "admin": "The user is an administrator of the advertiser now.",
+    "no-admin": "The user is not an administrator of the advertiser any more.",
     "two-step": "Two-factor authentication is off. Ask the user to set it up again.",
     "sessions": "The user was signed out of all sessions.",
     "off": "The account was deactivated and signed out of all sessions.",
     "on": "The account was activated.",
 }
 SCOPE_HELP = {
-    "cost-report": "View the dashboard and create API keys for the cost report.",
+    "cost-report": "View the dashboard and conversions, and create API keys for the cost report.",
     "singular": "View the Singular page and create API keys for Singular.",
-    "conversions": "Create API keys that read single conversions, with click ids and their history.",
+    "conversions": "View and export conversions with click IDs and details, and create API keys that read them.",
 }
 
 
@@ -242,6 +244,12 @@ class AdvertiserUserController(UserController):
         except GokartError as error:
             return await self.user_page(request, layout, user_id, error=error)
         return self.done(request, user_id, "scopes")
+
+    @post("/{user_id:int}/admin")
+    async def set_admin(self, request: AnyRequest, user_id: FromPath[int]) -> Response[Any]:
+        admin = (await read_form(request))["admin"] == "on"
+        await update_advertiser_user((await find_user_or_404(self.realm, user_id)).id, admin=admin)
+        return self.done(request, user_id, "admin" if admin else "no-admin")
 
 
 async def find_user_or_404(realm: Realm, user_id: int) -> UserDetails:

@@ -36,5 +36,5 @@ class Realm(msgspec.Struct, frozen=True):
 
 
 STAFF = Realm("staff", "staff", "staff", "p.role", "/staff", "/staff", PBKDF2)
-ADVERTISER = Realm("advertiser", "advertiser_login", "login", "p.advertiser, p.scopes", "", "/", ARGON2)
+ADVERTISER = Realm("advertiser", "advertiser_login", "login", "p.advertiser, p.scopes, p.admin", "", "/", ARGON2)
 PLATFORM = Realm("platform", "staff", "staff", "p.role", "", "/", PBKDF2)

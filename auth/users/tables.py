@@ -47,6 +47,7 @@ class StaffUser(UserColumns, TenantTable, tablename="staff"):
 class AdvertiserUser(UserColumns, TenantTable, tablename="advertiser_login"):
     advertiser = ForeignKey(Advertiser, null=False)
     scopes = Array(Varchar(20), help_text="The permissions that the user may give to API keys.")
+    admin = Boolean(default=False, help_text="An administrator invites and manages the advertiser's other users.")
 
 
 class TenantSettings(TenantTable, tablename="setting"):

@@ -21,7 +21,9 @@ ROLES = ("owner", "manager", "viewer")  # each includes the permissions of the n
 
 
 class User(msgspec.Struct, frozen=True):
-    """Staff have a `role`. Advertiser users have `advertiser` and `scopes`, which limit the API keys they create."""
+    """Staff have a `role`. Advertiser users have `advertiser` and `scopes`, which limit the API keys they create; an
+    `admin` manages the advertiser's other users.
+    """
 
     realm: Realm
     id: int
@@ -32,6 +34,7 @@ class User(msgspec.Struct, frozen=True):
     role: str | None = None
     advertiser: UUID | None = None
     scopes: frozenset[str] = frozenset()
+    admin: bool = False
 
     def actor(self, address: Address | None) -> Actor:
         return Actor(f"{self.realm.name}:{self.email}", address)
@@ -56,6 +59,7 @@ def user_from_row(realm: Realm, row: Mapping[str, Any]) -> User:
         role=row.get("role"),
         advertiser=row.get("advertiser"),
         scopes=frozenset(row.get("scopes") or ()),
+        admin=row.get("admin", False),
     )
 
 

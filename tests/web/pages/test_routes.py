@@ -102,9 +102,9 @@ def test_every_page_requires_a_session_of_its_site(
 
 @pytest.fixture(scope="module")
 def owners(module_sandbox: Sandbox) -> dict[str, Browser]:
-    """By realm: a client that is signed in as an owner."""
+    """By realm: a client that is signed in as an owner, or as an administrator of the advertiser."""
     return {
-        ADVERTISER.name: advertiser_browser(module_sandbox),
+        ADVERTISER.name: advertiser_browser(module_sandbox, admin=True),
         STAFF.name: staff_browser(module_sandbox),
         PLATFORM.name: platform_staff_browser(module_sandbox),
     }
