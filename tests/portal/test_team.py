@@ -118,8 +118,7 @@ def test_only_administrators_manage_the_team(cast: Cast, path: str) -> None:
 def test_users_of_others_are_not_found(cast: Cast, other_sandbox: Sandbox, whose: str) -> None:
     rival = whose == "rival"
     where = cast.sandbox if rival else other_sandbox
-    for _ in range(3):
-        theirs = create_advertiser_user(where, where.rival if rival else None)
+    theirs = [create_advertiser_user(where, where.rival if rival else None) for _ in range(3)][-1]
     before = user(where, theirs)
     for path in ["", *(f"/{each}" for each in POSTS)]:
         url = f"/team/{before['id']}{path}"
