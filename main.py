@@ -9,6 +9,7 @@ from starlette_compress import CompressMiddleware, add_compress_type
 from structlog import get_logger
 
 from auth.api_keys.authenticate import flush_last_used
+from auth.api_keys.request_log import flush_request_log
 from auth.users.guards import LoginRequired, redirect_to_login
 from core.background import run_in_background
 from core.logging import configure_logging
@@ -16,7 +17,6 @@ from core.metrics import processes
 from jobs.worker import run_scheduler
 from routes import ADMIN, API, PLATFORM_ADMIN, PORTAL
 from settings import settings, traces_endpoint
-from singular.request_log import flush_request_log
 from tenants.middleware import SiteDispatcher, TenantMiddleware
 from tenants.plugin import TenantsPlugin
 from web.connections import limit_connections

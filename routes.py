@@ -51,6 +51,7 @@ Portal: app.TENANT.<base>
   /conversions/{conversion:uuid}             DrilldownController: GET conversion
   /keys                                      AdvertiserApiKeyController: GET list_api_keys
   /keys/new                                  AdvertiserApiKeyController: GET new, POST create
+  /keys/requests                             AdvertiserApiKeyController: GET requests
   /keys/revoke-all                           AdvertiserApiKeyController: POST revoke_all
   /keys/{key_id:int}/revoke                  AdvertiserApiKeyController: GET revoke_form, POST revoke
   /keys/{key_id:int}/rotate                  AdvertiserApiKeyController: GET rotate_form, POST rotate
@@ -96,7 +97,9 @@ Admin: app.TENANT.<base>
   /staff/corrections/apply                   CorrectionsController: POST apply
   /staff/corrections/rejects                 CorrectionsController: POST rejects
   /staff/settings                            SettingsController: GET settings, POST save
+  /staff/requests                            StaffRequestsController: GET requests
   /staff/audit                               AuditController: GET log
+  /staff/audit/export                        AuditController: GET export
   /admin                                     ANY piccolo_proxy
 
 Platform: admin.<base>
@@ -119,6 +122,7 @@ Platform: admin.<base>
   /tenants/{slug:str}/resume                 TenantsController: POST resume
   /tenants/{slug:str}/suspend                TenantsController: POST suspend
   /audit                                     AuditController: GET log
+  /audit/export                              AuditController: GET export
 """
 
 from litestar import Router, route
@@ -134,6 +138,7 @@ from admin.piccolo.mount import piccolo_proxy
 from admin.platform.layout import platform_layout
 from admin.platform.staff import PlatformStaffController
 from admin.platform.tenants import TenantsController
+from admin.requests import StaffRequestsController
 from admin.settings import SettingsController
 from admin.singular import StaffSingularController
 from admin.users import TenantAdvertiserUserController, TenantStaffController, TenantUsersController
@@ -217,6 +222,7 @@ ADMIN_PAGES = Router(
         OffersController,
         CorrectionsController,
         SettingsController,
+        StaffRequestsController,
         AuditController,
     ],
     opt={"realm": STAFF},

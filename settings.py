@@ -136,7 +136,10 @@ class Settings(BaseSettings):
     log_retention_days: int = Field(
         90,
         ge=1,
-        description="Days for which batches, rejected records, expired links and requests of Singular are kept.",
+        description="Days for which batches, rejected records and expired links are kept.",
+    )
+    request_retention_days: int = Field(
+        30, ge=1, description="Days for which the log of requests with API keys is kept, Singular's among them."
     )
     audit_retention_days: int | None = Field(
         None, ge=1, description="Days for which entries of the audit logs are kept. Default: forever."

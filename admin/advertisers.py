@@ -8,6 +8,7 @@ import msgspec
 
 from database.pool import connection
 from database.transactions import transaction
+from singular.request_log import IS_SINGULARS
 from tenants.cache import notify_changed
 from tenants.tenant import Tenant
 from web.problems import Problem
@@ -38,7 +39,7 @@ def summary_sql(tenant: Tenant) -> str:
                     AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
             ) AS key_works, p.at AS last_request_at, p.status AS last_request_status
         FROM {s}.advertiser a LEFT JOIN LATERAL (
-            SELECT at, status FROM {s}.singular_pull WHERE advertiser = a.id ORDER BY at DESC LIMIT 1
+            SELECT at, status FROM {s}.request_log WHERE advertiser = a.id AND {IS_SINGULARS} ORDER BY at DESC LIMIT 1
         ) p ON true
     """
 

@@ -15,7 +15,7 @@ TABS = {
     "Singular": ["/staff/singular"],
     "Offers": ["/staff/offers"],
     "Intake": ["/staff/corrections"],
-    "Audit log": ["/staff/audit"],
+    "Logs": ["/staff/requests", "/staff/audit"],
     "Settings": ["/staff/settings"],
     "Database": ["/admin/"],
 }

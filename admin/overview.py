@@ -13,6 +13,7 @@ from auth.users.directory import list_users
 from auth.users.guards import requires_login
 from auth.users.realms import ADVERTISER, STAFF
 from database.pool import connection
+from singular.request_log import IS_SINGULARS
 from tenants.tenant import Tenant, current_tenant
 from web.pages.rendering import PageLayout, render_page
 
@@ -114,7 +115,8 @@ async def failed_singular_access_requests(tenant: Tenant) -> list[FailedSingular
         rows = await db.fetch(
             f"""
             SELECT p.at, a.id AS advertiser, a.name, p.status FROM {s}.advertiser a CROSS JOIN LATERAL (
-                SELECT at, status FROM {s}.singular_pull WHERE advertiser = a.id ORDER BY at DESC LIMIT 1
+                SELECT at, status FROM {s}.request_log WHERE advertiser = a.id AND {IS_SINGULARS}
+                ORDER BY at DESC LIMIT 1
             ) p
             WHERE p.status >= 400 AND p.at > now() - $1::interval ORDER BY p.at DESC LIMIT {LIST_LIMIT}
             """,

@@ -38,6 +38,12 @@ intake_records = Counter(
 report_reads = Counter(
     "gokart_report_reads", "Where reports with an API key were read from.", ["report", "source"], registry=REGISTRY
 )
+request_log_entries = Counter(
+    "gokart_request_log_entries",
+    "Entries of request logs: written, or lost because there were too many or the database refused them.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 sign_in_failures = Counter("gokart_sign_in_failures", "Sign-ins that failed.", ["realm", "reason"], registry=REGISTRY)
 pool_in_use = Gauge(
     "gokart_pool_in_use",
@@ -92,6 +98,8 @@ for labels in product(get_args(ReportName), get_args(Source)):
     report_reads.labels(*labels)
 for labels in product(("staff", "advertiser", "platform"), get_args(SignInFailure)):
     sign_in_failures.labels(*labels)
+for outcome in "written", "lost":
+    request_log_entries.labels(outcome)
 for reason in get_args(Refusal):
     connections_refused.labels(reason)
 for site_label in ("api", "app", "admin", NONE):

@@ -99,7 +99,7 @@ class DemoSingularRequest(NamedTuple):
 async def make_pulls(db: Connection, tenant: Tenant, advertiser: UUID, token: int, now: datetime) -> None:
     """Records requests like Singular's: twice a day, for yesterday and then for the last seven days."""
     s = tenant.schema
-    last = await db.fetchval(f"SELECT max(at) FROM {s}.singular_pull WHERE token = $1", token)
+    last = await db.fetchval(f"SELECT max(at) FROM {s}.request_log WHERE token = $1", token)
     since = max(last or now - PULLED_SINCE, now - PULLED_SINCE)
     pulls = [pull for pull in pulls_of(advertiser, since.date(), now.date()) if since < pull.at <= now]
     for pull in pulls:
@@ -114,9 +114,10 @@ async def make_pulls(db: Connection, tenant: Tenant, advertiser: UUID, token: in
         )
         await db.execute(
             f"""
-            INSERT INTO {s}.singular_pull
-                (at, advertiser, token, format, starts_at, ends_at, status, rows, milliseconds)
-            VALUES ($1, $2, $3, 'json', $4, $5, $6, $7, $8)
+            INSERT INTO {s}.request_log
+                (at, advertiser, token, endpoint, starts_at, ends_at, status, rows, milliseconds, sent, address)
+            VALUES ($1, $2, $3, '/api/v1/integrations/cost-report/singular/json', $4, $5, $6, $7::bigint, $8,
+                coalesce($7::bigint * 250, 180), $9)
             """,
             pull.at,
             advertiser,
@@ -126,6 +127,7 @@ async def make_pulls(db: Connection, tenant: Tenant, advertiser: UUID, token: in
             pull.status,
             rows if pull.status == 200 else None,
             pull.milliseconds,
+            SINGULARS_ADDRESS,
         )
     if pulls:
         await set_used(db, tenant, token, pulls[-1].at, SINGULARS_ADDRESS)

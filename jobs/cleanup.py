@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from auth.api_keys.request_log import delete_requests_before
 from auth.users import login_throttle
 from database.chunked_delete import delete_in_chunks
 from database.pool import connection
@@ -13,7 +14,6 @@ from database.sql import SqlFile
 from ingest.intake_log import delete_batches_before
 from ingest.rejected_records import delete_rejected_records_before
 from settings import settings
-from singular.request_log import delete_requests_before
 from tenants.lifecycle import delete_dumps_before
 from tenants.tenant import Tenant
 
@@ -24,6 +24,7 @@ DELETE_ATTEMPTS = SqlFile(SQL, "delete_attempts")
 FORGET_HISTORY = SqlFile(SQL, "forget_history")
 DELETE_RESTATEMENTS = SqlFile(SQL, "delete_restatements")
 DELETE_STATES = SqlFile(SQL, "delete_states")
+DELETE_PULLS = SqlFile(SQL, "delete_pulls")
 DELETE_AUDIT_ENTRIES = SqlFile(SQL, "delete_audit_entries")
 
 
@@ -35,7 +36,10 @@ async def clean_tenant(tenant: Tenant, now: datetime) -> Mapping[str, int]:
         **await delete_history(tenant.schema, now),
         "batches_deleted": await delete_batches_before(tenant.schema, oldest),
         "rejected_records_deleted": await delete_rejected_records_before(tenant.schema, oldest),
-        "singular_requests_deleted": await delete_requests_before(tenant.schema, oldest),
+        "requests_deleted": await delete_requests_before(
+            tenant.schema, now - timedelta(days=settings.request_retention_days)
+        ),
+        "singular_requests_deleted": await delete_in_chunks(DELETE_PULLS, tenant.schema, before=oldest),
     }
 
 

@@ -22,6 +22,7 @@ from auth.api_keys.pages import (
     rotate_key,
     rotate_page,
 )
+from auth.api_keys.request_pages import request_log_page
 from auth.scopes import ADVERTISER_SCOPES
 from auth.users.guards import current_user, requires_login
 from auth.users.users import User
@@ -59,6 +60,10 @@ class AdvertiserApiKeyController(Controller):
             rotatable=user.scopes,
             done=DONE.get(request.query_params.get("done", "")),
         )
+
+    @get("/requests")
+    async def requests(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        return await request_log_page(request, layout, "portal/requests.html", advertiser_of(current_user(request)))
 
     @get("/new")
     async def new(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:

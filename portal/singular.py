@@ -14,7 +14,7 @@ from portal.advertiser_status import AdvertiserStatus, request_singular
 from portal.layout import forbidden_page
 from settings import settings
 from singular.descriptions import describe_request, missing_data_as_text
-from singular.request_log import recent_singular_requests
+from singular.request_log import IS_SINGULARS, recent_singular_requests
 from singular.requirements import flawed_offers
 from tenants.tenant import Tenant, current_tenant
 from web.pages.forms import parse_number
@@ -82,7 +82,7 @@ class SingularPageController(Controller):
             api=api_origin(request),
             mapping=MAPPING,
             requests=[describe_request(each) for each in requests[:PAGE]],
-            log_days=settings.log_retention_days,
+            log_days=settings.request_retention_days,
             newest=before is None,
             older=requests[PAGE - 1].id if len(requests) > PAGE else None,
         )
@@ -106,7 +106,10 @@ async def last_success(tenant: Tenant, advertiser: UUID) -> datetime | None:
     """The time of the last request with status 200 or 304."""
     async with connection() as db:
         at: datetime | None = await db.fetchval(
-            f"SELECT max(at) FROM {tenant.schema}.singular_pull WHERE advertiser = $1 AND status IN (200, 304)",
+            f"""
+            SELECT max(at) FROM {tenant.schema}.request_log
+            WHERE advertiser = $1 AND {IS_SINGULARS} AND status IN (200, 304)
+            """,
             advertiser,
         )
     return at

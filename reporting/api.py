@@ -20,7 +20,6 @@ from reporting.read import (
 )
 from reporting.responses import requested_etags, row_logger, streaming_response, vary_by_encoding
 from reporting.stream import csv_stream, json_stream
-from singular.request_log import log_request
 from tenants.tenant import current_tenant
 from web.requests import READ_METHODS, AnyRequest, request_state
 
@@ -48,7 +47,7 @@ class CostReportController(Controller):
 
 
 class SingularController(Controller):
-    guards = [log_request, requires_api_key("singular")]
+    guards = [requires_api_key("singular")]
     request_max_body_size = MAX_FILTER_BYTES
     tags = ["Singular"]
 

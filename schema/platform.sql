@@ -351,7 +351,11 @@ ALTER TABLE ONLY public.tenant
 ALTER TABLE ONLY public.tenant
     ADD CONSTRAINT tenant_slug_key UNIQUE (slug);
 
+CREATE INDEX audit_log_actor_at_idx ON public.audit_log USING btree (actor, at);
+
 CREATE INDEX audit_log_at_idx ON public.audit_log USING btree (at);
+
+CREATE INDEX audit_log_subject_key_at_idx ON public.audit_log USING btree (subject, key, at);
 
 CREATE TRIGGER audit AFTER INSERT ON public.one_time_link FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('digest');
 

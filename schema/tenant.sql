@@ -24,6 +24,18 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION tenant.copy_singular_pull() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO tenant.request_log (at, token, advertiser, endpoint, starts_at, ends_at, status, rows, milliseconds)
+    VALUES (
+        NEW.at, NEW.token, NEW.advertiser, '/api/v1/integrations/cost-report/singular/' || NEW.format, NEW.starts_at,
+        NEW.ends_at, NEW.status, NEW.rows, NEW.milliseconds
+    );
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION tenant.has_amounts(offer_key integer) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
@@ -631,6 +643,66 @@ ALTER TABLE tenant.rejected_record ALTER COLUMN id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE tenant.request_log (
+    at timestamp with time zone NOT NULL,
+    id bigint NOT NULL,
+    sent bigint,
+    rows bigint,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    advertiser uuid,
+    token integer NOT NULL,
+    accepted integer,
+    rejected integer,
+    milliseconds integer NOT NULL,
+    status smallint NOT NULL,
+    endpoint character varying(100) NOT NULL,
+    address inet
+);
+
+CREATE VIEW tenant.request_list AS
+ SELECT r.id,
+    r.at,
+    t.name AS token,
+    t.hint,
+    (COALESCE(a.name, ''::character varying))::character varying(500) AS advertiser,
+    r.endpoint,
+    r.status,
+    r.rows,
+    r.accepted,
+    r.rejected,
+    r.sent,
+    r.milliseconds,
+    (host(r.address))::character varying(43) AS address
+   FROM ((( SELECT request_log.at,
+            request_log.id,
+            request_log.sent,
+            request_log.rows,
+            request_log.starts_at,
+            request_log.ends_at,
+            request_log.advertiser,
+            request_log.token,
+            request_log.accepted,
+            request_log.rejected,
+            request_log.milliseconds,
+            request_log.status,
+            request_log.endpoint,
+            request_log.address
+           FROM tenant.request_log
+          ORDER BY request_log.at DESC, request_log.id DESC
+         LIMIT 10000) r
+     JOIN tenant.api_token t ON ((t.id = r.token)))
+     LEFT JOIN tenant.advertiser a ON ((a.id = r.advertiser)));
+
+ALTER TABLE tenant.request_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tenant.request_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE tenant.restatement (
     changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     bucket timestamp with time zone NOT NULL,
@@ -832,6 +904,9 @@ ALTER TABLE ONLY tenant.rejected_record
 ALTER TABLE ONLY tenant.rejected_record
     ADD CONSTRAINT rejected_record_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY tenant.request_log
+    ADD CONSTRAINT request_log_pkey PRIMARY KEY (at, id);
+
 ALTER TABLE ONLY tenant.session
     ADD CONSTRAINT session_digest_key UNIQUE (digest);
 
@@ -863,7 +938,11 @@ CREATE INDEX advertiser_words_idx ON tenant.advertiser USING gin (tenant.search_
 
 CREATE INDEX api_token_advertiser_idx ON tenant.api_token USING btree (advertiser);
 
+CREATE INDEX audit_log_actor_at_idx ON tenant.audit_log USING btree (actor, at);
+
 CREATE INDEX audit_log_at_idx ON tenant.audit_log USING btree (at);
+
+CREATE INDEX audit_log_subject_key_at_idx ON tenant.audit_log USING btree (subject, key, at);
 
 CREATE INDEX conversion_click_idx ON tenant.conversion USING btree (click) WHERE (click IS NOT NULL);
 
@@ -909,6 +988,16 @@ CREATE INDEX rejected_record_cause_id_idx ON tenant.rejected_record USING btree 
 
 CREATE INDEX rejected_record_last_at_id_idx ON tenant.rejected_record USING btree (last_at, id);
 
+CREATE INDEX request_log_advertiser_at_idx ON tenant.request_log USING btree (advertiser, at) WHERE (advertiser IS NOT NULL);
+
+CREATE INDEX request_log_endpoint_at_idx ON tenant.request_log USING btree (endpoint, at);
+
+CREATE INDEX request_log_failed_at_idx ON tenant.request_log USING btree (at) WHERE (status >= 400);
+
+CREATE INDEX request_log_singular_advertiser_at_idx ON tenant.request_log USING btree (advertiser, at) WHERE ((endpoint)::text ~~ '/api/v1/integrations/cost-report/singular/%'::text);
+
+CREATE INDEX request_log_token_at_idx ON tenant.request_log USING btree (token, at);
+
 CREATE INDEX restatement_changed_at_idx ON tenant.restatement USING brin (changed_at);
 
 CREATE INDEX restatement_offer_bucket_idx ON tenant.restatement USING btree (offer, bucket);
@@ -944,6 +1033,8 @@ CREATE TRIGGER changed AFTER DELETE OR UPDATE OF advertiser, digest, scopes, net
 CREATE TRIGGER check_time_zone BEFORE UPDATE OF time_zone ON tenant.advertiser FOR EACH ROW WHEN (((new.time_zone)::text <> (old.time_zone)::text)) EXECUTE FUNCTION tenant.check_time_zone();
 
 CREATE TRIGGER check_time_zone_of_new BEFORE INSERT ON tenant.advertiser FOR EACH ROW WHEN (((new.time_zone)::text <> 'UTC'::text)) EXECUTE FUNCTION tenant.check_time_zone();
+
+CREATE TRIGGER copy AFTER INSERT ON tenant.singular_pull FOR EACH ROW EXECUTE FUNCTION tenant.copy_singular_pull();
 
 CREATE TRIGGER keep_an_owner_changed AFTER UPDATE OF role, active, password ON tenant.staff FOR EACH ROW WHEN ((((old.role)::text = 'owner'::text) AND old.active AND (old.password IS NOT NULL) AND (NOT (((new.role)::text = 'owner'::text) AND new.active AND (new.password IS NOT NULL))))) EXECUTE FUNCTION tenant.keep_an_owner();
 

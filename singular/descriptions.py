@@ -2,7 +2,8 @@
 
 import msgspec
 
-from singular.request_log import CLIENT_GONE, SingularRequest
+from auth.api_keys.request_log import CLIENT_GONE
+from singular.request_log import SingularRequest
 from singular.requirements import FlawedOffer
 from web.pages.formatting import format_day_range, format_number
 

@@ -62,7 +62,7 @@ class RequestContextMiddleware:
         request_id = given[0] if len(given) == 1 and SAFE_ID.fullmatch(given[0]) else uuid4().hex
         at_end: list[Callable[[], None]] = []
         state: dict[str, Any] = {"request_id": request_id, "log": {}, "headers": {}, "at_end": at_end}
-        state |= {"status": None, "complete": False}
+        state |= {"status": None, "complete": False, "sent": 0}
         scope["state"] = (scope.get("state") or {}) | state
         state = request_state(scope)
 
@@ -74,7 +74,9 @@ class RequestContextMiddleware:
                 headers = [*message["headers"], *((k.lower().encode(), v.encode()) for k, v in extra.items())]
                 message = {**message, "headers": headers}
             await send(message)
-            state["complete"] = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if message["type"] == "http.response.body":
+                state["sent"] += len(message.get("body", b""))
+                state["complete"] = not message.get("more_body", False)
 
         started = perf_counter()
         try:

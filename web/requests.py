@@ -7,6 +7,7 @@ State of a request, in scope["state"], set by `web.middleware.RequestContextMidd
   at_end       called when the response has ended, also after an error
   status       of the response once it has begun, else None
   complete     whether the whole response has been sent
+  sent         bytes of the response's body that were sent
   site, tenant of the host (`tenants.middleware`)
   error        the exception behind a 5xx
   caller       the verified API key (`auth.api_keys.authenticate`)

@@ -31,6 +31,7 @@ LINKS = {
     "Users": "/staff/people",
     "Singular": "/staff/singular",
     "Corrections": "/staff/corrections",
+    "Requests": "/staff/requests",
     "Account": "/staff/account",
 }
 

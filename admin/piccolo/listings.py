@@ -18,7 +18,7 @@ from admin.piccolo.tables import (
     StaffUserAdmin,
     TenantSettingsAdmin,
 )
-from admin.piccolo.views import ConversionList, IntakeRejectList, SingularPullList
+from admin.piccolo.views import ConversionList, IntakeRejectList, RequestList
 
 CATALOGUE, ACCESS, DATA, LOGS = "Catalogue", "Access", "Data in", "Logs"
 
@@ -137,10 +137,10 @@ TABLES = [
         time_resolution={IntakeRejectList.received_at: 1},
     ),
     TableConfig(
-        SingularPullList,
+        RequestList,
         menu_group=LOGS,
-        order_by=newest(SingularPullList.id),
-        time_resolution={SingularPullList.at: 1},
+        order_by=newest(RequestList.at),
+        time_resolution={RequestList.at: 1},
     ),
     TableConfig(
         AuditLogAdmin,

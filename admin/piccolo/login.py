@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Response
 
-from admin.piccolo.responses import ProxyResponse, error_response, read_limited_body, rendered
+from admin.piccolo.responses import ProxyResponse, invalid_column, login_error, read_limited_body, rendered
 from auth.users.login import check_code, check_password, log_out, start_session
 from auth.users.realms import STAFF
 from web.requests import AnyRequest
@@ -28,11 +28,11 @@ async def piccolo_login(request: AnyRequest) -> ProxyResponse:
     credentials = parse_credentials(request, await read_limited_body(request))
     user = await check_password(STAFF, credentials.username, credentials.password, request)
     if user is None:
-        raise error_response(401, "Login failed")
+        raise login_error("Login failed")
     if user.totp and not credentials.mfa_code:
-        raise error_response(401, "MFA code required")  # Piccolo's page compares this text
+        raise login_error("MFA code required")  # Piccolo's page compares this text
     if user.totp and not await check_code(user, credentials.mfa_code or "", request):
-        raise error_response(401, "MFA failed")
+        raise login_error("MFA failed")
     response = Response({"message": "logged in"})
     response.cookies.extend(await start_session(user, request))
     return await rendered(request, response)
@@ -49,4 +49,4 @@ def parse_credentials(request: AnyRequest, body: bytes) -> Credentials:
             return msgspec.convert(dict(parse_qsl(body.decode())), Credentials)
         return msgspec.json.decode(body, type=Credentials)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise error_response(422, "Missing username or password") from error
+        raise invalid_column(None, "Missing username or password") from error

@@ -32,7 +32,7 @@ from database.pool import ConcurrencyLimit
 from database.transactions import transaction
 from settings import settings
 from web.pages.forms import parse_number
-from web.problems import Problem, send_problem
+from web.problems import Problem, send_problem, to_problem
 from web.requests import AnyRequest, request_state
 
 HOME = "/admin/"
@@ -61,10 +61,23 @@ async def serve_piccolo_admin(scope: Scope, receive: Receive, send: Send) -> Non
     except Exception as error:
         if not scope["path"].startswith(("/api/", "/public/")):
             raise  # Litestar renders an error page
-        await send_problem(error, scope, send)
-        return
+        if scope["method"] in READ_METHODS:
+            await send_problem(error, scope, send)
+            return
+        response = sentence_of_problem(scope, error)
     response.add_header("content-security-policy", POLICY)
     await response.send(scope, send)
+
+
+def sentence_of_problem(scope: Scope, error: Exception) -> ProxyResponse:
+    """The page shows errors of writes as they are sent: a sentence instead of problem+json."""
+    problem = to_problem(error)
+    if problem.status >= 500:
+        request_state(scope)["error"] = error
+    response = error_response(problem.status, problem.detail).response
+    for name, value in problem.headers.items():
+        response.add_header(name.lower(), value)
+    return response
 
 
 async def dispatch(request: AnyRequest) -> ProxyResponse:

@@ -41,17 +41,22 @@ def json_response(status: int, body: object) -> ProxyResponse:
     return ProxyResponse(status, [(b"content-type", b"application/json"), (b"content-length", length)], content)
 
 
-def error_response(status: int, detail: str) -> ErrorResponse:
-    """Piccolo's page shows `detail` as text for status 405, and as JSON for any other status."""
-    return ErrorResponse(json_response(status, {"detail": detail}))
+def error_response(status: int, sentence: str) -> ErrorResponse:
+    """In the format that Piccolo's page shows as a sentence: for 405 an object, for others a JSON string."""
+    return ErrorResponse(json_response(status, {"detail": sentence} if status == 405 else sentence))
+
+
+def login_error(detail: str) -> ErrorResponse:
+    """401, whose text Piccolo's login form compares."""
+    return ErrorResponse(json_response(401, {"detail": detail}))
 
 
 def invalid_column(column: str | None, message: str) -> ErrorResponse:
     """422 in a format that Piccolo's page shows as a sentence. `column` is None if the error concerns the whole row."""
     if column is None:
         return ErrorResponse(json_response(422, {"custom_form_error": message}))
-    detail = {"loc": ["body", column], "msg": message, "type": "value_error"}
-    return ErrorResponse(json_response(422, {"detail": [detail]}))
+    label = column.replace("_", " ").capitalize()
+    return ErrorResponse(json_response(422, {"custom_form_error": f"{label}: {message}", "column": column}))
 
 
 def see_other(path: str) -> ProxyResponse:

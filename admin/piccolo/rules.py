@@ -63,6 +63,7 @@ class TableRule(msgspec.Struct, frozen=True, dict=True):
 
     `checks` maps each column that can be changed to a function of the new value and the current row, which is empty for
     a new row. It returns the value to store, or raises GokartError. `role` is the lowest role that may write.
+    `only_new` are columns that are set when a row is created, and never changed; `never_new` the opposite.
 
     `realm` is set for tables of users: a user who is deactivated loses access at once.
     """
@@ -73,6 +74,8 @@ class TableRule(msgspec.Struct, frozen=True, dict=True):
     create: bool = False
     delete: bool = False
     realm: Realm | None = None
+    only_new: frozenset[str] = frozenset()
+    never_new: frozenset[str] = frozenset()
 
     @cached_property
     def model(self) -> type[BaseModel]:
@@ -99,7 +102,7 @@ class TableRule(msgspec.Struct, frozen=True, dict=True):
         for name, value in self.parse(sent).items():
             if is_same(value, row[name]):
                 continue
-            if name not in self.checks:
+            if name not in self.checks or name in self.only_new:
                 raise ColumnError(name, "This column cannot be changed here.")
             values[name] = self.check(name, value, row)
         return values
@@ -111,10 +114,10 @@ class TableRule(msgspec.Struct, frozen=True, dict=True):
         """
         given = self.parse(sent)
         for name, value in given.items():
-            if name not in self.checks and value is not None:
+            if (name not in self.checks or name in self.never_new) and value is not None:
                 raise ColumnError(name, "This column cannot be set here.")
         values = {}
-        for name in self.checks:
+        for name in [name for name in self.checks if name not in self.never_new]:
             column = self.column(name)
             value = column.get_default_value() if given.get(name) is None else given[name]
             values[name] = self.check(name, value, {})
@@ -161,7 +164,9 @@ def optional(check: Check) -> Check:
 def read_lines(value: str, _: Row) -> str:
     """Text of one or more lines, each without white space around it."""
     text = "\n".join(line.strip() for line in value.strip().splitlines())
-    if not text or any(unicodedata.category(c) == "Cc" for c in text.replace("\n", "")):
+    if not text:
+        raise GokartError("A value is required.")
+    if any(unicodedata.category(c) == "Cc" for c in text.replace("\n", "")):
         raise GokartError("The value must be text without control characters.")
     return text
 
@@ -228,14 +233,23 @@ def read_limit(value: float, _: Row) -> float:
     return value
 
 
-def read_expiry(value: datetime | None, row: Row) -> datetime:
+def read_expiry(value: datetime | None, row: Row) -> datetime | None:
     """An expiry can only be moved earlier: the creator of the key chose the latest time it may have."""
-    stored = row["expires_at"]
-    if value is None or (stored and in_utc(value) > in_utc(stored)):
+    if not row and value is None:
+        return None
+    stored = row.get("expires_at")
+    if value is None or (row and stored and in_utc(value) > in_utc(stored)):
         raise GokartError("The expiry can only be moved earlier. To extend it, rotate the key under API keys.")
     if in_utc(value) <= datetime.now(UTC):
         raise GokartError("The expiry must be in the future. To end a key now, revoke it under API keys.")
     return in_utc(value)
+
+
+def read_revocation(value: datetime | None, row: Row) -> datetime | None:
+    """Any time revokes the key now, for good."""
+    if row["revoked_at"]:
+        raise GokartError("A revoked key stays revoked. Create another one.")
+    return datetime.now(UTC) if value else None
 
 
 RULES = {
@@ -283,7 +297,13 @@ RULES = {
                 "burst": optional(read_limit),
                 "concurrency": optional(read_limit),
                 "expires_at": read_expiry,
+                "advertiser": any_value,
+                "scopes": any_value,
+                "revoked_at": read_revocation,
             },
+            create=True,
+            only_new=frozenset({"advertiser", "scopes"}),
+            never_new=frozenset({"revoked_at"}),
         ),
         TableRule(
             AdvertiserUserAdmin,
@@ -316,12 +336,18 @@ RULES = {
 
 
 def permissions_of(user: User) -> dict[str, dict[str, Any]]:
-    """What the user may write, by table: {"create": bool, "delete": bool, "edit": [column, …]}.
+    """What the user may write, by table: {"create": bool, "delete": bool, "edit": [column, …], "new": [column, …]}: the
+    columns that can be changed, and those that can be set in a new row.
 
     Tables that the user may only read are left out.
     """
     return {
-        table: {"create": rule.create, "delete": rule.delete, "edit": list(rule.checks)}
+        table: {
+            "create": rule.create,
+            "delete": rule.delete,
+            "edit": [name for name in rule.checks if name not in rule.only_new],
+            "new": [name for name in rule.checks if name not in rule.never_new],
+        }
         for table, rule in RULES.items()
         if user.is_at_least(rule.role)
     }

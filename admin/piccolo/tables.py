@@ -72,7 +72,7 @@ class ApiKeyAdmin(
     ReadableByName,
     TenantTable,
     tablename="api_token",
-    help_text="API keys. Create, rotate and revoke them in Admin, under API keys.",
+    help_text="API keys of advertisers, and ingest keys. A new key is shown once. To rotate one, open it in Admin.",
 ):
     id = shown(ApiKey.id)
     name = shown(ApiKey.name)
@@ -87,7 +87,7 @@ class ApiKeyAdmin(
     created_by = shown(ApiKey.created_by)
     created_at = shown(ApiKey.created_at)
     expires_at = shown(ApiKey.expires_at, "Can only be moved earlier. To extend it, rotate the key.")
-    revoked_at = shown(ApiKey.revoked_at)
+    revoked_at = shown(ApiKey.revoked_at, "Any time revokes the key now, for good.")
     last_used_at = shown(ApiKey.last_used_at)
     last_used_from = shown(ApiKey.last_used_from)
 

@@ -33,15 +33,17 @@ class IntakeRejectList(TenantTable, help_text="Records that were rejected, and w
     token = Varchar(200, null=True, default=None, help_text="The name of the API key.")
 
 
-class SingularPullList(TenantTable, help_text="The log of Singular's requests."):
+class RequestList(TenantTable, help_text="The last 10,000 requests with API keys."):
     id = BigSerial(primary_key=True)
     at = Seconds()
-    advertiser = Varchar(500)
     token = Varchar(200, help_text="The name of the API key.")
     hint = Varchar(20, help_text="The first and last characters of the API key.")
-    format = Varchar(4)
-    starts_at = Seconds(null=True, default=None, help_text="The requested range.")
-    ends_at = Seconds(null=True, default=None, help_text="Exclusive.")
+    advertiser = Varchar(500, help_text="Empty for an ingest key.")
+    endpoint = Varchar(100)
     status = SmallInt(help_text="The HTTP status: 200 is a success.")
-    rows = BigInt(null=True, default=None)
+    rows = BigInt(null=True, default=None, help_text="Of the report, or the records of the batch.")
+    accepted = Integer(null=True, default=None, help_text="Records of a batch.")
+    rejected = Integer(null=True, default=None, help_text="Records of a batch.")
+    sent = BigInt(null=True, default=None, help_text="Bytes of the response.")
     milliseconds = Integer()
+    address = Varchar(43, null=True, default=None, help_text="The client's IP address.")

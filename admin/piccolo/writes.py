@@ -21,9 +21,11 @@ from admin.piccolo.responses import (
 )
 from admin.piccolo.rules import MAX_INTEGER, RULES, ColumnError, TableRule, UnknownColumn
 from admin.piccolo.tables import AdvertiserAdmin, ApiKeyAdmin, PartnerAdmin
+from auth.api_keys import service as api_keys
 from auth.users.directory import revoke_access
 from auth.users.users import User
-from database.audit_context import acting_as
+from core.errors import GokartError
+from database.audit_context import acting_as, current_actor
 from database.pool import Connection
 from database.transactions import transaction
 from settings import settings
@@ -79,10 +81,14 @@ async def write_row(
         check_deletable(rule, id_)
     else:
         values = rule.new_row(columns) if id_ is None else rule.changes(columns, await lock_row(rule, id_))
+        if rule.table is ApiKeyAdmin and id_ is None:
+            return await create_key(db, values)
     path = f"/api/tables/{rule.table._meta.tablename}/" + ("" if id_ is None else f"{id_}/")
     if request.scope["method"] in {"PUT", "PATCH"} and not values:
         return await forward(piccolo, request, path)  # nothing changes: returns the row
     response = await forward(piccolo, request, path, msgspec.json.encode(values, enc_hook=str))
+    if response.status == 404:
+        raise error_response(404, "This row does not exist.")
     if response.status >= 400:
         raise ErrorResponse(explain_database_error(response))
     if rule.table in {AdvertiserAdmin, ApiKeyAdmin}:
@@ -90,6 +96,29 @@ async def write_row(
     if rule.realm and values.get("active") is False and isinstance(id_, int):
         await revoke_access(db, rule.realm, id_)
     return response
+
+
+async def create_key(db: Connection, values: Mapping[str, Any]) -> ProxyResponse:
+    """The response also has the key as `token`, which `admin.js` shows once. Raises ColumnError."""
+    actor = current_actor()
+    assert actor is not None
+    columns = ("name", "scopes", "advertiser", "expires_at", "networks")
+    try:
+        minted = await api_keys.create_api_key(
+            **{name: values[name] for name in columns}, created_by=actor.name, new_name=True
+        )
+    except GokartError as error:
+        column, _, message = str(error).partition(": ")
+        raise ColumnError(column, message) from error
+    key: int = await db.fetchval(
+        f"""
+        UPDATE {current_tenant().schema}.api_token SET rate = $2, burst = $3, concurrency = $4
+        WHERE digest = $1 RETURNING id
+        """,
+        minted.digest,
+        *(values[name] for name in ("rate", "burst", "concurrency")),
+    )
+    return json_response(201, [{"id": key, "token": minted.token}])
 
 
 def parse_id(rule: TableRule, row: str) -> UUID | int:

@@ -21,6 +21,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from auth.api_keys.format import digest, is_well_formed
+from auth.api_keys.request_log import log_request
 from catalog.tenants import GokartTenant
 from core.background import run_every
 from database.pool import connection
@@ -74,6 +75,7 @@ def requires_api_key(*scopes: str) -> Guard:
         state = request_state(request.scope)
         state["caller"] = caller
         state["log"].update(advertiser=caller.advertiser and str(caller.advertiser), api_key=caller.api_key)
+        log_request(request.scope, caller.api_key, caller.advertiser, address)
         await check_network(caller, address)
         await check_rate_limit(tenant, caller, state)
         authorize(caller, scopes)

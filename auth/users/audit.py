@@ -1,22 +1,26 @@
 """The audit log of the platform or of a tenant, for its staff. Database triggers write it; entries never change."""
 
-from datetime import datetime
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
+from litestar.response import Stream
 
+from auth.users.audit_export import FORMATS, audit_chunks
+from auth.users.audit_names import load_names
+from auth.users.audit_search import ACTIONS, AuditSearch, search_conditions
+from auth.users.audit_sentences import AuditChange, Part, changes_of, sentence_of
 from auth.users.guards import realm_of, requires_login
 from auth.users.realms import PLATFORM, STAFF, Realm
 from database.pool import connection
-from web.pages.forms import parse_number
+from web.pages.lists import ListPage, ListRequest, Sort, read_days, read_list_page, read_list_request
 from web.pages.rendering import PageLayout, render_page
+from web.problems import Problem
 from web.requests import AnyRequest
 
-PAGE = 50
-LARGEST_ID = 2**63 - 1
 SUBJECTS = {
     PLATFORM.name: {"": "All", "tenant": "Tenants", "staff": "Staff", "audit_log": "Audit log"},
     STAFF.name: {
@@ -25,7 +29,7 @@ SUBJECTS = {
         "api_token": "API keys",
         "advertiser_login": "Advertiser users",
         "staff": "Staff",
-        "one_time_link": "One-time links",
+        "one_time_link": "Invitations and links",
         "session": "Sessions",
         "setting": "Settings",
         "offer": "Offers",
@@ -34,55 +38,19 @@ SUBJECTS = {
         "audit_log": "Audit log",
     },
 }
-
-SUBJECT_NAMES = {
-    "api_token": "API key",
-    "advertiser_login": "advertiser user",
-    "one_time_link": "one-time link",
-    "audit_log": "audit log",
-}
-
-
-class AuditSearch(msgspec.Struct, frozen=True):
-    """`path` is the page's URL, `actor` a part of the actor's name, `key` the id of one row; empty: all.
-
-    At most one of `before` and `after`, the id of an entry, is set; neither on the newest page.
-    """
-
-    path: str
-    actor: str
-    subject: str
-    key: str
-    before: int = 0
-    after: int = 0
-
-    def url(self, **others: int) -> str:
-        asked = {"actor": self.actor, "subject": self.subject, "key": self.key} | others
-        return f"{self.path}?" + urlencode({name: value for name, value in asked.items() if value})
-
-
-class AuditChange(msgspec.Struct, frozen=True):
-    """Of one column, as JSON. None: missing or empty."""
-
-    column: str
-    before: str | None
-    after: str | None
+SORTS = {"time": Sort("at", "timestamptz", descending=True)}
+FILTERS = ("person", "subject", "key", "action", "from", "to")
+COLUMNS = "id, at, actor, address, action, subject, key, label, before, after"
+MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
-    id: int
-    at: datetime
-    actor: str
-    address: Any
-    action: str
-    subject: str
-    key: str
-    label: str
-    changes: list[AuditChange]
+    """An entry in words. `action` is created, changed or deleted."""
 
-    @property
-    def subject_name(self) -> str:
-        return SUBJECT_NAMES.get(self.subject, self.subject)
+    row: Any
+    action: str
+    sentence: list[Part]
+    changes: list[AuditChange]
 
 
 class AuditController(Controller):
@@ -92,78 +60,78 @@ class AuditController(Controller):
     @get()
     async def log(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         realm = realm_of(request.route_handler)
-        search = read_audit_search(realm, request)
-        entries, newer, older = await entries_of(realm, search)
+        list_ = read_list_request(request, SORTS, FILTERS)
+        search, errors = read_audit_search(realm, list_)
+        entries, page = await entries_of(realm, list_, search)
+        exported = urlencode({name: value for name, value in list_.filters.items() if name not in errors})
         return render_page(
             "users/audit.html",
             layout,
-            search=search,
+            list=list_,
+            errors=errors,
             subjects=list(SUBJECTS[realm.name].items()),
+            actions=list(ACTIONS.items()),
             entries=entries,
-            newer=search.url(after=entries[0].id) if newer else None,
-            older=search.url(before=entries[-1].id) if older else None,
+            page=page,
+            requests_url=realm.path("/requests") if realm.name == STAFF.name else None,
+            exports=[
+                (f"{realm.path('/audit/export')}?{f'{exported}&' if exported else ''}format={name}", name.upper())
+                for name in MEDIA_TYPES
+            ],
+        )
+
+    @get("/export")
+    async def export(self, request: AnyRequest) -> Response[Any]:
+        """All entries of the filters, oldest first. Raises Problem 400."""
+        realm = realm_of(request.route_handler)
+        search, errors = read_audit_search(realm, read_list_request(request, SORTS, FILTERS))
+        format_ = request.query_params.get("format", "csv")
+        if errors or format_ not in MEDIA_TYPES:
+            raise Problem(400, "Choose the format csv or ndjson, and days such as 2026-11-20.", title="Bad Request")
+        chunks = audit_chunks(realm, search, FORMATS[format_])
+        first = await anext(chunks)  # what fails before is an error page
+
+        async def body() -> Any:
+            async with aclosing(chunks):
+                yield first
+                async for chunk in chunks:
+                    yield chunk
+
+        return Stream(
+            body(),
+            media_type=MEDIA_TYPES[format_],
+            headers={"Content-Disposition": f'attachment; filename="audit-log.{format_}"'},
         )
 
 
-def read_audit_search(realm: Realm, request: AnyRequest) -> AuditSearch:
-    """Ignores invalid parameters."""
-    asked = {name: value.replace("\0", "").strip() for name, value in request.query_params.items()}
-
-    def number(name: str) -> int:
-        return parse_number(asked.get(name, ""), LARGEST_ID) or 0
-
-    subject = asked.get("subject", "")
+def read_audit_search(realm: Realm, list_: ListRequest) -> tuple[AuditSearch, dict[str, str]]:
+    """Also what is wrong with the days, by filter. Ignores unknown subjects and actions."""
+    given = list_.filters
+    start, end, errors = read_days(list_)
+    subject, action = given.get("subject", ""), given.get("action", "")
     return AuditSearch(
-        path=realm.path("/audit"),
-        actor=asked.get("actor", "")[:400],
+        person=given.get("person", ""),
         subject=subject if subject in SUBJECTS[realm.name] else "",
-        key=asked.get("key", "")[:100],
-        before=number("before"),
-        after=0 if number("before") else number("after"),
-    )
+        key=given.get("key", ""),
+        action=action if action in ACTIONS else "",
+        start=None if "to" in errors else start,
+        end=None if "to" in errors else end,
+    ), errors
 
 
-async def entries_of(realm: Realm, search: AuditSearch) -> tuple[list[AuditEntry], bool, bool]:
-    """A page of entries, newest first, and whether there are newer and older entries.
-
-    Ordered by time, then by id: each node of a Citus cluster has its own ids.
-    """
-    direction = "ASC" if search.after else "DESC"
+async def entries_of(realm: Realm, list_: ListRequest, search: AuditSearch) -> tuple[list[AuditEntry], ListPage]:
+    """A page of entries, newest first. Ordered by time, then by id: each node of a Citus cluster has its own ids."""
     async with connection() as db:
-        rows = await db.fetch(
-            f"""
-            SELECT id, at, actor, address, action, subject, key, label, before, after
-            FROM {realm.schema}.audit_log
-            WHERE strpos(lower(actor), lower($1)) > 0 AND ($2 = '' OR subject = $2) AND ($3 = '' OR key = $3)
-                AND ($4::bigint = 0 OR (at, id) < (SELECT at, id FROM {realm.schema}.audit_log WHERE id = $4))
-                AND ($5::bigint = 0 OR (at, id) > (SELECT at, id FROM {realm.schema}.audit_log WHERE id = $5))
-            ORDER BY at {direction}, id {direction} LIMIT $6
-            """,
-            search.actor,
-            search.subject,
-            search.key,
-            search.before,
-            search.after,
-            PAGE + 1,
+        where, args = await search_conditions(db, realm, search)
+        page = await read_list_page(
+            db, list_, COLUMNS, f"{realm.schema}.audit_log", args, where=where, id_="id", id_type="bigint"
         )
-    more, entries = len(rows) > PAGE, [entry_of(dict(row)) for row in rows[:PAGE]]
-    if search.after:
-        return entries[::-1], more, bool(entries)
-    return entries, bool(search.before and entries), more
+        rows = [dict(row) | {side: decode(row[side]) for side in ("before", "after")} for row in page.rows]
+        names = await load_names(db, realm, rows)
+    entries = [AuditEntry(row, row["action"], sentence_of(realm, row, names), changes_of(row, names)) for row in rows]
+    return entries, page
 
 
-def entry_of(row: dict[str, Any]) -> AuditEntry:
-    before, after = (msgspec.json.decode(row[name]) if row[name] else {} for name in ("before", "after"))
-    changes = [
-        AuditChange(name, audit_text(before.get(name)), audit_text(after.get(name)))
-        for name in sorted({*before, *after})
-    ]
-    fields = {name: value for name, value in row.items() if name not in {"before", "after"}}
-    return AuditEntry(**fields, changes=[change for change in changes if (change.before, change.after) != (None, None)])
-
-
-def audit_text(value: Any) -> str | None:
-    """Text unchanged, other values as JSON."""
-    if value is None or value in ("", [], {}):
-        return None
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def decode(json: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(json) if json else {}
+    return found

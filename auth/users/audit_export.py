@@ -2,22 +2,21 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from auth.users.audit_search import AuditSearch, search_conditions
 from auth.users.realms import Realm
 from core.errors import GokartError
 from core.spreadsheets import escape_formula
 from core.timestamps import iso
 from database.pool import connection
-from database.sql import SqlFile
 from database.transactions import lift_statement_timeout
 
-ENTRIES = SqlFile(Path(__file__).parent / "sql" / "audit_export.sql")
 COLUMNS = ("id", "at", "actor", "address", "action", "subject", "key", "label", "before", "after")
 CHUNK_ENTRIES = 500
 
@@ -25,20 +24,29 @@ Entry = Any  # a row
 Encode = Callable[[Sequence[Entry]], bytes]
 
 
+async def audit_chunks(realm: Realm, search: AuditSearch, encode: Encode) -> AsyncGenerator[bytes]:
+    """The entries of the search, oldest first, of one snapshot."""
+    async with connection("stream") as db, db.transaction(isolation="repeatable_read", readonly=True):
+        await lift_statement_timeout(db)
+        where, args = await search_conditions(db, realm, search)
+        # Ordered by time, then by id: each node of a Citus cluster has its own ids.
+        sql = f"SELECT {', '.join(COLUMNS)} FROM {realm.schema}.audit_log WHERE {where} ORDER BY at, id"
+        statement = await db.prepare(sql, name="")
+        cursor = await statement.cursor(*args)
+        yield encode([])
+        while entries := await cursor.fetch(CHUNK_ENTRIES):
+            yield encode(entries)
+
+
 async def export_audit_log(
     realm: Realm, start: datetime | None, end: datetime | None, encode: Encode, write: Callable[[bytes], object]
 ) -> None:
-    """Writes the entries from `start` until before `end`, oldest first, of one snapshot. Raises GokartError."""
+    """Writes all entries from `start` until before `end`, oldest first, of one snapshot. Raises GokartError."""
     if start and end and start >= end:
         raise GokartError("--from: Give a time before --to.")
-    query = ENTRIES.bind(realm.schema, start=start, end=end)
-    async with connection("stream") as db, db.transaction(isolation="repeatable_read", readonly=True):
-        await lift_statement_timeout(db)
-        statement = await db.prepare(query.sql, name="")
-        cursor = await statement.cursor(*query.args)
-        write(encode([]))
-        while entries := await cursor.fetch(CHUNK_ENTRIES):
-            write(encode(entries))
+    async with aclosing(audit_chunks(realm, AuditSearch(start=start, end=end, internal=True), encode)) as chunks:
+        async for chunk in chunks:
+            write(chunk)
 
 
 def to_ndjson(entries: Sequence[Entry]) -> bytes:

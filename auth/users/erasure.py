@@ -190,6 +190,11 @@ async def _erase_addresses(db: Connection, schema: str, accounts: list[ErasedAcc
             f"UPDATE {schema}.api_token SET last_used_from = NULL WHERE last_used_from = ANY($1::text[]::inet[])",
             addresses,
         )
+        found["request log entries"] += _count(
+            await db.execute(
+                f"UPDATE {schema}.request_log SET address = NULL WHERE address = ANY($1::text[]::inet[])", addresses
+            )
+        )
         for side in "before", "after":
             await db.execute(
                 f"""

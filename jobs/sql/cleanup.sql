@@ -28,3 +28,14 @@ WHERE ctid = ANY(ARRAY(SELECT ctid FROM {schema}.restatement WHERE changed_at < 
 -- name: delete_states
 DELETE FROM {schema}.conversion_history
 WHERE id IN (SELECT id FROM {schema}.conversion_history WHERE until < :before::timestamptz ORDER BY until LIMIT :chunk)
+
+-- name: delete_pulls
+-- Singular's requests in the log of the last release, which request_log has replaced. The lateral join uses the index,
+-- which starts with the advertiser.
+DELETE FROM {schema}.singular_pull
+WHERE id IN (
+    SELECT p.id
+    FROM {schema}.advertiser a
+    CROSS JOIN LATERAL (SELECT id FROM {schema}.singular_pull WHERE advertiser = a.id AND at < :before) AS p
+    LIMIT :chunk
+)

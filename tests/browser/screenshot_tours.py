@@ -70,6 +70,7 @@ def tours(password: str) -> list[Tour]:
     portal = [
         Shot("dashboard", "/"),
         Shot("keys", "/keys"),
+        Shot("requests", "/keys/requests"),
         Shot("key-new", "/keys/new"),
         Shot("key-shown", "/keys/new", make_key),
         Shot("key-rotate", "/keys", follow("Rotate")),
@@ -93,6 +94,7 @@ def tours(password: str) -> list[Tour]:
         Shot("staff-singular-advertiser", "/staff/singular", lambda page: page.locator("main td a").first.click()),
         Shot("staff-corrections", "/staff/corrections"),
         Shot("staff-corrections-preview", "/staff/corrections", preview_corrections),
+        Shot("staff-requests", "/staff/requests"),
         Shot("staff-audit", "/staff/audit"),
         Shot("staff-settings", "/staff/settings"),
         Shot("admin-advertisers", "/admin/#/advertiser"),
@@ -100,7 +102,7 @@ def tours(password: str) -> list[Tour]:
         Shot("admin-offers", "/admin/#/offer"),
         Shot("admin-keys", "/admin/#/api_token"),
         Shot("admin-conversions", "/admin/#/conversion_list"),
-        Shot("admin-singular-pulls", "/admin/#/singular_pull_list"),
+        Shot("admin-requests", "/admin/#/request_list"),
         Shot("admin-audit-log", "/admin/#/audit_log"),
         Shot("staff-account", "/staff/account"),
     ]

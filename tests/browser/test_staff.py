@@ -24,6 +24,7 @@ PAGES = [
     "/staff/singular",
     "/staff/offers",
     "/staff/corrections",
+    "/staff/requests",
     "/staff/audit",
     "/staff/settings",
 ]

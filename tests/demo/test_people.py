@@ -150,7 +150,7 @@ def test_api_keys_have_all_statuses() -> None:
 def pulls() -> list[dict[str, object]]:
     return execute(
         """
-        SELECT p.at, p.token, p.starts_at, p.ends_at, p.status, p.rows FROM {s}.singular_pull p
+        SELECT p.at, p.token, p.starts_at, p.ends_at, p.status, p.rows FROM {s}.request_log p
         JOIN {s}.api_token t ON t.id = p.token WHERE 'singular' = ANY(t.scopes) AND t.name = 'Singular' ORDER BY p.id
         """,
         schema=DEMO_SCHEMA,

@@ -1,7 +1,9 @@
 """Formats values for pages. The environment of templates (`web.pages.rendering`) has all of these as filters."""
 
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from core.currencies import DECIMALS
 
@@ -17,6 +19,23 @@ def format_instant(value: datetime | None) -> str:
 
 def format_day(value: datetime | None) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d}" if value else "never"
+
+
+def format_second(value: datetime) -> str:
+    """To the second, in UTC."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def format_bytes(size: int) -> str:
+    """512 B, 12.3 kB"""
+    if size < 1_000:
+        return f"{size} B"
+    return f"{size / 1_000:,.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
+
+
+def requested_days(row: Mapping[str, Any]) -> str:
+    """Of a half-open range, which may begin and end within a day."""
+    return format_day_range(row["starts_at"].date(), (row["ends_at"] - timedelta(microseconds=1)).date())
 
 
 def format_number(value: Decimal | int) -> str:
@@ -83,6 +102,9 @@ TEMPLATE_FILTERS = {
     "instant": format_instant,
     "day": format_day,
     "number": format_number,
+    "second": format_second,
+    "bytes": format_bytes,
+    "requested_days": requested_days,
     "long_day": long_day,
     "short_day": short_day,
     "os_name": os_name,

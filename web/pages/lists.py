@@ -1,12 +1,14 @@
 """Lists on pages: filters, sort order and keyset pages, which are read from the query string and kept in its links."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from asyncpg import DataError, Record
 
+from core.timestamps import midnight
 from database.pool import Connection
 from web.problems import FieldError, invalid_parameters
 from web.requests import AnyRequest
@@ -137,3 +139,20 @@ async def read_list_page(
         list_.page_url("before", rows[0]) if newer else None,
         list_.page_url("after", rows[-1]) if older else None,
     )
+
+
+def read_days(list_: ListRequest) -> tuple[datetime | None, datetime | None, dict[str, str]]:
+    """The half-open range of the filters `from` and `to`, which are days in UTC, both inclusive; None where there is no
+    bound. Also what is wrong, by filter: such a filter has no effect.
+    """
+    days: dict[str, datetime] = {}
+    errors: dict[str, str] = {}
+    for name in "from", "to":
+        if name in list_.filters:
+            try:
+                days[name] = midnight(date.fromisoformat(list_.filters[name])) + timedelta(days=name == "to")
+            except (ValueError, OverflowError):
+                errors[name] = "Give a day, such as 2026-11-20."
+    if len(days) == 2 and days["from"] >= days["to"]:
+        errors["to"] = "The last day is before the first."
+    return days.get("from"), days.get("to"), errors

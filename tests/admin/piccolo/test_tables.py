@@ -30,7 +30,7 @@ def full(sandbox: Sandbox) -> Sandbox:
 
 def test_each_table_is_listed(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full, "viewer")
-    wait_until(lambda: bool(rows_of(admin, "singular_pull_list")))  # it is written after the response
+    wait_until(lambda: bool(rows_of(admin, "request_list")))  # it is written after the response
     for table in ALL:
         (row, *_) = rows_of(admin, table, __readable="true", __page=1, __page_size=15)
         assert row_of(admin, table, row["id"]).items() <= row.items()
@@ -58,7 +58,7 @@ def test_tables_are_grouped_and_explained(sandbox: Sandbox) -> None:
             "Access": ["advertiser_login", "api_token", "setting", "staff"],
             "Catalogue": ["advertiser", "offer", "partner"],
             "Data in": ["conversion_list", "intake", "intake_reject_list"],
-            "Logs": ["audit_log", "singular_pull_list"],
+            "Logs": ["audit_log", "request_list"],
         },
         "ungrouped": [],
     }
@@ -82,7 +82,7 @@ def test_money_times_and_addresses_are_formatted(full: Sandbox) -> None:
 
 def test_logs_show_the_newest_first(full: Sandbox) -> None:
     admin = piccolo_admin_browser(full, "viewer")
-    for table in ("audit_log", "intake", "intake_reject_list", "singular_pull_list", "conversion_list"):
+    for table in ("audit_log", "intake", "intake_reject_list", "request_list", "conversion_list"):
         order = admin.get(path_of(table) + "schema/").json()["extra"]["order_by"]
         assert [column["ascending"] for column in order] == [False], table
 
