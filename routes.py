@@ -44,11 +44,11 @@ Portal: app.TENANT.<base>
   /singular                                  SingularPageController: GET singular
   /singular/request                          SingularPageController: POST request_access
   /                                          DashboardController: GET dashboard
-  /report.csv                                DashboardController: GET|HEAD download
   /changes                                   DrilldownController: GET changes
   /conversions                               DrilldownController: GET conversions
   /conversions.csv                           DrilldownController: GET export
   /conversions/{conversion:uuid}             DrilldownController: GET conversion
+  /export                                    DashboardController: GET|HEAD export
   /keys                                      AdvertiserApiKeyController: GET list_api_keys
   /keys/new                                  AdvertiserApiKeyController: GET new, POST create
   /keys/requests                             AdvertiserApiKeyController: GET requests
@@ -66,7 +66,8 @@ Portal: app.TENANT.<base>
   /team/{user_id:int}/sessions               TeamController: POST end_sessions
 
 Admin: app.TENANT.<base>
-  /staff                                     OverviewController: GET overview
+  /staff                                     StaffSpendController: GET spend
+  /staff/export                              StaffSpendController: GET|HEAD export
   /staff/keys                                StaffKeyController: GET list_all
   /staff/keys/new                            StaffKeyController: GET new, POST create
   /staff/keys/new-ingest                     StaffKeyController: GET new_ingest, POST create_ingest
@@ -133,7 +134,6 @@ from admin.api_keys import StaffKeyController
 from admin.corrections import CorrectionsController
 from admin.layout import staff_layout
 from admin.offers import OffersController
-from admin.overview import OverviewController
 from admin.piccolo.mount import piccolo_proxy
 from admin.platform.layout import platform_layout
 from admin.platform.staff import PlatformStaffController
@@ -141,6 +141,7 @@ from admin.platform.tenants import TenantsController
 from admin.requests import StaffRequestsController
 from admin.settings import SettingsController
 from admin.singular import StaffSingularController
+from admin.spend import StaffSpendController
 from admin.users import TenantAdvertiserUserController, TenantStaffController, TenantUsersController
 from apidocs.controller import DocsController
 from auth.users.account_pages import AccountController
@@ -213,7 +214,7 @@ ADMIN_PAGES = Router(
     route_handlers=[
         LoginController,
         AccountController,
-        OverviewController,
+        StaffSpendController,
         StaffKeyController,
         TenantUsersController,
         TenantStaffController,

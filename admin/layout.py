@@ -9,7 +9,7 @@ from web.requests import AnyRequest, request_state
 AREA = "Admin"
 # The pages of each tab; the first is the one that the tab links to.
 TABS = {
-    "Overview": ["/staff"],
+    "Spend": ["/staff"],
     "API keys": ["/staff/keys"],
     "Users": ["/staff/people"],
     "Singular": ["/staff/singular"],

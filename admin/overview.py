@@ -1,21 +1,18 @@
-"""GET /staff: what needs the staff's attention, and the data received lately."""
+"""What needs the staff's attention, and the data received lately."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, get
-from litestar.di import NamedDependency
 
 from auth.api_keys.listing import expiring_api_keys
 from auth.users.directory import list_users
-from auth.users.guards import requires_login
 from auth.users.realms import ADVERTISER, STAFF
 from database.pool import connection
 from singular.request_log import IS_SINGULARS
 from tenants.tenant import Tenant, current_tenant
-from web.pages.rendering import PageLayout, render_page
 
 INTAKE_WINDOW = timedelta(days=1)
 FAILURE_WINDOW = timedelta(days=7)
@@ -46,25 +43,42 @@ class FailedSingularRequest(msgspec.Struct, frozen=True):
     status: int
 
 
-class OverviewController(Controller):
-    guards = [requires_login]
+class OpenTasks(msgspec.Struct, frozen=True):
+    """`keys` expire soon. `has_advertiser` and `has_ingest_key`: what a new tenant needs first."""
 
-    @get()
-    async def overview(self, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        tenant = current_tenant()
-        invited = "p.active AND p.password IS NULL"
-        return render_page(
-            "admin/overview.html",
-            layout,
-            access_requests=await singular_access_requests(tenant),
-            invited_staff=await list_users(STAFF, invited),
-            invited_users=await list_users(ADVERTISER, invited),
-            keys=await expiring_api_keys(tenant),
-            intake=await read_intake_summary(tenant),
-            **await read_setup_progress(tenant),
-            failures=await failed_singular_access_requests(tenant),
-            most=LIST_LIMIT,
-        )
+    access_requests: list[SingularAccessRequest]
+    failures: list[FailedSingularRequest]
+    keys: Sequence[Any]
+    invited: Sequence[Any]
+    intake: IntakeSummary
+    has_advertiser: bool
+    has_ingest_key: bool
+    most: int = LIST_LIMIT
+
+    @property
+    def summary(self) -> str:
+        """Such as “2 expiring keys, 1 pending invitation”; empty if there are none."""
+        counts = [
+            (len(self.access_requests), "request", "s to enable Singular", " to enable Singular"),
+            (len(self.failures), "failing Singular connection", "s", ""),
+            (len(self.keys), "expiring key", "s", ""),
+            (len(self.invited), "pending invitation", "s", ""),
+            (self.intake.rejected, "rejected record", "s", ""),
+        ]
+        return ", ".join(f"{count:,} {what}{one if count == 1 else many}" for count, what, many, one in counts if count)
+
+
+async def read_open_tasks() -> OpenTasks:
+    tenant = current_tenant()
+    invited = "p.active AND p.password IS NULL"
+    return OpenTasks(
+        access_requests=await singular_access_requests(tenant),
+        failures=await failed_singular_access_requests(tenant),
+        keys=await expiring_api_keys(tenant),
+        invited=[*await list_users(STAFF, invited), *await list_users(ADVERTISER, invited)],
+        intake=await read_intake_summary(tenant),
+        **await read_setup_progress(tenant),
+    )
 
 
 async def singular_access_requests(tenant: Tenant) -> list[SingularAccessRequest]:

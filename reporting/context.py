@@ -13,7 +13,8 @@ from reporting.finality import Finality
 from settings import settings
 from tenants.tenant import Tenant
 
-CONTEXT = SqlFile(Path(__file__).parent / "sql" / "context.sql")
+CONTEXT = SqlFile(Path(__file__).parent / "sql" / "context.sql", "advertiser")
+TENANT_CONTEXT = SqlFile(Path(__file__).parent / "sql" / "context.sql", "tenant")
 
 
 class ReportContext(msgspec.Struct, frozen=True):
@@ -42,4 +43,15 @@ async def read_context(db: Connection, tenant: Tenant, advertiser: UUID) -> Repo
     query = CONTEXT.bind(tenant.schema, advertiser=advertiser)
     row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     assert row is not None, "the caller's advertiser exists"
+    return ReportContext(**row)
+
+
+async def read_tenant_context(db: Connection, tenant: Tenant, currency: str) -> ReportContext:
+    """Of the staff's reports of all advertisers with this currency, whose days are the tenant's: UTC days.
+
+    Raises DatabaseUnavailable.
+    """
+    query = TENANT_CONTEXT.bind(tenant.schema, currency=currency)
+    row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
+    assert row is not None, "a migration inserts the only row of record_state"
     return ReportContext(**row)

@@ -7,12 +7,11 @@ advertiser gets a share, and a tenant too, so that slow readers do not block oth
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from datetime import datetime
 from math import ceil
 from typing import Any
-from uuid import UUID
 
 import anyio
 
@@ -143,12 +142,12 @@ def part_from(range_: Range, start: datetime, days: int) -> Range | None:
 
 async def stream(
     tenant: Tenant,
-    advertiser: UUID,
+    owner: Hashable,
     open_snapshot: Callable[[], AbstractAsyncContextManager[PooledConnection]],
     produce: Callable[[PooledConnection, SendChunk], Awaitable[None]],
 ) -> AsyncGenerator[bytes, None]:
-    """The chunks that `produce` sends, one at a time, from a snapshot that is opened when the advertiser and its tenant
-    have a free slot. Raises DatabaseUnavailable if a chunk takes too long.
+    """The chunks that `produce` sends, one at a time, from a snapshot that is opened when the owner (an advertiser, or
+    all of them) and its tenant have a free slot. Raises DatabaseUnavailable if a chunk takes too long.
     """
     send, receive = anyio.create_memory_object_stream[bytes](0)
 
@@ -159,7 +158,7 @@ async def stream(
     async def work() -> None:
         async with (
             send,
-            stream_slots.slot((tenant.id, advertiser)),
+            stream_slots.slot((tenant.id, owner)),
             stream_slots_of_tenant.slot(tenant.id),
             open_snapshot() as db,
         ):

@@ -1,22 +1,19 @@
-"""Which days a page shows: a named period or two dates, and maybe one offer. Whole UTC days, both ends inclusive."""
+"""The days that a page shows, and those that it compares them with. Local days of a time zone, both ends inclusive."""
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
-from typing import Any
-from urllib.parse import urlencode
-from uuid import UUID
+from calendar import monthrange
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from core.timestamps import midnight
-from reporting.filters import DATE, Filter, collect, make_filter, query_pairs
+from core.timestamps import quarter_of
+from reporting.query.zones import instants, start_of_day
 from reporting.ranges import DAY, Range
-from web.problems import FieldError, invalid_parameters
-from web.requests import AnyRequest
 
-NAMES = ("period", "date_from", "date_to", "offerId")
 CUSTOM = "custom"
-USUAL = "last-30-days"
+USUAL = "last_30_days"
+FIRST_DAY = date(2000, 1, 1)
 MAX_DAYS = 731  # two years, one of which may be a leap year
 
 Days = tuple[date, date]  # first and last
@@ -31,16 +28,16 @@ def last_month(today: date) -> Days:
     return last.replace(day=1), last
 
 
-# Each with the words for it and, of today, its days. What runs on ends with today.
+# The label of each period and, for a given today, its days. Current periods end today. Names are the API's.
 PRESETS: Mapping[str, tuple[str, Callable[[date], Days]]] = {
     "today": ("Today", ending_today(1)),
     "yesterday": ("Yesterday", lambda today: (today - DAY, today - DAY)),
-    "last-7-days": ("Last 7 days", ending_today(7)),
-    "last-30-days": ("Last 30 days", ending_today(30)),
-    "last-90-days": ("Last 90 days", ending_today(90)),
-    "this-month": ("This month", lambda today: (today.replace(day=1), today)),
-    "last-month": ("Last month", last_month),
-    "year-to-date": ("Year to date", lambda today: (today.replace(month=1, day=1), today)),
+    "last_7_days": ("Last 7 days", ending_today(7)),
+    "last_30_days": ("Last 30 days", ending_today(30)),
+    "last_90_days": ("Last 90 days", ending_today(90)),
+    "this_month": ("This month", lambda today: (today.replace(day=1), today)),
+    "last_month": ("Last month", last_month),
+    "year_to_date": ("Year to date", lambda today: (today.replace(month=1, day=1), today)),
 }
 LABELS: Mapping[str, str] = {name: label for name, (label, _) in PRESETS.items()}
 
@@ -51,69 +48,73 @@ class Period(msgspec.Struct, frozen=True):
     name: str
     first: date
     last: date
-    offer: UUID | None = None
 
     @property
-    def filter(self) -> Filter:
-        start = midnight(self.first)
-        return Filter(Range(start, midnight(self.last) + DAY), self.offer)
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
 
-    @property
-    def query(self) -> str:
-        """The query string that asks for this period again. A preset's moves on with the days."""
-        if self.name == CUSTOM:
-            asked = {"date_from": str(self.first), "date_to": str(self.last)}
-        else:
-            asked = {"period": self.name}
-        return urlencode(asked | ({"offerId": str(self.offer)} if self.offer else {}))
+    def range(self, zone: ZoneInfo) -> Range:
+        return Range(start_of_day(self.first, zone), start_of_day(self.last + DAY, zone))
 
 
-def read_period(request: AnyRequest, now: datetime) -> Period:
-    """Of a page's query: `period` (a preset's name), or `date_from` and `date_to`; and `offerId`, where an empty one,
-    which a form's “all offers” sends, is none. Without any of them, the last 30 days.
+def preset_period(name: str, today: date) -> Period:
+    return Period(name, *PRESETS[name][1](today))
 
-    Raises Problem 400 like the API, naming each field that is wrong.
+
+def previous_period(period: Period) -> Days:
+    """As many days just before."""
+    return period.first - period.days * DAY, period.first - DAY
+
+
+def same_days_months_ago(period: Period, months: int) -> Days:
+    """Whole months are compared with whole months, however many days they have."""
+    first, last = months_ago(period.first, months), months_ago(period.last, months)
+    if period.first.day == 1 and (period.last + DAY).day == 1:
+        last = last.replace(day=monthrange(last.year, last.month)[1])
+    return first, last
+
+
+def months_ago(day: date, months: int) -> date:
+    """The same day of an earlier month, or its last day if it has no such day. Raises ValueError before the year 1."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+# The label of each comparison, and its days. Those of CUSTOM are chosen.
+COMPARISONS: Mapping[str, tuple[str, Callable[[Period], Days] | None]] = {
+    "previous": ("Previous period", previous_period),
+    "month": ("Same days last month", lambda period: same_days_months_ago(period, 1)),
+    "year": ("Same days last year", lambda period: same_days_months_ago(period, 12)),
+    CUSTOM: ("Other days", None),
+    "none": ("No comparison", None),
+}
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """The days with which a period is compared. `until` is where they are cut, because the period has not ended: at the
+    time of day that it is now. None if they are whole.
     """
-    return period_of(query_pairs(request.scope["query_string"]), now.date())
 
+    name: str
+    first: date
+    last: date
+    until: datetime | None = None
 
-def period_of(pairs: Iterable[tuple[str, Any]], today: date) -> Period:
-    """The same, of the query's names and values."""
-    given = collect([pair for pair in pairs if pair[1].strip() or pair[0].lower() != "offerid"], NAMES)
-    name = given.pop("period", None)
-    dated = "date_from" in given or "date_to" in given
-    if dated and name not in {None, CUSTOM}:
-        raise invalid_parameters(FieldError("period", f"{name!r} goes without date_from and date_to"))
-    if dated or name == CUSTOM:
-        return custom(given)
-    if name is not None and name not in PRESETS:
-        raise invalid_parameters(FieldError("period", f"{name!r} is none of {', '.join([*PRESETS, CUSTOM])}"))
-    first, last = PRESETS[name or USUAL][1](today)
-    return Period(
-        name or USUAL, first, last, make_filter(given | {"date_from": str(first), "date_to": str(last)}).offer
-    )
+    def range(self, zone: ZoneInfo) -> Range:
+        whole = Period(self.name, self.first, self.last).range(zone)
+        return Range(whole.start, self.until) if self.until else whole
 
-
-def custom(given: dict[str, str]) -> Period:
-    errors = [
-        FieldError(field, f"{given[field]!r} is not a date such as 2024-01-22")
-        for field in ("date_from", "date_to")
-        if field in given and not DATE.fullmatch(given[field])
-    ]
-    if errors:
-        raise invalid_parameters(*errors)
-    filter_ = make_filter(given)
-    days = (filter_.range.end - filter_.range.start) // DAY
-    if days > MAX_DAYS:
-        raise invalid_parameters(
-            FieldError("date_from", f"is the first of {days} days; a page shows {MAX_DAYS} at most, the API any number")
-        )
-    return Period(CUSTOM, filter_.range.start.date(), (filter_.range.end - DAY).date(), filter_.offer)
-
-
-def before(range_: Range) -> Range | None:
-    """The range of the same length that ends where this one starts; None where the calendar does not reach so far."""
-    length = range_.end - range_.start
-    if range_.start - datetime.min.replace(tzinfo=UTC) < length:
-        return None
-    return Range(range_.start - length, range_.start)
+    def cut(self, period: Period, now: datetime, kept_since: datetime | None) -> "Comparison":
+        """With the same hours only, if the period contains `now`, which has the period's time zone. Before `kept_since`
+        there are no quarters of an hour, and the cut is at a whole hour.
+        """
+        assert isinstance(now.tzinfo, ZoneInfo)
+        day = self.first + (now.date() - period.first)
+        if not (period.first <= now.date() <= period.last and day <= self.last):
+            return self
+        since_midnight = timedelta(hours=now.hour, minutes=now.minute)
+        times = instants(datetime.combine(day, now.time()), now.tzinfo)
+        cut = quarter_of(times[0] if times else start_of_day(day, now.tzinfo) + since_midnight)
+        if kept_since and cut < kept_since:
+            cut = cut.replace(minute=0)
+        return msgspec.structs.replace(self, until=max(cut, start_of_day(self.first, now.tzinfo)))

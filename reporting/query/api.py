@@ -61,7 +61,10 @@ async def respond(request: AnyRequest) -> Response[Any]:
     return await query_response(request, wanted, format_)
 
 
-async def query_response(request: AnyRequest, wanted: QueryRequest, format_: QueryFormat) -> Response[Any]:
+async def query_response(
+    request: AnyRequest, wanted: QueryRequest, format_: QueryFormat, file_name: str | None = None
+) -> Response[Any]:
+    """`file_name` is without its ending; the default has the range."""
     async with report_slots.slot(wanted.owner):
         result = await read(wanted, requested_etags(request), stream=format_ is not JSON)
         headers = {**result.validators.headers, "Vary": "Authorization, Accept"}
@@ -71,7 +74,8 @@ async def query_response(request: AnyRequest, wanted: QueryRequest, format_: Que
             return whole_response(request, wanted, result, headers)
         if format_.attachment:
             days = wanted.content_range.replace("/", "_").replace(":", "")
-            headers["Content-Disposition"] = f'attachment; filename="gokart-query_{days}.{format_.name}"'
+            name = f"{file_name or f'gokart-query_{days}'}.{format_.name}"
+            headers["Content-Disposition"] = f'attachment; filename="{name}"'
         chunks = query_stream(wanted, result.validators, row_logger(request), format_.produce)
         return await streaming_response(request, chunks, format_.media_types[0], headers)
 

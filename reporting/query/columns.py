@@ -6,14 +6,17 @@ from typing import Any, Literal, Protocol, get_args
 import msgspec
 
 TimeGroup = Literal["hour", "day", "week", "month"]
-Group = Literal["hour", "day", "week", "month", "offer", "partner", "app", "os", "campaign"]
+# Those of the API, which shows one advertiser.
+ApiGroup = Literal["hour", "day", "week", "month", "offer", "partner", "app", "os", "campaign"]
+Group = ApiGroup | Literal["advertiser"]
 Metric = Literal[
     "cost", "conversions", "clicks", "views", "costPerConversion", "costPerClick", "conversionRate", "clickRate"
 ]
 ColumnKind = Literal["text", "uuid", "integer", "decimal", "ratio", "date", "datetime"]
 
 TIME_GROUPS: tuple[TimeGroup, ...] = get_args(TimeGroup)  # from the finest
-GROUPS: tuple[Group, ...] = get_args(Group)
+API_GROUPS: tuple[ApiGroup, ...] = get_args(ApiGroup)
+GROUPS: tuple[Group, ...] = (*API_GROUPS, "advertiser")
 METRICS: tuple[Metric, ...] = get_args(Metric)
 DEFAULT_METRICS = METRICS[:4]
 
@@ -48,6 +51,10 @@ GROUP_COLUMNS: dict[Group, tuple[QueryColumn, ...]] = {
     "app": (QueryColumn("app", "text", nullable=True), QueryColumn("storeId", "text", nullable=True)),
     "os": (QueryColumn("os", "text", nullable=True),),
     "campaign": (QueryColumn("campaign", "text", nullable=True),),
+    "advertiser": (
+        QueryColumn("advertiserId", "uuid", nullable=True),
+        QueryColumn("advertiserName", "text", nullable=True),
+    ),
 }
 METRIC_COLUMNS: dict[Metric, QueryColumn] = {
     "cost": QueryColumn("cost", "decimal"),

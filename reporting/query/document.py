@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from reporting.changes.snapshot_token import MAX_AS_OF
-from reporting.query.columns import Group, Metric
+from reporting.query.columns import ApiGroup, Metric
 from reporting.query.parameters import MAX_LIMIT, PERIODS
 from web.operations import CSV, JSON, NDJSON, PARQUET, XLSX, Amount, Count, Instant, Operation
 
@@ -66,7 +66,7 @@ class QueryParameters(msgspec.Struct):
         ),
     ] = None
     group_by: Annotated[
-        list[Group],
+        list[ApiGroup],
         Meta(
             description="What a row is: a time bucket (a week begins on Monday), an offer, … Repeat it or separate "
             "values by commas. Default: one row of totals.",

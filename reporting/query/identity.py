@@ -21,19 +21,22 @@ KEYS: dict[Group, str] = {
     "app": "coalesce(to_json({row}.app_name)::text, ''), coalesce(to_json({row}.store_id)::text, '')",
     "os": "coalesce({row}.os, '')",
     "campaign": "coalesce(to_json({row}.campaign_name)::text, '')",
+    "advertiser": "coalesce({row}.advertiser::text, '')",
 }
 
 
 def query_identity(
     tenant: UUID,
-    advertiser: UUID,
+    advertiser: UUID | str,
     *,
     groups: Collection[Group],
     filters: Mapping[str, Sequence[str]],
     time_zone: str,
     currency: str,
 ) -> str:
-    """What all rows of a query have in common. The orders of groups and of a filter's values do not matter."""
+    """What all rows of a query have in common. `advertiser` is its id, or the name of a wider scope. The orders of
+    groups and of a filter's values do not matter.
+    """
     in_order = ",".join(group for group in GROUPS if group in groups)
     given = {name: sorted(values) for name, values in sorted(filters.items()) if values}
     return f"{tenant}|{advertiser}|{in_order}|{json.dumps(given)}|{time_zone}|{currency}"

@@ -11,7 +11,7 @@ from core.timestamps import DATE_TIME, midnight, quarter_of
 from reporting.filters import DATE, LAST_DAY, LOST_PLUS
 from reporting.list_parameters import ParameterReader, choice, choices, first_of, read_texts, read_uuids
 from reporting.query.buckets import estimated_buckets
-from reporting.query.columns import DEFAULT_METRICS, GROUPS, METRICS, TIME_GROUPS, Group, Metric, has_time
+from reporting.query.columns import API_GROUPS, DEFAULT_METRICS, METRICS, TIME_GROUPS, Group, Metric, has_time
 from reporting.query.statements import Order
 from reporting.query.zones import instants, start_of_day, zone_of
 from reporting.ranges import DAY, QUARTER, Range
@@ -84,7 +84,7 @@ def parse(pairs: Iterable[tuple[str, str]], formats: Sequence[str]) -> Parameter
     """
     parameters = ParameterReader(pairs, NAMES, LISTS)
     read, one_of = parameters.read, parameters.one_of
-    groups = read("group_by", lambda values: choices(values, GROUPS), ())
+    groups = read("group_by", lambda values: choices(values, API_GROUPS), ())
     metrics = read("metrics", lambda values: choices(values, METRICS), DEFAULT_METRICS)
     parsed = Parameters(
         date_from=read("date_from", first_of),

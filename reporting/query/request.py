@@ -1,4 +1,4 @@
-"""A query of one advertiser, with all times resolved: what `reporting.read` and `stream` need to read it."""
+"""A query with all times resolved: what `reporting.read` and `stream` need to read it."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -19,6 +19,7 @@ from reporting.query.buckets import TimeBucket, bucket_parameters, estimated_buc
 from reporting.query.columns import TIME_GROUPS, QueryColumn, columns_of, has_time
 from reporting.query.identity import query_identity
 from reporting.query.parameters import Parameters
+from reporting.query.scope import AllAdvertisers, form_all_advertisers
 from reporting.query.statements import (
     VALIDATORS,
     Order,
@@ -35,10 +36,12 @@ MAX_BUCKETS_READ_WHOLE = 1_000
 
 
 class QueryRequest(msgspec.Struct, frozen=True):
-    """`now` is the time of the context. `format` is in the ETag: each format has an ETag of its own."""
+    """`advertiser` is one advertiser, or the staff's scope. `now` is the time of the context. `format` is in the ETag:
+    each format has an ETag of its own.
+    """
 
     tenant: Tenant
-    advertiser: UUID
+    advertiser: UUID | AllAdvertisers
     parameters: Parameters
     zone: ZoneInfo
     range: Range
@@ -87,7 +90,7 @@ class QueryRequest(msgspec.Struct, frozen=True):
         parameters = self.parameters
         return query_identity(
             self.tenant.id,
-            self.advertiser,
+            self.advertiser if isinstance(self.advertiser, UUID) else str(self.advertiser),
             groups=parameters.groups,
             filters=parameters.filters,
             time_zone=self.zone.key,
@@ -158,6 +161,8 @@ class QueryRequest(msgspec.Struct, frozen=True):
     def bind(self, statement: SqlText, parameters: Mapping[str, object]) -> Query:
         """With those of the parameters that the statement has, and with the subject's."""
         known = {**self.subject, **parameters}
+        if isinstance(self.advertiser, AllAdvertisers):
+            statement = form_all_advertisers(statement)
         if self.as_of:
             statement = form_as_of(statement)
             known |= as_of_parameters(self.as_of, self.range)
@@ -170,6 +175,8 @@ class QueryRequest(msgspec.Struct, frozen=True):
         given = {name: list(values) for name, values in filters.items()}
         return {
             "advertiser": self.advertiser,
+            "currency": self.currency,
+            "advertiser_ids": given.get("advertiser_id"),
             "offer_ids": given.get("offer_id"),
             "partner_ids": given.get("partner_id"),
             "systems": given.get("os"),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -19,21 +19,21 @@ SQL = Path(__file__).parent / "sql"
 VALIDATORS = SqlFile(SQL / "validators.sql")
 EXTENT = SqlFile(SQL / "extent.sql")
 
-StatementName = Literal["whole", "totals", "items", "columns", "values"]
-TEXTS: dict[StatementName, str] = {
-    name: statement_text(SQL / "query.sql", name) for name in ("whole", "totals", "items", "columns", "values")
-}
+StatementName = Literal["whole", "totals", "items", "columns", "values", "page"]
+TEXTS: dict[StatementName, str] = {name: statement_text(SQL / "query.sql", name) for name in get_args(StatementName)}
 CACHED_SCHEMAS = 8  # of each statement: there are as many statements as shapes of queries
 FRAGMENT = re.compile(r"<<([a-z ]+)>>")
 
+FIGURES = ("conversions", "clicks", "views", "cost")
 # In CTE `grouped`: the columns of an offer that a group needs.
 OFFER_COLUMNS: dict[Group, tuple[str, ...]] = {
     "offer": ("o.id AS offer_id", "o.name AS offer_name"),
     "app": ("o.app_name", "o.store_id"),
     "os": ("o.os",),
     "campaign": ("o.campaign_name",),
+    "advertiser": ("o.advertiser",),
 }
-# In the result, in which `b` is a time bucket, `g` a row of `grouped`, and `p` its partner.
+# In the result, in which `b` is a time bucket, `g` a row of `grouped`, and `p` and `a` its partner and advertiser.
 VALUES = {
     "hour": "b.hour",
     "day": "b.day",
@@ -47,6 +47,8 @@ VALUES = {
     "storeId": "g.store_id",
     "os": "g.os",
     "campaign": "g.campaign_name",
+    "advertiserId": "a.id",
+    "advertiserName": "a.name",
     "cost": "trim_scale(coalesce(g.cost, 0) * 0.000001)",
     "conversions": "coalesce(g.conversions, 0)",
     "clicks": "coalesce(g.clicks, 0)",
@@ -69,6 +71,7 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "app": ('g.app_name COLLATE "C"', 'g.store_id COLLATE "C"'),
     "os": ('g.os COLLATE "C"',),
     "campaign": ('g.campaign_name COLLATE "C"',),
+    "advertiser": ('a.name COLLATE "C"', "a.id"),
 }
 
 
@@ -97,15 +100,14 @@ def query_statement(shape: StatementShape, name: StatementName) -> SqlText:
 
 def fragments(shape: StatementShape) -> dict[str, str]:
     """What replaces <<name>> in sql/query.sql."""
-    by_partner = "partner" in shape.groups
-    figures = ("conversions", "clicks", "views", "cost")
     names = [column.name for column in columns_of(shape.groups, shape.metrics)]
     return {
         "group columns": ", ".join(group_columns(shape.groups)),
-        "figures": ", ".join(f"sum(m.{each}) AS {each}" if sums_offers(shape) else f"m.{each}" for each in figures),
+        "figures": ", ".join(f"sum(m.{each}) AS {each}" if sums_offers(shape) else f"m.{each}" for each in FIGURES),
         "group by": group_by(shape),
-        "partner column": "partner," if by_partner else "",
-        "and partner": ", partner" if by_partner else "",
+        "partner column": "partner," if "partner" in shape.groups else "",
+        "figures of offer": figures_of_offer(shape),
+        "group by of offer": group_by_of_offer(shape),
         "totals": json_object([(metric, json_value(metric, shape)) for metric in shape.metrics]),
         "item": item(shape),
         "columns": ", ".join(f'{value(shape, name)} AS "{name}"' for name in names),
@@ -125,9 +127,24 @@ def group_columns(groups: Sequence[Group]) -> list[str]:
 
 
 def group_by(shape: StatementShape) -> str:
+    """Rows of several offers are added up once, which takes half the time of adding up each offer first."""
     if not sums_offers(shape):
         return ""
-    return "GROUP BY " + ", ".join(group_columns(shape.groups))
+    not_zero = " OR ".join(f"sum(m.{each}) <> 0" for each in FIGURES)
+    return f"GROUP BY {', '.join(group_columns(shape.groups))}\n    HAVING {not_zero}"
+
+
+def figures_of_offer(shape: StatementShape) -> str:
+    if sums_offers(shape):
+        return ", ".join(FIGURES)
+    return ", ".join(f"sum({each}){'' if each == 'cost' else '::bigint'} AS {each}" for each in FIGURES)
+
+
+def group_by_of_offer(shape: StatementShape) -> str:
+    if sums_offers(shape):
+        return ""
+    not_zero = " OR ".join(f"sum({each}) <> 0" for each in FIGURES)
+    return f"GROUP BY n{', partner' if 'partner' in shape.groups else ''}\n        HAVING {not_zero}"
 
 
 def rows(shape: StatementShape) -> str:
@@ -136,6 +153,8 @@ def rows(shape: StatementShape) -> str:
     lines = [f"FROM buckets b {'LEFT ' if everything else ''}JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n"]
     if "partner" in shape.groups:
         lines.append("LEFT JOIN {schema}.partner p ON p.key = g.partner")
+    if "advertiser" in shape.groups:
+        lines.append("LEFT JOIN {schema}.advertiser a ON a.id = g.advertiser")
     if shape.zeros:
         lines.append("WHERE g.n IS NOT NULL OR b.begun")
     if shape.order:
@@ -192,7 +211,7 @@ def json_value(name: str, shape: StatementShape) -> str:
     text = value_of(name)
     if name in {*TIME_GROUPS, "state"}:
         return f"""'"', {text}, '"'"""
-    if name in {"offerId", "partnerId"}:
+    if name in {"offerId", "partnerId", "advertiserId"}:
         return f"""coalesce('"' || {text} || '"', 'null')"""
     if name in METRICS:
         if name in RATIOS or name == "cost":

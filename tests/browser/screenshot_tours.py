@@ -69,6 +69,8 @@ def tours(password: str) -> list[Tour]:
     """`password` is the one that the demo prints."""
     portal = [
         Shot("dashboard", "/"),
+        Shot("dashboard-partners", "/?period=last_90_days&by=partner&sort=-rate&compare=year"),
+        Shot("dashboard-export", "/", lambda page: page.get_by_role("button", name="Export").click()),
         Shot("keys", "/keys"),
         Shot("requests", "/keys/requests"),
         Shot("key-new", "/keys/new"),
@@ -81,7 +83,8 @@ def tours(password: str) -> list[Tour]:
         Shot("two-step", "/account/two-step"),
     ]
     staff = [
-        Shot("staff-overview", "/staff"),
+        Shot("staff-spend", "/staff"),
+        Shot("staff-spend-offers", "/staff?period=this_month&by=offer&compare=month"),
         Shot("staff-keys", "/staff/keys"),
         Shot("staff-key-new", "/staff/keys/new"),
         Shot("staff-ingest-key-new", "/staff/keys/new-ingest"),

@@ -1,5 +1,6 @@
 """The dashboard: its chart, changing the period without a page load, no JavaScript, a phone, and dark mode."""
 
+import csv
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -83,16 +84,17 @@ def test_a_day_s_figures_are_told_where_one_points(open_page: PageWatcher, full:
     page.mouse.move(box["x"] + box["width"] - 20, box["y"] + box["height"] / 2)
     wait_until(lambda: page.evaluate(f"{DRAWN}.tooltip.opacity > 0"))
     tooltip = page.evaluate(f"(({{title, body, footer}}) => [title, body[0].lines, footer])({DRAWN}.tooltip)")
-    day, cost, conversions, clicks, views, _ = page.locator("#days tr").first.locator("th, td").all_text_contents()
-    assert tooltip == [
-        [day],
-        [f"Cost, USD: {cost}", f"Conversions: {conversions}", f"Clicks: {clicks}", f"Views: {views}"],
-        ["Provisional"],
-    ]
+    cells = page.locator("#days tr").first.locator("th, td").all_text_contents()
+    day, cost, conversions, clicks, views, *_ = (text.strip() for text in cells)
+    (title,), lines, footer = tooltip
+    assert (title, footer) == (day, ["Not over yet"])
+    assert lines[0] == f"Cost, USD: {cost}"
+    assert lines[1].startswith("Previous 30 days, until the same hour: ")
+    assert lines[2:5] == [f"Conversions: {conversions}", f"Clicks: {clicks}", f"Views: {views}"]
 
 
 def test_many_days_are_a_line(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
-    page = enter_portal(open_page(), full, server, "/?period=last-90-days")
+    page = enter_portal(open_page(), full, server, "/?period=last_90_days")
     assert page.evaluate(f"{DRAWN}.getDatasetMeta(0).type") == "line"
     assert len(figures(page)) == 90
     assert ink(page) > 1000
@@ -102,31 +104,52 @@ def test_other_days_come_without_a_new_page(open_page: PageWatcher, full: Sandbo
     page = enter_portal(open_page(), full, server)
     page.evaluate("window.stayed = true")
     page.get_by_role("link", name="Last 7 days").click()
-    page.wait_for_url("**/?period=last-7-days")
+    page.wait_for_url("**/?period=last_7_days")
     expect(page.get_by_role("link", name="Last 7 days")).to_have_attribute("aria-current", "true")
     expect(page.get_by_role("link", name="Last 7 days")).to_be_focused()
     wait_until(lambda: len(figures(page)) == 7)
     expect(page.locator("#shown")).to_contain_text("Shown: ")
     page.get_by_label("Offer", exact=True).focus()
     page.get_by_label("Offer", exact=True).select_option(label="Second")
-    page.wait_for_url("**/?period=last-7-days&offerId=*")
+    page.wait_for_url("**/?period=last_7_days&offer_id=*")
     expect(page.locator("#rows tr")).to_have_count(1)
     expect(page.get_by_label("Offer", exact=True)).to_be_focused()
     assert page.evaluate("window.stayed")
     page.go_back()
     expect(page.locator("#rows tr")).to_have_count(2)
-    expect(page).to_have_url(re.compile(r"/\?period=last-7-days$"))
+    expect(page).to_have_url(re.compile(r"/\?period=last_7_days$"))
     assert len(figures(page)) == 7
     page.go_back()
     expect(page.locator("#days tr")).to_have_count(30)
     assert len(figures(page)) == 30
 
 
-def test_a_top_offer_leads_to_its_own_figures(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+def test_an_offer_leads_to_its_own_figures(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
     page = enter_portal(open_page(), full, server)
-    page.locator(".tops").first.get_by_role("link", name="First").click()
-    expect(page.locator("#rows tr")).to_have_count(1)
-    expect(page.locator("#offerId option:checked")).to_have_text("First · iOS · ONE")
+    page.locator("#rows").get_by_role("link", name="First").click()
+    expect(page.locator("#offer_id option:checked")).to_have_text("First · iOS · ONE")
+    expect(page.get_by_role("link", name="Partners", exact=True)).to_have_attribute("aria-current", "true")
+
+
+def test_a_table_is_sorted_without_a_new_page(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
+    page.evaluate("window.stayed = true")
+    expect(page.locator("#rows th").first).to_contain_text("First")
+    page.locator("#sort-0").click()
+    page.wait_for_url("**/?sort=name")
+    page.locator("#sort-0").press("Enter")
+    expect(page.locator("#rows th").first).to_contain_text("Second")
+    assert page.evaluate("window.stayed")
+
+
+def test_other_days_are_compared_with(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server, "/?period=last_7_days")
+    page.get_by_label("Compare with").select_option(label="Other days")
+    page.wait_for_url("**/?period=last_7_days&compare=custom")
+    expect(page.get_by_label("Compare from")).to_be_visible()
+    page.get_by_label("Compare with").select_option(label="No comparison")
+    page.wait_for_url("**/?period=last_7_days&compare=none")
+    expect(page.locator(".change")).to_have_count(0)
 
 
 def test_dates_that_make_no_sense_are_said_in_place(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
@@ -134,7 +157,7 @@ def test_dates_that_make_no_sense_are_said_in_place(open_page: PageWatcher, full
     page.evaluate("window.stayed = true")
     page.get_by_label("Start date").fill("2026-03-02")
     page.get_by_label("End date").fill("2026-03-01")
-    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("button", name="Show").click()
     expect(page.locator("#date_from-error")).to_contain_text("Is after the end date")
     expect(page.get_by_label("Start date")).to_have_value("2026-03-02")
     assert accessibility_violations(page) == []
@@ -146,7 +169,7 @@ def test_dates_that_make_no_sense_are_said_in_place(open_page: PageWatcher, full
 def test_it_works_without_javascript(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
     page = enter_portal(open_page(javascript=False), full, server)
     expect(page.locator("canvas")).to_be_hidden()
-    page.locator("summary").click()
+    page.locator("#days-details summary").click()
     expect(page.locator("#days tr")).to_have_count(30)
     page.get_by_role("link", name="Last 7 days").click()
     expect(page.locator("#days tr")).to_have_count(7)
@@ -156,28 +179,68 @@ def test_it_works_without_javascript(open_page: PageWatcher, full: Sandbox, serv
     expect(page.locator("#days tr")).to_have_count(7)
     page.get_by_label("Start date").fill("2026-03-02")
     page.get_by_label("End date").fill("2026-03-01")
-    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("button", name="Show").click()
     expect(page.locator("#date_from-error")).to_be_visible()
 
 
-def test_what_is_seen_can_be_downloaded(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
-    page = enter_portal(open_page(), full, server, "/?period=last-7-days")
+def test_what_is_seen_can_be_exported(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server, "/?period=last_7_days")
+    page.get_by_role("button", name="Export").click()
     with page.expect_download() as begun:
-        page.get_by_role("link", name="Download CSV").click()
-    assert begun.value.suggested_filename.startswith("gokart-cost-report_")
-    lines = begun.value.path().read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 3
-    assert sum(float(line.split(",")[5]) for line in lines[1:]) == sum(figures(page))
+        page.get_by_role("link", name="CSV for spreadsheets").first.click()
+    assert begun.value.suggested_filename.startswith("gokart_offers_")
+    lines = list(csv.DictReader(begun.value.path().read_text(encoding="utf-8-sig").splitlines()))
+    assert sum(float(line["cost"]) for line in lines) == sum(figures(page))
+    page.get_by_text("The same by the API").first.click()
+    assert accessibility_violations(page) == []
+    page.locator("#export").get_by_role("button", name="Copy").nth(1).click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith('curl -H "Authorization: ApiToken $GOKART_TOKEN"')
+    page.keyboard.press("Escape")
+    expect(page.locator("#export")).to_be_hidden()
+
+
+def test_an_offer_chosen_after_a_period_violates_no_policy(
+    open_page: PageWatcher, full: Sandbox, server: Server
+) -> None:
+    page = enter_portal(open_page(), full, server)
+    page.emulate_media(reduced_motion="no-preference")
+    for period in "Last 7 days", "Last 90 days":
+        page.get_by_role("link", name=period).click()
+        expect(page.get_by_role("link", name=period)).to_have_attribute("aria-current", "true")
+        for offer in "Second", "First · iOS · ONE", "All offers":
+            page.get_by_label("Offer", exact=True).select_option(label=offer)
+            expect(page.get_by_label("Offer", exact=True).locator("option:checked")).to_have_text(offer)
+            wait_until(lambda: page.evaluate(f"!!{DRAWN}"))
+    assert open_page.trouble == []
+
+
+def test_the_first_load_is_small(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    page = enter_portal(open_page(), full, server)
+    page = page.context.new_page()  # the cookies, but an empty cache
+    protocol = page.context.new_cdp_session(page)
+    protocol.send("Network.enable")
+    protocol.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    sizes: list[int] = []
+    protocol.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto(app_of(full, server))
+    page.wait_for_load_state("networkidle")
+    sizes = [size for size in sizes if size]  # without data: URLs
+    assert len(sizes) <= 10
+    assert sum(sizes) <= 150_000
 
 
 def test_whose_session_has_ended_signs_in_and_comes_back(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
     page = enter_portal(open_page(), full, server)
     execute("DELETE FROM {s}.session", schema=full.tenant.schema)
     page.get_by_role("link", name="Last 7 days").click()
-    page.wait_for_url(re.compile(r"/sign-in\?next=/%3Fperiod%3Dlast-7-days$"))
+    page.wait_for_url(re.compile(r"/sign-in\?next=/%3Fperiod%3Dlast_7_days$"))
 
 
-@pytest.mark.parametrize("query", ["", "?date_from=2020-01-01&date_to=2020-01-31", "?period=last-90-days"])
+@pytest.mark.parametrize(
+    "query",
+    ["", "?date_from=2020-01-01&date_to=2020-01-31", "?period=last_90_days", "?by=offer_partner&compare=custom"],
+)
 def test_everybody_can_read_it(open_page: PageWatcher, full: Sandbox, server: Server, query: str) -> None:
     page = enter_portal(open_page(), full, server)
     for width in each_layout(page):

@@ -22,12 +22,14 @@ import pytest
 
 from catalog.tables import Offer
 from core.errors import GokartError
+from database.pool import connection
 from demo import filling, history
 from demo.cast import ACME, DEMO, Cast
 from demo.changes import make_changes
 from demo.history import day_of
-from reporting.dashboard.periods import Period
-from reporting.dashboard.summary import read_summary
+from reporting.context import read_context
+from reporting.dashboard.choices import read_choices
+from reporting.dashboard.spend import SpendScope, SpendSummary, read_spend
 from settings import PROJECT
 from singular.requirements import flawed_offers
 from tenants.commands import run_command, run_for_tenant
@@ -215,14 +217,22 @@ def test_only_the_days_corrected_later_are_restated(sandbox: Sandbox, cast: Cast
     fill(cast, now - timedelta(days=3))
     fill(cast, now)
     days = [(sandbox.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
-    period = Period("custom", days[0], days[-1])
-    summary = run_for_tenant(
-        sandbox.tenant.slug, lambda: read_summary(current_tenant(), cast.advertisers[0].id, period.filter)
-    )
-    assert {day.day for day in summary.daily if day.restated} == restatements(cast, days, now)
-    assert 0.02 < summary.restated / len(days) < 0.5
-    assert summary.daily[-1].provisional(now)
-    assert not summary.daily[-1].restated
+    summary = run_for_tenant(sandbox.tenant.slug, lambda: look(cast.advertisers[0].id, days[0], days[-1]))
+    restated = {bucket.first for bucket in summary.buckets if bucket.restated}
+    assert restated == restatements(cast, days, now)
+    assert 0.02 < len(restated) / len(days) < 0.5
+    assert summary.buckets[-1].state == "open"
+    assert not summary.buckets[-1].restated
+
+
+async def look(advertiser: UUID, first: date, last: date) -> SpendSummary:
+    """What the advertiser's dashboard shows, by UTC days."""
+    tenant = current_tenant()
+    async with connection() as db:
+        context = await read_context(db, tenant, advertiser)
+    scope = SpendScope(tenant, advertiser, msgspec.structs.replace(context, time_zone="UTC"))
+    query = {"date_from": str(first), "date_to": str(last), "group": "day", "compare": "none"}
+    return await read_spend(scope, read_choices(query.items(), scope.today))
 
 
 RESTATEMENTS = """

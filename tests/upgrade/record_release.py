@@ -66,7 +66,7 @@ PAGES = {
     ],
     "advertiser": [
         f"/?period=custom&{WHOLE_DAYS}",
-        f"/report.csv?period=custom&{WHOLE_DAYS}",
+        f"/export?period=custom&{WHOLE_DAYS}",
         "/keys",
         "/singular",
         "/api",

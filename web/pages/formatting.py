@@ -78,6 +78,11 @@ def format_money(amount: Decimal, currency: str = "USD") -> str:
     return f"{amount:,.{decimals}f}".replace("-", MINUS)
 
 
+def round_money(amount: Decimal, currency: str) -> str:
+    """1,234.50: rounded half-even to as many decimals as the currency (ISO 4217) has."""
+    return f"{amount:,.{DECIMALS.get(currency, 2)}f}".replace("-", MINUS)
+
+
 def format_count(number: int) -> str:
     """12,345"""
     return f"{number:,}".replace("-", MINUS)

@@ -16,7 +16,10 @@ from web.pages.formatting import TEMPLATE_FILTERS
 ROOT = Path(__file__).parents[2]
 FOLDERS = [
     ROOT / part / "templates"
-    for part in ("web/pages", "auth/users", "auth/api_keys", "reporting/drilldown", "portal", "admin", "admin/platform")
+    for part in (
+        *("web/pages", "auth/users", "auth/api_keys", "reporting/dashboard", "reporting/drilldown"),
+        *("portal", "admin", "admin/platform"),
+    )
 ]
 
 

@@ -18,9 +18,7 @@ grouped AS (
     SELECT <<group columns>>, <<figures>>
     FROM offers o
     CROSS JOIN LATERAL (
-        SELECT n, <<partner column>>
-            sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views,
-            sum(cost) AS cost
+        SELECT n, <<partner column>> <<figures of offer>>
         FROM (
             SELECT
                 n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
@@ -66,8 +64,7 @@ grouped AS (
         ) AS deltas
         WHERE :partner_ids::uuid[] IS NULL
             OR partner IN (SELECT key FROM {schema}.partner WHERE id = ANY(:partner_ids::uuid[]))
-        GROUP BY n <<and partner>>
-        HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
+        <<group by of offer>>
     ) AS m
     <<group by>>
     LIMIT :max_rows::bigint
@@ -109,3 +106,7 @@ SELECT <<columns>> <<rows>>
 -- name: values
 -- The rows as values. An hour is the number of its time bucket.
 SELECT <<values>> <<rows>>
+
+-- name: page
+-- The rows as columns, each with the number of all rows, also of those beyond `limit`.
+SELECT <<columns>>, (SELECT grouped_rows FROM sums) AS grouped_rows <<rows>>

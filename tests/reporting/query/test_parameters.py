@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reporting.query.columns import GROUPS, METRICS
+from reporting.query.columns import API_GROUPS, METRICS
 from reporting.query.formats import FORMATS
 from reporting.query.parameters import NAMES, Parameters, parse
 from tests.support.sandbox import Sandbox
@@ -38,7 +38,7 @@ INVALID = [
     (f"{MAY}&time_zone=Mars/Olympus", "time_zone", "IANA name"),
     (f"{MAY}&time_zone=../../etc/passwd", "time_zone", "IANA name"),
     # of lists
-    (f"{MAY}&group_by=day,year", "group_by", ", ".join(GROUPS)),
+    (f"{MAY}&group_by=day,year", "group_by", ", ".join(API_GROUPS)),
     (f"{MAY}&group_by=day&group_by=Day", "group_by", "names day twice"),
     (f"{MAY}&group_by=day,,offer", "group_by", "''"),
     (f"{MAY}&metrics=revenue", "metrics", ", ".join(METRICS)),

@@ -14,7 +14,7 @@ import pytest
 
 from jobs.retention import delete_old_quarters
 from reporting.changes.snapshot_token import read_snapshot_token
-from reporting.query.columns import GROUPS, METRICS
+from reporting.query.columns import API_GROUPS, METRICS
 from reporting.query.formats import FORMATS
 from tests.reporting.query.test_figures import exactly
 from tests.support.app_calls import run
@@ -196,7 +196,7 @@ def test_a_small_query_is_two_statements(filled: Sandbox, zone: str) -> None:
 
 
 def test_all_groups_metrics_and_options_are_one_statement(filled: Sandbox) -> None:
-    params = MAY | {"group_by": ",".join(GROUPS), "metrics": ",".join(METRICS), "sort": "-clickRate,campaign"}
+    params = MAY | {"group_by": ",".join(API_GROUPS), "metrics": ",".join(METRICS), "sort": "-clickRate,campaign"}
     response, statements = recorded_request(filled, "GET", PATH, params=params | {"zeros": "true", "limit": "3"})
     assert response.json()["meta"]["rows"] == 3
     assert_snapshot(SNAPSHOTS / "query_with_everything.sql", statements, filled)

@@ -1,29 +1,34 @@
-// Draws the dashboard's chart from its table of days, and redraws it after htmx replaces the table.
+// Draws a dashboard's chart from its table of days, weeks or months, and redraws it after htmx replaces the table.
 
 const MAX_BARS = 62; // more days are drawn as a line
-const METRICS = ["cost", "conversions", "clicks", "views"];
+const METRICS = ["cost", "conversions", "clicks", "views", "cpa", "rate"];
+const MONEY = ["cost", "cpa"];
 const MINUS = "\u2212";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const shortDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 
 let chart;
 
-// The table lists the latest day first.
+// The table may have any order.
 function readDays() {
-  return [...document.querySelectorAll("#days tr")].reverse().map((row) => {
+  const rows = [...document.querySelectorAll("#days tr")].sort((a, b) => a.dataset.order - b.dataset.order);
+  return rows.map((row) => {
     const cells = [...row.querySelectorAll("data")];
+    const of = (read) => Object.fromEntries(METRICS.map((metric, n) => [metric, read(cells[n])]));
     return {
-      title: row.querySelector("th").textContent,
-      tick: shortDay.format(new Date(row.dataset.day)),
-      values: Object.fromEntries(METRICS.map((metric, n) => [metric, Number(cells[n].value)])),
-      texts: Object.fromEntries(METRICS.map((metric, n) => [metric, cells[n].textContent])),
-      changed: row.lastElementChild.firstChild.textContent.trim(),
+      title: row.querySelector("th").firstChild.textContent.trim(),
+      tick: row.dataset.tick,
+      values: of((cell) => (cell.value === "" ? null : Number(cell.value))),
+      texts: of((cell) => cell.textContent.trim()),
+      previous: of((cell) => (cell.dataset.previous ? Number(cell.dataset.previous) : null)),
+      compared: of((cell) => cell.dataset.previousText),
+      changed: row.querySelector("td:last-child:not(.num)")?.firstChild.textContent.trim(),
       restated: "restated" in row.dataset,
-      provisional: "provisional" in row.dataset,
+      open: "open" in row.dataset,
     };
   });
 }
@@ -37,7 +42,7 @@ function chosen() {
 
 // From the table's head, which includes the currency.
 function label(metric) {
-  return document.querySelectorAll(".days thead th")[1 + METRICS.indexOf(metric)].textContent;
+  return document.querySelectorAll(".days thead th")[1 + METRICS.indexOf(metric)].textContent.trim();
 }
 
 // A line below restated days.
@@ -66,7 +71,7 @@ function draw() {
   const series = bars
     ? {
         type: "bar",
-        backgroundColor: days.map((day) => (day.provisional ? `${main}66` : main)),
+        backgroundColor: days.map((day) => (day.open ? `${main}66` : main)),
         hoverBackgroundColor: color("--accent-strong"),
         borderRadius: 3,
         barPercentage: 0.8,
@@ -82,11 +87,23 @@ function draw() {
         pointRadius: 0,
         pointHoverRadius: 4,
         pointHoverBackgroundColor: main,
-        segment: { borderDash: ({ p1DataIndex }) => (days[p1DataIndex].provisional ? [4, 4] : undefined) },
+        segment: { borderDash: ({ p1DataIndex }) => (days[p1DataIndex].open ? [4, 4] : undefined) },
       };
+  const compared = days.some((day) => day.previous[metric] !== null);
+  const comparison = {
+    type: "line",
+    data: days.map((day) => day.previous[metric]),
+    borderColor: muted,
+    borderDash: [4, 3],
+    borderWidth: 1.5,
+    pointRadius: days.length === 1 ? 3 : 0,
+    pointHoverRadius: 3,
+    pointHoverBackgroundColor: muted,
+  };
+  const format = metric === "rate" ? percent : short;
   canvas.setAttribute("aria-label", describe(days, metric));
   chart = new Chart(canvas, {
-    data: { labels: days.map((day) => day.tick), datasets: [{ ...series, data: days.map((day) => day.values[metric]) }] },
+    data: { labels: days.map((day) => day.tick), datasets: [{ ...series, data: days.map((day) => day.values[metric]), order: 1 }, ...(compared ? [comparison] : [])] },
     plugins: [restatedMarks],
     options: {
       animation: still.matches ? false : { duration: 250 },
@@ -100,10 +117,10 @@ function draw() {
         },
         y: {
           beginAtZero: true,
-          suggestedMax: 1,
+          suggestedMax: metric === "rate" ? 0.01 : 1,
           border: { display: false },
           grid: { color: line },
-          ticks: { color: muted, font, maxTicksLimit: 6, precision: metric === "cost" ? undefined : 0, callback: (value) => short.format(value) },
+          ticks: { color: muted, font, maxTicksLimit: 6, precision: MONEY.includes(metric) || metric === "rate" ? undefined : 0, callback: (value) => format.format(value) },
         },
       },
       plugins: {
@@ -122,9 +139,10 @@ function draw() {
           padding: 10,
           cornerRadius: 8,
           displayColors: false,
+          filter: (item) => item.datasetIndex === 0,
           callbacks: {
             title: ([item]) => days[item.dataIndex].title,
-            label: (item) => [metric, ...METRICS.filter((each) => each !== metric)].map((each) => `${label(each)}: ${days[item.dataIndex].texts[each]}`),
+            label: (item) => lines(days[item.dataIndex], metric),
             footer: ([item]) => remark(days[item.dataIndex]),
           },
         },
@@ -133,17 +151,31 @@ function draw() {
   });
 }
 
+// The chosen metric first, with what it is compared with.
+function lines(day, metric) {
+  const before = document.querySelector(".of-comparison");
+  return [
+    `${label(metric)}: ${day.texts[metric]}`,
+    ...(before && day.compared[metric] ? [`${before.textContent.trim()}: ${day.compared[metric]}`] : []),
+    ...METRICS.filter((each) => each !== metric).map((each) => `${label(each)}: ${day.texts[each]}`),
+  ];
+}
+
 function remark(day) {
-  if (day.provisional) return "Provisional";
+  if (day.open) return "Not over yet";
   return day.restated ? `Restated, last changed ${day.changed}` : "";
 }
 
 function describe(days, metric) {
-  const by = (compare) => days.reduce((best, day) => (compare(day.values[metric], best.values[metric]) ? day : best));
+  const known = days.filter((day) => day.values[metric] !== null);
+  const name = document.querySelector("#days-details summary").textContent.toLowerCase();
+  const start = `Chart of the ${name}, ${days[0].title} to ${days.at(-1).title}.`;
+  if (!known.length) return `${start} ${label(metric)}: none.`;
+  const by = (compare) => known.reduce((best, day) => (compare(day.values[metric], best.values[metric]) ? day : best));
   const most = by((a, b) => a > b);
   const least = by((a, b) => a < b);
   const of = (day) => `${day.texts[metric].replace(MINUS, "minus ")} on ${day.title}`;
-  return `Chart of the data by day, ${days[0].title} to ${days.at(-1).title}. ${label(metric)}: highest ${of(most)}, lowest ${of(least)}. The table “Data by day” has all values.`;
+  return `${start} ${label(metric)}: highest ${of(most)}, lowest ${of(least)}. The table below has all values.`;
 }
 
 document.addEventListener("change", (event) => {

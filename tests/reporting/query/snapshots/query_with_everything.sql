@@ -1,8 +1,8 @@
 SELECT
-    now() AS now, a.time_zone, a.currency,
-    coalesce((SELECT final_after_days FROM t_tenant.setting), 30) AS final_after_days,
+    now() AS now, coalesce((SELECT final_after_days FROM t_tenant.setting), 30) AS final_after_days,
     (SELECT received_at FROM t_tenant.intake ORDER BY received_at DESC LIMIT 1) AS data_through,
-    r.recorded_since, r.hours_since, r.incarnation
+    r.recorded_since, r.hours_since, r.incarnation,
+    a.time_zone, a.currency
 FROM t_tenant.advertiser a, t_tenant.record_state r
 WHERE a.id = $1::uuid;
 
@@ -26,9 +26,7 @@ grouped AS (
     SELECT m.n, o.id AS offer_id, o.name AS offer_name, o.app_name, o.store_id, o.os, o.campaign_name, m.partner, m.conversions, m.clicks, m.views, m.cost
     FROM offers o
     CROSS JOIN LATERAL (
-        SELECT n, partner,
-            sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views,
-            sum(cost) AS cost
+        SELECT n, partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
         FROM (
             SELECT
                 n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
@@ -73,7 +71,7 @@ grouped AS (
         ) AS deltas
         WHERE $30::uuid[] IS NULL
             OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($30::uuid[]))
-        GROUP BY n , partner
+        GROUP BY n, partner
         HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
     ) AS m
     LIMIT $31::bigint

@@ -1,4 +1,4 @@
-"""The overview: what needs the staff's attention, and nothing else."""
+"""The open tasks on the page of the spend: what needs the staff's attention, and nothing else."""
 
 import pytest
 

@@ -1,0 +1,115 @@
+"""GET /staff: the spend of all advertisers, by advertiser, offer and partner, in one currency at a time."""
+
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from tests.portal.test_dashboard import opened as opened_at_root
+from tests.portal.test_export import rows_of
+from tests.support.html_page import Page
+from tests.support.people import Browser, advertiser_browser, staff_browser
+from tests.support.sandbox import MAY, Sandbox, conversion_callback, event_record, offer_record
+
+
+def opened(client: Browser, **query: str) -> Page:
+    response = client.get("/staff", params=query)
+    assert response.status_code == 200, response.text
+    return Page(response.text)
+
+
+def fill(sandbox: Sandbox) -> tuple[str, str]:
+    """An offer of each advertiser, of which the rival has the greater cost. Returns their ids."""
+    offers = [offer_record(sandbox, advertiser, name="Brown Boots") for advertiser in (sandbox.owner, sandbox.rival)]
+    sandbox.send("offers", offers)
+    sandbox.send(
+        "conversions",
+        [
+            conversion_callback(sandbox, offers[0]["id"], revenue="1.50"),
+            conversion_callback(sandbox, offers[1]["id"], revenue="70.000001", offerAdvertiserId=str(sandbox.rival)),
+        ],
+    )
+    sandbox.send("events", [event_record(offers[0]["id"])])
+    return offers[0]["id"], offers[1]["id"]
+
+
+@pytest.fixture(scope="module")
+def filled(module_sandbox: Sandbox) -> Sandbox:
+    fill(module_sandbox)
+    return module_sandbox
+
+
+@pytest.mark.parametrize("role", ["viewer", "manager", "owner"])
+def test_every_role_sees_the_spend_by_advertiser(filled: Sandbox, role: str) -> None:
+    page = opened(staff_browser(filled, role), **MAY)
+    assert page.rows("rows") == [
+        ["Rival", "70.00", "1", "0", "0", "70.00", "\u2013"],
+        ["Owner", "1.50", "1", "1", "0", "1.50", "100.0%"],
+    ]
+    totals = [each.text for each in page.all("dd", **{"class": "stat-value"})]
+    assert totals[:4] == ["71.50", "2", "1", "0"]
+
+
+def test_yesterday_by_advertiser_is_one_click_away(filled: Sandbox) -> None:
+    client = staff_browser(filled, "viewer")
+    link = opened(client).one("a", id="period-yesterday")
+    page = Page(client.get(link.attributes["href"]).text)
+    assert page.one("a", id="period-yesterday").attributes["aria-current"] == "true"
+
+
+def test_offers_of_the_same_name_are_told_apart(filled: Sandbox) -> None:
+    page = opened(staff_browser(filled, "viewer"), by="offer", **MAY)
+    names = [row[0] for row in page.rows("rows")]
+    assert len(set(names)) == 2
+    assert all(name.startswith("Brown Boots ") for name in names)
+
+
+def test_an_advertiser_leads_to_its_offers(filled: Sandbox) -> None:
+    client = staff_browser(filled, "viewer")
+    link = next(each for each in opened(client, **MAY).all("a") if each.text == "Owner")
+    page = Page(client.get(link.attributes["href"]).text)
+    assert [row[0] for row in page.rows("rows")] == ["Brown Boots"]
+    here = advertiser_browser(filled)
+    assert page.rows("rows") == opened_at_root(here, **MAY).rows("rows")
+    labels = [each.attributes["for"] for each in page.all("label") if "for" in each.attributes]
+    assert {"advertiser_id", "offer_id", "partner_id", "os"} <= set(labels)
+
+
+def test_different_currencies_are_chosen_and_never_added(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.rival, currency="EUR")
+    fill(sandbox)
+    client = staff_browser(sandbox, "viewer")
+    page = opened(client, currency="USD", **MAY)
+    assert [row[:2] for row in page.rows("rows")] == [["Owner", "1.50"]]
+    link = page.one("a", id="currency-EUR").attributes["href"]
+    assert dict(parse_qsl(urlsplit(link).query)) == {**MAY, "currency": "EUR"}
+    other = Page(client.get(link).text)
+    assert [row[:2] for row in other.rows("rows")] == [["Rival", "70.00"]]
+    assert "Cost, EUR" in other.text
+
+
+def test_it_can_be_exported(filled: Sandbox) -> None:
+    client = staff_browser(filled, "viewer")
+    page = opened(client, **MAY)
+    link = page.all("a", download="")[0].attributes["href"]
+    response = client.get(link)
+    assert [(row["advertiserName"], row["cost"]) for row in rows_of(response.text)] == [
+        ("Rival", "70.000001"),
+        ("Owner", "1.5"),
+    ]
+    assert "gokart-spend-USD_advertisers_2025-05-01_2025-05-31.csv" in response.headers["Content-Disposition"]
+    assert "/api/v1/reports/query" not in page.text
+    for format_ in "xlsx", "parquet", "api-csv":
+        assert client.get("/staff/export", params={"format": format_, "table": "days", **MAY}).status_code == 200
+
+
+def test_invalid_choices_are_reported(filled: Sandbox) -> None:
+    response = staff_browser(filled, "viewer").get("/staff", params={"currency": "dollar"})
+    assert response.status_code == 400
+    assert "'dollar' is not an ISO 4217 code" in Page(response.text).text
+
+
+@pytest.mark.parametrize("path", ["/staff", "/staff/export"])
+def test_advertisers_cannot_open_it(filled: Sandbox, path: str) -> None:
+    response = advertiser_browser(filled).get(path, params=MAY)
+    assert response.status_code == 303
+    assert response.headers["Location"].startswith("/staff/sign-in")

@@ -1,0 +1,323 @@
+"""A dashboard's figures equal the API's exactly and are consistent with each other, for an advertiser and for all."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import anyio
+import httpx
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as limits
+
+import settings
+from database.pool import DatabaseUnavailable, connection
+from ingest.conversions import ingest_conversions
+from reporting.context import read_context, read_tenant_context
+from reporting.dashboard import spend
+from reporting.dashboard.choices import read_choices
+from reporting.dashboard.spend import SpendMetrics, SpendScope, SpendSummary, read_spend
+from reporting.query.scope import AllAdvertisers
+from tenants.tenant import current_tenant
+from tests.support.app_calls import run, run_in_tenant
+from tests.support.database import execute, locked
+from tests.support.examples import EXAMPLES
+from tests.support.histories import History, histories, send_history
+from tests.support.sandbox import Sandbox, conversion_callback, create_sandbox, event_record, offer_record
+
+A_DAY = timedelta(days=1)
+MAY = {"date_from": "2025-05-01", "date_to": "2025-05-31"}
+QUERY = "/api/v1/reports/query"
+METRICS = "cost,conversions,clicks,views,costPerConversion,conversionRate"
+exactly = msgspec.json.Decoder(float_hook=Decimal)
+
+
+async def look(advertiser: UUID | None, query: dict[str, str], now: datetime | None = None) -> SpendSummary:
+    """What the advertiser sees, or the staff if it is None."""
+    tenant = current_tenant()
+    async with connection() as db:
+        context = await (
+            read_context(db, tenant, advertiser)
+            if advertiser
+            else read_tenant_context(db, tenant, query.get("currency", "USD"))
+        )
+    if now:
+        context = msgspec.structs.replace(context, now=now)
+    scope = SpendScope(tenant, advertiser or AllAdvertisers(), context)
+    return await read_spend(scope, read_choices(query.items(), scope.today, staff=advertiser is None))
+
+
+def shown(sandbox: Sandbox, **query: str) -> SpendSummary:
+    return run_in_tenant(sandbox.tenant.slug, lambda: look(sandbox.owner, query or MAY))
+
+
+def shown_to_staff(sandbox: Sandbox, **query: str) -> SpendSummary:
+    return run_in_tenant(sandbox.tenant.slug, lambda: look(None, {**MAY, **query}))
+
+
+def shown_at(sandbox: Sandbox, now: datetime, **query: str) -> SpendSummary:
+    return run_in_tenant(sandbox.tenant.slug, lambda: look(sandbox.owner, query, now))
+
+
+def api(sandbox: Sandbox, **query: str) -> dict[str, Any]:
+    result: dict[str, Any] = exactly.decode(sandbox.get(QUERY, metrics=METRICS, **query).content)
+    return result
+
+
+def as_api(metrics: SpendMetrics) -> dict[str, Any]:
+    return {
+        "cost": metrics.cost,
+        "conversions": metrics.conversions,
+        "clicks": metrics.clicks,
+        "views": metrics.views,
+        "costPerConversion": metrics.cost_per_conversion,
+        "conversionRate": metrics.conversion_rate,
+    }
+
+
+@limits(
+    max_examples=EXAMPLES // 8,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(history=histories())
+def test_it_equals_the_api_exactly(http: httpx.Client, history: History) -> None:
+    sandbox = create_sandbox(http)
+    send_history(sandbox, history)
+    ranges = [("2023-12-30", "2025-12-28"), *((str(a.date()), str(b.date())) for a, b in history.ranges)]
+    for first, last in ranges:
+        days = {"date_from": first, "date_to": last}
+        table = api(sandbox, group_by="offer,partner", **days)
+        seen = shown(sandbox, by="offer_partner", sort="name", group="month", **days)
+        assert [
+            (str(row.values["offerId"]), str(row.values["partnerId"]), as_api(row.metrics)) for row in seen.rows
+        ] == [
+            (row["offerId"], row["partnerId"], {name: row[name] for name in METRICS.split(",")})
+            for row in table["data"]
+        ]
+        assert as_api(seen.totals) == table["totals"]
+        assert seen.row_count == table["meta"]["rows"]
+        months = api(sandbox, group_by="month", **days)["data"]
+        assert [
+            (str(bucket.first.replace(day=1)), as_api(bucket.metrics))
+            for bucket in seen.buckets
+            if bucket.metrics != SpendMetrics()
+        ] == [(row["month"], {name: row[name] for name in METRICS.split(",")}) for row in months]
+        length = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
+        before = {
+            "date_from": str(date.fromisoformat(first) - length * A_DAY),
+            "date_to": str(date.fromisoformat(first) - A_DAY),
+        }
+        assert seen.compared is not None
+        assert as_api(seen.compared) == api(sandbox, **before)["totals"]
+        assert shown_to_staff(sandbox, advertiser_id=str(sandbox.owner), group="month", **days).totals == seen.totals
+
+
+def test_the_table_is_cut_and_the_totals_are_not(sandbox: Sandbox) -> None:
+    execute(
+        """
+        INSERT INTO {s}.offer (id, advertiser, name)
+        SELECT gen_random_uuid(), $1::uuid, to_char(n, 'FM0000') FROM generate_series(1, $2::int) n
+        """,
+        sandbox.owner,
+        spend.MAX_ROWS + 3,
+        schema=sandbox.tenant.schema,
+    )
+    offers = execute("SELECT id, name FROM {s}.offer ORDER BY name", schema=sandbox.tenant.schema)
+    sandbox.send("events", [event_record(str(offer["id"])) for offer in offers])
+    seen = shown(sandbox, sort="name", **MAY)
+    assert [row.values["offerName"] for row in seen.rows] == [offer["name"] for offer in offers[: spend.MAX_ROWS]]
+    assert seen.row_count == seen.totals.clicks == spend.MAX_ROWS + 3
+
+
+def test_the_comparison_has_as_many_days_before(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    times = ["2025-04-30T23:59:59Z", "2025-05-01T00:00:00Z", "2025-03-30T23:59:59Z"]  # the last: 32 days before
+    sandbox.send("events", [event_record(offer["id"], occurredAt=time) for time in times])
+    seen = shown(sandbox)
+    assert (seen.totals.clicks, seen.compared) == (1, SpendMetrics(clicks=1))
+    assert [bucket.previous.clicks for bucket in seen.buckets if bucket.previous][-1] == 1
+
+
+@pytest.mark.parametrize(("compare", "clicks"), [("previous", 1), ("month", 1), ("year", 1), ("custom", 1)])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_an_unfinished_day_is_compared_with_the_same_hours(
+    sandbox: Sandbox, compare: str, clicks: int, zone: str
+) -> None:
+    sandbox.set_advertiser(sandbox.owner, time_zone=zone)
+    offset = "Z" if zone == "UTC" else "-04:00"
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    days = ["2025-05-19", "2025-05-18", "2025-04-19", "2024-05-19", "2025-05-02"]
+    times = [f"{day}T{time}:00{offset}" for day in days for time in ("09:10", "13:20", "13:45", "23:50")]
+    sandbox.send("events", [event_record(offer["id"], occurredAt=time) for time in times])
+    now = datetime.fromisoformat(f"2025-05-19T13:20:00{offset.replace('Z', '+00:00')}").astimezone(UTC)
+    custom = {"compare_from": "2025-05-02", "compare_to": "2025-05-02"} if compare == "custom" else {}
+    day = {"date_from": "2025-05-19", "date_to": "2025-05-19"}
+    seen = shown_at(sandbox, now, compare=compare, **day, **custom)
+    assert seen.compared == SpendMetrics(clicks=clicks)
+    later = shown_at(sandbox, now + timedelta(minutes=25), compare=compare, **day, **custom)
+    assert later.compared == SpendMetrics(clicks=2)
+    over = shown_at(sandbox, now + A_DAY, compare=compare, **day, **custom)
+    assert over.compared == SpendMetrics(clicks=4)
+    assert over.totals == SpendMetrics(clicks=4)
+
+
+def test_nothing_at_all_is_shown_as_zeros(sandbox: Sandbox) -> None:
+    seen = shown(sandbox)
+    assert seen.totals == seen.compared == SpendMetrics()
+    assert (seen.rows, seen.row_count, seen.restated) == ([], 0, 0)
+    assert [bucket.first for bucket in seen.buckets] == [date(2025, 5, n + 1) for n in range(31)]
+
+
+def test_an_advertiser_sees_its_own_and_staff_see_all(sandbox: Sandbox) -> None:
+    mine, theirs = offer_record(sandbox), offer_record(sandbox, sandbox.rival)
+    sandbox.send("offers", [mine, theirs])
+    sandbox.send("events", [event_record(theirs["id"]), event_record(mine["id"]), event_record(mine["id"])])
+    assert shown(sandbox).totals.clicks == 2
+    assert shown(sandbox, offer_id=theirs["id"], **MAY).totals.clicks == 0
+    staff = shown_to_staff(sandbox)
+    assert [(row.values["advertiserId"], row.metrics.clicks) for row in staff.rows] == [
+        (sandbox.owner, 2),
+        (sandbox.rival, 1),
+    ]
+    assert staff.totals.clicks == 3
+    assert shown_to_staff(sandbox, advertiser_id=str(sandbox.rival)).totals.clicks == 1
+
+
+def test_different_currencies_are_never_added(sandbox: Sandbox) -> None:
+    sandbox.set_advertiser(sandbox.rival, currency="EUR")
+    mine, theirs = offer_record(sandbox), offer_record(sandbox, sandbox.rival)
+    sandbox.send("offers", [mine, theirs])
+    sandbox.send("conversions", [conversion_callback(sandbox, mine["id"], revenue="1.50")])
+    sandbox.send(
+        "conversions",
+        [conversion_callback(sandbox, theirs["id"], revenue="7", offerAdvertiserId=str(sandbox.rival))],
+    )
+    assert shown_to_staff(sandbox).totals == SpendMetrics(Decimal("1.5"), 1)
+    assert shown_to_staff(sandbox, currency="EUR").totals == SpendMetrics(Decimal(7), 1)
+
+
+def test_it_is_one_snapshot_while_data_is_ingested(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+
+    def send() -> None:
+        for _ in range(40):
+            sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], revenue="0.000001")])
+
+    async def repeat() -> list[SpendSummary]:
+        return [await look(sandbox.owner, MAY) for _ in range(40)]
+
+    with ThreadPoolExecutor(1) as pool:
+        sender = pool.submit(send)
+        seen = run_in_tenant(sandbox.tenant.slug, repeat)
+        sender.result()
+    for each in seen:
+        assert each.totals.cost == sum((row.metrics.cost for row in each.rows), Decimal(0))
+    assert shown(sandbox).totals.conversions == 40
+
+
+def test_waiting_pages_do_not_block_other_advertisers(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
+    """Whatever the number of concurrent requests."""
+
+    async def stuck() -> None:
+        with suppress(DatabaseUnavailable):
+            await look(sandbox.owner, MAY)
+
+    async def work() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(stuck)
+            with anyio.fail_after(4):
+                seen = await anyio.to_thread.run_sync(lambda: other_sandbox.get(QUERY, **MAY).status_code)
+            tasks.cancel_scope.cancel()
+        assert seen == 200
+
+    with locked(f"{sandbox.tenant.schema}.by_day"):
+        run_in_tenant(sandbox.tenant.slug, work)
+
+
+def test_one_that_takes_too_long_is_given_up(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    impatient = settings.settings.model_copy(update={"report_timeout": 0.2})
+    monkeypatch.setattr(spend, "settings", impatient)
+    with locked(f"{sandbox.tenant.schema}.by_day"), pytest.raises(DatabaseUnavailable):
+        shown(sandbox)
+
+
+# --- restated days ---
+
+
+def ingest_callback(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
+    """Ingests a callback for a conversion on `day` at the given time."""
+    sent_at = at.isoformat()
+    noon = f"{day}T12:00:00Z"
+    record = conversion_callback(sandbox, OFFER, sent_at=sent_at, userCompletedAt=noon, **conversion)
+    run(lambda: ingest_conversions(sandbox.tenant, [msgspec.json.encode(record)], at, None))
+
+
+OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
+DAY = date(2025, 5, 19)
+MIDNIGHT = datetime(2025, 5, 20, tzinfo=UTC)  # when the day has ended
+
+
+def restated(sandbox: Sandbox) -> list[date]:
+    seen = shown(sandbox)
+    days = [day.first for day in seen.buckets if day.restated]
+    assert len(days) == seen.restated
+    return days
+
+
+def test_a_day_is_restated_by_data_received_a_day_after_its_end(sandbox: Sandbox) -> None:
+    ingest_callback(sandbox, DAY, MIDNIGHT + A_DAY - timedelta(microseconds=1), conversionId=str(UUID(int=1)))
+    assert restated(sandbox) == []
+    ingest_callback(sandbox, DAY, MIDNIGHT + A_DAY, conversionId=str(UUID(int=2)))
+    assert restated(sandbox) == [DAY]
+
+
+def test_a_rejection_weeks_later_restates_its_day_and_no_other(sandbox: Sandbox) -> None:
+    one = {"conversionId": str(UUID(int=1))}
+    ingest_callback(sandbox, DAY, MIDNIGHT, **one)
+    ingest_callback(sandbox, DAY + A_DAY, MIDNIGHT + A_DAY)
+    ingest_callback(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one, status="Rejected")
+    assert restated(sandbox) == [DAY]
+    (day,) = [day for day in shown(sandbox).buckets if day.first == DAY]
+    assert (day.metrics, day.changed_at) == (SpendMetrics(), MIDNIGHT + 20 * A_DAY)
+
+
+def test_a_record_that_changes_no_counter_restates_nothing(sandbox: Sandbox) -> None:
+    one = {"conversionId": str(UUID(int=1))}
+    ingest_callback(sandbox, DAY, MIDNIGHT, **one)
+    ingest_callback(sandbox, DAY, MIDNIGHT + 20 * A_DAY, status="Pending")
+    ingest_callback(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one)
+    assert restated(sandbox) == []
+
+
+def test_of_two_calls_the_later_is_when_it_changed(sandbox: Sandbox) -> None:
+    ingest_callback(sandbox, DAY, MIDNIGHT + 9 * A_DAY)
+    ingest_callback(sandbox, DAY, MIDNIGHT + 8 * A_DAY)
+    (day,) = [day for day in shown(sandbox).buckets if day.first == DAY]
+    assert day.changed_at == MIDNIGHT + 9 * A_DAY
+
+
+def test_a_day_is_open_until_it_has_ended(sandbox: Sandbox) -> None:
+    def state(now: datetime) -> str:
+        return next(day.state for day in shown_at(sandbox, now, **MAY).buckets if day.first == DAY)
+
+    assert state(MIDNIGHT - A_DAY) == "open"
+    assert state(MIDNIGHT - timedelta(microseconds=1)) == "open"
+    assert state(MIDNIGHT) == "provisional"
+
+
+def test_records_sent_to_the_api_are_recorded_with_the_current_time(sandbox: Sandbox) -> None:
+    before = datetime.now(UTC)
+    sandbox.send("conversions", [conversion_callback(sandbox, OFFER)])
+    (day,) = [day for day in shown(sandbox).buckets if day.first == DAY]
+    assert day.changed_at is not None
+    assert before <= day.changed_at <= datetime.now(UTC)
