@@ -14,7 +14,7 @@ from tests.support.sandbox import JSON, MAY, Sandbox, event_record, offer_record
 from tests.support.wait import wait_until
 
 NODE = r"[\w.]+:\d+ "  # a column on a Citus cluster
-SIZE = rf"(?:\d{{3}}\.\d kB|{NODE}[\d.]+ .?B)"  # on a cluster, it is that of the last VACUUM
+SIZE = rf"(?:[\d.]+ [kM]B|{NODE}[\d.]+ .?B)"  # on a cluster, it is that of the last VACUUM
 
 
 def row_of(page: str, slug: str) -> str:
