@@ -94,6 +94,14 @@ Admin: app.TENANT.<base>
   /staff/singular/{advertiser:uuid}          StaffSingularController: GET advertiser, POST switch
   /staff/offers                              OffersController: GET offers
   /staff/offers/{offer:uuid}/move            OffersController: GET move_form, POST move
+  /staff/intake                              IntakeController: GET health
+  /staff/intake/rejected                     RejectedController: GET causes
+  /staff/intake/rejected/causes/{cause:uuid}  RejectedController: GET cause
+  /staff/intake/rejected/causes/{cause:uuid}/dismiss  RejectedController: POST dismiss_all
+  /staff/intake/rejected/causes/{cause:uuid}/replay  RejectedController: POST replay_all
+  /staff/intake/rejected/{record:int}        RejectedController: GET record
+  /staff/intake/rejected/{record:int}/dismiss  RejectedController: POST dismiss_one
+  /staff/intake/rejected/{record:int}/replay  RejectedController: POST replay
   /staff/corrections                         CorrectionsController: GET upload_form, POST upload
   /staff/corrections/apply                   CorrectionsController: POST apply
   /staff/corrections/rejects                 CorrectionsController: POST rejects
@@ -132,12 +140,14 @@ from litestar.types import ControllerRouterHandler
 
 from admin.api_keys import StaffKeyController
 from admin.corrections import CorrectionsController
+from admin.intake import IntakeController
 from admin.layout import staff_layout
 from admin.offers import OffersController
 from admin.piccolo.mount import piccolo_proxy
 from admin.platform.layout import platform_layout
 from admin.platform.staff import PlatformStaffController
 from admin.platform.tenants import TenantsController
+from admin.rejected import RejectedController
 from admin.requests import StaffRequestsController
 from admin.settings import SettingsController
 from admin.singular import StaffSingularController
@@ -221,6 +231,8 @@ ADMIN_PAGES = Router(
         TenantAdvertiserUserController,
         StaffSingularController,
         OffersController,
+        IntakeController,
+        RejectedController,
         CorrectionsController,
         SettingsController,
         StaffRequestsController,

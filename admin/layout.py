@@ -14,7 +14,7 @@ TABS = {
     "Users": ["/staff/people"],
     "Singular": ["/staff/singular"],
     "Offers": ["/staff/offers"],
-    "Intake": ["/staff/corrections"],
+    "Intake": ["/staff/intake", "/staff/corrections"],
     "Logs": ["/staff/requests", "/staff/audit"],
     "Settings": ["/staff/settings"],
     "Database": ["/admin/"],

@@ -95,6 +95,8 @@ def tours(password: str) -> list[Tour]:
         Shot("staff-login", "/staff/people", follow("Manage maya.okafor@brownboots.example")),
         Shot("staff-singular", "/staff/singular"),
         Shot("staff-singular-advertiser", "/staff/singular", lambda page: page.locator("main td a").first.click()),
+        Shot("staff-intake", "/staff/intake"),
+        Shot("staff-rejected", "/staff/intake/rejected"),
         Shot("staff-corrections", "/staff/corrections"),
         Shot("staff-corrections-preview", "/staff/corrections", preview_corrections),
         Shot("staff-requests", "/staff/requests"),

@@ -31,7 +31,7 @@ REVIEWED: dict[tuple[str, str], str] = {
             *("partner_name_idx", "partner_created_at_idx", "partner_words_idx"),
         ]
     },
-    ("index", "intake_token_received_at_idx"): "as the index above",
+    ("index", "intake_token_received_at_idx"): "the log has one small row per batch, for 90 days",
     ("index", "audit_log_actor_at_idx"): "a row per change by a person: built within a second for 100,000",
     ("index", "audit_log_subject_key_at_idx"): "a row per change by a person: built within a second for 100,000",
 }

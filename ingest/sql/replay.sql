@@ -1,0 +1,34 @@
+-- Replays of rejected records.
+
+-- name: load
+SELECT
+    r.id, r.cause, r.kind, r.token AS api_key, coalesce(t.name, '') AS sender, coalesce(t.hint, '') AS hint, r.record,
+    r.field, r.message, r.reason, r.payload, r.size, r.times, r.first_at, r.last_at, r.resolution, r.resolved_at,
+    r.resolved_by, r.fixed
+FROM {schema}.rejected_record r LEFT JOIN {schema}.api_token t ON t.id = r.token
+WHERE r.id = :id::bigint
+
+-- name: load_open
+-- With their text, the oldest first.
+SELECT id, kind, token, payload
+FROM {schema}.rejected_record
+WHERE cause = :cause::uuid AND resolved_at IS NULL AND payload IS NOT NULL AND id > :after::bigint
+ORDER BY id
+LIMIT :most::int
+
+-- name: resolve
+UPDATE {schema}.rejected_record
+SET resolution = 'replayed', resolved_at = :now::timestamptz, resolved_by = :by::text, fixed = :fixed::text
+WHERE id = ANY(:ids::bigint[]) AND resolved_at IS NULL
+
+-- name: reject_again
+UPDATE {schema}.rejected_record r
+SET cause = t.cause, field = t.field, message = t.message, reason = t.reason
+FROM unnest(:ids::bigint[], :causes::uuid[], :fields::text[], :messages::text[], :reasons::text[])
+    AS t (id, cause, field, message, reason)
+WHERE r.id = t.id AND r.resolved_at IS NULL
+
+-- name: dismiss
+UPDATE {schema}.rejected_record
+SET resolution = 'dismissed', resolved_at = :now::timestamptz, resolved_by = :by::text, payload = NULL, fixed = NULL
+WHERE resolved_at IS NULL AND (id = :id::bigint OR cause = :cause::uuid)
