@@ -50,6 +50,7 @@ Portal: app.TENANT.<base>
   /conversions/{conversion:uuid}             DrilldownController: GET conversion
   /export                                    DashboardController: GET|HEAD export
   /keys                                      AdvertiserApiKeyController: GET list_api_keys
+  /keys/dismiss-reminder                     AdvertiserApiKeyController: POST dismiss_reminder
   /keys/new                                  AdvertiserApiKeyController: GET new, POST create
   /keys/requests                             AdvertiserApiKeyController: GET requests
   /keys/revoke-all                           AdvertiserApiKeyController: POST revoke_all
@@ -69,6 +70,7 @@ Admin: app.TENANT.<base>
   /staff                                     StaffSpendController: GET spend
   /staff/export                              StaffSpendController: GET|HEAD export
   /staff/keys                                StaffKeyController: GET list_all
+  /staff/keys/dismiss-reminder               StaffKeyController: POST dismiss_reminder
   /staff/keys/new                            StaffKeyController: GET new, POST create
   /staff/keys/new-ingest                     StaffKeyController: GET new_ingest, POST create_ingest
   /staff/keys/revoke-all                     StaffKeyController: POST revoke_all

@@ -23,20 +23,20 @@ from auth.api_keys.listing import (
 from auth.api_keys.pages import (
     KeyForm,
     create_key,
-    expiry_notice,
     new_key_page,
     read_key_form,
     revoke_page,
+    revoked_key,
     rotate_key,
     rotate_page,
 )
+from auth.api_keys.reminders import dismiss_reminder, key_reminder
 from auth.scopes import ADVERTISER_SCOPES, INGEST
-from auth.users.guards import requires_login, requires_role
-from auth.users.users import User
+from auth.users.guards import current_user, requires_login, requires_role
 from catalog.service import advertiser_names
 from tenants.tenant import current_tenant
 from web.pages.forms import parse_number, read_form
-from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.rendering import PageLayout, Reminder, render_page
 from web.pages.responses import redirect
 from web.problems import Problem
 from web.requests import AnyRequest
@@ -80,6 +80,7 @@ class StaffKeyController(Controller):
             newest=f"{ROOT}?{urlencode({'advertiser': owner, 'state': state})}" if before else None,
             older=f"{ROOT}?{urlencode(older)}" if older else None,
             done=DONE.get(query.get("done", "")),
+            revoked=await revoked_key(request),
         )
 
     @get("/new", guards=[requires_role("manager")])
@@ -118,6 +119,10 @@ class StaffKeyController(Controller):
             raise Problem(400, "Choose whose API keys to revoke.", title="Bad Request")
         return redirect(request, f"{ROOT}?done=revoked-all")
 
+    @post("/dismiss-reminder")
+    async def dismiss_reminder(self, request: AnyRequest) -> Response[Any]:
+        return await dismiss_reminder(request, await expiring_ingest_keys(), ROOT)
+
     @get("/{key_id:int}/rotate", guards=[requires_role("manager")])
     async def rotate_form(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
@@ -139,7 +144,7 @@ class StaffKeyController(Controller):
     @post("/{key_id:int}/revoke", guards=[requires_role("manager")])
     async def revoke(self, request: AnyRequest, key_id: FromPath[int]) -> Response[Any]:
         await api_keys.revoke_api_key((await key_or_404(key_id)).id)
-        return redirect(request, f"{ROOT}?done=revoked")
+        return redirect(request, f"{ROOT}?done=revoked&key={key_id}")
 
 
 async def key_or_404(key: int) -> ApiKeyDetails:
@@ -168,7 +173,12 @@ def new_ingest_key_page(request: AnyRequest, layout: PageLayout, form: KeyForm) 
     return new_key_page(request, layout, ROOT, form, [INGEST], template="admin/api_keys_ingest.html")
 
 
-async def ingest_key_notices(user: User) -> list[Notice]:
+async def expiring_ingest_keys() -> list[ApiKeyDetails]:
+    return [key for key in await expiring_api_keys(current_tenant()) if key.advertiser is None]
+
+
+async def ingest_key_reminder(request: AnyRequest) -> Reminder | None:
     """Shown on every staff page, because ingest stops when an ingest key expires. Advertisers manage their own keys."""
-    keys = [key for key in await expiring_api_keys(current_tenant()) if key.advertiser is None]
-    return [expiry_notice(key, ROOT, key.can_rotate and user.is_at_least("manager")) for key in keys]
+    keys = await expiring_ingest_keys()
+    may_rotate = bool(keys) and keys[0].can_rotate and current_user(request).is_at_least("manager")
+    return key_reminder(request, keys, ROOT, may_rotate=may_rotate)

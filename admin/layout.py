@@ -1,6 +1,6 @@
 """The layout of the staff pages: area, navigation, notices."""
 
-from admin.api_keys import ingest_key_notices
+from admin.api_keys import ingest_key_reminder
 from auth.users.guards import current_user
 from tenants.tenant import current_tenant
 from web.pages.rendering import NavLink, PageLayout
@@ -34,7 +34,7 @@ async def staff_layout(request: AnyRequest) -> PageLayout:
             for label, paths in TABS.items()
             if user and (label not in OWNER_TABS or user.is_at_least("owner"))
         ],
-        await ingest_key_notices(user) if user else (),
+        reminder=await ingest_key_reminder(request) if user else None,
         home_url="/staff",
         sign_out_url="/staff/sign-out",
         account_url="/staff/account",

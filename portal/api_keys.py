@@ -15,22 +15,22 @@ from auth.api_keys.listing import ApiKeyDetails, advertiser_api_keys, expiring_a
 from auth.api_keys.pages import (
     KeyForm,
     create_key,
-    expiry_notice,
     new_key_page,
     read_key_form,
     revoke_page,
+    revoked_key,
     rotate_key,
     rotate_page,
 )
+from auth.api_keys.reminders import dismiss_reminder, key_reminder
 from auth.api_keys.request_pages import request_log_page
 from auth.scopes import ADVERTISER_SCOPES
 from auth.users.guards import current_user, requires_login
 from auth.users.users import User
 from portal.advertiser_status import advertiser_of
 from tenants.tenant import current_tenant
-from web.pages.formatting import format_instant
 from web.pages.forms import read_form
-from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.rendering import PageLayout, Reminder, render_page
 from web.pages.responses import redirect
 from web.problems import Problem
 from web.requests import AnyRequest
@@ -40,7 +40,6 @@ DONE = {
     "revoked": "The API key was revoked and no longer works.",
     "revoked-all": "All API keys were revoked and no longer work.",
 }
-MAX_NOTICES = 2
 
 
 class AdvertiserApiKeyController(Controller):
@@ -59,6 +58,7 @@ class AdvertiserApiKeyController(Controller):
             inactive_keys=[key for key in keys if not key.works],
             rotatable=user.scopes,
             done=DONE.get(request.query_params.get("done", "")),
+            revoked=await revoked_key(request, owner=advertiser_of(user)),
         )
 
     @get("/requests")
@@ -84,6 +84,11 @@ class AdvertiserApiKeyController(Controller):
     async def revoke_all(self, request: AnyRequest) -> Response[Any]:
         await api_keys.revoke_api_keys(owner=advertiser_of(current_user(request)))
         return redirect(request, f"{ROOT}?done=revoked-all")
+
+    @post("/dismiss-reminder")
+    async def dismiss_reminder(self, request: AnyRequest) -> Response[Any]:
+        keys = await expiring_api_keys(current_tenant(), advertiser_of(current_user(request)))
+        return await dismiss_reminder(request, keys, ROOT)
 
     @get("/{key_id:int}/rotate")
     async def rotate_form(
@@ -111,7 +116,7 @@ class AdvertiserApiKeyController(Controller):
         user = current_user(request)
         key = await own_key_or_404(user, key_id)
         await api_keys.revoke_api_key(key.id, owner=user.advertiser)
-        return redirect(request, f"{ROOT}?done=revoked")
+        return redirect(request, f"{ROOT}?done=revoked&key={key.id}")
 
 
 def scopes_of(user: User) -> list[str]:
@@ -127,10 +132,9 @@ async def own_key_or_404(user: User, key: int) -> ApiKeyDetails:
     return found
 
 
-async def expiry_notices(user: User) -> list[Notice]:
+async def reminder(request: AnyRequest) -> Reminder | None:
     """Shown on every page: keys that expire soon, or that were rotated and are still used."""
+    user = current_user(request)
     keys = await expiring_api_keys(current_tenant(), advertiser_of(user))
-    if len(keys) > MAX_NOTICES:
-        text = f"{len(keys)} API keys expire soon, the first on {format_instant(keys[0].expires_at)}."
-        return [Notice("warning", text, ROOT, "View API keys")]
-    return [expiry_notice(key, ROOT, key.can_rotate and set(key.scopes) <= user.scopes) for key in keys]
+    may_rotate = bool(keys) and keys[0].can_rotate and set(keys[0].scopes) <= user.scopes
+    return key_reminder(request, keys, ROOT, may_rotate=may_rotate)

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from auth.users.guards import current_user
 from auth.users.users import User
 from portal.advertiser_status import AdvertiserStatus
-from portal.api_keys import expiry_notices
+from portal.api_keys import reminder
 from tenants.tenant import Tenant, current_tenant
 from web.pages.rendering import NavLink, Notice, PageLayout, render_page
 from web.requests import AnyRequest
@@ -40,8 +40,8 @@ async def portal_layout(request: AnyRequest, advertiser: NamedDependency[Adverti
         for href, (label, scopes) in PAGES.items()
         if href not in TABS and may_open(user, scopes)
     ]
-    notices = [*paused_notices(tenant, advertiser), *await expiry_notices(user)]
-    return PageLayout(AREA, tenant, user, nav, notices, home_url=nav[0].href)
+    notices = paused_notices(tenant, advertiser)
+    return PageLayout(AREA, tenant, user, nav, notices, await reminder(request), home_url=nav[0].href)
 
 
 def paused_notices(tenant: Tenant, advertiser: AdvertiserStatus) -> list[Notice]:

@@ -35,7 +35,8 @@ STATUS_BADGES: dict[ApiKeyStatus, str] = {
 class ApiKeyDetails(msgspec.Struct, frozen=True):
     """`rotated`: the key has a successor and still works. `expiring`: it has none and expires within `EXPIRES_SOON`.
 
-    `advertiser` is None for an ingest key, which belongs to the tenant.
+    `advertiser` is None for an ingest key, which belongs to the tenant. `replaces` is the key whose successor it is,
+    and `replaced_until` when that key stops working; None if it has stopped.
     """
 
     id: int
@@ -52,6 +53,9 @@ class ApiKeyDetails(msgspec.Struct, frozen=True):
     last_used_at: datetime | None
     last_used_from: Any  # an address of ipaddress
     replaces: int | None
+    replaced_name: str | None
+    replaced_hint: str | None
+    replaced_until: datetime | None
     successor: int | None
     successor_hint: str | None
     successor_created_at: datetime | None
@@ -92,6 +96,8 @@ class ApiKeyDetails(msgspec.Struct, frozen=True):
 API_KEYS = """
 SELECT t.id, t.advertiser, a.name AS advertiser_name, t.name, t.hint, t.scopes, t.networks, t.created_by, t.created_at,
     t.expires_at, t.revoked_at, t.last_used_at, t.last_used_from, t.replaces,
+    r.name AS replaced_name, r.hint AS replaced_hint,
+    CASE WHEN r.revoked_at IS NULL AND r.expires_at > now() THEN r.expires_at END AS replaced_until,
     s.id AS successor, s.hint AS successor_hint, s.created_at AS successor_created_at,
     CASE
         WHEN t.revoked_at IS NOT NULL THEN 'revoked'
@@ -102,6 +108,7 @@ SELECT t.id, t.advertiser, a.name AS advertiser_name, t.name, t.hint, t.scopes, 
     END AS state
 FROM {s}.api_token t LEFT JOIN {s}.advertiser a ON a.id = t.advertiser
     LEFT JOIN {s}.api_token s ON s.replaces = t.id
+    LEFT JOIN {s}.api_token r ON r.id = t.replaces
 """
 
 

@@ -10,16 +10,15 @@ from litestar import Response
 
 from auth.api_keys import service as api_keys
 from auth.api_keys.format import MintedKey
-from auth.api_keys.listing import ApiKeyDetails, find_api_key, find_minted_key
+from auth.api_keys.listing import LARGEST_ID, ApiKeyDetails, find_api_key, find_minted_key
 from auth.scopes import SCOPE_NAMES
 from auth.users.guards import current_user
 from catalog.service import is_singular_enabled
 from core.errors import GokartError
 from tenants.tenant import current_tenant
-from web.pages.formatting import format_instant
-from web.pages.forms import Form, read_form, split_field_error
+from web.pages.forms import Form, parse_number, read_form, split_field_error
 from web.pages.origins import api_origin
-from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.rendering import PageLayout, render_page
 from web.requests import AnyRequest, client_address
 
 REPORTS = {
@@ -263,14 +262,10 @@ def revoke_page(layout: PageLayout, root: str, key: ApiKeyDetails) -> Response[A
     return render_page("api_keys/revoke.html", layout, root=root, key=key)
 
 
-def expiry_notice(key: ApiKeyDetails, root: str, may_rotate: bool) -> Notice:
-    """For a key that expires soon, or that was rotated and is still used."""
-    name = f"The {'API' if key.advertiser else 'ingest'} key “{key.name}” ({key.hint})"
-    expires = format_instant(key.expires_at)
-    if key.state == "rotated":
-        text = f"{name} was rotated but is still in use. It expires on {expires}."
-        return Notice("warning", text, root, "View API keys")
-    text = f"{name} expires on {expires}."
-    if may_rotate:
-        return Notice("warning", text, f"{root}/{key.id}/rotate", "Rotate API key")
-    return Notice("warning", text, root, "View API keys")
+async def revoked_key(request: AnyRequest, owner: UUID | None = None) -> ApiKeyDetails | None:
+    """The key `?key=` that was just revoked (`?done=revoked`); with `owner`, only one of this advertiser."""
+    id_ = parse_number(request.query_params.get("key", ""), LARGEST_ID)
+    if id_ is None or request.query_params.get("done") != "revoked":
+        return None
+    key = await find_api_key(current_tenant(), id_, owner)
+    return key if key and key.revoked_at else None

@@ -129,12 +129,29 @@ class TestRevoking:
     def test_a_revoked_key_is_rejected(self, sandbox: Sandbox, client: Browser) -> None:
         key, token = create_key(client, sandbox)
         response = client.post(f"/keys/{key}/revoke")
-        assert (response.status_code, response.headers["location"]) == (303, "/keys?done=revoked")
+        assert (response.status_code, response.headers["location"]) == (303, f"/keys?done=revoked&key={key}")
         assert wait_for_value(lambda: sandbox.get(CSV, token=token, **MAY).status_code, 401)
         page = client.get(response.headers["location"])
         assert "The API key was revoked" in page.text
         assert "Inactive API keys" in page.text
         assert client.post(f"/keys/{key}/revoke").status_code == 303
+
+    @pytest.mark.parametrize("works", [True, False])
+    def test_it_says_what_happens_to_the_key_that_it_replaced(
+        self, sandbox: Sandbox, client: Browser, works: bool
+    ) -> None:
+        key, old = create_key(client, sandbox)
+        client.post(f"/keys/{key}/rotate", data=rotation("24"))
+        if not works:
+            client.post(f"/keys/{key}/revoke")
+        successor = keys(sandbox, "Nightly")[1]["id"]
+        says = "keeps working until" if works else "no longer works either"
+        assert says in Page(client.get(f"/keys/{successor}/revoke").text).text
+        done = client.post(f"/keys/{successor}/revoke").headers["location"]
+        assert says in Page(client.get(done).text).text
+        assert sandbox.get(JSON, token=old, **MAY).status_code == (200 if works else 401)
+        assert "that it replaced" not in client.get(f"/keys/{key}/revoke").text
+        assert "that it replaced" not in advertiser_browser(sandbox, sandbox.rival).get(done).text
 
     def test_revoking_is_audited(self, sandbox: Sandbox) -> None:
         client = browser(sandbox)

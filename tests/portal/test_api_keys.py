@@ -330,6 +330,32 @@ class TestNotices:
         )
         assert "was rotated but is still in use" in client.get("/account").text
 
+    def test_it_can_be_dismissed_for_a_day(self, sandbox: Sandbox, client: Browser) -> None:
+        post_new_key(client)
+        set_key(sandbox, "Nightly", "expires_at = now() + interval '1 day'")
+        assert Page(client.get("/api?x=1").text).one("input", name="next").attributes["value"] == "/api?x=1"
+        response = client.post("/keys/dismiss-reminder", data={"next": "/api?x=1"})
+        assert (response.status_code, response.headers["location"]) == (303, "/api?x=1")
+        cookie = response.headers["set-cookie"]
+        assert all(part in cookie for part in ("Max-Age=86400", "HttpOnly", "SameSite=lax"))
+        assert "Nightly" not in client.get("/account").text
+        post_new_key(client, "Another")
+        set_key(sandbox, "Another", "expires_at = now() + interval '2 days'")
+        assert "2 API keys expire soon" in client.get("/account").text, "another key is another warning"
+        other = advertiser_browser(sandbox)
+        other.cookies.update({name: value for name, value in client.cookies.items() if "reminder" in name})
+        assert "2 API keys expire soon" in other.get("/account").text, "another user of the browser sees it"
+
+    def test_dismissing_leads_to_no_other_site(self, sandbox: Sandbox, client: Browser) -> None:
+        for place in "https://evil.example/", "//evil.example", "":
+            assert client.post("/keys/dismiss-reminder", data={"next": place}).headers["location"] == "/keys"
+
+    def test_a_page_that_shows_a_key_once_has_no_warning(self, sandbox: Sandbox, client: Browser) -> None:
+        key, _ = create_key(client, sandbox)
+        set_key(sandbox, "Nightly", "expires_at = now() + interval '13 days'")
+        assert "dismiss-reminder" in client.get(f"/keys/{key}/rotate").text
+        assert "dismiss-reminder" not in client.post(f"/keys/{key}/rotate", data=rotation()).text
+
     def test_many_expiring_keys_are_one_warning(self, sandbox: Sandbox, client: Browser) -> None:
         for name in "One", "Two", "Three":
             post_new_key(client, name)

@@ -39,6 +39,18 @@ class Notice(msgspec.Struct, frozen=True):
     link_text: str = ""
 
 
+class Reminder(msgspec.Struct, frozen=True):
+    """One line that can be dismissed for a day. `dismiss` is the URL of the form that does it, and `place` that of the
+    page to return to.
+    """
+
+    text: str
+    href: str
+    link_text: str
+    dismiss: str
+    place: str
+
+
 class SignedInUser(Protocol):
     """The user who is signed in."""
 
@@ -58,6 +70,7 @@ class PageLayout(msgspec.Struct, frozen=True):
     current_user: SignedInUser | None = None
     nav: Sequence[NavLink] = ()
     notices: Sequence[Notice] = ()
+    reminder: Reminder | None = None
     home_url: str = "/"
     sign_out_url: str = "/sign-out"
     account_url: str = "/account"
