@@ -16,6 +16,7 @@ from reporting.dashboard.periods import (
     MAX_DAYS,
     PRESETS,
     USUAL,
+    USUAL_COMPARISON,
     Comparison,
     Days,
     Period,
@@ -141,12 +142,13 @@ def read_choices(pairs: Iterable[tuple[str, Any]], today: date, *, staff: bool =
     by = reader.one_of("by", [name for name in BREAKDOWNS if staff or name != "advertiser"])
     period = read_period(reader, today)
     sort = reader.read("sort", lambda values: read_sort(values[0]), (False, ""))
-    comparison = reader.one_of("compare", list(COMPARISONS), "previous")
+    comparison = reader.one_of("compare", list(COMPARISONS), USUAL_COMPARISON)
     choices = Choices(
         given={
             name: values[0]
             for name, values in reader.given.items()
             if comparison == CUSTOM or name not in {"compare_from", "compare_to"}
+            if not (name == "compare" and comparison == USUAL_COMPARISON)
         },
         period=period,
         bucket=reader.one_of("group", BUCKETS, usual_bucket(period)),
