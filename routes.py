@@ -65,6 +65,7 @@ Portal: app.TENANT.<base>
   /team/{user_id:int}/permissions            TeamController: POST set_permissions
   /team/{user_id:int}/remove                 TeamController: POST remove
   /team/{user_id:int}/sessions               TeamController: POST end_sessions
+  /logo/{digest:str}                         GET|HEAD logo
 
 Admin: app.TENANT.<base>
   /staff                                     StaffSpendController: GET spend
@@ -109,6 +110,8 @@ Admin: app.TENANT.<base>
   /staff/corrections/rejects                 CorrectionsController: POST rejects
   /staff/settings                            SettingsController: GET settings, POST save
   /staff/requests                            StaffRequestsController: GET requests
+  /staff/settings/logo                       SettingsController: POST logo
+  /staff/settings/logo/remove                SettingsController: POST remove_logo
   /staff/audit                               AuditController: GET log
   /staff/audit/export                        AuditController: GET export
   /admin                                     ANY piccolo_proxy
@@ -176,6 +179,7 @@ from reporting.dimensions import DimensionController
 from reporting.query.api import QueryController
 from tenants.migrations import check_version
 from tenants.tables import load_tenant
+from web.pages.logo import logo
 from web.requests import READ_METHODS
 
 
@@ -217,6 +221,7 @@ PORTAL = Router(
         SingularPageController,
         ApiController,
         TeamController,
+        logo,
     ],
     opt={"realm": ADVERTISER},
     dependencies={"advertiser": Provide(read_advertiser_status), "layout": Provide(portal_layout)},

@@ -45,7 +45,20 @@ async def create_own_partner(db: asyncpg.Connection, tenant: Tenant) -> None:
 
 
 async def rename_own_partner(db: asyncpg.Connection, tenant: Tenant, name: str) -> None:
-    """Unless the partner was given another name."""
+    """Unless the partner was given another name. The tenant's own audit log has the change too."""
+    await db.execute(
+        f"""
+        INSERT INTO {tenant.schema}.audit_log (actor, address, action, subject, key, label, before, after)
+        SELECT coalesce(nullif(current_setting('gokart.actor', true), ''), 'database:' || session_user),
+            nullif(current_setting('gokart.address', true), '')::inet,
+            'changed', 'tenant', $1::text, $3::text,
+            jsonb_build_object('name', $2::text), jsonb_build_object('name', $3::text)
+        WHERE $2::text <> $3::text
+        """,
+        str(tenant.id),
+        tenant.name,
+        name,
+    )
     await db.execute(
         f"UPDATE {tenant.schema}.partner SET name = $3 WHERE id = $1 AND name = $2", tenant.id, tenant.name, name
     )

@@ -11,6 +11,7 @@ from auth.users.users import User
 from portal.advertiser_status import AdvertiserStatus
 from portal.api_keys import reminder
 from tenants.tenant import Tenant, current_tenant
+from web.pages.branding import current_branding
 from web.pages.rendering import NavLink, Notice, PageLayout, render_page
 from web.requests import AnyRequest
 
@@ -49,7 +50,7 @@ def paused_notices(tenant: Tenant, advertiser: AdvertiserStatus) -> list[Notice]
         return []
     text = (
         f"{tenant.name} has paused your account. You can still view your data here, but API keys do not work, "
-        "including Singular's. Contact the staff."
+        f"including Singular's. Contact {current_branding().contact('the staff')}."
     )
     return [Notice("warning", text)]
 

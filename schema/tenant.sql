@@ -545,6 +545,21 @@ CREATE VIEW tenant.intake_reject_list AS
      JOIN tenant.intake i ON ((i.id = r.intake)))
      LEFT JOIN tenant.api_token t ON ((t.id = i.token)));
 
+CREATE TABLE tenant.logo (
+    id integer DEFAULT 1 NOT NULL,
+    name character varying(20) DEFAULT 'logo'::character varying NOT NULL,
+    digest character varying(32) NOT NULL,
+    media_type character varying(20) NOT NULL,
+    width integer NOT NULL,
+    height integer NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT logo_content_check CHECK ((length(content) <= 100000)),
+    CONSTRAINT logo_height_check CHECK (((height >= 1) AND (height <= 1000))),
+    CONSTRAINT logo_id_check CHECK ((id = 1)),
+    CONSTRAINT logo_media_type_check CHECK (((media_type)::text = ANY ((ARRAY['image/png'::character varying, 'image/jpeg'::character varying, 'image/webp'::character varying])::text[]))),
+    CONSTRAINT logo_width_check CHECK (((width >= 1) AND (width <= 1000)))
+);
+
 ALTER TABLE tenant.offer ALTER COLUMN key ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME tenant.offer_key_seq
     START WITH 1
@@ -746,6 +761,9 @@ CREATE TABLE tenant.setting (
     name character varying(10) DEFAULT 'settings'::character varying NOT NULL,
     staff_totp_required boolean DEFAULT false NOT NULL,
     final_after_days integer DEFAULT 30 NOT NULL,
+    support_email character varying(320),
+    support_url character varying(500),
+    time_zone character varying(64) DEFAULT 'UTC'::character varying NOT NULL,
     CONSTRAINT setting_id_check CHECK ((id = 1))
 );
 
@@ -873,6 +891,9 @@ ALTER TABLE ONLY tenant.intake
 
 ALTER TABLE ONLY tenant.intake_reject
     ADD CONSTRAINT intake_reject_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY tenant.logo
+    ADD CONSTRAINT logo_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY tenant.offer
     ADD CONSTRAINT offer_key_key UNIQUE (key);
@@ -1012,6 +1033,8 @@ CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE OF advertiser, replaces, n
 
 CREATE TRIGGER audit AFTER UPDATE ON tenant.conversion FOR EACH ROW WHEN ((COALESCE(current_setting('gokart.actor'::text, true), ''::text) !~~ 'intake:%'::text)) EXECUTE FUNCTION public.gokart_audit();
 
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.logo FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('content');
+
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.offer FOR EACH ROW EXECUTE FUNCTION public.gokart_audit();
 
 CREATE TRIGGER audit AFTER INSERT ON tenant.one_time_link FOR EACH ROW EXECUTE FUNCTION public.gokart_audit('digest');
@@ -1030,7 +1053,13 @@ CREATE TRIGGER changed AFTER DELETE OR UPDATE OF status, singular_enabled ON ten
 
 CREATE TRIGGER changed AFTER DELETE OR UPDATE OF advertiser, digest, scopes, networks, rate, burst, concurrency, expires_at, revoked_at ON tenant.api_token FOR EACH ROW EXECUTE FUNCTION public.gokart_schema_changed();
 
+CREATE TRIGGER changed AFTER INSERT OR DELETE OR UPDATE ON tenant.logo FOR EACH ROW EXECUTE FUNCTION public.gokart_schema_changed();
+
+CREATE TRIGGER changed AFTER UPDATE OF support_email, support_url, time_zone ON tenant.setting FOR EACH ROW EXECUTE FUNCTION public.gokart_schema_changed();
+
 CREATE TRIGGER check_time_zone BEFORE UPDATE OF time_zone ON tenant.advertiser FOR EACH ROW WHEN (((new.time_zone)::text <> (old.time_zone)::text)) EXECUTE FUNCTION tenant.check_time_zone();
+
+CREATE TRIGGER check_time_zone BEFORE UPDATE OF time_zone ON tenant.setting FOR EACH ROW WHEN (((new.time_zone)::text <> (old.time_zone)::text)) EXECUTE FUNCTION tenant.check_time_zone();
 
 CREATE TRIGGER check_time_zone_of_new BEFORE INSERT ON tenant.advertiser FOR EACH ROW WHEN (((new.time_zone)::text <> 'UTC'::text)) EXECUTE FUNCTION tenant.check_time_zone();
 

@@ -9,13 +9,16 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from msgspec import structs
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from core.metrics import count_request
+from database.pool import DatabaseUnavailable
 from settings import settings
-from tenants.middleware import parse_host
+from tenants.middleware import TenantSuspended, parse_host
+from web.pages.branding import Branding, branded, branding_of
 from web.pages.responses import error_page
 from web.pages.security import SECURITY_HEADERS
 from web.problems import send_problem
@@ -205,9 +208,21 @@ class ErrorPageMiddleware:
         except Exception as error:
             if scope["type"] == "lifespan" or request_state(scope)["status"] is not None or not wants_page(scope):
                 raise
-            page = error_page(scope, error)
+            with branded(await branding_of_suspended(scope, error)):
+                page = error_page(scope, error)
             headers = SECURITY_HEADERS | page.headers
             await HTMLResponse(page.content, page.status_code or 500, headers)(scope, receive, send)
+
+
+async def branding_of_suspended(scope: Scope, error: Exception) -> Branding:
+    """The support contact of a suspended tenant, whose logo is not available either."""
+    if not isinstance(error, TenantSuspended):
+        return Branding()
+    try:
+        branding = await branding_of(request_state(scope)["tenant"])
+    except DatabaseUnavailable:
+        return Branding()
+    return structs.replace(branding, logo=None)
 
 
 def wants_page(scope: Scope) -> bool:

@@ -32,6 +32,7 @@ from auth.api_keys import service as api_keys
 from auth.users import users
 from auth.users.invitations import read_role, read_scopes
 from auth.users.realms import ADVERTISER, STAFF, Realm
+from auth.users.tenant_settings import read_support_url
 from auth.users.users import User
 from core.currencies import CURRENCIES
 from core.errors import GokartError
@@ -196,6 +197,13 @@ def read_contact_email(value: str, _: Row) -> str:
         raise GokartError(str(error).removeprefix("email: ")) from error
 
 
+def read_support_link(value: str, _: Row) -> str:
+    try:
+        return read_support_url(value)
+    except GokartError as error:
+        raise GokartError(str(error).removeprefix("support_url: ")) from error
+
+
 def read_currency(value: str, _: Row) -> str:
     code = value.strip().upper()
     if code not in CURRENCIES:
@@ -328,7 +336,13 @@ RULES = {
         ),
         TableRule(
             TenantSettingsAdmin,
-            {"staff_totp_required": any_value, "final_after_days": read_final_after_days},
+            {
+                "staff_totp_required": any_value,
+                "final_after_days": read_final_after_days,
+                "support_email": optional(read_contact_email),
+                "support_url": optional(read_support_link),
+                "time_zone": read_time_zone,
+            },
             role="owner",
         ),
     ]

@@ -128,6 +128,9 @@ class TenantSettingsAdmin(ReadableByName, TenantTable, tablename="setting", help
     name = shown(TenantSettings.name)
     staff_totp_required = shown(TenantSettings.staff_totp_required)
     final_after_days = shown(TenantSettings.final_after_days)
+    support_email = shown(TenantSettings.support_email)
+    support_url = shown(TenantSettings.support_url)
+    time_zone = shown(TenantSettings.time_zone)
 
 
 class IntakeLogAdmin(TenantTable, tablename="intake", help_text="Batches of data that were received."):

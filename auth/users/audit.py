@@ -32,6 +32,8 @@ SUBJECTS = {
         "one_time_link": "Invitations and links",
         "session": "Sessions",
         "setting": "Settings",
+        "tenant": "Name",
+        "logo": "Logo",
         "offer": "Offers",
         "partner": "Partners",
         "conversion": "Conversions",

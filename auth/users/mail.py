@@ -14,6 +14,8 @@ import aiosmtplib
 
 from core.errors import GokartError
 from settings import parse_mail_address, settings
+from tenants.tenant import bound_tenant
+from web.pages.branding import branding_of
 
 TIMEOUT = 10.0  # seconds, in total
 
@@ -42,7 +44,7 @@ async def send_mail(to: str, subject: str, text: str) -> None:
     """Plain text to one address. Raises MailError."""
     if settings.smtp_url is None:
         raise MailError("Email cannot be sent: GOKART_SMTP_URL is not set.")
-    message = compose(to, subject, text)
+    message = compose(to, subject, text + await signature())
     server = urlsplit(settings.smtp_url.get_secret_value())
     try:
         async with asyncio.timeout(TIMEOUT):
@@ -50,6 +52,16 @@ async def send_mail(to: str, subject: str, text: str) -> None:
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         reason = single_line(describe_mail_error(error))
         raise MailError(f"The email to {to} was not sent. Mail server {server.hostname}: {reason}.") from error
+
+
+async def signature() -> str:
+    """The support contact of the bound tenant; empty without one."""
+    tenant = bound_tenant()
+    branding = await branding_of(tenant)
+    if tenant is None or not branding.support_links:
+        return ""
+    contacts = " · ".join(filter(None, [branding.support_email, branding.support_url]))
+    return f"\n-- \n{single_line(tenant.name)}\nSupport: {contacts}\n"
 
 
 def compose(to: str, subject: str, text: str) -> EmailMessage:

@@ -61,6 +61,11 @@ class TenantSettings(TenantTable, tablename="setting"):
     final_after_days = Integer(
         default=30, help_text="A day's figures are final when it ended more than this number of days ago."
     )
+    support_email = Varchar(320, null=True, default=None, help_text="Pages and emails show it as the support contact.")
+    support_url = Varchar(500, null=True, default=None, help_text="An https URL that pages and emails show as support.")
+    time_zone = Varchar(
+        64, default="UTC", help_text="IANA name: of the days of staff pages, and what new advertisers get."
+    )
 
 
 class AuditLog(TenantTable):

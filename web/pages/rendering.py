@@ -11,6 +11,7 @@ from litestar.enums import MediaType
 
 from tenants.tenant import Tenant
 from web.pages.assets import asset_url
+from web.pages.branding import current_branding
 from web.pages.formatting import TEMPLATE_FILTERS
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,7 @@ templates = jinja2.Environment(
     lstrip_blocks=True,
 )
 templates.globals["asset"] = asset_url
+templates.globals["branding"] = current_branding
 templates.filters.update(TEMPLATE_FILTERS)
 
 

@@ -8,11 +8,12 @@ from litestar import Request, Response
 from litestar.response import Redirect
 
 from tenants.middleware import TenantSuspended
+from web.pages.branding import current_branding
 from web.pages.rendering import PageLayout, render_page
 from web.problems import to_problem
 from web.requests import request_state
 
-CONTACT = "Please try again later, or contact the company that gave you access."
+PROVIDER = "the company that gave you access"
 SAFE = "/#%[]=:;$&()+,!?*@'~"  # not quoted, like in Litestar's own redirects
 
 
@@ -45,7 +46,8 @@ def error_page(scope: Mapping[str, Any], error: Exception) -> Response[Any]:
     tenant = request_state(scope).get("tenant")
     if tenant and isinstance(error, TenantSuspended):
         # End users learn no reason, and every page of the host is this one.
-        heading, text, home = "Not available", f"{tenant.name} is not available at the moment. {CONTACT}", ""
+        contact = f"Please try again later, or contact {current_branding().contact(PROVIDER)}."
+        heading, text, home = "Not available", f"{tenant.name} is not available at the moment. {contact}", ""
     response = render_page(
         "error.html",
         PageLayout("", tenant, home_url=home),

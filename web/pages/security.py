@@ -8,6 +8,8 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from database.pool import page_share
+from tenants.tenant import bound_tenant
+from web.pages.branding import branded, branding_of
 from web.problems import Problem
 from web.requests import header_values
 
@@ -48,7 +50,7 @@ class PageSecurityMiddleware:
                 message = {**message, "headers": [*message["headers"], *missing]}
             await send(message)
 
-        with page_share():
+        with page_share(), branded(await branding_of(bound_tenant())):
             await self.app(scope, receive, send_on)
 
 
