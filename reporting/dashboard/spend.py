@@ -6,10 +6,7 @@ The figures are those of the query (`reporting.query`), so that they equal the A
 import asyncio
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,7 +18,9 @@ from database.pool import Connection, connection
 from database.sql import SqlFile
 from reporting.context import ReportContext
 from reporting.dashboard.choices import Choices
+from reporting.dashboard.figures import SpendMetrics, SpendRow, metrics_of
 from reporting.dashboard.periods import Comparison
+from reporting.dashboard.pivot import NAMES, read_pivot
 from reporting.finality import State
 from reporting.query.buckets import TimeBucket
 from reporting.query.columns import Group
@@ -39,33 +38,6 @@ from web.problems import Problem
 CHANGED_DAYS = SqlFile(Path(__file__).parent / "sql" / "changed_days.sql")
 HAS_DATA = SqlFile(Path(__file__).parent / "sql" / "has_data.sql")
 MAX_ROWS = 200
-FIGURES = ("cost", "conversions", "clicks", "views")
-
-
-class SpendMetrics(msgspec.Struct, frozen=True):
-    """`cost` is exact: as many decimals as there are, six at most. Ratios have six decimals, half-even, as the API's;
-    they are None if there is nothing to divide by.
-    """
-
-    cost: Decimal = Decimal(0)
-    conversions: int = 0
-    clicks: int = 0
-    views: int = 0
-
-    @property
-    def cost_per_conversion(self) -> Decimal | None:
-        return six_places(Fraction(self.cost) / self.conversions) if self.conversions else None
-
-    @property
-    def conversion_rate(self) -> Decimal | None:
-        return six_places(Fraction(self.conversions, self.clicks)) if self.clicks else None
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, name) + getattr(other, name) for name in FIGURES))
-
-
-def six_places(value: Fraction) -> Decimal:
-    return Decimal(round(value * 1_000_000)).scaleb(-6)
 
 
 class SpendBucket(msgspec.Struct, frozen=True):
@@ -87,13 +59,6 @@ class SpendBucket(msgspec.Struct, frozen=True):
     @property
     def restated(self) -> bool:
         return self.restated_day is not None
-
-
-class SpendRow(msgspec.Struct, frozen=True):
-    """A row of the table. `values` has the columns of the query's groups by name, such as offerId."""
-
-    values: Mapping[str, Any]
-    metrics: SpendMetrics
 
 
 class SpendSummary(msgspec.Struct, frozen=True):
@@ -188,11 +153,9 @@ async def read_spend(scope: SpendScope, choices: Choices) -> SpendSummary:
         asyncio.timeout(settings.report_timeout),
         db.transaction(isolation="repeatable_read", readonly=True),
     ):
-        buckets = await read_buckets(db, series)
+        buckets, rows, row_count = await read_figures(db, scope, choices, range_)
         previous = await read_buckets(db, earlier) if earlier else None
         marks = await read_changes(db, series) if choices.bucket == "day" else {}
-        table = scope.request(choices, range_, choices.groups, order=choices.order, limit=MAX_ROWS)
-        rows, row_count = await read_rows(db, table)
     return SpendSummary(
         totals=sum((metrics for _, metrics in buckets), SpendMetrics()),
         buckets=make_buckets(series, buckets, previous, marks),
@@ -202,6 +165,19 @@ async def read_spend(scope: SpendScope, choices: Choices) -> SpendSummary:
         compared=None if previous is None else sum((metrics for _, metrics in previous), SpendMetrics()),
         not_compared=not_compared,
     )
+
+
+async def read_figures(
+    db: Connection, scope: SpendScope, choices: Choices, range_: Range
+) -> tuple[list[tuple[TimeBucket, SpendMetrics]], list[SpendRow], int]:
+    """The time buckets, the first MAX_ROWS rows of the table, and how many there are."""
+    if len(choices.groups) == 1 and choices.groups[0] in NAMES:
+        both = scope.request(choices, range_, (choices.bucket, *choices.groups))
+        if pivot := await read_pivot(db, both, choices.order):
+            return pivot[0], pivot[1][:MAX_ROWS], len(pivot[1])
+    buckets = await read_buckets(db, scope.request(choices, range_, (choices.bucket,)))
+    table = scope.request(choices, range_, choices.groups, order=choices.order, limit=MAX_ROWS)
+    return buckets, *await read_rows(db, table)
 
 
 async def read_buckets(db: Connection, request: QueryRequest) -> list[tuple[TimeBucket, SpendMetrics]]:
@@ -233,10 +209,6 @@ async def has_data(scope: SpendScope, choices: Choices) -> bool:
     async with connection() as db:
         found: bool = await db.fetchval(query.sql, *query.args)
     return found
-
-
-def metrics_of(row: Any) -> SpendMetrics:
-    return SpendMetrics(row["cost"], *(int(row[name]) for name in FIGURES[1:]))
 
 
 def make_buckets(

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from reporting.dashboard.choices import BREAKDOWNS, BUCKETS, DESCENDING, Choices
+from reporting.dashboard.figures import SpendMetrics, SpendRow
 from reporting.dashboard.options import FilterField
 from reporting.dashboard.periods import COMPARISONS, CUSTOM, LABELS
-from reporting.dashboard.spend import SpendBucket, SpendMetrics, SpendRow, SpendScope, SpendSummary
+from reporting.dashboard.spend import SpendBucket, SpendScope, SpendSummary
 from web.pages.formatting import (
     NOTHING,
     format_count,

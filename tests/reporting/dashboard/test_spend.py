@@ -18,9 +18,10 @@ import settings
 from database.pool import DatabaseUnavailable, connection
 from ingest.conversions import ingest_conversions
 from reporting.context import read_context, read_tenant_context
-from reporting.dashboard import spend
-from reporting.dashboard.choices import read_choices
-from reporting.dashboard.spend import SpendMetrics, SpendScope, SpendSummary, read_spend
+from reporting.dashboard import pivot, spend
+from reporting.dashboard.choices import SORTS, read_choices
+from reporting.dashboard.figures import SpendMetrics
+from reporting.dashboard.spend import SpendScope, SpendSummary, read_spend
 from reporting.query.scope import AllAdvertisers
 from tenants.tenant import current_tenant
 from tests.support.app_calls import run, run_in_tenant
@@ -116,6 +117,65 @@ def test_it_equals_the_api_exactly(http: httpx.Client, history: History) -> None
         assert seen.compared is not None
         assert as_api(seen.compared) == api(sandbox, **before)["totals"]
         assert shown_to_staff(sandbox, advertiser_id=str(sandbox.owner), group="month", **days).totals == seen.totals
+
+
+@pytest.mark.parametrize("by", ["advertiser", "partner", "campaign", "os"])
+def test_a_table_is_the_same_from_one_query_and_from_two(
+    module_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    fill_many(module_sandbox)
+
+    async def work() -> None:
+        for sort in SORTS:
+            for sign in "", "-":
+                query = {**MAY, "by": by, "sort": sign + sort}
+                seen = [await look(None, query), await look(None, {**query, "group": "week"})]
+                with monkeypatch.context() as patch:
+                    patch.setattr(pivot, "MAX_CELLS", 1)
+                    separate = await look(None, query)
+                assert len(separate.rows) > 2
+                for each in seen:
+                    assert [row.metrics for row in each.rows] == [row.metrics for row in separate.rows]
+                    assert [[row.values[name] for name in each.rows[0].values] for row in each.rows] == [
+                        [row.values[name] for name in each.rows[0].values] for row in separate.rows
+                    ]
+                assert [bucket.metrics for bucket in seen[0].buckets] == [bucket.metrics for bucket in separate.buckets]
+
+    run_in_tenant(module_sandbox.tenant.slug, work)
+
+
+def fill_many(sandbox: Sandbox) -> None:
+    """Offers of three advertisers at three partners, some with equal names, figures or nothing to divide by."""
+    execute(
+        "INSERT INTO {s}.advertiser (id, name) VALUES ($1, 'Owner') ON CONFLICT DO NOTHING",
+        UUID(int=7),
+        schema=sandbox.tenant.schema,
+    )
+    partners = [{"id": str(UUID(int=n + 1)), "name": name} for n, name in enumerate(["A", "a", "A"])]
+    sandbox.send("partners", partners)
+    events: list[dict[str, Any]] = []
+    conversions: list[dict[str, Any]] = []
+    for number, advertiser in enumerate([sandbox.owner, sandbox.rival, UUID(int=7)]):
+        for os, campaign in (None, None), ("IOS", "Ä"), ("WEB", "z"):
+            offer = offer_record(
+                sandbox, advertiser, id=str(UUID(int=number * 10 + len(events) + 99)), os=os, campaignName=campaign
+            )
+            sandbox.send("offers", [offer])
+            partner = partners[len(events) % 3]["id"]
+            events.append(event_record(offer["id"], id=str(UUID(int=len(events) + 1)), partnerId=partner))
+            if os:
+                conversions.append(
+                    conversion_callback(
+                        sandbox,
+                        offer["id"],
+                        conversionId=str(UUID(int=len(conversions) + 1)),
+                        partnerId=partner,
+                        offerAdvertiserId=str(advertiser),
+                        revenue="1.25" if os == "IOS" else "0",
+                    )
+                )
+    sandbox.send("events", events)
+    sandbox.send("conversions", conversions)
 
 
 def test_the_table_is_cut_and_the_totals_are_not(sandbox: Sandbox) -> None:
