@@ -47,7 +47,7 @@ async def read_context(db: Connection, tenant: Tenant, advertiser: UUID) -> Repo
 
 
 async def read_tenant_context(db: Connection, tenant: Tenant, currency: str) -> ReportContext:
-    """Of the staff's reports of all advertisers with this currency, whose days are the tenant's: UTC days.
+    """Of the staff's reports of all advertisers with this currency, in the tenant's time zone.
 
     Raises DatabaseUnavailable.
     """

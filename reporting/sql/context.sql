@@ -10,5 +10,5 @@ FROM {schema}.advertiser a, {schema}.record_state r
 WHERE a.id = :advertiser::uuid
 
 -- name: tenant
-    'UTC' AS time_zone, :currency::text AS currency
+    coalesce((SELECT time_zone FROM {schema}.setting), 'UTC') AS time_zone, :currency::text AS currency
 FROM {schema}.record_state r

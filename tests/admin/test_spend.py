@@ -6,6 +6,7 @@ import pytest
 
 from tests.portal.test_dashboard import opened as opened_at_root
 from tests.portal.test_export import rows_of
+from tests.support.database import execute
 from tests.support.html_page import Page
 from tests.support.people import Browser, advertiser_browser, staff_browser
 from tests.support.sandbox import MAY, Sandbox, conversion_callback, event_record, offer_record
@@ -85,6 +86,18 @@ def test_different_currencies_are_chosen_and_never_added(sandbox: Sandbox) -> No
     other = Page(client.get(link).text)
     assert [row[:2] for row in other.rows("rows")] == [["Rival", "70.00"]]
     assert "Cost, EUR" in other.text
+
+
+def test_days_are_those_of_the_tenant_s_time_zone(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [event_record(offer["id"], occurredAt="2025-05-19T02:00:00Z")])
+    client = staff_browser(sandbox, "viewer")
+    assert [row[0] for row in opened(client, **MAY).rows("days") if row[3] == "1"] == ["Mon 19 May 2025"]
+    execute("UPDATE {s}.setting SET time_zone = 'America/New_York'", schema=sandbox.tenant.schema)
+    page = opened(client, **MAY)
+    assert "days in America/New York" in page.text
+    assert [row[0] for row in page.rows("days") if row[3] == "1"] == ["Sun 18 May 2025"]
 
 
 def test_it_can_be_exported(filled: Sandbox) -> None:
