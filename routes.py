@@ -95,8 +95,35 @@ Admin: app.TENANT.<base>
   /staff/people/logins/{user_id:int}/two-step  UserController: POST disable_totp
   /staff/singular                            StaffSingularController: GET advertisers
   /staff/singular/{advertiser:uuid}          StaffSingularController: GET advertiser, POST switch
-  /staff/offers                              OffersController: GET offers
-  /staff/offers/{offer:uuid}/move            OffersController: GET move_form, POST move
+  /staff/advertisers                         CatalogueController: GET list_rows
+  /staff/advertisers/export                  CatalogueFileController: GET export
+  /staff/advertisers/import                  CatalogueFileController: GET import_form, POST upload
+  /staff/advertisers/import/apply            CatalogueFileController: POST apply
+  /staff/advertisers/new                     CatalogueController: GET new, POST create
+  /staff/advertisers/options                 AdvertisersController: GET options
+  /staff/advertisers/status                  CatalogueController: GET status_form, POST change_status
+  /staff/advertisers/{row_id:uuid}           CatalogueController: GET row
+  /staff/advertisers/{row_id:uuid}/delete    CatalogueController: POST delete
+  /staff/advertisers/{row_id:uuid}/edit      CatalogueController: GET edit_form, POST edit
+  /staff/offers                              CatalogueController: GET list_rows
+  /staff/offers/export                       CatalogueFileController: GET export
+  /staff/offers/import                       CatalogueFileController: GET import_form, POST upload
+  /staff/offers/import/apply                 CatalogueFileController: POST apply
+  /staff/offers/new                          CatalogueController: GET new, POST create
+  /staff/offers/status                       CatalogueController: GET status_form, POST change_status
+  /staff/offers/{row_id:uuid}                CatalogueController: GET row
+  /staff/offers/{row_id:uuid}/delete         CatalogueController: POST delete
+  /staff/offers/{row_id:uuid}/edit           CatalogueController: GET edit_form, POST edit
+  /staff/offers/{row_id:uuid}/move           OffersController: GET move_form, POST move
+  /staff/partners                            CatalogueController: GET list_rows
+  /staff/partners/export                     CatalogueFileController: GET export
+  /staff/partners/import                     CatalogueFileController: GET import_form, POST upload
+  /staff/partners/import/apply               CatalogueFileController: POST apply
+  /staff/partners/new                        CatalogueController: GET new, POST create
+  /staff/partners/status                     CatalogueController: GET status_form, POST change_status
+  /staff/partners/{row_id:uuid}              CatalogueController: GET row
+  /staff/partners/{row_id:uuid}/delete       CatalogueController: POST delete
+  /staff/partners/{row_id:uuid}/edit         CatalogueController: GET edit_form, POST edit
   /staff/intake                              IntakeController: GET health
   /staff/intake/rejected                     RejectedController: GET causes
   /staff/intake/rejected/causes/{cause:uuid}  RejectedController: GET cause
@@ -143,11 +170,13 @@ from litestar import Router, route
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from admin.advertisers import AdvertisersController
 from admin.api_keys import StaffKeyController
 from admin.corrections import CorrectionsController
 from admin.intake import IntakeController
 from admin.layout import staff_layout
 from admin.offers import OffersController
+from admin.partners import PartnersController
 from admin.piccolo.mount import piccolo_proxy
 from admin.platform.layout import platform_layout
 from admin.platform.staff import PlatformStaffController
@@ -237,7 +266,9 @@ ADMIN_PAGES = Router(
         TenantStaffController,
         TenantAdvertiserUserController,
         StaffSingularController,
+        AdvertisersController,
         OffersController,
+        PartnersController,
         IntakeController,
         RejectedController,
         CorrectionsController,

@@ -1,85 +1,114 @@
-"""The tenant's advertisers, as the staff pages list them."""
+"""/staff/advertisers…: the tenant's advertisers. The page of one leads through setting it up."""
 
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-import msgspec
+from asyncpg import Record
+from litestar import Response, get
+from litestar.di import NamedDependency
 
+from admin.catalogue import CatalogueController
+from admin.catalogue_lists import ADVERTISER_LIST_MISSING, CatalogueList
+from admin.recent_spend import recent_spend
+from admin.singular_advertisers import get_advertiser
+from auth.api_keys.listing import advertiser_api_keys
+from auth.users.directory import list_users
+from auth.users.realms import ADVERTISER
+from catalog.advertiser_choice import suggest_advertisers
+from catalog.fields import ADVERTISERS
 from database.pool import connection
-from database.transactions import transaction
-from singular.request_log import IS_SINGULARS
-from tenants.cache import notify_changed
-from tenants.tenant import Tenant
-from web.problems import Problem
+from singular.requirements import flawed_offers
+from tenants.tenant import current_tenant
+from web.pages.lists import Sort
+from web.pages.rendering import PageLayout, render_page
+from web.requests import AnyRequest
 
-LIST_LIMIT = 200
-
-
-class AdvertiserSummary(msgspec.Struct, frozen=True):
-    """`key_works`: an API key with the scope `singular` is active. `last_request_…`: of Singular's last request."""
-
-    id: UUID
-    name: str
-    status: str
-    singular_enabled: bool
-    singular_requested_at: datetime | None
-    singular_requested_by: str | None
-    key_works: bool
-    last_request_at: datetime | None
-    last_request_status: int | None
+SHOWN = 10
 
 
-def summary_sql(tenant: Tenant) -> str:
-    s = tenant.schema
-    return f"""
-        SELECT a.id, a.name, a.status, a.singular_enabled, a.singular_requested_at, a.singular_requested_by,
-            EXISTS (
-                SELECT FROM {s}.api_token t WHERE t.advertiser = a.id AND 'singular' = ANY (t.scopes)
-                    AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
-            ) AS key_works, p.at AS last_request_at, p.status AS last_request_status
-        FROM {s}.advertiser a LEFT JOIN LATERAL (
-            SELECT at, status FROM {s}.request_log WHERE advertiser = a.id AND {IS_SINGULARS} ORDER BY at DESC LIMIT 1
-        ) p ON true
-    """
+class AdvertisersController(CatalogueController):
+    path = "/advertisers"
+    kind = ADVERTISERS
+    sorts = {"name": Sort("lower(t.name)"), "created": Sort("t.created_at", "timestamptz", descending=True)}
+    groups = [
+        ("Advertiser", ["name", "currency", "time_zone"]),
+        ("Contact", ["contact_name", "contact_email", "contact_phone"]),
+        ("Billing", ["billing_name", "billing_email", "billing_address", "tax_id"]),
+    ]
+    catalogue_list = CatalogueList(
+        ADVERTISERS,
+        """t.id, t.name, t.status, t.currency, t.created_at, t.singular_enabled, t.singular_requested_at,
+            t.contact_email IS NULL AS no_contact, t.billing_email IS NULL AS no_billing,
+            (SELECT count(*) FROM {s}.offer o WHERE o.advertiser = t.id AND o.status <> 'archived') AS offers,
+            (SELECT count(*) FROM {s}.advertiser_login u WHERE u.advertiser = t.id AND u.active) AS users,
+            (SELECT count(*) FROM {s}.api_token k WHERE k.advertiser = t.id AND k.revoked_at IS NULL
+                AND (k.expires_at IS NULL OR k.expires_at > now())) AS api_keys""",
+        missing=ADVERTISER_LIST_MISSING,
+    )
+    export_columns = {
+        "id": "t.id",
+        **{field.name: f"t.{field.name}" for field in ADVERTISERS.fields},
+        "status": "t.status",
+        "singular_enabled": "t.singular_enabled",
+        "created_at": "t.created_at",
+    }
 
+    @get("/options")
+    async def options(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
+        """Suggestions for a text field that chooses an advertiser: of its text, which is the only parameter."""
+        text = next(iter(request.query_params.values()), "")
+        found = await suggest_advertisers(current_tenant(), text.replace("\0", "")[:600])
+        return render_page("admin/advertiser_options.html", layout, options=found)
 
-async def list_advertisers(tenant: Tenant, name: str = "") -> list[AdvertiserSummary]:
-    """At most `LIST_LIMIT` advertisers whose name contains `name`: first those that requested Singular, then those
-    that have it enabled.
-    """
-    async with connection() as db:
-        rows = await db.fetch(
-            f"""
-            {summary_sql(tenant)} WHERE strpos(lower(a.name), lower($1)) > 0
-            ORDER BY a.singular_requested_at IS NULL, NOT a.singular_enabled, a.name, a.id LIMIT {LIST_LIMIT}
-            """,
-            name,
+    async def record_page(self, request: AnyRequest, layout: PageLayout, row: Record, **context: Any) -> Response[Any]:
+        tenant, id_ = current_tenant(), row["id"]
+        keys = [key for key in await advertiser_api_keys(tenant, id_) if key.works]
+        users = await list_users(ADVERTISER, "p.advertiser = $1", id_)
+        singular = await get_advertiser(tenant, id_)
+        flawed = await flawed_offers(tenant, id_)
+        async with connection() as db:
+            offers = await db.fetch(
+                f"""
+                SELECT id, name, campaign_name, os, status FROM {tenant.schema}.offer
+                WHERE advertiser = $1 AND status <> 'archived' ORDER BY lower(name), id LIMIT {SHOWN + 1}
+                """,
+                id_,
+            )
+            state = await db.fetchrow(
+                f"""
+                SELECT EXISTS (
+                    SELECT FROM {tenant.schema}.offer o JOIN {tenant.schema}.by_month m ON m.offer = o.key
+                    WHERE o.advertiser = $1
+                ) AS has_figures, EXISTS (
+                    SELECT FROM {tenant.schema}.api_token
+                    WHERE advertiser IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+                ) AS has_ingest_key, EXISTS (SELECT FROM {tenant.schema}.offer WHERE advertiser = $1) AS has_offers
+                """,
+                id_,
+            )
+        assert state is not None, "the statement has one row"
+        missing = [
+            label
+            for label, there in [
+                ("a contact email", row["contact_email"]),
+                ("an email for invoices", row["billing_email"]),
+                ("a billing address", row["billing_address"]),
+            ]
+            if not there
+        ]
+        return render_page(
+            "admin/advertiser.html",
+            layout,
+            row=row,
+            spend=await recent_spend(tenant, id_),
+            offers=offers,
+            keys=keys,
+            users=users,
+            singular=singular,
+            flawed=len(flawed),
+            missing=missing,
+            most=SHOWN,
+            has_figures=state["has_figures"],
+            has_ingest_key=state["has_ingest_key"],
+            removable=not (state["has_offers"] or keys or users),
+            **context,
         )
-    return [AdvertiserSummary(**row) for row in rows]
-
-
-async def get_advertiser(tenant: Tenant, advertiser: UUID) -> AdvertiserSummary:
-    """Raises Problem 404."""
-    async with connection() as db:
-        row = await db.fetchrow(f"{summary_sql(tenant)} WHERE a.id = $1", advertiser)
-    if row is None:
-        raise Problem(404, "Advertiser not found.")
-    return AdvertiserSummary(**row)
-
-
-async def set_singular_enabled(tenant: Tenant, advertiser: UUID, enabled: bool) -> None:
-    """Also closes the advertiser's request for Singular. Raises Problem 404."""
-    async with transaction() as db:
-        found: Any = await db.fetchval(
-            f"""
-            UPDATE {tenant.schema}.advertiser
-            SET singular_enabled = $2, singular_requested_at = NULL, singular_requested_by = NULL
-            WHERE id = $1 RETURNING id
-            """,
-            advertiser,
-            enabled,
-        )
-        await notify_changed(db)
-    if found is None:
-        raise Problem(404, "Advertiser not found.")

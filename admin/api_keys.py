@@ -1,5 +1,6 @@
 """/staff/keys…: the API keys of all advertisers, and the tenant's ingest keys."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -9,6 +10,7 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from admin.catalogue import parse_uuid
 from auth.api_keys import service as api_keys
 from auth.api_keys.listing import (
     API_KEY_STATUSES,
@@ -33,7 +35,9 @@ from auth.api_keys.pages import (
 from auth.api_keys.reminders import dismiss_reminder, key_reminder
 from auth.scopes import ADVERTISER_SCOPES, INGEST
 from auth.users.guards import current_user, requires_login, requires_role
+from catalog.advertiser_choice import AdvertiserChoice, advertiser_choice, find_chosen_advertiser
 from catalog.service import advertiser_names
+from core.errors import GokartError
 from tenants.tenant import current_tenant
 from web.pages.forms import parse_number, read_form
 from web.pages.rendering import PageLayout, Reminder, render_page
@@ -57,11 +61,20 @@ class StaffKeyController(Controller):
     async def list_all(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """Ignores filters with unknown values."""
         query = request.query_params
-        names = await advertiser_names(current_tenant())
+        tenant = current_tenant()
         owner, state, before = query.get("advertiser", ""), query.get("state", ""), query.get("before", "")
+        advertiser = None
+        with suppress(GokartError):
+            advertiser = await find_chosen_advertiser(tenant, owner) if owner not in ("", INGEST) else None
+        own = (INGEST, f"{tenant.name} (ingest keys)")
+        choice = await advertiser_choice(tenant, str(advertiser or ""))
+        choice = AdvertiserChoice(
+            [own, *choice.options], INGEST if owner == INGEST else choice.value, choice.searchable
+        )
+        names = await advertiser_names(tenant, [advertiser] if advertiser else [])
         keys = await list_api_keys(
-            current_tenant(),
-            advertiser=UUID(owner) if owner in names else None,
+            tenant,
+            advertiser=advertiser,
             ingest=owner == INGEST,
             state=cast(ApiKeyStatus, state) if state in API_KEY_STATUSES else None,
             before=parse_number(before, LARGEST_ID),
@@ -72,8 +85,9 @@ class StaffKeyController(Controller):
             layout,
             root=ROOT,
             keys=keys,
-            owners=[("", "All"), (INGEST, f"{current_tenant().name} (ingest keys)"), *names.items()],
-            owner=owner,
+            choice=choice,
+            owner=str(advertiser) if advertiser else INGEST if owner == INGEST else ALL,
+            owner_name=names[advertiser] if advertiser else own[1] if owner == INGEST else "",
             states=[("", "All"), *API_KEY_STATUSES.items()],
             state=state,
             filtered=bool(owner or state or before),
@@ -92,11 +106,13 @@ class StaffKeyController(Controller):
     async def create(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         sent = await read_form(request)
         form = read_key_form(sent, ADVERTISER_SCOPES, datetime.now(UTC))
-        owner = sent["advertiser"]
-        if owner not in await advertiser_names(current_tenant()):
-            form.errors["advertiser"] = "Choose an advertiser."
-        created = await create_key(request, layout, ROOT, form, None if form.errors else UUID(owner))
-        return created or await new_advertiser_key_page(request, layout, form, owner)
+        form_owner: UUID | None = None
+        try:
+            form_owner = await find_chosen_advertiser(current_tenant(), sent["advertiser"])
+        except GokartError as error:
+            form.add_error(error)
+        created = await create_key(request, layout, ROOT, form, form_owner, back=back_of(request))
+        return created or await new_advertiser_key_page(request, layout, form, sent["advertiser"])
 
     @get("/new-ingest", guards=[requires_role("manager")])
     async def new_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
@@ -105,18 +121,20 @@ class StaffKeyController(Controller):
     @post("/new-ingest", guards=[requires_role("manager")])
     async def create_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         form = read_key_form(await read_form(request), [INGEST], datetime.now(UTC), scopes=[INGEST])
-        return await create_key(request, layout, ROOT, form, None) or new_ingest_key_page(request, layout, form)
+        created = await create_key(request, layout, ROOT, form, None, back=back_of(request))
+        return created or new_ingest_key_page(request, layout, form)
 
     @post("/revoke-all", guards=[requires_role("manager")])
     async def revoke_all(self, request: AnyRequest) -> Response[Any]:
         """`advertiser` is an id, `ingest`, or `all`."""
         owner = (await read_form(request))["advertiser"]
-        if owner in await advertiser_names(current_tenant()):
-            await api_keys.revoke_api_keys(owner=UUID(owner))
-        elif owner in {INGEST, ALL}:
+        if owner in {INGEST, ALL}:
             await api_keys.revoke_api_keys(ingest=owner == INGEST)
-        else:
-            raise Problem(400, "Choose whose API keys to revoke.", title="Bad Request")
+            return redirect(request, f"{ROOT}?done=revoked-all")
+        try:
+            await api_keys.revoke_api_keys(owner=await find_chosen_advertiser(current_tenant(), owner))
+        except GokartError as error:
+            raise Problem(400, "Choose whose API keys to revoke.", title="Bad Request") from error
         return redirect(request, f"{ROOT}?done=revoked-all")
 
     @post("/dismiss-reminder")
@@ -155,8 +173,13 @@ async def key_or_404(key: int) -> ApiKeyDetails:
     return found
 
 
+def back_of(request: AnyRequest) -> tuple[str, str] | None:
+    """The page of the advertiser from which the user came to the form."""
+    advertiser = parse_uuid(request.query_params.get("advertiser", ""))
+    return (f"/staff/advertisers/{advertiser}", "Advertiser") if advertiser else None
+
+
 async def new_advertiser_key_page(request: AnyRequest, layout: PageLayout, form: KeyForm, owner: str) -> Response[Any]:
-    names = await advertiser_names(current_tenant())
     return new_key_page(
         request,
         layout,
@@ -164,13 +187,14 @@ async def new_advertiser_key_page(request: AnyRequest, layout: PageLayout, form:
         form,
         ADVERTISER_SCOPES,
         template="admin/api_keys_new.html",
-        owner=owner,
-        owners=[("", "Choose an advertiser"), *names.items()],
+        choice=await advertiser_choice(current_tenant(), owner),
+        back=back_of(request),
     )
 
 
 def new_ingest_key_page(request: AnyRequest, layout: PageLayout, form: KeyForm) -> Response[Any]:
-    return new_key_page(request, layout, ROOT, form, [INGEST], template="admin/api_keys_ingest.html")
+    template = "admin/api_keys_ingest.html"
+    return new_key_page(request, layout, ROOT, form, [INGEST], template=template, back=back_of(request))
 
 
 async def expiring_ingest_keys() -> list[ApiKeyDetails]:

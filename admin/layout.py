@@ -10,11 +10,13 @@ AREA = "Admin"
 # The pages of each tab; the first is the one that the tab links to.
 TABS = {
     "Spend": ["/staff"],
+    "Advertisers": ["/staff/advertisers"],
+    "Offers": ["/staff/offers"],
+    "Partners": ["/staff/partners"],
+    "Intake": ["/staff/intake", "/staff/corrections"],
     "API keys": ["/staff/keys"],
     "Users": ["/staff/people"],
     "Singular": ["/staff/singular"],
-    "Offers": ["/staff/offers"],
-    "Intake": ["/staff/intake", "/staff/corrections"],
     "Logs": ["/staff/requests", "/staff/audit"],
     "Settings": ["/staff/settings"],
     "Database": ["/admin/"],

@@ -13,10 +13,10 @@ from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.realms import STAFF
 from auth.users.tenant_settings import read_support_email, read_support_url, save_logo
 from core.errors import GokartError
+from core.time_zones import ZONE_NAMES, zone_of
 from database.pool import connection
 from database.transactions import transaction
 from reporting.finality import MAX_FINAL_AFTER_DAYS
-from reporting.query.zones import ZONE_NAMES, zone_of
 from tenants.cache import notify_changed
 from tenants.lifecycle import rename_tenant, validate_name
 from tenants.tenant import current_tenant

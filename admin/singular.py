@@ -7,7 +7,7 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from admin.advertisers import LIST_LIMIT, get_advertiser, list_advertisers, set_singular_enabled
+from admin.singular_advertisers import LIST_LIMIT, get_advertiser, list_advertisers, set_singular_enabled
 from auth.users.guards import requires_login, requires_role
 from singular.descriptions import describe_request
 from singular.request_log import recent_singular_requests

@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
+from admin.catalogue import parse_uuid
 from auth.users.directory import list_users
 from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.pages import AdvertiserUserController, StaffUserController, UserSection, users_page
@@ -28,8 +29,13 @@ class TenantUsersController(Controller):
     async def users(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         user = current_user(request)
         is_owner, is_manager = user.is_at_least("owner"), user.is_at_least("manager")
-        names = await advertiser_names(current_tenant())
-        advertiser_users = sorted(await list_users(ADVERTISER), key=lambda each: names[str(each.advertiser)])
+        advertiser_users = await list_users(ADVERTISER)
+        names = await advertiser_names(
+            current_tenant(), {each.advertiser for each in advertiser_users if each.advertiser}
+        )
+        advertiser_users.sort(
+            key=lambda each: (names[each.advertiser], str(each.advertiser)) if each.advertiser else ("", "")
+        )
         invite_advertiser_user = (f"{ROOT}/logins/new", TenantAdvertiserUserController.invite_title)
         invite_staff = (f"{ROOT}/staff/new", TenantStaffController.invite_title)
         return users_page(
@@ -66,4 +72,8 @@ class TenantAdvertiserUserController(AdvertiserUserController):
     root = f"{ROOT}/logins"
     back = (ROOT, "Users")
     invite_title = "Invite advertiser user"
-    new_advertiser_url = "/admin/#/advertiser/add/"
+    new_advertiser_url = "/staff/advertisers/new"
+
+    def back_of(self, request: AnyRequest) -> tuple[str, str]:
+        advertiser = parse_uuid(request.query_params.get("advertiser", ""))
+        return (f"/staff/advertisers/{advertiser}", "Advertiser") if advertiser else self.back

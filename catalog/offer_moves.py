@@ -1,17 +1,16 @@
 """Moving an offer to another advertiser, with all of its past figures: a preview, and the move. Only staff do it."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from core.errors import GokartError
-from database.pool import Connection, connection
+from database.pool import Connection
 from database.transactions import transaction
 from tenants.tenant import Tenant
-
-LIST_LIMIT = 200
 
 
 class OfferMoveError(GokartError):
@@ -24,6 +23,7 @@ class OfferSummary(msgspec.Struct, frozen=True):
     id: UUID
     key: int
     name: str
+    campaign: str | None
     owner: UUID
     owner_name: str
     currency: str
@@ -56,29 +56,40 @@ class OfferMove(msgspec.Struct, frozen=True):
         return sum(month.conversions for month in self.figures)
 
 
+class PastMove(msgspec.Struct, frozen=True):
+    """Names are current ones; None if the advertiser has been deleted."""
+
+    moved_at: datetime
+    from_advertiser: UUID
+    from_name: str | None
+    to_advertiser: UUID
+    to_name: str | None
+
+
 def summary_sql(tenant: Tenant) -> str:
     return f"""
-        SELECT o.id, o.key, o.name, a.id AS owner, a.name AS owner_name, a.currency
+        SELECT o.id, o.key, o.name, o.campaign_name AS campaign, a.id AS owner, a.name AS owner_name, a.currency
         FROM {tenant.schema}.offer o JOIN {tenant.schema}.advertiser a ON a.id = o.advertiser
     """
-
-
-async def list_offers(tenant: Tenant, text: str = "") -> list[OfferSummary]:
-    """At most LIST_LIMIT offers whose name or id contains the text, in order of name."""
-    async with connection() as db:
-        rows = await db.fetch(
-            f"""
-            {summary_sql(tenant)} WHERE strpos(lower(o.name), lower($1)) > 0 OR strpos(o.id::text, lower($1)) > 0
-            ORDER BY o.name, o.id LIMIT {LIST_LIMIT}
-            """,
-            text,
-        )
-    return [OfferSummary(**row) for row in rows]
 
 
 async def find_offer(db: Connection, tenant: Tenant, offer: UUID) -> OfferSummary | None:
     row = await db.fetchrow(f"{summary_sql(tenant)} WHERE o.id = $1", offer)
     return OfferSummary(**row) if row else None
+
+
+async def offer_moves(db: Connection, tenant: Tenant, offer_key: int) -> list[PastMove]:
+    """The latest first."""
+    rows: list[Any] = await db.fetch(
+        f"""
+        SELECT m.moved_at, m.from_advertiser, f.name AS from_name, m.to_advertiser, t.name AS to_name
+        FROM {tenant.schema}.offer_move m LEFT JOIN {tenant.schema}.advertiser f ON f.id = m.from_advertiser
+            LEFT JOIN {tenant.schema}.advertiser t ON t.id = m.to_advertiser
+        WHERE m.offer = $1 ORDER BY m.id DESC
+        """,
+        offer_key,
+    )
+    return [PastMove(**row) for row in rows]
 
 
 async def preview_offer_move(db: Connection, tenant: Tenant, offer: OfferSummary, target: UUID) -> OfferMove:

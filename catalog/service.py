@@ -1,16 +1,19 @@
 """Queries on the catalogue that several packages share."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from database.pool import connection
 from tenants.tenant import Tenant
 
 
-async def advertiser_names(tenant: Tenant) -> dict[str, str]:
-    """Name by id (as text, as forms send it), in order of name."""
+async def advertiser_names(tenant: Tenant, ids: Collection[UUID]) -> dict[UUID, str]:
+    """The name of each of the advertisers that exist."""
     async with connection() as db:
-        rows = await db.fetch(f"SELECT id, name FROM {tenant.schema}.advertiser ORDER BY name, id")
-    return {str(row["id"]): row["name"] for row in rows}
+        rows = await db.fetch(
+            f"SELECT id, name FROM {tenant.schema}.advertiser WHERE id = ANY($1::uuid[])", list(set(ids))
+        )
+    return {row["id"]: row["name"] for row in rows}
 
 
 async def is_singular_enabled(tenant: Tenant, advertiser: UUID) -> bool:

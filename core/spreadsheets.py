@@ -4,9 +4,11 @@ FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def escape_formula(cell: str) -> str:
-    """Prefixes a formula with an apostrophe, so that a spreadsheet treats it as text."""
-    return f"'{cell}" if cell.startswith(FORMULA_PREFIXES) else cell
+    """Prefixes a formula with an apostrophe, so that a spreadsheet treats it as text; and what looks like one that has
+    a prefix, so that `unescape_formula` restores every text.
+    """
+    return f"'{cell}" if cell.lstrip("'").startswith(FORMULA_PREFIXES) else cell
 
 
 def unescape_formula(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_PREFIXES) else cell
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_PREFIXES) else cell

@@ -11,12 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
+from core.time_zones import zone_of
 from core.timestamps import iso, midnight
 from database.pool import connection
 from database.sql import Query, SqlFile, SqlText, with_includes
 from reporting.changes.snapshot_token import MAX_AS_OF, Snapshot, is_snapshot_token, read_snapshot_token
 from reporting.filters import read_instant
-from reporting.query.zones import local_date, start_of_day, zone_of
+from reporting.query.zones import local_date, start_of_day
 from reporting.ranges import Range
 from settings import settings
 from tenants.tenant import Tenant

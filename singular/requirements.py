@@ -13,6 +13,13 @@ from tenants.tenant import Tenant
 RECENT = timedelta(days=90)
 APP_STORE_ID = re.compile(r"[0-9]{1,20}")
 PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
+# The same as `flaws_of`, in SQL: {o} is the table of offers.
+FLAWED = r"""
+    coalesce({o}.os, '') = '' OR coalesce(btrim({o}.campaign_name), '') = ''
+    OR coalesce(btrim({o}.store_id), '') = '' AND {o}.os <> 'WEB'
+    OR {o}.os = 'IOS' AND (btrim({o}.store_id) !~ '^[0-9]+$' OR length(btrim({o}.store_id)) > 20)
+    OR {o}.os = 'ANDROID' AND btrim({o}.store_id) !~ '^[A-Za-z][A-Za-z0-9_]*([.][A-Za-z][A-Za-z0-9_]*)+$'
+"""
 
 
 class Flaw(msgspec.Struct, frozen=True):

@@ -36,8 +36,8 @@ from auth.users.tenant_settings import read_support_url
 from auth.users.users import User
 from core.currencies import CURRENCIES
 from core.errors import GokartError
+from core.time_zones import zone_of
 from reporting.finality import MAX_FINAL_AFTER_DAYS
-from reporting.query.zones import zone_of
 from web.pages.forms import parse_number
 
 Row = Mapping[str, Any]

@@ -43,6 +43,7 @@ EXPIRIES = {
     NEVER: "Never",
 }
 DEFAULT_EXPIRY = "365"
+LIST_TITLE = "API keys"
 MAX_LIFETIME = timedelta(days=3_650)
 
 GRACE_PERIODS = {  # hours → label, help
@@ -136,14 +137,18 @@ def new_key_page(
     offered: Collection[str],
     *,
     template: str = "api_keys/new.html",
+    back: tuple[str, str] | None = None,
     **context: Any,
 ) -> Response[Any]:
-    """The form. `root` is the URL of the list of keys; `offered` are the scopes to choose from."""
+    """The form. `root` is the URL of the list of keys; `offered` are the scopes to choose from. `back` is the URL and
+    title of the page above, if it is another one than that list.
+    """
     return render_page(
         template,
         layout,
         status=400 if form.errors else 200,
         root=root,
+        back=back or (root, LIST_TITLE),
         form=form,
         scopes=[(scope, SCOPE_NAMES[scope], SCOPE_HELP[scope]) for scope in offered],
         address=client_address(request.scope),
@@ -153,7 +158,13 @@ def new_key_page(
 
 
 async def create_key(
-    request: AnyRequest, layout: PageLayout, root: str, form: KeyForm, advertiser: UUID | None
+    request: AnyRequest,
+    layout: PageLayout,
+    root: str,
+    form: KeyForm,
+    advertiser: UUID | None,
+    *,
+    back: tuple[str, str] | None = None,
 ) -> Response[Any] | None:
     """The page that shows the new key. None if it was not created: `form.errors` has the reason."""
     if form.errors:
@@ -171,7 +182,7 @@ async def create_key(
     except GokartError as error:
         form.add_error(error)
         return None
-    return await shown_page(request, layout, root, minted)
+    return await shown_page(request, layout, root, minted, back=back)
 
 
 async def rotate_key(
@@ -199,7 +210,13 @@ async def rotate_key(
 
 
 async def shown_page(
-    request: AnyRequest, layout: PageLayout, root: str, minted: MintedKey, *, replaced: ApiKeyDetails | None = None
+    request: AnyRequest,
+    layout: PageLayout,
+    root: str,
+    minted: MintedKey,
+    *,
+    replaced: ApiKeyDetails | None = None,
+    back: tuple[str, str] | None = None,
 ) -> Response[Any]:
     """The response to the form itself: no other response contains the key."""
     key = await find_minted_key(current_tenant(), minted)
@@ -208,6 +225,7 @@ async def shown_page(
         layout,
         status=201,
         root=root,
+        back=back or (root, LIST_TITLE),
         key=key,
         token=minted.token,
         curl=curl_line(api_origin(request), minted.token, key.scopes, datetime.now(UTC).date()),

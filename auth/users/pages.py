@@ -23,6 +23,7 @@ from auth.users.one_time_links import describe_lifetime
 from auth.users.realms import ADVERTISER, Realm
 from auth.users.sessions import end_sessions
 from auth.users.users import ROLES
+from catalog.advertiser_choice import AdvertiserChoice, advertiser_choice, find_chosen_advertiser
 from catalog.service import advertiser_names
 from core.errors import GokartError
 from tenants.tenant import current_tenant
@@ -56,7 +57,7 @@ class UserSection(msgspec.Struct, frozen=True):
     title: str
     users: list[UserDetails]
     root: str | None
-    advertisers: dict[str, str] | None = None  # name by id, in the section of advertiser users
+    advertisers: dict[UUID, str] | None = None  # name by id, in the section of advertiser users
 
 
 class UserController(Controller):
@@ -71,7 +72,7 @@ class UserController(Controller):
     @get("/new")
     async def invite_form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         chosen = list(DEFAULT_SCOPES) if self.realm is ADVERTISER else ["viewer"]
-        return await self.invite_page(layout, "", "", chosen, request.query_params.get("advertiser", ""))
+        return await self.invite_page(request, layout, Form([]), chosen, request.query_params.get("advertiser", ""))
 
     @post("/new")
     async def invite(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
@@ -80,8 +81,8 @@ class UserController(Controller):
             link = await self.create_user(form, current_user(request).actor(None).name)
         except GokartError as error:
             chosen = form.all("scopes") if self.realm is ADVERTISER else [form["role"]]
-            return await self.invite_page(layout, form["email"], form["name"], chosen, form["advertiser"], error=error)
-        return await issued_link_page(layout, link, app_origin(request), back=self.back)
+            return await self.invite_page(request, layout, form, chosen, form["advertiser"], error=error)
+        return await issued_link_page(layout, link, app_origin(request), back=self.back_of(request))
 
     @get("/{user_id:int}")
     async def user(
@@ -137,33 +138,38 @@ class UserController(Controller):
         """Raises GokartError."""
         raise NotImplementedError
 
+    def back_of(self, request: AnyRequest) -> tuple[str, str]:
+        """The URL and title of the page from which the user came to the invitation."""
+        return self.back
+
     def done(self, request: AnyRequest, user_id: int, what: str) -> Response[Any]:
         return redirect(request, f"{self.root}/{user_id}?done={what}")
 
     async def invite_page(
         self,
+        request: AnyRequest,
         layout: PageLayout,
-        email: str,
-        name: str,
+        form: Form,
         chosen: list[str],
         advertiser: str,
         *,
         error: GokartError | None = None,
     ) -> Response[Any]:
-        names = await advertiser_names(current_tenant()) if self.realm is ADVERTISER else {}
+        choice: AdvertiserChoice | None = None
+        if self.realm is ADVERTISER:
+            choice = await advertiser_choice(current_tenant(), advertiser)
         return render_page(
             "users/invite.html",
             layout,
             status=400 if error else 200,
             title=self.invite_title,
-            back=self.back,
+            back=self.back_of(request),
             has_scopes=self.realm is ADVERTISER,
             options=self.options(),
-            email=email[:400],
-            name=name[:400],
+            email=form["email"][:400],
+            name=form["name"][:400],
             chosen=chosen,
-            advertisers=list(names.items()),
-            advertiser=advertiser,
+            choice=choice,
             new_advertiser_url=self.new_advertiser_url,
             errors=dict([split_field_error(error)]) if error else {},
             mail=mail_is_on(),
@@ -175,7 +181,7 @@ class UserController(Controller):
     ) -> Response[Any]:
         """Raises Problem 404."""
         details = await find_user_or_404(self.realm, user_id)
-        names = await advertiser_names(current_tenant()) if details.advertiser else {}
+        names = await advertiser_names(current_tenant(), [details.advertiser]) if details.advertiser else {}
         return render_page(
             "users/user.html",
             layout,
@@ -188,7 +194,7 @@ class UserController(Controller):
             is_self=current_user(request).realm is self.realm and details.id == current_user(request).id,
             account_url=current_user(request).realm.path("/account"),
             audit_url=current_user(request).realm.path(f"/audit?subject={self.realm.table}&key={details.id}"),
-            advertiser=names.get(str(details.advertiser), ""),
+            advertiser=names[details.advertiser] if details.advertiser else "",
             chosen=list(details.scopes) or [details.role],
             error=split_field_error(error)[1] if error else "",
             done=DONE.get(request.query_params.get("done", "")),
@@ -230,7 +236,7 @@ class AdvertiserUserController(UserController):
         return [(scope, SCOPE_NAMES[scope], text) for scope, text in SCOPE_HELP.items()]
 
     async def create_user(self, form: Form, created_by: str) -> IssuedLink:
-        advertiser = read_advertiser(form["advertiser"])
+        advertiser = await find_chosen_advertiser(current_tenant(), form["advertiser"])
         return await invite_advertiser_user(form["email"], form["name"], advertiser, form.all("scopes"), created_by)
 
     @post("/{user_id:int}/scopes")
@@ -258,14 +264,6 @@ async def find_user_or_404(realm: Realm, user_id: int) -> UserDetails:
     if not found:
         raise Problem(404, "User not found.")
     return found[0]
-
-
-def read_advertiser(text: str) -> UUID:
-    """Raises GokartError."""
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise GokartError("advertiser: Choose an advertiser.") from error
 
 
 def users_page(

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from core import tracing
+from core.time_zones import zone_of
 from core.timestamps import iso
 from database.pool import PooledConnection
 from database.sql import SqlFile
@@ -21,7 +22,6 @@ from reporting.changes.cursor import START, ChangeCursor
 from reporting.changes.status import UtcTime
 from reporting.context import ReportContext, read_context
 from reporting.query.identity import daily_identity, daily_row_id
-from reporting.query.zones import zone_of
 from reporting.read import primary_snapshot
 from reporting.rows import RowFormat
 from reporting.stream import SendChunk, stream

@@ -12,12 +12,12 @@ import msgspec
 from cachetools import TTLCache
 from msgspec import Meta
 
+from core.time_zones import zone_of
 from core.timestamps import midnight
 from database.pool import Connection, connection
 from database.sql import SqlFile
 from reporting.changes.cursor import ChangeCursor
 from reporting.context import ReportContext, read_context
-from reporting.query.zones import zone_of
 from settings import settings
 from tenants.tenant import Tenant
 

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from core.time_zones import zone_of
 from reporting.conversions.document import Status
 from reporting.filters import LAST_DAY
 from reporting.list_parameters import ParameterReader, choice, first_of, read_texts, read_uuids
 from reporting.query.parameters import read_end, read_start
-from reporting.query.zones import zone_of
 from web.problems import FieldError, invalid_parameters
 
 STATUSES = get_args(Status)

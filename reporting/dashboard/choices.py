@@ -16,7 +16,6 @@ from reporting.dashboard.periods import (
     MAX_DAYS,
     PRESETS,
     USUAL,
-    USUAL_COMPARISON,
     Comparison,
     Days,
     Period,
@@ -142,13 +141,12 @@ def read_choices(pairs: Iterable[tuple[str, Any]], today: date, *, staff: bool =
     by = reader.one_of("by", [name for name in BREAKDOWNS if staff or name != "advertiser"])
     period = read_period(reader, today)
     sort = reader.read("sort", lambda values: read_sort(values[0]), (False, ""))
-    comparison = reader.one_of("compare", list(COMPARISONS), USUAL_COMPARISON)
+    comparison = reader.one_of("compare", list(COMPARISONS), "previous")
     choices = Choices(
         given={
             name: values[0]
             for name, values in reader.given.items()
             if comparison == CUSTOM or name not in {"compare_from", "compare_to"}
-            if not (name == "compare" and comparison == USUAL_COMPARISON)
         },
         period=period,
         bucket=reader.one_of("group", BUCKETS, usual_bucket(period)),

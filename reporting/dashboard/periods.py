@@ -13,7 +13,6 @@ from reporting.ranges import DAY, Range
 
 CUSTOM = "custom"
 USUAL = "last_30_days"
-USUAL_COMPARISON = "previous"
 FIRST_DAY = date(2000, 1, 1)
 MAX_DAYS = 731  # two years, one of which may be a leap year
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from catalog.tenants import GokartTenant
+from core.time_zones import zone_of
 from core.timestamps import midnight
 from database.pool import Connection, connection
 from database.sql import SqlFile
@@ -28,7 +29,7 @@ from reporting.query.request import QueryRequest
 from reporting.query.retention import check_retention
 from reporting.query.scope import AllAdvertisers
 from reporting.query.statements import Order
-from reporting.query.zones import local_date, zone_of
+from reporting.query.zones import local_date
 from reporting.ranges import DAY, Range, ceil_day, day_parameters
 from reporting.read import report_slots
 from settings import settings

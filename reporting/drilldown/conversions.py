@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from litestar import Response
 
+from core.time_zones import zone_of
 from reporting.conversions.api import respond
 from reporting.conversions.listing import SORTS, ConversionPage, find_conversion, read_conversion_page
 from reporting.conversions.parameters import STATUSES, ConversionFilter, parse
@@ -23,7 +24,7 @@ from reporting.drilldown.site import (
     local_time,
     read_drilldown,
 )
-from reporting.query.zones import local_date, zone_of
+from reporting.query.zones import local_date
 from reporting.ranges import DAY
 from tenants.tenant import current_tenant
 from web.pages.formatting import format_count, format_money

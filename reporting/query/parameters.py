@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from core.time_zones import zone_of
 from core.timestamps import DATE_TIME, midnight, quarter_of
 from reporting.filters import DATE, LAST_DAY, LOST_PLUS
 from reporting.list_parameters import ParameterReader, choice, choices, first_of, read_texts, read_uuids
 from reporting.query.buckets import estimated_buckets
 from reporting.query.columns import API_GROUPS, DEFAULT_METRICS, METRICS, TIME_GROUPS, Group, Metric, has_time
 from reporting.query.statements import Order
-from reporting.query.zones import instants, start_of_day, zone_of
+from reporting.query.zones import instants, start_of_day
 from reporting.ranges import DAY, QUARTER, Range
 from web.problems import FieldError, invalid_parameters
 

@@ -1,4 +1,4 @@
-"""Time zones from the package tzdata, the same on every machine, and where local days and hours begin in UTC.
+"""Where local days and hours of a time zone begin in UTC.
 
 Every instant here is in UTC and the start of a quarter of an hour. Offsets with minutes or seconds that are not
 multiples of 15 minutes are from long before any data: what begins within a quarter begins with it.
@@ -7,24 +7,11 @@ multiples of 15 minutes are from long before any data: what begins within a quar
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
-from importlib.resources import files
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from core.timestamps import midnight, quarter_of
 from reporting.ranges import DAY, HOUR, QUARTER
-
-ZONE_NAMES = {name.lower(): name for name in files("tzdata").joinpath("zones").read_text().split()}
-
-
-@lru_cache
-def zone_of(name: str) -> ZoneInfo:
-    """The zone with the IANA name, in any case. Raises ValueError."""
-    canonical = ZONE_NAMES.get(name.lower())
-    if canonical is None:
-        raise ValueError(f"{name!r} is not the IANA name of a time zone, such as UTC, Europe/Berlin or Asia/Kolkata")
-    with files("tzdata").joinpath("zoneinfo", *canonical.split("/")).open("rb") as data:
-        return ZoneInfo.from_file(data, key=canonical)
 
 
 def instants(local: datetime, zone: ZoneInfo) -> list[datetime]:

@@ -29,16 +29,16 @@ def test_a_new_tenant_sees_the_first_steps(sandbox: Sandbox, role: str) -> None:
         execute(f"DELETE FROM {{s}}.{table}", schema=sandbox.tenant.schema)
     new = client.get("/staff").text
     manager = role == "manager"
-    for path in "/staff/keys/new-ingest", "/admin/#/advertiser/add/", "/staff/people/logins/new":
+    for path in "/staff/keys/new-ingest", "/staff/advertisers/new", "/staff/people/logins/new":
         assert (f'href="{path}"' in new) is manager
     assert ("Nothing needs your attention" in new) is not manager
     for path in ["/staff/keys/new", "/staff/people/logins/new", "/staff/singular"] if manager else []:
-        assert 'href="/admin/#/advertiser/add/"' in client.get(path).text
+        assert 'href="/staff/advertisers/new"' in client.get(path).text
 
 
 def test_with_advertisers_no_page_explains_how_to_add_one(client: Browser) -> None:
     for path in "/staff", "/staff/keys/new", "/staff/people/logins/new", "/staff/singular":
-        assert "/admin/#/advertiser/add/" not in client.get(path).text
+        assert "/staff/advertisers/new" not in client.get(path).text
 
 
 def test_it_lists_requests_to_enable_singular(sandbox: Sandbox, client: Browser) -> None:

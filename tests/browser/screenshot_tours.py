@@ -56,6 +56,12 @@ def follow(name: str) -> Callable[[Page], object]:
     return lambda page: page.locator("main").get_by_role("link", name=name).first.click()
 
 
+def pause_offers(page: Page) -> None:
+    for box in page.get_by_label("Select").all()[:2]:
+        box.check()
+    page.get_by_role("button", name="Pause").click()
+
+
 def preview_corrections(page: Page) -> None:
     unknown = "00000000-0000-4000-8000-000000000000"
     file = f"ConversionId,Status,RejectionReason\n{unknown},Rejected,Duplicate account\n{unknown},Sucess,\n"
@@ -93,6 +99,14 @@ def tours(password: str) -> list[Tour]:
         Shot("staff-colleague", "/staff/people", follow("Manage marco@limestone.example")),
         Shot("staff-login-new", "/staff/people/logins/new"),
         Shot("staff-login", "/staff/people", follow("Manage maya.okafor@brownboots.example")),
+        Shot("staff-advertisers", "/staff/advertisers"),
+        Shot("staff-advertiser", "/staff/advertisers", follow("Brown Boots")),
+        Shot("staff-advertiser-new", "/staff/advertisers/new"),
+        Shot("staff-advertisers-import", "/staff/advertisers/import"),
+        Shot("staff-offers", "/staff/offers"),
+        Shot("staff-offer", "/staff/offers", lambda page: page.locator("tbody th a").first.click()),
+        Shot("staff-offer-pause", "/staff/offers", pause_offers),
+        Shot("staff-partners", "/staff/partners"),
         Shot("staff-singular", "/staff/singular"),
         Shot("staff-singular-advertiser", "/staff/singular", lambda page: page.locator("main td a").first.click()),
         Shot("staff-intake", "/staff/intake"),

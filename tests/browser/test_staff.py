@@ -22,7 +22,13 @@ PAGES = [
     "/staff/people/staff/new",
     "/staff/people/logins/new",
     "/staff/singular",
+    "/staff/advertisers",
+    "/staff/advertisers/new",
+    "/staff/advertisers/import",
     "/staff/offers",
+    "/staff/offers/new",
+    "/staff/partners",
+    "/staff/partners/new",
     "/staff/corrections",
     "/staff/requests",
     "/staff/audit",
@@ -64,7 +70,7 @@ def test_an_advertiser_user_is_invited_and_creates_a_key(
 ) -> None:
     page = enter_admin(open_page(javascript=javascript), sandbox, server, "/staff/people", "manager")
     page.get_by_role("link", name="Invite advertiser user").first.click()
-    page.get_by_label("Advertiser").select_option("Owner")
+    page.get_by_label("Advertiser").select_option(str(sandbox.owner))
     page.get_by_label("Email").fill("dana@example.com")
     page.get_by_label("Name").fill("Dana Gray")
     page.get_by_role("button", name="Create invitation").click()
@@ -135,7 +141,7 @@ def test_conversions_are_corrected(
 def test_a_key_is_found_by_its_advertiser(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
     page = enter_admin(open_page(), sandbox, server, "/staff/keys", "viewer")
     expect(page.locator("tbody tr")).to_have_count(3)
-    page.get_by_label("Advertiser").select_option("Rival")
+    page.get_by_label("Advertiser").select_option(str(sandbox.rival))
     page.get_by_role("button", name="Filter").click()
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody tr")).to_contain_text("Rival")
@@ -150,12 +156,14 @@ def test_everybody_can_use_the_pages(open_page: PageWatcher, sandbox: Sandbox, s
     create_staff_user(sandbox, "viewer", email="somebody.with.a.long.address@subsidiary.example.com", totp_secret="x")
     page = enter_admin(open_page(), sandbox, server)
     origin = f"http://app.{sandbox.tenant.slug}.localhost:{server.port}"
-    for path in [*PAGES, f"/staff/singular/{sandbox.owner}"]:
+    for path in [*PAGES, f"/staff/singular/{sandbox.owner}", f"/staff/advertisers/{sandbox.owner}"]:
         page.goto(origin + path)
         assert page_problems(page) == []
     page.goto(f"{origin}/staff/offers")
-    page.get_by_role("link", name="Move Chess").click()
-    page.get_by_label("Advertiser").select_option("Rival")
+    page.get_by_role("link", name="Chess").click()
+    assert page_problems(page) == []
+    page.get_by_role("link", name="Move").click()
+    page.get_by_label("Advertiser").select_option(str(sandbox.rival))
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("button", name="Move to Rival")).to_be_visible()
     assert page_problems(page) == []

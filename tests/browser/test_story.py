@@ -54,7 +54,7 @@ def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sa
     send("POST", "conversions", conversion_callback(sandbox, offer["id"], revenue="12.34"))
 
     olga.goto(f"{app}/staff/people/logins/new")
-    olga.get_by_label("Advertiser").select_option("Brown Boots")
+    olga.get_by_label("Advertiser").select_option(offer["advertiserId"])
     olga.get_by_label("Email").fill("anna@boots.example")
     olga.get_by_label("Name").fill("Anna")
     olga.get_by_role("button", name="Create invitation").click()

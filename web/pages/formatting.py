@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from core.currencies import DECIMALS
 
@@ -66,6 +67,11 @@ def os_name(os: str | None) -> str:
     return OS_NAMES.get(os or "", os or "")
 
 
+def short_id(id_: UUID | str) -> str:
+    """The first eight characters, by which people tell rows with the same name apart."""
+    return str(id_)[:8]
+
+
 def plain_decimal(amount: Decimal) -> str:
     """As the API writes it: 1234.5, no exponent, no trailing zeros."""
     text = f"{amount:f}"
@@ -113,6 +119,7 @@ TEMPLATE_FILTERS = {
     "long_day": long_day,
     "short_day": short_day,
     "os_name": os_name,
+    "short_id": short_id,
     "money": format_money,
     "signed_change": signed_change,
 }

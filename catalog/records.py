@@ -1,0 +1,100 @@
+"""Creates, changes, archives and deletes advertisers, offers and partners, as the current actor.
+
+What has figures is never deleted: foreign keys of ledger and roll-ups refuse it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from asyncpg import CheckViolationError, ForeignKeyViolationError, Record
+
+from catalog.fields import CatalogueKind, FieldValues
+from core.errors import GokartError
+from database.pool import Connection, connection
+from database.transactions import transaction
+from tenants.cache import notify_changed
+from tenants.tenant import Tenant
+
+
+class CatalogueError(GokartError):
+    """Nothing was changed. The text may begin with the name of a field, as in “currency: …”."""
+
+
+async def find_row(tenant: Tenant, kind: CatalogueKind, id_: UUID) -> Record | None:
+    """All columns, and of an offer those of its advertiser: owner_name, owner_status and owner_currency."""
+    s = tenant.schema
+    owner = f"LEFT JOIN {s}.advertiser a ON a.id = t.advertiser" if kind.table == "offer" else ""
+    columns = ", a.name AS owner_name, a.status AS owner_status, a.currency AS owner_currency" if owner else ""
+    async with connection() as db:
+        return await db.fetchrow(f"SELECT t.*{columns} FROM {s}.{kind.table} t {owner} WHERE t.id = $1", id_)
+
+
+async def create_row(tenant: Tenant, kind: CatalogueKind, id_: UUID, values: FieldValues, **keys: UUID) -> None:
+    """`keys` are further columns: the advertiser of an offer. Has no effect if the row exists with the same values: the
+    form was sent twice. Raises CatalogueError.
+    """
+    row: dict[str, Any] = {"id": id_, **values, **keys}
+    marks = ", ".join(f"${n}" for n in range(1, len(row) + 1))
+    table = f"{tenant.schema}.{kind.table}"
+    try:
+        async with transaction() as db:
+            created = await db.fetchval(
+                f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING RETURNING id",
+                *row.values(),
+            )
+            if created is None:
+                stored = await db.fetchrow(f"SELECT {', '.join(row)} FROM {table} WHERE id = $1", id_)
+                if stored is None or dict(stored) != row:
+                    raise CatalogueError(f"id: There is another {kind.label} with this ID.")
+            await notify_changed(db)
+    except ForeignKeyViolationError as error:
+        raise CatalogueError("advertiser: The advertiser does not exist.") from error
+
+
+async def update_row(tenant: Tenant, kind: CatalogueKind, id_: UUID, values: FieldValues) -> None:
+    """Raises CatalogueError, also if the currency of existing amounts would change."""
+    async with transaction() as db:
+        await save_values(db, tenant, kind, id_, values)
+        await notify_changed(db)
+
+
+async def save_values(db: Connection, tenant: Tenant, kind: CatalogueKind, id_: UUID, values: FieldValues) -> None:
+    """In the running transaction. Raises CatalogueError."""
+    if not values:
+        return
+    assigned = ", ".join(f"{name} = ${n}" for n, name in enumerate(values, 2))
+    try:
+        async with db.transaction():
+            await db.execute(f"UPDATE {tenant.schema}.{kind.table} SET {assigned} WHERE id = $1", id_, *values.values())
+    except CheckViolationError as error:
+        field = "time_zone" if "time zone" in str(error) else "currency"
+        raise CatalogueError(f"{field}: {error.args[0]}") from error
+
+
+async def set_status(tenant: Tenant, kind: CatalogueKind, ids: Sequence[UUID], status: str) -> int:
+    """Returns how many rows changed. Never affects what is counted."""
+    assert status in kind.statuses, "the caller has checked it"
+    table = f"{tenant.schema}.{kind.table}"
+    async with transaction() as db:
+        await db.execute(f"SELECT FROM {table} WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(ids))
+        changed = await db.fetch(
+            f"UPDATE {table} SET status = $2 WHERE id = ANY($1::uuid[]) AND status <> $2 RETURNING id",
+            list(ids),
+            status,
+        )
+        await notify_changed(db)
+    return len(changed)
+
+
+async def delete_row(tenant: Tenant, kind: CatalogueKind, id_: UUID) -> None:
+    """Raises CatalogueError if it has figures, or if something else refers to it."""
+    if kind.table == "partner" and id_ == tenant.id:
+        raise CatalogueError("Conversions without a partner are reported under this one. It cannot be deleted.")
+    try:
+        async with transaction() as db:
+            await db.execute(f"DELETE FROM {tenant.schema}.{kind.table} WHERE id = $1", id_)
+            await notify_changed(db)
+    except ForeignKeyViolationError as error:
+        what = "offers, users or API keys" if kind.table == "advertiser" else "figures"
+        raise CatalogueError(f"This {kind.label} has {what}, so it cannot be deleted. Archive it instead.") from error
