@@ -19,7 +19,7 @@ from tenants.tenant import Tenant, current_tenant
 from web.pages.rendering import PageLayout
 from web.requests import READ_METHODS, AnyRequest
 
-LINKS = SpendLinks(page="/staff", export="/staff/export")
+LINKS = SpendLinks(page="/staff", export="/staff/export", records="/staff")
 CURRENCY = re.compile(r"[A-Za-z]{3}")
 USUAL_CURRENCY = "USD"  # of a tenant without advertisers
 

@@ -1,7 +1,7 @@
 """A dashboard's page: what its templates (templates/spend/) show, as text."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -39,12 +39,15 @@ MONEY = {"cost", "cpa"}
 
 
 class SpendLinks(msgspec.Struct, frozen=True):
-    """Paths: of the page itself, and of pages that show details, or None where there are none."""
+    """Paths: of the page itself and its files; of pages that show details, in which `{advertiser}` stands for an
+    advertiser's id; and of the pages of advertisers, offers and partners. None: there are none.
+    """
 
     page: str
     export: str
     conversions: str | None = None
     changes: str | None = None
+    records: str | None = None
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -78,13 +81,21 @@ class BucketLine(msgspec.Struct, frozen=True):
     changes: str | None
 
 
-class TableLine(msgspec.Struct, frozen=True):
-    """A row of the table: its names, each with a link that shows only it, or None, and what tells it apart.
-
-    `share` is that of the cost in percent, or of the clicks if the cost is 0.
+class RowName(msgspec.Struct, frozen=True):
+    """`query` is the query string that shows only what has this name, or None. `details` tell it apart from others with
+    the name. `page` is the path of its own page, or None.
     """
 
-    names: Sequence[tuple[str, str | None, str]]
+    name: str
+    query: str | None
+    details: str = ""
+    page: str | None = None
+
+
+class TableLine(msgspec.Struct, frozen=True):
+    """A row of the table. `share` is that of the cost in percent, or of the clicks if the cost is 0."""
+
+    names: Sequence[RowName]
     figures: Sequence[Figure]
     share: float
     conversions: str | None
@@ -251,7 +262,7 @@ def bucket_lines(choices: Choices, summary: SpendSummary, currency: str, links: 
             figures=figures(bucket.metrics, currency),
             previous=figures(bucket.previous, currency) if bucket.previous else (),
             conversions=conversions_url(choices, links, bucket.first, bucket.last),
-            changes=changes_url(links, bucket),
+            changes=changes_url(choices, links, bucket),
         )
         for order, bucket in enumerate(summary.buckets)
     ]
@@ -282,7 +293,7 @@ def table_lines(choices: Choices, summary: SpendSummary, currency: str, links: S
     times = Counter(named_values(row) for row in summary.rows)
     return [
         TableLine(
-            names=row_names(row, choices, ambiguous=times[named_values(row)] > 1),
+            names=row_names(row, choices, links, ambiguous=times[named_values(row)] > 1),
             figures=figures(row.metrics, currency),
             share=round(float(getattr(row.metrics, metric) / whole * 100), 1) if whole else 0.0,
             conversions=conversions_url(
@@ -290,7 +301,7 @@ def table_lines(choices: Choices, summary: SpendSummary, currency: str, links: S
                 links,
                 choices.period.first,
                 choices.period.last,
-                {"offer_id": row.values.get("offerId"), "partner_id": row.values.get("partnerId")},
+                row.values,
             ),
         )
         for row in summary.rows
@@ -302,45 +313,58 @@ def named_values(row: SpendRow) -> tuple[Any, ...]:
     return tuple(row.values.get(name) for name in ("advertiserName", "offerName", "partnerName", "os", "campaign"))
 
 
-def row_names(row: SpendRow, choices: Choices, *, ambiguous: bool) -> list[tuple[str, str | None, str]]:
-    """Each name, the query string that shows only what has it, and more about it."""
+def row_names(row: SpendRow, choices: Choices, links: SpendLinks, *, ambiguous: bool) -> list[RowName]:
     values = row.values
-
-    def named(name: str, parameter: str, *details: str | None) -> tuple[str, str | None, str]:
-        id_ = str(values[f"{name}Id"])
-        short = id_[:8] if ambiguous else None
-        query = None if choices.filters.get(parameter) == id_ else choices.query(**{parameter: id_, "by": next_by})
-        return values[f"{name}Name"], query, " · ".join(filter(None, [*details, short]))
-
     next_by = {"advertiser": "offer", "offer": "partner", "partner": "offer"}.get(choices.by, "")
+
+    def named(kind: str, *details: str | None) -> RowName:
+        parameter, id_ = f"{kind}_id", str(values[f"{kind}Id"])
+        only = choices.filters.get(parameter) == id_
+        short = id_[:8] if ambiguous else None
+        return RowName(
+            name=values[f"{kind}Name"],
+            query=None if only else choices.query(**{parameter: id_, "by": next_by}),
+            details=" · ".join(filter(None, [*details, short])),
+            page=f"{links.records}/{kind}s/{id_}" if links.records else None,
+        )
+
     match choices.by:
-        case "advertiser":
-            return [named("advertiser", "advertiser_id")]
-        case "partner":
-            return [named("partner", "partner_id")]
+        case "advertiser" | "partner":
+            return [named(choices.by)]
         case "campaign" | "os":
             value = values[choices.by]
             label = (os_name(value) if choices.by == "os" else value) or "None"
             chosen = choices.filters.get(choices.by) == value
-            return [(label, choices.query(**{choices.by: value, "by": "offer"}) if value and not chosen else None, "")]
-    offer = named("offer", "offer_id", os_name(values["os"]), values["campaign"])
-    return [offer, named("partner", "partner_id")] if choices.by == "offer_partner" else [offer]
+            return [
+                RowName(label, choices.query(**{choices.by: value, "by": "offer"}) if value and not chosen else None)
+            ]
+    offer = named("offer", os_name(values["os"]), values["campaign"])
+    return [offer, named("partner")] if choices.by == "offer_partner" else [offer]
 
 
-def changes_url(links: SpendLinks, bucket: SpendBucket) -> str | None:
+def changes_url(choices: Choices, links: SpendLinks, bucket: SpendBucket) -> str | None:
     """The page with what changed a restated day."""
-    if links.changes is None or bucket.restated_day is None:
-        return None
-    return f"{links.changes}?{urlencode({'date': bucket.restated_day})}"
+    path = path_for(links.changes, choices.filters.get("advertiser_id"))
+    return f"{path}?{urlencode({'date': bucket.restated_day})}" if path and bucket.restated_day else None
 
 
 def conversions_url(
-    choices: Choices, links: SpendLinks, first: date, last: date, row: dict[str, Any] | None = None
+    choices: Choices, links: SpendLinks, first: date, last: date, row: Mapping[str, Any] | None = None
 ) -> str | None:
     """The page with the conversions that a row counts; None if there is none for the filters."""
-    if links.conversions is None or not {"os", "campaign"}.isdisjoint(choices.filters):
+    row = row or {}
+    path = path_for(links.conversions, row.get("advertiserId") or choices.filters.get("advertiser_id"))
+    if path is None or not {"os", "campaign"}.isdisjoint(choices.filters) or choices.by in row:
         return None
-    of_row = {name: str(value) for name, value in (row or {}).items() if value}
-    filters = {name: choices.filters[name] for name in ("offer_id", "partner_id") if name in choices.filters}
-    days = {"date_from": str(first), "date_to": str(last)}
-    return f"{links.conversions}?{urlencode({**days, **filters, **of_row, 'status': 'Success'})}"
+    query = {"date_from": str(first), "date_to": str(last)}
+    for name, column in ("offer_id", "offerId"), ("partner_id", "partnerId"):
+        if value := row.get(column) or choices.filters.get(name):
+            query[name] = str(value)
+    return f"{path}?{urlencode({**query, 'status': 'Success'})}"
+
+
+def path_for(path: str | None, advertiser: Any) -> str | None:
+    """None if the path needs an advertiser and there is none."""
+    if path is None or ("{advertiser}" in path and not advertiser):
+        return None
+    return path.format(advertiser=advertiser)

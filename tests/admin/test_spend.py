@@ -43,8 +43,8 @@ def filled(module_sandbox: Sandbox) -> Sandbox:
 def test_every_role_sees_the_spend_by_advertiser(filled: Sandbox, role: str) -> None:
     page = opened(staff_browser(filled, role), **MAY)
     assert page.rows("rows") == [
-        ["Rival", "70.00", "1", "0", "0", "70.00", "\u2013"],
-        ["Owner", "1.50", "1", "1", "0", "1.50", "100.0%"],
+        ["Rival Open", "70.00", "1", "0", "0", "70.00", "\u2013"],
+        ["Owner Open", "1.50", "1", "1", "0", "1.50", "100.0%"],
     ]
     totals = [each.text for each in page.all("dd", **{"class": "stat-value"})]
     assert totals[:4] == ["71.50", "2", "1", "0"]
@@ -68,11 +68,21 @@ def test_an_advertiser_leads_to_its_offers(filled: Sandbox) -> None:
     client = staff_browser(filled, "viewer")
     link = next(each for each in opened(client, **MAY).all("a") if each.text == "Owner")
     page = Page(client.get(link.attributes["href"]).text)
-    assert [row[0] for row in page.rows("rows")] == ["Brown Boots"]
+    assert [row[0] for row in page.rows("rows")] == ["Brown Boots Open"]
     here = advertiser_browser(filled)
-    assert page.rows("rows") == opened_at_root(here, **MAY).rows("rows")
+    assert [row[1:] for row in page.rows("rows")] == [row[1:] for row in opened_at_root(here, **MAY).rows("rows")]
     labels = [each.attributes["for"] for each in page.all("label") if "for" in each.attributes]
     assert {"advertiser_id", "offer_id", "partner_id", "os"} <= set(labels)
+
+
+@pytest.mark.parametrize("by", ["advertiser", "offer", "partner"])
+def test_each_row_leads_to_the_page_of_its_record(filled: Sandbox, by: str) -> None:
+    client = staff_browser(filled, "viewer")
+    pages = [each.attributes["href"] for each in opened(client, by=by, **MAY).all("a", **{"class": "page"})]
+    assert pages
+    for page in pages:
+        assert page.startswith(f"/staff/{by}s/")
+        assert client.get(page).status_code == 200
 
 
 def test_different_currencies_are_chosen_and_never_added(sandbox: Sandbox) -> None:
@@ -80,11 +90,11 @@ def test_different_currencies_are_chosen_and_never_added(sandbox: Sandbox) -> No
     fill(sandbox)
     client = staff_browser(sandbox, "viewer")
     page = opened(client, currency="USD", **MAY)
-    assert [row[:2] for row in page.rows("rows")] == [["Owner", "1.50"]]
+    assert [row[:2] for row in page.rows("rows")] == [["Owner Open", "1.50"]]
     link = page.one("a", id="currency-EUR").attributes["href"]
     assert dict(parse_qsl(urlsplit(link).query)) == {**MAY, "currency": "EUR"}
     other = Page(client.get(link).text)
-    assert [row[:2] for row in other.rows("rows")] == [["Rival", "70.00"]]
+    assert [row[:2] for row in other.rows("rows")] == [["Rival Open", "70.00"]]
     assert "Cost, EUR" in other.text
 
 
