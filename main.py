@@ -4,10 +4,12 @@ import gc
 from typing import TYPE_CHECKING, Any, cast
 
 from litestar import Litestar, Router
+from litestar.exceptions import NotFoundException
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware, add_compress_type
 from structlog import get_logger
 
+from apidocs.controller import docs_or_not_found
 from auth.api_keys.authenticate import flush_last_used
 from auth.api_keys.request_log import flush_request_log
 from auth.users.guards import LoginRequired, redirect_to_login
@@ -50,7 +52,7 @@ add_compress_type("application/x-ndjson")
 
 api = Litestar(
     route_handlers=API,
-    exception_handlers={Exception: problem_response},
+    exception_handlers={NotFoundException: docs_or_not_found, Exception: problem_response},
     plugins=[TenantsPlugin(bind_requests=False)],  # TenantMiddleware is around all sites
     lifespan=[
         *([tracer.send_rest] if tracer else []),

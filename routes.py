@@ -75,6 +75,7 @@ Admin: app.TENANT.<base>
   /staff/keys/new                            StaffKeyController: GET new, POST create
   /staff/keys/new-ingest                     StaffKeyController: GET new_ingest, POST create_ingest
   /staff/keys/revoke-all                     StaffKeyController: POST revoke_all
+  /staff/keys/{key_id:int}/first-record      StaffKeyController: GET first_record
   /staff/keys/{key_id:int}/revoke            StaffKeyController: GET revoke_form, POST revoke
   /staff/keys/{key_id:int}/rotate            StaffKeyController: GET rotate_form, POST rotate
   /staff/people                              TenantUsersController: GET users

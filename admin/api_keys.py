@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from admin.catalogue import parse_uuid
+from admin.ingest_key import POLLS, latest_batches, sample_calls
 from auth.api_keys import service as api_keys
 from auth.api_keys.listing import (
     API_KEY_STATUSES,
@@ -121,7 +122,8 @@ class StaffKeyController(Controller):
     @post("/new-ingest", guards=[requires_role("manager")])
     async def create_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         form = read_key_form(await read_form(request), [INGEST], datetime.now(UTC), scopes=[INGEST])
-        created = await create_key(request, layout, ROOT, form, None, back=back_of(request))
+        shown = await ingest_key_context()
+        created = await create_key(request, layout, ROOT, form, None, back=back_of(request), **shown)
         return created or new_ingest_key_page(request, layout, form)
 
     @post("/revoke-all", guards=[requires_role("manager")])
@@ -151,7 +153,26 @@ class StaffKeyController(Controller):
     async def rotate(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
     ) -> Response[Any]:
-        return await rotate_key(request, layout, ROOT, await key_or_404(key_id))
+        key = await key_or_404(key_id)
+        shown = {} if key.advertiser else await ingest_key_context()
+        return await rotate_key(request, layout, ROOT, key, **shown)
+
+    @get("/{key_id:int}/first-record")
+    async def first_record(
+        self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
+    ) -> Response[Any]:
+        """What arrived with an ingest key. The page that shows a new key asks for it, at most `polls` more times."""
+        key = await key_or_404(key_id)
+        if key.advertiser:
+            raise Problem(404, "API key not found.")
+        return render_page(
+            "admin/first_record.html",
+            layout,
+            root=ROOT,
+            key=key,
+            batches=await latest_batches(current_tenant(), key.id),
+            polls=parse_number(request.query_params.get("polls", str(POLLS)), POLLS) or 0,
+        )
 
     @get("/{key_id:int}/revoke", guards=[requires_role("manager")])
     async def revoke_form(
@@ -163,6 +184,12 @@ class StaffKeyController(Controller):
     async def revoke(self, request: AnyRequest, key_id: FromPath[int]) -> Response[Any]:
         await api_keys.revoke_api_key((await key_or_404(key_id)).id)
         return redirect(request, f"{ROOT}?done=revoked&key={key_id}")
+
+
+async def ingest_key_context() -> dict[str, Any]:
+    """For the page that shows a new ingest key."""
+    samples = await sample_calls(current_tenant())
+    return {"template": "admin/ingest_key_shown.html", "samples": samples, "polls": POLLS}
 
 
 async def key_or_404(key: int) -> ApiKeyDetails:

@@ -5,10 +5,12 @@ from typing import Any
 from litestar import Controller, MediaType, Response, route
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from apidocs.document import document
 from apidocs.pages import DOC_PAGES, DOCS_ASSETS, TRY_IT, doc_page
-from web.requests import READ_METHODS, AnyRequest
+from web.problems import problem_response
+from web.requests import READ_METHODS, AnyRequest, header_values
 
 PAGE_HEADERS = {
     # Swagger UI's style sheet contains its icons as data: URLs.
@@ -45,6 +47,14 @@ class DocsController(Controller):
         if name not in DOCS_ASSETS:
             raise NotFoundException
         return DOCS_ASSETS[name].response()
+
+
+def docs_or_not_found(request: AnyRequest, error: Exception) -> Response[Any]:
+    """Litestar's handler of a URL that does not exist: `/` leads browsers to the documentation."""
+    browser = "text/html" in "".join(header_values(request.scope, b"accept"))
+    if request.scope["path"] == "/" and request.method in READ_METHODS and browser:
+        return Redirect("/docs", status_code=303, headers={"Vary": "Accept"})
+    return problem_response(request, error)
 
 
 def docs_origin(request: AnyRequest) -> str:

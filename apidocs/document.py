@@ -8,7 +8,7 @@ from apidocs.parts import Json
 DESCRIPTION = """\
 Cost reports for advertisers and for [Singular](/docs/singular), and the ingest calls that deliver the data.
 
-- Guides: [cost report](/docs/cost-report), [Singular](/docs/singular).
+- Guides: [cost report](/docs/cost-report), [Singular](/docs/singular), [sending data](/docs/intake).
 - What each error means: [errors](/docs/errors).
 
 Days are UTC days. Amounts are exact decimals. The numbers of past days change, because conversions are completed or
@@ -20,6 +20,7 @@ SECURITY = """\
 `ApiToken`, a space, and the API key: `Authorization: ApiToken {your-api-key}`. The scheme is not case-sensitive. An API
 key belongs to one tenant and, except for `ingest`, to one advertiser. It has one or more of the scopes `cost-report`,
 `singular`, `conversions` and `ingest`. Each operation names the scope that it requires.
+On the page `/docs`, the API key alone is enough.
 """
 
 TAGS: list[Json] = [
@@ -59,6 +60,7 @@ GUIDES = {
     "Changes": "changes",
     "Conversions": "conversions",
     "Catalogue": "conversions",
+    "Ingest": "intake",
 }  # pages under /docs
 
 

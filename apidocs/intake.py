@@ -23,7 +23,7 @@ OFFER = {
     "storeId": "com.test",
     "os": "ANDROID",
 }
-PARTNER = {"id": "3fa85f64-5717-4562-b3fc-2c963f66afa6", "name": "Limestone Digital"}
+PARTNER = {"id": "3fa85f64-5717-4562-b3fc-2c963f66afa6", "name": "Playdeck"}
 
 ENCODINGS = (
     "`Content-Encoding` may be `gzip` or `zstd`. At most "

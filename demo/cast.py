@@ -92,13 +92,20 @@ class Cast(msgspec.Struct, frozen=True):
         return list(dict.fromkeys(offer.advertiser for offer in self.offers))
 
 
+# The ids of the examples in docs/ and apidocs/, so that sending one changes the demo's rows and creates no others.
+DOCUMENTED_IDS = {
+    "demo/advertiser/Brown Boots": UUID("ee70b574-1234-4b4e-8b99-46e050754d1c"),
+    "demo/offer/KC_AND_L20_US": UUID("6a8273c6-fe06-4be2-927e-c8be786c3fff"),
+    "demo/partner/Playdeck": UUID("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+}
 OfferLine = tuple[str, str, str | None, str | None, str, str]  # name, campaign, app, store id, os, payout
 WITHOUT_CAMPAIGN_NAME = {"FERN_WEB_ACCOUNT"}  # offers without the advertiser's own campaign name
 
 
 def cast(slug: str, name: str, views: int, advertisers: dict[Company, list[OfferLine]], partners: list[str]) -> Cast:
     def id_of(kind: str, of: str) -> UUID:
-        return uuid5(NAMESPACE, f"{slug}/{kind}/{of}")
+        path = f"{slug}/{kind}/{of}"
+        return DOCUMENTED_IDS.get(path) or uuid5(NAMESPACE, path)
 
     dice = Random(f"cast/{slug}")  # noqa: S311 (synthetic data)
     offers = [

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
-from catalog.tables import Offer
+from catalog.tables import Advertiser, Offer
 from core.errors import GokartError
 from database.pool import connection
 from database.transactions import transaction
@@ -47,9 +47,21 @@ async def make_tenant(cast: Cast) -> Tenant:
     await migrate_tenant(cast.slug)
     with bound_to(tenant):
         there = await Offer.count().where(Offer.id.is_in([offer.id for offer in cast.offers]))
+        if there < len(cast.offers) and await has_other_ids(cast):
+            raise GokartError(
+                f"The data of the tenant {cast.slug!r} is that of an earlier demo, with other ids. Delete it and start "
+                f"the demo again: ./gokart tenants delete {cast.slug}"
+            )
         if there < len(cast.offers):  # also offers that an earlier release did not have
             await make_catalogue(tenant, cast)
     return tenant
+
+
+async def has_other_ids(cast: Cast) -> bool:
+    """Whether one of the demo's advertisers exists with another id."""
+    named = Advertiser.name.is_in([one.name for one in cast.advertisers])
+    others = Advertiser.id.not_in([one.id for one in cast.advertisers])
+    return bool(await Advertiser.exists().where(named, others))
 
 
 async def make_catalogue(tenant: Tenant, cast: Cast) -> None:

@@ -13,6 +13,7 @@ from catalog.tenants import GokartTenant
 from database.pool import connection
 from portal import snippets
 from portal.advertiser_status import current_advertiser
+from reporting.changes.status import read_status
 from settings import settings
 from tenants.tenant import Tenant, current_tenant
 from web.limits.limiter import RateLimit
@@ -57,6 +58,7 @@ class ApiController(Controller):
             power_query=snippets.power_query(origin, report),
             guide=guide,
             limit=default,
+            lookback=(await read_status(tenant, current_advertiser(request)))[0].recommended_lookback_days,
             limited_keys=await limited_keys(tenant, current_advertiser(request), default),
         )
 

@@ -12,6 +12,7 @@ from auth.users.guards import current_user, requires_login, requires_scope
 from database.pool import connection
 from portal.advertiser_status import AdvertiserStatus, request_singular
 from portal.layout import forbidden_page
+from reporting.changes.status import read_status
 from settings import settings
 from singular.descriptions import describe_request, missing_data_as_text
 from singular.request_log import IS_SINGULARS, recent_singular_requests
@@ -81,6 +82,7 @@ class SingularPageController(Controller):
             endpoint=api_origin(request) + ENDPOINT,
             api=api_origin(request),
             mapping=MAPPING,
+            lookback=(await read_status(tenant, advertiser.id))[0].recommended_lookback_days,
             requests=[describe_request(each) for each in requests[:PAGE]],
             log_days=settings.request_retention_days,
             newest=before is None,

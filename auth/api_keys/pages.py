@@ -165,8 +165,11 @@ async def create_key(
     advertiser: UUID | None,
     *,
     back: tuple[str, str] | None = None,
+    **shown: Any,
 ) -> Response[Any] | None:
-    """The page that shows the new key. None if it was not created: `form.errors` has the reason."""
+    """The page that shows the new key, with `shown` for its template. None if it was not created: `form.errors` has the
+    reason.
+    """
     if form.errors:
         return None
     try:
@@ -182,7 +185,7 @@ async def create_key(
     except GokartError as error:
         form.add_error(error)
         return None
-    return await shown_page(request, layout, root, minted, back=back)
+    return await shown_page(request, layout, root, minted, back=back, **shown)
 
 
 async def rotate_key(
@@ -193,8 +196,9 @@ async def rotate_key(
     *,
     owner: UUID | None = None,
     within: frozenset[str] | None = None,
+    **shown: Any,
 ) -> Response[Any]:
-    """As `auth.api_keys.service.rotate_api_key`."""
+    """As `auth.api_keys.service.rotate_api_key`. `shown` is for the template of the new key."""
     form = read_rotate_form(await read_form(request), datetime.now(UTC))
     if form.errors:
         return rotate_page(layout, root, key, form, within=within)
@@ -206,7 +210,7 @@ async def rotate_key(
         form.add_error(error)
         return rotate_page(layout, root, await find_api_key(current_tenant(), key.id) or key, form, within=within)
     replaced = await find_api_key(current_tenant(), key.id)
-    return await shown_page(request, layout, root, minted, replaced=replaced)
+    return await shown_page(request, layout, root, minted, replaced=replaced, **shown)
 
 
 async def shown_page(
@@ -217,15 +221,18 @@ async def shown_page(
     *,
     replaced: ApiKeyDetails | None = None,
     back: tuple[str, str] | None = None,
+    template: str = "api_keys/shown.html",
+    **context: Any,
 ) -> Response[Any]:
     """The response to the form itself: no other response contains the key."""
     key = await find_minted_key(current_tenant(), minted)
     return render_page(
-        "api_keys/shown.html",
+        template,
         layout,
         status=201,
         root=root,
         back=back or (root, LIST_TITLE),
+        origin=api_origin(request),
         key=key,
         token=minted.token,
         curl=curl_line(api_origin(request), minted.token, key.scopes, datetime.now(UTC).date()),
@@ -233,6 +240,7 @@ async def shown_page(
         singular_off="singular" in key.scopes
         and key.advertiser is not None
         and not await is_singular_enabled(current_tenant(), key.advertiser),
+        **context,
     )
 
 

@@ -39,6 +39,15 @@ def documented(module_sandbox: Sandbox) -> Sandbox:
     return module_sandbox
 
 
+def test_the_examples_of_sending_data_work(sandbox: Sandbox, tmp_path: Path) -> None:
+    examples = [one for one in doc_examples("intake") if one.is_curl]
+    assert len(examples) == 3
+    for example in examples:
+        printed = run_example(example, sandbox, tmp_path, **{"{your-ingest-key}": sandbox.ingest_key})
+        assert '"accepted":1,' in printed
+        assert '"rejected":[]' in printed
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_work(documented: Sandbox, tmp_path: Path, page: str) -> None:
     examples = [one for one in doc_examples(page) if one.is_curl or one.language == "python"]

@@ -29,6 +29,8 @@ PAGES = [
     "/staff/offers/new",
     "/staff/partners",
     "/staff/partners/new",
+    "/staff/intake",
+    "/staff/intake/rejected",
     "/staff/corrections",
     "/staff/requests",
     "/staff/audit",

@@ -79,6 +79,15 @@ def test_an_unknown_url_is_404(module_sandbox: Sandbox, method: str, path: str) 
     assert_problem(module_sandbox.request(method, path, token=module_sandbox.owner_key), 404)
 
 
+def test_the_root_leads_browsers_to_the_documentation(module_sandbox: Sandbox) -> None:
+    for method in "GET", "HEAD":
+        response = module_sandbox.request(method, "/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert (response.status_code, response.headers["location"]) == (303, "/docs")
+    for method, path in ("POST", "/"), ("GET", "/nope"):
+        assert_problem(module_sandbox.request(method, path, headers={"Accept": "text/html"}), 404)
+    assert_problem(module_sandbox.request("GET", "/", headers={"Accept": "*/*"}), 404)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
