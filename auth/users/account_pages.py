@@ -15,7 +15,7 @@ from auth.users.login import check_code, check_password, log_out
 from auth.users.login_throttle import reset_attempts
 from auth.users.one_time_links import revoke_links
 from auth.users.passwords import MIN_LENGTH, check_new_password
-from auth.users.users import User
+from auth.users.users import User, known_names
 from core.errors import GokartError
 from database.transactions import transaction
 from web.pages.forms import Form, read_form
@@ -47,7 +47,7 @@ class AccountController(Controller):
         user, form = current_user(request), await read_form(request)
         try:
             await check_current(user, form["current"], request)
-            check_new_password(form["password"], form["again"], user.email)
+            await check_new_password(form["password"], form["again"], user.email, known_names(user))
         except GokartError as error:
             return await account_page(request, layout, password_error=str(error))
         hashed = await user.realm.hasher.hash(form["password"])

@@ -16,7 +16,7 @@ from auth.users.login import check_code, check_password, log_out, start_session
 from auth.users.mail import MailError, mail_is_on
 from auth.users.passwords import MIN_LENGTH, check_new_password
 from auth.users.realms import Realm
-from auth.users.users import User, find_user
+from auth.users.users import User, find_user, known_names
 from core.errors import GokartError
 from database.audit_context import acting_as
 from web.pages.forms import read_form
@@ -122,7 +122,7 @@ class LoginController(Controller):
         if link is None:
             return set_password_page(realm, layout, token, None)
         try:
-            check_new_password(form["password"], form["again"], link.user.email)
+            await check_new_password(form["password"], form["again"], link.user.email, known_names(link.user))
             await one_time_links.use_link(realm, token, link.user, form["password"], client_address(request.scope))
         except GokartError as error:
             return set_password_page(realm, layout, token, link, error=str(error))

@@ -6,6 +6,8 @@ Staff passwords are hashed like Piccolo's, so that its commands work; those of a
 import hmac
 from abc import ABC, abstractmethod
 from asyncio import to_thread
+from collections.abc import Collection
+from decimal import Decimal
 from functools import cached_property
 
 from argon2 import PasswordHasher
@@ -18,6 +20,8 @@ from settings import settings
 
 MIN_LENGTH = 10
 MAX_LENGTH = 128  # Piccolo's
+MIN_GUESSES = 1_000_000
+MAX_GUESSED_LENGTH = 40  # characters
 MIN_LOCAL_PART = 4  # shorter local parts of email addresses may be part of a password
 
 _hashing = ConcurrencyLimit("signing in", 2)  # each takes a core, and 64 MiB with Argon2
@@ -77,8 +81,8 @@ ARGON2: Hasher = Argon2(weak=settings.weak_password_hashing)
 PBKDF2: Hasher = Pbkdf2(weak=settings.weak_password_hashing)
 
 
-def check_new_password(password: str, again: str, email: str) -> None:
-    """Raises GokartError with the rule that the password breaks."""
+async def check_new_password(password: str, again: str, email: str, names: Collection[str]) -> None:
+    """`names` are those of the user and of the tenant. Raises GokartError with the rule that the password breaks."""
     if password != again:
         raise GokartError("The passwords do not match.")
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
@@ -88,3 +92,23 @@ def check_new_password(password: str, again: str, email: str) -> None:
     name = email.partition("@")[0]
     if password.lower() in email or (len(name) >= MIN_LOCAL_PART and name in password.lower()):
         raise GokartError("Your password must not contain your email address.")
+    if letters(password) in {letters(each) for each in names}:
+        raise GokartError("Your password must not be your name or that of this site.")
+    if await to_thread(is_easy_to_guess, password, [email, *names]):
+        raise GokartError("This password is common or easy to guess. Use, for example, four unrelated words.")
+
+
+def letters(text: str) -> str:
+    """Letters and digits, in lower case."""
+    return "".join(one for one in text.casefold() if one.isalnum())
+
+
+def is_easy_to_guess(password: str, names: Collection[str]) -> bool:
+    """Whether it is among the first million guesses, by lists of common passwords, words and names, and by patterns of
+    keyboards and dates. Only the beginning is looked at: the time rises with the square of the length.
+    """
+    from zxcvbn import zxcvbn  # its lists take 15 MB, in the few processes that set a password
+
+    words = [word for name in names for word in (name, *name.split())]
+    guesses: Decimal = zxcvbn(password[:MAX_GUESSED_LENGTH], words)["guesses"]
+    return guesses < MIN_GUESSES

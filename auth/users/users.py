@@ -12,6 +12,7 @@ from auth.users.realms import Realm
 from core.errors import GokartError
 from database.audit_context import Actor
 from database.pool import connection
+from tenants.tenant import bound_tenant
 from web.requests import Address
 
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)*")
@@ -61,6 +62,12 @@ def user_from_row(realm: Realm, row: Mapping[str, Any]) -> User:
         scopes=frozenset(row.get("scopes") or ()),
         admin=row.get("admin", False),
     )
+
+
+def known_names(user: User) -> list[str]:
+    """Names that others expect in the user's password: the user's own, the tenant's and the product's."""
+    tenant = bound_tenant()
+    return [user.name, "GoKart", *([tenant.name, tenant.slug] if tenant else [])]
 
 
 def read_email(text: str) -> str:

@@ -1,6 +1,11 @@
-"""How passwords are kept, and what a test server keeps instead."""
+"""Which passwords are accepted, how they are kept, and what a test server keeps instead."""
 
-from auth.users.passwords import Argon2, Pbkdf2
+import asyncio
+
+import pytest
+
+from auth.users.passwords import Argon2, Pbkdf2, check_new_password
+from core.errors import GokartError
 
 PASSWORD = "correct horse battery"
 
@@ -27,3 +32,43 @@ def test_a_salt_makes_equal_passwords_different() -> None:
     for hasher in (Argon2(weak=True), Pbkdf2(weak=True)):
         assert hasher._hash(PASSWORD) != hasher._hash(PASSWORD)
         assert PASSWORD not in hasher._hash(PASSWORD)
+
+
+NAMES = ["Anna Castell", "GoKart", "Limestone Digital", "limestone"]
+
+
+def complaint(password: str) -> str:
+    async def work() -> str:
+        try:
+            await check_new_password(password, password, "anna.castell@example.com", NAMES)
+        except GokartError as error:
+            return str(error)
+        return ""
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["password12", "Password123!", "qwertyuiop", "1qaz2wsx3edc", "iloveyou12", "abcdefghij", "Limestone2026"],
+)
+def test_a_common_password_is_refused(password: str) -> None:
+    assert "common or easy to guess" in complaint(password)
+
+
+@pytest.mark.parametrize("password", ["limestone digital", "Anna-Castell", "LIMESTONEDIGITAL"])
+def test_a_name_is_no_password(password: str) -> None:
+    assert "your name or that of this site" in complaint(password)
+
+
+@pytest.mark.parametrize("password", ["anna.castell@example.com", "Anna.Castell1"])
+def test_the_email_address_is_no_password(password: str) -> None:
+    assert "email address" in complaint(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [PASSWORD, "another password", "x9$kq2Lm7!", "müde Katzen tanzen", "\U0001f600 ten pink foxes walk " * 4],
+)
+def test_other_passwords_are_accepted(password: str) -> None:
+    assert complaint(password) == ""
