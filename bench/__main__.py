@@ -26,6 +26,7 @@ TITLES = {
     "query": "Query",
     "changes": "Changes",
     "formats": "Formats",
+    "spend": "Staff spend",
     "overhead": "Request overhead",
     "limits": "Rate limits",
     "intake": "Intake",
