@@ -87,7 +87,8 @@ def test_a_tenants_first_day(open_page: PageWatcher, server: Server, sandbox: Sa
     (item,) = pull("singular/json").json()["data"]["items"]
     assert (item["campaign_name"], item["cost"]) == ("OAK_2026", 12.34)
 
-    wait_until(lambda: bool(execute("SELECT FROM {s}.request_log WHERE status = 200", schema=f"t_{slug}")))
+    singulars = "SELECT FROM {s}.request_log WHERE status = 200 AND endpoint LIKE '%singular%'"
+    wait_until(lambda: bool(execute(singulars, schema=f"t_{slug}")))
     anna.goto(f"{app}/singular")
     expect(anna.get_by_role("cell", name="Data sent").first).to_be_visible()
     olga.goto(f"{app}/admin/#/audit_log")
