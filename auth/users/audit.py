@@ -37,6 +37,7 @@ SUBJECTS = {
         "offer": "Offers",
         "partner": "Partners",
         "conversion": "Conversions",
+        "rejected_record": "Rejected records",
         "audit_log": "Audit log",
     },
 }

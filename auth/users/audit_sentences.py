@@ -29,6 +29,7 @@ SUBJECTS = {  # table → what one row of it is
     "offer": "offer",
     "partner": "partner",
     "conversion": "conversion",
+    "rejected_record": "rejected record",
     "audit_log": "audit log",
     "tenant": "tenant",
 }
@@ -47,10 +48,13 @@ INTERNAL = (
     "cause",
     "details",
     "time_zone_since",
+    "resolved_at",
+    "resolved_by",
 )
 SHOWN_OF = {"tenant": {"version"}}  # internal columns that mean something in this table
 LABELS = {
     "id": "ID",
+    "admin": "Administrator",
     "key": "ID",
     "os": "Operating system",
     "rate": "Requests per second",
@@ -93,6 +97,7 @@ VERBS: dict[tuple[str, str], Verbs] = {
     ("api_token", "revoked_at"): {True: "revoked"},
     ("advertiser", "singular_enabled"): {True: "enabled Singular for", False: "disabled Singular for"},
     ("advertiser", "singular_requested_at"): {True: "requested Singular for"},
+    ("rejected_record", "resolution"): {"replayed": "replayed", "dismissed": "dismissed"},
     ("tenant", "status"): {"suspended": "suspended", "active": "resumed"},
     **{(table, "status"): STATUSES for table in CATALOGUE},
     **{(table, column): verbs for table in USER_PAGES for column, verbs in USERS.items()},
@@ -181,7 +186,7 @@ def changed(row: Row, thing: list[Part], before: Row, after: Row, names: AuditNa
     subject = row["subject"]
     columns = [column for column in after if not is_internal(subject, column)]
     special = [verb for column in columns if (verb := verb_of(subject, column, after[column]))]
-    if special and len(columns) <= 2:
+    if special and (len(columns) <= 2 or subject == "rejected_record"):
         return [(f"{special[0]} ", None), *thing]
     if subject == "setting":
         thing = [("the settings", None)]
@@ -223,6 +228,8 @@ def page_of(realm: Realm, subject: str, key: str, names: AuditNames) -> str | No
         return pages.get(subject)
     if subject in CATALOGUE:
         return f"/staff/{subject}s/{key}" if is_uuid(key) else None
+    if subject == "rejected_record":
+        return f"/staff/intake/rejected/{key}"
     if subject == "api_token":
         return f"/staff/keys?advertiser={names.key_owners[key]}" if key in names.key_owners else None
     return f"/staff/people/{USER_PAGES[subject]}/{key}" if subject in USER_PAGES else None

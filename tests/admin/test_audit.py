@@ -97,7 +97,12 @@ def test_people_who_are_gone_and_long_names_do_not_break_the_page(sandbox: Sandb
     insert(sandbox, "session", "deleted", actor="staff:erased-12", before={"staff": 99999, "login": None})
     insert(sandbox, "offer", "created", label="\u202e" + "x" * 499, after={"advertiser": "gone", "name": "=1"})
     insert(sandbox, "unheard_of", "changed", key="k" * 100, before={"a": 1}, after={"a": [True]})
+    resolved = {"resolution": "dismissed", "resolved_at": "2026-01-01T00:00:00Z", "payload": None}
+    insert(
+        sandbox, "rejected_record", "changed", key="12", before={"resolution": None, "payload": "{}"}, after=resolved
+    )
     told = sentences(staff_browser(sandbox), to="2026-01-02")
+    assert "dismissed rejected record 12" in told
     assert "Staff user erased-12 ended a session of a deleted user (ID 99999)" in told
     assert "xxx…" in told
     assert "changed the a of unheard of kkkkkkkk… from 1 to True" in told
