@@ -93,7 +93,7 @@ const PAGES = {
 const WITH_ROWS = ["advertiser", "offer", "partner"]; // whose rows have pages too
 
 function link(table, row) {
-  const heading = [...document.querySelectorAll("#app h1")].at(-1); // the first is the site's name
+  const heading = document.querySelectorAll("#app h1")[1]; // the first is the site's name
   const page = PAGES[table] && PAGES[table] + (WITH_ROWS.includes(table) && row?.length === 36 ? `/${row}` : "");
   const there = document.querySelector(".staff-page");
   if (there && (there.previousElementSibling !== heading || there.pathname !== page)) there.remove();
