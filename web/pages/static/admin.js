@@ -146,13 +146,15 @@ XMLHttpRequest.prototype.open = function (method, url, ...rest) {
   return open.call(this, method, url, ...rest);
 };
 
+let clickedInRow = false; // of the list: only there, Piccolo says nothing of a deletion that failed
+addEventListener("click", (event) => (clickedInRow = Boolean(event.target.closest?.("td"))), true);
+
 function ended(method, url, status, text) {
   const [, table, row] = /\/api\/tables\/([a-z_]+)\/(?:([0-9A-Fa-f-]+)\/)?$/.exec(url) ?? [];
   if (!table) return;
   if (method === "POST" && status === 201) setTimeout(created, 0, table, JSON.parse(text)[0]);
   const [, shown] = location.hash.slice(2).split(/[/?]/);
-  const several = document.querySelector("td input[type=checkbox]:checked"); // then Piccolo says itself what failed
-  if (method === "DELETE" && row && status >= 400 && !shown && !several) {
+  if (method === "DELETE" && row && status >= 400 && !shown && clickedInRow) {
     setTimeout(alert, 0, `The row was not deleted. ${sentence(text)}`);
   }
 }
