@@ -11,12 +11,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from auth.users.realms import STAFF
 from tests.browser.login import app_of, enter, sign_in
-from tests.browser.page_watcher import PageWatcher
+from tests.browser.page_watcher import PageWatcher, accessibility_violations
 from tests.support.api_key_cast import id_of
 from tests.support.database import execute
 from tests.support.people import PASSWORD, audit, create_staff_user, session_cookie
 from tests.support.piccolo_admin import fill
-from tests.support.sandbox import MAY, SINGULAR, Sandbox, offer_record
+from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox, offer_record
 from tests.support.servers import Server
 from tests.support.wait import wait_until
 
@@ -171,6 +171,37 @@ def test_the_database_says_in_words_why_not(open_page: PageWatcher, full: Sandbo
     row.get_by_role("link", name="More").click()
     row.locator("[data-uitest=delete_row_button]").click()
     wait_until(lambda: any("refer to it, so it cannot be deleted" in text for text in told))
+
+
+NAMED = """{ resultTypes: ["violations"], preload: false, runOnly: [
+    "label", "select-name", "link-name", "button-name", "aria-dialog-name"
+] }"""
+
+
+def test_an_api_key_is_created_and_shown_once(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    admin = Admin(open_page, sandbox, server, "manager")
+    admin.go("api_token", "add")
+    admin.page.wait_for_load_state("networkidle")  # each of two responses resets the form
+    admin.field("name").fill("Warehouse")
+    admin.page.locator(".key_search input[type=text]").first.click()
+    admin.page.get_by_role("searchbox", name="Advertiser").fill("Own")
+    admin.page.locator(".results_list").get_by_text("Owner").first.click()
+    admin.page.locator("[data-uitest=scopes_array_widget] a").click()
+    admin.page.get_by_role("combobox", name="Scopes").select_option("cost-report")
+    assert accessibility_violations(admin.page, NAMED) == []
+    admin.button("create").click()
+    dialog = admin.page.get_by_role("dialog", name="Copy the API key now")
+    key = dialog.locator("code").inner_text()
+    assert accessibility_violations(admin.page, NAMED) == []
+    dialog.get_by_role("button", name="Copy").click()
+    expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
+    assert admin.page.evaluate("navigator.clipboard.readText()") == key
+    dialog.get_by_role("button", name="Done").click()
+    admin.shows("Edit API key")
+    assert key not in admin.page.content()
+    assert sandbox.get(JSON, token=key, **MAY).status_code == 200
+    admin.page.get_by_role("link", name="Open this in Admin").click()
+    admin.page.wait_for_url("**/staff/keys")
 
 
 def test_several_rows_are_changed_at_once(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
