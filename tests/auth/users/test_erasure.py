@@ -109,6 +109,8 @@ def fill(sandbox: Sandbox, person: Person) -> None:
         INSERT INTO {{s}}.api_token (name, digest, hint, scopes, created_by, last_used_from)
             VALUES ('Key of {person.email}', sha256('{person.email}'), 'x', '{{ingest}}', 'staff:{person.email}',
                 '{ADDRESS}');
+        INSERT INTO {{s}}.request_log (at, token, endpoint, status, milliseconds, address)
+            VALUES (now(), 1, '/api/v1/ingest/events', 200, 1, '{ADDRESS}');
         UPDATE {{s}}.advertiser SET contact_name = '{person.name}', contact_email = initcap('{person.email}'),
             contact_phone = '{person.phone}', billing_email = '{person.email}', singular_requested_at = now(),
             singular_requested_by = '{person.email}' WHERE id = '{sandbox.owner}';
