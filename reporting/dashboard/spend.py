@@ -145,9 +145,9 @@ async def read_spend(scope: SpendScope, choices: Choices) -> SpendSummary:
         earlier = scope.request(choices, comparison.range(scope.zone), (choices.bucket,))
         try:
             await check_retention(earlier, scope.context.hours_since)
-        except Problem as problem:
+        except Problem:
             comparison, earlier = None, None
-            not_compared = "; ".join(error.message for error in problem.errors or [])
+            not_compared = "the hours of those days are no longer kept"
     async with (
         report_slots.slot((scope.tenant.id, scope.advertiser)),
         connection() as db,

@@ -37,8 +37,8 @@ METRICS = "cost,conversions,clicks,views,costPerConversion,conversionRate"
 exactly = msgspec.json.Decoder(float_hook=Decimal)
 
 
-async def look(advertiser: UUID | None, query: dict[str, str], now: datetime | None = None) -> SpendSummary:
-    """What the advertiser sees, or the staff if it is None."""
+async def look(advertiser: UUID | None, query: dict[str, str], **changes: Any) -> SpendSummary:
+    """What the advertiser sees, or the staff if it is None. `changes` are those of the context."""
     tenant = current_tenant()
     async with connection() as db:
         context = await (
@@ -46,8 +46,7 @@ async def look(advertiser: UUID | None, query: dict[str, str], now: datetime | N
             if advertiser
             else read_tenant_context(db, tenant, query.get("currency", "USD"))
         )
-    if now:
-        context = msgspec.structs.replace(context, now=now)
+    context = msgspec.structs.replace(context, **changes)
     scope = SpendScope(tenant, advertiser or AllAdvertisers(), context)
     return await read_spend(scope, read_choices(query.items(), scope.today, staff=advertiser is None))
 
@@ -61,7 +60,7 @@ def shown_to_staff(sandbox: Sandbox, **query: str) -> SpendSummary:
 
 
 def shown_at(sandbox: Sandbox, now: datetime, **query: str) -> SpendSummary:
-    return run_in_tenant(sandbox.tenant.slug, lambda: look(sandbox.owner, query, now))
+    return run_in_tenant(sandbox.tenant.slug, lambda: look(sandbox.owner, query, now=now))
 
 
 def api(sandbox: Sandbox, **query: str) -> dict[str, Any]:
@@ -227,6 +226,23 @@ def test_an_unfinished_day_is_compared_with_the_same_hours(
     over = shown_at(sandbox, now + A_DAY, compare=compare, **day, **custom)
     assert over.compared == SpendMetrics(clicks=4)
     assert over.totals == SpendMetrics(clicks=4)
+
+
+def test_an_unfinished_day_is_not_compared_with_hours_that_are_not_kept(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    times = [f"2025-05-{day}T09:00:00Z" for day in (17, 18, 19)]
+    sandbox.send("events", [event_record(offer["id"], occurredAt=time) for time in times])
+    now, kept = datetime(2025, 5, 19, 13, 20, tzinfo=UTC), datetime(2025, 5, 19, tzinfo=UTC)
+    today = {"date_from": "2025-05-19", "date_to": "2025-05-19"}
+
+    def seen(query: dict[str, str]) -> SpendSummary:
+        return run_in_tenant(sandbox.tenant.slug, lambda: look(sandbox.owner, query, now=now, hours_since=kept))
+
+    assert seen(today).totals == SpendMetrics(clicks=1)
+    assert (seen(today).compared, seen(today).not_compared) == (None, "the hours of those days are no longer kept")
+    yesterday = {"date_from": "2025-05-18", "date_to": "2025-05-18"}
+    assert seen(yesterday).compared == SpendMetrics(clicks=1)
 
 
 def test_nothing_at_all_is_shown_as_zeros(sandbox: Sandbox) -> None:
