@@ -11,6 +11,17 @@ class AdvertiserStatusChoice(Enum):
     archived = Choice("archived", "Archived")
 
 
+class OfferStatusChoice(Enum):
+    active = Choice("active", "Active")
+    paused = Choice("paused", "Paused")
+    archived = Choice("archived", "Archived")
+
+
+class PartnerStatusChoice(Enum):
+    active = Choice("active", "Active")
+    archived = Choice("archived", "Archived")
+
+
 class OsName(Enum):
     ios = Choice("IOS", "iOS")
     android = Choice("ANDROID", "Android")

@@ -18,7 +18,7 @@ from piccolo.table import Table
 from piccolo.utils.pydantic import create_pydantic_model
 from pydantic import BaseModel, ValidationError
 
-from admin.piccolo.choices import AdvertiserStatusChoice, OsName
+from admin.piccolo.choices import AdvertiserStatusChoice, OfferStatusChoice, OsName, PartnerStatusChoice
 from admin.piccolo.tables import (
     AdvertiserAdmin,
     AdvertiserUserAdmin,
@@ -286,6 +286,7 @@ RULES = {
             OfferAdmin,
             {
                 "name": read_line,
+                "status": one_of(OfferStatusChoice),
                 "advertiser": read_offer_advertiser,
                 "campaign_name": optional(read_line),
                 "app_name": optional(read_line),
@@ -295,7 +296,7 @@ RULES = {
             create=True,
             delete=True,
         ),
-        TableRule(PartnerAdmin, {"name": read_line}, create=True, delete=True),
+        TableRule(PartnerAdmin, {"name": read_line, "status": one_of(PartnerStatusChoice)}, create=True, delete=True),
         TableRule(
             ApiKeyAdmin,
             {

@@ -10,7 +10,9 @@ from admin.piccolo.choices import (
     AdvertiserUserScope,
     ApiKeyScope,
     AuditAction,
+    OfferStatusChoice,
     OsName,
+    PartnerStatusChoice,
     RecordKind,
     StaffRole,
 )
@@ -49,6 +51,7 @@ class AdvertiserAdmin(
 class OfferAdmin(ReadableByName, TenantTable, tablename="offer", help_text="The campaigns of advertisers."):
     id = shown(Offer.id)
     name = shown(Offer.name)
+    status = shown(Offer.status, choices=OfferStatusChoice)
     advertiser = shown(Offer.advertiser, references=AdvertiserAdmin)
     campaign_name = shown(Offer.campaign_name)
     app_name = shown(Offer.app_name)
@@ -65,6 +68,7 @@ class PartnerAdmin(
 ):
     id = shown(Partner.id)
     name = shown(Partner.name)
+    status = shown(Partner.status, choices=PartnerStatusChoice)
     created_at = shown(Partner.created_at)
 
 

@@ -33,6 +33,13 @@ from tenants.cache import notify_changed
 from tenants.tenant import current_tenant
 from web.requests import AnyRequest, client_address
 
+REFERRING = {
+    "api_token": "API keys",
+    "advertiser_login": "Users",
+    "offer": "Offers",
+    "conversion": "Conversions",
+    "event": "Views and clicks",
+}
 PARTICIPLES = {"POST": "created", "PUT": "changed", "PATCH": "changed", "DELETE": "deleted"}
 
 
@@ -90,7 +97,7 @@ async def write_row(
     if response.status == 404:
         raise error_response(404, "This row does not exist.")
     if response.status >= 400:
-        raise ErrorResponse(explain_database_error(response))
+        raise ErrorResponse(explain_database_error(response, rule))
     if rule.table in {AdvertiserAdmin, ApiKeyAdmin}:
         await notify_changed(db)
     if rule.realm and values.get("active") is False and isinstance(id_, int):
@@ -147,13 +154,15 @@ async def lock_row(rule: TableRule, id_: UUID | int) -> dict[str, Any]:
     return found
 
 
-def explain_database_error(response: ProxyResponse) -> ProxyResponse:
+def explain_database_error(response: ProxyResponse, rule: TableRule) -> ProxyResponse:
     """Replaces PostgreSQL's message about a violated constraint by a sentence for users."""
     if response.status != 422:
         return response
     message = msgspec.json.decode(response.body).get("db_error", "")
     if match := re.search(r'^update or delete .* on table "(\w+?)(?:_\d{6,})?"$', message):
-        message = f"Rows of the table “{match[1]}” refer to it, so it cannot be deleted."
+        message = f"{REFERRING.get(match[1], 'Other records')} refer to it, so it cannot be deleted."
+        if "status" in rule.checks:
+            message += " Set its status to “archived” instead."
     elif message.startswith("insert or update"):
         message = "It refers to a row that does not exist."
     elif re.search(r"violates check constraint", message):

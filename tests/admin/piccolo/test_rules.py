@@ -182,7 +182,7 @@ def test_errors_are_sentences(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox)
     errors = {
         "Name: A value is required.": change(admin, "advertiser", sandbox.owner, name=" "),
-        "Rows of the table “api_token” refer to it, so it cannot be deleted.": admin.delete(
+        "API keys refer to it, so it cannot be deleted. Set its status to “archived” instead.": admin.delete(
             path_of("advertiser", sandbox.owner)
         ),
         "The column “x” does not exist.": change(admin, "advertiser", sandbox.owner, x=1),
