@@ -78,6 +78,7 @@ class Choices(msgspec.Struct, frozen=True):
     descending: bool
     days_sort: tuple[bool, str]
     currency: str | None
+    staff: bool = False
 
     def query(self, **changes: str) -> str:
         """The query string with other choices; an empty one is the usual choice."""
@@ -93,7 +94,8 @@ class Choices(msgspec.Struct, frozen=True):
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        return BREAKDOWNS[self.by][1]
+        groups = BREAKDOWNS[self.by][1]
+        return (*groups, "advertiser") if self.staff and "offer" in groups else groups
 
     @property
     def order(self) -> tuple[Order, ...]:
@@ -158,6 +160,7 @@ def read_choices(pairs: Iterable[tuple[str, Any]], today: date, *, staff: bool =
         descending=sort[0] if sort[1] else True,
         days_sort=reader.read("days_sort", lambda values: read_sort(values[0]), (True, "name")),
         currency=reader.read("currency", lambda values: read_currency(values[0])),
+        staff=staff,
     )
     reader.check()
     return choices

@@ -338,7 +338,7 @@ def row_names(row: SpendRow, choices: Choices, links: SpendLinks, *, ambiguous: 
             return [
                 RowName(label, choices.query(**{choices.by: value, "by": "offer"}) if value and not chosen else None)
             ]
-    offer = named("offer", os_name(values["os"]), values["campaign"])
+    offer = named("offer", values.get("advertiserName"), os_name(values["os"]), values["campaign"])
     return [offer, named("partner")] if choices.by == "offer_partner" else [offer]
 
 
