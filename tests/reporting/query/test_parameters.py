@@ -64,6 +64,11 @@ INVALID = [
     (f"{MAY}&format=xml", "format", ", ".join(FORMATS)),
     (f"{MAY}&offerId=7", "offerId", f"valid parameters: {', '.join(NAMES)}"),
     *((f"{MAY}&{name}=", name, "is empty") for name in NAMES),
+    # of the staff's pages
+    (f"{MAY}&group_by=advertiser", "group_by", "'advertiser' is not valid"),
+    (f"{MAY}&sort=advertiser", "sort", "'advertiser' is not valid"),
+    (f"{MAY}&advertiser_id=3fa85f64-5717-4562-b3fc-2c963f66afa6", "advertiser_id", "is not a parameter"),
+    (f"{MAY}&currency=USD", "currency", "is not a parameter"),
     (f"{MAY}&limit=1&LIMIT=2", "limit", "is given twice"),
 ]
 
