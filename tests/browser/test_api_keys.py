@@ -160,9 +160,20 @@ def test_on_a_phone_nothing_of_a_key_is_out_of_sight(open_page: PageWatcher, san
     assert row.get_by_role("cell").count() == 6, "still a table for screen readers"
 
 
+REQUESTS = """
+INSERT INTO {s}.request_log (at, token, advertiser, endpoint, status, rows, sent, milliseconds, address)
+SELECT now(), id, advertiser, '/api/v1/reports/query', 503, 1, 9, 9, '192.0.2.1' FROM {s}.api_token WHERE name = 'test'
+"""  # by the owner, the rival and the sender
+
+
 def test_everybody_can_use_the_pages(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    execute(REQUESTS, schema=sandbox.tenant.schema)
     page = enter_portal(open_page(), sandbox, server, "/keys")
     assert page_problems(page) == []
+    page.get_by_role("link", name="View requests").click()
+    expect(page.get_by_role("row")).to_have_count(2)
+    assert page_problems(page) == []
+    page.go_back()
     page.get_by_role("link", name="Create API key").first.click()
     assert page_problems(page) == []
     page.get_by_label("Name").fill("x" * 200)
