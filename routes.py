@@ -138,6 +138,8 @@ Admin: app.TENANT.<base>
   /staff/corrections/rejects                 CorrectionsController: POST rejects
   /staff/settings                            SettingsController: GET settings, POST save
   /staff/requests                            StaffRequestsController: GET requests
+  /staff/advertisers/{advertiser:uuid}/view  ViewAsController: POST start
+  /staff/view/stop                           ViewAsController: POST stop
   /staff/settings/logo                       SettingsController: POST logo
   /staff/settings/logo/remove                SettingsController: POST remove_logo
   /staff/audit                               AuditController: GET log
@@ -188,6 +190,7 @@ from admin.settings import SettingsController
 from admin.singular import StaffSingularController
 from admin.spend import StaffSpendController
 from admin.users import TenantAdvertiserUserController, TenantStaffController, TenantUsersController
+from admin.view_as import ViewAsController
 from apidocs.controller import DocsController
 from auth.users.account_pages import AccountController
 from auth.users.audit import AuditController
@@ -273,6 +276,7 @@ ADMIN_PAGES = Router(
         IntakeController,
         RejectedController,
         CorrectionsController,
+        ViewAsController,
         SettingsController,
         StaffRequestsController,
         AuditController,

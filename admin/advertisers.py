@@ -6,7 +6,7 @@ from asyncpg import Record
 from litestar import Response, get
 from litestar.di import NamedDependency
 
-from admin.catalogue import CatalogueController
+from admin.catalogue import CatalogueController, RecordForm
 from admin.catalogue_lists import ADVERTISER_LIST_MISSING, CatalogueList
 from admin.recent_spend import recent_spend
 from admin.singular_advertisers import get_advertiser
@@ -18,6 +18,8 @@ from catalog.fields import ADVERTISERS
 from database.pool import connection
 from singular.requirements import flawed_offers
 from tenants.tenant import current_tenant
+from web.pages.branding import current_branding
+from web.pages.forms import Form
 from web.pages.lists import Sort
 from web.pages.rendering import PageLayout, render_page
 from web.requests import AnyRequest
@@ -58,6 +60,10 @@ class AdvertisersController(CatalogueController):
         text = next(iter(request.query_params.values()), "")
         found = await suggest_advertisers(current_tenant(), text.replace("\0", "")[:600])
         return render_page("admin/advertiser_options.html", layout, options=found)
+
+    async def new_form(self, request: AnyRequest, form: Form | None) -> RecordForm:
+        found = await super().new_form(request, form)
+        return found if form else RecordForm({**found.values, "time_zone": current_branding().time_zone})
 
     async def record_page(self, request: AnyRequest, layout: PageLayout, row: Record, **context: Any) -> Response[Any]:
         tenant, id_ = current_tenant(), row["id"]

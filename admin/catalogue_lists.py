@@ -113,6 +113,11 @@ NO_SINGULAR_KEY = """NOT EXISTS (
     SELECT FROM {s}.api_token k WHERE k.advertiser = t.id AND 'singular' = ANY (k.scopes)
         AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
 )"""
+NO_USER = "NOT EXISTS (SELECT FROM {s}.advertiser_login u WHERE u.advertiser = t.id AND u.active)"
+NO_API_KEY = """NOT EXISTS (
+    SELECT FROM {s}.api_token k
+    WHERE k.advertiser = t.id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+)"""
 ADVERTISER_LIST_MISSING = {
     "singular": (
         "Singular not ready",
@@ -120,7 +125,8 @@ ADVERTISER_LIST_MISSING = {
             OR EXISTS (SELECT FROM {{s}}.offer o WHERE o.advertiser = t.id AND ({FLAWED.format(o="o")}))""",
     ),
     "offers": ("No offers", "NOT EXISTS (SELECT FROM {s}.offer o WHERE o.advertiser = t.id)"),
-    "users": ("No users", "NOT EXISTS (SELECT FROM {s}.advertiser_login u WHERE u.advertiser = t.id AND u.active)"),
+    "users": ("No users", NO_USER),
+    "keys": ("No API key", NO_API_KEY),
     "contact": ("No contact email", "t.contact_email IS NULL"),
     "billing": ("No email for invoices", "t.billing_email IS NULL"),
 }

@@ -1,12 +1,13 @@
 """/staff/intake: what each sender sent in the last hours, and which ones stopped."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from auth.users.guards import requires_login
-from ingest.health import SHOWN, SenderHealth, SenderHour, read_intake_health
+from ingest.health import SHOWN, SenderHour, read_intake_health
 from tenants.tenant import current_tenant
 from web.pages.rendering import PageLayout, render_page
 from web.problems import Problem
@@ -45,16 +46,20 @@ class IntakeController(Controller):
             hours=[hour for hour in reversed(sender.hours) if hour.batches] if sender else [],
             states=STATES,
             shown=SHOWN,
-            bars={one.api_key: [to_bar(one, hour) for hour in one.hours] for one in health.senders},
+            bars={one.api_key: bars_of(one.hours) for one in health.senders},
             tallest=TALLEST + 2,  # two heights may be rounded up
         )
 
 
-def to_bar(sender: SenderHealth, hour: SenderHour) -> tuple[str, int, int]:
-    """The text of an hour, and the heights of what was taken and rejected in it. The sender's busiest hour is the
-    tallest; one with any records is visible.
+def bars_of(hours: Sequence[SenderHour]) -> list[tuple[str, int, int]]:
+    """The text of each hour, and the heights of what was taken and rejected in it. The busiest hour is the tallest; one
+    with any records is visible.
     """
-    most = max(one.records for one in sender.hours) or 1
+    most = max((hour.records for hour in hours), default=0) or 1
+    return [to_bar(hour, most) for hour in hours]
+
+
+def to_bar(hour: SenderHour, most: int) -> tuple[str, int, int]:
     taken, rejected = hour.accepted + hour.duplicates, hour.rejected
     text = f"{hour.hour:%a %H:%M}: {hour.accepted:,} accepted, {hour.duplicates:,} duplicates, {rejected:,} rejected"
     return text, height(taken, most), height(rejected, most)

@@ -7,10 +7,13 @@ from uuid import UUID
 
 import msgspec
 
+from admin.intake import bars_of
+from admin.task_counts import TaskCount, read_task_counts
 from auth.api_keys.listing import expiring_api_keys
 from auth.users.directory import list_users
 from auth.users.realms import ADVERTISER, STAFF
 from database.pool import connection
+from ingest.health import IntakeHealth, read_intake_health
 from singular.request_log import IS_SINGULARS
 from tenants.tenant import Tenant, current_tenant
 
@@ -44,7 +47,9 @@ class FailedSingularRequest(msgspec.Struct, frozen=True):
 
 
 class OpenTasks(msgspec.Struct, frozen=True):
-    """`keys` expire soon. `has_advertiser` and `has_ingest_key`: what a new tenant needs first."""
+    """`keys` expire soon. `health` is the intake's by sender. `has_advertiser` and `has_ingest_key`: what a new tenant
+    needs first.
+    """
 
     access_requests: list[SingularAccessRequest]
     failures: list[FailedSingularRequest]
@@ -53,6 +58,8 @@ class OpenTasks(msgspec.Struct, frozen=True):
     intake: IntakeSummary
     has_advertiser: bool
     has_ingest_key: bool
+    counts: Sequence[TaskCount]
+    health: IntakeHealth
     most: int = LIST_LIMIT
 
     @property
@@ -63,9 +70,20 @@ class OpenTasks(msgspec.Struct, frozen=True):
             (len(self.failures), "failing Singular connection", "s", ""),
             (len(self.keys), "expiring key", "s", ""),
             (len(self.invited), "pending invitation", "s", ""),
-            (self.intake.rejected, "rejected record", "s", ""),
+            (len(self.health.stopped), "stopped sender", "s", ""),
         ]
-        return ", ".join(f"{count:,} {what}{one if count == 1 else many}" for count, what, many, one in counts if count)
+        texts = [f"{count:,} {what}{one if count == 1 else many}" for count, what, many, one in counts if count]
+        return ", ".join([*texts, *(f"{task.number} {task.text}" for task in self.counts)])
+
+    @property
+    def hours(self) -> int:
+        """How many hours of intake are shown."""
+        return INTAKE_WINDOW // timedelta(hours=1)
+
+    @property
+    def bars(self) -> dict[int, list[tuple[str, int, int]]]:
+        """The last hours of each sender by the id of its key, for the macro `bars`."""
+        return {one.api_key: bars_of(one.hours[-self.hours :]) for one in self.health.senders}
 
 
 async def read_open_tasks() -> OpenTasks:
@@ -77,6 +95,8 @@ async def read_open_tasks() -> OpenTasks:
         keys=await expiring_api_keys(tenant),
         invited=[*await list_users(STAFF, invited), *await list_users(ADVERTISER, invited)],
         intake=await read_intake_summary(tenant),
+        counts=await read_task_counts(tenant),
+        health=await read_intake_health(tenant),
         **await read_setup_progress(tenant),
     )
 

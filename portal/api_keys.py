@@ -41,6 +41,8 @@ DONE = {
     "revoked-all": "All API keys were revoked and no longer work.",
 }
 
+OF_ONE_USER = {"of_one_user": True}
+
 
 class AdvertiserApiKeyController(Controller):
     path = ROOT
@@ -65,7 +67,7 @@ class AdvertiserApiKeyController(Controller):
     async def requests(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         return await request_log_page(request, layout, "portal/requests.html", advertiser_of(current_user(request)))
 
-    @get("/new")
+    @get("/new", opt=OF_ONE_USER)
     async def new(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         """`?scope=` preselects a permission."""
         offered = scopes_of(current_user(request))
@@ -90,7 +92,7 @@ class AdvertiserApiKeyController(Controller):
         keys = await expiring_api_keys(current_tenant(), advertiser_of(current_user(request)))
         return await dismiss_reminder(request, keys, ROOT)
 
-    @get("/{key_id:int}/rotate")
+    @get("/{key_id:int}/rotate", opt=OF_ONE_USER)
     async def rotate_form(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
     ) -> Response[Any]:
@@ -105,7 +107,7 @@ class AdvertiserApiKeyController(Controller):
         key = await own_key_or_404(user, key_id)
         return await rotate_key(request, layout, ROOT, key, owner=user.advertiser, within=user.scopes)
 
-    @get("/{key_id:int}/revoke")
+    @get("/{key_id:int}/revoke", opt=OF_ONE_USER)
     async def revoke_form(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
     ) -> Response[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Response
 from litestar.di import NamedDependency
 
-from auth.users.guards import current_user
+from auth.users.guards import current_session, current_user
 from auth.users.users import User
 from portal.advertiser_status import AdvertiserStatus
 from portal.api_keys import reminder
@@ -34,15 +34,16 @@ async def portal_layout(request: AnyRequest, advertiser: NamedDependency[Adverti
     tenant = current_tenant()
     if advertiser is None:
         return PageLayout(AREA, tenant)
-    user = current_user(request)
+    user, view = current_user(request), current_session(request).view
     here = page_path(request)
     nav = [
         NavLink(href, label, here=href == TABS.get(here, here))
         for href, (label, scopes) in PAGES.items()
-        if href not in TABS and may_open(user, scopes)
+        if href not in TABS and may_open(user, scopes) and not (view and href == "/account")
     ]
     notices = paused_notices(tenant, advertiser)
-    return PageLayout(AREA, tenant, user, nav, notices, await reminder(request), home_url=nav[0].href)
+    reminds = None if view else await reminder(request)  # staff cannot dismiss it
+    return PageLayout(AREA, tenant, user, nav, notices, reminds, home_url=nav[0].href, view=view)
 
 
 def paused_notices(tenant: Tenant, advertiser: AdvertiserStatus) -> list[Notice]:

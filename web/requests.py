@@ -10,6 +10,7 @@ State of a request, in scope["state"], set by `web.middleware.RequestContextMidd
   sent         bytes of the response's body that were sent
   site, tenant of the host (`tenants.middleware`)
   error        the exception behind a 5xx
+  view         what staff view as an advertiser sees it (`auth.users.viewing`)
   caller       the verified API key (`auth.api_keys.authenticate`)
   range        the range of the requested report (`reporting.filters`), once it has been validated
 """

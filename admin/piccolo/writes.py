@@ -20,7 +20,7 @@ from admin.piccolo.responses import (
     read_limited_body,
 )
 from admin.piccolo.rules import MAX_INTEGER, RULES, ColumnError, TableRule, UnknownColumn
-from admin.piccolo.tables import AdvertiserAdmin, ApiKeyAdmin, PartnerAdmin
+from admin.piccolo.tables import AdvertiserAdmin, ApiKeyAdmin, PartnerAdmin, TenantSettingsAdmin
 from auth.api_keys import service as api_keys
 from auth.users.directory import revoke_access
 from auth.users.users import User
@@ -98,7 +98,7 @@ async def write_row(
         raise error_response(404, "This row does not exist.")
     if response.status >= 400:
         raise ErrorResponse(explain_database_error(response, rule))
-    if rule.table in {AdvertiserAdmin, ApiKeyAdmin}:
+    if rule.table in {AdvertiserAdmin, ApiKeyAdmin, TenantSettingsAdmin}:
         await notify_changed(db)
     if rule.realm and values.get("active") is False and isinstance(id_, int):
         await revoke_access(db, rule.realm, id_)

@@ -33,6 +33,7 @@ DONE = {
 
 
 class AccountController(Controller):
+    opt = {"of_one_user": True}
     path = "/account"
     guards = [requires_login]
 

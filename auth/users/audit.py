@@ -34,6 +34,7 @@ SUBJECTS = {
         "setting": "Settings",
         "tenant": "Name",
         "logo": "Logo",
+        "advertiser_view": "Views as advertiser",
         "offer": "Offers",
         "partner": "Partners",
         "conversion": "Conversions",

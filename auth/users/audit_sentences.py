@@ -32,6 +32,8 @@ SUBJECTS = {  # table → what one row of it is
     "rejected_record": "rejected record",
     "audit_log": "audit log",
     "tenant": "tenant",
+    "logo": "logo",
+    "advertiser_view": "view as advertiser",
 }
 # Columns that say nothing to people: what intake compares, counters, surrogate ids, digests, times that entries have.
 INTERNAL = (
@@ -174,11 +176,13 @@ def what_happened(realm: Realm, row: Row, names: AuditNames) -> list[Part]:
         return [("ended a session of ", None), user_of(realm, before, names)]
     if subject == "audit_log":
         return [(f"erased {row['label']} from {after.get('entries', 0)} entries of the audit log", None)]
-    if action == "created":
+    if subject == "advertiser_view":
+        href = page_of(realm, "advertiser", str((after or before).get("advertiser")), names)
+        thing = [("viewing the portal as ", None), (shorten(row["label"]), href), (" sees it", None)]
+        return [("began " if action == "created" else "stopped ", None), *thing]
+    if action in {"created", "deleted"}:
         replaced = [(" to replace ", None), (names.key(after["replaces"]), None)] if after.get("replaces") else []
-        return [("created ", None), *thing, *replaced]
-    if action == "deleted":
-        return [("deleted ", None), *thing]
+        return [(f"{action} ", None), *thing, *replaced]
     return changed(row, thing, before, after, names)
 
 

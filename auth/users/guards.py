@@ -11,11 +11,13 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
-from auth.users.realms import Realm
+from auth.users.realms import ADVERTISER, STAFF, Realm
 from auth.users.sessions import Session, find_session
 from auth.users.users import User
+from auth.users.viewing import NOBODY, find_view, viewer_of
 from database.audit_context import act_as
 from web.pages.responses import redirect
+from web.pages.security import SAFE_METHODS
 from web.problems import Problem
 from web.requests import client_address, request_state
 
@@ -48,7 +50,8 @@ async def load_session(realm: Realm, connection: AnyConnection) -> Session | Non
 async def requires_login(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """A guard: a user of the realm is signed in, with the second factor if there is one. Raises LoginRequired."""
     realm = realm_of(handler)
-    session = await load_session(realm, connection)
+    session = await load_view(connection, handler) if realm.name == ADVERTISER.name else None
+    session = session or await load_session(realm, connection)
     if session is None or session.awaits_code:
         there = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
         back = f"?next={quote(there)}" if connection.scope.get("method") == "GET" else ""
@@ -57,8 +60,36 @@ async def requires_login(connection: AnyConnection, handler: BaseRouteHandler) -
         raise LoginRequired(realm.path("/account/two-step"))
     state = request_state(connection.scope)
     state["session"] = session
-    state["log"]["user"] = f"{realm.name}:{session.user.id}"
-    act_as(session.user.actor(client_address(connection.scope)))
+    user = session.staff or session.user
+    state["log"]["user"] = f"{user.realm.name}:{user.id}"
+    act_as(user.actor(client_address(connection.scope)))
+
+
+async def load_view(connection: AnyConnection, handler: BaseRouteHandler) -> Session | None:
+    """The session of staff who view the portal as an advertiser sees it, which can only read. None without a view.
+
+    Raises LoginRequired when the view is over, and Problem 403 for what changes something and for pages that only a
+    user of the advertiser needs (`opt["of_one_user"]`).
+    """
+    session = await load_session(STAFF, connection)
+    view = await find_view(session.id) if session and not session.awaits_code else None
+    if session is None or view is None:
+        return None
+    if session.totp_required:
+        raise LoginRequired(STAFF.path("/account/two-step"))
+    if view.over:
+        own = await load_session(ADVERTISER, connection)
+        if own is None:
+            raise LoginRequired(STAFF.home)
+        return own
+    request_state(connection.scope)["view"] = view
+    viewing = f"You are viewing {view.name} as an advertiser sees it."
+    if connection.scope.get("method") not in SAFE_METHODS:
+        raise Problem(403, f"{viewing} Nothing can be changed this way.")
+    if handler.opt.get("of_one_user"):
+        raise Problem(403, f"{viewing} This page is only for the advertiser's own users.")
+    viewer = viewer_of(view, session.user)
+    return Session(NOBODY, viewer, awaits_code=False, totp_required=False, staff=session.user, view=view)
 
 
 def requires_role(role: str) -> Guard:

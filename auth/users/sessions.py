@@ -10,6 +10,7 @@ from ua_parser import parse
 
 from auth.users.realms import Realm
 from auth.users.users import User, user_columns, user_from_row
+from auth.users.viewing import AdvertiserView
 from database.pool import connection
 from database.transactions import transaction
 from settings import settings
@@ -25,12 +26,16 @@ class Session(msgspec.Struct, frozen=True):
     """`awaits_code`: the user entered the password and must still enter the code of the second factor.
 
     `totp_required`: the user must set up two-factor authentication first.
+
+    `staff`: who in fact sees the portal, where a member of the staff views it as an advertiser sees it (`view`).
     """
 
     id: int
     user: User
     awaits_code: bool
     totp_required: bool
+    staff: User | None = None
+    view: AdvertiserView | None = None
 
 
 def session_digest(token: str) -> bytes:

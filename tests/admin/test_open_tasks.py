@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.database import execute
 from tests.support.html_page import Page
-from tests.support.people import Browser, advertiser_browser, staff_browser
+from tests.support.people import Browser, advertiser_browser, create_advertiser_user, staff_browser
 from tests.support.sandbox import Sandbox, event_record, offer_record
 
 
@@ -17,7 +17,9 @@ def overview(client: Browser) -> str:
     return Page(client.get("/staff").text).text
 
 
-def test_it_states_that_nothing_needs_attention(client: Browser) -> None:
+def test_it_states_that_nothing_needs_attention(sandbox: Sandbox, client: Browser) -> None:
+    for advertiser in sandbox.owner, sandbox.rival:
+        create_advertiser_user(sandbox, advertiser)
     assert "Nothing needs your attention" in overview(client)
     assert "Data updated through never" in overview(client)
 
@@ -90,3 +92,39 @@ def test_names_are_escaped(sandbox: Sandbox, client: Browser) -> None:
     page = client.get("/staff").text
     assert "<script>alert" not in page
     assert "<script>alert(1)</script>" in Page(page).text
+
+
+def test_each_task_has_its_count_and_leads_to_its_list(sandbox: Sandbox, client: Browser) -> None:
+    create_advertiser_user(sandbox, sandbox.owner)
+    for advertiser in sandbox.owner, sandbox.rival:
+        sandbox.set_advertiser(advertiser, singular_enabled=advertiser == sandbox.owner)
+    execute(
+        "UPDATE {s}.api_token SET revoked_at = now() WHERE advertiser = $1", sandbox.rival, schema=sandbox.tenant.schema
+    )
+    sandbox.send(
+        "offers", [offer_record(sandbox, os="WEB", campaignName="A"), offer_record(sandbox), offer_record(sandbox)]
+    )
+    sandbox.send("events", [{"id": "x"}])
+    page = client.get("/staff").text
+    for text, path, rows in [
+        ("1 rejected record is waiting", "/staff/intake/rejected", None),
+        ("2 offers lack data that Singular needs", "/staff/offers?missing=singular", 2),
+        ("1 advertiser has no user", "/staff/advertisers?missing=users", 1),
+        ("1 advertiser has no API key", "/staff/advertisers?missing=keys", 1),
+    ]:
+        assert text in Page(page).text
+        assert f'href="{path}"' in page
+        listed = client.get(path)
+        assert listed.status_code == 200
+        if rows:
+            assert listed.text.partition("<tbody")[2].count("<tr") == rows, path
+
+
+def test_it_shows_what_each_sender_sent_by_hour(sandbox: Sandbox, client: Browser) -> None:
+    sandbox.send("offers", [offer_record(sandbox)])
+    page = client.get("/staff").text
+    intake = page.partition("Intake, last 24 hours")[2]
+    assert intake.count('<rect class="slot"') == 24
+    assert 'href="/staff/intake"' in page
+    assert "last batch" in intake
+    assert "style=" not in intake

@@ -56,6 +56,11 @@ def follow(name: str) -> Callable[[Page], object]:
     return lambda page: page.locator("main").get_by_role("link", name=name).first.click()
 
 
+def view_as_advertiser(page: Page) -> None:
+    follow("Brown Boots")(page)
+    page.get_by_role("button", name="View as advertiser").click()
+
+
 def pause_offers(page: Page) -> None:
     for box in page.get_by_label("Select").all()[:2]:
         box.check()
@@ -131,6 +136,7 @@ def tours(password: str) -> list[Tour]:
         Shot("admin-requests", "/admin/#/request_list"),
         Shot("admin-audit-log", "/admin/#/audit_log"),
         Shot("staff-account", "/staff/account"),
+        Shot("view-as-advertiser", "/staff/advertisers", view_as_advertiser),
     ]
     platform = [
         Shot("platform-tenants", "/"),

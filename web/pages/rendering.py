@@ -1,6 +1,7 @@
 """HTML pages from Jinja templates. `PageLayout` holds what every page shows around its content."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -61,6 +62,15 @@ class SignedInUser(Protocol):
     def name(self) -> str: ...
 
 
+class PortalView(Protocol):
+    """Staff view the portal as an advertiser sees it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def until(self) -> datetime: ...
+
+
 class PageLayout(msgspec.Struct, frozen=True):
     """`tenant` is None on the platform's host; `current_user` is None if no user is signed in. An empty `home_url`: the
     tenant's name is not a link.
@@ -75,6 +85,7 @@ class PageLayout(msgspec.Struct, frozen=True):
     home_url: str = "/"
     sign_out_url: str = "/sign-out"
     account_url: str = "/account"
+    view: PortalView | None = None
 
 
 templates = jinja2.Environment(

@@ -50,7 +50,7 @@ def error_page(scope: Mapping[str, Any], error: Exception) -> Response[Any]:
         heading, text, home = "Not available", f"{tenant.name} is not available at the moment. {contact}", ""
     response = render_page(
         "error.html",
-        PageLayout("", tenant, home_url=home),
+        PageLayout("", tenant, home_url=home, view=request_state(scope).get("view")),
         status=problem.status,
         heading=heading,
         text=text,
