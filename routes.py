@@ -104,6 +104,10 @@ Admin: app.TENANT.<base>
   /staff/advertisers/options                 AdvertisersController: GET options
   /staff/advertisers/status                  CatalogueController: GET status_form, POST change_status
   /staff/advertisers/{row_id:uuid}           CatalogueController: GET row
+  /staff/advertisers/{row_id:uuid}/changes   StaffDrilldownController: GET changes
+  /staff/advertisers/{row_id:uuid}/conversions  StaffDrilldownController: GET conversions
+  /staff/advertisers/{row_id:uuid}/conversions.csv  StaffDrilldownController: GET export
+  /staff/advertisers/{row_id:uuid}/conversions/{conversion:uuid}  StaffDrilldownController: GET conversion
   /staff/advertisers/{row_id:uuid}/delete    CatalogueController: POST delete
   /staff/advertisers/{row_id:uuid}/edit      CatalogueController: GET edit_form, POST edit
   /staff/offers                              CatalogueController: GET list_rows
@@ -176,6 +180,7 @@ from litestar.types import ControllerRouterHandler
 from admin.advertisers import AdvertisersController
 from admin.api_keys import StaffKeyController
 from admin.corrections import CorrectionsController
+from admin.drilldown import StaffDrilldownController
 from admin.intake import IntakeController
 from admin.layout import staff_layout
 from admin.offers import OffersController
@@ -265,6 +270,7 @@ ADMIN_PAGES = Router(
         LoginController,
         AccountController,
         StaffSpendController,
+        StaffDrilldownController,
         StaffKeyController,
         TenantUsersController,
         TenantStaffController,

@@ -35,12 +35,14 @@ class DrilldownSite(msgspec.Struct, frozen=True):
     """Whose conversions the pages show, to whom. `root` is the URL before /conversions and /changes.
 
     `sees_clicks`: also click ids, devices and other details, and the export. `sees_changes`: also the pages of changes.
+    `back` is the URL and name of the advertiser's page, for staff.
     """
 
     advertiser: UUID
     root: str = ""
     sees_clicks: bool = True
     sees_changes: bool = True
+    back: tuple[str, str] | None = None
 
     def segments(self, here: str) -> list[tuple[str, str, bool]]:
         """Of the navigation between the pages. `here` is conversions or changes."""
