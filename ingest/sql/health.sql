@@ -2,7 +2,7 @@
 
 -- name: hours
 SELECT
-    token, date_trunc('hour', received_at, 'UTC') AS hour, count(*) AS batches, sum(accepted)::bigint AS accepted,
+    token, date_bin('1 hour', received_at, 'epoch') AS hour, count(*) AS batches, sum(accepted)::bigint AS accepted,
     sum(duplicates)::bigint AS duplicates, sum(rejected)::bigint AS rejected
 FROM {schema}.intake
 WHERE received_at >= :since::timestamptz AND token IS NOT NULL
@@ -20,10 +20,12 @@ WHERE t.advertiser IS NULL
 ORDER BY lower(t.name), t.id
 
 -- name: active_hours
--- The hours in which a sender sent anything, from the index alone.
+-- The hours in which a sender sent anything: one look into the index for each. PostgreSQL would turn EXISTS into a join
+-- with all batches of the sender.
 SELECT t.id AS token, h.hour
 FROM {schema}.api_token t CROSS JOIN unnest(:hours::timestamptz[]) AS h (hour)
-WHERE t.advertiser IS NULL AND EXISTS (
-    SELECT FROM {schema}.intake i
+WHERE t.advertiser IS NULL AND (
+    SELECT true FROM {schema}.intake i
     WHERE i.token = t.id AND i.received_at >= h.hour AND i.received_at < h.hour + interval '1 hour'
+    LIMIT 1
 )
