@@ -19,7 +19,13 @@ from tenants.tenant import Tenant, current_tenant
 from web.pages.rendering import PageLayout
 from web.requests import READ_METHODS, AnyRequest
 
-LINKS = SpendLinks(page="/staff", export="/staff/export", records="/staff")
+LINKS = SpendLinks(
+    page="/staff",
+    export="/staff/export",
+    conversions="/staff/advertisers/{advertiser}/conversions",
+    changes="/staff/advertisers/{advertiser}/changes",
+    records="/staff",
+)
 CURRENCY = re.compile(r"[A-Za-z]{3}")
 USUAL_CURRENCY = "USD"  # of a tenant without advertisers
 

@@ -83,6 +83,20 @@ def test_each_row_leads_to_the_page_of_its_record(filled: Sandbox, by: str) -> N
         assert client.get(page).status_code == 200
 
 
+def test_figures_of_an_advertiser_lead_to_its_conversions_and_changes(filled: Sandbox) -> None:
+    client = staff_browser(filled, "viewer")
+    root = f"/staff/advertisers/{filled.owner}"
+    everybody = [link.attributes["href"] for link in opened(client, **MAY).all("a") if "href" in link.attributes]
+    days = f"{root}/conversions?date_from=2025-05-01&date_to=2025-05-31&status=Success"
+    assert days in everybody
+    assert not [href for href in everybody if "/changes?" in href]
+    page = opened(client, advertiser_id=str(filled.owner), **MAY)
+    of_one = [link.attributes["href"] for link in page.all("a") if "href" in link.attributes]
+    assert f"{root}/changes?date=2025-05-19" in of_one
+    for href in days, f"{root}/changes?date=2025-05-19":
+        assert client.get(href).status_code == 200
+
+
 def test_different_currencies_are_chosen_and_never_added(sandbox: Sandbox) -> None:
     sandbox.set_advertiser(sandbox.rival, currency="EUR")
     fill(sandbox)

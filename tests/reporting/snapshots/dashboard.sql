@@ -97,6 +97,86 @@ buckets AS (
     ) AS bucket (n, ends, hour, day, week, month, state, begun)
 ),
 grouped AS (
+    SELECT m.n, o.id AS offer_id, o.name AS offer_name, o.os, o.campaign_name, m.conversions, m.clicks, m.views, m.cost
+    FROM offers o
+    CROSS JOIN LATERAL (
+        SELECT n,  sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+        FROM (
+            SELECT
+                n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
+                sign * cost AS cost
+            FROM unnest($14::int[], $15::date[], $16::date[], $17::bigint[])
+                AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_month
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS month
+            UNION ALL
+            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($18::int[], $19::date[], $20::date[], $21::bigint[])
+                AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_day
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS day
+            UNION ALL
+            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest(
+                $22::int[], $23::timestamptz[], $24::timestamptz[], $25::bigint[]
+            ) AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS hour
+            UNION ALL
+            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest(
+                $26::int[], $27::timestamptz[], $28::timestamptz[],
+                $29::bigint[]
+            ) AS span (n, start, "end", sign)
+            CROSS JOIN LATERAL (
+                SELECT * FROM t_tenant.by_quarter
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                OFFSET 0
+            ) AS quarter
+        ) AS deltas
+        WHERE $30::uuid[] IS NULL
+            OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($30::uuid[]))
+        GROUP BY n
+        HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
+    ) AS m
+    LIMIT $31::bigint
+),
+sums AS (
+    SELECT
+        coalesce(sum(conversions), 0) AS conversions, coalesce(sum(clicks), 0) AS clicks,
+        coalesce(sum(views), 0) AS views, coalesce(sum(cost), 0) AS cost, count(*) AS grouped_rows
+    FROM grouped
+)
+SELECT md5(concat_ws('|', $32::text, b.ends, coalesce(g.offer_id::text, ''), coalesce(g.os, ''), coalesce(to_json(g.campaign_name)::text, ''))) AS "id", g.offer_id AS "offerId", g.offer_name AS "offerName", g.os AS "os", g.campaign_name AS "campaign", trim_scale(coalesce(g.cost, 0) * 0.000001) AS "cost", coalesce(g.conversions, 0) AS "conversions", coalesce(g.clicks, 0) AS "clicks", coalesce(g.views, 0) AS "views", CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "costPerConversion", CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "conversionRate", (SELECT grouped_rows FROM sums) AS grouped_rows FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
+ORDER BY coalesce(g.cost, 0) DESC NULLS LAST, coalesce(g.clicks, 0) DESC NULLS LAST, g.offer_name COLLATE "C" NULLS LAST, g.offer_id NULLS LAST, g.os COLLATE "C" NULLS LAST, g.campaign_name COLLATE "C" NULLS LAST
+LIMIT $33::bigint;
+
+WITH
+offers AS MATERIALIZED (
+    SELECT * FROM t_tenant.offer
+    WHERE advertiser = $1::uuid
+        AND ($2::uuid[] IS NULL OR id = ANY($2::uuid[]))
+        AND ($3::text[] IS NULL OR os = ANY($3::text[]))
+        AND ($4::text[] IS NULL OR app_name = ANY($4::text[]) OR store_id = ANY($4::text[]))
+        AND ($5::text[] IS NULL OR campaign_name = ANY($5::text[]))
+)
+,
+buckets AS (
+    SELECT * FROM unnest(
+        $6::int[], $7::text[], $8::text[], $9::date[], $10::date[], $11::date[],
+        $12::text[], $13::boolean[]
+    ) AS bucket (n, ends, hour, day, week, month, state, begun)
+),
+grouped AS (
     SELECT m.n, sum(m.conversions) AS conversions, sum(m.clicks) AS clicks, sum(m.views) AS views, sum(m.cost) AS cost
     FROM offers o
     CROSS JOIN LATERAL (
@@ -177,85 +257,5 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS change_mark
 GROUP BY bucket;
-
-WITH
-offers AS MATERIALIZED (
-    SELECT * FROM t_tenant.offer
-    WHERE advertiser = $1::uuid
-        AND ($2::uuid[] IS NULL OR id = ANY($2::uuid[]))
-        AND ($3::text[] IS NULL OR os = ANY($3::text[]))
-        AND ($4::text[] IS NULL OR app_name = ANY($4::text[]) OR store_id = ANY($4::text[]))
-        AND ($5::text[] IS NULL OR campaign_name = ANY($5::text[]))
-)
-,
-buckets AS (
-    SELECT * FROM unnest(
-        $6::int[], $7::text[], $8::text[], $9::date[], $10::date[], $11::date[],
-        $12::text[], $13::boolean[]
-    ) AS bucket (n, ends, hour, day, week, month, state, begun)
-),
-grouped AS (
-    SELECT m.n, o.id AS offer_id, o.name AS offer_name, o.os, o.campaign_name, m.conversions, m.clicks, m.views, m.cost
-    FROM offers o
-    CROSS JOIN LATERAL (
-        SELECT n,  sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
-        FROM (
-            SELECT
-                n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
-                sign * cost AS cost
-            FROM unnest($14::int[], $15::date[], $16::date[], $17::bigint[])
-                AS span (n, start, "end", sign)
-            CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_month
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
-            ) AS month
-            UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($18::int[], $19::date[], $20::date[], $21::bigint[])
-                AS span (n, start, "end", sign)
-            CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_day
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
-            ) AS day
-            UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest(
-                $22::int[], $23::timestamptz[], $24::timestamptz[], $25::bigint[]
-            ) AS span (n, start, "end", sign)
-            CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_hour
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
-            ) AS hour
-            UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest(
-                $26::int[], $27::timestamptz[], $28::timestamptz[],
-                $29::bigint[]
-            ) AS span (n, start, "end", sign)
-            CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_quarter
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
-            ) AS quarter
-        ) AS deltas
-        WHERE $30::uuid[] IS NULL
-            OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($30::uuid[]))
-        GROUP BY n
-        HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
-    ) AS m
-    LIMIT $31::bigint
-),
-sums AS (
-    SELECT
-        coalesce(sum(conversions), 0) AS conversions, coalesce(sum(clicks), 0) AS clicks,
-        coalesce(sum(views), 0) AS views, coalesce(sum(cost), 0) AS cost, count(*) AS grouped_rows
-    FROM grouped
-)
-SELECT md5(concat_ws('|', $32::text, b.ends, coalesce(g.offer_id::text, ''), coalesce(g.os, ''), coalesce(to_json(g.campaign_name)::text, ''))) AS "id", g.offer_id AS "offerId", g.offer_name AS "offerName", g.os AS "os", g.campaign_name AS "campaign", trim_scale(coalesce(g.cost, 0) * 0.000001) AS "cost", coalesce(g.conversions, 0) AS "conversions", coalesce(g.clicks, 0) AS "clicks", coalesce(g.views, 0) AS "views", CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "costPerConversion", CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "conversionRate", (SELECT grouped_rows FROM sums) AS grouped_rows FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
-ORDER BY coalesce(g.cost, 0) DESC NULLS LAST, coalesce(g.clicks, 0) DESC NULLS LAST, g.offer_name COLLATE "C" NULLS LAST, g.offer_id NULLS LAST, g.os COLLATE "C" NULLS LAST, g.campaign_name COLLATE "C" NULLS LAST
-LIMIT $33::bigint;
 
 COMMIT;
