@@ -41,6 +41,13 @@ EXPRESSIONS = {
     "user_columns(realm)": "p.id",
 }
 EXPRESSIONS_BY_FILE = {
+    "admin/catalogue_import.py": {
+        "table": "{schema}.advertiser",
+        "', '.join(('id', *columns))": "id, name",
+        "marks": "$1, $2",
+        "assigned": "name = $2",
+    },
+    "admin/settings.py": {"changes": "final_after_days = $1"},
     "auth/users/erasure.py": {
         "account.realm.table": "staff",
         "key": "staff",
@@ -51,7 +58,15 @@ EXPRESSIONS_BY_FILE = {
         "where": "after::text ~* $1 AND after ->> 'email' <> $5 AND after ?| ARRAY['x'] AND key = ANY($6)",
     },
     "auth/users/invitations.py": {"', '.join(values)": "email, name, role", "marks": "$1, $2, $3"},
+    "auth/users/tenant_settings.py": {"table": "{schema}.logo"},
     "auth/users/totp.py": {"table": "{schema}.staff"},
+    "catalog/records.py": {
+        "table": "{schema}.advertiser",
+        "kind.table": "advertiser",
+        "', '.join(row)": "id, name",
+        "marks": "$1, $2",
+        "assigned": "name = $2",
+    },
     "demo/people.py": {
         "table": "{schema}.staff",
         "', '.join(values)": "email, name, role",
