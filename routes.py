@@ -66,6 +66,12 @@ Portal: app.TENANT.<base>
   /team/{user_id:int}/remove                 TeamController: POST remove
   /team/{user_id:int}/sessions               TeamController: POST end_sessions
   /logo/{digest:str}                         GET|HEAD logo
+  /notifications                             NotificationController: GET notifications
+  /notifications/choices                     NotificationController: POST save_choices
+  /notifications/read                        NotificationController: POST mark_as_read
+  /views                                     SavedViewController: GET views, POST save
+  /views/{view_id:int}                       SavedViewController: POST change
+  /views/{view_id:int}/delete                SavedViewController: POST delete
 
 Admin: app.TENANT.<base>
   /staff                                     StaffSpendController: GET spend
@@ -208,6 +214,8 @@ from portal.api_page import ApiController
 from portal.dashboard import DashboardController
 from portal.drilldown import DrilldownController
 from portal.layout import portal_layout
+from portal.notifications import NotificationController
+from portal.saved_views import SavedViewController
 from portal.singular import SingularPageController
 from portal.team import TeamController
 from reporting.api import CostReportController, SingularController
@@ -260,6 +268,8 @@ PORTAL = Router(
         ApiController,
         TeamController,
         logo,
+        NotificationController,
+        SavedViewController,
     ],
     opt={"realm": ADVERTISER},
     dependencies={"advertiser": Provide(read_advertiser_status), "layout": Provide(portal_layout)},

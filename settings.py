@@ -154,6 +154,10 @@ class Settings(BaseSettings):
         None, ge=1, description="Days for which dumps of deleted tenants are kept. Default: until you delete them."
     )
     tasks_every: Seconds = Field(86_400, description="How often each background job runs, in one of all processes.")
+    notifications_every: Seconds = Field(
+        3_600,
+        description="How often notifications are looked for and saved views sent; no less often than other jobs run.",
+    )
 
     platform_totp_required: bool = Field(
         default=False, description="Platform staff must set up two-factor authentication before they can continue."

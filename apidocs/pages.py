@@ -65,7 +65,18 @@ def link_to_page(link: Token) -> None:
         link.attrSet("href", f"/docs/{sibling[1]}{sibling[2] or ''}")
 
 
-NAMES = ("cost-report", "singular", "query", "formats", "changes", "conversions", "keep-a-copy", "intake", "errors")
+NAMES = (
+    "cost-report",
+    "singular",
+    "query",
+    "formats",
+    "changes",
+    "conversions",
+    "keep-a-copy",
+    "intake",
+    "notifications",
+    "errors",
+)
 DOC_PAGES = {name: read_doc_page(TEXTS / f"{name}.md") for name in NAMES}
 LAYOUT = Template((OWN / "page.html").read_text(encoding="utf-8"))
 

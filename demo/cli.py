@@ -13,6 +13,7 @@ from demo.cast import CASTS, Cast
 from demo.changes import make_changes, read_first_changes
 from demo.filling import fill_tenant, make_tenant
 from demo.keys import make_keys
+from demo.notifications import make_notifications, make_saved_view
 from demo.people import STAFF_OF, make_people
 from demo.welcome import DemoAccess, DemoApiKeys, create_demo_api_keys, ingest_key_id, show_access
 from settings import settings
@@ -52,8 +53,12 @@ async def fill_all(length: timedelta) -> DemoAccess:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         keys = await gather(*(fill_one(tenant, cast, length, progress) for tenant, cast in tenants))
     by_slug = {cast.slug: key for cast, key in zip(CASTS, keys, strict=True)}
+    people = await make_people(tenants)
+    for tenant, _ in tenants:
+        await make_notifications(tenant, datetime.now(UTC))
+        await make_saved_view(tenant)
     tenant, cast = tenants[0]
-    return DemoAccess(by_slug, await make_people(tenants), await read_first_changes(tenant, cast.advertisers[0].id))
+    return DemoAccess(by_slug, people, await read_first_changes(tenant, cast.advertisers[0].id))
 
 
 async def fill_one(tenant: Tenant, cast: Cast, length: timedelta, progress: Progress) -> DemoApiKeys:

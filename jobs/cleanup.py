@@ -13,6 +13,7 @@ from database.pool import connection
 from database.sql import SqlFile
 from ingest.intake_log import delete_batches_before
 from ingest.rejected_records import delete_rejected_records_before
+from notifications.service import delete_notifications_before
 from settings import settings
 from tenants.lifecycle import delete_dumps_before
 from tenants.tenant import Tenant
@@ -40,6 +41,7 @@ async def clean_tenant(tenant: Tenant, now: datetime) -> Mapping[str, int]:
             tenant.schema, now - timedelta(days=settings.request_retention_days)
         ),
         "singular_requests_deleted": await delete_in_chunks(DELETE_PULLS, tenant.schema, before=oldest),
+        "notifications_deleted": await delete_notifications_before(tenant.schema, oldest),
     }
 
 

@@ -1,6 +1,6 @@
 """gokart jobs, gokart backup, gokart restore"""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
@@ -9,7 +9,7 @@ from core.errors import GokartError
 from database.backups import BackupFolder
 from database.embedded import EmbeddedPostgres
 from database.engine import database_url
-from jobs.definitions import JOBS
+from jobs.definitions import INTERVALS, JOBS
 from jobs.runs import JobStatus, job_statuses
 from settings import PREFIX, settings
 from tenants.commands import run_command
@@ -20,7 +20,7 @@ EXTERNAL = "docs/operations.md describes backups of a server of your own: this c
 @click.command()
 def jobs() -> None:
     """Show the background jobs with their last runs and failures. The server processes run them."""
-    statuses = run_command(lambda: job_statuses(timedelta(seconds=settings.tasks_every)))
+    statuses = run_command(lambda: job_statuses(INTERVALS))
     rows = [[name, job.summary, *describe_run(statuses.get(name))] for name, job in JOBS.items()]
     print_table(["job", "what it does", "last run", "outcome", "next run"], rows, "")
     for name, status in statuses.items():

@@ -4,7 +4,7 @@ A process holds a run while it extends the run's lease. When it stops, another p
 with the tenant after the one last processed. Times are those of the database's clock.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -60,11 +60,14 @@ FINISH = SqlFile(SQL, "finish")
 STATUSES = SqlFile(SQL, "statuses")
 
 
-async def claim_run(jobs: Collection[str], interval: timedelta) -> JobRun | None:
-    """A run of a job that is due or was interrupted; no other process gets it. Raises DatabaseUnavailable."""
-    names = list(jobs)
+async def claim_run(intervals: Mapping[str, timedelta]) -> JobRun | None:
+    """A run of a job that is due or was interrupted; no other process gets it. `intervals` has each job's, by name.
+
+    Raises DatabaseUnavailable.
+    """
+    names = list(intervals)
     add = ADD_JOBS.bind("public", names=names)
-    claim = CLAIM.bind("public", names=names, interval=interval, run=uuid4(), lease=LEASE)
+    claim = CLAIM.bind("public", names=names, intervals=list(intervals.values()), run=uuid4(), lease=LEASE)
     async with connection() as db:
         await db.execute(add.sql, *add.args)
         row = await db.fetchrow(claim.sql, *claim.args)
@@ -106,8 +109,9 @@ async def update(query: Query) -> None:
             raise RunTakenOverError
 
 
-async def job_statuses(interval: timedelta) -> dict[str, JobStatus]:
-    query = STATUSES.bind("public", interval=interval)
+async def job_statuses(intervals: Mapping[str, timedelta]) -> dict[str, JobStatus]:
+    """By name; `next_at` is of the jobs with an interval."""
+    query = STATUSES.bind("public", names=list(intervals), intervals=list(intervals.values()))
     async with connection() as db:
         rows = await db.fetch(query.sql, *query.args)
     return {row["name"]: JobStatus(*row) for row in rows}

@@ -7,7 +7,7 @@ a steady load and not a burst. A failure at one tenant does not stop the others.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import monotonic
 
 import structlog
@@ -16,7 +16,7 @@ from core import tracing
 from core.background import run_in_background
 from database.pool import DatabaseUnavailable
 from jobs import runs
-from jobs.definitions import JOBS, Counts, Job
+from jobs.definitions import INTERVALS, JOBS, Counts, Job
 from jobs.runs import LEASE, JobRun, RunTakenOverError
 from settings import settings
 from tenants.tenant import Tenant, bound_to
@@ -31,7 +31,7 @@ async def run_scheduler() -> None:
     """Never returns, whether the database is unavailable or not migrated yet."""
     while True:
         try:
-            while run := await runs.claim_run(JOBS, timedelta(seconds=settings.tasks_every)):
+            while run := await runs.claim_run(INTERVALS):
                 await execute(run)
         except RunTakenOverError:
             log.warning("another process took over a job")

@@ -16,12 +16,16 @@ from web.requests import AnyRequest, request_state
 
 
 class AdvertiserStatus(msgspec.Struct, frozen=True):
-    """`currency` is ISO 4217. `singular_requested_by` is the email address of the user who requested Singular."""
+    """`currency` is ISO 4217, `time_zone` an IANA name.
+
+    `singular_requested_by` is the email address of the user who requested Singular.
+    """
 
     id: UUID
     name: str
     active: bool
     currency: str
+    time_zone: str
     singular_enabled: bool
     singular_requested_at: datetime | None
     singular_requested_by: str | None
@@ -33,6 +37,7 @@ class AdvertiserStatus(msgspec.Struct, frozen=True):
             row["name"],
             row["status"] == "active",
             row["currency"],
+            row["time_zone"],
             row["singular_enabled"],
             row["singular_requested_at"],
             row["singular_requested_by"],

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 
 from auth.users.guards import current_session, current_user
 from auth.users.users import User
+from notifications.service import count_unread
 from portal.advertiser_status import AdvertiserStatus
 from portal.api_keys import reminder
 from tenants.tenant import Tenant, current_tenant
@@ -25,9 +26,12 @@ PAGES = {
     "/singular": ("Singular", ["singular"]),
     "/api": ("API", []),
     "/team": ("Team", []),
+    "/notifications": ("Notifications", []),
+    "/views": ("Saved views", ["cost-report"]),
     "/account": ("Account", []),
 }
-TABS = {"/changes": "/conversions"}  # of pages that are not tabs themselves
+TABS = {"/changes": "/conversions", "/views": "/"}  # of pages that are not tabs themselves
+OF_ONE_USER = {"/account", "/notifications"}  # tabs that staff do not see who view the portal
 
 
 async def portal_layout(request: AnyRequest, advertiser: NamedDependency[AdvertiserStatus | None]) -> PageLayout:
@@ -36,14 +40,19 @@ async def portal_layout(request: AnyRequest, advertiser: NamedDependency[Adverti
         return PageLayout(AREA, tenant)
     user, view = current_user(request), current_session(request).view
     here = page_path(request)
+    badges = {} if view else {"/notifications": unread_badge(await count_unread(tenant.schema, user))}
     nav = [
-        NavLink(href, label, here=href == TABS.get(here, here))
+        NavLink(href, label, here=href == TABS.get(here, here), badge=badges.get(href))
         for href, (label, scopes) in PAGES.items()
-        if href not in TABS and may_open(user, scopes) and not (view and href == "/account")
+        if href not in TABS and may_open(user, scopes) and not (view and href in OF_ONE_USER)
     ]
     notices = paused_notices(tenant, advertiser)
     reminds = None if view else await reminder(request)  # staff cannot dismiss it
     return PageLayout(AREA, tenant, user, nav, notices, reminds, home_url=nav[0].href, view=view)
+
+
+def unread_badge(unread: int) -> str | None:
+    return "99+" if unread > 99 else str(unread) if unread else None
 
 
 def paused_notices(tenant: Tenant, advertiser: AdvertiserStatus) -> list[Notice]:

@@ -577,6 +577,44 @@ CREATE TABLE tenant.logo (
     CONSTRAINT logo_width_check CHECK (((width >= 1) AND (width <= 1000)))
 );
 
+CREATE TABLE tenant.notification (
+    id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    sent_at timestamp with time zone,
+    advertiser uuid NOT NULL,
+    login integer NOT NULL,
+    portal boolean NOT NULL,
+    email boolean NOT NULL,
+    kind character varying(20) NOT NULL,
+    subject character varying(100) NOT NULL,
+    title character varying(300) NOT NULL,
+    text character varying(2000) NOT NULL,
+    path character varying(300) NOT NULL
+);
+
+CREATE TABLE tenant.notification_choice (
+    login integer NOT NULL,
+    kind character varying(20) NOT NULL,
+    portal boolean NOT NULL,
+    email boolean NOT NULL
+);
+
+ALTER TABLE tenant.notification ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tenant.notification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE tenant.notification_progress (
+    id integer DEFAULT 1 NOT NULL,
+    final_days_until timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notification_progress_id_check CHECK ((id = 1))
+);
+
 ALTER TABLE tenant.offer ALTER COLUMN key ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME tenant.offer_key_seq
     START WITH 1
@@ -749,6 +787,27 @@ CREATE TABLE tenant.restatement (
     cause character varying(10) NOT NULL
 );
 
+CREATE TABLE tenant.saved_view (
+    id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    advertiser uuid NOT NULL,
+    login integer NOT NULL,
+    sent_for date NOT NULL,
+    schedule character varying(10) NOT NULL,
+    name character varying(100) NOT NULL,
+    query character varying(2000) NOT NULL,
+    CONSTRAINT saved_view_schedule_check CHECK (((schedule)::text = ANY ((ARRAY['never'::character varying, 'daily'::character varying, 'weekly'::character varying, 'monthly'::character varying])::text[])))
+);
+
+ALTER TABLE tenant.saved_view ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tenant.saved_view_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE tenant.session (
     id bigint NOT NULL,
     digest bytea NOT NULL,
@@ -918,6 +977,18 @@ ALTER TABLE ONLY tenant.intake_reject
 ALTER TABLE ONLY tenant.logo
     ADD CONSTRAINT logo_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY tenant.notification_choice
+    ADD CONSTRAINT notification_choice_pkey PRIMARY KEY (login, kind);
+
+ALTER TABLE ONLY tenant.notification
+    ADD CONSTRAINT notification_login_kind_subject_key UNIQUE (login, kind, subject);
+
+ALTER TABLE ONLY tenant.notification
+    ADD CONSTRAINT notification_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY tenant.notification_progress
+    ADD CONSTRAINT notification_progress_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY tenant.offer
     ADD CONSTRAINT offer_key_key UNIQUE (key);
 
@@ -950,6 +1021,9 @@ ALTER TABLE ONLY tenant.rejected_record
 
 ALTER TABLE ONLY tenant.request_log
     ADD CONSTRAINT request_log_pkey PRIMARY KEY (at, id);
+
+ALTER TABLE ONLY tenant.saved_view
+    ADD CONSTRAINT saved_view_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY tenant.session
     ADD CONSTRAINT session_digest_key UNIQUE (digest);
@@ -1010,6 +1084,14 @@ CREATE INDEX intake_reject_intake_idx ON tenant.intake_reject USING btree (intak
 
 CREATE INDEX intake_token_received_at_idx ON tenant.intake USING btree (token, received_at);
 
+CREATE INDEX notification_created_at_idx ON tenant.notification USING btree (created_at);
+
+CREATE INDEX notification_login_created_at_idx ON tenant.notification USING btree (login, created_at, id);
+
+CREATE INDEX notification_unread_idx ON tenant.notification USING btree (login) WHERE (portal AND (read_at IS NULL));
+
+CREATE INDEX notification_unsent_idx ON tenant.notification USING btree (login) WHERE (email AND (sent_at IS NULL));
+
 CREATE INDEX offer_advertiser_idx ON tenant.offer USING btree (advertiser);
 
 CREATE INDEX offer_campaign_idx ON tenant.offer USING btree (lower((COALESCE(campaign_name, ''::character varying))::text), id);
@@ -1047,6 +1129,10 @@ CREATE INDEX request_log_token_at_idx ON tenant.request_log USING btree (token, 
 CREATE INDEX restatement_changed_at_idx ON tenant.restatement USING brin (changed_at);
 
 CREATE INDEX restatement_offer_bucket_idx ON tenant.restatement USING btree (offer, bucket);
+
+CREATE INDEX saved_view_login_idx ON tenant.saved_view USING btree (login);
+
+CREATE INDEX saved_view_scheduled_idx ON tenant.saved_view USING btree (id) WHERE ((schedule)::text <> 'never'::text);
 
 CREATE INDEX singular_pull_advertiser_at_idx ON tenant.singular_pull USING btree (advertiser, at);
 
@@ -1160,6 +1246,12 @@ ALTER TABLE ONLY tenant.conversion
 ALTER TABLE ONLY tenant.intake_reject
     ADD CONSTRAINT intake_reject_intake_fkey FOREIGN KEY (intake) REFERENCES tenant.intake(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY tenant.notification_choice
+    ADD CONSTRAINT notification_choice_login_fkey FOREIGN KEY (login) REFERENCES tenant.advertiser_login(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY tenant.notification
+    ADD CONSTRAINT notification_login_fkey FOREIGN KEY (login) REFERENCES tenant.advertiser_login(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY tenant.offer
     ADD CONSTRAINT offer_advertiser_fkey FOREIGN KEY (advertiser) REFERENCES tenant.advertiser(id);
 
@@ -1168,6 +1260,9 @@ ALTER TABLE ONLY tenant.one_time_link
 
 ALTER TABLE ONLY tenant.one_time_link
     ADD CONSTRAINT one_time_link_staff_fkey FOREIGN KEY (staff) REFERENCES tenant.staff(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY tenant.saved_view
+    ADD CONSTRAINT saved_view_login_fkey FOREIGN KEY (login) REFERENCES tenant.advertiser_login(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY tenant.session
     ADD CONSTRAINT session_login_fkey FOREIGN KEY (login) REFERENCES tenant.advertiser_login(id) ON DELETE CASCADE;

@@ -174,16 +174,19 @@ def test_the_dashboard_page(filled: Sandbox) -> None:
     assert response.status_code == 200
     # 1. the session and its user
     # 2. the advertiser
-    # 3. API keys that expire soon, for the layout
-    # 4. its offers, for the filter
-    # 5. BEGIN
-    # 6. the validators of the report
-    # 7. the first rows of the report
-    # 8. totals and top items
-    # 9. totals of the previous period
-    # 10. days
-    # 11. COMMIT
-    assert_budget(11, statements)
+    # 3. unread notifications, for the layout
+    # 4. API keys that expire soon, for the layout
+    # 5. the time zone, currency and state of the data
+    # 6. the user's saved views
+    # 7. BEGIN
+    # 8. days
+    # 9. rows of the table
+    # 10. days of the comparison
+    # 11. when the days changed
+    # 12. COMMIT
+    # 13. partners, for the filter
+    # 14. offers, for the filter
+    assert_budget(14, statements)
 
 
 def post_batch(sandbox: Sandbox, kind: str, records: list[dict[str, Any]]) -> tuple[Any, list[str]]:

@@ -30,6 +30,8 @@ TENANT_MENTIONS = {
     **MENTIONS,
     "api_token": ["name", "created_by"],
     "advertiser": ["singular_requested_by"],
+    "notification": ["title", "text"],
+    "saved_view": ["name"],
     "rejected_record": ["record", "message", "payload", "fixed", "resolved_by"],
 }
 

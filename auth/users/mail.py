@@ -11,6 +11,7 @@ from typing import TypedDict
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiosmtplib
+import msgspec
 
 from core.errors import GokartError
 from settings import parse_mail_address, settings
@@ -22,6 +23,17 @@ TIMEOUT = 10.0  # seconds, in total
 
 class MailError(GokartError):
     """The email was not sent, or it is unknown whether it was."""
+
+
+class MailServerError(MailError):
+    """The mail server could not be used: an email to another address would fail too."""
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A CSV file in UTF-8."""
+
+    name: str
+    content: bytes
 
 
 class SmtpOptions(TypedDict, total=False):
@@ -40,18 +52,22 @@ def mail_is_on() -> bool:
     return settings.smtp_url is not None
 
 
-async def send_mail(to: str, subject: str, text: str) -> None:
-    """Plain text to one address. Raises MailError."""
+async def send_mail(to: str, subject: str, text: str, attachment: Attachment | None = None) -> None:
+    """Plain text to one address, with a file. Raises MailError."""
     if settings.smtp_url is None:
         raise MailError("Email cannot be sent: GOKART_SMTP_URL is not set.")
     message = compose(to, subject, text + await signature())
+    if attachment:
+        message.add_attachment(attachment.content, "text", "csv", filename=attachment.name, params={"charset": "utf-8"})
     server = urlsplit(settings.smtp_url.get_secret_value())
     try:
         async with asyncio.timeout(TIMEOUT):
             await aiosmtplib.send(message, **smtp_options(server), local_hostname=settings.base_host, timeout=TIMEOUT)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         reason = single_line(describe_mail_error(error))
-        raise MailError(f"The email to {to} was not sent. Mail server {server.hostname}: {reason}.") from error
+        refused = isinstance(error, aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError)
+        kind = MailError if refused else MailServerError
+        raise kind(f"The email to {to} was not sent. Mail server {server.hostname}: {reason}.") from error
 
 
 async def signature() -> str:

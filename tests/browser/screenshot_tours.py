@@ -97,6 +97,8 @@ def tours(password: str) -> list[Tour]:
         Shot("team", "/team"),
         Shot("team-invite", "/team/new"),
         Shot("team-user", "/team", follow("Manage maya.okafor@brownboots.example")),
+        Shot("notifications", "/notifications"),
+        Shot("views", "/views"),
         Shot("account", "/account"),
         Shot("two-step", "/account/two-step"),
     ]
