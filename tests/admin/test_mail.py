@@ -12,6 +12,7 @@ from tests.support.html_page import Page
 from tests.support.people import Browser, create_staff_user
 from tests.support.sandbox import Sandbox, create_sandbox
 from tests.support.servers import Server, free_port, running_server
+from tests.support.wait import wait_until
 
 
 class Inbox:
@@ -81,3 +82,13 @@ def test_a_link_whose_letter_fails_is_not_lost(owner: tuple[Sandbox, Browser]) -
     assert "mailbox full" in page.text
     path = page.one("code", id="link").text.partition("localhost")[2]
     assert client.get(path).status_code == 200
+
+
+def test_emails_name_the_support_contact(owner: tuple[Sandbox, Browser], inbox: tuple[Inbox, int]) -> None:
+    sandbox, client = owner
+    contact = {"support_email": "help@acorn.example", "support_url": "https://acorn.example/help"}
+    client.post("/staff/settings", data=contact)
+    wait_until(lambda: "help@acorn.example" in client.get("/staff/account").text)
+    client.post("/staff/people/staff/new", data={"email": "kim@example.com", "name": "Kim", "role": "viewer"})
+    signature = f"-- \n{sandbox.tenant.name}\nSupport: help@acorn.example · https://acorn.example/help"
+    assert inbox[0].letters[-1].replace("\r\n", "\n").strip().endswith(signature)
