@@ -238,7 +238,7 @@ CREATE TABLE tenant.advertiser (
     time_zone_since timestamp with time zone,
     CONSTRAINT advertiser_currency_check CHECK (((currency)::text ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT advertiser_name_check CHECK (((name)::text <> ''::text)),
-    CONSTRAINT advertiser_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying, 'archived'::character varying])::text[])))
+    CONSTRAINT advertiser_status_check CHECK (((status)::text = ANY ('{active,paused,archived}'::text[])))
 );
 
 CREATE TABLE tenant.advertiser_login (
@@ -472,7 +472,7 @@ CREATE TABLE tenant.offer (
     status character varying(10) DEFAULT 'active'::character varying NOT NULL,
     CONSTRAINT offer_name_check CHECK (((name)::text <> ''::text)),
     CONSTRAINT offer_os_check CHECK (((os)::text = ANY ((ARRAY['IOS'::character varying, 'ANDROID'::character varying, 'WEB'::character varying])::text[]))),
-    CONSTRAINT offer_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying, 'archived'::character varying])::text[])))
+    CONSTRAINT offer_status_check CHECK (((status)::text = ANY ('{active,paused,archived}'::text[])))
 );
 
 CREATE TABLE tenant.partner (
@@ -484,7 +484,7 @@ CREATE TABLE tenant.partner (
     updated_at timestamp with time zone DEFAULT now(),
     status character varying(10) DEFAULT 'active'::character varying NOT NULL,
     CONSTRAINT partner_name_check CHECK (((name)::text <> ''::text)),
-    CONSTRAINT partner_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'archived'::character varying])::text[])))
+    CONSTRAINT partner_status_check CHECK (((status)::text = ANY ('{active,archived}'::text[])))
 );
 
 CREATE VIEW tenant.conversion_list AS
@@ -573,7 +573,7 @@ CREATE TABLE tenant.logo (
     CONSTRAINT logo_content_check CHECK ((length(content) <= 100000)),
     CONSTRAINT logo_height_check CHECK (((height >= 1) AND (height <= 1000))),
     CONSTRAINT logo_id_check CHECK ((id = 1)),
-    CONSTRAINT logo_media_type_check CHECK (((media_type)::text = ANY ((ARRAY['image/png'::character varying, 'image/jpeg'::character varying, 'image/webp'::character varying])::text[]))),
+    CONSTRAINT logo_media_type_check CHECK (((media_type)::text = ANY ('{image/png,image/jpeg,image/webp}'::text[]))),
     CONSTRAINT logo_width_check CHECK (((width >= 1) AND (width <= 1000)))
 );
 
@@ -701,7 +701,7 @@ CREATE TABLE tenant.rejected_record (
     resolved_at timestamp with time zone,
     resolved_by character varying(320),
     fixed text,
-    CONSTRAINT rejected_record_resolution_check CHECK (((resolution)::text = ANY ((ARRAY['replayed'::character varying, 'dismissed'::character varying])::text[])))
+    CONSTRAINT rejected_record_resolution_check CHECK (((resolution)::text = ANY ('{replayed,dismissed}'::text[])))
 );
 
 ALTER TABLE tenant.rejected_record ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -796,7 +796,7 @@ CREATE TABLE tenant.saved_view (
     schedule character varying(10) NOT NULL,
     name character varying(100) NOT NULL,
     query character varying(2000) NOT NULL,
-    CONSTRAINT saved_view_schedule_check CHECK (((schedule)::text = ANY ((ARRAY['never'::character varying, 'daily'::character varying, 'weekly'::character varying, 'monthly'::character varying])::text[])))
+    CONSTRAINT saved_view_schedule_check CHECK (((schedule)::text = ANY ('{never,daily,weekly,monthly}'::text[])))
 );
 
 ALTER TABLE tenant.saved_view ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (

@@ -24,7 +24,7 @@ CREATE TABLE {s}.rejected_record (
     times bigint NOT NULL DEFAULT 1,
     first_at timestamptz NOT NULL,
     last_at timestamptz NOT NULL,
-    resolution varchar(10) CHECK (resolution IN ('replayed', 'dismissed')),
+    resolution varchar(10) CHECK (resolution::text = ANY ('{{replayed,dismissed}}'::text[])),
     resolved_at timestamptz,
     resolved_by varchar(320),
     fixed text

@@ -18,7 +18,7 @@ CREATE TABLE {s}.saved_view (
     schedule varchar(10) NOT NULL,
     name varchar(100) NOT NULL,
     query varchar(2000) NOT NULL,
-    CONSTRAINT saved_view_schedule_check CHECK (schedule IN ('never', 'daily', 'weekly', 'monthly'))
+    CONSTRAINT saved_view_schedule_check CHECK (schedule::text = ANY ('{{never,daily,weekly,monthly}}'::text[]))
 );
 CREATE INDEX saved_view_login_idx ON {s}.saved_view (login);
 CREATE INDEX saved_view_scheduled_idx ON {s}.saved_view (id) WHERE schedule <> 'never';

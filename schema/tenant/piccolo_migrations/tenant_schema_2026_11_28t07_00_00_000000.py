@@ -22,7 +22,7 @@ CREATE TABLE {s}.logo (
     id int PRIMARY KEY DEFAULT 1 CHECK (id = 1),
     name varchar(20) NOT NULL DEFAULT 'logo',
     digest varchar(32) NOT NULL,
-    media_type varchar(20) NOT NULL CHECK (media_type IN ('image/png', 'image/jpeg', 'image/webp')),
+    media_type varchar(20) NOT NULL CHECK (media_type::text = ANY ('{{image/png,image/jpeg,image/webp}}'::text[])),
     width int NOT NULL CHECK (width BETWEEN 1 AND 1000),
     height int NOT NULL CHECK (height BETWEEN 1 AND 1000),
     content bytea NOT NULL CHECK (length(content) <= 100000)
