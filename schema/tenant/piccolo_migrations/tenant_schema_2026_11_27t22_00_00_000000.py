@@ -11,11 +11,17 @@ DESCRIPTION = "the status of offers and partners"
 # On Citus, a column and its constraint are added separately.
 STATUS = """
 ALTER TABLE {s}.offer ADD COLUMN status varchar(10) NOT NULL DEFAULT 'active';
-ALTER TABLE {s}.offer ADD CONSTRAINT offer_status_check CHECK (status::text = ANY ('{{active,paused,archived}}'::text[]));
+ALTER TABLE {s}.offer ADD CONSTRAINT offer_status_check CHECK (
+    status::text = ANY ('{{active,paused,archived}}'::text[])
+);
 ALTER TABLE {s}.partner ADD COLUMN status varchar(10) NOT NULL DEFAULT 'active';
-ALTER TABLE {s}.partner ADD CONSTRAINT partner_status_check CHECK (status::text = ANY ('{{active,archived}}'::text[]));
+ALTER TABLE {s}.partner ADD CONSTRAINT partner_status_check CHECK (
+    status::text = ANY ('{{active,archived}}'::text[])
+);
 ALTER TABLE {s}.advertiser DROP CONSTRAINT advertiser_status_check;
-ALTER TABLE {s}.advertiser ADD CONSTRAINT advertiser_status_check CHECK (status::text = ANY ('{{active,paused,archived}}'::text[]));
+ALTER TABLE {s}.advertiser ADD CONSTRAINT advertiser_status_check CHECK (
+    status::text = ANY ('{{active,paused,archived}}'::text[])
+);
 """
 
 
