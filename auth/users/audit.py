@@ -13,8 +13,9 @@ from auth.users.audit_export import FORMATS, audit_chunks
 from auth.users.audit_names import load_names
 from auth.users.audit_search import ACTIONS, AuditSearch, search_conditions
 from auth.users.audit_sentences import AuditChange, Part, changes_of, sentence_of
-from auth.users.guards import realm_of, requires_login
+from auth.users.guards import current_user, realm_of, requires_login
 from auth.users.realms import PLATFORM, STAFF, Realm
+from auth.users.users import User
 from database.pool import connection
 from web.pages.lists import ListPage, ListRequest, Sort, read_days, read_list_page, read_list_request
 from web.pages.rendering import PageLayout, render_page
@@ -45,6 +46,11 @@ SUBJECTS = {
 SORTS = {"time": Sort("at", "timestamptz", descending=True)}
 FILTERS = ("person", "subject", "key", "action", "from", "to")
 COLUMNS = "id, at, actor, address, action, subject, key, label, before, after"
+# The roles that open the pages below these paths; every other page of an entry opens for all.
+ROLES_OF_PAGES = {
+    PLATFORM.name: {"/staff/": "owner"},
+    STAFF.name: {"/staff/people/staff/": "owner", "/staff/people/logins/": "manager", "/staff/settings": "owner"},
+}
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 
 
@@ -66,7 +72,7 @@ class AuditController(Controller):
         realm = realm_of(request.route_handler)
         list_ = read_list_request(request, SORTS, FILTERS)
         search, errors = read_audit_search(realm, list_)
-        entries, page = await entries_of(realm, list_, search)
+        entries, page = await entries_of(realm, list_, search, current_user(request))
         exported = urlencode({name: value for name, value in list_.filters.items() if name not in errors})
         return render_page(
             "users/audit.html",
@@ -123,8 +129,12 @@ def read_audit_search(realm: Realm, list_: ListRequest) -> tuple[AuditSearch, di
     ), errors
 
 
-async def entries_of(realm: Realm, list_: ListRequest, search: AuditSearch) -> tuple[list[AuditEntry], ListPage]:
-    """A page of entries, newest first. Ordered by time, then by id: each node of a Citus cluster has its own ids."""
+async def entries_of(
+    realm: Realm, list_: ListRequest, search: AuditSearch, reader: User
+) -> tuple[list[AuditEntry], ListPage]:
+    """A page of entries, newest first, with links to what the reader may open. Ordered by time, then by id: each node
+    of a Citus cluster has its own ids.
+    """
     async with connection() as db:
         where, args = await search_conditions(db, realm, search)
         page = await read_list_page(
@@ -132,8 +142,21 @@ async def entries_of(realm: Realm, list_: ListRequest, search: AuditSearch) -> t
         )
         rows = [dict(row) | {side: decode(row[side]) for side in ("before", "after")} for row in page.rows]
         names = await load_names(db, realm, rows)
-    entries = [AuditEntry(row, row["action"], sentence_of(realm, row, names), changes_of(row, names)) for row in rows]
+    entries = [
+        AuditEntry(
+            row,
+            row["action"],
+            [(text, href if may_open(realm, reader, href) else None) for text, href in sentence_of(realm, row, names)],
+            changes_of(row, names),
+        )
+        for row in rows
+    ]
     return entries, page
+
+
+def may_open(realm: Realm, reader: User, href: str | None) -> bool:
+    roles = [role for root, role in ROLES_OF_PAGES[realm.name].items() if (href or "").startswith(root)]
+    return all(reader.is_at_least(role) for role in roles)
 
 
 def decode(json: str | None) -> dict[str, Any]:
