@@ -32,6 +32,7 @@ FIELDS = ("date", "offer_id", "partner_id")
 METRICS = {"cost": "Cost", "conversions": "Conversions", "clicks": "Clicks", "views": "Views"}
 SHOWN = 200  # of each list, the newest
 LATELY = timedelta(days=90)
+IMPORTS = "imports"  # the parameter with which changes by an import of history are listed, too
 
 
 class CauseTotal(msgspec.Struct, frozen=True):
@@ -46,10 +47,13 @@ async def changes_page(request: AnyRequest, layout: PageLayout, site: DrilldownS
     since = shown.context.now - LATELY
     try:
         pairs = given_pairs(request)
+        with_imports = any(name.lower() == IMPORTS for name, _ in pairs)
+        pairs = [pair for pair in pairs if pair[0].lower() != IMPORTS]
         shown.given = joined(pairs)
         if "date" in shown.given:
             wanted = parse_explain(pairs)
-            return day_page(layout, shown, wanted.day, await read_day_history(tenant, site.advertiser, wanted))
+            history = await read_day_history(tenant, site.advertiser, wanted)
+            return day_page(layout, shown, wanted.day, history, with_imports=with_imports)
         wanted = parse_explain([*pairs, ("date", str(since.date()))])
     except Problem as problem:
         if not problem.errors:
@@ -62,7 +66,13 @@ async def changes_page(request: AnyRequest, layout: PageLayout, site: DrilldownS
     )
 
 
-def day_page(layout: PageLayout, shown: Drilldown, day: date, history: DayHistory) -> Response[Any]:
+def day_page(
+    layout: PageLayout, shown: Drilldown, day: date, history: DayHistory, *, with_imports: bool
+) -> Response[Any]:
+    """Without imports of history, the figures before the changes are those with what was imported."""
+    listed = [change for change in history.changes if with_imports or change.cause != "import"]
+    conversions = [each for each in history.explained.conversions if with_imports or each["cause"] != "import"]
+    then = None if history.then is None else history.now - add_up(change.difference for change in listed)
     day_of_conversions = {"date_from": day, "date_to": day, "time_zone": "UTC"}
     others = {name: shown.given[name] for name in ("offer_id", "partner_id") if name in shown.given}
     return render_page(
@@ -71,9 +81,14 @@ def day_page(layout: PageLayout, shown: Drilldown, day: date, history: DayHistor
         **page_values(shown),
         day=day,
         history=history,
-        changes=history.changes[: -SHOWN - 1 : -1],
-        conversions=history.explained.conversions[: -SHOWN - 1 : -1],
-        by_cause=totals_by_cause(history.changes),
+        then=then,
+        changes=listed[: -SHOWN - 1 : -1],
+        all_changes=len(listed),
+        imported=len(history.changes) - len(listed),
+        imports_url=f"{shown.site.root}/changes?{urlencode({**shown.given, IMPORTS: 'show'})}",
+        conversions=conversions[: -SHOWN - 1 : -1],
+        all_conversions=len(conversions),
+        by_cause=totals_by_cause(listed),
         conversions_url=f"{shown.site.root}/conversions?{urlencode(day_of_conversions | others)}",
         recorded=midnight(day) + DAY >= shown.context.recorded_since,
         recorded_since=shown.context.recorded_since,

@@ -114,6 +114,23 @@ def test_a_correction_by_staff_is_named(sandbox: Sandbox, client: Browser, offer
     assert [row[1] for row in opened(client, date=DAY).rows("changes")] == ["Correction by staff"]
 
 
+def test_an_import_of_history_is_listed_on_request(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    callback = conversion_callback(sandbox, offer, revenue=60)
+    sandbox.send("conversions", [callback])
+    execute("UPDATE {s}.restatement SET cause = 'import', late = false", schema=sandbox.tenant.schema)
+    only_imported = opened(client, date=DAY)
+    assert only_imported.all("tbody", id="changes") == []
+    assert "its history was imported" in only_imported.text
+    resend(sandbox, callback, "2025-06-20T00:00:00Z", revenue=3)
+    page = opened(client, date=DAY)
+    assert [(row[1], row[4]) for row in page.rows("changes")] == [("Callback Late", "60.00 \u2192 3.00 \u221257.00")]
+    assert "As imported: 60.00" in notes(page)[0]
+    (link,) = [a for a in page.all("a") if a.text == "Show the import"]
+    whole = Page(client.get(link.attributes["href"]).text)
+    assert [row[1] for row in whole.rows("changes")] == ["Callback Late", "Import of history"]
+    assert "When the day ended: 0.00" in notes(whole)[0]
+
+
 def test_an_offer_that_moves_changes_the_day_of_both(sandbox: Sandbox, client: Browser, offer: str) -> None:
     sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue=60)])
     sandbox.move_offer(offer, sandbox.rival)
