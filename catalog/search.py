@@ -11,6 +11,7 @@ from tenants.tenant import Tenant
 CatalogueTable = Literal["advertiser", "offer", "partner"]
 
 SEPARATORS = re.compile(r"[ -/:-@\[-`{-~]+")  # as in the function search_words
+MAX_LENGTH = 500  # characters: no row has a longer word
 WORDS: dict[CatalogueTable, str] = {
     "advertiser": "name || ' ' || id",
     "offer": "name || ' ' || id || ' ' || coalesce(campaign_name, '') || ' ' || coalesce(store_id, '')",
@@ -21,9 +22,10 @@ WORDS: dict[CatalogueTable, str] = {
 def search_query(text: str) -> str | None:
     """What to pass as the parameter of `searched`: a tsquery. None if the text has no words.
 
-    A word of one letter has to match a whole word, because too many words begin with it.
+    A word of one letter has to match a whole word, because too many words begin with it. Of a text, the first
+    MAX_LENGTH characters are looked for: PostgreSQL refuses words of 2 kB.
     """
-    words = [word for word in SEPARATORS.split(text) if word]
+    words = [word for word in SEPARATORS.split(text[:MAX_LENGTH]) if word]
     return " & ".join(f"'{word}'{':*' if len(word) > 1 else ''}" for word in words) or None
 
 

@@ -361,6 +361,18 @@ def test_many_advertisers_are_searched_and_not_listed(sandbox: Sandbox, manager:
     assert key["advertiser"] == sandbox.rival
 
 
+def test_a_search_for_a_very_long_word_finds_nothing(sandbox: Sandbox, manager: Browser) -> None:
+    execute(
+        "INSERT INTO {s}.advertiser (id, name) SELECT gen_random_uuid(), 'A ' || n FROM generate_series(1, 100) n",
+        schema=sandbox.tenant.schema,
+    )
+    word = "\N{GRINNING FACE}" * 600
+    assert "<option" not in manager.get("/staff/advertisers/options", params={"advertiser": word}).text
+    assert manager.get("/staff/keys/new", params={"advertiser": "x" * 3_000}).status_code == 200
+    form = {"name": "Import", "scopes": "cost-report", "expiry": "never", "advertiser": "x " * 10_000}
+    assert manager.post("/staff/keys/new", data=form).status_code == 400
+
+
 def test_archived_advertisers_are_not_offered(sandbox: Sandbox, manager: Browser) -> None:
     set_status(manager, "advertisers", "archived", sandbox.rival)
     page = Page(manager.get("/staff/keys/new").text)
