@@ -39,13 +39,15 @@ log = structlog.get_logger()
 
 
 async def send_saved_views(tenant: Tenant, now: datetime) -> Mapping[str, int]:
-    """Each view that is due, once. What the mail server did not take is tried again in the next run."""
+    """Each view that is due, once. What the mail server did not take is tried again in the next run, and so is a view
+    that cannot be read, such as one that takes too long. Raises the first error of these, after the others are sent.
+    """
     if tenant.suspended or not mail_is_on():
         return {}
     query = SCHEDULED.bind(tenant.schema)
     async with connection() as db:
         views = await db.fetch(query.sql, *query.args)
-    sent = 0
+    sent, errors = 0, list[Exception]()
     for view in views:
         day = due_day(view["schedule"], view["time_zone"], now)
         if view["sent_for"] >= day:
@@ -55,6 +57,11 @@ async def send_saved_views(tenant: Tenant, now: datetime) -> Mapping[str, int]:
         except MailServerError as error:
             log.warning("saved views not sent yet", tenant=tenant.slug, error=str(error))
             break
+        except Exception as error:  # noqa: BLE001  # one view must not stop the others
+            log.warning("saved view not read", tenant=tenant.slug, view=view["id"], error=repr(error))
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return {"views_sent": sent}
 
 

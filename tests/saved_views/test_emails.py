@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from saved_views.emails import send_saved_views
+from database.pool import DatabaseUnavailable
+from saved_views import emails
+from saved_views.emails import describe_view, send_saved_views
 from saved_views.service import due_day, settled_choices
+from tenants.tenant import Tenant
 from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
 from tests.support.mail_server import MailServer, running_mail_server, text_of
@@ -120,6 +123,25 @@ def test_what_a_mail_server_did_not_take_is_sent_later(anna: Sandbox, mails: Mai
     mails.away = False
     assert run_job(anna, MONDAY + 8 * HOUR) == {"views_sent": 1}
     assert len(mails.mails) == 1
+
+
+def test_a_view_that_cannot_be_read_does_not_stop_the_others(
+    anna: Sandbox, mails: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "Slow", "Boots":
+        save(anna, "daily", name=name)
+
+    async def read(tenant: Tenant, row: Any, *others: Any) -> Any:
+        if row["name"] == "Slow":
+            raise TimeoutError("too slow")
+        return await describe_view(tenant, row, *others)
+
+    monkeypatch.setattr(emails, "describe_view", read)
+    with pytest.raises(DatabaseUnavailable, match="too slow"):
+        run_job(anna, MONDAY + 7 * HOUR)
+    (message,) = mails.mails
+    assert message["Subject"].endswith(": Boots")
+    monkeypatch.undo()
 
 
 @pytest.mark.parametrize(
