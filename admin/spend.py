@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import msgspec
 from litestar import Controller, Response, get, route
 from litestar.di import NamedDependency
 
@@ -37,11 +38,12 @@ class StaffSpendController(Controller):
     async def spend(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         currencies = await read_currencies(current_tenant())
         replaces_part = "hx-request" in request.headers
+        scope = await read_scope(request, currencies)
         return await spend_page(
             request,
             layout,
-            await read_scope(request, currencies),
-            LINKS,
+            scope,
+            msgspec.structs.replace(LINKS, time_zone=scope.context.time_zone),
             template="admin/spend.html",
             page_title="Spend",
             currencies=currencies,

@@ -40,7 +40,8 @@ MONEY = {"cost", "cpa"}
 
 class SpendLinks(msgspec.Struct, frozen=True):
     """Paths: of the page itself and its files; of pages that show details, in which `{advertiser}` stands for an
-    advertiser's id; and of the pages of advertisers, offers and partners. None: there are none.
+    advertiser's id; and of the pages of advertisers, offers and partners. None: there are none. `time_zone` is that of
+    the days, None if the page of conversions has the same.
     """
 
     page: str
@@ -48,6 +49,7 @@ class SpendLinks(msgspec.Struct, frozen=True):
     conversions: str | None = None
     changes: str | None = None
     records: str | None = None
+    time_zone: str | None = None
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -357,6 +359,8 @@ def conversions_url(
     if path is None or not {"os", "campaign"}.isdisjoint(choices.filters) or choices.by in row:
         return None
     query = {"date_from": str(first), "date_to": str(last)}
+    if links.time_zone:
+        query["time_zone"] = links.time_zone
     for name, column in ("offer_id", "offerId"), ("partner_id", "partnerId"):
         if value := row.get(column) or choices.filters.get(name):
             query[name] = str(value)

@@ -87,7 +87,7 @@ def test_figures_of_an_advertiser_lead_to_its_conversions_and_changes(filled: Sa
     client = staff_browser(filled, "viewer")
     root = f"/staff/advertisers/{filled.owner}"
     everybody = [link.attributes["href"] for link in opened(client, **MAY).all("a") if "href" in link.attributes]
-    days = f"{root}/conversions?date_from=2025-05-01&date_to=2025-05-31&status=Success"
+    days = f"{root}/conversions?date_from=2025-05-01&date_to=2025-05-31&time_zone=UTC&status=Success"
     assert days in everybody
     assert not [href for href in everybody if "/changes?" in href]
     page = opened(client, advertiser_id=str(filled.owner), **MAY)
@@ -120,6 +120,27 @@ def test_days_are_those_of_the_tenant_s_time_zone(sandbox: Sandbox) -> None:
     page = opened(client, **MAY)
     assert "days in America/New York" in page.text
     assert [row[0] for row in page.rows("days") if row[3] == "1"] == ["Sun 18 May 2025"]
+
+
+def test_links_to_conversions_show_the_days_of_the_tenant_s_time_zone(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    callback = conversion_callback(sandbox, offer["id"], userCompletedAt="2025-05-19T02:00:00Z")
+    sandbox.send("conversions", [callback])
+    execute("UPDATE {s}.setting SET time_zone = 'America/New_York'", schema=sandbox.tenant.schema)
+    client = staff_browser(sandbox, "viewer")
+    page = opened(client, date_from="2025-05-18", date_to="2025-05-18")
+    links = [link.attributes.get("href", "") for link in page.all("a")]
+    (conversions,) = {href for href in links if "/conversions?" in href}
+    shown = Page(client.get(conversions).text)
+    assert len(shown.rows("conversions")) == 1
+    assert "in America/New_York" in shown.text
+
+
+def test_a_file_is_never_an_old_one_from_the_browser(filled: Sandbox) -> None:
+    """Its ETag does not know the names of advertisers."""
+    response = staff_browser(filled, "viewer").get("/staff/export", params=MAY)
+    assert (response.headers["Cache-Control"], response.headers.get("ETag")) == ("no-store", None)
 
 
 def test_it_can_be_exported(filled: Sandbox) -> None:
