@@ -50,7 +50,8 @@ async def set_permissions(user: User, colleague: UserDetails, scopes: Collection
     """Scopes that the user does not have stay as they are. Raises GokartError."""
     check_scopes(user, scopes)
     async with managed_team(user, colleague):
-        others = {scope for scope in colleague.scopes if scope not in user.scopes}
+        present = await find_colleague(user, colleague.id) or colleague
+        others = {scope for scope in present.scopes if scope not in user.scopes}
         await update_advertiser_user(colleague.id, scopes=others | set(scopes), admin=admin)
 
 
@@ -66,9 +67,10 @@ async def renew_invitation(user: User, colleague: UserDetails) -> IssuedLink:
     """
     await count_invitation(ADVERTISER, user.id, colleague.email)
     async with managed_team(user, colleague):
-        if colleague.joined:
+        present = await find_colleague(user, colleague.id) or colleague
+        if present.joined:
             raise GokartError("This user has accepted the invitation.")
-        if not user.scopes.issuperset(colleague.scopes):
+        if not user.scopes.issuperset(present.scopes):
             raise GokartError("This user has permissions that you do not have. Ask the staff for a new link.")
         return await renew_link(ADVERTISER, colleague.id, user.actor(None).name)
 

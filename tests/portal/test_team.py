@@ -1,11 +1,18 @@
 """/team: administrators of an advertiser invite, manage and remove its users, and nobody else does."""
 
 import re
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
+from auth.users import team
+from auth.users.directory import UserDetails
 from auth.users.realms import ADVERTISER
+from auth.users.users import User
+from core.errors import GokartError
+from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
 from tests.support.html_page import Page
 from tests.support.people import (
@@ -20,6 +27,7 @@ from tests.support.people import (
 )
 from tests.support.sandbox import Sandbox
 
+T = TypeVar("T")
 ALL = ["cost-report", "singular", "conversions"]
 
 
@@ -53,6 +61,29 @@ def link_in(html: str) -> str:
     found = re.search(r"http://\S+(/link/[\w-]+)", html)
     assert found, html
     return found[1]
+
+
+def in_tenant(cast: Cast, work: Callable[[], Awaitable[T]]) -> T:
+    return run_in_tenant(cast.sandbox.tenant.slug, work)
+
+
+def as_administrator(cast: Cast) -> tuple[User, UserDetails]:
+    """The administrator, and the colleague as read now."""
+    row = user(cast.sandbox, cast.email)
+    admin = User(
+        ADVERTISER,
+        row["id"],
+        row["email"],
+        row["name"],
+        totp=False,
+        advertiser=row["advertiser"],
+        scopes=frozenset(row["scopes"]),
+        admin=True,
+    )
+    id_ = user(cast.sandbox, cast.colleague_email)["id"]
+    colleague = in_tenant(cast, lambda: team.find_colleague(admin, id_))
+    assert colleague is not None
+    return admin, colleague
 
 
 def errors(html: str) -> list[str]:
@@ -142,6 +173,19 @@ def test_permissions_are_changed_up_to_one_s_own(sandbox: Sandbox) -> None:
     assert user(sandbox, cast.colleague_email)["admin"]
 
 
+def test_a_permission_that_staff_take_at_that_moment_stays_taken(sandbox: Sandbox) -> None:
+    cast = Cast(sandbox, scopes=["cost-report"])
+    admin, former = as_administrator(cast)
+    assert "singular" in former.scopes
+    execute(
+        "UPDATE {s}.advertiser_login SET scopes = '{cost-report}' WHERE email = $1",
+        cast.colleague_email,
+        schema=sandbox.tenant.schema,
+    )
+    in_tenant(cast, lambda: team.set_permissions(admin, former, ["cost-report"], admin=False))
+    assert user(sandbox, cast.colleague_email)["scopes"] == ["cost-report"]
+
+
 def test_a_user_without_permissions_is_refused(cast: Cast) -> None:
     assert cast.admin.post(f"{cast.url}/permissions", data={}).status_code == 409
     assert errors(invite(cast.admin, scopes=[]).text) == ["scopes"]
@@ -213,6 +257,12 @@ class TestLinks:
         """It would let the administrator sign in as the colleague."""
         response = cast.admin.post(f"{cast.url}/link")
         assert (response.status_code, "has accepted the invitation" in response.text) == (409, True)
+
+    def test_none_is_made_for_who_joins_at_that_moment(self, cast: Cast) -> None:
+        admin, former = as_administrator(cast)
+        former = msgspec.structs.replace(former, joined=False)  # as read before the colleague chose a password
+        with pytest.raises(GokartError, match="has accepted the invitation"):
+            in_tenant(cast, lambda: team.renew_invitation(admin, former))
 
     def test_none_is_made_for_who_will_have_more_permissions(self, sandbox: Sandbox) -> None:
         cast = Cast(sandbox, scopes=["cost-report"])
