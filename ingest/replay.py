@@ -27,6 +27,7 @@ from tenants.tenant import Tenant
 SQL = Path(__file__).parent / "sql" / "replay.sql"
 LOAD = SqlFile(SQL, "load")
 LOAD_OPEN = SqlFile(SQL, "load_open")
+COUNT_OPEN = SqlFile(SQL, "count_open")
 RESOLVE = SqlFile(SQL, "resolve")
 REJECT_AGAIN = SqlFile(SQL, "reject_again")
 DISMISS = SqlFile(SQL, "dismiss")
@@ -110,9 +111,9 @@ async def replay_cause(tenant: Tenant, cause: UUID) -> ReplayTotals:
         totals.accepted += result.accepted
         totals.duplicates += result.duplicates
         totals.rejected += len(again)
-    query = LOAD_OPEN.bind(tenant.schema, cause=cause, after=last, most=MAX_REPLAYED * 10)
+    query = COUNT_OPEN.bind(tenant.schema, cause=cause, after=last)
     async with connection() as db:
-        totals.left = len(await db.fetch(query.sql, *query.args))
+        totals.left = await db.fetchval(query.sql, *query.args)
     return totals
 
 

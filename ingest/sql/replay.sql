@@ -16,6 +16,11 @@ WHERE cause = :cause::uuid AND resolved_at IS NULL AND payload IS NOT NULL AND i
 ORDER BY id
 LIMIT :most::int
 
+-- name: count_open
+-- How many of them there are after the id.
+SELECT count(*) FROM {schema}.rejected_record
+WHERE cause = :cause::uuid AND resolved_at IS NULL AND payload IS NOT NULL AND id > :after::bigint
+
 -- name: resolve
 UPDATE {schema}.rejected_record
 SET resolution = 'replayed', resolved_at = :now::timestamptz, resolved_by = :by::text, fixed = :fixed::text
