@@ -46,6 +46,7 @@ async def start_view(session: int, advertiser: UUID) -> bool:
     """Ends the view that the staff session has. False if there is no such advertiser."""
     s = current_tenant().schema
     async with transaction() as db:
+        await db.execute(f"SELECT FROM {s}.session WHERE id = $1 FOR NO KEY UPDATE", session)  # one start at a time
         await db.execute(f"DELETE FROM {s}.advertiser_view WHERE session = $1", session)
         started = await db.fetchval(
             f"""

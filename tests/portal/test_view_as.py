@@ -1,11 +1,14 @@
 """“View as advertiser”: staff read the portal as an advertiser sees it, and change nothing."""
 
+import asyncio
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from auth.users.realms import ADVERTISER, STAFF
+from auth.users.viewing import start_view
+from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
 from tests.support.people import (
     Browser,
@@ -45,6 +48,18 @@ def viewer(sandbox: Sandbox) -> Browser:
 def is_over(client: Browser) -> bool:
     response = client.get("/keys")
     return response.status_code == 303 and "/sign-in" in response.headers["location"]
+
+
+@pytest.mark.usefixtures("viewer")
+def test_two_starts_at_once_leave_one_view(sandbox: Sandbox) -> None:
+    (session,) = execute("SELECT session FROM {s}.advertiser_view", schema=sandbox.tenant.schema)
+
+    async def starts() -> list[bool]:
+        return await asyncio.gather(*(start_view(session["session"], sandbox.rival) for _ in range(4)))
+
+    assert run_in_tenant(sandbox.tenant.slug, starts) == [True] * 4
+    (view,) = execute("SELECT advertiser FROM {s}.advertiser_view", schema=sandbox.tenant.schema)
+    assert view["advertiser"] == sandbox.rival
 
 
 def test_staff_see_the_portal_with_a_bar_on_every_page(sandbox: Sandbox, viewer: Browser) -> None:
