@@ -82,6 +82,7 @@ class RejectedController(Controller):
             periods=list(PERIODS.items()),
             senders=[("", "All"), *((str(row["id"]), f"{row['name']} ({row['hint']})") for row in senders)],
             filtered=bool(list_.filters),
+            done=read_done(request),
         )
 
     @get("/causes/{cause:uuid}")
@@ -99,7 +100,10 @@ class RejectedController(Controller):
             totals = await replay_cause(current_tenant(), cause)
         except CostOverflowError as error:
             return await cause_page(request, layout, cause, str(error))
-        return redirect(request, f"{ROOT}/causes/{cause}?{urlencode(msgspec.to_builtins(totals))}")
+        left = await has_records(cause)
+        return redirect(
+            request, f"{f'{ROOT}/causes/{cause}' if left else ROOT}?{urlencode(msgspec.to_builtins(totals))}"
+        )
 
     @post("/causes/{cause:uuid}/dismiss", guards=[requires_role("manager")])
     async def dismiss_all(self, request: AnyRequest, cause: FromPath[UUID]) -> Response[Any]:
@@ -180,8 +184,6 @@ async def cause_page(request: AnyRequest, layout: PageLayout, cause: UUID, error
             id_="r.id",
             id_type="bigint",
         )
-    counts = ("accepted", "duplicates", "rejected", "left", "dismissed")
-    done = {name: parse_number(request.query_params.get(name, ""), LARGEST) for name in counts}
     return render_page(
         "admin/rejected_cause.html",
         layout,
@@ -194,9 +196,24 @@ async def cause_page(request: AnyRequest, layout: PageLayout, cause: UUID, error
         states=[(text, list_.url(state=name), name == list_.filters.get("state", "")) for name, text in STATES.items()],
         most=MAX_REPLAYED,
         full=about["open"] >= MAX_OF_CAUSE,
-        done=done,
+        done=read_done(request),
         error=error,
     )
+
+
+def read_done(request: AnyRequest) -> dict[str, int | None]:
+    """What the page tells of the replay or dismissal before."""
+    counts = ("accepted", "duplicates", "rejected", "left", "dismissed")
+    return {name: parse_number(request.query_params.get(name, ""), LARGEST) for name in counts}
+
+
+async def has_records(cause: UUID) -> bool:
+    """False if all have another reason now."""
+    async with connection() as db:
+        found: bool = await db.fetchval(
+            f"SELECT EXISTS (SELECT FROM {current_tenant().schema}.rejected_record WHERE cause = $1)", cause
+        )
+    return found
 
 
 async def describe_cause(db: Connection, cause: UUID) -> Mapping[str, Any]:

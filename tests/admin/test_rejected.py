@@ -126,9 +126,11 @@ def test_a_record_with_another_reason_than_before_moves_to_it(sandbox: Sandbox, 
     sandbox.send("events", [event_record(offer["id"], partnerId=partner)])
     (before,) = rows(sandbox)
     sandbox.send("offers", [offer])
-    client.post(f"{ROOT}/causes/{before['cause']}/replay")
+    done = client.post(f"{ROOT}/causes/{before['cause']}/replay")
     (row,) = rows(sandbox)
     assert (row["field"], row["resolution"]) == ("partnerId", None)
+    shown = text_of(client, done.headers["Location"])  # the page of all reasons: the former one has no records any more
+    assert "0 accepted, 0 known already, 1 rejected again" in shown
     assert row["cause"] != before["cause"]
 
 
