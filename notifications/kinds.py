@@ -1,5 +1,6 @@
 """What advertiser users are told about, and what the background job has found."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 import msgspec
@@ -40,6 +41,11 @@ FINAL_DAY = NotificationKind(
     "cost-report",
 )
 KINDS = {kind.name: kind for kind in (KEY, SINGULAR, DATA, SPEND, FINAL_DAY)}
+
+
+def kinds_for(scopes: Collection[str]) -> list[str]:
+    """The names of the kinds that a user with these permissions may be told about."""
+    return [name for name, kind in KINDS.items() if kind.scope is None or kind.scope in scopes]
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from auth.users.users import User
 from database.chunked_delete import delete_in_chunks
 from database.pool import Connection, connection
 from database.sql import SqlFile
-from notifications.kinds import KINDS, Finding, NotificationKind
+from notifications.kinds import Finding, NotificationKind, kinds_for
 
 SQL = Path(__file__).parent / "sql" / "notifications.sql"
 RECIPIENTS = SqlFile(SQL, "recipients")
@@ -83,7 +83,8 @@ async def notifications_of(
 
 async def count_unread(schema: str, user: User) -> int:
     """At most 100."""
-    query = COUNT_UNREAD.bind(schema, login=user.id, advertiser=user.advertiser)
+    kinds = kinds_for(user.scopes)
+    query = COUNT_UNREAD.bind(schema, login=user.id, advertiser=user.advertiser, kinds=kinds)
     async with connection() as db:
         number: int = await db.fetchval(query.sql, *query.args)
     return number
@@ -105,8 +106,7 @@ async def read_choices(schema: str, user: User) -> dict[str, NotificationChoice]
         name: NotificationChoice(chosen[name]["portal"], chosen[name]["email"])
         if name in chosen
         else NotificationChoice()
-        for name, kind in KINDS.items()
-        if kind.scope is None or kind.scope in user.scopes
+        for name in kinds_for(user.scopes)
     }
 
 

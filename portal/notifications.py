@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from auth.users.guards import current_user, requires_login
 from auth.users.mail import mail_is_on
 from database.pool import connection
-from notifications.kinds import KINDS
+from notifications.kinds import KINDS, kinds_for
 from notifications.service import NotificationChoice, choose, count_unread, mark_read, read_choices
 from settings import settings
 from tenants.tenant import current_tenant
@@ -40,8 +40,8 @@ class NotificationController(Controller):
                 read_list_request(request, SORTS),
                 "id, created_at, read_at, kind, title, text, path",
                 f"{tenant.schema}.notification",
-                [user.id, user.advertiser],
-                where="login = $1 AND advertiser = $2 AND portal",
+                [user.id, user.advertiser, kinds_for(user.scopes)],
+                where="login = $1 AND advertiser = $2 AND portal AND kind = ANY($3::text[])",
                 id_="id",
                 id_type="bigint",
                 size=PAGE,

@@ -19,10 +19,12 @@ ON CONFLICT (login, kind, subject) DO NOTHING
 RETURNING id
 
 -- name: count_unread
--- At most 100.
+-- At most 100, of the kinds that the user may be told about.
 SELECT count(*) FROM (
     SELECT FROM {schema}.notification
-    WHERE login = :login AND advertiser = :advertiser AND portal AND read_at IS NULL LIMIT 100
+    WHERE login = :login AND advertiser = :advertiser AND portal AND read_at IS NULL
+        AND kind = ANY(:kinds::text[])
+    LIMIT 100
 ) AS unread
 
 -- name: mark_read
@@ -51,10 +53,14 @@ WHERE n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz AND u
 ORDER BY n.login
 
 -- name: claim_unsent
--- What one email tells. Another process that sends it at the same time has locked the rows.
+-- What one email tells, without kinds for which the user has no permission any more. Another process that sends it at the same time has locked the rows.
 SELECT n.id, n.created_at, n.title, n.text, n.path, u.email, u.name
 FROM {schema}.notification n JOIN {schema}.advertiser_login u ON u.id = n.login AND u.advertiser = n.advertiser
 WHERE n.login = :login AND n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz AND u.active
+    AND (n.kind = ANY(:kinds_of_all::text[]) OR EXISTS (
+        SELECT FROM unnest(:kinds::text[], :scopes::text[]) AS k (kind, scope)
+        WHERE k.kind = n.kind AND k.scope = ANY(u.scopes)
+    ))
 ORDER BY n.created_at, n.id
 LIMIT :limit
 FOR UPDATE OF n SKIP LOCKED

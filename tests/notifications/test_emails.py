@@ -113,6 +113,23 @@ def test_each_user_chooses_where(expiring: Sandbox, mails: MailServer, portal: b
     assert len(mails.to(ben)) == 1
 
 
+def test_an_email_has_nothing_that_the_user_may_not_see_any_more(expiring: Sandbox, mails: MailServer) -> None:
+    anna = create_advertiser_user(expiring)
+    mails.away = True
+    run_job(expiring, NOW)
+    execute(
+        "UPDATE {s}.notification SET kind = 'spend', title = 'Costs' WHERE id = (SELECT min(id) FROM {s}.notification)",
+        schema=expiring.tenant.schema,
+    )
+    execute("UPDATE {s}.advertiser_login SET scopes = '{singular}'", schema=expiring.tenant.schema)
+    mails.away = False
+    run_job(expiring, NOW + HOUR)
+    texts = [text_of(message) for message in mails.to(anna)]
+    assert len(texts) == 1
+    assert "Costs" not in texts[0]
+    assert "API key “Key " in texts[0]
+
+
 def test_deactivated_users_get_no_email(expiring: Sandbox, mails: MailServer) -> None:
     anna = create_advertiser_user(expiring)
     mails.away = True

@@ -61,6 +61,15 @@ def test_a_user_without_notifications_is_told_so(sandbox: Sandbox) -> None:
     assert page.all("form", action="/notifications/read") == []
 
 
+def test_what_a_user_may_not_see_any_more_is_not_shown(sandbox: Sandbox) -> None:
+    client = signed_in(sandbox, scopes=["singular"])
+    for kind in "spend", "singular", "key":
+        notify(sandbox, "anna@example.com", kind=kind, title=kind.title())
+    page = page_of(client)
+    assert badge(page) == "Notifications 2"
+    assert sorted(row[2].split()[0] for row in page.rows("notifications")) == ["Key", "Singular"]
+
+
 def test_unread_notifications_are_counted_on_every_page(sandbox: Sandbox) -> None:
     client = signed_in(sandbox)
     create_advertiser_user(sandbox, email="ben@example.com")
