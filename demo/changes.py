@@ -27,7 +27,7 @@ from reporting.changes.cursor import ChangeCursor
 from tenants.tenant import Tenant
 
 FRAUD = "Fraudulent traffic"
-SEARCHED_DAYS = 5  # before the day that a change is meant for
+SEARCHED_DAYS = 15  # before the day that a change is meant for
 
 Callback = dict[str, Any]
 

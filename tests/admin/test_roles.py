@@ -9,7 +9,7 @@ from litestar.routes import HTTPRoute
 from routes import ADMIN
 from tests.support.database import execute
 from tests.support.people import Browser, audit, create_advertiser_user, create_staff_user, staff_browser
-from tests.support.sandbox import Sandbox, event_record, offer_record
+from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 
 THEIR_OWN = ("/staff/sign-in", "/staff/sign-out", "/staff/forgot", "/staff/link", "/staff/account")
 PATHS = sorted(
@@ -18,7 +18,8 @@ PATHS = sorted(
     if isinstance(route, HTTPRoute) and not str(route.path).startswith(THEIR_OWN)
     for method in route.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}
 )
-OWN = {"/staff/keys/dismiss-reminder"}  # changes what only the user sees
+# Changes what only the user sees.
+OWN = {"/staff/keys/dismiss-reminder", "/staff/advertisers/{advertiser:uuid}/view", "/staff/view/stop"}
 FORMS = [path for path, method in PATHS if method != "GET" and path not in OWN]
 OWNERS = [path for path in FORMS if path.startswith(("/staff/people/staff", "/staff/settings"))] + [
     "/staff/people/logins/{user_id:int}/two-step"
@@ -39,6 +40,8 @@ SEEN_BY_ALL = [
     "/staff/singular/{advertiser:uuid}",
     "/staff/advertisers/options",
     *(f"/staff/{kind}{page}" for kind in KINDS for page in ("", "/export", "/{row_id:uuid}")),
+    *(f"/staff/advertisers/{{row_id:uuid}}/{page}" for page in ("changes", "conversions", "conversions.csv")),
+    "/staff/advertisers/{row_id:uuid}/conversions/{conversion:uuid}",
     "/staff/corrections",
     "/staff/audit",
     "/staff/audit/export",
@@ -60,6 +63,8 @@ def url_of(module_sandbox: Sandbox) -> dict[str, str]:
     module_sandbox.send("offers", [offer])
     module_sandbox.send("events", [event_record(offer["id"])])  # so that the offer cannot be deleted
     module_sandbox.send("events", [event_record(str(uuid4()))])  # is rejected
+    callback = conversion_callback(module_sandbox, offer["id"])
+    module_sandbox.send("conversions", [callback])
     tables = {
         "key_id": ("api_token", ""),
         "advertiser": ("advertiser", ""),
@@ -68,6 +73,8 @@ def url_of(module_sandbox: Sandbox) -> dict[str, str]:
     }
 
     def url(path: str) -> str:
+        if "{conversion" in path:
+            return f"/staff/advertisers/{module_sandbox.owner}/conversions/{callback['conversion']['conversionId']}"
         table, where = tables.get(next(iter(re.findall(r"\{(\w+):", path)), ""), ("", ""))
         if "{user_id" in path:
             table, email = ("staff", staff) if path.startswith("/staff/people/staff") else ("advertiser_login", login)
@@ -131,7 +138,7 @@ def test_a_viewer_sees_pages_and_no_form_that_changes_anything(
     response = people["viewer"].get(url_of[path])
     assert response.status_code == (200 if path in SEEN_BY_ALL else 403)
     forms = re.findall(r'<form[^>]*method="post"[^>]*>', response.text)
-    assert [form for form in forms if "/staff/sign-out" not in form] == []
+    assert [form for form in forms if not re.search(r'/staff/sign-out"|/view"', form)] == []
     assert not re.search(
         r'href="[^"]*/(new|new-ingest|rotate|revoke|move|staff/\d+|logins/\d+|settings)"', response.text
     )

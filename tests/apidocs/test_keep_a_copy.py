@@ -12,10 +12,9 @@ import pytest
 
 from settings import PROJECT
 from tests.support.connectors import run_tool
-from tests.support.database import execute
+from tests.support.database import wait_for_older_transactions
 from tests.support.doc_examples import DocExample, doc_examples, for_sandbox, run_example
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
-from tests.support.wait import wait_until
 
 OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
 OTHER_OFFER = "4bbd29ab-c88e-432f-94c8-610790333d32"
@@ -76,15 +75,10 @@ def callback(copied: Copy, offer: str, **fields: Any) -> dict[str, Any]:
 
 
 def send(copied: Copy, callback: dict[str, Any], **conversion: Any) -> None:
-    """Sends the callback, or a later one of the same conversion. Returns when the change feed has it, which waits for
-    every older transaction of the server, also for those of other tests.
-    """
+    """Sends the callback, or a later one of the same conversion. Returns when the change feed has it."""
     changed = callback | {"sentAt": datetime.now(UTC).isoformat(), "conversion": callback["conversion"] | conversion}
     assert copied.sandbox.send("conversions", [changed])["accepted"] == 1
-    newest = execute(
-        "SELECT max(xid::text::bigint)::text AS xid FROM {s}.changed_day", schema=copied.sandbox.tenant.schema
-    )[0]["xid"]
-    wait_until(lambda: bool(execute("SELECT WHERE pg_snapshot_xmin(pg_current_snapshot()) > $1::text::xid8", newest)))
+    wait_for_older_transactions()
 
 
 def test_the_copy_follows_every_change(copied: Copy) -> None:
@@ -101,6 +95,7 @@ def test_the_copy_follows_every_change(copied: Copy) -> None:
     assert checked[:2] == ["12345678.900000", "1"]
     assert json.loads(checked[2], parse_float=Decimal)["totals"]["cost"] == Decimal("12345678.9")
     copied.sandbox.move_offer(OTHER_OFFER, copied.sandbox.rival)
+    wait_for_older_transactions()
     copied.run("# sync.py")
     assert copied.differences() == []
     assert copied.query("SELECT count(*) FROM daily") == [(1,)]

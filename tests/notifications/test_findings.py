@@ -224,8 +224,9 @@ def test_a_change_to_a_final_day_is_told_once(sandbox: Sandbox) -> None:
         conversion_callback(sandbox, offer, userCompletedAt=at.isoformat(), revenue="12.5") for at in (old, recent)
     ]
     sandbox.send("conversions", callbacks)
+    now = datetime.now(UTC)
     for minutes in 10, 20, 30:
-        run_job(sandbox, NOW + timedelta(minutes=minutes))
+        run_job(sandbox, now + timedelta(minutes=minutes))
     (notification,) = told(sandbox, anna)
     assert told(sandbox) == [notification]
     assert notification["title"] == f"The final figures of {old.day} {old:%b %Y} changed"
@@ -234,8 +235,8 @@ def test_a_change_to_a_final_day_is_told_once(sandbox: Sandbox) -> None:
 
     later = callbacks[0]["conversion"] | {"status": "Rejected"}
     sandbox.send("conversions", [callbacks[0] | {"sentAt": NOW.isoformat(), "conversion": later}])
-    execute("UPDATE {s}.restatement SET changed_at = $1 WHERE cost < 0", NOW + HOUR, schema=sandbox.tenant.schema)
-    run_job(sandbox, NOW + 2 * HOUR)
+    execute("UPDATE {s}.restatement SET changed_at = $1 WHERE cost < 0", now + HOUR, schema=sandbox.tenant.schema)
+    run_job(sandbox, now + 2 * HOUR)
     assert "cost \N{MINUS SIGN}12.50 USD, conversions \N{MINUS SIGN}1" in told(sandbox)[-1]["text"]
     assert len(told(sandbox)) == 2
 

@@ -12,6 +12,7 @@ import asyncpg
 from database.engine import database_url
 from tenants.cache import CHANNEL
 from tests.support.app_calls import fetch
+from tests.support.wait import wait_until
 
 CACHED = re.compile(r"(UPDATE|DELETE FROM) \{s\}\.(api_token|advertiser)\b")
 
@@ -57,3 +58,13 @@ def locked(*tables: str) -> Iterator[None]:
     """Locks the tables: queries that use them wait until the end of the block."""
     with uncommitted(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"):
         yield
+
+
+def wait_for_older_transactions() -> None:
+    """Returns when every transaction that has begun on the server has ended, also those of other tests: until then the
+    change feed holds later ones back.
+    """
+    (begun,) = execute("SELECT pg_current_xact_id()::text AS xid")
+    wait_until(
+        lambda: bool(execute("SELECT WHERE pg_snapshot_xmin(pg_current_snapshot()) > $1::text::xid8", begun["xid"]))
+    )

@@ -251,7 +251,7 @@ def test_changes_are_audited_with_the_operators_name(sandbox: Sandbox, tmp_path:
     by_hand = [row for row in rows if row["actor"] != "intake:files"]
     assert imported == {"advertiser", "offer"}
     people = {"staff", "advertiser_login", "one_time_link", "audit_log"}
-    assert {row["subject"] for row in by_hand} == {"partner", "advertiser", "api_token"} | people
+    assert {row["subject"] for row in by_hand} == {"partner", "advertiser", "api_token", "tenant"} | people
     assert {row["actor"] for row in by_hand} == {operator()}
     public = audit()[noted:]
     assert {row["actor"] for row in public} == {operator()}
