@@ -1,4 +1,4 @@
-"""/staff/advertisers…: the tenant's advertisers. The page of one leads through setting it up."""
+"""/staff/advertisers…: the tenant's advertisers. An advertiser's page lists the steps to set it up."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from admin.catalogue import CatalogueController, RecordForm
-from admin.catalogue_lists import ADVERTISER_LIST_MISSING, CatalogueList
+from admin.catalogue_lists import ACTIVE_KEYS, ADVERTISER_LIST_MISSING, CatalogueList
 from admin.recent_spend import recent_spend
 from admin.singular_advertisers import get_advertiser
 from auth.api_keys.listing import advertiser_api_keys
@@ -38,12 +38,11 @@ class AdvertisersController(CatalogueController):
     ]
     catalogue_list = CatalogueList(
         ADVERTISERS,
-        """t.id, t.name, t.status, t.currency, t.created_at, t.singular_enabled, t.singular_requested_at,
+        f"""t.id, t.name, t.status, t.currency, t.created_at, t.singular_enabled, t.singular_requested_at,
             t.contact_email IS NULL AS no_contact, t.billing_email IS NULL AS no_billing,
-            (SELECT count(*) FROM {s}.offer o WHERE o.advertiser = t.id AND o.status <> 'archived') AS offers,
-            (SELECT count(*) FROM {s}.advertiser_login u WHERE u.advertiser = t.id AND u.active) AS users,
-            (SELECT count(*) FROM {s}.api_token k WHERE k.advertiser = t.id AND k.revoked_at IS NULL
-                AND (k.expires_at IS NULL OR k.expires_at > now())) AS api_keys""",
+            (SELECT count(*) FROM {{s}}.offer o WHERE o.advertiser = t.id AND o.status <> 'archived') AS offers,
+            (SELECT count(*) FROM {{s}}.advertiser_login u WHERE u.advertiser = t.id AND u.active) AS users,
+            (SELECT count(*) FROM {ACTIVE_KEYS}) AS api_keys""",
         missing=ADVERTISER_LIST_MISSING,
     )
     export_columns = {
@@ -56,9 +55,9 @@ class AdvertisersController(CatalogueController):
 
     @get("/options")
     async def options(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        """Suggestions for a text field that chooses an advertiser: of its text, which is the only parameter."""
+        """Suggestions for a text field that chooses an advertiser. The only parameter, of any name, is its text."""
         text = next(iter(request.query_params.values()), "")
-        found = await suggest_advertisers(current_tenant(), text.replace("\0", "")[:600])
+        found = await suggest_advertisers(current_tenant(), text.replace("\0", ""))
         return render_page("admin/advertiser_options.html", layout, options=found)
 
     async def new_form(self, request: AnyRequest, form: Form | None) -> RecordForm:

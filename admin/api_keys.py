@@ -10,7 +10,7 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from admin.catalogue import parse_uuid
+from admin.catalogue import back_to_advertiser
 from admin.ingest_key import POLLS, latest_batches, sample_calls
 from auth.api_keys import service as api_keys
 from auth.api_keys.listing import (
@@ -112,7 +112,7 @@ class StaffKeyController(Controller):
             form_owner = await find_chosen_advertiser(current_tenant(), sent["advertiser"])
         except GokartError as error:
             form.add_error(error)
-        created = await create_key(request, layout, ROOT, form, form_owner, back=back_of(request))
+        created = await create_key(request, layout, ROOT, form, form_owner, back=back_to_advertiser(request))
         return created or await new_advertiser_key_page(request, layout, form, sent["advertiser"])
 
     @get("/new-ingest", guards=[requires_role("manager")])
@@ -123,7 +123,7 @@ class StaffKeyController(Controller):
     async def create_ingest(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         form = read_key_form(await read_form(request), [INGEST], datetime.now(UTC), scopes=[INGEST])
         shown = await ingest_key_context()
-        created = await create_key(request, layout, ROOT, form, None, back=back_of(request), **shown)
+        created = await create_key(request, layout, ROOT, form, None, back=back_to_advertiser(request), **shown)
         return created or new_ingest_key_page(request, layout, form)
 
     @post("/revoke-all", guards=[requires_role("manager")])
@@ -161,7 +161,7 @@ class StaffKeyController(Controller):
     async def first_record(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], key_id: FromPath[int]
     ) -> Response[Any]:
-        """What arrived with an ingest key. The page that shows a new key asks for it, at most `polls` more times."""
+        """What arrived with an ingest key. The page that shows a new key polls it, at most `polls` more times."""
         key = await key_or_404(key_id)
         if key.advertiser:
             raise Problem(404, "API key not found.")
@@ -200,12 +200,6 @@ async def key_or_404(key: int) -> ApiKeyDetails:
     return found
 
 
-def back_of(request: AnyRequest) -> tuple[str, str] | None:
-    """The page of the advertiser from which the user came to the form."""
-    advertiser = parse_uuid(request.query_params.get("advertiser", ""))
-    return (f"/staff/advertisers/{advertiser}", "Advertiser") if advertiser else None
-
-
 async def new_advertiser_key_page(request: AnyRequest, layout: PageLayout, form: KeyForm, owner: str) -> Response[Any]:
     return new_key_page(
         request,
@@ -215,13 +209,13 @@ async def new_advertiser_key_page(request: AnyRequest, layout: PageLayout, form:
         ADVERTISER_SCOPES,
         template="admin/api_keys_new.html",
         choice=await advertiser_choice(current_tenant(), owner),
-        back=back_of(request),
+        back=back_to_advertiser(request),
     )
 
 
 def new_ingest_key_page(request: AnyRequest, layout: PageLayout, form: KeyForm) -> Response[Any]:
     template = "admin/api_keys_ingest.html"
-    return new_key_page(request, layout, ROOT, form, [INGEST], template=template, back=back_of(request))
+    return new_key_page(request, layout, ROOT, form, [INGEST], template=template, back=back_to_advertiser(request))
 
 
 async def expiring_ingest_keys() -> list[ApiKeyDetails]:

@@ -1,6 +1,6 @@
-"""What the staff's pages of advertisers, offers and partners share: lists, forms, status and deletion.
+"""What the staff pages of advertisers, offers and partners share: lists, forms, status and deletion.
 
-A change that shows elsewhere is previewed with its effects before it is saved.
+A change with effects outside these pages is previewed before it is saved.
 """
 
 from abc import abstractmethod
@@ -48,7 +48,7 @@ VERBS = {"active": "Resume", "paused": "Pause", "archived": "Archive"}
 
 
 class FieldChange(msgspec.Struct, frozen=True):
-    """Of one field, as a preview shows it."""
+    """The change of one field, as a preview shows it."""
 
     label: str
     before: str | None
@@ -56,9 +56,7 @@ class FieldChange(msgspec.Struct, frozen=True):
 
 
 class RecordForm(msgspec.Struct):
-    """What a form for a row has. `id` is that of a new row; `keys` are columns beside the fields, such as an offer's
-    advertiser.
-    """
+    """A form for a row. `values` and `errors` are by field. `id` is that of a new row; `choice` is of its advertiser."""
 
     values: Mapping[str, str]
     errors: dict[str, str] = {}
@@ -72,7 +70,7 @@ class CatalogueController(CatalogueFileController):
     sorts: ClassVar[Mapping[str, Sort]]
     groups: ClassVar[Sequence[tuple[str, Sequence[str]]]]  # of fields in the form: title, names
 
-    # What the kinds differ in
+    # What differs between kinds
 
     @abstractmethod
     async def record_page(
@@ -86,7 +84,7 @@ class CatalogueController(CatalogueFileController):
         return RecordForm({field.name: form[field.name] if form else "" for field in self.kind.fields})
 
     async def read_keys(self, form: Form, errors: dict[str, str]) -> dict[str, UUID]:
-        """Columns beside the fields that a new row has. Adds to `errors`."""
+        """Columns of a new row that are not in `kind.fields`. Adds to `errors`."""
         return {}
 
     def after_creation(self, request: AnyRequest, id_: UUID, form: Form) -> str:
@@ -169,7 +167,7 @@ class CatalogueController(CatalogueFileController):
         if not changed:
             return redirect(request, f"{self.kind.root}/{row_id}?done=unchanged")
         effects = field_effects(self.kind, changed)
-        digest = digest_of(row, changed)
+        digest = change_digest(row, changed)
         if effects and sent["confirmed"] != digest:
             return self.change_page(layout, row, changed=changed, effects=effects, given=given, digest=digest)
         try:
@@ -205,7 +203,7 @@ class CatalogueController(CatalogueFileController):
             return await self.page_of(request, layout, row, error=str(error))
         return redirect(request, f"{self.kind.root}?done=deleted")
 
-    # Parts of them
+    # Parts of the pages
 
     async def page_of(self, request: AnyRequest, layout: PageLayout, row: Record, error: str = "") -> Response[Any]:
         return await self.record_page(
@@ -318,6 +316,17 @@ class CatalogueController(CatalogueFileController):
         return ids, status
 
 
+def linking_advertiser(request: AnyRequest) -> UUID | None:
+    """The advertiser whose page linked to this form: the parameter `advertiser`."""
+    return parse_uuid(request.query_params.get("advertiser", ""))
+
+
+def back_to_advertiser(request: AnyRequest) -> tuple[str, str] | None:
+    """The URL and title of the page of `linking_advertiser`."""
+    advertiser = linking_advertiser(request)
+    return (f"/staff/advertisers/{advertiser}", "Advertiser") if advertiser else None
+
+
 def parse_uuid(text: str) -> UUID | None:
     try:
         return UUID(text.strip())
@@ -326,7 +335,7 @@ def parse_uuid(text: str) -> UUID | None:
 
 
 def read_new_id(form: Form, errors: dict[str, str]) -> UUID:
-    """The id that was entered, else the one that the form was made with. Adds to `errors`."""
+    """The id that was entered, or else the one that the form came with. Adds to `errors`."""
     given = form["id"].strip()
     id_ = parse_uuid(given or form["new_id"])
     if id_ is None:
@@ -334,6 +343,6 @@ def read_new_id(form: Form, errors: dict[str, str]) -> UUID:
     return id_ or uuid4()
 
 
-def digest_of(row: Record, changed: FieldValues) -> str:
-    """Of what a preview shows."""
+def change_digest(row: Record, changed: FieldValues) -> str:
+    """Identifies the changes that a preview shows."""
     return blake2b(repr([(name, row[name], value) for name, value in changed.items()]).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What a change of the catalogue shows elsewhere, in sentences for its preview."""
+"""The effects of a change of the catalogue on reports, Singular and API keys, as sentences for its preview."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""CSV files of the catalogue: export of what a list shows, and import after a preview, whole or not at all.
+"""CSV files of the catalogue: export of the rows of a list, and import of a whole file after a preview.
 
 The preview page carries the file in a hidden field, so the server stores nothing until it is applied.
 """
@@ -16,7 +16,6 @@ from litestar.di import NamedDependency
 
 from admin.catalogue_import import (
     ImportOutdatedError,
-    ImportPreview,
     apply_import,
     import_columns,
     preview_import,
@@ -107,7 +106,7 @@ class CatalogueFileController(Controller):
         self, layout: PageLayout, content: bytes, seed: UUID, notice: Notice | None = None, *, status: int = 200
     ) -> Response[Any]:
         try:
-            preview: ImportPreview = await preview_import(current_tenant(), self.kind, content, seed)
+            preview = await preview_import(current_tenant(), self.kind, content, seed)
         except CorrectionsError as error:
             return self.import_page(layout, error=str(error))
         return render_page(
@@ -136,16 +135,18 @@ def csv_chunks(tenant: Tenant, columns: Sequence[str], query: str, args: Sequenc
     """For spreadsheets: with a BOM, and without formulas."""
 
     async def produce(db: PooledConnection, send_chunk: SendChunk) -> None:
-        await send_chunk(csv_rows([columns]).decode().encode("utf-8-sig"))
+        await send_chunk(encode_csv([columns]).decode().encode("utf-8-sig"))
         statement = await db.prepare(query, name="")
         cursor = await statement.cursor(*args)
         while rows := await cursor.fetch(CHUNK_ROWS):
-            await send_chunk(csv_rows([["" if cell is None else escape_formula(cell) for cell in row] for row in rows]))
+            await send_chunk(
+                encode_csv([["" if cell is None else escape_formula(cell) for cell in row] for row in rows])
+            )
 
     return stream(tenant, tenant.id, primary_snapshot, produce)
 
 
-def csv_rows(rows: Sequence[Sequence[str]]) -> bytes:
+def encode_csv(rows: Sequence[Sequence[str]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()

@@ -1,4 +1,4 @@
-"""What a CSV file would create and change in the catalogue, line by line, and doing it in one transaction."""
+"""Imports of catalogue CSV files: a preview of what each line creates or changes, and the import in one transaction."""
 
 from asyncio import to_thread
 from collections import Counter, defaultdict
@@ -15,19 +15,11 @@ from core.errors import GokartError
 from core.spreadsheets import unescape_formula
 from database.pool import Connection, connection
 from database.transactions import transaction
-from ingest.correction_files import (
-    MAX_FILE_BYTES,
-    MAX_ROWS,
-    CorrectionsError,
-    normalize_column,
-    number_rows,
-    quote_cell,
-)
+from ingest.correction_files import MAX_ROWS, CorrectionsError, normalize_column, quote_cell, read_csv
 from tenants.cache import notify_changed
 from tenants.tenant import Tenant
 
 IGNORED = ("advertiser_name", "created_at", "singular_enabled")  # of exported files
-SHOWN = 60  # characters of a value
 
 
 class ImportOutdatedError(GokartError):
@@ -39,7 +31,7 @@ class ImportOutdatedError(GokartError):
 
 class ImportRow(msgspec.Struct):
     """A line of the file; `line` is its number in a spreadsheet. `old` is None for a new row. `values` are the columns
-    that it sets, `keys` those beside the fields.
+    that it sets, and `keys` the other ids that a new row needs: an offer's advertiser.
     """
 
     line: int
@@ -97,17 +89,10 @@ async def apply_import(tenant: Tenant, kind: CatalogueKind, content: bytes, seed
 
 def read_file(kind: CatalogueKind, content: bytes) -> list[tuple[int, dict[str, str]]]:
     """The lines with their cells by column. Raises CorrectionsError."""
-    if len(content) > MAX_FILE_BYTES:
-        raise CorrectionsError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB. Split it into several files.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CorrectionsError("The file is not CSV in UTF-8: in a spreadsheet, save it as “CSV UTF-8”.") from error
-    if "\0" in text:
+    _, rows = read_csv(content)
+    if b"\0" in content:
         raise CorrectionsError("The file contains NUL characters. It is not a CSV file.")
-    first = text.partition("\n")[0]
-    rows = number_rows(text, ";" if first.count(";") > first.count(",") else ",")
-    header = read_header(kind, next(rows, (1, []))[1])
+    header = read_columns(kind, next(rows, (1, []))[1])
     lines = []
     for line, cells in rows:
         if any(cell.strip() for cell in cells):
@@ -122,7 +107,7 @@ def read_file(kind: CatalogueKind, content: bytes) -> list[tuple[int, dict[str, 
     return lines
 
 
-def read_header(kind: CatalogueKind, cells: Sequence[str]) -> list[str]:
+def read_columns(kind: CatalogueKind, cells: Sequence[str]) -> list[str]:
     """The column of each cell, empty for one that is ignored. Raises CorrectionsError."""
     known = {normalize_column(name): name for name in import_columns(kind)}
     ignored = {normalize_column(name) for name in IGNORED}
@@ -203,7 +188,7 @@ def read_row(kind: CatalogueKind, line: int, cells: Mapping[str, str], seed: UUI
         if status in kind.statuses:
             row.values["status"] = status
         else:
-            row.errors.append(f"status: {quote_cell(status)} is none of {', '.join(kind.statuses)}")
+            row.errors.append(f"status: {quote_cell(status)} is not one of {', '.join(kind.statuses)}")
     return row
 
 
@@ -224,7 +209,7 @@ def check_owners(rows: Sequence[ImportRow], known: set[UUID]) -> None:
     for row in rows:
         owner = row.keys.get("advertiser")
         if row.old and owner and owner != row.old["advertiser"]:
-            row.errors.append("advertiser_id: an offer takes its past figures along; move it on its page")
+            row.errors.append("advertiser_id: a file cannot move an offer; move it on its page")
         elif not row.old and not owner:
             row.errors.append("advertiser_id: is required for a new offer")
         elif not row.old and owner not in known:

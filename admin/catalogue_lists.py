@@ -19,7 +19,7 @@ NO_OS = "none"
 
 
 class ListFilter(msgspec.Struct, frozen=True):
-    """A select above a list, of which the first option is the usual one, with an empty value; or the choice of an
+    """A select above a list, whose first option is the default, with an empty value; or the choice of an
     advertiser.
     """
 
@@ -109,15 +109,13 @@ class CatalogueList(msgspec.Struct, frozen=True):
         )
 
 
-NO_SINGULAR_KEY = """NOT EXISTS (
-    SELECT FROM {s}.api_token k WHERE k.advertiser = t.id AND 'singular' = ANY (k.scopes)
-        AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
-)"""
-NO_USER = "NOT EXISTS (SELECT FROM {s}.advertiser_login u WHERE u.advertiser = t.id AND u.active)"
-NO_API_KEY = """NOT EXISTS (
-    SELECT FROM {s}.api_token k
+ACTIVE_KEYS = """
+    {s}.api_token k
     WHERE k.advertiser = t.id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
-)"""
+"""
+NO_SINGULAR_KEY = f"NOT EXISTS (SELECT FROM {ACTIVE_KEYS} AND 'singular' = ANY (k.scopes))"
+NO_USER = "NOT EXISTS (SELECT FROM {s}.advertiser_login u WHERE u.advertiser = t.id AND u.active)"
+NO_API_KEY = f"NOT EXISTS (SELECT FROM {ACTIVE_KEYS})"
 ADVERTISER_LIST_MISSING = {
     "singular": (
         "Singular not ready",

@@ -1,4 +1,4 @@
-"""/staff/intake: what each sender sent in the last hours, and which ones stopped."""
+"""/staff/intake: what each sender sent in the last hours, and which senders stopped."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,8 @@ STATES = {  # text, kind of the badge
     "replaced": ("Replaced", "neutral"),
     "inactive": ("Key no longer works", "neutral"),
 }
-TALLEST = 28  # of a bar
+CHART_HEIGHT = 30  # pixels
+TALLEST = CHART_HEIGHT - 2  # of a bar: two heights may be rounded up
 
 
 class IntakeController(Controller):
@@ -47,22 +48,22 @@ class IntakeController(Controller):
             states=STATES,
             shown=SHOWN,
             bars={one.api_key: bars_of(one.hours) for one in health.senders},
-            tallest=TALLEST + 2,  # two heights may be rounded up
+            chart_height=CHART_HEIGHT,
         )
 
 
 def bars_of(hours: Sequence[SenderHour]) -> list[tuple[str, int, int]]:
-    """The text of each hour, and the heights of what was taken and rejected in it. The busiest hour is the tallest; one
-    with any records is visible.
+    """The text of each hour, and the heights of its accepted and rejected records. The busiest hour is the tallest; an
+    hour with any records is visible.
     """
     most = max((hour.records for hour in hours), default=0) or 1
     return [to_bar(hour, most) for hour in hours]
 
 
 def to_bar(hour: SenderHour, most: int) -> tuple[str, int, int]:
-    taken, rejected = hour.accepted + hour.duplicates, hour.rejected
+    received, rejected = hour.accepted + hour.duplicates, hour.rejected
     text = f"{hour.hour:%a %H:%M}: {hour.accepted:,} accepted, {hour.duplicates:,} duplicates, {rejected:,} rejected"
-    return text, height(taken, most), height(rejected, most)
+    return text, height(received, most), height(rejected, most)
 
 
 def height(count: int, most: int) -> int:

@@ -1,5 +1,5 @@
 """/staff/offers…: the offers of all advertisers. An offer moves to another advertiser after a preview of the amounts
-that leave.
+that move with it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from admin.catalogue import CatalogueController, RecordForm, parse_uuid
+from admin.catalogue import CatalogueController, RecordForm, back_to_advertiser, linking_advertiser, parse_uuid
 from admin.catalogue_lists import OFFER_LIST_MISSING, CatalogueList, ListFilter
 from admin.recent_spend import recent_spend
 from auth.users.guards import requires_role
@@ -75,17 +75,15 @@ class OffersController(CatalogueController):
             return {}
 
     def after_creation(self, request: AnyRequest, id_: UUID, form: Form) -> str:
-        """Whoever came from an advertiser's page goes back there, or adds the next offer."""
-        advertiser = parse_uuid(request.query_params.get("advertiser", ""))
+        """Another new form, or else the advertiser's page if it linked to the form."""
         if form["another"]:
-            return f"{ROOT}/new?advertiser={advertiser or id_at_end(form['advertiser']) or ''}&done=created"
-        return (
-            f"/staff/advertisers/{advertiser}?done=offer" if advertiser else super().after_creation(request, id_, form)
-        )
+            advertiser = linking_advertiser(request) or id_at_end(form["advertiser"]) or ""
+            return f"{ROOT}/new?advertiser={advertiser}&done=created"
+        back = back_to_advertiser(request)
+        return f"{back[0]}?done=offer" if back else super().after_creation(request, id_, form)
 
     def back_of(self, request: AnyRequest, row: Record | None) -> tuple[str, str]:
-        advertiser = parse_uuid(request.query_params.get("advertiser", ""))
-        return (f"/staff/advertisers/{advertiser}", "Advertiser") if advertiser else super().back_of(request, row)
+        return back_to_advertiser(request) or super().back_of(request, row)
 
     async def list_filters(self, tenant: Tenant, filters: Mapping[str, str]) -> Sequence[ListFilter]:
         found = list(await super().list_filters(tenant, filters))

@@ -1,4 +1,4 @@
-"""What needs the staff's attention, and the data received lately."""
+"""The open tasks of staff, and the data received recently."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from admin.intake import bars_of
+from admin.intake import CHART_HEIGHT, bars_of
 from admin.task_counts import TaskCount, read_task_counts
 from auth.api_keys.listing import expiring_api_keys
 from auth.users.directory import list_users
@@ -47,8 +47,8 @@ class FailedSingularRequest(msgspec.Struct, frozen=True):
 
 
 class OpenTasks(msgspec.Struct, frozen=True):
-    """`keys` expire soon. `health` is the intake's by sender. `has_advertiser` and `has_ingest_key`: what a new tenant
-    needs first.
+    """`keys` expire soon. `health` is the intake's by sender. `has_advertiser` and `has_ingest_key` are the first
+    steps of a new tenant.
     """
 
     access_requests: list[SingularAccessRequest]
@@ -61,6 +61,7 @@ class OpenTasks(msgspec.Struct, frozen=True):
     counts: Sequence[TaskCount]
     health: IntakeHealth
     most: int = LIST_LIMIT
+    chart_height: int = CHART_HEIGHT
 
     @property
     def summary(self) -> str:

@@ -1,4 +1,4 @@
-"""/staff/partners…: the partners that show the offers. The tenant itself is one."""
+"""/staff/partners…: the partners that show the offers. The tenant is itself a partner."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class PartnersController(CatalogueController):
     async def record_page(self, request: AnyRequest, layout: PageLayout, row: Record, **context: Any) -> Response[Any]:
         tenant = current_tenant()
         async with connection() as db:
-            twins = await db.fetch(
+            same_name = await db.fetch(
                 f"""
                 SELECT id FROM {tenant.schema}.partner WHERE lower(name) = lower($1) AND id <> $2
                 ORDER BY id LIMIT 10
@@ -38,7 +38,7 @@ class PartnersController(CatalogueController):
             "admin/partner.html",
             layout,
             row=row,
-            twins=[twin["id"] for twin in twins],
+            same_name=[other["id"] for other in same_name],
             own=row["id"] == tenant.id,
             **context,
         )

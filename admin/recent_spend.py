@@ -1,4 +1,4 @@
-"""The spend of the last 30 days on the pages of an advertiser and an offer, from the code of the dashboard."""
+"""The spend of the last 30 days on the pages of an advertiser and an offer, computed as on the dashboard."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from tenants.tenant import Tenant
 
 
 async def recent_spend(tenant: Tenant, advertiser: UUID, **filters: str) -> SpendMetrics:
-    """Of the advertiser's own days, today included, in its currency."""
+    """In the advertiser's time zone and currency, today included."""
     async with connection() as db:
         scope = SpendScope(tenant, advertiser, await read_context(db, tenant, advertiser))
     choices = read_choices([("compare", "none"), *filters.items()], scope.today)

@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from auth.users.guards import requires_login, requires_role
 from database.pool import Connection, connection
 from ingest.rejected_records import MAX_OF_CAUSE, MAX_PAYLOAD
-from ingest.replay import MAX_REPLAYED, RejectedRecord, dismiss, find_rejected_record, replay_cause, replay_record
+from ingest.replay import RejectedRecord, dismiss, find_rejected_record, replay_cause, replay_record
 from ingest.rollups import CostOverflowError
 from tenants.tenant import current_tenant
 from web.pages.forms import parse_number, read_form
@@ -95,7 +95,7 @@ class RejectedController(Controller):
     async def replay_all(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], cause: FromPath[UUID]
     ) -> Response[Any]:
-        """Idempotent: what is replayed already is not replayed again."""
+        """Idempotent: replayed records are not replayed again."""
         try:
             totals = await replay_cause(current_tenant(), cause)
         except CostOverflowError as error:
@@ -120,7 +120,7 @@ class RejectedController(Controller):
     async def replay(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], record: FromPath[int]
     ) -> Response[Any]:
-        """Idempotent: a record that is known already is a duplicate."""
+        """Idempotent: a record that was received before is a duplicate."""
         found = await record_or_404(record)
         text = unfolded((await read_form(request))["payload"], found.payload)
         if not text.strip():
@@ -194,7 +194,6 @@ async def cause_page(request: AnyRequest, layout: PageLayout, cause: UUID, error
         about=about,
         cause=cause,
         states=[(text, list_.url(state=name), name == list_.filters.get("state", "")) for name, text in STATES.items()],
-        most=MAX_REPLAYED,
         full=about["open"] >= MAX_OF_CAUSE,
         done=read_done(request),
         error=error,
@@ -202,7 +201,7 @@ async def cause_page(request: AnyRequest, layout: PageLayout, cause: UUID, error
 
 
 def read_done(request: AnyRequest) -> dict[str, int | None]:
-    """What the page tells of the replay or dismissal before."""
+    """The counts of the replay or dismissal that redirected here."""
     counts = ("accepted", "duplicates", "rejected", "left", "dismissed")
     return {name: parse_number(request.query_params.get(name, ""), LARGEST) for name in counts}
 
@@ -221,7 +220,7 @@ async def describe_cause(db: Connection, cause: UUID) -> Mapping[str, Any]:
     s = current_tenant().schema
     row = await db.fetchrow(
         f"""
-        SELECT r.kind, r.field, r.reason, t.name AS sender, t.hint, r.token,
+        SELECT r.kind, r.field, r.reason, t.name AS sender, t.hint,
             (SELECT count(*) FROM {s}.rejected_record o WHERE o.cause = r.cause AND o.resolved_at IS NULL) AS open
         FROM {s}.rejected_record r LEFT JOIN {s}.api_token t ON t.id = r.token WHERE r.cause = $1 LIMIT 1
         """,

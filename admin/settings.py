@@ -1,5 +1,5 @@
-"""/staff/settings: what a tenant's owners set: its name, logo, support contact and time zone, two-factor
-authentication, and when figures are final.
+"""/staff/settings: the settings that a tenant's owners manage: its name, logo, support contact and time zone,
+two-factor authentication, and when figures are final.
 """
 
 from typing import Any
@@ -12,8 +12,9 @@ from auth.users.directory import list_users
 from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.realms import STAFF
 from auth.users.tenant_settings import read_support_email, read_support_url, save_logo
+from catalog.fields import read_time_zone
 from core.errors import GokartError
-from core.time_zones import ZONE_NAMES, zone_of
+from core.time_zones import ZONE_NAMES
 from database.pool import connection
 from database.transactions import transaction
 from reporting.finality import MAX_FINAL_AFTER_DAYS
@@ -88,11 +89,9 @@ def read_settings(form: Form) -> dict[str, str | int | None]:
         values["support_url"] = read_support_url(form["support_url"]) if form["support_url"].strip() else None
     if form.has("time_zone"):
         try:
-            values["time_zone"] = zone_of(form["time_zone"].strip()).key
-        except ValueError as error:
-            raise GokartError(
-                "time_zone: Enter the IANA name of a time zone, such as UTC, Europe/Berlin or Asia/Kolkata."
-            ) from error
+            values["time_zone"] = read_time_zone(form["time_zone"].strip())
+        except GokartError as error:
+            raise GokartError(f"time_zone: {error}") from error
     if form.has("final_after_days"):
         values["final_after_days"] = days = parse_number(form["final_after_days"].strip(), MAX_FINAL_AFTER_DAYS)
         if days is None:

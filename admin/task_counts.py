@@ -1,4 +1,4 @@
-"""Open tasks that have a list of their own: how many there are, and where they are done."""
+"""Counts of open tasks, each with the URL of its list."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from database.pool import connection
 from singular.requirements import FLAWED
 from tenants.tenant import Tenant
 
-MOST = 1_000  # counting ends there
+MOST = 1_000  # the highest count
 FLAWED_OFFERS = "{s}.offer o JOIN {s}.advertiser a ON a.id = o.advertiser"
 TASKS = [  # one, several, the list, and SQL for its rows
     ("rejected record is waiting", "rejected records are waiting", "/staff/intake/rejected",
@@ -34,7 +34,7 @@ class TaskCount(msgspec.Struct, frozen=True):
 
 
 async def read_task_counts(tenant: Tenant) -> list[TaskCount]:
-    """Those that are not zero."""
+    """The counts that are not zero."""
     counts = ", ".join(
         f"(SELECT count(*) FROM (SELECT FROM {rows.replace('{s}', tenant.schema)} LIMIT {MOST}) found)"
         for _, _, _, rows in TASKS

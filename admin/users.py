@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from admin.catalogue import parse_uuid
+from admin.catalogue import back_to_advertiser
 from auth.users.directory import list_users
 from auth.users.guards import current_user, requires_login, requires_role
 from auth.users.pages import AdvertiserUserController, StaffUserController, UserSection, users_page
@@ -75,5 +75,4 @@ class TenantAdvertiserUserController(AdvertiserUserController):
     new_advertiser_url = "/staff/advertisers/new"
 
     def back_of(self, request: AnyRequest) -> tuple[str, str]:
-        advertiser = parse_uuid(request.query_params.get("advertiser", ""))
-        return (f"/staff/advertisers/{advertiser}", "Advertiser") if advertiser else self.back
+        return back_to_advertiser(request) or self.back

@@ -1,5 +1,5 @@
-"""Choosing an advertiser in a form: from a list of few, or by searching among many. Names are shown with ids, because
-several advertisers may have the same one.
+"""Choosing an advertiser in a form: from a list if there are few, or by search. Names are shown with ids, because
+several advertisers may have the same name.
 """
 
 import re
@@ -47,11 +47,12 @@ async def advertiser_choice(tenant: Tenant, given: str = "") -> AdvertiserChoice
             options = [(str(row["id"]), f"{row['name']} · {short_id(row['id'])}") for row in rows]
             return AdvertiserChoice(options, str(chosen or ""), searchable=False)
         suggestions = await fetch_suggestions(db, tenant, given) if given and not own else []
-    return AdvertiserChoice(suggestions, text_of(own["name"], own["id"]) if own else given[:600], searchable=True)
+    value = suggestion_text(own["name"], own["id"]) if own else given[:600]
+    return AdvertiserChoice(suggestions, value, searchable=True)
 
 
 async def suggest_advertisers(tenant: Tenant, text: str) -> list[Option]:
-    """Of the advertisers that match the text, at most SUGGESTION_LIMIT."""
+    """Advertisers that match the text, at most SUGGESTION_LIMIT."""
     async with connection() as db:
         return await fetch_suggestions(db, tenant, text)
 
@@ -70,7 +71,7 @@ async def fetch_suggestions(db: Connection, tenant: Tenant, text: str) -> list[O
         """,
         query,
     )
-    return [(text_of(row["name"], row["id"]), f"{row['offers']} offers") for row in rows]
+    return [(suggestion_text(row["name"], row["id"]), f"{row['offers']} offers") for row in rows]
 
 
 async def find_chosen_advertiser(tenant: Tenant, given: str) -> UUID:
@@ -99,8 +100,8 @@ async def find_chosen_advertiser(tenant: Tenant, given: str) -> UUID:
     return id_
 
 
-def text_of(name: str, id_: UUID) -> str:
-    """As the text field has it."""
+def suggestion_text(name: str, id_: UUID) -> str:
+    """The value of the text field for an advertiser."""
     return f"{name} ({id_})"
 
 

@@ -1,4 +1,4 @@
-"""What is kept of a callback besides what figures need: intake writes it, and GET /api/v1/conversions shows it."""
+"""Fields of a callback that figures do not need: intake stores them, and GET /api/v1/conversions shows them."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What staff enter about advertisers, offers and partners, in forms and in files: how it is read and checked."""
+"""The fields of advertisers, offers and partners that staff enter in forms and CSV files, and their validation."""
 
 import re
 import unicodedata
@@ -71,8 +71,8 @@ class CatalogueField(msgspec.Struct, frozen=True):
 
 
 class CatalogueKind(msgspec.Struct, frozen=True):
-    """A kind of rows of the catalogue. `fields` are those that forms and files have; `statuses` begin with the usual
-    one.
+    """A kind of rows of the catalogue. `fields` are those of forms and files. The first of `statuses` is the
+    default.
     """
 
     table: CatalogueTable
@@ -109,7 +109,7 @@ ADVERTISERS = CatalogueKind(
             64,
             default="UTC",
             read=read_time_zone,
-            help="Its days in flexible reports. An IANA name, such as Europe/Berlin.",
+            help="Defines the days of flexible reports. An IANA name, such as Europe/Berlin.",
         ),
         CatalogueField("contact_name", "Contact", 200),
         CatalogueField("contact_email", "Contact email", 320, read=read_email),

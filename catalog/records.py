@@ -1,6 +1,6 @@
 """Creates, changes, archives and deletes advertisers, offers and partners, as the current actor.
 
-What has figures is never deleted: foreign keys of ledger and roll-ups refuse it.
+Rows with figures are never deleted: foreign keys of the ledger and the roll-ups prevent it.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from asyncpg import CheckViolationError, ForeignKeyViolationError, Record
 
 from catalog.fields import CatalogueKind, FieldValues
 from core.errors import GokartError
-from database.pool import Connection, connection
+from database.pool import connection
 from database.transactions import transaction
 from tenants.cache import notify_changed
 from tenants.tenant import Tenant
@@ -31,8 +31,8 @@ async def find_row(tenant: Tenant, kind: CatalogueKind, id_: UUID) -> Record | N
 
 
 async def create_row(tenant: Tenant, kind: CatalogueKind, id_: UUID, values: FieldValues, **keys: UUID) -> None:
-    """`keys` are further columns: the advertiser of an offer. Has no effect if the row exists with the same values: the
-    form was sent twice. Raises CatalogueError.
+    """`keys` are further columns: the advertiser of an offer. Has no effect if the row exists with the same values,
+    because the form was sent twice. Raises CatalogueError.
     """
     row: dict[str, Any] = {"id": id_, **values, **keys}
     marks = ", ".join(f"${n}" for n in range(1, len(row) + 1))
@@ -53,38 +53,27 @@ async def create_row(tenant: Tenant, kind: CatalogueKind, id_: UUID, values: Fie
 
 
 async def update_row(tenant: Tenant, kind: CatalogueKind, id_: UUID, values: FieldValues) -> None:
-    """Raises CatalogueError, also if the currency of existing amounts would change."""
-    async with transaction() as db:
-        await save_values(db, tenant, kind, id_, values)
-        await notify_changed(db)
-
-
-async def save_values(db: Connection, tenant: Tenant, kind: CatalogueKind, id_: UUID, values: FieldValues) -> None:
-    """In the running transaction. Raises CatalogueError."""
-    if not values:
-        return
+    """`values` are not empty. Raises CatalogueError, also if the currency of existing amounts would change."""
     assigned = ", ".join(f"{name} = ${n}" for n, name in enumerate(values, 2))
     try:
-        async with db.transaction():
+        async with transaction() as db:
             await db.execute(f"UPDATE {tenant.schema}.{kind.table} SET {assigned} WHERE id = $1", id_, *values.values())
+            await notify_changed(db)
     except CheckViolationError as error:
         field = "time_zone" if "time zone" in str(error) else "currency"
         raise CatalogueError(f"{field}: {error.args[0]}") from error
 
 
-async def set_status(tenant: Tenant, kind: CatalogueKind, ids: Sequence[UUID], status: str) -> int:
-    """Returns how many rows changed. Never affects what is counted."""
+async def set_status(tenant: Tenant, kind: CatalogueKind, ids: Sequence[UUID], status: str) -> None:
+    """The status never affects which records are counted."""
     assert status in kind.statuses, "the caller has checked it"
     table = f"{tenant.schema}.{kind.table}"
     async with transaction() as db:
         await db.execute(f"SELECT FROM {table} WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(ids))
-        changed = await db.fetch(
-            f"UPDATE {table} SET status = $2 WHERE id = ANY($1::uuid[]) AND status <> $2 RETURNING id",
-            list(ids),
-            status,
+        await db.execute(
+            f"UPDATE {table} SET status = $2 WHERE id = ANY($1::uuid[]) AND status <> $2", list(ids), status
         )
         await notify_changed(db)
-    return len(changed)
 
 
 async def delete_row(tenant: Tenant, kind: CatalogueKind, id_: UUID) -> None:

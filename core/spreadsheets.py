@@ -4,8 +4,8 @@ FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def escape_formula(cell: str) -> str:
-    """Prefixes a formula with an apostrophe, so that a spreadsheet treats it as text; and what looks like one that has
-    a prefix, so that `unescape_formula` restores every text.
+    """Prefixes a formula with an apostrophe, so that a spreadsheet treats it as text. Also prefixes text that
+    already looks escaped, so that `unescape_formula` restores every text.
     """
     return f"'{cell}" if cell.lstrip("'").startswith(FORMULA_PREFIXES) else cell
 

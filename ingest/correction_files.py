@@ -80,15 +80,7 @@ class CorrectionSheet(msgspec.Struct, frozen=True):
 
 def parse_sheet(content: bytes) -> CorrectionSheet:
     """Raises CorrectionsError."""
-    if len(content) > MAX_FILE_BYTES:
-        raise CorrectionsError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB. Split it into several files.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CorrectionsError("The file is not CSV in UTF-8: in a spreadsheet, save it as “CSV UTF-8”.") from error
-    first_line = text.partition("\n")[0]
-    separator = ";" if first_line.count(";") > first_line.count(",") else ","
-    rows = number_rows(text, separator)
+    separator, rows = read_csv(content)
     sheet = CorrectionSheet(read_header(next(rows, (1, []))[1]), separator, [], [])
     for row, cells in rows:
         if not any(cell.strip() for cell in cells):
@@ -103,6 +95,19 @@ def parse_sheet(content: bytes) -> CorrectionSheet:
     if not sheet.rows and not sheet.invalid:
         raise CorrectionsError("The file has no rows below its header.")
     return sheet
+
+
+def read_csv(content: bytes) -> tuple[str, Iterator[tuple[int, list[str]]]]:
+    """The separator, a comma or a semicolon, and the numbered rows. Raises CorrectionsError, also from the iterator."""
+    if len(content) > MAX_FILE_BYTES:
+        raise CorrectionsError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB. Split it into several files.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CorrectionsError("The file is not CSV in UTF-8: in a spreadsheet, save it as “CSV UTF-8”.") from error
+    first_line = text.partition("\n")[0]
+    separator = ";" if first_line.count(";") > first_line.count(",") else ","
+    return separator, number_rows(text, separator)
 
 
 def number_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:

@@ -1,4 +1,4 @@
-"""The health of intake: what each sender, which is an ingest key, sent in the last hours, and who stopped."""
+"""The health of intake: what each sender (an ingest key) sent in the last hours, and which senders stopped."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ ACTIVE_HOURS = SqlFile(SQL, "active_hours")
 
 HOUR = timedelta(hours=1)
 SHOWN = 48  # hours, the current one included
-OBSERVED = 7 * 24  # hours from which it is known how regularly a sender sends
+OBSERVED = 7 * 24  # hours that show how regularly a sender sends
 REGULAR = 6  # hours with batches, of those: a sender with fewer is not expected to send
 SHORTEST_ALARM = 2 * HOUR
 
@@ -73,7 +73,6 @@ class SenderHealth(msgspec.Struct, frozen=True):
 class IntakeHealth(msgspec.Struct, frozen=True):
     """The senders whose key works or that sent something in the last hours: first those that stopped, then by name."""
 
-    since: datetime
     senders: Sequence[SenderHealth]
 
     @property
@@ -94,7 +93,7 @@ class IntakeHealth(msgspec.Struct, frozen=True):
 
 
 async def read_intake_health(tenant: Tenant, now: datetime | None = None) -> IntakeHealth:
-    """Of the last SHOWN hours until `now` (by default the present). Files, corrections and replays are no sender's."""
+    """Of the last SHOWN hours until `now` (by default the present). Files, corrections and replays have no sender."""
     now = now or datetime.now(UTC)
     current = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     observed = [current - n * HOUR for n in range(OBSERVED)]
@@ -131,11 +130,11 @@ async def read_intake_health(tenant: Tenant, now: datetime | None = None) -> Int
             )
         )
     found.sort(key=lambda sender: sender.state != "stopped")
-    return IntakeHealth(shown[0], found)
+    return IntakeHealth(found)
 
 
 def longest_pause(hours: Sequence[datetime]) -> timedelta | None:
-    """From one hour with batches to the next. None if they are too few to expect any."""
+    """From one hour with batches to the next. None if there are too few to expect more."""
     if len(hours) < REGULAR:
         return None
     return max(later - earlier for earlier, later in pairwise(sorted(hours)))

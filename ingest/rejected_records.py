@@ -1,6 +1,6 @@
 """Rejected records as their senders sent them, so that staff can fix and replay them.
 
-What is stored is bounded: by record, by batch and by cause. A record that is sent again and again is stored once.
+Storage is limited by record, by batch and by cause. A record that is sent repeatedly is stored once.
 """
 
 import re
@@ -27,7 +27,7 @@ MAX_PAYLOAD = 16 * 2**10  # bytes of a record; of a longer one, only the reason 
 MAX_BATCH_PAYLOADS = 2**20  # bytes of a batch
 MAX_OF_CAUSE = 10_000  # records that are not resolved; further ones are only counted, in the intake log
 
-# Values in a message, which differ between records that are rejected for one reason.
+# Values in a message, which differ between records with the same reason.
 VALUES = re.compile(
     r"""
     ^[-+]?\d\S*                                        # a value that the message begins with
@@ -63,37 +63,36 @@ def digest_of(*parts: object) -> UUID:
     return UUID(bytes=blake2b("\0".join(map(str, parts)).encode(), digest_size=16).digest())
 
 
-def text_of(record: Record) -> str:
+def record_text(record: Record) -> str:
     """As sent. Bytes that are not UTF-8, and NUL, which PostgreSQL cannot store, are replaced."""
     return record.decode(errors="replace").replace("\x00", "\ufffd")
 
 
-def cause_of(kind: str, api_key: int, field: str, message: str) -> UUID:
-    """What a group of rejected records has in common."""
-    return digest_of(kind, api_key, field, reason_of(message))
+def cause_of(kind: str, api_key: int, rejection: Rejection) -> UUID:
+    """Identifies the records of a sender that are rejected for one reason."""
+    return digest_of(kind, api_key, rejection.field[:MAX_FIELD], reason_of(rejection.message))
 
 
 def to_rows(
     kind: str, api_key: int, rejected: Sequence[Rejection], records: Sequence[Record]
 ) -> dict[UUID, StoredRejection]:
-    """By digest: a record that the batch has twice is one row. `records` are all of the batch."""
+    """By digest: a record that occurs twice in the batch is one row. `records` are those of the whole batch."""
     rows: dict[UUID, StoredRejection] = {}
     left = MAX_BATCH_PAYLOADS
     for one in rejected:
         sent = records[one.index]
-        text = text_of(sent)
+        text = record_text(sent)
         digest = digest_of(kind, api_key, text)
         if digest in rows:
             rows[digest].times += 1
             continue
         kept = len(sent) <= min(MAX_PAYLOAD, left)
         left -= len(sent) if kept else 0
-        field = one.field[:MAX_FIELD]
         rows[digest] = StoredRejection(
             digest,
-            cause_of(kind, api_key, field, one.message),
+            cause_of(kind, api_key, one),
             one.id,
-            field,
+            one.field[:MAX_FIELD],
             one.message,
             reason_of(one.message),
             text if kept else None,

@@ -1,7 +1,7 @@
 """Replays rejected records: staff send them again, fixed or unchanged, as records of their sender.
 
-A replay goes through the same functions as an ingest call, so it is validated like one, and what is known already is a
-duplicate. Decision 0065 has the reasons.
+A replay goes through the same functions as an ingest call, so it is validated like one, and a record that was received
+before is a duplicate. Decision 0065 has the reasons.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -50,7 +50,6 @@ class RejectedRecord(msgspec.Struct, frozen=True):
     record: str | None
     field: str
     message: str
-    reason: str
     payload: str | None
     size: int
     times: int
@@ -152,12 +151,11 @@ async def reject_again(tenant: Tenant, kind: str, api_key: int, rejected: Sequen
     """The records stay open, with the reasons for which they are rejected now."""
     if not rejected:
         return
-    fields = [one.field[:MAX_FIELD] for _, one in rejected]
     query = REJECT_AGAIN.bind(
         tenant.schema,
         ids=[id_ for id_, _ in rejected],
-        causes=[cause_of(kind, api_key, one.field[:MAX_FIELD], one.message) for _, one in rejected],
-        fields=fields,
+        causes=[cause_of(kind, api_key, one) for _, one in rejected],
+        fields=[one.field[:MAX_FIELD] for _, one in rejected],
         messages=[one.message for _, one in rejected],
         reasons=[reason_of(one.message) for _, one in rejected],
     )

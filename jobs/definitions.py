@@ -13,8 +13,8 @@ from saved_views.emails import send_saved_views
 from settings import settings
 from tenants.tenant import Tenant
 
-EVERY_DAY = timedelta(seconds=settings.tasks_every)
-OFTEN = timedelta(seconds=min(settings.tasks_every, settings.notifications_every))
+INTERVAL = timedelta(seconds=settings.tasks_every)
+EMAIL_INTERVAL = timedelta(seconds=min(settings.tasks_every, settings.notifications_every))
 
 Counts = Mapping[str, int]  # for the log: what was done, and how often
 
@@ -29,7 +29,7 @@ class Job(msgspec.Struct, frozen=True):
     summary: str
     run_at_tenant: Callable[[Tenant, datetime], Awaitable[Counts]]
     run_at_platform: Callable[[datetime], Awaitable[Counts]] | None = None
-    interval: timedelta = EVERY_DAY
+    interval: timedelta = INTERVAL
 
 
 async def create_months(tenant: Tenant, now: datetime) -> Counts:
@@ -53,9 +53,9 @@ JOBS = {
             "notifications",
             "finds what advertiser users are told about, and sends emails",
             notify_tenant,
-            interval=OFTEN,
+            interval=EMAIL_INTERVAL,
         ),
-        Job("saved-views", "sends saved views by email", send_saved_views, interval=OFTEN),
+        Job("saved-views", "sends saved views by email", send_saved_views, interval=EMAIL_INTERVAL),
     ]
 }
 INTERVALS = {name: job.interval for name, job in JOBS.items()}

@@ -5,7 +5,6 @@ value, and rejected by name with any other value. Only changed columns are forwa
 """
 
 import math
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -34,9 +33,8 @@ from auth.users.invitations import read_role, read_scopes
 from auth.users.realms import ADVERTISER, STAFF, Realm
 from auth.users.tenant_settings import read_support_url
 from auth.users.users import User
-from core.currencies import CURRENCIES
+from catalog.fields import read_currency, read_line, read_lines, read_time_zone
 from core.errors import GokartError
-from core.time_zones import zone_of
 from reporting.finality import MAX_FINAL_AFTER_DAYS
 from web.pages.forms import parse_number
 
@@ -64,7 +62,7 @@ class TableRule(msgspec.Struct, frozen=True, dict=True):
 
     `checks` maps each column that can be changed to a function of the new value and the current row, which is empty for
     a new row. It returns the value to store, or raises GokartError. `role` is the lowest role that may write.
-    `only_new` are columns that are set when a row is created, and never changed; `never_new` the opposite.
+    `only_new` are columns that can be set in a new row but not changed; `never_new` are those that can only be changed.
 
     `realm` is set for tables of users: a user who is deactivated loses access at once.
     """
@@ -162,21 +160,16 @@ def optional(check: Check) -> Check:
     return check_optional
 
 
-def read_lines(value: str, _: Row) -> str:
-    """Text of one or more lines, each without white space around it."""
-    text = "\n".join(line.strip() for line in value.strip().splitlines())
-    if not text:
-        raise GokartError("A value is required.")
-    if any(unicodedata.category(c) == "Cc" for c in text.replace("\n", "")):
-        raise GokartError("The value must be text without control characters.")
-    return text
+def text(read: Callable[[str], str]) -> Check:
+    """Reads the text as the forms of the catalogue do. Empty text is an error."""
 
+    def check_text(value: str, _: Row) -> str:
+        found = read(value.strip())
+        if not found:
+            raise GokartError("A value is required.")
+        return found
 
-def read_line(value: str, row: Row) -> str:
-    text = read_lines(value, row)
-    if "\n" in text:
-        raise GokartError("The value must be a single line.")
-    return text
+    return check_text
 
 
 def one_of(choices: type[Enum]) -> Check:
@@ -204,22 +197,6 @@ def read_support_link(value: str, _: Row) -> str:
         raise GokartError(str(error).removeprefix("support_url: ")) from error
 
 
-def read_currency(value: str, _: Row) -> str:
-    code = value.strip().upper()
-    if code not in CURRENCIES:
-        raise GokartError("The value must be the code of a currency in use (ISO 4217), such as EUR.")
-    return code
-
-
-def read_time_zone(value: str, _: Row) -> str:
-    try:
-        return zone_of(value.strip()).key
-    except ValueError as error:
-        raise GokartError(
-            "The value must be the IANA name of a time zone, such as UTC, Europe/Berlin or Asia/Kolkata."
-        ) from error
-
-
 def read_final_after_days(value: object, _: Row) -> int:
     days = parse_number(str(value), MAX_FINAL_AFTER_DAYS)
     if days is None:
@@ -230,7 +207,7 @@ def read_final_after_days(value: object, _: Row) -> int:
 def read_offer_advertiser(value: Any, row: Row) -> Any:
     if row:
         raise GokartError(
-            "An offer takes its past figures along. Move it in Admin, under Offers, which shows the amounts first."
+            "An offer moves with its past figures. Move it in Admin, under Offers, which shows the amounts first."
         )
     return value
 
@@ -266,18 +243,18 @@ RULES = {
         TableRule(
             AdvertiserAdmin,
             {
-                "name": read_line,
+                "name": text(read_line),
                 "status": one_of(AdvertiserStatusChoice),
                 "singular_enabled": any_value,
-                "contact_name": optional(read_line),
+                "contact_name": optional(text(read_line)),
                 "contact_email": optional(read_contact_email),
-                "contact_phone": optional(read_line),
-                "billing_name": optional(read_line),
+                "contact_phone": optional(text(read_line)),
+                "billing_name": optional(text(read_line)),
                 "billing_email": optional(read_contact_email),
-                "billing_address": optional(read_lines),
-                "tax_id": optional(read_line),
-                "currency": read_currency,
-                "time_zone": read_time_zone,
+                "billing_address": optional(text(read_lines)),
+                "tax_id": optional(text(read_line)),
+                "currency": text(read_currency),
+                "time_zone": text(read_time_zone),
             },
             create=True,
             delete=True,
@@ -285,18 +262,20 @@ RULES = {
         TableRule(
             OfferAdmin,
             {
-                "name": read_line,
+                "name": text(read_line),
                 "status": one_of(OfferStatusChoice),
                 "advertiser": read_offer_advertiser,
-                "campaign_name": optional(read_line),
-                "app_name": optional(read_line),
-                "store_id": optional(read_line),
+                "campaign_name": optional(text(read_line)),
+                "app_name": optional(text(read_line)),
+                "store_id": optional(text(read_line)),
                 "os": optional(one_of(OsName)),
             },
             create=True,
             delete=True,
         ),
-        TableRule(PartnerAdmin, {"name": read_line, "status": one_of(PartnerStatusChoice)}, create=True, delete=True),
+        TableRule(
+            PartnerAdmin, {"name": text(read_line), "status": one_of(PartnerStatusChoice)}, create=True, delete=True
+        ),
         TableRule(
             ApiKeyAdmin,
             {
@@ -342,7 +321,7 @@ RULES = {
                 "final_after_days": read_final_after_days,
                 "support_email": optional(read_contact_email),
                 "support_url": optional(read_support_link),
-                "time_zone": read_time_zone,
+                "time_zone": text(read_time_zone),
             },
             role="owner",
         ),

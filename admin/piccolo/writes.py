@@ -89,7 +89,7 @@ async def write_row(
     else:
         values = rule.new_row(columns) if id_ is None else rule.changes(columns, await lock_row(rule, id_))
         if rule.table is ApiKeyAdmin and id_ is None:
-            return await create_key(db, values)
+            return await create_api_key_row(db, values)
     path = f"/api/tables/{rule.table._meta.tablename}/" + ("" if id_ is None else f"{id_}/")
     if request.scope["method"] in {"PUT", "PATCH"} and not values:
         return await forward(piccolo, request, path)  # nothing changes: returns the row
@@ -105,7 +105,7 @@ async def write_row(
     return response
 
 
-async def create_key(db: Connection, values: Mapping[str, Any]) -> ProxyResponse:
+async def create_api_key_row(db: Connection, values: Mapping[str, Any]) -> ProxyResponse:
     """The response also has the key as `token`, which `admin.js` shows once. Raises ColumnError."""
     actor = current_actor()
     assert actor is not None

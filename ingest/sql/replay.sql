@@ -3,8 +3,8 @@
 -- name: load
 SELECT
     r.id, r.cause, r.kind, r.token AS api_key, coalesce(t.name, '') AS sender, coalesce(t.hint, '') AS hint, r.record,
-    r.field, r.message, r.reason, r.payload, r.size, r.times, r.first_at, r.last_at, r.resolution, r.resolved_at,
-    r.resolved_by, r.fixed
+    r.field, r.message, r.payload, r.size, r.times, r.first_at, r.last_at, r.resolution, r.resolved_at, r.resolved_by,
+    r.fixed
 FROM {schema}.rejected_record r LEFT JOIN {schema}.api_token t ON t.id = r.token
 WHERE r.id = :id::bigint
 

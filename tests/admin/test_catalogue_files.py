@@ -67,7 +67,7 @@ def test_a_file_that_is_applied_twice_creates_no_duplicates(sandbox: Sandbox, ma
     assert apply(manager, "partners", shown).status_code == 200
     again = apply(manager, "partners", shown)
     assert again.status_code == 409
-    assert "2 rows are as stored already." in Page(again.text).text
+    assert "2 rows are unchanged." in Page(again.text).text
     assert count(sandbox, "partner") == 3
 
 
@@ -93,7 +93,7 @@ def test_errors_are_shown_by_line_and_nothing_is_applied(sandbox: Sandbox, manag
     assert all(word in errors[3] for word in ("name: Enter a name", "os: Enter IOS", "status: “gone”"))
     assert "there is no advertiser" in errors[4]
     assert "is required" in errors[5]
-    assert "takes its past figures along" in errors[6]
+    assert "a file cannot move an offer" in errors[6]
     assert "line 7" in errors[8]
     assert "is not an ID" in errors[9]
     assert "digest" not in form_of(response)

@@ -111,11 +111,11 @@ def test_all_of_a_reason_are_replayed_once_the_offer_exists(sandbox: Sandbox, cl
     done = client.post(f"{ROOT}/causes/{cause}/replay")
     assert done.status_code == 303
     text = text_of(client, done.headers["location"])
-    assert "3 accepted, 0 known already, 2 rejected again" in text
+    assert "3 accepted, 0 duplicates, 2 rejected again" in text
     assert clicks(sandbox) == 3
     assert [row["resolution"] for row in rows(sandbox)].count("replayed") == 3
     again = client.post(f"{ROOT}/causes/{cause}/replay")
-    assert "0 accepted, 0 known already, 2 rejected again" in text_of(client, again.headers["location"])
+    assert "0 accepted, 0 duplicates, 2 rejected again" in text_of(client, again.headers["location"])
     assert clicks(sandbox) == 3
     assert len(Page(client.get(f"{ROOT}/causes/{cause}?state=replayed").text).rows("records")) == 3
 
@@ -130,7 +130,7 @@ def test_a_record_with_another_reason_than_before_moves_to_it(sandbox: Sandbox, 
     (row,) = rows(sandbox)
     assert (row["field"], row["resolution"]) == ("partnerId", None)
     shown = text_of(client, done.headers["Location"])  # the page of all reasons: the former one has no records any more
-    assert "0 accepted, 0 known already, 1 rejected again" in shown
+    assert "0 accepted, 0 duplicates, 1 rejected again" in shown
     assert row["cause"] != before["cause"]
 
 

@@ -27,7 +27,7 @@ def test_an_owner_sets_logo_and_contact_and_views_as_an_advertiser(
     expect(page.get_by_role("status")).to_have_text("Saved.")
     page.get_by_label("Image").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": IMAGE})
     page.get_by_role("button", name="Upload logo").click()
-    expect(page.get_by_alt_text("The present logo")).to_be_visible()
+    expect(page.get_by_alt_text("Current logo")).to_be_visible()
     if javascript:
         assert page_problems(page) == []
     page.goto(page.url.replace("settings?done", f"advertisers/{sandbox.owner}"))
