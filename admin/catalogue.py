@@ -56,7 +56,7 @@ class FieldChange(msgspec.Struct, frozen=True):
 
 
 class RecordForm(msgspec.Struct):
-    """A form for a row. `values` and `errors` are by field. `id` is that of a new row; `choice` is of its advertiser."""
+    """A form for a row. `values` and `errors` are by field. `id` is that of a new row, `choice` of its advertiser."""
 
     values: Mapping[str, str]
     errors: dict[str, str] = {}

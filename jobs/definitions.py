@@ -13,7 +13,7 @@ from saved_views.emails import send_saved_views
 from settings import settings
 from tenants.tenant import Tenant
 
-INTERVAL = timedelta(seconds=settings.tasks_every)
+DEFAULT_INTERVAL = timedelta(seconds=settings.tasks_every)
 EMAIL_INTERVAL = timedelta(seconds=min(settings.tasks_every, settings.notifications_every))
 
 Counts = Mapping[str, int]  # for the log: what was done, and how often
@@ -29,7 +29,7 @@ class Job(msgspec.Struct, frozen=True):
     summary: str
     run_at_tenant: Callable[[Tenant, datetime], Awaitable[Counts]]
     run_at_platform: Callable[[datetime], Awaitable[Counts]] | None = None
-    interval: timedelta = INTERVAL
+    interval: timedelta = DEFAULT_INTERVAL
 
 
 async def create_months(tenant: Tenant, now: datetime) -> Counts:

@@ -94,7 +94,7 @@ def test_invitations_keys_and_moves_are_told(sandbox: Sandbox) -> None:
     assert "<b>" not in staff.get("/staff/audit").text
 
 
-def test_people_who_are_gone_and_long_names_do_not_break_the_page(sandbox: Sandbox) -> None:
+def test_deleted_users_and_long_names_do_not_break_the_page(sandbox: Sandbox) -> None:
     insert(sandbox, "session", "deleted", actor="staff:erased-12", before={"staff": 99999, "login": None})
     insert(sandbox, "offer", "created", label="\u202e" + "x" * 499, after={"advertiser": "gone", "name": "=1"})
     insert(sandbox, "unheard_of", "changed", key="k" * 100, before={"a": 1}, after={"a": [True]})

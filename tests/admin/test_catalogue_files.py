@@ -113,7 +113,7 @@ def test_errors_are_shown_by_line_and_nothing_is_applied(sandbox: Sandbox, manag
         (b"name\nA\0\n", "NUL"),
     ],
 )
-def test_a_file_that_is_no_table_is_refused(manager: Browser, content: bytes, message: str) -> None:
+def test_an_invalid_file_is_rejected(manager: Browser, content: bytes, message: str) -> None:
     response = preview(manager, "partners", content)
     assert response.status_code == 400
     assert message in response.text

@@ -216,7 +216,7 @@ def test_another_tenant_does_not_have_the_logo(sandbox: Sandbox, other_sandbox: 
         (PNG.replace((80).to_bytes(4, "big"), bytes(4)), "The image has 300 by 0 pixels."),
     ],
 )
-def test_a_file_that_is_no_small_image_is_refused(sandbox: Sandbox, content: bytes, error: str) -> None:
+def test_a_file_that_is_not_a_small_image_is_rejected(sandbox: Sandbox, content: bytes, error: str) -> None:
     response = upload(staff_browser(sandbox), content)
     assert response.status_code == 400
     assert error in response.text

@@ -217,7 +217,7 @@ def test_only_the_days_corrected_later_are_restated(sandbox: Sandbox, cast: Cast
     fill(cast, now - timedelta(days=3))
     fill(cast, now)
     days = [(sandbox.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
-    summary = run_for_tenant(sandbox.tenant.slug, lambda: look(cast.advertisers[0].id, days[0], days[-1]))
+    summary = run_for_tenant(sandbox.tenant.slug, lambda: read_dashboard(cast.advertisers[0].id, days[0], days[-1]))
     restated = {bucket.first for bucket in summary.buckets if bucket.restated}
     assert restated == restatements(cast, days, now)
     assert 0.02 < len(restated) / len(days) < 0.5
@@ -225,7 +225,7 @@ def test_only_the_days_corrected_later_are_restated(sandbox: Sandbox, cast: Cast
     assert not summary.buckets[-1].restated
 
 
-async def look(advertiser: UUID, first: date, last: date) -> SpendSummary:
+async def read_dashboard(advertiser: UUID, first: date, last: date) -> SpendSummary:
     """What the advertiser's dashboard shows, by UTC days."""
     tenant = current_tenant()
     async with connection() as db:

@@ -17,7 +17,7 @@ def health(sandbox: Sandbox, now: datetime | None = NOW) -> IntakeHealth:
 
 
 def sender(sandbox: Sandbox, hours_ago: list[float]) -> SenderHealth:
-    """Of the only ingest key, with a batch at each of these times."""
+    """The health of the only ingest key after a batch at each of these times."""
     execute("DELETE FROM {s}.intake", schema=sandbox.tenant.schema)
     execute(
         """
@@ -67,7 +67,7 @@ def test_a_regular_sender_that_is_silent_for_long_has_stopped(
     assert sender(module_sandbox, hours_ago).state == state
 
 
-def test_corrections_files_and_replays_are_no_senders(sandbox: Sandbox) -> None:
+def test_corrections_files_and_replays_are_not_senders(sandbox: Sandbox) -> None:
     execute(
         "INSERT INTO {s}.intake (kind, received_at, accepted, duplicates, rejected) VALUES ('events', $1, 5, 0, 5)",
         NOW,
@@ -96,7 +96,7 @@ def test_a_key_that_no_longer_works_is_shown_while_it_has_batches(sandbox: Sandb
     assert health(sandbox, NOW + timedelta(days=3)).senders == []
 
 
-def test_by_default_it_is_of_the_present(sandbox: Sandbox) -> None:
+def test_the_default_time_is_now(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
     sandbox.send("events", [event_record(offer["id"]), event_record("x")])

@@ -1,4 +1,4 @@
-"""Rejected records are stored as sent, within bounds, and each once."""
+"""Rejected records are stored as sent, within limits, and each once."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -97,7 +97,7 @@ def test_what_a_batch_stores_is_bounded(sandbox: Sandbox, monkeypatch: pytest.Mo
     assert sorted(row["payload"] is None for row in stored(sandbox)) == [False, False, True]
 
 
-def test_of_one_cause_so_many_records_are_stored(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_records_stored_of_one_cause_are_limited(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejected_records, "MAX_OF_CAUSE", 2)
     known = [event_record(str(uuid4())) for _ in range(2)]
     ingest_here(sandbox, known)
