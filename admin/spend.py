@@ -1,6 +1,6 @@
 """GET /staff: the spend of all advertisers, and what needs the staff's attention."""
 
-import re
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from admin.overview import read_open_tasks
 from auth.users.guards import requires_login
 from database.pool import connection
 from reporting.context import read_tenant_context
+from reporting.dashboard.choices import read_currency
 from reporting.dashboard.exports import spend_export
 from reporting.dashboard.pages import spend_page
 from reporting.dashboard.spend import SpendScope
@@ -27,7 +28,6 @@ LINKS = SpendLinks(
     changes="/staff/advertisers/{advertiser}/changes",
     records="/staff",
 )
-CURRENCY = re.compile(r"[A-Za-z]{3}")
 USUAL_CURRENCY = "USD"  # of a tenant without advertisers
 
 
@@ -59,9 +59,9 @@ class StaffSpendController(Controller):
 async def read_scope(request: AnyRequest, currencies: list[str]) -> SpendScope:
     """The currency is the chosen one, or the one that most advertisers have."""
     tenant = current_tenant()
-    chosen = request.query_params.get("currency", "")
-    usual = currencies[0] if currencies else USUAL_CURRENCY
-    currency = chosen.upper() if CURRENCY.fullmatch(chosen) else usual
+    currency = currencies[0] if currencies else USUAL_CURRENCY
+    with suppress(ValueError):
+        currency = read_currency(request.query_params.get("currency", ""))
     async with connection() as db:
         return SpendScope(tenant, AllAdvertisers(), await read_tenant_context(db, tenant, currency))
 

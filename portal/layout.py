@@ -17,7 +17,7 @@ from web.pages.rendering import NavLink, Notice, PageLayout, render_page
 from web.requests import AnyRequest
 
 AREA = "Advertiser portal"
-# The title of each page, and the scopes of which it requires one; none: it requires no scope.
+# The title of each page, and its scopes: the user needs one of them. A page without scopes is for every user.
 PAGES = {
     "/": ("Dashboard", ["cost-report"]),
     "/conversions": ("Conversions", ["conversions", "cost-report"]),
@@ -31,7 +31,7 @@ PAGES = {
     "/account": ("Account", []),
 }
 TABS = {"/changes": "/conversions", "/views": "/"}  # of pages that are not tabs themselves
-OF_ONE_USER = {"/account", "/notifications"}  # tabs that staff do not see who view the portal
+PERSONAL_TABS = {"/account", "/notifications"}  # not shown to staff who view the portal
 
 
 async def portal_layout(request: AnyRequest, advertiser: NamedDependency[AdvertiserStatus | None]) -> PageLayout:
@@ -44,7 +44,7 @@ async def portal_layout(request: AnyRequest, advertiser: NamedDependency[Adverti
     nav = [
         NavLink(href, label, here=href == TABS.get(here, here), badge=badges.get(href))
         for href, (label, scopes) in PAGES.items()
-        if href not in TABS and may_open(user, scopes) and not (view and href in OF_ONE_USER)
+        if href not in TABS and may_open(user, scopes) and not (view and href in PERSONAL_TABS)
     ]
     notices = paused_notices(tenant, advertiser)
     reminds = None if view else await reminder(request)  # staff cannot dismiss it
@@ -75,7 +75,7 @@ def may_open(user: User, scopes: Collection[str]) -> bool:
 
 
 def forbidden_page(request: AnyRequest, layout: PageLayout) -> Response[Any] | None:
-    """The response for users without the page's scopes; None for others."""
+    """The response for users without any of the page's scopes; None for others."""
     label, scopes = PAGES[page_path(request)]
     if may_open(current_user(request), scopes):
         return None

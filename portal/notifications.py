@@ -15,7 +15,7 @@ from settings import settings
 from tenants.tenant import current_tenant
 from web.pages.forms import parse_number, read_form
 from web.pages.lists import Sort, read_list_page, read_list_request
-from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.rendering import PageLayout, render_page
 from web.pages.responses import redirect
 from web.requests import AnyRequest
 
@@ -46,12 +46,11 @@ class NotificationController(Controller):
                 id_type="bigint",
                 size=PAGE,
             )
-        done = DONE.get(request.query_params.get("done", ""))
         return render_page(
             "portal/notifications.html",
             layout,
             root=ROOT,
-            notice=Notice("success", done) if done else None,
+            done=DONE.get(request.query_params.get("done", "")),
             page=page,
             unread=await count_unread(tenant.schema, user),
             kinds=KINDS,

@@ -23,7 +23,7 @@ from saved_views.service import (
 )
 from tenants.tenant import current_tenant
 from web.pages.forms import read_form, split_field_error
-from web.pages.rendering import Notice, PageLayout, render_page
+from web.pages.rendering import PageLayout, render_page
 from web.pages.responses import redirect
 from web.problems import Problem
 from web.requests import AnyRequest
@@ -108,13 +108,12 @@ async def views_page(
     errors: dict[str, str] | None = None,
 ) -> Response[Any]:
     """`errors` are those of the view `changed`, or of the `new` one."""
-    done = DONE.get(request.query_params.get("done", ""))
     return render_page(
         "portal/views.html",
         layout,
         status=400 if errors else 200,
         root=ROOT,
-        notice=Notice("success", done) if done else None,
+        done=DONE.get(request.query_params.get("done", "")),
         views=await list_views(current_tenant().schema, current_user(request)),
         schedules=[(name, label) for name, (label, _) in SCHEDULES.items()],
         new=new,

@@ -1,7 +1,7 @@
 """Parameters of a query string, the only place for them; some are lists: repeated, or separated by commas."""
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from reporting.filters import MAX_ERRORS, printable, query_pairs, read_uuid
@@ -97,3 +97,19 @@ def read_texts(values: list[str]) -> tuple[str, ...]:
 
 def read_uuids(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(read_uuid(text)) for text in read_texts(values)))
+
+
+def errors_at_fields(errors: Iterable[FieldError], fields: Collection[str]) -> dict[str, Any]:
+    """For a page's template: `errors` by field, for those of `fields`, and `other_errors` with their fields' names."""
+    return {
+        "errors": {error.field: error_sentence(error.message) for error in errors if error.field in fields},
+        "other_errors": [f"{error.field}: {error.message}" for error in errors if error.field not in fields],
+    }
+
+
+def error_sentence(message: str) -> str:
+    """The API's error message as a sentence below the field."""
+    text = message
+    for name, words in ("date_from", "the start date"), ("date_to", "the end date"), ("compare_to", "the end date"):
+        text = text.replace(name, words)
+    return f"{text[:1].upper()}{text[1:]}."

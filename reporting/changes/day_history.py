@@ -1,11 +1,10 @@
 """How the figures of a past UTC day changed since it ended: old and new, of each change. For pages."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
 from uuid import UUID
 
 import msgspec
@@ -21,6 +20,7 @@ from reporting.changes.explain import (
     owned,
     read_explained_day,
 )
+from reporting.dashboard.figures import SpendMetrics, add_up, metrics_of
 from reporting.read import primary_snapshot, report_slots
 from settings import settings
 from tenants.tenant import Tenant
@@ -33,29 +33,6 @@ MAX_DAYS = 200
 Pair = tuple[UUID, UUID]  # an offer and a partner
 
 
-class DayFigures(msgspec.Struct, frozen=True):
-    """Of a day, or how they differ."""
-
-    cost: Decimal = Decimal(0)
-    conversions: int = 0
-    clicks: int = 0
-    views: int = 0
-
-    @classmethod
-    def of(cls, row: Record) -> Self:
-        """From a row with the cost in millionths."""
-        return cls(amount_of(row["cost"]), int(row["conversions"]), int(row["clicks"]), int(row["views"]))
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
-
-    def __neg__(self) -> Self:
-        return type(self)(*(-getattr(self, name) for name in self.__struct_fields__))
-
-    def __sub__(self, other: Self) -> Self:
-        return self + -other
-
-
 class FigureChange(msgspec.Struct, frozen=True):
     """What a transaction changed of an offer and partner, or a move of the offer to or from the advertiser. `at` is in
     UTC.
@@ -65,16 +42,16 @@ class FigureChange(msgspec.Struct, frozen=True):
     offer: UUID
     partner: UUID
     cause: Cause
-    difference: DayFigures
+    difference: SpendMetrics
     late: bool = False
-    old: DayFigures = DayFigures()
+    old: SpendMetrics = SpendMetrics()
 
     @property
     def moved_away(self) -> bool:
-        return self.cause == "move" and self.new == DayFigures()
+        return self.cause == "move" and self.new == SpendMetrics()
 
     @property
-    def new(self) -> DayFigures:
+    def new(self) -> SpendMetrics:
         return self.old + self.difference
 
 
@@ -85,8 +62,8 @@ class DayHistory(msgspec.Struct, frozen=True):
 
     explained: ExplainedDay
     changes: Sequence[FigureChange]
-    then: DayFigures | None
-    now: DayFigures
+    then: SpendMetrics | None
+    now: SpendMetrics
 
 
 class ChangedDay(msgspec.Struct, frozen=True):
@@ -94,7 +71,7 @@ class ChangedDay(msgspec.Struct, frozen=True):
 
     day: date
     changed_at: datetime
-    difference: DayFigures
+    difference: SpendMetrics
     late: bool
     causes: list[str]
 
@@ -105,11 +82,9 @@ async def read_day_history(tenant: Tenant, advertiser: UUID, request: ExplainReq
     async with report_slots.slot((tenant.id, advertiser)), primary_snapshot() as db:
         explained = await read_explained_day(db, tenant, advertiser, request)
         rows = await db.fetch(query.sql, *query.args, timeout=settings.report_timeout)
-    now = {(row["offer"], row["partner"]): DayFigures.of(row) for row in rows}
+    now = {(row["offer"], row["partner"]): figures_of(row) for row in rows}
     changes = [
-        FigureChange(
-            row["changed_at"], row["offer"], row["partner"], row["cause"], DayFigures.of(row), late=row["late"]
-        )
+        FigureChange(row["changed_at"], row["offer"], row["partner"], row["cause"], figures_of(row), late=row["late"])
         for row in explained.changes
     ]
     total = add_up(now.values())
@@ -121,24 +96,25 @@ async def read_day_history(tenant: Tenant, advertiser: UUID, request: ExplainReq
     )
 
 
+def figures_of(row: Record) -> SpendMetrics:
+    """From a row with the cost in millionths."""
+    return metrics_of({**row, "cost": amount_of(row["cost"])})
+
+
 def amount_of(millionths: int | Decimal) -> Decimal:
     """Without trailing zeros."""
     return Decimal(amount_text(int(millionths)))
 
 
-def with_old_figures(changes: Sequence[FigureChange], now: Mapping[Pair, DayFigures]) -> list[FigureChange]:
+def with_old_figures(changes: Sequence[FigureChange], now: Mapping[Pair, SpendMetrics]) -> list[FigureChange]:
     """From the last change back to the first. `changes` are in order of time."""
-    figures = defaultdict(DayFigures, now)
+    figures = defaultdict(SpendMetrics, now)
     found = []
     for change in reversed(changes):
         old = figures[change.offer, change.partner] - change.difference
         figures[change.offer, change.partner] = old
         found.append(msgspec.structs.replace(change, old=old))
     return found[::-1]
-
-
-def add_up(figures: Iterable[DayFigures]) -> DayFigures:
-    return sum(figures, start=DayFigures())
 
 
 async def read_changed_days(
@@ -152,5 +128,5 @@ async def read_changed_days(
     )
     async with report_slots.slot((tenant.id, advertiser)), primary_snapshot() as db:
         rows = await db.fetch(query.sql, *query.args, timeout=settings.report_timeout)
-    days = [ChangedDay(row["day"], row["changed_at"], DayFigures.of(row), row["late"], row["causes"]) for row in rows]
+    days = [ChangedDay(row["day"], row["changed_at"], figures_of(row), row["late"], row["causes"]) for row in rows]
     return days[:MAX_DAYS], len(days) <= MAX_DAYS

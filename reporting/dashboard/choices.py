@@ -55,8 +55,11 @@ SORTS: Mapping[str, Metric | None] = {
 METRICS: tuple[Metric, ...] = ("cost", "conversions", "clicks", "views", "costPerConversion", "conversionRate")
 FILTERS = ("offer_id", "partner_id", "os", "campaign")
 STAFF_FILTERS = ("advertiser_id", *FILTERS)
-COMPARED = ("compare", "compare_from", "compare_to")
-NAMES = ("period", "date_from", "date_to", *FILTERS, "group", *COMPARED, "by", "sort", "days_sort")
+DATES = ("date_from", "date_to")
+PERIOD = ("period", *DATES)
+COMPARED_DATES = ("compare_from", "compare_to")
+COMPARED = ("compare", *COMPARED_DATES)
+NAMES = (*PERIOD, *FILTERS, "group", *COMPARED, "by", "sort", "days_sort")
 STAFF_NAMES = (*NAMES, "advertiser_id", "currency")
 OLD_NAMES = {"offerid": "offer_id"}  # in links from before there were more filters
 
@@ -142,13 +145,13 @@ def read_choices(pairs: Iterable[tuple[str, Any]], today: date, *, staff: bool =
     reader = ParameterReader(usable, STAFF_NAMES if staff else NAMES, ())
     by = reader.one_of("by", [name for name in BREAKDOWNS if staff or name != "advertiser"])
     period = read_period(reader, today)
-    sort = reader.read("sort", lambda values: read_sort(values[0]), (False, ""))
+    descending, sort = reader.read("sort", lambda values: read_sort(values[0]), (True, "cost"))
     comparison = reader.one_of("compare", list(COMPARISONS), "previous")
     choices = Choices(
         given={
             name: values[0]
             for name, values in reader.given.items()
-            if comparison == CUSTOM or name not in {"compare_from", "compare_to"}
+            if comparison == CUSTOM or name not in COMPARED_DATES
         },
         period=period,
         bucket=reader.one_of("group", BUCKETS, usual_bucket(period)),
@@ -156,17 +159,14 @@ def read_choices(pairs: Iterable[tuple[str, Any]], today: date, *, staff: bool =
         comparison=comparison,
         compared=read_compared(reader, comparison, period),
         by=by or ("advertiser" if staff else "offer"),
-        sort=sort[1] or "cost",
-        descending=sort[0] if sort[1] else True,
+        sort=sort,
+        descending=descending,
         days_sort=reader.read("days_sort", lambda values: read_sort(values[0]), (True, "name")),
         currency=reader.read("currency", lambda values: read_currency(values[0])),
         staff=staff,
     )
     reader.check()
     return choices
-
-
-DATES = ("date_from", "date_to")
 
 
 def read_period(reader: ParameterReader, today: date) -> Period:
@@ -216,11 +216,11 @@ def read_day(text: str) -> date:
 
 
 def read_compared(reader: ParameterReader, comparison: str, period: Period) -> Days | None:
-    """None: there are none. Other days than usual are the previous period until they are chosen."""
+    """None: there is no comparison. The days of CUSTOM are those of the previous period until others are chosen."""
     days_of = COMPARISONS[comparison][1]
     if comparison == CUSTOM:
-        chosen = "compare_from" in reader.given or "compare_to" in reader.given
-        return read_days(reader, "compare_from", "compare_to") if chosen else previous_period(period)
+        chosen = any(name in reader.given for name in COMPARED_DATES)
+        return read_days(reader, *COMPARED_DATES) if chosen else previous_period(period)
     return days_of(period) if days_of else None
 
 

@@ -32,6 +32,7 @@ EXPORTS: dict[str, tuple[str, QueryFormat]] = {
     "api-csv": ("CSV, exactly as the API returns it", FORMATS["csv"]),
 }
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+OWN_NAMES = ("table", "format")  # parameters that only exports have
 LONGEST_PART = 40  # characters of a filter's value in a file name
 
 
@@ -41,13 +42,12 @@ async def spend_export(request: AnyRequest, scope: SpendScope, file_name: str) -
     Raises Problem 400.
     """
     pairs = query_pairs(request.scope["query_string"])
-    own = ParameterReader([pair for pair in pairs if pair[0].lower() in {"table", "format"}], ("table", "format"), ())
+    own = ParameterReader([pair for pair in pairs if pair[0].lower() in OWN_NAMES], OWN_NAMES, ())
     table: Table = own.one_of("table", ("rows", "days"), "rows")
     name = own.one_of("format", list(EXPORTS), "csv")
     own.check()
-    choices = read_choices(
-        [pair for pair in pairs if pair[0].lower() not in {"table", "format"}], scope.today, staff=scope.staff
-    )
+    of_page = [pair for pair in pairs if pair[0].lower() not in OWN_NAMES]
+    choices = read_choices(of_page, scope.today, staff=scope.staff)
     wanted = export_request(scope, choices, table, name)
     await check_retention(wanted, scope.context.hours_since)
     response = await query_response(request, wanted, EXPORTS[name][1], f"{file_name}_{describe(choices, table)}")

@@ -1,6 +1,6 @@
-"""The figures of a dashboard, exact."""
+"""Exact figures, as pages show them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Self
@@ -11,8 +11,8 @@ FIGURES = ("cost", "conversions", "clicks", "views")
 
 
 class SpendMetrics(msgspec.Struct, frozen=True):
-    """`cost` is exact: as many decimals as there are, six at most. Ratios have six decimals, half-even, as the API's;
-    they are None if there is nothing to divide by.
+    """Figures, or how they differ. `cost` is exact: as many decimals as there are, six at most. Ratios have six
+    decimals, half-even, as the API's; they are None if there is nothing to divide by.
     """
 
     cost: Decimal = Decimal(0)
@@ -30,6 +30,13 @@ class SpendMetrics(msgspec.Struct, frozen=True):
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, name) + getattr(other, name) for name in FIGURES))
+
+    def __sub__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, name) - getattr(other, name) for name in FIGURES))
+
+
+def add_up(metrics: Iterable[SpendMetrics]) -> SpendMetrics:
+    return sum(metrics, start=SpendMetrics())
 
 
 def six_places(value: Fraction) -> Decimal:

@@ -5,17 +5,18 @@ from typing import Any
 
 from litestar import Response
 
-from reporting.dashboard.choices import Choices, read_choices
+from reporting.dashboard.choices import COMPARED_DATES, DATES, Choices, read_choices
 from reporting.dashboard.exports import export_context
 from reporting.dashboard.options import FilterField, read_filter_fields
 from reporting.dashboard.spend import SpendScope, SpendSummary, has_data, read_spend
 from reporting.dashboard.view import SpendLinks, data_context, filters_context
 from reporting.filters import query_pairs
+from reporting.list_parameters import errors_at_fields
 from web.pages.rendering import PageLayout, render_page
 from web.problems import FieldError, Problem
 from web.requests import AnyRequest
 
-DATES = ("date_from", "date_to", "compare_from", "compare_to")
+DATE_FIELDS = (*DATES, *COMPARED_DATES)
 
 
 async def spend_page(
@@ -35,7 +36,7 @@ async def spend_page(
     """
     summary: SpendSummary | None = None
     problems: Sequence[FieldError] = ()
-    choices = read_choices([], scope.today, staff=scope.staff)
+    choices = usual = read_choices([], scope.today, staff=scope.staff)
     try:
         choices = read_choices(query_pairs(request.scope["query_string"]), scope.today, staff=scope.staff)
         summary = await read_spend(scope, choices)
@@ -44,12 +45,7 @@ async def spend_page(
             raise
         problems = problem.errors or ()
     fields = await read_filter_fields(scope, choices)
-    ever = (
-        start is None
-        or not summary
-        or bool(summary.row_count)
-        or await has_data(scope, read_choices([], scope.today, staff=scope.staff))
-    )
+    no_figures = start and summary and not summary.row_count and not await has_data(scope, usual)
     shown = {
         "summary": summary,
         "currency_links": [
@@ -65,7 +61,7 @@ async def spend_page(
         layout,
         status=400 if problems else 200,
         **shown,
-        start=None if ever else start,
+        start=start if no_figures else None,
         offers=next((len(each.options) for each in fields if each.name == "offer_id"), 0),
         docs=api,
         **context,
@@ -85,22 +81,13 @@ def errors_context(
     request: AnyRequest, fields: Sequence[FilterField], problems: Sequence[FieldError]
 ) -> dict[str, Any]:
     """The errors of the fields, and those of other parameters. Dates are shown as they were given."""
+    errors = errors_at_fields(problems, {*DATE_FIELDS, *(each.name for each in fields)})
     if not problems:
-        return {"errors": {}, "other_errors": ()}
-    known = {*DATES, *(each.name for each in fields)}
-    given = {name: request.query_params.get(name, "") for name in DATES}
+        return errors
+    given = {name: request.query_params.get(name, "") for name in DATE_FIELDS}
     return {
+        **errors,
         "title": "Choose the days",
         "given": given,
         "choosing_days": bool(given["compare_from"] or given["compare_to"]),
-        "errors": {each.field: error_sentence(each.message) for each in problems if each.field in known},
-        "other_errors": [f"{each.field}: {each.message}" for each in problems if each.field not in known],
     }
-
-
-def error_sentence(message: str) -> str:
-    """The API's error message as a sentence below the field."""
-    text = message
-    for name, words in ("date_from", "the start date"), ("date_to", "the end date"), ("compare_to", "the end date"):
-        text = text.replace(name, words)
-    return f"{text[:1].upper()}{text[1:]}."

@@ -4,6 +4,7 @@ Only for tables of few rows, which are added up and sorted here as PostgreSQL wo
 """
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 from database.pool import Connection
@@ -15,13 +16,13 @@ from reporting.query.statements import Order
 
 MAX_CELLS = 20_000  # of the table's rows, for each time bucket
 
-METRICS: dict[str, Callable[[SpendMetrics], Any]] = {
-    "cost": lambda metrics: metrics.cost,
-    "conversions": lambda metrics: metrics.conversions,
-    "clicks": lambda metrics: metrics.clicks,
-    "views": lambda metrics: metrics.views,
-    "costPerConversion": lambda metrics: metrics.cost_per_conversion,
-    "conversionRate": lambda metrics: metrics.conversion_rate,
+METRICS: dict[str, Callable[[SpendRow], Any]] = {
+    "cost": attrgetter("metrics.cost"),
+    "conversions": attrgetter("metrics.conversions"),
+    "clicks": attrgetter("metrics.clicks"),
+    "views": attrgetter("metrics.views"),
+    "costPerConversion": attrgetter("metrics.cost_per_conversion"),
+    "conversionRate": attrgetter("metrics.conversion_rate"),
 }
 # The values by which a group is sorted.
 NAMES: dict[Group, tuple[str, ...]] = {
@@ -62,7 +63,7 @@ def sort_rows(rows: list[SpendRow], order: list[Order]) -> list[SpendRow]:
     for each in reversed(order):
         metric = METRICS.get(each.key)
         if metric:
-            rows = sort_by(rows, lambda row, metric=metric: metric(row.metrics), each)  # type: ignore[misc]
+            rows = sort_by(rows, metric, each)
         else:
             for name in reversed(NAMES[each.key]):  # type: ignore[index]
                 rows = sort_by(rows, lambda row, name=name: row.values[name], each)  # type: ignore[misc]

@@ -19,7 +19,7 @@ from database.pool import Connection, connection
 from database.sql import SqlFile
 from reporting.context import ReportContext
 from reporting.dashboard.choices import Choices
-from reporting.dashboard.figures import SpendMetrics, SpendRow, metrics_of
+from reporting.dashboard.figures import SpendMetrics, SpendRow, add_up, metrics_of
 from reporting.dashboard.periods import Comparison
 from reporting.dashboard.pivot import NAMES, read_pivot
 from reporting.finality import State
@@ -158,12 +158,12 @@ async def read_spend(scope: SpendScope, choices: Choices) -> SpendSummary:
         previous = await read_buckets(db, earlier) if earlier else None
         marks = await read_changes(db, series) if choices.bucket == "day" else {}
     return SpendSummary(
-        totals=sum((metrics for _, metrics in buckets), SpendMetrics()),
+        totals=add_up(metrics for _, metrics in buckets),
         buckets=make_buckets(series, buckets, previous, marks),
         rows=rows,
         row_count=row_count,
         comparison=comparison,
-        compared=None if previous is None else sum((metrics for _, metrics in previous), SpendMetrics()),
+        compared=None if previous is None else add_up(metrics for _, metrics in previous),
         not_compared=not_compared,
     )
 

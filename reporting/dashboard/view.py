@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from reporting.dashboard.choices import BREAKDOWNS, BUCKETS, DESCENDING, Choices
+from reporting.dashboard.choices import BREAKDOWNS, BUCKETS, COMPARED, DESCENDING, PERIOD, STAFF_FILTERS, Choices
 from reporting.dashboard.figures import SpendMetrics, SpendRow
 from reporting.dashboard.options import FilterField
 from reporting.dashboard.periods import COMPARISONS, CUSTOM, LABELS
@@ -161,11 +161,9 @@ def filters_context(
 
 def kept(choices: Choices) -> dict[str, dict[str, str]]:
     """The choices that each form keeps by hidden fields."""
-    of_days = ("period", "date_from", "date_to")
-    of_filters = ("offer_id", "partner_id", "os", "campaign", "advertiser_id", "compare", "compare_from", "compare_to")
+    forms = {"days": PERIOD, "filters": (*STAFF_FILTERS, *COMPARED)}
     return {
-        "days": {name: value for name, value in choices.given.items() if name not in of_days},
-        "filters": {name: value for name, value in choices.given.items() if name not in of_filters},
+        form: {name: value for name, value in choices.given.items() if name not in own} for form, own in forms.items()
     }
 
 
@@ -193,7 +191,6 @@ def data_context(scope: SpendScope, choices: Choices, summary: SpendSummary, lin
         ],
         "headings": headings(choices, name_label(choices), currency),
         "name_columns": 2 if choices.by == "offer_partner" else 1,
-        "share_of": "cost" if summary.totals.cost else "clicks",
     }
 
 
@@ -204,15 +201,15 @@ def name_label(choices: Choices) -> str:
 
 
 def headings(choices: Choices, label: str, currency: str, *, of_days: bool = False) -> list[Heading]:
-    """Of the names, then of COLUMNS. A click sorts by that column, and another click turns the order round."""
+    """Of the names, then of COLUMNS. A click sorts by that column, and another click reverses the order."""
     parameter = "days_sort" if of_days else "sort"
     descending, sort = choices.days_sort if of_days else (choices.descending, choices.sort)
     made = []
     for name, text in [("name", label), *((name, column_label(name, text, currency)) for name, text, _ in COLUMNS)]:
         here = name == sort
-        turned = not descending if here else name != "name" or of_days
+        next_descending = not descending if here else name != "name" or of_days
         order = ("descending" if descending else "ascending") if here else ""
-        made.append(Heading(text, choices.query(**{parameter: DESCENDING * turned + name}), order))
+        made.append(Heading(text, choices.query(**{parameter: DESCENDING * next_descending + name}), order))
     return made
 
 
@@ -298,13 +295,7 @@ def table_lines(choices: Choices, summary: SpendSummary, currency: str, links: S
             names=row_names(row, choices, links, ambiguous=times[named_values(row)] > 1),
             figures=figures(row.metrics, currency),
             share=round(float(getattr(row.metrics, metric) / whole * 100), 1) if whole else 0.0,
-            conversions=conversions_url(
-                choices,
-                links,
-                choices.period.first,
-                choices.period.last,
-                row.values,
-            ),
+            conversions=conversions_url(choices, links, choices.period.first, choices.period.last, row.values),
         )
         for row in summary.rows
     ]

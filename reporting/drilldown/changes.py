@@ -11,15 +11,14 @@ from litestar import Response
 
 from core.timestamps import midnight
 from reporting.changes.day_history import (
-    DayFigures,
     DayHistory,
     FigureChange,
-    add_up,
     amount_of,
     read_changed_days,
     read_day_history,
 )
 from reporting.changes.explain import parse_explain
+from reporting.dashboard.figures import SpendMetrics, add_up
 from reporting.drilldown.site import CAUSES, MOVED_AWAY, Drilldown, DrilldownSite, given_pairs, joined, read_drilldown
 from reporting.ranges import DAY
 from tenants.tenant import current_tenant
@@ -31,20 +30,20 @@ from web.requests import AnyRequest
 FIELDS = ("date", "offer_id", "partner_id")
 METRICS = {"cost": "Cost", "conversions": "Conversions", "clicks": "Clicks", "views": "Views"}
 SHOWN = 200  # of each list, the newest
-LATELY = timedelta(days=90)
+RECENT = timedelta(days=90)
 IMPORTS = "imports"  # the parameter with which changes by an import of history are listed, too
 
 
 class CauseTotal(msgspec.Struct, frozen=True):
     label: str
     changes: int
-    difference: DayFigures
+    difference: SpendMetrics
 
 
 async def changes_page(request: AnyRequest, layout: PageLayout, site: DrilldownSite) -> Response[Any]:
     """With `date`, a UTC day; without, the days that changed in the last 90 days."""
     tenant, shown = current_tenant(), await read_drilldown(site)
-    since = shown.context.now - LATELY
+    since = shown.context.now - RECENT
     try:
         pairs = given_pairs(request)
         with_imports = any(name.lower() == IMPORTS for name, _ in pairs)

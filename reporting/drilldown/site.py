@@ -13,6 +13,7 @@ from database.pool import connection
 from reporting.context import ReportContext, read_context
 from reporting.dimensions import OFFERS, PARTNERS
 from reporting.filters import query_pairs
+from reporting.list_parameters import errors_at_fields
 from tenants.tenant import current_tenant
 from web.pages.formatting import os_name
 from web.problems import FieldError
@@ -50,8 +51,8 @@ class DrilldownSite(msgspec.Struct, frozen=True):
         return [(label, f"{self.root}/{page}", page == here) for label, page in pages]
 
 
-class Choices(msgspec.Struct, frozen=True):
-    """The names of the advertiser's offers, with what tells apart those that share one, and of its partners; by id."""
+class OfferAndPartnerNames(msgspec.Struct, frozen=True):
+    """By id: the names of the advertiser's offers and partners, and notes that distinguish offers of the same name."""
 
     offers: dict[str, str]
     partners: dict[str, str]
@@ -91,20 +92,18 @@ class Drilldown(msgspec.Struct):
 
     site: DrilldownSite
     context: ReportContext
-    choices: Choices
+    names: OfferAndPartnerNames
     given: dict[str, str] = msgspec.field(default_factory=dict)
 
     def values(self, fields: Sequence[str], errors: Sequence[FieldError] = ()) -> dict[str, Any]:
         """For the template. `fields` are the filters in the page's form."""
-        at_fields = {error.field: sentence(error.message) for error in errors if error.field in fields}
         return {
             "site": self.site,
-            "choices": self.choices,
+            "names": self.names,
             "given": {name: self.given.get(name, "") for name in fields},
-            "offers": self.choices.offer_options(self.given.get("offer_id", "")),
-            "partners": self.choices.partner_options(self.given.get("partner_id", "")),
-            "errors": at_fields,
-            "other_errors": [f"{error.field}: {error.message}" for error in errors if error.field not in fields],
+            "offers": self.names.offer_options(self.given.get("offer_id", "")),
+            "partners": self.names.partner_options(self.given.get("partner_id", "")),
+            **errors_at_fields(errors, fields),
             "currency": self.context.currency,
             "causes": CAUSES,
             "moved_away": MOVED_AWAY,
@@ -126,10 +125,10 @@ async def read_drilldown(site: DrilldownSite) -> Drilldown:
         id_ = str(row["id"])
         if shared[row["name"], notes[id_]] > 1:
             notes[id_] = " · ".join(filter(None, [notes[id_], id_[:SHORT_ID]]))
-    choices = Choices(
+    names = OfferAndPartnerNames(
         {str(row["id"]): row["name"] for row in offers}, {str(row["id"]): row["name"] for row in partners}, notes
     )
-    return Drilldown(site, context, choices)
+    return Drilldown(site, context, names)
 
 
 def given_pairs(request: AnyRequest) -> list[tuple[str, Any]]:
@@ -148,11 +147,6 @@ def joined(pairs: list[tuple[str, Any]]) -> dict[str, str]:
         key = name.lower()
         found[key] = f"{found[key]},{value.strip()}" if key in found else value.strip()
     return found
-
-
-def sentence(message: str) -> str:
-    text = message.replace("date_from", "the start date").replace("date_to", "the end date")
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def local_time(instant: datetime, zone: ZoneInfo) -> str:

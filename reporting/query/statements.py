@@ -130,8 +130,7 @@ def group_by(shape: StatementShape) -> str:
     """Rows of several offers are added up once, which takes half the time of adding up each offer first."""
     if not sums_offers(shape):
         return ""
-    not_zero = " OR ".join(f"sum(m.{each}) <> 0" for each in FIGURES)
-    return f"GROUP BY {', '.join(group_columns(shape.groups))}\n    HAVING {not_zero}"
+    return f"GROUP BY {', '.join(group_columns(shape.groups))}\n    HAVING {not_zero('m.')}"
 
 
 def figures_of_offer(shape: StatementShape) -> str:
@@ -143,8 +142,11 @@ def figures_of_offer(shape: StatementShape) -> str:
 def group_by_of_offer(shape: StatementShape) -> str:
     if sums_offers(shape):
         return ""
-    not_zero = " OR ".join(f"sum({each}) <> 0" for each in FIGURES)
-    return f"GROUP BY n{', partner' if 'partner' in shape.groups else ''}\n        HAVING {not_zero}"
+    return f"GROUP BY n{', partner' if 'partner' in shape.groups else ''}\n        HAVING {not_zero()}"
+
+
+def not_zero(table: str = "") -> str:
+    return " OR ".join(f"sum({table}{each}) <> 0" for each in FIGURES)
 
 
 def rows(shape: StatementShape) -> str:

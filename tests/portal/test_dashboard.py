@@ -1,4 +1,4 @@
-"""GET / and /report.csv on the app host: users see the figures of their advertiser, which equal the API's."""
+"""GET / on the app host: users see the figures of their advertiser, which equal the API's."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

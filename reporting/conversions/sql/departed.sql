@@ -1,5 +1,5 @@
 -- The conversions that left the advertiser since then, in order of time: a callback moved them to another advertiser's
--- offer, or they went with an offer that moved. Those of such an offer that came later are not the advertiser's to know.
+-- offer, or they went with an offer that moved. Conversions that came after the offer had moved are left out.
 WITH departed AS (
     SELECT d.conversion AS id, d.left_at
     FROM {schema}.conversion_departure d

@@ -50,8 +50,8 @@ def test_garbage_is_refused(text: str) -> None:
         read_snapshot_token(text, TENANT)
 
 
-def test_what_is_sealed_is_checked_too() -> None:
-    """Who knows the tenant's id can seal anything."""
+def test_the_content_of_a_sealed_token_is_checked() -> None:
+    """Anyone who knows the tenant's id can seal any content."""
     forged = seal(PREFIX, TENANT.bytes, b"1 1 garbage")
     with pytest.raises(ValueError, match="is not a snapshot token"):
         read_snapshot_token(forged, TENANT)
