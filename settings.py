@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     tasks_every: Seconds = Field(86_400, description="How often each background job runs, in one of all processes.")
     notifications_every: Seconds = Field(
         3_600,
-        description="How often notifications are looked for and saved views sent; no less often than other jobs run.",
+        description="How often the jobs `notifications` and `saved-views` run; at most GOKART_TASKS_EVERY.",
     )
 
     platform_totp_required: bool = Field(

@@ -10,7 +10,7 @@ from asyncpg import Record
 from auth.users.mail import MailError, MailServerError, mail_is_on, send_mail
 from database.pool import connection
 from database.sql import SqlFile
-from notifications.kinds import KINDS, kinds_for
+from notifications.kinds import KINDS
 from tenants.config import tenancy
 from tenants.tenant import Tenant
 from web.pages.formatting import format_instant
@@ -49,15 +49,13 @@ async def send_notifications(tenant: Tenant, now: datetime) -> int:
 
 async def send_digest(tenant: Tenant, user: int, now: datetime) -> bool:
     """The rows are locked until the email is sent and they are marked. Raises MailError."""
-    scopes = {name: kind.scope for name, kind in KINDS.items() if kind.scope}
     claim = CLAIM_UNSENT.bind(
         tenant.schema,
         login=user,
         since=now - GIVEN_UP_AFTER,
         limit=MOST_IN_ONE_EMAIL,
-        kinds_of_all=kinds_for(()),
-        kinds=list(scopes),
-        scopes=list(scopes.values()),
+        kinds=list(KINDS),
+        scopes=[kind.scope for kind in KINDS.values()],
     )
     async with connection() as db, db.transaction():
         rows = await db.fetch(claim.sql, *claim.args)

@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from database.pool import Connection
 from database.sql import SqlFile
-from notifications.kinds import DATA, FINAL_DAY, KEY, SINGULAR, Finding, ToldAdvertiser
+from notifications.kinds import DATA, FINAL_DAY, KEY, SINGULAR, Finding, NotifiedAdvertiser
 from singular.descriptions import OUTCOMES
 from web.pages.formatting import format_day_range, format_instant, short_day, signed_change
 
@@ -28,18 +28,17 @@ FAILED_REQUESTS = 3  # since the last successful one
 REGULAR_DAYS = 7  # of the last 28 with figures, so that a pause means something
 SHORTEST_PAUSE = A_DAY
 LONGER_THAN_USUAL = 1.5  # times the longest pause of the 28 days before
-MICRO = Decimal(1_000_000)
 
 
-async def read_told_advertisers(db: Connection, schema: str) -> list[ToldAdvertiser]:
+async def read_notified_advertisers(db: Connection, schema: str) -> list[NotifiedAdvertiser]:
     query = ADVERTISERS.bind(schema)
-    return [ToldAdvertiser(*row) for row in await db.fetch(query.sql, *query.args)]
+    return [NotifiedAdvertiser(*row) for row in await db.fetch(query.sql, *query.args)]
 
 
 async def find_expiring_keys(
-    db: Connection, schema: str, advertisers: Sequence[ToldAdvertiser], now: datetime
+    db: Connection, schema: str, advertisers: Sequence[NotifiedAdvertiser], now: datetime
 ) -> list[Finding]:
-    """Keys that were created shortly before they expire are left out: who created them knows."""
+    """Without keys that were created less than the warning period before they expire: their creators know."""
     query = EXPIRING_KEYS.bind(schema, advertisers=[a.id for a in advertisers], now=now, until=now + KEY_WARNINGS[-1])
     found = []
     for key in await db.fetch(query.sql, *query.args):
@@ -69,7 +68,7 @@ def expiring_key(key: Record, warning: timedelta) -> Finding:
 
 
 async def find_stopped_singular(
-    db: Connection, schema: str, advertisers: Sequence[ToldAdvertiser], now: datetime
+    db: Connection, schema: str, advertisers: Sequence[NotifiedAdvertiser], now: datetime
 ) -> list[Finding]:
     query = SINGULAR_REQUESTS.bind(schema, advertisers=[a.id for a in advertisers], now=now)
     rows = await db.fetch(query.sql, *query.args)
@@ -82,7 +81,7 @@ def judge_singular(row: Record, now: datetime) -> Finding | None:
     since = f"The last successful request was on {format_instant(last)}" if last else "None has been successful yet"
     if row["failed"] >= FAILED_REQUESTS:
         _, meaning = OUTCOMES.get(row["status"], ("", "Internal error"))
-        title = "Requests of Singular fail"
+        title = "Singular's requests are failing"
         text = (
             f"{row['failed']} requests failed since {format_instant(row['first_at'])}, the last with HTTP status "
             f"{row['status']} ({meaning[0].lower()}{meaning[1:]}). {since}."
@@ -99,7 +98,7 @@ def judge_singular(row: Record, now: datetime) -> Finding | None:
 
 
 async def find_stopped_data(
-    db: Connection, schema: str, advertisers: Sequence[ToldAdvertiser], now: datetime
+    db: Connection, schema: str, advertisers: Sequence[NotifiedAdvertiser], now: datetime
 ) -> list[Finding]:
     query = QUIET.bind(schema, advertisers=[a.id for a in advertisers], today=now.date())
     return [
@@ -132,7 +131,7 @@ def describe_hours(length: timedelta) -> str:
 
 
 async def find_changed_final_days(
-    db: Connection, schema: str, advertisers: Sequence[ToldAdvertiser], since: datetime, until: datetime
+    db: Connection, schema: str, advertisers: Sequence[NotifiedAdvertiser], since: datetime, until: datetime
 ) -> list[Finding]:
     """Changes in (since, until]. Days are in UTC, as whether they are final."""
     currencies = {advertiser.id: advertiser.currency for advertiser in advertisers}
@@ -144,7 +143,7 @@ async def find_changed_final_days(
 
 def changed_final_days(row: Record, currency: str, until: datetime) -> Finding:
     days = format_day_range(row["first_day"], row["last_day"])
-    changes = [f"cost {signed_change(row['cost'] / MICRO, currency)} {currency}"] if row["cost"] else []
+    changes = [f"cost {signed_change(Decimal(row['cost']).scaleb(-6), currency)} {currency}"] if row["cost"] else []
     changes += [f"{name} {signed_change(row[name])}" for name in ("conversions", "clicks", "views") if row[name]]
     difference = ", ".join(changes) or "the changes add up to zero"
     if row["days"] == 1:

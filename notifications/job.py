@@ -12,9 +12,9 @@ from notifications.findings import (
     find_expiring_keys,
     find_stopped_data,
     find_stopped_singular,
-    read_told_advertisers,
+    read_notified_advertisers,
 )
-from notifications.kinds import ToldAdvertiser
+from notifications.kinds import NotifiedAdvertiser
 from notifications.service import notify
 from notifications.spend import find_unusual_spend
 from tenants.tenant import Tenant
@@ -36,7 +36,7 @@ async def notify_tenant(tenant: Tenant, now: datetime) -> Mapping[str, int]:
 
 
 async def find_and_notify(db: Connection, schema: str, now: datetime) -> int:
-    advertisers = await read_told_advertisers(db, schema)
+    advertisers = await read_notified_advertisers(db, schema)
     if not advertisers:
         return 0
     created = 0
@@ -45,7 +45,9 @@ async def find_and_notify(db: Connection, schema: str, now: datetime) -> int:
     return created + await notify_of_final_days(db, schema, advertisers, now)
 
 
-async def notify_of_final_days(db: Connection, schema: str, advertisers: list[ToldAdvertiser], now: datetime) -> int:
+async def notify_of_final_days(
+    db: Connection, schema: str, advertisers: list[NotifiedAdvertiser], now: datetime
+) -> int:
     """Of changes since the last run: one transaction, so that each change is told once."""
     until = now - COMMITTED_AFTER
     claim, record = CLAIM_PROGRESS.bind(schema), RECORD_PROGRESS.bind(schema, until=until)

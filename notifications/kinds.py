@@ -25,7 +25,7 @@ SINGULAR = NotificationKind(
 DATA = NotificationKind(
     "data",
     "Data stopped",
-    "No views, clicks and conversions for much longer than usual.",
+    "No views, clicks or conversions for much longer than usual.",
     "cost-report",
 )
 SPEND = NotificationKind(
@@ -61,7 +61,7 @@ class Finding(msgspec.Struct, frozen=True):
     path: str
 
 
-class ToldAdvertiser(msgspec.Struct, frozen=True):
+class NotifiedAdvertiser(msgspec.Struct, frozen=True):
     """An active advertiser with users. `currency` is ISO 4217, `time_zone` an IANA name."""
 
     id: UUID

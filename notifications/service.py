@@ -28,7 +28,7 @@ MAX_TEXT = 2_000
 
 
 class NewNotification(msgspec.Struct, frozen=True):
-    """A finding for one user. The fields are in the order of the parameters of INSERT."""
+    """A finding for one user, and where the user is told."""
 
     login: int
     portal: bool

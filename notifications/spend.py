@@ -17,7 +17,7 @@ import msgspec
 from core.time_zones import zone_of
 from database.pool import Connection
 from database.sql import Query, SqlFile
-from notifications.kinds import SPEND, Finding, ToldAdvertiser
+from notifications.kinds import SPEND, Finding, NotifiedAdvertiser
 from reporting.query.zones import local_date, start_of_day
 from web.pages.formatting import format_money, long_day
 
@@ -34,7 +34,6 @@ SCALE = 1.4826  # makes the MAD of normally distributed values their standard de
 SMALLEST_SHARE = 0.25  # of the median: smaller differences are not unusual
 SMALLEST_DIFFERENCE = 10_000_000  # millionths of the currency
 A_DAY = timedelta(days=1)
-MICRO = Decimal(1_000_000)
 
 
 class UsualCost(msgspec.Struct, frozen=True):
@@ -55,10 +54,10 @@ class UsualCost(msgspec.Struct, frozen=True):
 
 
 async def find_unusual_spend(
-    db: Connection, schema: str, advertisers: Sequence[ToldAdvertiser], now: datetime
+    db: Connection, schema: str, advertisers: Sequence[NotifiedAdvertiser], now: datetime
 ) -> list[Finding]:
     """Of the last day that has settled, in each advertiser's time zone."""
-    by_zone: defaultdict[str, list[ToldAdvertiser]] = defaultdict(list)
+    by_zone: defaultdict[str, list[NotifiedAdvertiser]] = defaultdict(list)
     for advertiser in advertisers:
         by_zone[advertiser.time_zone].append(advertiser)
     found = []
@@ -72,7 +71,7 @@ async def find_unusual_spend(
     return found
 
 
-def cost_query(schema: str, zone: str, day: date, advertisers: Sequence[ToldAdvertiser]) -> Query:
+def cost_query(schema: str, zone: str, day: date, advertisers: Sequence[NotifiedAdvertiser]) -> Query:
     """The cost of that day and of the same weekday in the weeks before, by advertiser. Reads the coarsest buckets that
     add up to days of the zone.
     """
@@ -86,7 +85,7 @@ def cost_query(schema: str, zone: str, day: date, advertisers: Sequence[ToldAdve
     return statement.bind(schema, advertisers=ids, days=days, starts=starts, ends=ends)
 
 
-def judge_day(advertiser: ToldAdvertiser, day: date, costs: dict[date, int]) -> Finding | None:
+def judge_day(advertiser: NotifiedAdvertiser, day: date, costs: dict[date, int]) -> Finding | None:
     """None if the day is usual, or if too few weeks have figures to say so."""
     cost, earlier = costs.get(day, 0), [value for each, value in costs.items() if each != day]
     if len(earlier) < FEWEST_WEEKS:
@@ -96,7 +95,7 @@ def judge_day(advertiser: ToldAdvertiser, day: date, costs: dict[date, int]) -> 
         return None
 
     def money(millionths: float) -> str:
-        amount = (Decimal(millionths) / MICRO).quantize(Decimal("0.01"))
+        amount = Decimal(millionths).scaleb(-6).quantize(Decimal("0.01"))
         return f"{format_money(amount, advertiser.currency)} {advertiser.currency}"
 
     higher = cost > usual.median

@@ -8,9 +8,9 @@ from litestar import HttpMethod, Response
 from litestar.datastructures.headers import Accept
 from litestar.response import Stream as StreamingResponse
 
-from reporting.stream import with_first_chunk
 from web.problems import Problem
 from web.requests import AnyRequest, header_values, request_state
+from web.streams import with_first_chunk
 
 
 def accepted_format(request: AnyRequest, formats: Mapping[str, str]) -> str:

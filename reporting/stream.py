@@ -8,7 +8,7 @@ advertiser gets a share, and a tenant too, so that slow readers do not block oth
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -179,17 +179,3 @@ async def stream(
         task.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await task
-
-
-async def with_first_chunk(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The same chunks, of which the first has been read; raises what reading it raises."""
-    first = await anext(chunks, None)
-
-    async def all_chunks() -> AsyncGenerator[bytes, None]:
-        async with aclosing(chunks):
-            if first is not None:
-                yield first
-            async for chunk in chunks:
-                yield chunk
-
-    return all_chunks()

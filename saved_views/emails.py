@@ -19,7 +19,7 @@ from reporting.dashboard.spend import SpendScope, SpendSummary, read_spend
 from reporting.dashboard.view import COLUMNS, SpendLinks, compared_with, figures, row_names, total_tile
 from reporting.query.stream import QueryReader
 from reporting.read import read_validators, report_slots
-from saved_views.service import SCHEDULES, due_day, settled_choices
+from saved_views.service import SCHEDULES, describe_errors, due_day, settled_choices
 from settings import settings
 from tenants.config import tenancy
 from tenants.tenant import Tenant
@@ -101,13 +101,12 @@ async def describe_view(tenant: Tenant, row: Record, day: date, now: datetime) -
     except Problem as problem:
         if problem.status != 400:
             raise
-        wrong = "; ".join(f"{error.field}: {error.message}" for error in problem.errors or [])
-        return "\n\n".join([head, f"The view “{row['name']}” cannot be shown: {wrong}.", manage]), None
+        refused = f"The view “{row['name']}” cannot be shown: {describe_errors(problem)}."
+        return f"{head}\n\n{refused}\n\n{manage}", None
     days = format_day_range(choices.period.first, choices.period.last)
-    zone = scope.context.time_zone
     parts = [
         head,
-        f"{row['name']}: {row['advertiser_name']}, {days} ({'UTC' if zone == 'UTC' else zone.replace('_', ' ')})",
+        f"{row['name']}: {row['advertiser_name']}, {days} ({scope.context.time_zone.replace('_', ' ')})",
         totals_text(scope, choices, summary),
         rows_text(scope, choices, summary),
         f"On the dashboard: {site}/?{choices.with_days(choices.period.first, choices.period.last)}",

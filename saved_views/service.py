@@ -40,7 +40,7 @@ SCHEDULES: Mapping[Schedule, tuple[str, Callable[[date], date]]] = {
 
 
 class SavedView(msgspec.Struct, frozen=True):
-    """`sent_for` is the local day for which it was sent last, or from after which it is sent."""
+    """`sent_for` is the local day for which it was last sent: it is due for later days only."""
 
     id: int
     name: str
@@ -125,11 +125,15 @@ def read_view_query(text: str, now: datetime) -> str:
     try:
         query = view_choices(text, now.date()).query()
     except Problem as problem:
-        wrong = "; ".join(f"{error.field}: {error.message}" for error in problem.errors or [])
-        raise GokartError(f"query: The dashboard cannot show this: {wrong}.") from problem
+        raise GokartError(f"query: The dashboard cannot show this: {describe_errors(problem)}.") from problem
     if len(query) > MAX_QUERY:
         raise GokartError(f"query: The filters are longer than {MAX_QUERY} characters.")
     return query
+
+
+def describe_errors(problem: Problem) -> str:
+    """What is wrong with a query, within a sentence."""
+    return "; ".join(f"{error.field}: {error.message}" for error in problem.errors or [])
 
 
 def view_choices(query: str, today: date) -> Choices:

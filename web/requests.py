@@ -21,9 +21,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, cast
 
 from litestar import HttpMethod, Request
+from litestar.connection import ASGIConnection
 from litestar.exceptions import InternalServerException
 
 AnyRequest = Request[Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
 Address = IPv4Address | IPv6Address
 
 READ_METHODS = [HttpMethod.GET, HttpMethod.HEAD]
@@ -37,6 +39,11 @@ def request_state(scope: Mapping[str, Any]) -> dict[str, Any]:
 def header_values(scope: Mapping[str, Any], name: bytes) -> list[str]:
     """Every value that the request gives for a header; `name` in lower case."""
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def path_and_query(connection: AnyConnection) -> str:
+    """The URL within the site, to return to later."""
+    return connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
 
 
 def client_address(scope: Mapping[str, Any]) -> Address | None:

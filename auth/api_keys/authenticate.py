@@ -16,7 +16,6 @@ from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
@@ -31,12 +30,11 @@ from tenants.tenant import Tenant, current_tenant
 from web.limits.backend import limit_sync
 from web.limits.limiter import RateLimit, RateLimiter
 from web.problems import Problem
-from web.requests import Address, client_address, client_network, header_values, request_state
+from web.requests import Address, AnyConnection, client_address, client_network, header_values, request_state
 
 WRITE_EVERY = 5.0
 AT_MOST_EVERY = timedelta(minutes=1)
 
-AnyConnection = ASGIConnection[Any, Any, Any, Any]
 LastUse = tuple[datetime, Address | None]
 
 log = structlog.get_logger()

@@ -15,23 +15,23 @@ from web.pages.formatting import format_instant
 from web.pages.forms import read_form
 from web.pages.rendering import Reminder
 from web.pages.responses import local_path, redirect
-from web.requests import AnyRequest
+from web.requests import AnyRequest, path_and_query
 
 DISMISSED = timedelta(days=1)
 
 
 def key_reminder(request: AnyRequest, keys: Sequence[ApiKeyDetails], root: str, *, may_rotate: bool) -> Reminder | None:
-    """Of `keys`, which expire soon or were rotated and are still used; the earliest expiry first. `may_rotate`: the
-    first one. None if they were dismissed in this browser.
+    """A reminder of `keys`, which expire soon or were rotated and are still used; the earliest expiry first.
+    `may_rotate`: the user may rotate the first one. None if the reminder was dismissed in this browser.
 
-    The response to a form has none: it may show a secret once, which leaving the page would lose.
+    The response to a form has no reminder: it may show a secret once, which leaving the page would lose.
     """
     user = current_user(request)
     if not keys or request.method == HttpMethod.POST:
         return None
     if request.cookies.get(cookie_name(user)) == fingerprint(user, keys):
         return None
-    key, place = keys[0], request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    key, place = keys[0], path_and_query(request)
     dismiss = f"{root}/dismiss-reminder"
     expires = format_instant(key.expires_at)
     if len(keys) > 1:

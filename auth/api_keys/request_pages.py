@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from asyncpg import Record
 from litestar import Response
 
+from auth.api_keys.listing import LARGEST_ID
 from auth.api_keys.request_log import CLIENT_GONE
 from database.pool import connection
 from settings import settings
 from tenants.tenant import current_tenant
-from web.pages.lists import Sort, read_days, read_list_page, read_list_request
+from web.pages.forms import parse_number
+from web.pages.lists import Conditions, Sort, read_days, read_list_page, read_list_request
 from web.pages.rendering import PageLayout, render_page
 from web.requests import AnyRequest
 
@@ -61,30 +62,18 @@ COLUMNS = """r.id, r.at, r.token, t.name AS key_name, t.hint AS key_hint, r.adve
 MOST_MATCHES = 1_000  # keys or advertisers with a name that contains the text of a filter
 
 
-class RequestSearch(msgspec.Struct, frozen=True):
-    """Conditions of a WHERE clause, and the values of their parameters."""
-
-    conditions: list[str]
-    args: list[Any]
-
-    def add(self, condition: str, value: Any) -> None:
-        """`condition` has {} where the parameter is."""
-        self.args.append(value)
-        self.conditions.append(condition.format(f"${len(self.args)}"))
-
-
 async def request_log_page(
     request: AnyRequest, layout: PageLayout, template: str, advertiser: UUID | None = None
 ) -> Response[Any]:
     """With `advertiser`, only this advertiser's requests."""
     list_ = read_list_request(request, SORTS, FILTERS)
     start, end, errors = read_days(list_)
-    search = RequestSearch([], [])
+    search = Conditions()
     if advertiser:
         search.add("r.advertiser = {}", advertiser)
-    if start and "to" not in errors:
+    if start:
         search.add("r.at >= {}", start)
-    if end and "to" not in errors:
+    if end:
         search.add("r.at < {}", end)
     add_filters(search, list_.filters, of_staff=advertiser is None)
     s = current_tenant().schema
@@ -96,7 +85,7 @@ async def request_log_page(
             f"{s}.request_log r JOIN {s}.api_token t ON t.id = r.token "
             f"LEFT JOIN {s}.advertiser a ON a.id = r.advertiser",
             search.args,
-            where=" AND ".join(search.conditions) or "true",
+            where=search.where,
             id_="r.id",
             id_type="bigint",
         )
@@ -115,12 +104,12 @@ async def request_log_page(
     )
 
 
-def add_filters(search: RequestSearch, filters: Mapping[str, str], *, of_staff: bool) -> None:
+def add_filters(search: Conditions, filters: Mapping[str, str], *, of_staff: bool) -> None:
     """Ignores unknown values. An advertiser's page has no filter by advertiser."""
     s = current_tenant().schema
     key = filters.get("key", "")
-    if key.isascii() and key.isdigit() and len(key) < 10:
-        search.add("r.token = {}", int(key))
+    if (id_ := parse_number(key, LARGEST_ID)) is not None:
+        search.add("r.token = {}", id_)
     elif key:
         search.add(
             f"r.token = ANY(ARRAY(SELECT id FROM {s}.api_token WHERE strpos(lower(name), lower({{0}})) > 0 "
@@ -128,19 +117,20 @@ def add_filters(search: RequestSearch, filters: Mapping[str, str], *, of_staff: 
             key,
         )
     owner = filters.get("advertiser", "") if of_staff else ""
-    try:
-        search.add("r.advertiser = {}", UUID(owner)) if owner else None
-    except ValueError:
-        search.add(
-            f"r.advertiser = ANY(ARRAY(SELECT id FROM {s}.advertiser WHERE strpos(lower(name), lower({{}})) > 0 "
-            f"LIMIT {MOST_MATCHES}))",
-            owner,
-        )
+    if owner:
+        try:
+            search.add("r.advertiser = {}", UUID(owner))
+        except ValueError:
+            search.add(
+                f"r.advertiser = ANY(ARRAY(SELECT id FROM {s}.advertiser WHERE strpos(lower(name), lower({{}})) > 0 "
+                f"LIMIT {MOST_MATCHES}))",
+                owner,
+            )
     if filters.get("endpoint") in REPORT_ENDPOINTS + INGEST_ENDPOINTS:
         search.add("r.endpoint = {}", filters["endpoint"])
     condition = STATUSES.get(filters.get("status", ""), ("", ""))[1]
     if condition:
-        search.conditions.append(condition)
+        search.add(condition)
 
 
 def describe_outcome(row: Record) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """The audit log of the platform or of a tenant, for its staff. Database triggers write it; entries never change."""
 
-from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +20,7 @@ from web.pages.lists import ListPage, ListRequest, Sort, read_days, read_list_pa
 from web.pages.rendering import PageLayout, render_page
 from web.problems import Problem
 from web.requests import AnyRequest
+from web.streams import with_first_chunk
 
 SUBJECTS = {
     PLATFORM.name: {"": "All", "tenant": "Tenants", "staff": "Staff", "audit_log": "Audit log"},
@@ -98,17 +98,8 @@ class AuditController(Controller):
         format_ = request.query_params.get("format", "csv")
         if errors or format_ not in MEDIA_TYPES:
             raise Problem(400, "Choose the format csv or ndjson, and days such as 2026-11-20.", title="Bad Request")
-        chunks = audit_chunks(realm, search, FORMATS[format_])
-        first = await anext(chunks)  # what fails before is an error page
-
-        async def body() -> Any:
-            async with aclosing(chunks):
-                yield first
-                async for chunk in chunks:
-                    yield chunk
-
         return Stream(
-            body(),
+            await with_first_chunk(audit_chunks(realm, search, FORMATS[format_])),  # errors before are error pages
             media_type=MEDIA_TYPES[format_],
             headers={"Content-Disposition": f'attachment; filename="audit-log.{format_}"'},
         )
@@ -124,8 +115,8 @@ def read_audit_search(realm: Realm, list_: ListRequest) -> tuple[AuditSearch, di
         subject=subject if subject in SUBJECTS[realm.name] else "",
         key=given.get("key", ""),
         action=action if action in ACTIONS else "",
-        start=None if "to" in errors else start,
-        end=None if "to" in errors else end,
+        start=start,
+        end=end,
     ), errors
 
 

@@ -11,7 +11,6 @@ from database.pool import Connection
 
 Row = Mapping[str, Any]
 
-ROLES = {"owner": "Owner", "manager": "Manager", "viewer": "Viewer"}
 OTHER_ACTORS = {  # what is before the colon → what the actor is called
     "staff": "Staff user",
     "advertiser": "Advertiser user",
@@ -56,7 +55,7 @@ class AuditNames(msgspec.Struct):
         return self.users.get((subject, key))
 
     def of(self, subject: str, column: str, value: Any) -> str | None:
-        """The name behind a value that is an id; None if it is none, or unknown."""
+        """The name of the record whose id the value is; None if the value is not an id, or is unknown."""
         match column:
             case "advertiser":
                 return self.advertisers.get(str(value))
@@ -89,7 +88,7 @@ async def actor_names(db: Connection, realm: Realm, actors: Iterable[str]) -> di
     if emails[kind]:
         rows = await db.fetch(f"SELECT id, email, name, role FROM {schema}.staff WHERE email = ANY($1)", emails[kind])
         for row in rows:
-            title = f"{ROLES.get(row['role'], '')} "
+            title = f"{row['role'].capitalize()} "
             found[f"{kind}:{row['email']}"] = ActorName(title, row["name"], f"{root}/{row['id']}")
     if realm.name == PLATFORM.name:
         return found

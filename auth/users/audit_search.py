@@ -10,6 +10,7 @@ from auth.users.audit_names import ActorName, actor_names
 from auth.users.audit_sentences import INTERNAL, SHOWN_OF
 from auth.users.realms import Realm
 from database.pool import Connection
+from web.pages.lists import Conditions
 
 ACTIONS = {"": "All", "created": "Created", "changed": "Changed", "deleted": "Deleted"}
 MOST_ACTORS = 10_000
@@ -42,29 +43,23 @@ class AuditSearch(msgspec.Struct, frozen=True):
 
 async def search_conditions(db: Connection, realm: Realm, search: AuditSearch) -> tuple[str, list[Any]]:
     """A WHERE clause with its arguments."""
-    args: list[Any] = []
-    conditions = ["true"]
-
-    def add(condition: str, value: object) -> None:
-        args.append(value)
-        conditions.append(condition.format(f"${len(args)}"))
-
+    found = Conditions()
     if not search.internal:
         whole = ", ".join(f"'{subject}'" for subject in SHOWN_OF)
-        add(
+        found.add(
             f"(action <> 'changed' OR subject IN ({whole}) OR after - {{}}::text[] <> jsonb_build_object())",
             list(INTERNAL),
         )
     if search.person:
-        add("actor = ANY({}::text[])", await matching_actors(db, realm, search.person))
+        found.add("actor = ANY({}::text[])", await matching_actors(db, realm, search.person))
     for column, value in {"subject": search.subject, "key": search.key, "action": search.action}.items():
         if value:
-            add(f"{column} = {{}}", value)
+            found.add(f"{column} = {{}}", value)
     if search.start:
-        add("at >= {}", search.start)
+        found.add("at >= {}", search.start)
     if search.end:
-        add("at < {}", search.end)
-    return " AND ".join(conditions), args
+        found.add("at < {}", search.end)
+    return found.where, found.args
 
 
 async def matching_actors(db: Connection, realm: Realm, person: str) -> list[str]:

@@ -16,7 +16,6 @@ Row = Mapping[str, Any]
 Part = tuple[str, str | None]  # a text, and the page that it links to
 
 LONGEST = 80  # characters of a value in a sentence
-MILLIONTHS = 1_000_000
 
 SUBJECTS = {  # table → what one row of it is
     "advertiser": "advertiser",
@@ -35,7 +34,7 @@ SUBJECTS = {  # table → what one row of it is
     "logo": "logo",
     "advertiser_view": "view as advertiser",
 }
-# Columns that say nothing to people: what intake compares, counters, surrogate ids, digests, times that entries have.
+# Columns that mean nothing to people: what intake compares, counters, surrogate ids, digests, times that entries have.
 INTERNAL = (
     "sent_ticks",
     "callback",
@@ -140,7 +139,7 @@ def value_text(subject: str, column: str, value: Any, names: AuditNames) -> str 
     if isinstance(value, bool):
         return ("on" if value else "off") if column == "singular_enabled" else "yes" if value else "no"
     if subject == "conversion" and column == "cost":
-        return plain_decimal(Decimal(value) / MILLIONTHS)
+        return plain_decimal(Decimal(value).scaleb(-6))
     if isinstance(value, list):
         return ", ".join(SCOPE_NAMES.get(str(item), str(item)) for item in value)
     if column.endswith("_at") and isinstance(value, str):

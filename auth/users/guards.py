@@ -7,21 +7,18 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from auth.users.realms import ADVERTISER, STAFF, Realm
 from auth.users.sessions import Session, find_session
 from auth.users.users import User
-from auth.users.viewing import NOBODY, find_view, viewer_of
+from auth.users.viewing import UNSTORED_ID, find_view, viewer_of
 from database.audit_context import act_as
 from web.pages.responses import redirect
 from web.pages.security import SAFE_METHODS
 from web.problems import Problem
-from web.requests import client_address, request_state
-
-AnyConnection = ASGIConnection[Any, Any, Any, Any]
+from web.requests import AnyConnection, client_address, path_and_query, request_state
 
 
 class LoginRequired(Exception):
@@ -53,8 +50,7 @@ async def requires_login(connection: AnyConnection, handler: BaseRouteHandler) -
     session = await load_view(connection, handler) if realm.name == ADVERTISER.name else None
     session = session or await load_session(realm, connection)
     if session is None or session.awaits_code:
-        there = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
-        back = f"?next={quote(there)}" if connection.scope.get("method") == "GET" else ""
+        back = f"?next={quote(path_and_query(connection))}" if connection.scope.get("method") == "GET" else ""
         raise LoginRequired(realm.path("/sign-in") + back)
     if session.totp_required and not handler.opt.get("before_totp"):
         raise LoginRequired(realm.path("/account/two-step"))
@@ -68,8 +64,8 @@ async def requires_login(connection: AnyConnection, handler: BaseRouteHandler) -
 async def load_view(connection: AnyConnection, handler: BaseRouteHandler) -> Session | None:
     """The session of staff who view the portal as an advertiser sees it, which can only read. None without a view.
 
-    Raises LoginRequired when the view is over, and Problem 403 for what changes something and for pages that only a
-    user of the advertiser needs (`opt["of_one_user"]`).
+    Raises LoginRequired when the view is over, and Problem 403 for requests that could change something and for pages
+    of one user (`opt["of_one_user"]`).
     """
     session = await load_session(STAFF, connection)
     view = await find_view(session.id) if session and not session.awaits_code else None
@@ -89,7 +85,7 @@ async def load_view(connection: AnyConnection, handler: BaseRouteHandler) -> Ses
     if handler.opt.get("of_one_user"):
         raise Problem(403, f"{viewing} This page is only for the advertiser's own users.")
     viewer = viewer_of(view, session.user)
-    return Session(NOBODY, viewer, awaits_code=False, totp_required=False, staff=session.user, view=view)
+    return Session(UNSTORED_ID, viewer, awaits_code=False, totp_required=False, staff=session.user, view=view)
 
 
 def requires_role(role: str) -> Guard:

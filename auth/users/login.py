@@ -9,14 +9,14 @@ from litestar import Response
 from litestar.datastructures import Cookie
 
 from auth.users import login_throttle, sessions, totp
-from auth.users.guards import AnyConnection, load_session
+from auth.users.guards import load_session
 from auth.users.known_devices import LIFETIME, device_cookie, find_device, sign_device
 from auth.users.realms import Realm
 from auth.users.users import User, user_columns, user_from_row
 from core.metrics import count_sign_in_failure
 from database.audit_context import acting_as
 from database.pool import connection
-from web.requests import client_address
+from web.requests import AnyConnection, client_address
 
 
 async def check_password(realm: Realm, email: str, password: str, request: AnyConnection) -> User | None:

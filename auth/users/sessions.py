@@ -27,7 +27,7 @@ class Session(msgspec.Struct, frozen=True):
 
     `totp_required`: the user must set up two-factor authentication first.
 
-    `staff`: who in fact sees the portal, where a member of the staff views it as an advertiser sees it (`view`).
+    `staff` views the portal as an advertiser sees it (`view`). Both are None in a session of the user's own.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""What an administrator among an advertiser's users may do to the others. Nobody changes themselves here, so that an
+"""How an advertiser's administrators manage its other users. They cannot change their own account here, so that an
 active administrator always remains.
 """
 
@@ -62,8 +62,8 @@ async def set_active(user: User, colleague: UserDetails, *, active: bool) -> Non
 
 
 async def renew_invitation(user: User, colleague: UserDetails) -> IssuedLink:
-    """Who has the link can sign in as the colleague: so only for one who has not accepted yet, and who will not have
-    more scopes than the user. Raises GokartError, and Problem 429 for too many invitations.
+    """Anyone with the link can sign in as the colleague. So the colleague must not have accepted the invitation yet,
+    nor have scopes that the user lacks. Raises GokartError, and Problem 429 for too many invitations.
     """
     await count_invitation(ADVERTISER, user.id, colleague.email)
     async with managed_team(user, colleague):
@@ -86,7 +86,7 @@ async def remove_colleague(user: User, colleague: UserDetails) -> None:
 async def managed_team(user: User, colleague: UserDetails | None = None) -> AsyncIterator[Connection]:
     """A transaction, one at a time for each team, in which the user is an active administrator. Raises GokartError."""
     if colleague is not None and colleague.id == user.id:
-        raise GokartError("Another administrator manages your own account.")
+        raise GokartError("Only another administrator can change your account.")
     async with transaction() as db:
         rows = await db.fetch(
             f"""

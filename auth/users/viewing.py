@@ -16,7 +16,7 @@ from database.transactions import transaction
 from tenants.tenant import current_tenant
 
 LONGEST_VIEW = timedelta(hours=1)
-NOBODY = 0  # the id of no user
+UNSTORED_ID = 0  # of a viewer and its session, which are not stored
 
 
 class AdvertiserView(msgspec.Struct, frozen=True):
@@ -70,10 +70,10 @@ async def end_view(session: int) -> UUID | None:
 
 
 def viewer_of(view: AdvertiserView, staff: User) -> User:
-    """An advertiser user with all permissions to read, who has no row: nothing is stored for it, or found."""
+    """An advertiser user with all permissions. It is not stored: queries for what belongs to a user find nothing."""
     return User(
         ADVERTISER,
-        NOBODY,
+        UNSTORED_ID,
         staff.email,
         staff.name,
         totp=staff.totp,

@@ -53,14 +53,15 @@ WHERE n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz AND u
 ORDER BY n.login
 
 -- name: claim_unsent
--- What one email tells, without kinds for which the user has no permission any more. Another process that sends it at the same time has locked the rows.
+-- What one email tells, without kinds for which the user no longer has the permission (null: none is needed). Rows that
+-- another process is sending are locked, and skipped.
 SELECT n.id, n.created_at, n.title, n.text, n.path, u.email, u.name
 FROM {schema}.notification n JOIN {schema}.advertiser_login u ON u.id = n.login AND u.advertiser = n.advertiser
 WHERE n.login = :login AND n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz AND u.active
-    AND (n.kind = ANY(:kinds_of_all::text[]) OR EXISTS (
+    AND EXISTS (
         SELECT FROM unnest(:kinds::text[], :scopes::text[]) AS k (kind, scope)
-        WHERE k.kind = n.kind AND k.scope = ANY(u.scopes)
-    ))
+        WHERE k.kind = n.kind AND (k.scope IS NULL OR k.scope = ANY(u.scopes))
+    )
 ORDER BY n.created_at, n.id
 LIMIT :limit
 FOR UPDATE OF n SKIP LOCKED

@@ -18,7 +18,7 @@ RETURNING id
 DELETE FROM {schema}.saved_view WHERE id = :id AND login = :login AND advertiser = :advertiser RETURNING id
 
 -- name: scheduled
--- Those that somebody may get by email who is still allowed to see the figures.
+-- Those to send by email, whose users may still see the figures.
 SELECT v.id, v.schedule, v.sent_for, a.time_zone
 FROM {schema}.saved_view v
     JOIN {schema}.advertiser_login u ON u.id = v.login AND u.advertiser = v.advertiser

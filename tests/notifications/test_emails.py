@@ -95,7 +95,6 @@ def test_two_workers_send_one_email(expiring: Sandbox, mails: MailServer) -> Non
     mails.away = False
 
     async def work() -> int:
-
         return sum(await asyncio.gather(*[send_notifications(expiring.tenant, NOW) for _ in range(4)]))
 
     assert run_in_tenant(expiring.tenant.slug, work) == 1

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from core.timestamps import midnight
 from notifications.spend import UsualCost
 from tests.notifications.support import new_offer, run_job, told
 from tests.support.database import execute
@@ -94,17 +95,13 @@ def mark_changed(sandbox: Sandbox, offer: str, day: date, at: datetime) -> None:
     )
 
 
-def midnight_of(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
 def test_data_that_stopped_is_told_once(sandbox: Sandbox) -> None:
     anna = create_advertiser_user(sandbox)
     create_advertiser_user(sandbox, scopes=["singular"])
     offer, last = new_offer(sandbox), TODAY - 3 * DAY
     for n in range(20):
-        mark_changed(sandbox, offer, last - n * DAY, midnight_of(last - n * DAY) + 23 * HOUR)
-    stopped = midnight_of(last) + 23 * HOUR
+        mark_changed(sandbox, offer, last - n * DAY, midnight(last - n * DAY) + 23 * HOUR)
+    stopped = midnight(last) + 23 * HOUR
     run_job(sandbox, stopped + 36 * HOUR)
     assert told(sandbox) == []
     for hours in 37, 38, 100:
@@ -121,10 +118,10 @@ def test_a_usual_pause_is_not_told(sandbox: Sandbox) -> None:
     create_advertiser_user(sandbox)
     offer, last = new_offer(sandbox), TODAY - 5 * DAY
     for n in (0, 1, 2, 3, 7, 8, 9, 10, 14, 15):
-        mark_changed(sandbox, offer, last - n * DAY, midnight_of(last - n * DAY) + HOUR)
-    run_job(sandbox, midnight_of(last) + 5 * DAY)
+        mark_changed(sandbox, offer, last - n * DAY, midnight(last - n * DAY) + HOUR)
+    run_job(sandbox, midnight(last) + 5 * DAY)
     assert told(sandbox) == []
-    run_job(sandbox, midnight_of(last) + 6 * DAY + 2 * HOUR)
+    run_job(sandbox, midnight(last) + 6 * DAY + 2 * HOUR)
     assert len(told(sandbox)) == 1
 
 
@@ -134,10 +131,10 @@ def test_a_pause_without_meaning_is_not_told(sandbox: Sandbox, stop: str) -> Non
     offer = new_offer(sandbox)
     last = {"long ago": TODAY - 40 * DAY, "today": TODAY}.get(stop, TODAY - 5 * DAY)
     for n in range(5 if stop == "few days" else 20):
-        mark_changed(sandbox, offer, last - n * DAY, midnight_of(last - n * DAY) + HOUR)
+        mark_changed(sandbox, offer, last - n * DAY, midnight(last - n * DAY) + HOUR)
     if stop == "paused":
         sandbox.set_advertiser(sandbox.owner, status="paused")
-    run_job(sandbox, midnight_of(TODAY) + 23 * HOUR)
+    run_job(sandbox, midnight(TODAY) + 23 * HOUR)
     assert told(sandbox) == []
 
 
@@ -299,7 +296,7 @@ def test_failing_requests_of_singular_are_told_once(sandbox: Sandbox, before: bo
     for hours in 4, 5, 60:
         run_job(sandbox, NOW + hours * HOUR)
     (notification,) = told(sandbox)
-    assert notification["title"] == "Requests of Singular fail"
+    assert notification["title"] == "Singular's requests are failing"
     assert "3 requests failed since" in notification["text"]
     assert "the last with HTTP status 400 (invalid date range)." in notification["text"]
     assert ("The last successful request was on" if before else "None has been successful yet") in notification["text"]

@@ -155,7 +155,7 @@ def test_a_view_that_cannot_be_read_does_not_stop_the_others(
         "UPDATE {s}.advertiser SET status = 'paused'",
     ],
 )
-def test_who_may_not_see_the_figures_any_more_gets_none(anna: Sandbox, mails: MailServer, change: str) -> None:
+def test_users_who_may_no_longer_see_the_figures_get_no_email(anna: Sandbox, mails: MailServer, change: str) -> None:
     save(anna, "daily")
     execute(change, schema=anna.tenant.schema)
     assert run_job(anna, MONDAY + 7 * HOUR) == {"views_sent": 0}

@@ -36,8 +36,8 @@ class Branding(msgspec.Struct, frozen=True):
         return " or ".join(filter(None, [self.support_email, self.support_url])) or otherwise
 
 
-NONE = Branding()
-_current: ContextVar[Branding] = ContextVar("branding", default=NONE)
+NO_BRANDING = Branding()
+_current: ContextVar[Branding] = ContextVar("branding", default=NO_BRANDING)
 
 
 def current_branding() -> Branding:
@@ -58,7 +58,7 @@ def branded(branding: Branding) -> Iterator[None]:
 async def branding_of(tenant: Tenant | None) -> Branding:
     """The default for the platform (None) and for a tenant whose schema is outdated. Raises DatabaseUnavailable."""
     if tenant is None:
-        return NONE
+        return NO_BRANDING
 
     async def load() -> Branding:
         async with connection() as db:
@@ -70,7 +70,7 @@ async def branding_of(tenant: Tenant | None) -> Branding:
                     """
                 )
             except SCHEMA_ERRORS:
-                return NONE
-        return Branding(**row) if row else NONE
+                return NO_BRANDING
+        return Branding(**row) if row else NO_BRANDING
 
     return await tenant_cache.get_or_load(tenant.schema, Branding, load)

@@ -63,6 +63,24 @@ class ListRequest(msgspec.Struct, frozen=True):
         return f"{self.path}?{query}" if query else self.path
 
 
+class Conditions:
+    """The WHERE clause of a list, and the arguments of its parameters."""
+
+    def __init__(self) -> None:
+        self.args: list[Any] = []
+        self._conditions: list[str] = []
+
+    def add(self, condition: str, *values: Any) -> None:
+        """`condition` has {} for the parameter of each value."""
+        numbers = range(len(self.args) + 1, len(self.args) + len(values) + 1)
+        self._conditions.append(condition.format(*(f"${number}" for number in numbers)))
+        self.args += values
+
+    @property
+    def where(self) -> str:
+        return " AND ".join(self._conditions) or "true"
+
+
 class ListPage(msgspec.Struct, frozen=True):
     """`newer` and `older` are the URLs of the pages before and after this one, or None."""
 
@@ -143,7 +161,7 @@ async def read_list_page(
 
 def read_days(list_: ListRequest) -> tuple[datetime | None, datetime | None, dict[str, str]]:
     """The half-open range of the filters `from` and `to`, which are days in UTC, both inclusive; None where there is no
-    bound. Also what is wrong, by filter: such a filter has no effect.
+    bound. Also what is wrong, by filter: such a filter has no effect, nor has either if the range is empty.
     """
     days: dict[str, datetime] = {}
     errors: dict[str, str] = {}
@@ -154,5 +172,5 @@ def read_days(list_: ListRequest) -> tuple[datetime | None, datetime | None, dic
             except (ValueError, OverflowError):
                 errors[name] = "Give a day, such as 2026-11-20."
     if len(days) == 2 and days["from"] >= days["to"]:
-        errors["to"] = "The last day is before the first."
+        return None, None, {"to": "The last day is before the first."}
     return days.get("from"), days.get("to"), errors
