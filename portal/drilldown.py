@@ -40,7 +40,7 @@ class DrilldownController(Controller):
 
 
 def site_of(request: AnyRequest) -> DrilldownSite:
-    """Who may see costs may see the conversions that cost them; clicks need their own permission."""
+    """Users who may see costs may also see the conversions behind them. Clicks need the scope `conversions`."""
     user = current_user(request)
     return DrilldownSite(
         advertiser_of(user), sees_clicks="conversions" in user.scopes, sees_changes="cost-report" in user.scopes

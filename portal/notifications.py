@@ -1,4 +1,4 @@
-"""GET /notifications: the user's notifications, and which of them the user wants to have where."""
+"""GET /notifications: the user's notifications, and which kinds are shown on the page or sent by email."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +23,7 @@ ROOT = "/notifications"
 LARGEST_ID = 2**63 - 1
 PAGE = 25
 SORTS = {"created": Sort("created_at", "timestamptz", descending=True)}
-DONE = {"saved": "Your choices were saved.", "read": "All notifications are marked as read."}
+DONE = {"saved": "Your settings were saved.", "read": "All notifications are marked as read."}
 
 
 class NotificationController(Controller):
@@ -61,7 +61,7 @@ class NotificationController(Controller):
 
     @post("/read")
     async def mark_as_read(self, request: AnyRequest) -> Response[Any]:
-        """The notification in the field `id`; all without it."""
+        """The notification in the field `id`, or all if it is empty."""
         form = await read_form(request)
         one = parse_number(form["id"], LARGEST_ID)
         if one is not None or not form["id"]:
@@ -70,7 +70,7 @@ class NotificationController(Controller):
 
     @post("/choices")
     async def save_choices(self, request: AnyRequest) -> Response[Any]:
-        """The fields `portal` and `email` have the kinds that the user wants there."""
+        """The fields `portal` and `email` have the chosen kinds."""
         user, schema = current_user(request), current_tenant().schema
         form = await read_form(request)
         portal, email = set(form.all("portal")), set(form.all("email"))

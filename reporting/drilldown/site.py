@@ -77,7 +77,7 @@ class OfferAndPartnerNames(msgspec.Struct, frozen=True):
 
 
 def options(labels: Mapping[str, str], everything: str, noun: str, given: str) -> list[tuple[str, str]]:
-    """Value and label of each; and of what is given, if it is several of them or none."""
+    """Value and label of each. `given` is an option too if it is several ids, or one that is unknown."""
     chosen = [] if given in labels or not given else [(given, describe_ids(given, noun))]
     return [("", everything), *chosen, *labels.items()]
 

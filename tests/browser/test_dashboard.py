@@ -191,7 +191,7 @@ def test_what_is_seen_can_be_exported(open_page: PageWatcher, full: Sandbox, ser
     assert begun.value.suggested_filename.startswith("gokart_offers_")
     lines = list(csv.DictReader(begun.value.path().read_text(encoding="utf-8-sig").splitlines()))
     assert sum(float(line["cost"]) for line in lines) == sum(figures(page))
-    page.get_by_text("The same by the API").first.click()
+    page.get_by_text("The same rows from the API").first.click()
     assert accessibility_violations(page) == []
     page.locator("#export").get_by_role("button", name="Copy").nth(1).click()
     copied = page.evaluate("navigator.clipboard.readText()")

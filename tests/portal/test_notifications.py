@@ -61,7 +61,7 @@ def test_a_user_without_notifications_is_told_so(sandbox: Sandbox) -> None:
     assert page.all("form", action="/notifications/read") == []
 
 
-def test_what_a_user_may_not_see_any_more_is_not_shown(sandbox: Sandbox) -> None:
+def test_kinds_that_the_user_may_no_longer_see_are_not_shown(sandbox: Sandbox) -> None:
     client = signed_in(sandbox, scopes=["singular"])
     for kind in "spend", "singular", "key":
         notify(sandbox, "anna@example.com", kind=kind, title=kind.title())
@@ -162,7 +162,7 @@ def test_each_kind_is_optional_per_user_and_channel(sandbox: Sandbox) -> None:
     response = client.post("/notifications/choices", data={"portal": ["key", "spend"], "email": ["data", "nonsense"]})
     assert (response.status_code, response.headers["Location"]) == (303, "/notifications?done=saved")
     page = page_of(client, "/notifications?done=saved")
-    assert "Your choices were saved." in page.text
+    assert "Your settings were saved." in page.text
     assert (ticked(page, "portal"), ticked(page, "email")) == ({"key", "spend"}, {"data"})
     assert ticked(page_of(ben), "email") == everything
     client.post("/notifications/choices", data={"email": ["key"]})
@@ -182,7 +182,7 @@ def test_without_a_mail_server_the_page_says_so(sandbox: Sandbox) -> None:
     assert "This server sends no email." in page_of(signed_in(sandbox)).text
 
 
-def test_what_is_not_wanted_by_email_any_more_is_not_sent(sandbox: Sandbox) -> None:
+def test_kinds_that_were_switched_off_are_not_sent_by_email(sandbox: Sandbox) -> None:
     client = signed_in(sandbox)
     notify(sandbox, "anna@example.com", email=True)
     notify(sandbox, "anna@example.com", email=True, kind="spend")

@@ -238,7 +238,7 @@ def test_administrators_do_not_change_themselves(cast: Cast, path: str) -> None:
     assert "This is your own account" in cast.admin.get(url).text
 
 
-def test_an_administrator_who_is_one_no_more_changes_nothing(cast: Cast) -> None:
+def test_a_former_administrator_changes_nothing(cast: Cast) -> None:
     execute(
         "UPDATE {s}.advertiser_login SET admin = false WHERE email = $1", cast.email, schema=cast.sandbox.tenant.schema
     )
@@ -253,18 +253,18 @@ class TestLinks:
         second = link_in(cast.admin.post(url).text)
         assert [browser(cast.sandbox).get(link).status_code for link in (first, second)] == [404, 200]
 
-    def test_none_is_made_for_who_has_joined(self, cast: Cast) -> None:
+    def test_no_link_is_made_for_a_user_who_has_joined(self, cast: Cast) -> None:
         """It would let the administrator sign in as the colleague."""
         response = cast.admin.post(f"{cast.url}/link")
         assert (response.status_code, "has accepted the invitation" in response.text) == (409, True)
 
-    def test_none_is_made_for_who_joins_at_that_moment(self, cast: Cast) -> None:
+    def test_no_link_is_made_for_a_user_who_joins_at_that_moment(self, cast: Cast) -> None:
         admin, former = as_administrator(cast)
         former = msgspec.structs.replace(former, joined=False)  # as read before the colleague chose a password
         with pytest.raises(GokartError, match="has accepted the invitation"):
             in_tenant(cast, lambda: team.renew_invitation(admin, former))
 
-    def test_none_is_made_for_who_will_have_more_permissions(self, sandbox: Sandbox) -> None:
+    def test_no_link_is_made_for_a_user_with_more_permissions(self, sandbox: Sandbox) -> None:
         cast = Cast(sandbox, scopes=["cost-report"])
         fields = {"email": "more@example.com", "name": "M", "scopes": ALL, "advertiser": str(sandbox.owner)}
         staff_browser(sandbox).post("/staff/people/logins/new", data=fields)
