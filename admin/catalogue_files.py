@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from litestar import Controller, Response, get, post
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
 from admin.catalogue_import import (
@@ -31,7 +30,7 @@ from reporting.read import primary_snapshot
 from reporting.responses import streaming_response
 from reporting.stream import SendChunk, stream
 from tenants.tenant import Tenant, current_tenant
-from web.pages.forms import read_form
+from web.pages.forms import read_form, read_upload
 from web.pages.lists import Sort, read_list_request
 from web.pages.rendering import Notice, PageLayout, render_page
 from web.problems import Problem
@@ -70,8 +69,7 @@ class CatalogueFileController(Controller):
 
     @post("/import", guards=[requires_role("manager")])
     async def upload(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        upload = (await request.form()).get("file")
-        content = await upload.read(MAX_FILE_BYTES + 1) if isinstance(upload, UploadFile) else b""
+        content = await read_upload(request, "file", MAX_FILE_BYTES + 1)
         if not content:
             return self.import_page(layout, error="Choose a file.")
         return await self.preview_page(layout, content, uuid4())

@@ -12,6 +12,7 @@ from core.errors import GokartError
 from singular.requirements import FLAWED
 from tenants.tenant import Tenant
 from web.pages.formatting import OS_NAMES
+from web.pages.forms import split_field_error
 
 STATUS_NAMES = {"active": "Active", "paused": "Paused", "archived": "Archived"}
 EVERY_STATUS = "all"
@@ -89,7 +90,7 @@ class CatalogueList(msgspec.Struct, frozen=True):
                 args.append(await find_chosen_advertiser(tenant, given))
                 conditions.append(f"t.advertiser = ${len(args)}")
             except GokartError as problem:
-                error = str(problem).partition(": ")[2]
+                error = split_field_error(problem)[1]
                 conditions.append("false")
         os = filters.get("os", "")
         if self.by_os and os in OS_VALUES:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Controller, Response, get, post
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
 from auth.users.guards import requires_login, requires_role
@@ -17,7 +16,7 @@ from ingest.correction_files import COLUMNS, MAX_FILE_BYTES, MAX_ROWS, Correctio
 from ingest.corrections import CorrectionsPreview, PreviewOutdatedError, apply_corrections, preview_corrections
 from ingest.rollups import CostOverflowError
 from tenants.tenant import current_tenant
-from web.pages.forms import read_form
+from web.pages.forms import read_form, read_upload
 from web.pages.rendering import Notice, PageLayout, render_page
 from web.problems import Problem
 from web.requests import AnyRequest
@@ -39,8 +38,7 @@ class CorrectionsController(Controller):
 
     @post(guards=[requires_role("manager")])
     async def upload(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        upload = (await request.form()).get("file")
-        content = await upload.read(MAX_FILE_BYTES + 1) if isinstance(upload, UploadFile) else b""
+        content = await read_upload(request, "file", MAX_FILE_BYTES + 1)
         if not content:
             return upload_page(layout, error="Choose a file.")
         try:

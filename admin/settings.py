@@ -5,7 +5,6 @@ two-factor authentication, and when figures are final.
 from typing import Any
 
 from litestar import Controller, Response, get, post
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
 from auth.users.directory import list_users
@@ -21,7 +20,7 @@ from reporting.finality import MAX_FINAL_AFTER_DAYS
 from tenants.cache import notify_changed
 from tenants.lifecycle import rename_tenant, validate_name
 from tenants.tenant import current_tenant
-from web.pages.forms import Form, parse_number, read_form, split_field_error
+from web.pages.forms import Form, parse_number, read_form, read_upload, split_field_error
 from web.pages.logo import MAX_BYTES, MAX_SIDE, read_logo
 from web.pages.rendering import PageLayout, render_page
 from web.pages.responses import redirect
@@ -64,8 +63,7 @@ class SettingsController(Controller):
 
     @post("/logo")
     async def logo(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
-        upload = (await request.form()).get("logo")
-        content = await upload.read(MAX_BYTES + 1) if isinstance(upload, UploadFile) else b""
+        content = await read_upload(request, "logo", MAX_BYTES + 1)
         try:
             await save_logo(read_logo(content))
         except GokartError as error:

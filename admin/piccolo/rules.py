@@ -190,13 +190,6 @@ def read_contact_email(value: str, _: Row) -> str:
         raise GokartError(str(error).removeprefix("email: ")) from error
 
 
-def read_support_link(value: str, _: Row) -> str:
-    try:
-        return read_support_url(value)
-    except GokartError as error:
-        raise GokartError(str(error).removeprefix("support_url: ")) from error
-
-
 def read_final_after_days(value: object, _: Row) -> int:
     days = parse_number(str(value), MAX_FINAL_AFTER_DAYS)
     if days is None:
@@ -320,7 +313,7 @@ RULES = {
                 "staff_totp_required": any_value,
                 "final_after_days": read_final_after_days,
                 "support_email": optional(read_contact_email),
-                "support_url": optional(read_support_link),
+                "support_url": optional(text(read_support_url)),
                 "time_zone": text(read_time_zone),
             },
             role="owner",

@@ -31,6 +31,7 @@ from database.transactions import transaction
 from settings import settings
 from tenants.cache import notify_changed
 from tenants.tenant import current_tenant
+from web.pages.forms import split_field_error
 from web.requests import AnyRequest, client_address
 
 REFERRING = {
@@ -115,8 +116,7 @@ async def create_api_key_row(db: Connection, values: Mapping[str, Any]) -> Proxy
             **{name: values[name] for name in columns}, created_by=actor.name, new_name=True
         )
     except GokartError as error:
-        column, _, message = str(error).partition(": ")
-        raise ColumnError(column, message) from error
+        raise ColumnError(*split_field_error(error)) from error
     key: int = await db.fetchval(
         f"""
         UPDATE {current_tenant().schema}.api_token SET rate = $2, burst = $3, concurrency = $4

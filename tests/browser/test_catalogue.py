@@ -130,7 +130,9 @@ def test_an_advertiser_is_found_among_many_in_a_form(open_page: PageWatcher, san
     page.get_by_label("Advertiser").press_sequentially("riv")
     options = page.locator("#advertiser-options option")
     expect(options).to_have_count(1)
-    page.get_by_label("Advertiser").fill(options.first.get_attribute("value") or "")
+    with page.expect_response(lambda response: "options?advertiser=Rival" in response.url):
+        page.get_by_label("Advertiser").fill(options.first.get_attribute("value") or "")
+    expect(page.locator(".htmx-request")).to_have_count(0)  # it dims the field
     page.get_by_label("Name", exact=True).fill("Chess")
     assert page_problems(page) == []
     page.get_by_role("button", name="Create offer").click()

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from litestar import Request
+from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 
 from core.errors import GokartError
@@ -48,6 +49,12 @@ async def read_form(request: Request[Any, Any, Any]) -> Form:
     if any(isinstance(value, str) and "\0" in value for _, value in pairs):
         raise Problem(400, "Text cannot contain NUL characters.", title="Bad Request")
     return Form(pairs)
+
+
+async def read_upload(request: Request[Any, Any, Any], name: str, most: int) -> bytes:
+    """The first `most` bytes of an uploaded file. Empty if there is none."""
+    upload = (await request.form()).get(name)
+    return await upload.read(most) if isinstance(upload, UploadFile) else b""
 
 
 def parse_number(text: str, most: int) -> int | None:
