@@ -30,7 +30,7 @@ LARGEST_ID = 2**63 - 1
 SETTLED_AFTER = timedelta(hours=6)  # after midnight in the advertiser's time zone
 
 Schedule = Literal["never", "daily", "weekly", "monthly"]
-# The label of each schedule, and the last day until a day on which it is due.
+# The label of each schedule, and the latest day on which it is due, up to a day.
 SCHEDULES: Mapping[Schedule, tuple[str, Callable[[date], date]]] = {
     "never": ("Not by email", lambda day: day),
     "daily": ("Every day", lambda day: day),
@@ -75,7 +75,7 @@ async def add_view(schema: str, user: User, name: str, query: str, now: datetime
 async def change_view(
     schema: str, user: User, id_: int, *, name: str, schedule: str, time_zone: str, now: datetime
 ) -> bool:
-    """The first email is for the next time that is due. False: the user has no such view. Raises GokartError."""
+    """The first email is sent when the next one is due. False: the user has no such view. Raises GokartError."""
     views = await list_views(schema, user)
     former = next((view for view in views if view.id == id_), None)
     if former is None:

@@ -41,7 +41,8 @@ class RequestLogEntry(msgspec.Struct, frozen=True):
     """`advertiser` is None for an ingest key. `endpoint` is the template of the path. `starts_at` and `ends_at` are the
     requested half-open range, if the report has one and it was valid. `status` is the response status, or 499 if the
     client disconnected before the end. `rows` are those of the report, or the records of the batch; `accepted` and
-    `rejected` are of a batch. `sent` is the number of bytes of the response's body. Without a meaning: None.
+    `rejected` are of a batch. `sent` is the number of bytes of the response's body. A field without a meaning for the
+    request is None.
     """
 
     at: datetime

@@ -37,8 +37,8 @@ from web.requests import AnyRequest
 DONE = {
     "role": "The role was changed.",
     "scopes": "The permissions were changed. Existing API keys keep their permissions.",
-    "admin": "The user is an administrator of the advertiser now.",
-    "no-admin": "The user is not an administrator of the advertiser any more.",
+    "admin": "The user is now an administrator of the advertiser.",
+    "no-admin": "The user is no longer an administrator of the advertiser.",
     "two-step": "Two-factor authentication is off. Ask the user to set it up again.",
     "sessions": "The user was signed out of all sessions.",
     "off": "The account was deactivated and signed out of all sessions.",

@@ -65,7 +65,7 @@ def user_from_row(realm: Realm, row: Mapping[str, Any]) -> User:
 
 
 def known_names(user: User) -> list[str]:
-    """Names that others expect in the user's password: the user's own, the tenant's and the product's."""
+    """Names that are easy to guess as the user's password: the user's own, the tenant's and the product's."""
     tenant = bound_tenant()
     return [user.name, "GoKart", *([tenant.name, tenant.slug] if tenant else [])]
 

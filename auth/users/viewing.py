@@ -20,7 +20,7 @@ UNSTORED_ID = 0  # of a viewer and its session, which are not stored
 
 
 class AdvertiserView(msgspec.Struct, frozen=True):
-    """`name` is the advertiser's. `over`: it has lasted as long as it may."""
+    """`name` is the advertiser's. `over`: `until` has passed."""
 
     advertiser: UUID
     name: str

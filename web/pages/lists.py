@@ -91,7 +91,7 @@ class ListPage(msgspec.Struct, frozen=True):
 
 def read_list_request(request: AnyRequest, sorts: Mapping[str, Sort], filters: Sequence[str] = ()) -> ListRequest:
     """Of a page's query: the filters by name, `sort` (a name of `sorts`, of which the first is the usual one; with “-”
-    before it, descending), `after` or `before` with `row`. What the list does not know is ignored.
+    before it, descending), `after` or `before` with `row`. Other parameters and sort orders are ignored.
     """
     given = {name: value.replace("\0", "").strip() for name, value in request.query_params.items()}
     first = next(iter(sorts))
@@ -125,7 +125,7 @@ async def read_list_page(
     """At most `size` rows of “SELECT {columns} FROM {source} WHERE {where}”, where $1 to $n are `args`. `id_` is the
     unique column that breaks ties. Rows also have the columns `sort_value` and `sort_id`.
 
-    Raises Problem 400 if the cursor is none of this list.
+    Raises Problem 400 if the cursor does not belong to this list.
     """
     sort = list_.sorts[list_.sort]
     turned = list_.descending != list_.backwards

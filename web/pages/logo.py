@@ -38,7 +38,9 @@ def read_logo(content: bytes) -> Logo:
     try:
         media_type, width, height = read_image_size(content)
     except (ValueError, IndexError) as error:
-        raise GokartError("logo: Choose a PNG, JPEG or WebP image. The file is none, or is damaged.") from error
+        raise GokartError(
+            "logo: Choose a PNG, JPEG or WebP image. The file is of another type, or is damaged."
+        ) from error
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise GokartError(
             f"logo: The image has {width:,} by {height:,} pixels. It may have at most {MAX_SIDE:,} by {MAX_SIDE:,}."
