@@ -3,13 +3,13 @@
 import asyncio
 import re
 from argparse import Namespace
+from datetime import date
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import parse_qs
 from zipfile import ZipFile
 
-import openpyxl
 from pyarrow import parquet
 
 from bench.clients import PullResult, ask, pull
@@ -24,14 +24,14 @@ from database.engine import database_url
 
 METHOD = """Uncompressed, one download of each at a time; one advertiser has all offers, so that the query by day, offer
 and partner has a row for each daily row. *Memory* is the resident memory of the server process above that before the
-first download. What was downloaded is read back: Parquet by pyarrow; the workbook by counting its rows and reading some
-of each worksheet with openpyxl."""
+first download. What was downloaded is read back: Parquet by pyarrow; of the workbook, which has two months only, the
+rows of the worksheets are counted."""
 
-QUERY = f"/api/v1/reports/query?{YEAR}&time_zone=UTC&group_by=day,offer,partner"
-FORMATS = ("csv", "ndjson", "json", "parquet", "xlsx")
+QUERY = "/api/v1/reports/query?time_zone=UTC&group_by=day,offer,partner"
+TWO_MONTHS = "date_from=2024-01-01&date_to=2024-02-29"  # more rows than a worksheet can have
+FORMATS = {"csv": YEAR, "ndjson": YEAR, "json": YEAR, "parquet": YEAR, "xlsx": TWO_MONTHS}
 MAX_MEMORY = 150  # MB above idle
 SHEET_ROWS = 1_048_575
-READ_BACK = 5_000  # rows of each worksheet
 ROW = re.compile(rb"<row ")
 
 
@@ -50,13 +50,13 @@ def take_all_offers(tenant: Filled) -> None:
 
 
 def format_rows(server: Server, tenant: Filled, folder: Path) -> list[Row]:
-    rows, cost = totals(tenant)
     download(server, tenant, PATH + MONTH, "/dev/null")  # warms the server up
     idle = server.memory
     measured = []
-    for name in FORMATS:
+    for name, days in FORMATS.items():
+        rows, cost = totals(tenant, days)
         path = folder / f"report.{name}"
-        pulled = download(server, tenant, f"{QUERY}&format={name}", str(path))
+        pulled = download(server, tenant, f"{QUERY}&{days}&format={name}", str(path))
         check_whole(name, path, rows, cost)
         path.unlink()
         size = pulled.size / 1e6
@@ -75,10 +75,11 @@ def format_rows(server: Server, tenant: Filled, folder: Path) -> list[Row]:
     return measured
 
 
-def totals(tenant: Filled) -> tuple[int, Decimal]:
-    """The number of rows, and their cost."""
-    sql = f"SELECT count(*), sum(cost) * 0.000001 FROM {tenant.tenant.schema}.by_day"
-    rows, cost = ask(database_url(), sql)[0]
+def totals(tenant: Filled, days: str) -> tuple[int, Decimal]:
+    """The number of rows of these days, and their cost."""
+    first, last = (date.fromisoformat(value[0]) for value in parse_qs(days).values())
+    sql = f"SELECT count(*), sum(cost) * 0.000001 FROM {tenant.tenant.schema}.by_day WHERE bucket BETWEEN $1 AND $2"
+    rows, cost = ask(database_url(), sql, first, last)[0]
     return int(rows), Decimal(cost)
 
 
@@ -105,12 +106,6 @@ def check_workbook(path: Path, rows: int) -> None:
     full, rest = divmod(rows, SHEET_ROWS)
     if counts != [SHEET_ROWS] * full + [rest] * bool(rest):
         raise GokartError(f"The worksheets have {counts} rows")
-    book = openpyxl.load_workbook(path, read_only=True)
-    for sheet in book.worksheets:
-        for row in islice(sheet.iter_rows(min_row=2, values_only=True), READ_BACK):
-            if None in row:
-                raise GokartError(f"A row lacks a value: {row}")
-    book.close()
 
 
 def count_rows(archive: ZipFile, name: str) -> int:
