@@ -12,7 +12,7 @@ from structlog import get_logger
 from apidocs.controller import docs_or_not_found
 from auth.api_keys.authenticate import flush_last_used
 from auth.api_keys.request_log import flush_request_log
-from auth.users.guards import LoginRequired, redirect_to_login
+from auth.users.guards import LoginRequired, find_view_for_error, redirect_to_login
 from core.background import run_in_background
 from core.logging import configure_logging
 from core.metrics import processes
@@ -72,6 +72,7 @@ def page_site(*routers: Router) -> ASGIApp:
     """An app of HTML pages. Its middleware is outside of Litestar, which would leave out URLs that do not exist."""
     site = Litestar(
         route_handlers=[static_file, *routers],
+        after_exception=[find_view_for_error],
         exception_handlers={LoginRequired: redirect_to_login, Exception: error_page_response},
         request_max_body_size=MAX_FORM_BYTES,
         openapi_config=None,

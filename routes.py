@@ -45,6 +45,7 @@ Portal: app.TENANT.<base>
   /singular/request                          SingularPageController: POST request_access
   /                                          DashboardController: GET dashboard
   /changes                                   DrilldownController: GET changes
+  /changes.csv                               DrilldownController: GET export_changes
   /conversions                               DrilldownController: GET conversions
   /conversions.csv                           DrilldownController: GET export
   /conversions/{conversion:uuid}             DrilldownController: GET conversion
@@ -111,6 +112,7 @@ Admin: app.TENANT.<base>
   /staff/advertisers/status                  CatalogueController: GET status_form, POST change_status
   /staff/advertisers/{row_id:uuid}           CatalogueController: GET row
   /staff/advertisers/{row_id:uuid}/changes   StaffDrilldownController: GET changes
+  /staff/advertisers/{row_id:uuid}/changes.csv  StaffDrilldownController: GET export_changes
   /staff/advertisers/{row_id:uuid}/conversions  StaffDrilldownController: GET conversions
   /staff/advertisers/{row_id:uuid}/conversions.csv  StaffDrilldownController: GET export
   /staff/advertisers/{row_id:uuid}/conversions/{conversion:uuid}  StaffDrilldownController: GET conversion

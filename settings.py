@@ -97,7 +97,10 @@ class Settings(BaseSettings):
     )
 
     streams: int = Field(
-        16, ge=1, le=500, description="Additional database connections of each process for streamed reports."
+        16,
+        ge=1,
+        le=500,
+        description="Additional database connections of each process for streamed reports and exports.",
     )
     streams_per_advertiser: int = Field(2, ge=1, description="How many of these one advertiser may use at once.")
     streams_per_tenant: int | None = Field(

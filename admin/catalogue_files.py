@@ -3,8 +3,7 @@
 The preview page carries the file in a hidden field, so the server stores nothing until it is applied.
 """
 
-import csv
-import io
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -23,18 +22,18 @@ from admin.catalogue_lists import CatalogueList
 from admin.corrections import MAX_BODY, packed, unpacked
 from auth.users.guards import requires_login, requires_role
 from catalog.fields import CatalogueKind
-from core.spreadsheets import escape_formula
+from core.spreadsheets import spreadsheet_rows
 from database.pool import PooledConnection
+from database.transactions import primary_snapshot
 from ingest.correction_files import MAX_FILE_BYTES, MAX_ROWS, CorrectionsError
-from reporting.read import primary_snapshot
 from reporting.responses import streaming_response
-from reporting.stream import SendChunk, stream
 from tenants.tenant import Tenant, current_tenant
 from web.pages.forms import read_form, read_upload
 from web.pages.lists import Sort, read_list_request
 from web.pages.rendering import Notice, PageLayout, render_page
 from web.problems import Problem
 from web.requests import AnyRequest
+from web.streams import SendChunk, stream
 
 PREVIEW_LIMIT = 200
 CHUNK_ROWS = 500
@@ -59,7 +58,7 @@ class CatalogueFileController(Controller):
         return await streaming_response(
             request,
             csv_chunks(tenant, list(self.export_columns), query, found.args),
-            "text/csv; charset=utf-8",
+            "text/csv",
             {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store", "Vary": "Cookie"},
         )
 
@@ -133,18 +132,10 @@ def csv_chunks(tenant: Tenant, columns: Sequence[str], query: str, args: Sequenc
     """For spreadsheets: with a BOM, and without formulas."""
 
     async def produce(db: PooledConnection, send_chunk: SendChunk) -> None:
-        await send_chunk(encode_csv([columns]).decode().encode("utf-8-sig"))
+        await send_chunk(BOM_UTF8 + spreadsheet_rows([columns]))
         statement = await db.prepare(query, name="")
         cursor = await statement.cursor(*args)
         while rows := await cursor.fetch(CHUNK_ROWS):
-            await send_chunk(
-                encode_csv([["" if cell is None else escape_formula(cell) for cell in row] for row in rows])
-            )
+            await send_chunk(spreadsheet_rows(rows))
 
     return stream(tenant, tenant.id, primary_snapshot, produce)
-
-
-def encode_csv(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()

@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from auth.users.guards import requires_login
 from catalog.service import advertiser_names
 from reporting.drilldown.changes import changes_page
+from reporting.drilldown.changes_csv import changes_csv
 from reporting.drilldown.conversions import conversion_page, conversions_csv, conversions_page
 from reporting.drilldown.site import DrilldownSite
 from tenants.tenant import current_tenant
@@ -46,6 +47,10 @@ class StaffDrilldownController(Controller):
         self, request: AnyRequest, layout: NamedDependency[PageLayout], row_id: FromPath[UUID]
     ) -> Response[Any]:
         return await changes_page(request, layout, await site_or_404(row_id))
+
+    @get("/changes.csv")
+    async def export_changes(self, request: AnyRequest, row_id: FromPath[UUID]) -> Response[Any]:
+        return await changes_csv(request, await site_or_404(row_id))
 
 
 async def site_or_404(advertiser: UUID) -> DrilldownSite:

@@ -151,7 +151,7 @@ def request_pool_options() -> dict[str, Any]:
 
 
 def stream_pool_options() -> dict[str, Any]:
-    """Streams have a share for each advertiser and tenant in `reporting.stream`."""
+    """Streams have a share for each advertiser and tenant in `web.streams`."""
     options = engine().options
     return {
         "max_size": options.stream_pool_size,

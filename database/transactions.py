@@ -1,4 +1,4 @@
-"""Transactions, with the settings that triggers read."""
+"""Transactions: with the settings that triggers read, and snapshots."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -7,7 +7,7 @@ from piccolo.engine.postgres import PostgresTransaction
 
 from database.audit_context import current_actor
 from database.engine import engine
-from database.pool import Connection, connection
+from database.pool import Connection, PooledConnection, connection
 
 
 @asynccontextmanager
@@ -37,6 +37,29 @@ async def transaction() -> AsyncIterator[Connection]:
             yield db
         finally:
             piccolo.current_transaction.reset(token)
+
+
+@asynccontextmanager
+async def primary_snapshot() -> AsyncIterator[PooledConnection]:
+    """A connection for a stream to the primary, in a transaction with one snapshot."""
+    async with connection("stream") as db, read_only_snapshot(db):
+        yield db
+
+
+@asynccontextmanager
+async def read_only_snapshot(db: Connection) -> AsyncIterator[None]:
+    """asyncpg's own context manager would raise for a connection that was closed within the block."""
+    transaction = db.transaction(isolation="repeatable_read", readonly=True)
+    await transaction.start()
+    try:
+        if engine().options.pgbouncer:
+            await lift_statement_timeout(db)  # which is the role's; without PgBouncer, these connections have none
+        yield
+    except BaseException:
+        if not db.is_closed():
+            await transaction.rollback()
+        raise
+    await transaction.commit()
 
 
 async def lift_statement_timeout(db: Connection) -> None:

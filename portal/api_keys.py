@@ -25,7 +25,7 @@ from auth.api_keys.pages import (
 from auth.api_keys.reminders import dismiss_reminder, key_reminder
 from auth.api_keys.request_pages import request_log_page
 from auth.scopes import ADVERTISER_SCOPES
-from auth.users.guards import current_user, requires_login
+from auth.users.guards import OF_ONE_USER, current_user, requires_login
 from auth.users.users import User
 from portal.advertiser_status import advertiser_of
 from tenants.tenant import current_tenant
@@ -40,8 +40,6 @@ DONE = {
     "revoked": "The API key was revoked and no longer works.",
     "revoked-all": "All API keys were revoked and no longer work.",
 }
-
-OF_ONE_USER = {"of_one_user": True}
 
 
 class AdvertiserApiKeyController(Controller):

@@ -11,6 +11,7 @@ from auth.users.guards import current_user, requires_login, requires_scope
 from portal.advertiser_status import advertiser_of
 from portal.layout import forbidden_page
 from reporting.drilldown.changes import changes_page
+from reporting.drilldown.changes_csv import changes_csv
 from reporting.drilldown.conversions import conversion_page, conversions_csv, conversions_page
 from reporting.drilldown.site import DrilldownSite
 from web.pages.rendering import PageLayout
@@ -37,6 +38,10 @@ class DrilldownController(Controller):
     @get("/changes")
     async def changes(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         return forbidden_page(request, layout) or await changes_page(request, layout, site_of(request))
+
+    @get("/changes.csv", guards=[requires_scope("cost-report")])
+    async def export_changes(self, request: AnyRequest) -> Response[Any]:
+        return await changes_csv(request, site_of(request))
 
 
 def site_of(request: AnyRequest) -> DrilldownSite:

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from auth.scopes import DEFAULT_SCOPES, SCOPE_NAMES
 from auth.users import sessions, team
 from auth.users.directory import UserDetails
-from auth.users.guards import current_user, requires_login
+from auth.users.guards import OF_ONE_USER, current_user, requires_login
 from auth.users.mail import mail_is_on
 from auth.users.one_time_links import describe_lifetime
 from auth.users.pages import SCOPE_HELP, issued_link_page
@@ -60,7 +60,7 @@ class TeamController(Controller):
             done=DONE.get(request.query_params.get("done", "")),
         )
 
-    @get("/new", guards=[requires_admin])
+    @get("/new", guards=[requires_admin], opt=OF_ONE_USER)
     async def invite_form(self, request: AnyRequest, layout: NamedDependency[PageLayout]) -> Response[Any]:
         return invite_page(layout, current_user(request), Form([("scopes", scope) for scope in DEFAULT_SCOPES]))
 
@@ -75,7 +75,7 @@ class TeamController(Controller):
             return invite_page(layout, user, form, error=error)
         return await issued_link_page(layout, link, app_origin(request), back=BACK)
 
-    @get("/{user_id:int}", guards=[requires_admin])
+    @get("/{user_id:int}", guards=[requires_admin], opt=OF_ONE_USER)
     async def colleague(
         self, request: AnyRequest, layout: NamedDependency[PageLayout], user_id: FromPath[int]
     ) -> Response[Any]:

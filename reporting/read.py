@@ -23,7 +23,6 @@ from cachetools import LRUCache
 
 from core.metrics import ReportName, count_report
 from core.timestamps import iso
-from database.engine import engine
 from database.pool import (
     ConcurrencyLimit,
     Connection,
@@ -33,7 +32,7 @@ from database.pool import (
     has_replica,
 )
 from database.sql import Query, SqlFile
-from database.transactions import lift_statement_timeout
+from database.transactions import primary_snapshot, read_only_snapshot
 from reporting.as_of import bind_as_of
 from reporting.changes.snapshot_token import Snapshot
 from reporting.filters import COST_REPORT_PARAMETERS, SINGULAR_PARAMETERS, Filter
@@ -334,13 +333,6 @@ async def snapshot(request: ReadableReport, validators: ReportValidators) -> Asy
         yield db
 
 
-@asynccontextmanager
-async def primary_snapshot() -> AsyncIterator[PooledConnection]:
-    """A connection for a stream to the primary, in a transaction with one snapshot."""
-    async with connection("stream") as db, read_only_snapshot(db):
-        yield db
-
-
 async def replica_snapshot(
     stack: AsyncExitStack, request: ReadableReport, validators: ReportValidators
 ) -> PooledConnection | None:
@@ -354,22 +346,6 @@ async def replica_snapshot(
                 stack.push_async_exit(attempt.pop_all())
                 return db
     return None
-
-
-@asynccontextmanager
-async def read_only_snapshot(db: Connection) -> AsyncIterator[None]:
-    """asyncpg's own context manager would raise for a connection that was closed within the block."""
-    transaction = db.transaction(isolation="repeatable_read", readonly=True)
-    await transaction.start()
-    try:
-        if engine().options.pgbouncer:
-            await lift_statement_timeout(db)  # which is the role's; without PgBouncer, these connections have none
-        yield
-    except BaseException:
-        if not db.is_closed():
-            await transaction.rollback()
-        raise
-    await transaction.commit()
 
 
 def log_replica_use(request: ReadableReport) -> None:

@@ -12,12 +12,13 @@ import msgspec
 from core import tracing
 from database.pool import PooledConnection
 from database.sql import Query
-from reporting.read import primary_snapshot
+from database.transactions import primary_snapshot
 from reporting.responses import accepted_format
-from reporting.stream import SendChunk, copy_out, stream
+from reporting.stream import copy_out
 from settings import settings
 from tenants.tenant import Tenant
 from web.requests import AnyRequest
+from web.streams import SendChunk, stream
 
 RowFormat = Literal["json", "ndjson", "csv"]
 MEDIA_TYPES: dict[RowFormat, str] = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}

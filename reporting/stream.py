@@ -1,40 +1,23 @@
-"""Streams a report of any size in constant memory, as PostgreSQL produces it.
+"""Streams a report of any size in constant memory, as PostgreSQL produces it (see `web.streams`)."""
 
-A stream has a connection of its own and reads one snapshot. Its first chunk is read before the response starts, so that
-a query that fails or takes too long is answered with 503. If the query fails later, the stream raises, which closes the
-HTTP connection: an incomplete report never looks complete. Streams have a pool of connections of their own, of which an
-advertiser gets a share, and a tenant too, so that slow readers do not block other advertisers and tenants.
-"""
-
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from math import ceil
-from typing import Any
-
-import anyio
 
 from core import tracing
 from core.timestamps import midnight
-from database.pool import ConcurrencyLimit, DatabaseUnavailable, PooledConnection
+from database.pool import PooledConnection
 from database.sql import SqlFile
 from reporting.ranges import DAY, Range, day_parameters, floor_day
 from reporting.read import SQL, ReportRequest, ReportValidators, snapshot
 from settings import settings
-from tenants.tenant import Tenant
+from web.streams import SendChunk, stream
 
 LogRows = Callable[[int], None]
-SendChunk = Callable[[bytes], Coroutine[Any, Any, None]]
 
 FIRST_DAY = SqlFile(SQL / "first_day.sql")
 ROWS_PER_PART = 20_000  # PostgreSQL sorts as many in memory
 MAX_DAYS_PER_PART = 31  # later days may have many more rows than those before
-
-stream_slots = ConcurrencyLimit("streaming", settings.streams_per_advertiser)
-stream_slots_of_tenant = ConcurrencyLimit(
-    "streaming of one tenant", settings.streams_per_tenant or max(1, settings.streams // 2)
-)
 
 
 def csv_stream(request: ReportRequest, validators: ReportValidators, log_rows: LogRows) -> AsyncGenerator[bytes, None]:
@@ -138,44 +121,3 @@ def part_from(range_: Range, start: datetime, days: int) -> Range | None:
     if start >= end:
         return None
     return Range(start, end if end - start <= days * DAY else floor_day(start) + days * DAY)
-
-
-async def stream(
-    tenant: Tenant,
-    owner: Hashable,
-    open_snapshot: Callable[[], AbstractAsyncContextManager[PooledConnection]],
-    produce: Callable[[PooledConnection, SendChunk], Awaitable[None]],
-) -> AsyncGenerator[bytes, None]:
-    """The chunks that `produce` sends, one at a time, from a snapshot that is opened when the owner (an advertiser, or
-    all of them) and its tenant have a free slot. Raises DatabaseUnavailable if a chunk takes too long.
-    """
-    send, receive = anyio.create_memory_object_stream[bytes](0)
-
-    async def send_chunk(chunk: bytes) -> None:
-        async with asyncio.timeout(settings.report_timeout):  # the client may have stopped reading
-            await send.send(bytes(chunk))  # asyncpg gives a bytearray
-
-    async def work() -> None:
-        async with (
-            send,
-            stream_slots.slot((tenant.id, owner)),
-            stream_slots_of_tenant.slot(tenant.id),
-            open_snapshot() as db,
-        ):
-            await produce(db, send_chunk)
-
-    task = asyncio.create_task(work())
-    try:
-        with suppress(anyio.EndOfStream):
-            while True:
-                async with asyncio.timeout(settings.report_timeout):
-                    chunk = await receive.receive()
-                yield chunk
-        await task
-    except TimeoutError as error:
-        raise DatabaseUnavailable("the query took too long") from error
-    finally:
-        receive.close()
-        task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await task

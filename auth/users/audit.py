@@ -8,7 +8,7 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.response import Stream
 
-from auth.users.audit_export import FORMATS, audit_chunks
+from auth.users.audit_export import FORMATS, audit_stream
 from auth.users.audit_names import load_names
 from auth.users.audit_search import ACTIONS, AuditSearch, search_conditions
 from auth.users.audit_sentences import AuditChange, Part, changes_of, sentence_of
@@ -51,7 +51,7 @@ ROLES_OF_PAGES = {
     PLATFORM.name: {"/staff/": "owner"},
     STAFF.name: {"/staff/people/staff/": "owner", "/staff/people/logins/": "manager", "/staff/settings": "owner"},
 }
-MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+MEDIA_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
@@ -99,7 +99,7 @@ class AuditController(Controller):
         if errors or format_ not in MEDIA_TYPES:
             raise Problem(400, "Choose the format csv or ndjson, and days such as 2026-11-20.", title="Bad Request")
         return Stream(
-            await with_first_chunk(audit_chunks(realm, search, FORMATS[format_])),  # errors before are error pages
+            await with_first_chunk(audit_stream(realm, search, FORMATS[format_])),  # errors before are error pages
             media_type=MEDIA_TYPES[format_],
             headers={"Content-Disposition": f'attachment; filename="audit-log.{format_}"'},
         )

@@ -1,9 +1,6 @@
 """Exports an audit log, in constant memory."""
 
-import csv
-import io
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +9,12 @@ import msgspec
 from auth.users.audit_search import AuditSearch, search_conditions
 from auth.users.realms import Realm
 from core.errors import GokartError
-from core.spreadsheets import escape_formula
+from core.spreadsheets import spreadsheet_rows
 from core.timestamps import iso
-from database.pool import connection
-from database.transactions import lift_statement_timeout
+from database.pool import Connection, PooledConnection
+from database.transactions import primary_snapshot
+from tenants.tenant import bound_tenant
+from web.streams import SendChunk, stream
 
 COLUMNS = ("id", "at", "actor", "address", "action", "subject", "key", "label", "before", "after")
 CHUNK_ENTRIES = 500
@@ -24,18 +23,27 @@ Entry = Any  # a row
 Encode = Callable[[Sequence[Entry]], bytes]
 
 
-async def audit_chunks(realm: Realm, search: AuditSearch, encode: Encode) -> AsyncGenerator[bytes]:
+def audit_stream(realm: Realm, search: AuditSearch, encode: Encode) -> AsyncGenerator[bytes, None]:
     """The entries of the search, oldest first, of one snapshot."""
-    async with connection("stream") as db, db.transaction(isolation="repeatable_read", readonly=True):
-        await lift_statement_timeout(db)
-        where, args = await search_conditions(db, realm, search)
-        # Ordered by time, then by id: each node of a Citus cluster has its own ids.
-        sql = f"SELECT {', '.join(COLUMNS)} FROM {realm.schema}.audit_log WHERE {where} ORDER BY at, id"
-        statement = await db.prepare(sql, name="")
-        cursor = await statement.cursor(*args)
-        yield encode([])
-        while entries := await cursor.fetch(CHUNK_ENTRIES):
-            yield encode(entries)
+    tenant = bound_tenant()
+
+    async def produce(db: PooledConnection, send_chunk: SendChunk) -> None:
+        await send_entries(db, realm, search, encode, send_chunk)
+
+    return stream(tenant, tenant and tenant.id, primary_snapshot, produce)
+
+
+async def send_entries(
+    db: Connection, realm: Realm, search: AuditSearch, encode: Encode, send_chunk: Callable[[bytes], Awaitable[object]]
+) -> None:
+    """Ordered by time, then by id: each node of a Citus cluster has its own ids."""
+    where, args = await search_conditions(db, realm, search)
+    sql = f"SELECT {', '.join(COLUMNS)} FROM {realm.schema}.audit_log WHERE {where} ORDER BY at, id"
+    statement = await db.prepare(sql, name="")
+    cursor = await statement.cursor(*args)
+    await send_chunk(encode([]))
+    while entries := await cursor.fetch(CHUNK_ENTRIES):
+        await send_chunk(encode(entries))
 
 
 async def export_audit_log(
@@ -44,9 +52,12 @@ async def export_audit_log(
     """Writes all entries from `start` until before `end`, oldest first, of one snapshot. Raises GokartError."""
     if start and end and start >= end:
         raise GokartError("--from: Give a time before --to.")
-    async with aclosing(audit_chunks(realm, AuditSearch(start=start, end=end, internal=True), encode)) as chunks:
-        async for chunk in chunks:
-            write(chunk)
+
+    async def write_chunk(chunk: bytes) -> None:
+        write(chunk)
+
+    async with primary_snapshot() as db:
+        await send_entries(db, realm, AuditSearch(start=start, end=end, internal=True), encode, write_chunk)
 
 
 def to_ndjson(entries: Sequence[Entry]) -> bytes:
@@ -55,14 +66,7 @@ def to_ndjson(entries: Sequence[Entry]) -> bytes:
 
 def to_csv(entries: Sequence[Entry]) -> bytes:
     """The header, if there are no entries."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if not entries:
-        writer.writerow(COLUMNS)
-    for entry in entries:
-        cells = values_of(entry, str).values()
-        writer.writerow(["" if cell is None else escape_formula(str(cell)) for cell in cells])
-    return text.getvalue().encode()
+    return spreadsheet_rows([values_of(entry, str).values() for entry in entries] or [COLUMNS])
 
 
 def values_of(entry: Entry, json: Callable[[str], Any]) -> dict[str, Any]:

@@ -3,22 +3,29 @@
 A router sets its realm in `opt["realm"]`.
 """
 
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
-from litestar.types import Guard
+from litestar.types import Guard, Scope
 
 from auth.users.realms import ADVERTISER, STAFF, Realm
 from auth.users.sessions import Session, find_session
 from auth.users.users import User
-from auth.users.viewing import UNSTORED_ID, find_view, viewer_of
+from auth.users.viewing import UNSTORED_ID, AdvertiserView, find_view, viewer_of
 from database.audit_context import act_as
+from database.pool import DatabaseUnavailable
 from web.pages.responses import redirect
 from web.pages.security import SAFE_METHODS
 from web.problems import Problem
 from web.requests import AnyConnection, client_address, path_and_query, request_state
+
+OF_ONE_USER: Final = {"of_one_user": True}  # the `opt` of pages that staff who view the portal cannot open
+STAFF_PATHS = ("/staff/", "/admin/")
 
 
 class LoginRequired(Exception):
@@ -67,8 +74,7 @@ async def load_view(connection: AnyConnection, handler: BaseRouteHandler) -> Ses
     Raises LoginRequired when the view is over, and Problem 403 for requests that could change something and for pages
     of one user (`opt["of_one_user"]`).
     """
-    session = await load_session(STAFF, connection)
-    view = await find_view(session.id) if session and not session.awaits_code else None
+    session, view = await find_staff_view(connection)
     if session is None or view is None:
         return None
     if session.totp_required:
@@ -86,6 +92,27 @@ async def load_view(connection: AnyConnection, handler: BaseRouteHandler) -> Ses
         raise Problem(403, f"{viewing} This page is only for the advertiser's own users.")
     viewer = viewer_of(view, session.user)
     return Session(UNSTORED_ID, viewer, awaits_code=False, totp_required=False, staff=session.user, view=view)
+
+
+async def find_staff_view(connection: AnyConnection) -> tuple[Session | None, AdvertiserView | None]:
+    """The staff session of the browser, and what it views."""
+    session = await load_session(STAFF, connection)
+    return session, await find_view(session.id) if session and not session.awaits_code else None
+
+
+async def find_view_for_error(error: Exception, scope: Scope) -> None:
+    """Litestar's hook before an error response: an error page of the portal shows what staff view, also at a URL that
+    does not exist, for which no guard has run.
+    """
+    state = request_state(scope)
+    if not isinstance(error, HTTPException) or "session" in state or not state.get("tenant"):
+        return
+    if f"{scope['path']}/".startswith(STAFF_PATHS):
+        return
+    with suppress(DatabaseUnavailable):
+        _, view = await find_staff_view(ASGIConnection(scope))
+        if view and not view.over:
+            state["view"] = view
 
 
 def requires_role(role: str) -> Guard:

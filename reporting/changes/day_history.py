@@ -12,6 +12,7 @@ from asyncpg import Record
 
 from core.timestamps import midnight
 from database.sql import SqlFile
+from database.transactions import primary_snapshot
 from reporting.changes.explain import (
     Cause,
     ExplainedDay,
@@ -21,7 +22,7 @@ from reporting.changes.explain import (
     read_explained_day,
 )
 from reporting.dashboard.figures import SpendMetrics, add_up, metrics_of
-from reporting.read import primary_snapshot, report_slots
+from reporting.read import report_slots
 from settings import settings
 from tenants.tenant import Tenant
 

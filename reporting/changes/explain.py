@@ -14,13 +14,13 @@ from msgspec import Meta
 from core.timestamps import iso, midnight
 from database.pool import PooledConnection
 from database.sql import SqlFile
+from database.transactions import primary_snapshot
 from reporting.changes.status import UtcTime
 from reporting.context import ReportContext, read_context
 from reporting.conversions.document import Status
 from reporting.filters import DATE, LAST_DAY
 from reporting.list_parameters import ParameterReader, read_uuids
 from reporting.ranges import DAY
-from reporting.read import primary_snapshot
 from settings import settings
 from tenants.tenant import Tenant
 from web.operations import Amount

@@ -18,16 +18,16 @@ from core.time_zones import zone_of
 from core.timestamps import iso
 from database.pool import PooledConnection
 from database.sql import SqlFile
+from database.transactions import primary_snapshot
 from reporting.changes.cursor import START, ChangeCursor
 from reporting.changes.status import UtcTime
 from reporting.context import ReportContext, read_context
 from reporting.query.identity import daily_identity, daily_row_id
-from reporting.read import primary_snapshot
 from reporting.rows import RowFormat
-from reporting.stream import SendChunk, stream
 from settings import settings
 from tenants.tenant import Tenant
 from web.operations import Count
+from web.streams import SendChunk, stream
 
 FIRST_ROWS = 200  # are sent at once
 CHANGES = SqlFile(Path(__file__).parent / "sql" / "changes.sql")

@@ -11,9 +11,10 @@ from asyncpg import Record
 
 from database.pool import connection
 from database.sql import SqlFile
+from database.transactions import read_only_snapshot
 from reporting.conversions.api import ITEMS
 from reporting.conversions.parameters import STATUSES
-from reporting.read import read_only_snapshot, report_slots
+from reporting.read import report_slots
 from settings import settings
 from tenants.tenant import Tenant
 from web.pages.lists import ListPage, ListRequest, Sort, read_list_page
@@ -24,7 +25,7 @@ TOTALS = SqlFile(SQL / "totals.sql")
 SORTS = {"occurred": Sort("c.occurred_at", "timestamptz", descending=True)}
 COLUMNS = """
     c.id, c.status, c.cost * 0.000001 AS cost, c.occurred_at, c.rejection_reason, c.click, o.id AS offer,
-    o.name AS offer_name, o.os, o.campaign_name AS campaign, p.id AS partner, p.name AS partner_name
+    o.name AS offer_name, p.id AS partner, p.name AS partner_name
 """
 
 

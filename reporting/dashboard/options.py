@@ -1,4 +1,6 @@
-"""The options of a dashboard's filters. Lists have at most MAX_OPTIONS: the tables link to every other one."""
+"""The options of filters, on dashboards and the pages behind them. Lists have at most MAX_OPTIONS: the tables of a
+dashboard link to every other one.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,6 +14,7 @@ from database.pool import Connection, connection
 from database.sql import SqlFile
 from reporting.dashboard.choices import Choices
 from reporting.dashboard.spend import SpendScope
+from tenants.tenant import Tenant
 from web.pages.formatting import OS_NAMES, os_name
 
 SQL = Path(__file__).parent / "sql" / "options.sql"
@@ -40,18 +43,22 @@ async def read_filter_fields(scope: SpendScope, choices: Choices) -> list[Filter
     async with connection() as db:
         if isinstance(scope.advertiser, UUID):
             advertiser: str | None = str(scope.advertiser)
-            partners = await fetch(db, scope, PARTNERS, advertiser=advertiser, chosen=filters.get("partner_id"))
+            partners = await fetch_options(
+                db, scope.tenant, PARTNERS, advertiser=advertiser, chosen=filters.get("partner_id")
+            )
             fields = []
         else:
             advertiser = filters.get("advertiser_id")
-            partners = await fetch(db, scope, ALL_PARTNERS, chosen=filters.get("partner_id"))
-            advertisers = await fetch(
-                db, scope, ADVERTISERS, currency=scope.context.currency, chosen=filters.get("advertiser_id")
+            partners = await fetch_options(db, scope.tenant, ALL_PARTNERS, chosen=filters.get("partner_id"))
+            advertisers = await fetch_options(
+                db, scope.tenant, ADVERTISERS, currency=scope.context.currency, chosen=filters.get("advertiser_id")
             )
             fields = [field("advertiser_id", "Advertiser", named(advertisers), choices)]
         offers = []
         if advertiser or "offer_id" in filters:
-            offers = await fetch(db, scope, OFFERS, advertiser=advertiser, chosen=filters.get("offer_id"))
+            offers = await fetch_options(
+                db, scope.tenant, OFFERS, advertiser=advertiser, chosen=filters.get("offer_id")
+            )
     campaigns = sorted({row["campaign"] for row in offers if row["campaign"]})
     systems = {row["os"] for row in offers if row["os"]} if isinstance(scope.advertiser, UUID) else set(OS_NAMES)
     fields += [
@@ -63,8 +70,9 @@ async def read_filter_fields(scope: SpendScope, choices: Choices) -> list[Filter
     return [each for each in fields if each.options]
 
 
-async def fetch(db: Connection, scope: SpendScope, statement: SqlFile, **parameters: str | None) -> list[Any]:
-    query = statement.bind(scope.tenant.schema, most=MAX_OPTIONS, **parameters)
+async def fetch_options(db: Connection, tenant: Tenant, statement: SqlFile, **parameters: str | None) -> list[Any]:
+    """Rows with `id` and `name`, at most MAX_OPTIONS; of offers, with `os` and `campaign`."""
+    query = statement.bind(tenant.schema, most=MAX_OPTIONS, **parameters)
     return list(await db.fetch(query.sql, *query.args))
 
 

@@ -1,16 +1,19 @@
 """The page /changes of one advertiser: what changed a past day, or which days changed lately."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 from litestar import Response
 
 from core.timestamps import midnight
 from reporting.changes.day_history import (
+    ChangedDay,
     DayHistory,
     FigureChange,
     amount_of,
@@ -31,7 +34,28 @@ FIELDS = ("date", "offer_id", "partner_id")
 METRICS = {"cost": "Cost", "conversions": "Conversions", "clicks": "Clicks", "views": "Views"}
 SHOWN = 200  # of each list, the newest
 RECENT = timedelta(days=90)
+TABLES = ("figures", "conversions")  # of a day
 IMPORTS = "imports"  # the parameter with which changes by an import of history are listed, too
+
+
+class ChangedDays(msgspec.Struct, frozen=True):
+    """Newest change first. `complete`: there are no more since then."""
+
+    days: Sequence[ChangedDay]
+    complete: bool
+    since: date
+
+
+class ChangesOfDay(msgspec.Struct, frozen=True):
+    """Of a UTC day. `changes` of figures and `conversions` are what is listed of the history, in order of time:
+    without imports of history, or `with_imports`.
+    """
+
+    day: date
+    history: DayHistory
+    changes: Sequence[FigureChange]
+    conversions: Sequence[Record]
+    with_imports: bool
 
 
 class CauseTotal(msgspec.Struct, frozen=True):
@@ -42,66 +66,102 @@ class CauseTotal(msgspec.Struct, frozen=True):
 
 async def changes_page(request: AnyRequest, layout: PageLayout, site: DrilldownSite) -> Response[Any]:
     """With `date`, a UTC day; without, the days that changed in the last 90 days."""
-    tenant, shown = current_tenant(), await read_drilldown(site)
-    since = shown.context.now - RECENT
+    shown = await read_drilldown(site)
     try:
-        pairs = given_pairs(request)
-        with_imports = any(name.lower() == IMPORTS for name, _ in pairs)
-        pairs = [pair for pair in pairs if pair[0].lower() != IMPORTS]
-        shown.given = joined(pairs)
-        if "date" in shown.given:
-            wanted = parse_explain(pairs)
-            history = await read_day_history(tenant, site.advertiser, wanted)
-            return day_page(layout, shown, wanted.day, history, with_imports=with_imports)
-        wanted = parse_explain([*pairs, ("date", str(since.date()))])
+        found = await read_changes(given_pairs(request), shown)
     except Problem as problem:
         if not problem.errors:
             raise
-        values = page_values(shown, problem.errors)
+        values = await page_values(shown, problem.errors)
         return render_page("drilldown/changed_days.html", layout, status=400, **values, days=None)
-    days, complete = await read_changed_days(tenant, site.advertiser, since, wanted.offers, wanted.partners)
+    if isinstance(found, ChangesOfDay):
+        return await day_page(layout, shown, found)
     return render_page(
-        "drilldown/changed_days.html", layout, **page_values(shown), days=days, complete=complete, since=since.date()
+        "drilldown/changed_days.html",
+        layout,
+        **await page_values(shown),
+        days=found.days,
+        complete=found.complete,
+        since=found.since,
+        export=export_url(shown),
     )
 
 
-def day_page(
-    layout: PageLayout, shown: Drilldown, day: date, history: DayHistory, *, with_imports: bool
-) -> Response[Any]:
+async def read_changes(pairs: Sequence[tuple[str, str]], shown: Drilldown) -> ChangedDays | ChangesOfDay:
+    """Of the page's filters; `shown` gets what is given. Raises Problem 400, and DatabaseUnavailable."""
+    tenant, advertiser = current_tenant(), shown.site.advertiser
+    shown.given = joined(pairs)
+    with_imports = shown.given.pop(IMPORTS, None) is not None
+    filters = [pair for pair in pairs if pair[0].lower() != IMPORTS]
+    if "date" in shown.given:
+        wanted = parse_explain(filters)
+        history = await read_day_history(tenant, advertiser, wanted)
+        return ChangesOfDay(
+            wanted.day,
+            history,
+            [change for change in history.changes if with_imports or change.cause != "import"],
+            [each for each in history.explained.conversions if with_imports or each["cause"] != "import"],
+            with_imports,
+        )
+    since = shown.context.now - RECENT
+    wanted = parse_explain([*filters, ("date", str(since.date()))])
+    days, complete = await read_changed_days(tenant, advertiser, since, wanted.offers, wanted.partners)
+    return ChangedDays(days, complete, since.date())
+
+
+async def day_page(layout: PageLayout, shown: Drilldown, found: ChangesOfDay) -> Response[Any]:
     """Without imports of history, the figures before the changes are those with what was imported."""
-    listed = [change for change in history.changes if with_imports or change.cause != "import"]
-    conversions = [each for each in history.explained.conversions if with_imports or each["cause"] != "import"]
+    day, history, listed = found.day, found.history, found.changes
     then = None if history.then is None else history.now - add_up(change.difference for change in listed)
+    changes, conversions = listed[: -SHOWN - 1 : -1], found.conversions[: -SHOWN - 1 : -1]
+    shown_imports = {IMPORTS: "show"} if found.with_imports else {}
     day_of_conversions = {"date_from": day, "date_to": day, "time_zone": "UTC"}
     others = {name: shown.given[name] for name in ("offer_id", "partner_id") if name in shown.given}
     return render_page(
         "drilldown/changes.html",
         layout,
-        **page_values(shown),
+        **await page_values(
+            shown,
+            offers=[*(each.offer for each in changes), *(each["offer"] for each in conversions)],
+            partners=[*(each.partner for each in changes), *(each["partner"] for each in conversions)],
+        ),
         day=day,
         history=history,
         then=then,
-        changes=listed[: -SHOWN - 1 : -1],
+        changes=changes,
         all_changes=len(listed),
         imported=len(history.changes) - len(listed),
         imports_url=f"{shown.site.root}/changes?{urlencode({**shown.given, IMPORTS: 'show'})}",
-        conversions=conversions[: -SHOWN - 1 : -1],
-        all_conversions=len(conversions),
+        conversions=conversions,
+        all_conversions=len(found.conversions),
         by_cause=totals_by_cause(listed),
         conversions_url=f"{shown.site.root}/conversions?{urlencode(day_of_conversions | others)}",
         recorded=midnight(day) + DAY >= shown.context.recorded_since,
         recorded_since=shown.context.recorded_since,
+        exports={table: export_url(shown, **shown_imports, table=table) for table in TABLES},
     )
 
 
-def page_values(shown: Drilldown, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
+def export_url(shown: Drilldown, **parameters: str) -> str:
+    """Of the CSV file with what the page lists."""
+    query = urlencode(shown.given | parameters)
+    return f"{shown.site.root}/changes.csv{'?' if query else ''}{query}"
+
+
+async def page_values(
+    shown: Drilldown,
+    errors: Sequence[FieldError] = (),
+    *,
+    offers: Iterable[UUID] = (),
+    partners: Iterable[UUID] = (),
+) -> dict[str, Any]:
     money = partial(format_money, currency=shown.context.currency)
 
     def text(metric: str, value: Any) -> str:
         return money(value) if metric == "cost" else format_count(value)
 
     return {
-        **shown.values(FIELDS, errors),
+        **await shown.values(FIELDS, errors, offers=offers, partners=partners),
         "metrics": METRICS,
         "zone": shown.context.time_zone,
         "last_day": shown.context.now.date() - DAY,

@@ -16,9 +16,10 @@ from reporting.conversions.api import respond
 from reporting.conversions.listing import SORTS, ConversionPage, find_conversion, read_conversion_page
 from reporting.conversions.parameters import STATUSES, ConversionFilter, parse
 from reporting.drilldown.site import (
-    SHORT_ID,
+    FILTERS,
     Drilldown,
     DrilldownSite,
+    export_name,
     given_pairs,
     joined,
     local_time,
@@ -33,7 +34,7 @@ from web.pages.rendering import PageLayout, render_page
 from web.problems import FieldError, Problem, invalid_parameters
 from web.requests import AnyRequest
 
-FIELDS = ("date_from", "date_to", "offer_id", "partner_id", "status", "conversion_id", "click_id")
+FIELDS = ("date_from", "date_to", *FILTERS)
 USUAL_DAYS = 30
 DETAILS = {
     "country": "Country of the offer",
@@ -56,11 +57,11 @@ async def conversions_page(request: AnyRequest, layout: PageLayout, site: Drilld
     except Problem as problem:
         if not problem.errors:
             raise
-        return list_page(layout, shown, zone_of(shown.context.time_zone), errors=problem.errors)
+        return await list_page(layout, shown, zone_of(shown.context.time_zone), errors=problem.errors)
     list_ = msgspec.structs.replace(read_list_request(request, SORTS), filters=shown.given)
     filters = {"start": times["start"], "end": times["end"], **filter_.selection}
     found = await read_conversion_page(current_tenant(), site.advertiser, list_, filters)
-    return list_page(layout, shown, zone, found=found, export=list_.url().partition("?")[2])
+    return await list_page(layout, shown, zone, found=found, export=list_.url().partition("?")[2])
 
 
 def read_conversion_filter(request: AnyRequest, shown: Drilldown) -> ConversionFilter:
@@ -78,7 +79,7 @@ def read_conversion_filter(request: AnyRequest, shown: Drilldown) -> ConversionF
     return msgspec.structs.replace(filter_, **days)
 
 
-def list_page(
+async def list_page(
     layout: PageLayout,
     shown: Drilldown,
     zone: ZoneInfo,
@@ -91,7 +92,7 @@ def list_page(
         "drilldown/conversions.html",
         layout,
         status=400 if errors else 200,
-        **shown.values(FIELDS, errors),
+        **await shown.values(FIELDS, errors, offers=[row["offer"] for row in found.page.rows] if found else ()),
         time_zone=shown.given.get("time_zone", ""),
         statuses=status_options(shown.given.get("status", "")),
         found=found,
@@ -115,19 +116,10 @@ async def conversions_csv(request: AnyRequest, site: DrilldownSite) -> Response[
     """The API's CSV of the page's filter, for a spreadsheet. Raises Problem 400."""
     shown = await read_drilldown(site)
     filter_ = read_conversion_filter(request, shown)
-    response = await respond(
-        request, site.advertiser, filter_, "csv", for_spreadsheet=True, file_name=export_name(shown.given)
-    )
+    name = export_name("conversions", shown.given)
+    response = await respond(request, site.advertiser, filter_, "csv", for_spreadsheet=True, file_name=name)
     response.headers["Vary"] = response.headers["Vary"].replace("Authorization", "Cookie")
     return response
-
-
-def export_name(given: dict[str, str]) -> str:
-    """With the days and the other filters, shortened."""
-    days = [given[name][:10] for name in ("date_from", "date_to") if name in given]
-    others = [given[name][:SHORT_ID] for name in FIELDS[2:] if name in given]
-    name = "-".join(["gokart-conversions", "_".join(days), *others]).strip("-")
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name) + ".csv"
 
 
 async def conversion_page(layout: PageLayout, site: DrilldownSite, conversion: UUID) -> Response[Any]:
@@ -140,7 +132,10 @@ async def conversion_page(layout: PageLayout, site: DrilldownSite, conversion: U
     return render_page(
         "drilldown/conversion.html",
         layout,
-        **shown.values(()),
+        **await shown.values(
+            offers=[found["offerId"], *(state["offerId"] for state in found["history"])],
+            partners=[state["partnerId"] for state in found["history"]],
+        ),
         conversion=found,
         details=[(DETAILS.get(name, name), value) for name, value in (found["details"] or {}).items()],
         history=with_changes(found["history"]),

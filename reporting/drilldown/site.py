@@ -1,7 +1,6 @@
 """What the pages of single conversions and of changes have in common, on the portal and for staff."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,16 +10,17 @@ import msgspec
 
 from database.pool import connection
 from reporting.context import ReportContext, read_context
-from reporting.dimensions import OFFERS, PARTNERS
+from reporting.dashboard.options import MAX_OPTIONS
+from reporting.drilldown.names import SHORT_ID, read_filter_options, read_names
 from reporting.filters import query_pairs
 from reporting.list_parameters import errors_at_fields
 from tenants.tenant import current_tenant
-from web.pages.formatting import os_name
 from web.problems import FieldError
 from web.requests import AnyRequest
 
+DAYS = ("date", "date_from", "date_to")  # filters, in the order of file names
+FILTERS = ("offer_id", "partner_id", "status", "conversion_id", "click_id")
 PAGING = ("after", "before", "row", "sort")  # parameters of `web.pages.lists`
-SHORT_ID = 8  # characters
 CAUSES = {
     "callback": "Callback",
     "import": "Import of history",
@@ -51,58 +51,34 @@ class DrilldownSite(msgspec.Struct, frozen=True):
         return [(label, f"{self.root}/{page}", page == here) for label, page in pages]
 
 
-class OfferAndPartnerNames(msgspec.Struct, frozen=True):
-    """By id: the names of the advertiser's offers and partners, and notes that distinguish offers of the same name."""
-
-    offers: dict[str, str]
-    partners: dict[str, str]
-    offer_notes: dict[str, str]
-
-    def offer(self, id_: object) -> str:
-        return self.offers.get(str(id_), f"Offer {str(id_)[:SHORT_ID]}")
-
-    def offer_note(self, id_: object) -> str:
-        """OS, campaign, and the beginning of the id if that is not enough."""
-        return self.offer_notes.get(str(id_), "")
-
-    def partner(self, id_: object) -> str:
-        return self.partners.get(str(id_), f"Partner {str(id_)[:SHORT_ID]}")
-
-    def offer_options(self, given: str) -> list[tuple[str, str]]:
-        labels = {id_: " · ".join(filter(None, [name, self.offer_notes[id_]])) for id_, name in self.offers.items()}
-        return options(labels, "All offers", "offer", given)
-
-    def partner_options(self, given: str) -> list[tuple[str, str]]:
-        return options(self.partners, "All partners", "partner", given)
-
-
-def options(labels: Mapping[str, str], everything: str, noun: str, given: str) -> list[tuple[str, str]]:
-    """Value and label of each. `given` is an option too if it is several ids, or one that is unknown."""
-    chosen = [] if given in labels or not given else [(given, describe_ids(given, noun))]
-    return [("", everything), *chosen, *labels.items()]
-
-
-def describe_ids(given: str, noun: str) -> str:
-    count = given.count(",") + 1
-    return f"{count} {noun}s" if count > 1 else f"Unknown {noun} ({given[:36]})"
-
-
 class Drilldown(msgspec.Struct):
     """What a page shows. `given` are its filters by name, as in the query; several values are separated by commas."""
 
     site: DrilldownSite
     context: ReportContext
-    names: OfferAndPartnerNames
     given: dict[str, str] = msgspec.field(default_factory=dict)
 
-    def values(self, fields: Sequence[str], errors: Sequence[FieldError] = ()) -> dict[str, Any]:
-        """For the template. `fields` are the filters in the page's form."""
+    async def values(
+        self,
+        fields: Sequence[str] = (),
+        errors: Sequence[FieldError] = (),
+        *,
+        offers: Iterable[object] = (),
+        partners: Iterable[object] = (),
+    ) -> dict[str, Any]:
+        """For the template. `fields` are the filters in the page's form, `offers` and `partners` the ids whose names it
+        shows.
+        """
+        tenant, advertiser = current_tenant(), self.site.advertiser
+        async with connection() as db:
+            names = await read_names(db, tenant, advertiser, offers, partners)
+            options = await read_filter_options(db, tenant, advertiser, self.given) if fields else {}
         return {
             "site": self.site,
-            "names": self.names,
+            "names": names,
             "given": {name: self.given.get(name, "") for name in fields},
-            "offers": self.names.offer_options(self.given.get("offer_id", "")),
-            "partners": self.names.partner_options(self.given.get("partner_id", "")),
+            "options": options,
+            "most_options": MAX_OPTIONS,
             **errors_at_fields(errors, fields),
             "currency": self.context.currency,
             "causes": CAUSES,
@@ -114,21 +90,8 @@ class Drilldown(msgspec.Struct):
 
 async def read_drilldown(site: DrilldownSite) -> Drilldown:
     """Raises DatabaseUnavailable."""
-    tenant = current_tenant()
-    statements = [each.columns.bind(tenant.schema, advertiser=site.advertiser) for each in (OFFERS, PARTNERS)]
     async with connection() as db:
-        context = await read_context(db, tenant, site.advertiser)
-        offers, partners = [await db.fetch(query.sql, *query.args) for query in statements]
-    notes = {str(row["id"]): " · ".join(filter(None, [os_name(row["os"]), row["campaign"]])) for row in offers}
-    shared = Counter((row["name"], notes[str(row["id"])]) for row in offers)
-    for row in offers:
-        id_ = str(row["id"])
-        if shared[row["name"], notes[id_]] > 1:
-            notes[id_] = " · ".join(filter(None, [notes[id_], id_[:SHORT_ID]]))
-    names = OfferAndPartnerNames(
-        {str(row["id"]): row["name"] for row in offers}, {str(row["id"]): row["name"] for row in partners}, notes
-    )
-    return Drilldown(site, context, names)
+        return Drilldown(site, await read_context(db, current_tenant(), site.advertiser))
 
 
 def given_pairs(request: AnyRequest) -> list[tuple[str, Any]]:
@@ -140,7 +103,7 @@ def given_pairs(request: AnyRequest) -> list[tuple[str, Any]]:
     ]
 
 
-def joined(pairs: list[tuple[str, Any]]) -> dict[str, str]:
+def joined(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
     """The values by name in lower case; several are separated by commas."""
     found: dict[str, str] = {}
     for name, value in pairs:
@@ -152,3 +115,11 @@ def joined(pairs: list[tuple[str, Any]]) -> dict[str, str]:
 def local_time(instant: datetime, zone: ZoneInfo) -> str:
     """To the second, in the zone."""
     return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def export_name(rows: str, given: Mapping[str, str]) -> str:
+    """The name of a CSV file: what its rows are, with the days and the other filters, shortened."""
+    days = [given[name][:10] for name in DAYS if name in given]
+    others = [given[name][:SHORT_ID] for name in FILTERS if name in given]
+    name = "-".join(filter(None, [f"gokart-{rows}", "_".join(days), *others]))
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name) + ".csv"

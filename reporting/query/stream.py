@@ -24,9 +24,10 @@ from reporting.query.request import QueryRequest
 from reporting.query.statements import EXTENT, StatementName
 from reporting.ranges import DAY
 from reporting.read import ReportValidators, snapshot
-from reporting.stream import ROWS_PER_PART, LogRows, SendChunk, copy_out, stream
+from reporting.stream import ROWS_PER_PART, LogRows, copy_out
 from settings import settings
 from web.problems import FieldError, invalid_parameters
+from web.streams import SendChunk, stream
 
 MAX_BUCKETS_SORTED = 50_000  # in one statement: more than five years of hours
 JSON_LINES = {"delimiter": "\x02", "quote": "\x01"}  # which JSON text never contains, so that COPY quotes nothing

@@ -2,7 +2,10 @@
 
 import csv
 import io
+import socket
+from contextlib import ExitStack
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,6 +23,8 @@ from tests.support.people import (
     staff_browser,
 )
 from tests.support.sandbox import Sandbox, conversion_callback, offer_record
+from tests.support.servers import running_server
+from tests.support.wait import wait_until
 
 INSERT = """
 INSERT INTO {s}.audit_log (at, actor, action, subject, key, label, before, after)
@@ -136,6 +141,7 @@ def test_what_is_filtered_is_exported(sandbox: Sandbox, format_: str) -> None:
     response = staff.get(link)
     assert response.headers["content-disposition"] == f'attachment; filename="audit-log.{format_}"'
     if format_ == "csv":
+        assert response.headers["content-type"] == "text/csv; charset=utf-8"
         labels = [row["label"] for row in csv.DictReader(io.StringIO(response.text))]
         assert labels == ["'=offer 2", "'=offer 3"]
     else:
@@ -143,6 +149,46 @@ def test_what_is_filtered_is_exported(sandbox: Sandbox, format_: str) -> None:
         assert labels == ["=offer 2", "=offer 3"]
     assert staff.get("/staff/audit/export?format=xlsx").status_code == 400
     assert staff.get("/staff/audit/export?from=monday").status_code == 400
+
+
+def test_slow_readers_of_an_export_do_not_block_other_tenants_and_are_given_up(
+    sandbox: Sandbox, other_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """There are two connections for streams, of which a tenant gets one."""
+    execute(
+        """
+        INSERT INTO {s}.audit_log (at, actor, action, subject, key, label, before, after)
+        SELECT now(), 'cli:root', 'created', 'offer', n, '', NULL, jsonb_build_object('name', repeat('x', 10_000))
+        FROM generate_series(1, 1_500) n
+        """,
+        schema=sandbox.tenant.schema,
+    )
+    staff, others = staff_browser(sandbox), staff_browser(other_sandbox)
+    cookies = "; ".join(f"{name}={value}" for name, value in staff.cookies.items())
+    request = f"GET /staff/audit/export HTTP/1.1\r\nHost: {staff.host}\r\nCookie: {cookies}\r\n\r\n".encode()
+    with (
+        running_server(tmp_path, GOKART_STREAMS="2", GOKART_REPORT_TIMEOUT="2") as server,
+        server.client() as http,
+        ExitStack() as stack,
+    ):
+        for _ in range(2):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.sendall(request)
+        wait_until(lambda: bool(exports(sandbox)))
+        elsewhere = Browser(http, others.host, cookies=dict(others.cookies))
+        assert elsewhere.get("/staff/audit/export").status_code == 200
+        assert len(exports(sandbox)) <= 1
+        wait_until(lambda: not exports(sandbox))
+
+
+def exports(sandbox: Sandbox) -> list[int]:
+    """The database connections that exports of this tenant's audit log hold."""
+    rows = execute(
+        "SELECT pid FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1",
+        f"SELECT id, at, %{sandbox.tenant.schema}.audit_log%",
+    )
+    return [row["pid"] for row in rows]
 
 
 def test_it_shows_only_this_tenants_changes(sandbox: Sandbox, other_sandbox: Sandbox) -> None:

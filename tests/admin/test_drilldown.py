@@ -31,6 +31,7 @@ def test_staff_see_an_advertisers_conversions_and_changes(sandbox: Sandbox, role
     page.one("a", href=conversion)
     assert click in Page(client.get(conversion).text).text
     assert len(client.get(f"{root}/conversions.csv", params=MAY).text.splitlines()) == 2
+    assert len(client.get(f"{root}/changes.csv").text.splitlines()) == 2
     page = Page(client.get(f"{root}/changes").text)
     assert (
         "What changed"
@@ -40,6 +41,6 @@ def test_staff_see_an_advertisers_conversions_and_changes(sandbox: Sandbox, role
     assert client.get(other).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["conversions", "conversions.csv", "changes"])
+@pytest.mark.parametrize("path", ["conversions", "conversions.csv", "changes", "changes.csv"])
 def test_an_unknown_advertiser_is_not_found(module_sandbox: Sandbox, path: str) -> None:
     assert staff_browser(module_sandbox).get(f"/staff/advertisers/{uuid4()}/{path}").status_code == 404

@@ -40,7 +40,11 @@ SEEN_BY_ALL = [
     "/staff/singular/{advertiser:uuid}",
     "/staff/advertisers/options",
     *(f"/staff/{kind}{page}" for kind in KINDS for page in ("", "/export", "/{row_id:uuid}")),
-    *(f"/staff/advertisers/{{row_id:uuid}}/{page}" for page in ("changes", "conversions", "conversions.csv")),
+    *(
+        f"/staff/advertisers/{{row_id:uuid}}/{page}{file}"
+        for page in ("changes", "conversions")
+        for file in ("", ".csv")
+    ),
     "/staff/advertisers/{row_id:uuid}/conversions/{conversion:uuid}",
     "/staff/corrections",
     "/staff/audit",

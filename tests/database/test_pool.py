@@ -10,7 +10,7 @@ import pytest
 from core import metrics
 from database.engine import listen_url
 from database.pool import ConnectionPool, DatabaseUnavailable, pool_affinity
-from reporting.read import read_only_snapshot
+from database.transactions import read_only_snapshot
 from tests.support.tcp_proxy import running_tcp_proxy
 
 pytestmark = pytest.mark.anyio

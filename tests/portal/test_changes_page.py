@@ -1,5 +1,8 @@
 """GET /changes: what changed a past day, with old and new figures, and which days changed lately."""
 
+import csv
+import io
+from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -215,3 +218,68 @@ def test_a_conversion_that_leaves_has_no_link(sandbox: Sandbox, client: Browser,
     ]
     assert len(page.all("a", **{"class": "id"})) == 1
     assert stats(page)[0] == "0.00"
+
+
+def rows_of(client: Browser, page: Page, label: str) -> tuple[str, list[dict[str, str]]]:
+    """The name and the rows of the file that the page links to."""
+    (link,) = [a for a in page.all("a", download="") if a.text == label]
+    response = client.get(link.attributes["href"])
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.content.startswith(BOM_UTF8)
+    name = response.headers["content-disposition"].removeprefix('attachment; filename="').removesuffix('"')
+    return name, list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
+
+
+def test_what_is_listed_is_exported(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    sandbox.send("offers", [offer_record(sandbox, id=offer, name="=Boots")])
+    callback = conversion_callback(sandbox, offer, partnerId=PARTNER, revenue="69.500001")
+    sandbox.send("conversions", [callback, conversion_callback(sandbox, offer)])
+    resend(sandbox, callback, "2025-06-20T00:00:00Z", status="Rejected")
+    page = opened(client, date=DAY, offer_id=offer, partner_id=PARTNER)
+    name, figures = rows_of(client, page, "Export CSV of the figures")
+    assert name == f"gokart-changes-{DAY}-{offer[:8]}-{PARTNER[:8]}.csv"
+    assert [row["costChange"] for row in figures] == ["-69.500001", "69.500001"], "newest first, as on the page"
+    assert {name: figures[0][name] for name in ("cause", "late", "offerId", "offerName", "partnerName")} == {
+        "cause": "callback",
+        "late": "true",
+        "offerId": offer,
+        "offerName": "'=Boots",
+        "partnerName": "Limestone",
+    }
+    assert [(row["conversionsBefore"], row["conversionsAfter"]) for row in figures] == [("1", "0"), ("0", "1")]
+    name, conversions = rows_of(client, page, "Export CSV of the conversions")
+    assert name.startswith(f"gokart-changed-conversions-{DAY}")
+    assert [(row["oldStatus"], row["newStatus"], row["oldCost"], row["newCost"]) for row in conversions] == [
+        ("Success", "Rejected", "69.500001", "69.500001"),
+        ("", "Success", "", "69.500001"),
+    ]
+    assert {row["conversionId"] for row in conversions} == {callback["conversion"]["conversionId"]}
+    name, days = rows_of(client, opened(client, partner_id=PARTNER), "Export CSV")
+    assert name == f"gokart-changed-days-{PARTNER[:8]}.csv"
+    assert [(row["date"], row["costChange"], row["cause"]) for row in days] == [(DAY, "0", "callback")]
+
+
+def test_an_export_has_imports_only_if_the_page_lists_them(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    sandbox.send("conversions", [conversion_callback(sandbox, offer)])
+    execute("UPDATE {s}.restatement SET cause = 'import'", schema=sandbox.tenant.schema)
+    _, figures = rows_of(client, opened(client, date=DAY, imports="show"), "Export CSV of the figures")
+    assert [row["cause"] for row in figures] == ["import"]
+    assert len(client.get("/changes.csv", params={"date": DAY}).text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("query", ["date=x", "date=2025-05-19&table=clicks", "offer=1", "table=figures&table=figures"])
+def test_an_export_with_invalid_filters_is_refused(module_sandbox: Sandbox, query: str) -> None:
+    assert advertiser_browser(module_sandbox).get(f"/changes.csv?{query}").status_code == 400
+
+
+def test_an_export_of_changes_needs_the_permission_for_costs(module_sandbox: Sandbox) -> None:
+    client = advertiser_browser(module_sandbox, scopes=["conversions"])
+    assert client.get("/changes.csv").status_code == 403
+
+
+def test_another_advertisers_changes_are_not_exported(sandbox: Sandbox, offer: str) -> None:
+    sandbox.send("conversions", [conversion_callback(sandbox, offer)])
+    rival = advertiser_browser(sandbox, sandbox.rival)
+    for params in {}, {"date": DAY}, {"date": DAY, "table": "conversions", "offer_id": offer}:
+        assert len(rival.get("/changes.csv", params=params).text.splitlines()) == 1

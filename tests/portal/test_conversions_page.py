@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from reporting.dashboard.options import MAX_OPTIONS
 from tests.support.database import execute
 from tests.support.html_page import Page
 from tests.support.people import Browser, advertiser_browser
@@ -236,7 +237,35 @@ def test_hostile_names_do_not_break_the_page(sandbox: Sandbox, client: Browser) 
         assert "<script>alert" not in response.text
 
 
+def test_many_offers_are_neither_all_listed_nor_all_read(sandbox: Sandbox, client: Browser) -> None:
+    """The chosen one is listed, and those in the table have their names."""
+    last = create_offer(sandbox, name="Zebra", os="IOS", campaignName="LAST")
+    execute(
+        """
+        INSERT INTO {s}.offer (id, advertiser, name)
+        SELECT gen_random_uuid(), $1, 'Offer ' || n FROM generate_series(1, 600) n
+        """,
+        sandbox.owner,
+        schema=sandbox.tenant.schema,
+    )
+    id_ = send(sandbox, last)
+    for table, filters in ("conversions", MAY), ("changes", {"date": "2025-05-19"}):
+        page = opened(client, f"/{table}", **filters)
+        assert len([option for option in page.all("option") if option.text.startswith("Offer ")]) == MAX_OPTIONS
+        assert "Zebra · iOS · LAST" not in [option.text for option in page.all("option")]
+        assert "The first 500." in page.text
+        (row,) = page.rows(table)
+        assert row[2] == "Zebra iOS · LAST"
+        chosen = opened(client, f"/{table}", **filters, offer_id=last).one("option", value=last)
+        assert chosen.text == "Zebra · iOS · LAST"
+        assert "selected" in chosen.attributes
+    assert opened(client, f"/conversions/{id_}").rows("history")[0][4] == "Zebra iOS · LAST"
+
+
 def test_offers_that_share_a_name_have_the_beginning_of_their_id(sandbox: Sandbox, client: Browser) -> None:
     first, second = create_offer(sandbox, name="Brown Boots"), create_offer(sandbox, name="Brown Boots")
-    labels = [option.text for option in opened(client).all("option")]
+    send(sandbox, first)
+    page = opened(client, **MAY)
+    labels = [option.text for option in page.all("option")]
     assert {f"Brown Boots · {first[:8]}", f"Brown Boots · {second[:8]}"} <= set(labels)
+    assert [row[2] for row in page.rows("conversions")] == [f"Brown Boots {first[:8]}"]

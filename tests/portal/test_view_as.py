@@ -10,16 +10,18 @@ from auth.users.realms import ADVERTISER, STAFF
 from auth.users.viewing import start_view
 from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
+from tests.support.html_page import Page
 from tests.support.people import (
     Browser,
     advertiser_browser,
     audit,
     browser,
+    create_advertiser_user,
     create_staff_user,
     session_cookie,
     staff_browser,
 )
-from tests.support.sandbox import Sandbox, event_record, offer_record
+from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 from tests.web.pages.test_routes import CALLS
 
 BAR = "as an advertiser sees it</span>"
@@ -79,7 +81,7 @@ def test_staff_see_the_portal_with_a_bar_on_every_page(sandbox: Sandbox, viewer:
         assert f"Viewing <strong>A &lt;b&gt;&amp;&lt;/b&gt;</strong> {BAR}" in page.text, call.path
         assert 'action="/staff/view/stop"' in page.text
         assert 'action="/sign-out"' not in page.text
-        of_one_user = call.path.startswith(("/account", "/notifications", "/views")) or call.path == "/keys/new"
+        of_one_user = call.path.startswith(("/account", "/notifications", "/views")) or call.path.endswith("/new")
         assert page.status_code == (403 if of_one_user else 200)
     assert shown >= 6
 
@@ -93,6 +95,46 @@ def test_nothing_can_be_changed(sandbox: Sandbox, viewer: Browser) -> None:
         assert BAR in response.text
     assert len(WRITES) > 10
     assert len(audit(sandbox)) == before
+
+
+@pytest.mark.parametrize("has_data", [True, False])
+def test_no_page_offers_what_would_be_refused(sandbox: Sandbox, viewer: Browser, *, has_data: bool) -> None:
+    create_advertiser_user(sandbox)
+    pages = ["/", "/keys", "/keys/requests", "/singular", "/api", "/team", "/conversions", "/changes"]
+    if has_data:
+        offer = offer_record(sandbox)
+        sandbox.send("offers", [offer])
+        callback = conversion_callback(sandbox, offer["id"])
+        sandbox.send("conversions", [callback])
+        pages += [f"/conversions/{callback['conversion']['conversionId']}", "/changes?date=2025-05-19"]
+    else:
+        execute("UPDATE {s}.api_token SET revoked_at = now()", schema=sandbox.tenant.schema)
+        execute("UPDATE {s}.advertiser SET singular_enabled = false", schema=sandbox.tenant.schema)
+    links = set()
+    for path in pages:
+        response = viewer.get(path)
+        assert response.status_code == 200
+        page = Page(response.text)
+        forms = [form.attributes["action"] for form in page.all("form", method="post")]
+        assert forms == ["/staff/view/stop"], path
+        links |= {link.attributes["href"] for link in page.all("a") if link.attributes["href"].startswith("/")}
+    assert links >= set(pages[:2])
+    assert [link for link in sorted(links) if viewer.get(link).status_code != 200] == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/keys/nowhere", "/conversions/x", "/conversions/7df30136-ff83-4551-b877-fa0f0d8b8f72"]
+)
+def test_one_can_leave_from_an_error_page_too(sandbox: Sandbox, viewer: Browser, path: str) -> None:
+    page = viewer.get(path)
+    assert page.status_code == 404
+    assert BAR in page.text
+    assert BAR not in viewer.get(f"/staff{path}").text
+    assert viewer.request("DELETE", "/team").status_code == 405
+    assert BAR in viewer.request("DELETE", "/team").text
+    assert BAR not in advertiser_browser(sandbox).get(path).text
+    execute("UPDATE {s}.advertiser_view SET until = now()", schema=sandbox.tenant.schema)
+    assert BAR not in viewer.get(path).text
 
 
 def test_the_staff_pages_stay_as_they_are(viewer: Browser) -> None:

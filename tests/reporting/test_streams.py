@@ -22,7 +22,7 @@ import pytest
 
 from database.engine import database_url, engine
 from database.pool import ConnectionPool, DatabaseUnavailable
-from reporting.read import read_only_snapshot
+from database.transactions import read_only_snapshot
 from reporting.stream import copy_out
 from tests.support.database import locked
 from tests.support.large_report import (
