@@ -13,7 +13,7 @@ import msgspec
 
 from core.metrics import Kind, count_records
 from database.audit_context import current_actor
-from database.pool import connection
+from database.pool import Connection, connection
 from database.sql import SqlFile
 from database.transactions import transaction
 from ingest.batches import BatchResult
@@ -28,6 +28,7 @@ SQL = Path(__file__).parent / "sql" / "replay.sql"
 LOAD = SqlFile(SQL, "load")
 LOAD_OPEN = SqlFile(SQL, "load_open")
 COUNT_OPEN = SqlFile(SQL, "count_open")
+LOCK = SqlFile(SQL, "lock")
 RESOLVE = SqlFile(SQL, "resolve")
 REJECT_AGAIN = SqlFile(SQL, "reject_again")
 DISMISS = SqlFile(SQL, "dismiss")
@@ -118,9 +119,11 @@ async def replay_cause(tenant: Tenant, cause: UUID) -> ReplayTotals:
 
 async def dismiss(tenant: Tenant, *, record: int | None = None, cause: UUID | None = None) -> int:
     """Resolves a record, or all open ones of a cause, without replaying it, and deletes its text. Returns how many."""
-    query = DISMISS.bind(tenant.schema, id=record, cause=cause, now=datetime.now(UTC), by=actor_name())
     async with transaction() as db:
-        return int((await db.execute(query.sql, *query.args)).removeprefix("UPDATE "))
+        ids = await lock_open(db, tenant, [] if record is None else [record], cause)
+        query = DISMISS.bind(tenant.schema, ids=ids, now=datetime.now(UTC), by=actor_name())
+        await db.execute(query.sql, *query.args)
+    return len(ids)
 
 
 async def ingest_again(tenant: Tenant, kind: Kind, api_key: int, records: Sequence[Record]) -> BatchResult:
@@ -142,8 +145,9 @@ INGEST: dict[str, Callable[[Tenant, Sequence[Record], int], Awaitable[BatchResul
 async def resolve(tenant: Tenant, ids: Sequence[int], fixed: str | None = None) -> None:
     """As replayed, by the current actor."""
     if ids:
-        query = RESOLVE.bind(tenant.schema, ids=ids, now=datetime.now(UTC), by=actor_name(), fixed=fixed)
         async with transaction() as db:
+            locked = await lock_open(db, tenant, ids)
+            query = RESOLVE.bind(tenant.schema, ids=locked, now=datetime.now(UTC), by=actor_name(), fixed=fixed)
             await db.execute(query.sql, *query.args)
 
 
@@ -160,7 +164,14 @@ async def reject_again(tenant: Tenant, kind: str, api_key: int, rejected: Sequen
         reasons=[reason_of(one.message) for _, one in rejected],
     )
     async with transaction() as db:
+        await lock_open(db, tenant, [id_ for id_, _ in rejected])
         await db.execute(query.sql, *query.args)
+
+
+async def lock_open(db: Connection, tenant: Tenant, ids: Sequence[int], cause: UUID | None = None) -> list[int]:
+    """Those of the records, and of the cause's, that are open. They stay locked until the end of the transaction."""
+    query = LOCK.bind(tenant.schema, ids=ids, cause=cause)
+    return [row["id"] for row in await db.fetch(query.sql, *query.args)]
 
 
 def actor_name() -> str | None:

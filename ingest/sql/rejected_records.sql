@@ -34,9 +34,14 @@ ON CONFLICT (digest) DO UPDATE SET
     fixed = NULL
 
 -- name: repeat
--- Of a cause that has the most records: one that is stored is counted, others are not stored.
+-- Of a cause that has the most records: one that is stored is counted, others are not stored. In order of digest too.
 UPDATE {schema}.rejected_record SET times = times + 1, last_at = :now::timestamptz
-WHERE digest = ANY(:digests::uuid[])
+WHERE digest IN (
+    SELECT digest FROM {schema}.rejected_record
+    WHERE digest = ANY(:digests::uuid[])
+    ORDER BY digest
+    FOR NO KEY UPDATE
+)
 
 -- name: delete_old
 DELETE FROM {schema}.rejected_record

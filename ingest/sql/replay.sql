@@ -21,10 +21,17 @@ LIMIT :most::int
 SELECT count(*) FROM {schema}.rejected_record
 WHERE cause = :cause::uuid AND resolved_at IS NULL AND payload IS NOT NULL AND id > :after::bigint
 
+-- name: lock
+-- Locks the open ones in order of digest, as intake does, so that a sender who sends them again waits and does not deadlock.
+SELECT id FROM {schema}.rejected_record
+WHERE resolved_at IS NULL AND (id = ANY(:ids::bigint[]) OR cause = :cause::uuid)
+ORDER BY digest
+FOR NO KEY UPDATE
+
 -- name: resolve
 UPDATE {schema}.rejected_record
 SET resolution = 'replayed', resolved_at = :now::timestamptz, resolved_by = :by::text, fixed = :fixed::text
-WHERE id = ANY(:ids::bigint[]) AND resolved_at IS NULL
+WHERE id = ANY(:ids::bigint[])
 
 -- name: reject_again
 UPDATE {schema}.rejected_record r
@@ -36,4 +43,4 @@ WHERE r.id = t.id AND r.resolved_at IS NULL
 -- name: dismiss
 UPDATE {schema}.rejected_record
 SET resolution = 'dismissed', resolved_at = :now::timestamptz, resolved_by = :by::text, payload = NULL, fixed = NULL
-WHERE resolved_at IS NULL AND (id = :id::bigint OR cause = :cause::uuid)
+WHERE id = ANY(:ids::bigint[])

@@ -1,18 +1,26 @@
 """Rejected records are stored as sent, within limits, and each once."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import msgspec
 import pytest
 
+from database.engine import database_url
 from ingest import rejected_records
 from ingest.events import ingest_events
-from ingest.rejected_records import MAX_PAYLOAD, reason_of
+from ingest.records import Rejection
+from ingest.rejected_records import MAX_PAYLOAD, digest_of, reason_of, store_rejected_records, to_rows
+from ingest.replay import dismiss, reject_again, resolve
+from tenants.tenant import Tenant
 from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
+from tests.support.wait import wait_until
 
 
 def stored(sandbox: Sandbox) -> list[dict[str, Any]]:
@@ -108,3 +116,53 @@ def test_the_records_stored_of_one_cause_are_limited(sandbox: Sandbox, monkeypat
 def test_text_that_the_database_cannot_store_is_replaced(sandbox: Sandbox) -> None:
     sandbox.send_body("events", b'{"id": "\xff\x00"}\n{"id": "x"}')
     assert {row["payload"] for row in stored(sandbox)} == {'{"id": "\ufffd\ufffd"}', '{"id": "x"}'}
+
+
+Work = Callable[[Tenant, list[dict[str, Any]]], Awaitable[object]]
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda tenant, rows: resolve(tenant, [row["id"] for row in rows]),
+        lambda tenant, rows: dismiss(tenant, cause=rows[0]["cause"]),
+        lambda tenant, rows: reject_again(
+            tenant, "events", rows[0]["token"], [(row["id"], Rejection(0, None, "id", "is wrong")) for row in rows]
+        ),
+    ],
+    ids=["resolve", "dismiss", "reject again"],
+)
+def test_staff_and_a_sender_who_sends_records_again_do_not_deadlock(sandbox: Sandbox, work: Work) -> None:
+    """The sender's transaction has the record with the smallest digest, which was stored last, and goes on to the first
+    one while staff wait.
+    """
+    (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser IS NULL", schema=sandbox.tenant.schema)
+    records = [msgspec.json.encode(event_record(str(uuid4()))) for _ in range(4)]
+    records.sort(key=lambda record: digest_of("events", key["id"], record.decode()), reverse=True)
+    for record in records:
+        sandbox.send_body("events", record)
+    rows = stored(sandbox)
+    rejected = [Rejection(n, row["record"], row["field"], row["message"]) for n, row in enumerate(rows)]
+
+    async def send_again(db: asyncpg.Connection, rejection: Rejection) -> None:
+        again = to_rows("events", key["id"], [rejection], records)
+        await store_rejected_records(db, sandbox.tenant.schema, "events", key["id"], again, now=datetime.now(UTC))
+
+    def staff_wait() -> bool:
+        sql = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+        return bool(execute(sql, f"%{sandbox.tenant.schema}.rejected_record%"))
+
+    async def both() -> None:
+        sender = await asyncpg.connect(database_url())
+        try:
+            async with sender.transaction():
+                await send_again(sender, rejected[-1])
+                staff = asyncio.ensure_future(work(sandbox.tenant, rows))
+                await asyncio.to_thread(wait_until, staff_wait)
+                await send_again(sender, rejected[0])
+            await staff
+        finally:
+            await sender.close()
+
+    run_in_tenant(sandbox.tenant.slug, both)
+    assert [row["times"] for row in stored(sandbox)] == [2, 1, 1, 2]
