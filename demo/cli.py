@@ -15,6 +15,7 @@ from demo.filling import fill_tenant, make_tenant
 from demo.keys import make_keys
 from demo.notifications import make_notifications, make_saved_view
 from demo.people import STAFF_OF, make_people
+from demo.senders import make_senders
 from demo.welcome import DemoAccess, DemoApiKeys, create_demo_api_keys, ingest_key_id, show_access
 from settings import settings
 from tenants.commands import run_command
@@ -63,6 +64,7 @@ async def fill_all(length: timedelta) -> DemoAccess:
 
 async def fill_one(tenant: Tenant, cast: Cast, length: timedelta, progress: Progress) -> DemoApiKeys:
     bar = progress.add_task(f"Ingesting the data of {cast.name}", total=None, day="")
+    await make_senders(tenant, cast, datetime.now(UTC))
     async for day, done, total in fill_tenant(tenant, cast, datetime.now(UTC), length):
         progress.update(bar, day=str(day), completed=done, total=total)
     await make_keys(tenant, cast, datetime.now(UTC))

@@ -53,7 +53,7 @@ async def make_keys_of_all_kinds(db: Connection, tenant: Tenant, advertiser: UUI
 
 async def make_key(
     name: str,
-    advertiser: UUID,
+    advertiser: UUID | None,
     created_by: str,
     created_at: datetime,
     *,
@@ -62,7 +62,8 @@ async def make_key(
 ) -> int:
     """The id of the active key with this name; creates it if there is none."""
     works = ApiKey.revoked_at.is_null() & (ApiKey.expires_at.is_null() | (ApiKey.expires_at > datetime.now(UTC)))
-    mine = (ApiKey.name == name) & (ApiKey.advertiser == advertiser) & works
+    owned = ApiKey.advertiser == advertiser if advertiser else ApiKey.advertiser.is_null()
+    mine = (ApiKey.name == name) & owned & works
     there: ApiKey | None = await ApiKey.objects().where(mine).order_by(ApiKey.id).first()
     if there is None:
         minted = await api_keys.create_api_key(

@@ -12,6 +12,7 @@ from demo.welcome import MADE_BY
 from tenants.commands import operator
 from tests.support.cli import gokart
 from tests.support.database import execute
+from tests.support.html_page import Page
 from tests.support.people import Browser, create_platform_staff
 from tests.support.servers import Server
 
@@ -155,6 +156,21 @@ def pulls() -> list[dict[str, object]]:
         """,
         schema=DEMO_SCHEMA,
     )
+
+
+@pytest.mark.usefixtures("started")
+def test_a_sender_has_stopped_and_records_are_rejected_for_two_reasons(http: httpx.Client) -> None:
+    for _ in range(2):
+        printed = start()
+        client = sign_in(http, printed, "Admin")
+        page = Page(client.get("/staff/intake").text)
+        states = {row[0].split(" gokart_")[0]: row[1] for row in page.rows("senders")}
+        assert (states["Mobile tracker"], states["Postback server"]) == ("Stopped", "Receiving")
+        causes = Page(client.get("/staff/intake/rejected").text).rows("causes")
+        assert sorted((row[1].split(" gokart_")[0], row[2], row[3]) for row in causes) == [
+            ("Postback server", "conversions", "2"),
+            ("Postback server", "events", "4"),
+        ]
 
 
 @pytest.mark.usefixtures("started")
