@@ -98,6 +98,28 @@ def test_several_offers_are_paused_after_a_preview(
     expect(page.get_by_role("row", name="Quest")).to_contain_text("Active")
 
 
+def test_all_rows_of_a_page_are_selected_at_once(open_page: PageWatcher, sandbox: Sandbox, server: Server) -> None:
+    sandbox.send("offers", [offer_record(sandbox, name=f"Offer {n:02}") for n in range(52)])
+    page = enter_admin(open_page(), sandbox, server, "/staff/offers", "manager")
+    all_rows = page.get_by_label("Select all rows of this page")
+    page.get_by_label("Select Offer 07").check()
+    assert all_rows.evaluate("box => [box.checked, box.indeterminate]") == [False, True]
+    all_rows.focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#rows input:checked")).to_have_count(50)
+    page.get_by_label("Select Offer 07").uncheck()
+    expect(all_rows).not_to_be_checked()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("heading", name="Pause 49 offers?")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#rows input:checked")).to_have_count(49)
+    assert all_rows.evaluate("box => box.indeterminate")
+    all_rows.check()
+    all_rows.uncheck()
+    expect(page.locator("#rows input:checked")).to_have_count(0)
+    assert page_problems(page) == []
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 def test_a_file_of_offers_is_imported(
     open_page: PageWatcher, sandbox: Sandbox, server: Server, *, javascript: bool

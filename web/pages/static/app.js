@@ -17,6 +17,19 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (label.textContent = "Copy"), 2500);
 });
 
+// <input type="checkbox" data-select-all="NAME" hidden> selects all checkboxes with that name in its form.
+for (const all of document.querySelectorAll("[data-select-all]")) {
+  const boxes = [...all.form.querySelectorAll(`[type=checkbox][name="${all.dataset.selectAll}"]`)];
+  const update = () => {
+    all.checked = boxes.every((box) => box.checked);
+    all.indeterminate = !all.checked && boxes.some((box) => box.checked);
+  };
+  all.hidden = false;
+  all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
+  all.form.addEventListener("change", update);
+  addEventListener("pageshow", update); // a browser that goes back restores the checkboxes
+}
+
 // A form is submitted once, even if its button is pressed again before the response.
 const sent = new Set();
 document.addEventListener("submit", (event) => {
