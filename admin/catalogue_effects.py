@@ -1,6 +1,7 @@
 """The effects of a change of the catalogue on reports, Singular and API keys, as sentences for its preview."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from asyncpg import Record
 
@@ -43,7 +44,7 @@ def field_effects(kind: CatalogueKind, changed: FieldValues) -> list[str]:
 
 
 async def status_effects(
-    db: Connection, tenant: Tenant, kind: CatalogueKind, rows: Sequence[Record], status: str
+    db: Connection, tenant: Tenant, kind: CatalogueKind, rows: Sequence[Mapping[str, Any] | Record], status: str
 ) -> list[str]:
     """Of changing the rows to the status."""
     effects = [COUNTED]
@@ -58,7 +59,9 @@ async def status_effects(
     return effects
 
 
-async def key_effects(db: Connection, tenant: Tenant, rows: Sequence[Record], status: str) -> list[str]:
+async def key_effects(
+    db: Connection, tenant: Tenant, rows: Sequence[Mapping[str, Any] | Record], status: str
+) -> list[str]:
     """What happens to the API keys of advertisers that change between active and another status."""
     affected = [row["id"] for row in rows if "active" in (row["status"], status)]
     found = await db.fetchrow(

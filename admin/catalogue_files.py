@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 
 from admin.catalogue_import import (
     ImportOutdatedError,
+    ImportRefusedError,
     apply_import,
     import_columns,
     preview_import,
@@ -82,6 +83,8 @@ class CatalogueFileController(Controller):
             done = await apply_import(current_tenant(), self.kind, content, seed, form["digest"])
         except ImportOutdatedError as error:
             return await self.preview_page(layout, content, seed, Notice("warning", str(error)), status=409)
+        except ImportRefusedError as error:
+            return await self.preview_page(layout, content, seed, Notice("danger", str(error)), status=400)
         except CorrectionsError as error:
             return self.import_page(layout, error=str(error))
         return render_page("admin/catalogue_imported.html", layout, kind=self.kind, root=self.kind.root, preview=done)

@@ -10,7 +10,9 @@ from uuid import UUID, uuid5
 import msgspec
 from asyncpg import CheckViolationError, ForeignKeyViolationError, Record, UniqueViolationError
 
+from admin.catalogue_effects import status_effects
 from catalog.fields import CatalogueKind, FieldValues, read_fields
+from catalog.records import refused_column
 from core.errors import GokartError
 from core.spreadsheets import unescape_formula
 from database.pool import Connection, connection
@@ -18,6 +20,7 @@ from database.transactions import transaction
 from ingest.correction_files import MAX_ROWS, CorrectionsError, normalize_column, quote_cell, read_csv
 from tenants.cache import notify_changed
 from tenants.tenant import Tenant
+from web.pages.branding import current_branding
 
 IGNORED = ("advertiser_name", "created_at", "singular_enabled")  # of exported files
 
@@ -27,6 +30,12 @@ class ImportOutdatedError(GokartError):
 
     def __init__(self) -> None:
         super().__init__("The file, or a row that it changes, has changed since the preview. Check the new preview.")
+
+
+class ImportRefusedError(GokartError):
+    """The database refuses the value of a cell that the preview accepts. The text names line and column. Nothing was
+    changed.
+    """
 
 
 class ImportRow(msgspec.Struct):
@@ -53,7 +62,10 @@ class ImportRow(msgspec.Struct):
 
 
 class ImportPreview(msgspec.Struct, frozen=True):
+    """`effects` are those of changes of the status: for each new one, a heading and sentences."""
+
     digest: str
+    effects: list[tuple[str, list[str]]]
     created: list[ImportRow]
     changed: list[ImportRow]
     invalid: list[ImportRow]
@@ -73,18 +85,44 @@ async def preview_import(tenant: Tenant, kind: CatalogueKind, content: bytes, se
 
 
 async def apply_import(tenant: Tenant, kind: CatalogueKind, content: bytes, seed: UUID, digest: str) -> ImportPreview:
-    """Raises ImportOutdatedError, and CorrectionsError if the file as a whole is invalid."""
+    """Raises ImportOutdatedError, ImportRefusedError, and CorrectionsError if the file as a whole is invalid."""
     lines = await to_thread(read_file, kind, content)
     try:
         async with transaction() as db:
             preview = await compare(db, tenant, kind, lines, seed, lock=True)
             if preview.digest != digest or preview.invalid:
                 raise ImportOutdatedError
-            await save(db, tenant, kind, preview)
+            rows = preview.created + preview.changed
+            try:
+                async with transaction():
+                    await save(db, tenant, kind, rows)
+            except CheckViolationError:
+                await raise_refusal(db, tenant, kind, rows)
             await notify_changed(db)
-    except (UniqueViolationError, ForeignKeyViolationError, CheckViolationError) as error:
+    except (UniqueViolationError, ForeignKeyViolationError) as error:
         raise ImportOutdatedError from error
     return preview
+
+
+async def raise_refusal(db: Connection, tenant: Tenant, kind: CatalogueKind, rows: Sequence[ImportRow]) -> None:
+    """Saves the rows one by one and raises ImportRefusedError for the first one that the database refuses."""
+    for row in sorted(rows, key=lambda each: each.line):
+        try:
+            async with transaction():
+                await save(db, tenant, kind, [row])
+        except CheckViolationError as error:
+            column = refused_column(kind, error)
+            reason = error.args[0]  # of a trigger
+            if error.constraint_name:
+                rule = await db.fetchval(
+                    """
+                    SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = $1::regclass AND conname = $2
+                    """,
+                    f"{tenant.schema}.{kind.table}",
+                    error.constraint_name,
+                )
+                reason = f"{quote_cell(row.values.get(column) or '')} does not satisfy {rule or error.constraint_name}."
+            raise ImportRefusedError(f"Line {row.line}, {column}: {reason} Nothing was changed.") from error
 
 
 def read_file(kind: CatalogueKind, content: bytes) -> list[tuple[int, dict[str, str]]]:
@@ -141,11 +179,13 @@ async def compare(
     )
     old = {row["id"]: row for row in found}
     seen: dict[UUID, int] = {}
-    for row in rows:
+    for row, (_, cells) in zip(rows, lines, strict=True):
         if first := seen.get(row.id):
             row.errors.append(f"id: line {first} has the same ID")
         seen.setdefault(row.id, row.line)
         complete(kind, row, old.get(row.id))
+        if kind.table == "advertiser" and not row.old and not cells.get("time_zone"):
+            row.values["time_zone"] = current_branding().time_zone
     if kind.table == "offer":
         owners = await db.fetch(
             f"SELECT id FROM {s}.advertiser WHERE id = ANY($1::uuid[])",
@@ -159,12 +199,27 @@ async def compare(
     created = [row for row in valid if not row.old]
     shown = [(str(row.id), row.changes, sorted(row.keys.items())) for row in created + changed]
     return ImportPreview(
+        effects=await effects_by_status(db, tenant, kind, changed),
         digest=blake2b(repr(shown).encode()).hexdigest()[:32],
         created=created,
         changed=changed,
         invalid=[row for row in rows if row.errors],
         unchanged=len(valid) - len(changed) - len(created),
     )
+
+
+async def effects_by_status(
+    db: Connection, tenant: Tenant, kind: CatalogueKind, changed: Sequence[ImportRow]
+) -> list[tuple[str, list[str]]]:
+    """As the page that changes the status of rows shows them."""
+    found = []
+    for status in kind.statuses:
+        old = [row.old for row in changed if row.old and row.values.get("status", row.old["status"]) == status]
+        if changing := [row for row in old if row["status"] != status]:
+            many = len(changing) != 1
+            heading = f"{len(changing):,} {kind.plural if many else kind.label} become{'' if many else 's'} {status}"
+            found.append((heading, await status_effects(db, tenant, kind, changing, status)))
+    return found
 
 
 def read_row(kind: CatalogueKind, line: int, cells: Mapping[str, str], seed: UUID) -> ImportRow:
@@ -238,11 +293,11 @@ async def check_currencies(db: Connection, schema: str, rows: Sequence[ImportRow
         changing[id_].errors.append(f"currency: cannot be changed, because there are amounts in {old['currency']}")
 
 
-async def save(db: Connection, tenant: Tenant, kind: CatalogueKind, preview: ImportPreview) -> None:
+async def save(db: Connection, tenant: Tenant, kind: CatalogueKind, changes: Sequence[ImportRow]) -> None:
     """One statement for all rows that set the same columns."""
     table = f"{tenant.schema}.{kind.table}"
     groups: dict[tuple[bool, tuple[str, ...]], list[list[Any]]] = defaultdict(list)
-    for row in sorted(preview.created + preview.changed, key=lambda each: each.id):
+    for row in sorted(changes, key=lambda each: each.id):
         values: dict[str, Any] = row.values | row.keys if not row.old else {name: new for name, _, new in row.changes}
         groups[row.old is None, tuple(values)].append([row.id, *values.values()])
     for (new, columns), rows in groups.items():

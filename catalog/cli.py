@@ -1,12 +1,13 @@
 """gokart advertisers …, gokart tenants limit"""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import click
 from piccolo.columns import Column
 
+from catalog.fields import ADVERTISERS, FieldValues, read_time_zone
+from catalog.records import create_row
 from catalog.tables import Advertiser
 from catalog.tenants import set_tenant_limits
 from core.cli_support import console, describe_limits, limit_options, print_table
@@ -15,6 +16,7 @@ from database.transactions import transaction
 from tenants.cache import notify_changed
 from tenants.cli import tenants
 from tenants.commands import run_command, run_for_tenant
+from tenants.tenant import current_tenant
 
 LONGEST_NAME = 500
 
@@ -28,17 +30,24 @@ def advertisers() -> None:
 @click.argument("tenant")
 @click.option("--name", required=True)
 @click.option("--id", "id_", type=click.UUID, help="Its id in GoKart; without it a new one.")
-def create(tenant: str, name: str, id_: UUID | None) -> None:
+@click.option("--time-zone", help="An IANA name, such as Europe/Berlin; without it that of TENANT's settings.")
+def create(tenant: str, name: str, id_: UUID | None, time_zone: str | None) -> None:
     """Make an advertiser of TENANT and print its id."""
     new = id_ or uuid4()
     if not 1 <= len(name.strip()) <= LONGEST_NAME:
         raise GokartError(f"--name: An advertiser's name has 1 to {LONGEST_NAME} characters.")
+    values: FieldValues = {"name": name.strip()}
+    if time_zone is not None:
+        try:
+            values["time_zone"] = read_time_zone(time_zone)
+        except GokartError as error:
+            raise GokartError(f"--time-zone: {error}") from error
 
     async def work() -> None:
         async with transaction():
             if await Advertiser.exists().where(Advertiser.id == new):
                 raise GokartError(f"There is an advertiser {new} already.")
-            await Advertiser.insert(Advertiser(id=new, name=name.strip(), created_at=datetime.now(UTC)))
+            await create_row(current_tenant(), ADVERTISERS, new, values)
 
     run_for_tenant(tenant, work)
     click.echo(new)

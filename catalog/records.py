@@ -60,8 +60,14 @@ async def update_row(tenant: Tenant, kind: CatalogueKind, id_: UUID, values: Fie
             await db.execute(f"UPDATE {tenant.schema}.{kind.table} SET {assigned} WHERE id = $1", id_, *values.values())
             await notify_changed(db)
     except CheckViolationError as error:
-        field = "time_zone" if "time zone" in str(error) else "currency"
-        raise CatalogueError(f"{field}: {error.args[0]}") from error
+        raise CatalogueError(f"{refused_column(kind, error)}: {error.args[0]}") from error
+
+
+def refused_column(kind: CatalogueKind, error: CheckViolationError) -> str:
+    """That of a constraint of the table, or of one of its triggers, which check the time zone and the currency."""
+    if error.constraint_name:
+        return error.constraint_name.removeprefix(f"{kind.table}_").removesuffix("_check")
+    return "time_zone" if "time zone" in str(error) else "currency"
 
 
 async def set_status(tenant: Tenant, kind: CatalogueKind, ids: Sequence[UUID], status: str) -> None:

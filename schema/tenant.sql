@@ -17,7 +17,9 @@ CREATE FUNCTION tenant.check_time_zone() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = NEW.time_zone) THEN
+    IF NEW.time_zone <> tenant.default_time_zone()
+        AND NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = NEW.time_zone)
+    THEN
         RAISE EXCEPTION '% is not the IANA name of a time zone, such as Europe/Berlin.', NEW.time_zone
             USING ERRCODE = 'check_violation';
     END IF;
@@ -35,6 +37,12 @@ BEGIN
     );
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION tenant.default_time_zone() RETURNS character varying
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce((SELECT time_zone FROM tenant.setting), 'UTC')
+$$;
 
 CREATE FUNCTION tenant.has_amounts(offer_key integer) RETURNS boolean
     LANGUAGE sql STABLE
@@ -159,6 +167,15 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION tenant.record_deactivation() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.deactivated_by_team :=
+        NOT NEW.active AND coalesce(current_setting('gokart.actor', true), '') LIKE 'advertiser:%';
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION tenant.record_departure() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -234,7 +251,7 @@ CREATE TABLE tenant.advertiser (
     currency character varying(3) DEFAULT 'USD'::character varying NOT NULL,
     singular_requested_at timestamp with time zone,
     singular_requested_by character varying(320),
-    time_zone character varying(64) DEFAULT 'UTC'::character varying NOT NULL,
+    time_zone character varying(64) DEFAULT tenant.default_time_zone() NOT NULL,
     time_zone_since timestamp with time zone,
     CONSTRAINT advertiser_currency_check CHECK (((currency)::text ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT advertiser_name_check CHECK (((name)::text <> ''::text)),
@@ -255,6 +272,7 @@ CREATE TABLE tenant.advertiser_login (
     advertiser uuid NOT NULL,
     scopes character varying(20)[] DEFAULT '{cost-report,singular}'::character varying[] NOT NULL,
     admin boolean DEFAULT false NOT NULL,
+    deactivated_by_team boolean DEFAULT false NOT NULL,
     CONSTRAINT advertiser_login_email_check CHECK ((((email)::text = lower((email)::text)) AND ((email)::text ~~ '%_@_%'::text))),
     CONSTRAINT advertiser_login_name_check CHECK (((name)::text <> ''::text)),
     CONSTRAINT advertiser_login_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ '{cost-report,singular,conversions}'::character varying[])))
@@ -1197,6 +1215,8 @@ CREATE TRIGGER quarter_written AFTER INSERT OR UPDATE ON tenant.by_quarter FOR E
 CREATE TRIGGER raise_version BEFORE UPDATE OF advertiser, name, campaign_name, app_name, store_id, os ON tenant.offer FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
 
 CREATE TRIGGER raise_version BEFORE UPDATE OF name ON tenant.partner FOR EACH ROW EXECUTE FUNCTION tenant.raise_version();
+
+CREATE TRIGGER record_deactivation BEFORE UPDATE OF active ON tenant.advertiser_login FOR EACH ROW WHEN ((new.active <> old.active)) EXECUTE FUNCTION tenant.record_deactivation();
 
 CREATE TRIGGER record_departure AFTER UPDATE ON tenant.conversion FOR EACH ROW WHEN ((old.offer <> new.offer)) EXECUTE FUNCTION tenant.record_departure();
 

@@ -49,6 +49,7 @@ INTERNAL = (
     "cause",
     "details",
     "time_zone_since",
+    "deactivated_by_team",
     "resolved_at",
     "resolved_by",
 )

@@ -10,7 +10,13 @@ import click
 from auth.scopes import ADVERTISER_SCOPES, DEFAULT_SCOPES
 from auth.users import totp
 from auth.users.audit_export import FORMATS, export_audit_log
-from auth.users.directory import UserDetails, get_user_by_email, list_users, update_staff_user
+from auth.users.directory import (
+    UserDetails,
+    get_user_by_email,
+    list_users,
+    update_advertiser_user,
+    update_staff_user,
+)
 from auth.users.emails import report_change
 from auth.users.erasure import Found, erase_at_tenant, erase_platform_staff
 from auth.users.invitations import IssuedLink, invite_advertiser_user, invite_staff_user, renew_link
@@ -107,7 +113,7 @@ def set_(tenant: str | None, platform: bool, email: str, role: str | None, activ
 
 @click.group()
 def users() -> None:
-    """Invite and list advertiser users."""
+    """Invite, list and change advertiser users."""
 
 
 @users.command("invite")
@@ -124,14 +130,21 @@ def users() -> None:
     type=click.Choice(ADVERTISER_SCOPES),
     help="Permissions of the user and of the API keys that the user creates. Default: cost-report and singular.",
 )
-def invite_user(tenant: str, advertiser: UUID, email: str, name: str, scopes: tuple[str, ...]) -> None:
+@click.option(
+    "--admin/--no-admin",
+    default=None,
+    help="Whether the user manages the advertiser's other users. Default: if it is the advertiser's first user.",
+)
+def invite_user(
+    tenant: str, advertiser: UUID, email: str, name: str, *, scopes: tuple[str, ...], admin: bool | None
+) -> None:
     """Invite a user of an advertiser of TENANT, and print the one-time link to choose a password."""
-    print_link(
-        tenant,
-        run_for_tenant(
-            tenant, lambda: invite_advertiser_user(email, name, advertiser, scopes or DEFAULT_SCOPES, operator())
-        ),
-    )
+
+    async def work() -> IssuedLink:
+        chosen = scopes or DEFAULT_SCOPES
+        return await invite_advertiser_user(email, name, advertiser, chosen, operator(), admin=admin)
+
+    print_link(tenant, run_for_tenant(tenant, work))
 
 
 @users.command("list")
@@ -142,12 +155,21 @@ def list_advertiser_users(tenant: str) -> None:
     async def work() -> list[list[str]]:
         names = {a["id"]: a["name"] for a in await Advertiser.select(Advertiser.id, Advertiser.name)}
         return [
-            [m.email, m.name, names.get(m.advertiser, ""), ", ".join(m.scopes), *status_cells(m)]
+            [
+                m.email,
+                m.name,
+                names.get(m.advertiser, ""),
+                ", ".join(m.scopes),
+                "yes" if m.admin else "no",
+                *status_cells(m),
+            ]
             for m in await list_users(ADVERTISER)
         ]
 
     print_table(
-        ["email", "name", "advertiser", "scopes", *STATUS_COLUMNS], run_for_tenant(tenant, work), "No users yet."
+        ["email", "name", "advertiser", "scopes", "administrator", *STATUS_COLUMNS],
+        run_for_tenant(tenant, work),
+        "No users yet.",
     )
 
 
@@ -158,6 +180,20 @@ def list_advertiser_users(tenant: str) -> None:
 def user_link(tenant: str, email: str, no_second_factor: bool) -> None:
     """Print a new one-time link to choose a password. The user's earlier links stop working."""
     print_link(tenant, run_for_tenant(tenant, lambda: renew_user_link(ADVERTISER, email, no_second_factor)))
+
+
+@users.command("set")
+@click.argument("tenant")
+@EMAIL
+@click.option("--admin/--no-admin", required=True, help="Whether the user manages the advertiser's other users.")
+def set_user(tenant: str, email: str, admin: bool) -> None:
+    """Make an advertiser user of TENANT an administrator of the advertiser's users, or an ordinary user."""
+
+    async def work() -> None:
+        await update_advertiser_user((await get_user_by_email(ADVERTISER, email)).id, admin=admin)
+
+    run_for_tenant(tenant, work)
+    console.print("Changed.")
 
 
 @click.group()

@@ -23,7 +23,7 @@ class UserDetails(msgspec.Struct, frozen=True):
     """`joined`: has set a password. `link_until`: when the latest unused one-time link expires.
 
     `sessions` counts active sessions. Staff have a `role`; advertiser users have `advertiser` and `scopes`, and may be
-    `admin`.
+    `admin`. `deactivated_by_team`: by an administrator of the advertiser.
     """
 
     id: int
@@ -41,6 +41,12 @@ class UserDetails(msgspec.Struct, frozen=True):
     advertiser: UUID | None = None
     scopes: tuple[str, ...] = ()
     admin: bool = False
+    deactivated_by_team: bool = False
+
+    @property
+    def deactivated_by_staff(self) -> bool:
+        """Also at the command line or in Piccolo Admin. Of advertiser users."""
+        return not (self.active or self.deactivated_by_team)
 
     @property
     def scope_names(self) -> list[str]:
@@ -58,13 +64,14 @@ class UserDetails(msgspec.Struct, frozen=True):
 async def list_users(realm: Realm, where: str = "true", *args: Any) -> list[UserDetails]:
     """Ordered by email address, deactivated users included. In `where`, the table of users is p."""
     s, owner = realm.schema, realm.user_key
+    more = f"{realm.extra_columns}, p.deactivated_by_team" if realm is ADVERTISER else realm.extra_columns
     async with transaction() as db:
         rows = await db.fetch(
             f"""
             SELECT p.id, p.email, p.name, p.active, p.password IS NOT NULL AS joined, p.totp_secret IS NOT NULL AS totp,
                 p.created_at, p.last_sign_in_at, l.until AS link_until, coalesce(l.until > now(), false) AS link_works,
                 (SELECT count(*) FROM {s}.session
-                    WHERE {owner} = p.id AND expires_at > now() AND NOT awaits_code) AS sessions, {realm.extra_columns}
+                    WHERE {owner} = p.id AND expires_at > now() AND NOT awaits_code) AS sessions, {more}
             FROM {s}.{realm.table} p LEFT JOIN LATERAL (
                 SELECT max(expires_at) AS until FROM {s}.one_time_link WHERE {owner} = p.id AND used_at IS NULL
             ) l ON true

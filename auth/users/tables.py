@@ -48,6 +48,9 @@ class AdvertiserUser(UserColumns, TenantTable, tablename="advertiser_login"):
     advertiser = ForeignKey(Advertiser, null=False)
     scopes = Array(Varchar(20), help_text="The permissions that the user may give to API keys.")
     admin = Boolean(default=False, help_text="An administrator invites and manages the advertiser's other users.")
+    deactivated_by_team = Boolean(
+        default=False, help_text="An administrator deactivated the user, so administrators can reactivate the user."
+    )
 
 
 class TenantSettings(TenantTable, tablename="setting"):

@@ -58,6 +58,7 @@ async def set_permissions(user: User, colleague: UserDetails, scopes: Collection
 async def set_active(user: User, colleague: UserDetails, *, active: bool) -> None:
     """Deactivating ends the sessions and revokes the links. Raises GokartError."""
     async with managed_team(user, colleague):
+        await check_not_deactivated_by_staff(user, colleague)
         await update_advertiser_user(colleague.id, active=active)
 
 
@@ -78,6 +79,7 @@ async def renew_invitation(user: User, colleague: UserDetails) -> IssuedLink:
 async def remove_colleague(user: User, colleague: UserDetails) -> None:
     """Deletes the account. API keys that it created stay. Raises GokartError."""
     async with managed_team(user, colleague) as db:
+        await check_not_deactivated_by_staff(user, colleague)
         await revoke_access(db, ADVERTISER, colleague.id)
         await db.execute(f"DELETE FROM {ADVERTISER.schema}.advertiser_login WHERE id = $1", colleague.id)
 
@@ -100,6 +102,13 @@ async def managed_team(user: User, colleague: UserDetails | None = None) -> Asyn
         if colleague is not None and not any(row["id"] == colleague.id for row in rows):
             raise GokartError("This user was removed.")
         yield db
+
+
+async def check_not_deactivated_by_staff(user: User, colleague: UserDetails) -> None:
+    """Removed, the colleague could be invited again. Raises GokartError."""
+    present = await find_colleague(user, colleague.id) or colleague
+    if present.deactivated_by_staff:
+        raise GokartError("The staff deactivated this account. Only they can activate or remove it.")
 
 
 def check_scopes(user: User, scopes: Collection[str]) -> None:

@@ -151,6 +151,67 @@ def test_the_currency_of_amounts_is_not_imported(sandbox: Sandbox, manager: Brow
     assert "there are amounts in USD" in row[2]
 
 
+def test_a_preview_shows_how_many_api_keys_stop_working(sandbox: Sandbox, manager: Browser) -> None:
+    for scope in "cost-report", "singular":
+        sandbox.create_api_key(scope)
+    keys = execute(
+        "SELECT count(*) AS n FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=sandbox.tenant.schema
+    )[0]["n"]
+    text = f"id,status,tax_id\n{sandbox.owner},paused,1\n{sandbox.rival},active,2\n"
+    shown = preview(manager, "advertisers", text)
+    page = Page(shown.text)
+    assert [each.text for each in page.all("h3")] == ["1 advertiser becomes paused"]
+    assert f"{keys} API keys stop working within a second" in page.text
+    assert "Singular gets errors instead of costs" in page.text
+    assert apply(manager, "advertisers", shown).status_code == 200
+    text = f"id,status\n{sandbox.owner},active\n{sandbox.rival},archived\n"
+    page = Page(preview(manager, "advertisers", text).text)
+    assert [each.text for each in page.all("h3")] == ["1 advertiser becomes active", "1 advertiser becomes archived"]
+    assert f"{keys} API keys work again within a second" in page.text
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    page = Page(preview(manager, "offers", f"id,status\n{offer['id']},paused\n").text)
+    assert "API keys and Singular are not affected" in page.text
+
+
+NO_KYIV = """
+    CREATE OR REPLACE FUNCTION {s}.check_time_zone() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION '% is not the IANA name of a time zone, such as Europe/Berlin.', NEW.time_zone
+            USING ERRCODE = 'check_violation';
+    END $$
+"""
+NO_X = "ALTER TABLE {s}.advertiser ADD CONSTRAINT advertiser_tax_id_check CHECK (tax_id <> 'Europe/Kyiv')"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "column", "says"),
+    [
+        (NO_KYIV, "time_zone", "Europe/Kyiv is not the IANA name of a time zone, such as Europe/Berlin."),
+        (NO_X, "tax_id", "“Europe/Kyiv” does not satisfy CHECK (((tax_id)::text <> 'Europe/Kyiv'::text))."),
+    ],
+)
+def test_a_value_that_only_the_database_refuses_is_reported_with_its_line_and_column(
+    sandbox: Sandbox, manager: Browser, refusal: str, column: str, says: str
+) -> None:
+    execute(refusal, schema=sandbox.tenant.schema)
+    text = f"id,name,{column}\n,New,\n{sandbox.owner},Renamed,Europe/Kyiv\n"
+    response = apply(manager, "advertisers", preview(manager, "advertisers", text))
+    assert response.status_code == 400
+    assert f"Line 3, {column}: {says} Nothing was changed." in Page(response.text).text
+    assert sorted(row["name"] for row in exported(manager, "advertisers")) == ["Owner", "Rival"]
+
+
+def test_new_advertisers_have_the_time_zone_of_the_tenant_unless_another_is_given(
+    sandbox: Sandbox, manager: Browser
+) -> None:
+    assert staff_browser(sandbox, "owner").post("/staff/settings", data={"time_zone": "Asia/Tokyo"}).status_code == 303
+    for text in "name\nA\n", f"id,name,time_zone\n,B,\n,C,utc\n{sandbox.owner},Owner,\n":
+        assert apply(manager, "advertisers", preview(manager, "advertisers", text)).status_code == 200
+    zones = {row["name"]: row["time_zone"] for row in exported(manager, "advertisers")}
+    assert zones == {"A": "Asia/Tokyo", "B": "Asia/Tokyo", "C": "UTC", "Owner": "UTC", "Rival": "UTC"}
+
+
 def test_a_file_is_previewed_again_if_a_row_has_changed(sandbox: Sandbox, manager: Browser) -> None:
     shown = preview(manager, "advertisers", f"id,name\n{sandbox.owner},Imported\n")
     execute("UPDATE {s}.advertiser SET name = 'Changed' WHERE id = $1", sandbox.owner, schema=sandbox.tenant.schema)

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.support.cli import cli_error, gokart
+from tests.support.database import execute
 from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox
 from tests.support.wait import wait_until
 
@@ -25,6 +26,15 @@ def test_it_may_have_the_id_that_it_has_elsewhere(sandbox: Sandbox) -> None:
     command = "advertisers", "create", sandbox.tenant.slug, "--name", "Brown Boots", "--id", id_
     assert gokart(*command).stdout == f"{id_}\n"
     assert cli_error(*command) == f"Error: There is an advertiser {id_} already."
+
+
+def test_it_has_the_time_zone_of_the_tenant_unless_another_is_given(sandbox: Sandbox) -> None:
+    execute("UPDATE {s}.setting SET time_zone = 'Asia/Tokyo'", schema=sandbox.tenant.schema)
+    command = "advertisers", "create", sandbox.tenant.slug, "--name"
+    gokart(*command, "A")
+    gokart(*command, "B", "--time-zone", "europe/berlin")
+    rows = execute("SELECT name, time_zone FROM {s}.advertiser WHERE name < 'C'", schema=sandbox.tenant.schema)
+    assert {row["name"]: row["time_zone"] for row in rows} == {"A": "Asia/Tokyo", "B": "Europe/Berlin"}
 
 
 def test_a_tenant_lists_its_own(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
@@ -63,6 +73,7 @@ def test_no_name_breaks_the_list_or_commands_the_terminal(sandbox: Sandbox) -> N
         (["create", "{}", "--name", " "], "An advertiser's name has 1 to 500 characters."),
         (["create", "{}", "--name", "x" * 501], "An advertiser's name has 1 to 500 characters."),
         (["create", "nobody", "--name", "X"], "There is no tenant 'nobody'."),
+        (["create", "{}", "--name", "X", "--time-zone", "Mars"], "--time-zone: Enter the IANA name of a time zone"),
         (["create", "{}", "--name", "X", "--id", "7"], "'7' is not a valid UUID"),
         (["set", "{}", "{owner}"], "Give --singular, --no-singular, --paused or --active."),
         (["set", "{}", "00000000-0000-0000-0000-000000000001", "--paused"], "There is no advertiser 0000"),

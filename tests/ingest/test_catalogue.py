@@ -7,7 +7,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.support.database import execute
-from tests.support.sandbox import JSON, MAY, SINGULAR, Sandbox, event_record, offer_record
+from tests.support.sandbox import (
+    JSON,
+    MAY,
+    SINGULAR,
+    Sandbox,
+    conversion_callback,
+    event_record,
+    offer_record,
+)
 
 
 def test_an_offer_replaces_the_previous_one(sandbox: Sandbox) -> None:
@@ -69,6 +77,20 @@ def test_a_new_advertiser_needs_a_name(sandbox: Sandbox) -> None:
     assert [r["field"] for r in result["rejected"]] == ["advertiserName"]
     result = sandbox.send("offers", [offer_record(sandbox, advertiserId=new, advertiserName="New")])
     assert result["accepted"] == 1
+
+
+def test_a_new_advertiser_has_the_time_zone_of_the_tenant(sandbox: Sandbox) -> None:
+    execute("UPDATE {s}.setting SET time_zone = 'Asia/Tokyo'", schema=sandbox.tenant.schema)
+    by_catalogue, by_callback = uuid4(), uuid4()
+    offer = offer_record(sandbox, by_catalogue, advertiserName="A")
+    assert sandbox.send("offers", [offer])["accepted"] == 1
+    callback = conversion_callback(sandbox, str(uuid4()), offerAdvertiserId=str(by_callback), offerAdvertiserName="B")
+    assert sandbox.send("conversions", [callback])["accepted"] == 1
+    rows = execute("SELECT id, time_zone FROM {s}.advertiser", schema=sandbox.tenant.schema)
+    zones = {row["id"]: row["time_zone"] for row in rows}
+    assert zones == dict.fromkeys((by_catalogue, by_callback), "Asia/Tokyo") | dict.fromkeys(
+        (sandbox.owner, sandbox.rival), "UTC"
+    )
 
 
 def test_the_last_record_of_a_batch_wins(sandbox: Sandbox) -> None:

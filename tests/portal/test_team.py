@@ -212,6 +212,38 @@ def test_deactivating_ends_the_sessions(cast: Cast) -> None:
     assert browser(cast.sandbox).sign_in(cast.colleague_email).status_code == 303
 
 
+def deactivate_as_staff(cast: Cast) -> None:
+    url = f"/staff/people/logins/{user(cast.sandbox, cast.colleague_email)['id']}/active"
+    assert staff_browser(cast.sandbox, "owner").post(url, data={"active": "off"}).status_code == 303
+
+
+def deactivate_in_the_database(cast: Cast) -> None:
+    execute(
+        "UPDATE {s}.advertiser_login SET active = false WHERE email = $1",
+        cast.colleague_email,
+        schema=cast.sandbox.tenant.schema,
+    )
+
+
+@pytest.mark.parametrize("deactivate", [deactivate_as_staff, deactivate_in_the_database])
+def test_only_staff_reactivate_a_user_whom_they_deactivated(cast: Cast, deactivate: Callable[[Cast], None]) -> None:
+    for active in "off", "on":  # what the team did before has no effect
+        cast.admin.post(f"{cast.url}/active", data={"active": active})
+    deactivate(cast)
+    page = Page(cast.admin.get(cast.url).text)
+    assert "Only they can activate or remove it" in page.text
+    assert not page.all("form", action=f"{cast.url}/active") + page.all("form", action=f"{cast.url}/remove")
+    for path, data in ("active", {"active": "on"}), ("active", {"active": "off"}), ("remove", {}):
+        response = cast.admin.post(f"{cast.url}/{path}", data=data)
+        assert (response.status_code, "The staff deactivated this account" in response.text) == (409, True)
+    assert browser(cast.sandbox).sign_in(cast.colleague_email).status_code == 403
+    url = f"/staff/people/logins/{user(cast.sandbox, cast.colleague_email)['id']}/active"
+    assert staff_browser(cast.sandbox, "owner").post(url, data={"active": "on"}).status_code == 303
+    for active in "off", "on":
+        assert cast.admin.post(f"{cast.url}/active", data={"active": active}).status_code == 303
+    assert browser(cast.sandbox).sign_in(cast.colleague_email).status_code == 303
+
+
 def test_removing_ends_the_sessions_and_is_audited(cast: Cast) -> None:
     assert cast.admin.post(f"{cast.url}/remove").headers["location"] == "/team?done=removed"
     assert cast.colleague.get("/keys").status_code == 303

@@ -124,7 +124,7 @@ def test_an_advertiser_user_signs_in_by_the_printed_link(sandbox: Sandbox) -> No
     slug, owner = sandbox.tenant.slug, str(sandbox.owner)
     command = "users", "invite", slug, "--advertiser", owner, "--email", "anna@example.com", "--name", "Anna"
     first = link(*command, "--scope", "cost-report")
-    assert lines("users", "list", slug) == {"anna@example.com": "Anna Owner cost-report invited off never"}
+    assert lines("users", "list", slug) == {"anna@example.com": "Anna Owner cost-report yes invited off never"}
     second = link("users", "link", slug, "--email", "anna@example.com")
     anna = browser(sandbox)
     assert anna.get(first).status_code == 404
@@ -138,9 +138,23 @@ def test_conversions_is_not_a_default_scope(sandbox: Sandbox) -> None:
     command = "users", "invite", slug, "--advertiser", str(sandbox.rival), "--email", "s@example.com", "--name", "S"
     link(*command, "--scope", "conversions")
     assert lines("users", "list", slug) == {
-        "r@example.com": "R Rival cost-report, singular invited off never",
-        "s@example.com": "S Rival conversions invited off never",
+        "r@example.com": "R Rival cost-report, singular yes invited off never",
+        "s@example.com": "S Rival conversions no invited off never",
     }
+
+
+def test_a_user_is_made_an_administrator_and_an_ordinary_user(sandbox: Sandbox) -> None:
+    slug, owner = sandbox.tenant.slug, str(sandbox.owner)
+
+    def administrators() -> list[str]:
+        return [email for email, line in lines("users", "list", slug).items() if " yes " in line]
+
+    for email, options in ("a@example.com", ["--no-admin"]), ("b@example.com", ["--admin"]), ("c@example.com", []):
+        link("users", "invite", slug, "--advertiser", owner, "--email", email, "--name", "X", *options)
+    assert administrators() == ["b@example.com"]
+    for email, option in ("b@example.com", "--no-admin"), ("c@example.com", "--admin"):
+        assert gokart("users", "set", slug, "--email", email, option).stdout == "Changed.\n"
+    assert administrators() == ["c@example.com"]
 
 
 def test_a_list_contains_the_users_of_one_tenant(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
@@ -173,6 +187,8 @@ def test_a_list_contains_the_users_of_one_tenant(sandbox: Sandbox, other_sandbox
         (["staff", "set", "{}", "--email", "x@y.z", "--active"], "No user has the address “x@y.z”."),
         (["users", "invite", "{}", "--advertiser", "7", "--email", "x@y.z", "--name", "X"], "is not a valid UUID"),
         (["users", "link", "{}", "--email", "{there}"], "No user has the address"),
+        (["users", "set", "{}", "--email", "{there}"], "Missing option '--admin'"),
+        (["users", "set", "{}", "--email", "{there}", "--admin"], "No user has the address"),
     ],
 )
 def test_invalid_arguments_print_one_line(module_sandbox: Sandbox, arguments: list[str], says: str) -> None:
@@ -241,6 +257,7 @@ def test_changes_are_audited_with_the_operators_name(sandbox: Sandbox, tmp_path:
     do("staff invite", "--platform", "--email", email, "--name", "X", "--role", "viewer")
     do("staff set", "--platform", "--email", email, "--inactive")
     do("users invite", slug, "--advertiser", owner, "--email", someone, "--name", "X")
+    do("users set", slug, "--email", someone, "--no-admin")
     do("users link", slug, "--email", someone, "--no-second-factor")
     do("import", slug, "conversions", str(file))
     do("erase", slug, "--email", someone, "--yes")
