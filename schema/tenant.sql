@@ -1146,6 +1146,8 @@ CREATE INDEX request_log_token_at_idx ON tenant.request_log USING btree (token, 
 
 CREATE INDEX restatement_changed_at_idx ON tenant.restatement USING brin (changed_at);
 
+CREATE INDEX restatement_not_imported_idx ON tenant.restatement USING btree (offer, bucket) WHERE ((cause)::text <> 'import'::text);
+
 CREATE INDEX restatement_offer_bucket_idx ON tenant.restatement USING btree (offer, bucket);
 
 CREATE INDEX saved_view_login_idx ON tenant.saved_view USING btree (login);

@@ -14,7 +14,6 @@ import msgspec
 
 from catalog.tenants import GokartTenant
 from core.time_zones import zone_of
-from core.timestamps import midnight
 from database.pool import Connection, connection
 from database.sql import SqlFile
 from reporting.context import ReportContext
@@ -41,12 +40,20 @@ HAS_DATA = SqlFile(Path(__file__).parent / "sql" / "has_data.sql")
 MAX_ROWS = 200
 
 
+class DayChanges(msgspec.Struct, frozen=True):
+    """When the figures of a UTC day last changed, and whether it is restated (`sql/changed_days.sql`)."""
+
+    changed_at: datetime
+    restated: bool
+
+
 class SpendBucket(msgspec.Struct, frozen=True):
     """A day, or the part of a week or month within the period. `previous` has the figures that it is compared with.
 
     `changed_at`, of days only: when the figures of its UTC days last changed, None where nothing was ever counted.
     `restated_day` is the first of its UTC days that changed 24 hours or more after it had ended, or None. What comes
-    within 24 hours is the usual delay of reporting. Both are those of the offers, whichever partners are shown.
+    within 24 hours is the usual delay of reporting; imports of history do not count. Both are those of the offers,
+    whichever partners are shown.
     """
 
     first: date
@@ -168,6 +175,20 @@ async def read_spend(scope: SpendScope, choices: Choices) -> SpendSummary:
     )
 
 
+async def read_totals(scope: SpendScope, choices: Choices) -> SpendMetrics:
+    """The totals of `read_spend`, with the same limit and errors."""
+    request = scope.request(choices, choices.period.range(scope.zone))
+    await check_retention(request, scope.context.hours_since)
+    query = request.query("page", list(request.buckets()))
+    async with (
+        report_slots.slot((scope.tenant.id, scope.advertiser)),
+        connection() as db,
+        asyncio.timeout(settings.report_timeout),
+    ):
+        row = await db.fetchrow(query.sql, *query.args)
+    return metrics_of(row)
+
+
 async def read_figures(
     db: Connection, scope: SpendScope, choices: Choices, range_: Range
 ) -> tuple[list[tuple[TimeBucket, SpendMetrics]], list[SpendRow], int]:
@@ -198,10 +219,11 @@ async def read_rows(db: Connection, request: QueryRequest) -> tuple[list[SpendRo
     return [SpendRow(dict(row), metrics_of(row)) for row in rows], rows[0]["grouped_rows"] if rows else 0
 
 
-async def read_changes(db: Connection, request: QueryRequest) -> dict[date, datetime]:
-    """When the offers' figures of a UTC day last changed, for the days that the range touches."""
+async def read_changes(db: Connection, request: QueryRequest) -> dict[date, DayChanges]:
+    """Those of the offers' figures, for the UTC days that the range touches."""
     query = request.bind(CHANGED_DAYS, day_parameters(request.range))
-    return {row["day"]: row["changed_at"] for row in await db.fetch(query.sql, *query.args)}
+    rows = await db.fetch(query.sql, *query.args)
+    return {row["day"]: DayChanges(row["changed_at"], row["restated"]) for row in rows}
 
 
 async def has_data(scope: SpendScope, choices: Choices) -> bool:
@@ -216,7 +238,7 @@ def make_buckets(
     request: QueryRequest,
     buckets: list[tuple[TimeBucket, SpendMetrics]],
     previous: list[tuple[TimeBucket, SpendMetrics]] | None,
-    marks: Mapping[date, datetime],
+    marks: Mapping[date, DayChanges],
 ) -> list[SpendBucket]:
     """The first bucket is compared with the first one of `previous`, and so on."""
     made = []
@@ -229,8 +251,8 @@ def make_buckets(
                 metrics=metrics,
                 state=request.finality.state(bucket.last_day),
                 previous=None if previous is None else previous[number][1] if number < len(previous) else None,
-                changed_at=max(changes.values(), default=None),
-                restated_day=next((day for day, at in changes.items() if at >= midnight(day) + 2 * DAY), None),
+                changed_at=max((change.changed_at for change in changes.values()), default=None),
+                restated_day=next((day for day, change in changes.items() if change.restated), None),
             )
         )
     return made

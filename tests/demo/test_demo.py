@@ -212,12 +212,19 @@ def restatements(cast: Cast, days: list[date], now: datetime) -> set[date]:
     return found
 
 
-def test_only_the_days_corrected_later_are_restated(sandbox: Sandbox, cast: Cast) -> None:
+def test_only_days_corrected_later_by_callbacks_are_restated(sandbox: Sandbox, cast: Cast) -> None:
+    """The demo imports its history, which restates no day. The same records as callbacks would have."""
     now = datetime.now(UTC)
     fill(cast, now - timedelta(days=3))
     fill(cast, now)
     days = [(sandbox.tenant.created_at - LENGTH).date() + n * A_DAY for n in range(LENGTH.days + 1)]
-    summary = run_for_tenant(sandbox.tenant.slug, lambda: read_dashboard(cast.advertisers[0].id, days[0], days[-1]))
+
+    def shown() -> SpendSummary:
+        return run_for_tenant(sandbox.tenant.slug, lambda: read_dashboard(cast.advertisers[0].id, days[0], days[-1]))
+
+    assert shown().restated == 0
+    execute("UPDATE {s}.restatement SET cause = 'callback'", schema=sandbox.tenant.schema)
+    summary = shown()
     restated = {bucket.first for bucket in summary.buckets if bucket.restated}
     assert restated == restatements(cast, days, now)
     assert 0.02 < len(restated) / len(days) < 0.5

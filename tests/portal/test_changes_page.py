@@ -134,6 +134,20 @@ def test_an_import_of_history_is_listed_on_request(sandbox: Sandbox, client: Bro
     assert "When the day ended: 0.00" in notes(whole)[0]
 
 
+def test_the_days_that_the_dashboard_marks_are_listed(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    """An import of history marks no day, and lists none."""
+
+    def marked() -> list[str]:
+        page = Page(client.get("/", params={"date_from": DAY, "date_to": "2025-05-20"}).text)
+        return [row[0] for row in page.rows("days") if "Restated" in row[7]]
+
+    sandbox.send("conversions", [conversion_callback(sandbox, offer)])
+    execute("UPDATE {s}.restatement SET cause = 'import', late = false", schema=sandbox.tenant.schema)
+    assert (marked(), opened(client).all("tbody", id="days")) == ([], [])
+    sandbox.send("events", [event_record(offer, occurredAt=f"{DAY}T12:00:00Z")])
+    assert marked() == [row[0] for row in opened(client).rows("days")] == ["Mon 19 May 2025"]
+
+
 def test_an_offer_that_moves_changes_the_day_of_both(sandbox: Sandbox, client: Browser, offer: str) -> None:
     sandbox.send("conversions", [conversion_callback(sandbox, offer, revenue=60)])
     sandbox.move_offer(offer, sandbox.rival)

@@ -332,10 +332,20 @@ def test_one_that_takes_too_long_is_given_up(sandbox: Sandbox, monkeypatch: pyte
 
 def ingest_callback(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
     """Ingests a callback for a conversion on `day` at the given time."""
+    (key,) = execute("SELECT id FROM {s}.api_token WHERE advertiser IS NULL", schema=sandbox.tenant.schema)
+    ingest_record(sandbox, day, at, key["id"], conversion)
+
+
+def import_callback(sandbox: Sandbox, day: date, at: datetime, **conversion: Any) -> None:
+    """The same, imported from a file."""
+    ingest_record(sandbox, day, at, None, conversion)
+
+
+def ingest_record(sandbox: Sandbox, day: date, at: datetime, api_key: int | None, conversion: dict[str, Any]) -> None:
     sent_at = at.isoformat()
     noon = f"{day}T12:00:00Z"
     record = conversion_callback(sandbox, OFFER, sent_at=sent_at, userCompletedAt=noon, **conversion)
-    run(lambda: ingest_conversions(sandbox.tenant, [msgspec.json.encode(record)], at, None))
+    run(lambda: ingest_conversions(sandbox.tenant, [msgspec.json.encode(record)], at, api_key))
 
 
 OFFER = "7df30136-ff83-4551-b877-fa0f0d8b8f72"
@@ -354,6 +364,15 @@ def test_a_day_is_restated_by_data_received_a_day_after_its_end(sandbox: Sandbox
     ingest_callback(sandbox, DAY, MIDNIGHT + A_DAY - timedelta(microseconds=1), conversionId=str(UUID(int=1)))
     assert restated(sandbox) == []
     ingest_callback(sandbox, DAY, MIDNIGHT + A_DAY, conversionId=str(UUID(int=2)))
+    assert restated(sandbox) == [DAY]
+
+
+def test_an_import_of_history_restates_no_day(sandbox: Sandbox) -> None:
+    one = {"conversionId": str(UUID(int=1))}
+    import_callback(sandbox, DAY, MIDNIGHT + 20 * A_DAY, **one)
+    assert restated(sandbox) == []
+    ingest_callback(sandbox, DAY, MIDNIGHT + 21 * A_DAY, **one, status="Rejected")
+    import_callback(sandbox, DAY + A_DAY, MIDNIGHT + 22 * A_DAY)
     assert restated(sandbox) == [DAY]
 
 

@@ -249,13 +249,26 @@ offers AS MATERIALIZED (
         AND ($4::text[] IS NULL OR app_name = ANY($4::text[]) OR store_id = ANY($4::text[]))
         AND ($5::text[] IS NULL OR campaign_name = ANY($5::text[]))
 )
-SELECT bucket AS day, max(changed_at) AS changed_at
-FROM offers o
-CROSS JOIN LATERAL (
-    SELECT bucket, changed_at FROM t_tenant.changed_day
-    WHERE offer = o.key AND bucket >= $6::date AND bucket < $7::date
-    OFFSET 0
-) AS change_mark
-GROUP BY bucket;
+SELECT
+    day, changed_at,
+    changed_at >= (day + 2) AT TIME ZONE 'UTC' AND EXISTS (
+        SELECT FROM offers o
+        CROSS JOIN LATERAL (
+            SELECT FROM t_tenant.restatement
+            WHERE offer = o.key AND bucket >= day AT TIME ZONE 'UTC' AND bucket < (day + 1) AT TIME ZONE 'UTC'
+                AND changed_at >= (day + 2) AT TIME ZONE 'UTC' AND cause <> 'import'
+            LIMIT 1
+        ) AS restatement
+    ) AS restated
+FROM (
+    SELECT bucket AS day, max(changed_at) AS changed_at
+    FROM offers o
+    CROSS JOIN LATERAL (
+        SELECT bucket, changed_at FROM t_tenant.changed_day
+        WHERE offer = o.key AND bucket >= $6::date AND bucket < $7::date
+        OFFSET 0
+    ) AS change_mark
+    GROUP BY bucket
+) AS days;
 
 COMMIT;
