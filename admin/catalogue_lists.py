@@ -130,7 +130,7 @@ ADVERTISER_LIST_MISSING = {
     "billing": ("No email for invoices", "t.billing_email IS NULL"),
 }
 OFFER_LIST_MISSING = {
-    "singular": ("Singular not ready", FLAWED.format(o="t")),
+    "singular": ("Data that Singular needs", f"a.singular_enabled AND ({FLAWED.format(o='t')})"),
     "store_id": ("No store ID", "t.store_id IS NULL AND t.os IS DISTINCT FROM 'WEB'"),
     "os": ("No OS", "t.os IS NULL"),
     "campaign": ("No campaign", "t.campaign_name IS NULL"),

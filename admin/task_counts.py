@@ -1,23 +1,27 @@
-"""Counts of open tasks, each with the URL of its list."""
+"""Counts of open tasks, each with the URL of the list that has as many rows."""
 
 import msgspec
 
-from admin.catalogue_lists import NO_API_KEY, NO_USER
+from admin.catalogue_lists import ADVERTISER_LIST_MISSING, OFFER_LIST_MISSING
 from database.pool import connection
-from singular.requirements import FLAWED
 from tenants.tenant import Tenant
 
 MOST = 1_000  # the highest count
-FLAWED_OFFERS = "{s}.offer o JOIN {s}.advertiser a ON a.id = o.advertiser"
+ADVERTISERS_MISSING = {
+    name: f"{{s}}.advertiser t WHERE t.status = 'active' AND ({condition})"
+    for name, (_, condition) in ADVERTISER_LIST_MISSING.items()
+}
+OFFERS_LACKING_DATA = f"""{{s}}.offer t JOIN {{s}}.advertiser a ON a.id = t.advertiser
+    WHERE t.status <> 'archived' AND ({OFFER_LIST_MISSING["singular"][1]})"""
 TASKS = [  # one, several, the list, and SQL for its rows
     ("rejected record is waiting", "rejected records are waiting", "/staff/intake/rejected",
      "{s}.rejected_record r WHERE r.resolved_at IS NULL"),
     ("offer lacks data that Singular needs", "offers lack data that Singular needs", "/staff/offers?missing=singular",
-     f"{FLAWED_OFFERS} WHERE a.singular_enabled AND o.status = 'active' AND ({FLAWED.format(o='o')})"),
-    ("advertiser has no user", "advertisers have no user", "/staff/advertisers?missing=users",
-     f"{{s}}.advertiser t WHERE t.status = 'active' AND {NO_USER}"),
-    ("advertiser has no API key", "advertisers have no API key", "/staff/advertisers?missing=keys",
-     f"{{s}}.advertiser t WHERE t.status = 'active' AND {NO_API_KEY}"),
+     OFFERS_LACKING_DATA),
+    ("advertiser has no user", "advertisers have no user", "/staff/advertisers?missing=users&status=active",
+     ADVERTISERS_MISSING["users"]),
+    ("advertiser has no API key", "advertisers have no API key", "/staff/advertisers?missing=keys&status=active",
+     ADVERTISERS_MISSING["keys"]),
 ]  # fmt: skip
 
 

@@ -1,5 +1,8 @@
 """The open tasks on the page of the spend: what needs the staff's attention, and nothing else."""
 
+from html import escape
+from uuid import UUID
+
 import pytest
 
 from tests.support.database import execute
@@ -109,11 +112,11 @@ def test_each_task_has_its_count_and_leads_to_its_list(sandbox: Sandbox, client:
     for text, path, rows in [
         ("1 rejected record is waiting", "/staff/intake/rejected", None),
         ("2 offers lack data that Singular needs", "/staff/offers?missing=singular", 2),
-        ("1 advertiser has no user", "/staff/advertisers?missing=users", 1),
-        ("1 advertiser has no API key", "/staff/advertisers?missing=keys", 1),
+        ("1 advertiser has no user", "/staff/advertisers?missing=users&status=active", 1),
+        ("1 advertiser has no API key", "/staff/advertisers?missing=keys&status=active", 1),
     ]:
         assert text in Page(page).text
-        assert f'href="{path}"' in page
+        assert f'href="{escape(path)}"' in page
         listed = client.get(path)
         assert listed.status_code == 200
         if rows:
@@ -128,3 +131,23 @@ def test_it_shows_what_each_sender_sent_by_hour(sandbox: Sandbox, client: Browse
     assert 'href="/staff/intake"' in page
     assert "last batch" in intake
     assert "style=" not in intake
+
+
+def test_a_task_counts_what_its_list_shows(sandbox: Sandbox, client: Browser) -> None:
+    """Without archived offers, advertisers without Singular, and paused advertisers."""
+    for advertiser in sandbox.owner, sandbox.rival:
+        sandbox.set_advertiser(advertiser, singular_enabled=advertiser == sandbox.owner)
+    of_owner = [offer_record(sandbox) for _ in range(4)]
+    sandbox.send("offers", [*of_owner, offer_record(sandbox, sandbox.rival)])
+    for offer, status in zip(of_owner, ["paused", "archived"], strict=False):
+        execute(
+            "UPDATE {s}.offer SET status = $2 WHERE id = $1", UUID(offer["id"]), status, schema=sandbox.tenant.schema
+        )
+    execute("UPDATE {s}.advertiser SET status = 'paused' WHERE id = $1", sandbox.rival, schema=sandbox.tenant.schema)
+    page = Page(client.get("/staff").text)
+    tasks = {
+        link.attributes["href"]: link.text for link in page.all("a") if "missing=" in link.attributes.get("href", "")
+    }
+    assert tasks["/staff/offers?missing=singular"].startswith("3 offers lack")
+    for path, text in tasks.items():
+        assert len(Page(client.get(path).text).rows("rows")) == int(text.split()[0]), path
