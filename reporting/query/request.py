@@ -28,7 +28,7 @@ from reporting.query.statements import (
     query_statement,
 )
 from reporting.query.zones import start_of_day
-from reporting.ranges import Range, change_mark_parameters
+from reporting.ranges import Range, ceil_day, change_mark_parameters, floor_month
 from reporting.read import ReportValidators
 from tenants.tenant import Tenant
 
@@ -163,6 +163,8 @@ class QueryRequest(msgspec.Struct, frozen=True):
         known = {**self.subject, **parameters}
         if isinstance(self.advertiser, AllAdvertisers):
             statement = form_all_advertisers(statement)
+            known["first_month"] = floor_month(self.range.start).date()
+            known["months_end"] = ceil_day(self.range.end).date()
         if self.as_of:
             statement = form_as_of(statement)
             known |= as_of_parameters(self.as_of, self.range)
