@@ -104,7 +104,7 @@ class AdvertisersController(CatalogueController):
             "admin/advertiser.html",
             layout,
             row=row,
-            spend=await recent_spend(tenant, id_),
+            spend=await recent_spend(tenant, row["currency"], advertiser_id=str(id_)),
             offers=offers,
             keys=keys,
             users=users,

@@ -101,7 +101,7 @@ class OffersController(CatalogueController):
             "admin/offer.html",
             layout,
             row=row,
-            spend=await recent_spend(tenant, row["advertiser"], offer_id=str(row["id"])),
+            spend=await recent_spend(tenant, row["owner_currency"], offer_id=str(row["id"])),
             flaws=flaws_of(row["os"], row["store_id"], row["campaign_name"]),
             moves=moves,
             removable=not has_figures,

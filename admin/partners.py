@@ -7,6 +7,7 @@ from litestar import Response
 
 from admin.catalogue import CatalogueController
 from admin.catalogue_lists import CatalogueList
+from admin.recent_spend import partner_spend
 from catalog.fields import PARTNERS
 from database.pool import connection
 from tenants.tenant import current_tenant
@@ -40,5 +41,6 @@ class PartnersController(CatalogueController):
             row=row,
             same_name=[other["id"] for other in same_name],
             own=row["id"] == tenant.id,
+            spends=await partner_spend(tenant, row["id"]),
             **context,
         )
