@@ -70,6 +70,7 @@ Portal: app.TENANT.<base>
   /notifications                             NotificationController: GET notifications
   /notifications/choices                     NotificationController: POST save_choices
   /notifications/read                        NotificationController: POST mark_as_read
+  /unsubscribe/{token:str}                   UnsubscribeController: GET confirm, POST stop
   /views                                     SavedViewController: GET views, POST save
   /views/{view_id:int}                       SavedViewController: POST change
   /views/{view_id:int}/delete                SavedViewController: POST delete
@@ -220,6 +221,7 @@ from portal.notifications import NotificationController
 from portal.saved_views import SavedViewController
 from portal.singular import SingularPageController
 from portal.team import TeamController
+from portal.unsubscribe import UnsubscribeController
 from reporting.api import CostReportController, SingularController
 from reporting.changes.api import ChangesController, StatusController
 from reporting.conversions.api import ConversionController
@@ -272,6 +274,7 @@ PORTAL = Router(
         logo,
         NotificationController,
         SavedViewController,
+        UnsubscribeController,
     ],
     opt={"realm": ADVERTISER},
     dependencies={"advertiser": Provide(read_advertiser_status), "layout": Provide(portal_layout)},

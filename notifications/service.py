@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 
 from auth.users.mail import mail_is_on
+from auth.users.unsubscribe import log_unsubscription
 from auth.users.users import User
 from database.chunked_delete import delete_in_chunks
 from database.pool import Connection, connection
 from database.sql import SqlFile
-from notifications.kinds import Finding, NotificationKind, kinds_for
+from notifications.kinds import KINDS, Finding, NotificationKind, kinds_for
+from web.requests import Address
 
 SQL = Path(__file__).parent / "sql" / "notifications.sql"
 RECIPIENTS = SqlFile(SQL, "recipients")
@@ -20,9 +22,11 @@ COUNT_UNREAD = SqlFile(SQL, "count_unread")
 MARK_READ = SqlFile(SQL, "mark_read")
 CHOICES = SqlFile(SQL, "choices")
 CHOOSE = SqlFile(SQL, "choose")
+STOP_EMAILS = SqlFile(SQL, "stop_emails")
 FORGET_UNSENT = SqlFile(SQL, "forget_unsent")
 DELETE_BEFORE = SqlFile(SQL, "delete_before")
 
+NOTIFICATION_EMAILS = "notifications"  # in links that stop them
 MAX_TITLE = 300  # characters
 MAX_TEXT = 2_000
 
@@ -125,6 +129,18 @@ async def choose(schema: str, user: User, choices: Mapping[str, NotificationChoi
     async with connection() as db, db.transaction():
         await db.execute(save.sql, *save.args)
         await db.execute(forget.sql, *forget.args)
+
+
+async def stop_notification_emails(user: User, address: Address | None) -> None:
+    """Of all kinds, as if the user had chosen so. The audit log has an entry if there were any."""
+    schema, kinds = user.realm.schema, sorted(KINDS)
+    stop = STOP_EMAILS.bind(schema, login=user.id, kinds=kinds)
+    forget = FORGET_UNSENT.bind(schema, login=user.id, kinds=kinds)
+    async with connection() as db, db.transaction():
+        if await db.fetch(stop.sql, *stop.args):
+            await db.execute(forget.sql, *forget.args)
+            before, after = {"notification_emails": True}, {"notification_emails": False}
+            await log_unsubscription(db, user, address, before, after)
 
 
 async def delete_notifications_before(schema: str, before: datetime) -> int:

@@ -2,14 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import structlog
 from asyncpg import Record
 
-from auth.users.mail import Attachment, MailError, MailServerError, mail_is_on, send_mail
+from auth.users.mail import (
+    SERVER_ERRORS_IN_A_ROW,
+    Attachment,
+    MailError,
+    MailRefusedError,
+    MailServerError,
+    mail_is_on,
+    send_mail,
+)
+from auth.users.realms import ADVERTISER
+from auth.users.unsubscribe import unsubscribe_url
 from database.pool import connection
 from database.sql import SqlFile
 from reporting.context import read_context
@@ -19,7 +29,7 @@ from reporting.dashboard.spend import SpendScope, SpendSummary, read_spend
 from reporting.dashboard.view import COLUMNS, SpendLinks, compared_with, figures, row_names, total_tile
 from reporting.query.stream import QueryReader
 from reporting.read import read_validators, report_slots
-from saved_views.service import SCHEDULES, describe_errors, due_day, settled_choices
+from saved_views.service import SCHEDULES, describe_errors, due_day, settled_choices, view_emails
 from settings import settings
 from tenants.config import tenancy
 from tenants.tenant import Tenant
@@ -30,6 +40,9 @@ SQL = Path(__file__).parent / "sql" / "saved_views.sql"
 SCHEDULED = SqlFile(SQL, "scheduled")
 CLAIM = SqlFile(SQL, "claim")
 MARK_SENT = SqlFile(SQL, "mark_sent")
+RELEASE = SqlFile(SQL, "release")
+
+LEASE = timedelta(minutes=10)  # longer than reading and sending a view takes
 
 NO_LINKS = SpendLinks(page="", export="")
 TOP = 10  # rows in the text
@@ -47,16 +60,19 @@ async def send_saved_views(tenant: Tenant, now: datetime) -> Mapping[str, int]:
     query = SCHEDULED.bind(tenant.schema)
     async with connection() as db:
         views = await db.fetch(query.sql, *query.args)
-    sent, errors = 0, list[Exception]()
+    sent, server_errors, errors = 0, 0, list[Exception]()
     for view in views:
         day = due_day(view["schedule"], view["time_zone"], now)
         if view["sent_for"] >= day:
             continue
         try:
             sent += await send_view(tenant, view["id"], view["schedule"], day, now)
-        except MailServerError as error:
-            log.warning("saved views not sent yet", tenant=tenant.slug, error=str(error))
-            break
+            server_errors = 0
+        except MailError as error:
+            log.warning("saved view not sent yet", tenant=tenant.slug, view=view["id"], error=str(error))
+            server_errors = server_errors + 1 if isinstance(error, MailServerError) else 0
+            if server_errors == SERVER_ERRORS_IN_A_ROW:
+                break
         except Exception as error:  # noqa: BLE001  # one view must not stop the others
             log.warning("saved view not read", tenant=tenant.slug, view=view["id"], error=repr(error))
             errors.append(error)
@@ -66,31 +82,42 @@ async def send_saved_views(tenant: Tenant, now: datetime) -> Mapping[str, int]:
 
 
 async def send_view(tenant: Tenant, view: int, schedule: str, day: date, now: datetime) -> bool:
-    """The view is locked until it is sent and marked. A refused address is not tried again for this day.
+    """Claims the view, sends it and marks it, without a transaction around these: if the process dies before the last
+    step, another one sends the email again after the lease. A refused email is not tried again for this day.
 
-    Raises MailServerError.
+    Raises MailError.
     """
-    claim = CLAIM.bind(tenant.schema, id=view, schedule=schedule, day=day)
-    mark = MARK_SENT.bind(tenant.schema, id=view, day=day)
-    async with connection() as db, db.transaction():
+    claim = CLAIM.bind(tenant.schema, id=view, schedule=schedule, day=day, lease=LEASE)
+    mark, release = MARK_SENT.bind(tenant.schema, id=view, day=day), RELEASE.bind(tenant.schema, id=view)
+    async with connection() as db:
         row = await db.fetchrow(claim.sql, *claim.args)
-        if row is None:
-            return False
-        try:
-            text, attachment = await describe_view(tenant, row, day, now)
-            await send_mail(row["email"], f"{tenant.name}: {row['name']}", text, attachment)
-        except MailServerError:
-            raise
-        except MailError as error:
-            log.warning("saved view not sent", tenant=tenant.slug, view=view, error=str(error))
+    if row is None:
+        return False
+    try:
+        stop = unsubscribe_url(ADVERTISER, row["login"], row["password"], view_emails(view))
+        text, attachment = await describe_view(tenant, row, day, now, stop)
+        await send_mail(row["email"], f"{tenant.name}: {row['name']}", text, attachment, unsubscribe=stop)
+        sent = True
+    except MailRefusedError as error:
+        log.warning("saved view not sent", tenant=tenant.slug, view=view, error=str(error))
+        sent = False
+    except Exception:
+        async with connection() as db:
+            await db.execute(release.sql, *release.args)
+        raise
+    async with connection() as db:
         await db.execute(mark.sql, *mark.args)
-    return True
+    return sent
 
 
-async def describe_view(tenant: Tenant, row: Record, day: date, now: datetime) -> tuple[str, Attachment | None]:
-    """The text of the email, and the file. Days are in the advertiser's time zone."""
+async def describe_view(
+    tenant: Tenant, row: Record, day: date, now: datetime, stop: str
+) -> tuple[str, Attachment | None]:
+    """The text of the email, and the file. Days are in the advertiser's time zone. `stop` is the URL that stops the
+    emails.
+    """
     site = tenancy().site_url(f"app.{tenant.slug}")
-    manage = f"{SCHEDULES[row['schedule']][0]}. To change this or to stop it: {site}/views\n"
+    manage = f"{SCHEDULES[row['schedule']][0]}. To stop it: {stop}\nTo change it: {site}/views\n"
     head = f"Hello {row['user_name']},"
     async with connection() as db:
         context = await read_context(db, tenant, row["advertiser"])

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from auth.users.unsubscribe import Subscription, log_unsubscription
 from auth.users.users import User
 from core.errors import GokartError
 from core.time_zones import zone_of
@@ -15,13 +16,17 @@ from database.pool import connection
 from database.sql import SqlFile
 from reporting.dashboard.choices import Choices, read_choices
 from reporting.query.zones import local_date
+from web.pages.forms import parse_number
 from web.problems import Problem
+from web.requests import Address
 
 SQL = Path(__file__).parent / "sql" / "saved_views.sql"
 LIST = SqlFile(SQL, "list")
 ADD = SqlFile(SQL, "add")
 CHANGE = SqlFile(SQL, "change")
 DELETE = SqlFile(SQL, "delete")
+NAME = SqlFile(SQL, "name")
+STOP_EMAILS = SqlFile(SQL, "stop_emails")
 
 MAX_NAME = 100  # characters
 MAX_QUERY = 2_000
@@ -104,6 +109,36 @@ async def delete_view(schema: str, user: User, id_: int) -> bool:
     delete = DELETE.bind(schema, id=id_, login=user.id, advertiser=user.advertiser)
     async with connection() as db:
         return await db.fetchval(delete.sql, *delete.args) is not None
+
+
+def view_emails(id_: int) -> str:
+    """In links that stop the emails of a view."""
+    return f"view-{id_}"
+
+
+def read_view_emails(subscription: Subscription) -> int | None:
+    """The id of the view."""
+    prefix, _, id_ = subscription.emails.partition("-")
+    return parse_number(id_, LARGEST_ID) if prefix == "view" else None
+
+
+async def find_view_to_stop(subscription: Subscription) -> str | None:
+    """The view's name; None if the user has it no more."""
+    user = subscription.user
+    query = NAME.bind(user.realm.schema, id=read_view_emails(subscription), login=user.id)
+    async with connection() as db:
+        name: str | None = await db.fetchval(query.sql, *query.args)
+    return name
+
+
+async def stop_view_emails(subscription: Subscription, address: Address | None) -> None:
+    """The audit log has an entry if there were any."""
+    user = subscription.user
+    stop = STOP_EMAILS.bind(user.realm.schema, id=read_view_emails(subscription), login=user.id)
+    async with connection() as db, db.transaction():
+        name = await db.fetchval(stop.sql, *stop.args)
+        if name:
+            await log_unsubscription(db, user, address, {"view_emails": name}, {"view_emails": None})
 
 
 def check_name_is_free(name: str, views: Sequence[SavedView]) -> None:

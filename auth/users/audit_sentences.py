@@ -93,6 +93,8 @@ USERS: dict[str, Verbs] = {
     "password": {True: "set the password of"},
     "totp_secret": {True: "set up two-factor authentication for", False: "turned off two-factor authentication of"},
     "recovery_codes": {True: "created recovery codes for"},
+    "notification_emails": {False: "stopped emails of notifications to"},
+    "view_emails": {False: "stopped emails of a saved view to"},
 }
 STATUSES: Verbs = {"paused": "paused", "active": "activated", "archived": "archived"}
 VERBS: dict[tuple[str, str], Verbs] = {

@@ -149,7 +149,8 @@ async def _erase_accounts(db: Connection, schema: str, accounts: list[ErasedAcco
         links = await db.fetchval(f"SELECT count(*) FROM {schema}.one_time_link WHERE {key} = ANY($1::int[])", ids)
         deleted = _count(await db.execute(f"DELETE FROM {schema}.{account.realm.table} WHERE id = ANY($1::int[])", ids))
         found += Found({"accounts": deleted, "sessions": sessions, "one-time links": links})
-        for pattern in [*map(_pattern, account.actors), *(f"^code {account.realm.name}:{id_}$" for id_ in ids)]:
+        attempts = [f"^(code|unsubscribe) {account.realm.name}:{id_}$" for id_ in ids]
+        for pattern in [*map(_pattern, account.actors), *attempts]:
             found["sign-in attempts"] += _count(
                 await db.execute(f"DELETE FROM {schema}.sign_in_attempt WHERE key ~* $1", pattern)
             )
@@ -183,7 +184,7 @@ async def _erase_addresses(db: Connection, schema: str, accounts: list[ErasedAcc
             DELETE FROM {schema}.sign_in_attempt
             WHERE key = ANY($1::text[]) OR split_part(key, ' ', 1) = ANY($2::text[])
             """,
-            [*networks, *(f"link {network}" for network in networks)],
+            [*networks, *(f"{kind} {network}" for kind in ("link", "unsubscribe") for network in networks)],
             networks,
         )
     )

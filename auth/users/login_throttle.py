@@ -114,6 +114,15 @@ async def count_reset_request(realm: Realm, email: str, address: Address | None)
     )
 
 
+async def count_unsubscription(realm: Realm, user_id: int | None, address: Address | None) -> None:
+    """Counts a request that stops emails; None: its token is not valid. Raises Problem 429.
+
+    Email programs send these requests from addresses of their own, many from one.
+    """
+    by_whom = client_network(address) if user_id is None else f"{realm.name}:{user_id}"
+    await count_attempts(realm, AttemptLimit(f"unsubscribe {by_whom}", 100 if user_id is None else 20, HOUR))
+
+
 async def count_invitation(realm: Realm, user_id: int, email: str) -> None:
     """Counts an invitation by a user who is not staff. Raises Problem 429."""
     await count_attempts(

@@ -3,9 +3,9 @@
 import asyncio
 import ssl
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import make_msgid
 from typing import TypedDict
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -19,14 +19,33 @@ from tenants.tenant import bound_tenant
 from web.pages.branding import branding_of
 
 TIMEOUT = 10.0  # seconds, in total
+SERVER_ERRORS_IN_A_ROW = 3  # after these, what sends many emails takes the server to be away
+
+SERVICE_NOT_AVAILABLE = 421  # a reply to any command: the server closes the connection
 
 
 class MailError(GokartError):
     """The email was not sent, or it is unknown whether it was."""
 
 
+class MailRefusedError(MailError):
+    """The email cannot be sent: another attempt would fail too."""
+
+
 class MailServerError(MailError):
-    """The mail server could not be used: an email to another address would fail too."""
+    """The mail server could not be used: an email to another address would probably fail too."""
+
+
+class UnfoldedHeader(UniqueUnstructuredHeader):
+    """One line of any length. Folding would encode a URL that is longer than a line, and nobody decodes it."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+HEADERS = HeaderRegistry()
+HEADERS.map_to_type("list-unsubscribe", UnfoldedHeader)
+POLICY = SMTP.clone(header_factory=HEADERS)
 
 
 class Attachment(msgspec.Struct, frozen=True):
@@ -52,22 +71,46 @@ def mail_is_on() -> bool:
     return settings.smtp_url is not None
 
 
-async def send_mail(to: str, subject: str, text: str, attachment: Attachment | None = None) -> None:
-    """Plain text to one address, with a file. Raises MailError."""
+async def send_mail(
+    to: str, subject: str, text: str, attachment: Attachment | None = None, *, unsubscribe: str | None = None
+) -> None:
+    """Plain text to one address, with a file. `unsubscribe` is the URL that stops such emails. Raises MailError."""
     if settings.smtp_url is None:
         raise MailError("Email cannot be sent: GOKART_SMTP_URL is not set.")
     message = compose(to, subject, text + await signature())
     if attachment:
         message.add_attachment(attachment.content, "text", "csv", filename=attachment.name, params={"charset": "utf-8"})
+    if unsubscribe:
+        message["List-Unsubscribe"] = f"<{unsubscribe}>"
+        if unsubscribe.startswith("https:"):  # as RFC 8058 demands
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     server = urlsplit(settings.smtp_url.get_secret_value())
     try:
         async with asyncio.timeout(TIMEOUT):
             await aiosmtplib.send(message, **smtp_options(server), local_hostname=settings.base_host, timeout=TIMEOUT)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         reason = single_line(describe_mail_error(error))
-        refused = isinstance(error, aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError)
-        kind = MailError if refused else MailServerError
-        raise kind(f"The email to {to} was not sent. Mail server {server.hostname}: {reason}.") from error
+        raise kind_of(error)(f"The email to {to} was not sent. Mail server {server.hostname}: {reason}.") from error
+
+
+def kind_of(error: Exception) -> type[MailError]:
+    """By the reply to MAIL FROM, RCPT TO or DATA, or because there was none. A refused sender is seldom the fault of
+    the email, so another attempt is worthwhile.
+    """
+    match error:
+        case aiosmtplib.SMTPRecipientsRefused(recipients=[refused, *_]):
+            code = refused.code
+        case aiosmtplib.SMTPDataError() | aiosmtplib.SMTPSenderRefused():
+            code = error.code
+        case aiosmtplib.SMTPNotSupported() if "SMTPUTF8" in str(error):  # for this address
+            return MailRefusedError
+        case ValueError():
+            return MailRefusedError
+        case _:
+            return MailServerError
+    if code == SERVICE_NOT_AVAILABLE:
+        return MailServerError
+    return MailRefusedError if code >= 500 and not isinstance(error, aiosmtplib.SMTPSenderRefused) else MailError
 
 
 async def signature() -> str:
@@ -83,7 +126,7 @@ async def signature() -> str:
 def compose(to: str, subject: str, text: str) -> EmailMessage:
     assert settings.mail_from is not None
     sender = parse_mailbox(settings.mail_from)
-    message = EmailMessage(SMTP)
+    message = EmailMessage(POLICY)
     message["From"] = sender
     message["To"] = parse_mailbox(to)
     message["Subject"] = single_line(subject)
@@ -95,12 +138,12 @@ def compose(to: str, subject: str, text: str) -> EmailMessage:
 
 
 def parse_mailbox(text: str) -> Address:
-    """The address, with an internationalized domain in ASCII. Raises MailError."""
+    """The address, with an internationalized domain in ASCII. Raises MailRefusedError."""
     try:
         address = parse_mail_address(text)
         return Address(address.display_name, address.username, address.domain.encode("idna").decode())
     except ValueError as error:
-        raise MailError(f"Email cannot be sent to “{single_line(text[:100])}”: it {error}.") from error
+        raise MailRefusedError(f"Email cannot be sent to “{single_line(text[:100])}”: it {error}.") from error
 
 
 def single_line(text: str) -> str:

@@ -41,33 +41,52 @@ SELECT :login::int, kind, portal, email
 FROM unnest(:kinds::text[], :portal::boolean[], :email::boolean[]) AS c (kind, portal, email)
 ON CONFLICT (login, kind) DO UPDATE SET portal = excluded.portal, email = excluded.email
 
+-- name: stop_emails
+-- Of these kinds. Returns those of which the user got emails.
+INSERT INTO {schema}.notification_choice AS c (login, kind, portal, email)
+SELECT :login::int, kind, true, false FROM unnest(:kinds::text[]) AS kind
+ON CONFLICT (login, kind) DO UPDATE SET email = false WHERE c.email
+RETURNING kind
+
 -- name: forget_unsent
 -- Of kinds that the user does not want by email any more.
 UPDATE {schema}.notification SET email = false
 WHERE login = :login AND email AND sent_at IS NULL AND kind = ANY(:kinds::text[])
 
 -- name: users_with_unsent
-SELECT DISTINCT n.login
+-- Those whose last attempt failed come last, so that they cannot keep the others waiting.
+SELECT n.login
 FROM {schema}.notification n JOIN {schema}.advertiser_login u ON u.id = n.login
 WHERE n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz AND u.active
-ORDER BY n.login
+GROUP BY n.login
+ORDER BY max(n.claimed_until) NULLS FIRST, n.login
 
 -- name: claim_unsent
--- What one email tells, without kinds for which the user no longer has the permission (null: none is needed). Rows that
--- another process is sending are locked, and skipped.
-SELECT n.id, n.created_at, n.title, n.text, n.path, u.email, u.name
-FROM {schema}.notification n JOIN {schema}.advertiser_login u ON u.id = n.login AND u.advertiser = n.advertiser
-WHERE n.login = :login AND n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz AND u.active
-    AND EXISTS (
-        SELECT FROM unnest(:kinds::text[], :scopes::text[]) AS k (kind, scope)
-        WHERE k.kind = n.kind AND (k.scope IS NULL OR k.scope = ANY(u.scopes))
-    )
-ORDER BY n.created_at, n.id
-LIMIT :limit
-FOR UPDATE OF n SKIP LOCKED
+-- What one email tells, without kinds for which the user no longer has the permission (null: none is needed). No other
+-- process gets these rows during the lease, which is on the database's clock.
+UPDATE {schema}.notification n SET claimed_until = now() + :lease::interval
+FROM (
+    SELECT n.id, u.email, u.name, u.password
+    FROM {schema}.notification n JOIN {schema}.advertiser_login u ON u.id = n.login AND u.advertiser = n.advertiser
+    WHERE n.login = :login AND n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz AND u.active
+        AND (n.claimed_until IS NULL OR n.claimed_until <= now())
+        AND EXISTS (
+            SELECT FROM unnest(:kinds::text[], :scopes::text[]) AS k (kind, scope)
+            WHERE k.kind = n.kind AND (k.scope IS NULL OR k.scope = ANY(u.scopes))
+        )
+    ORDER BY n.created_at, n.id
+    LIMIT :limit
+    FOR UPDATE OF n SKIP LOCKED
+) AS c
+WHERE n.id = c.id
+RETURNING n.id, n.created_at, n.title, n.text, n.path, c.email, c.name, c.password
 
 -- name: mark_sent
 UPDATE {schema}.notification SET sent_at = :now::timestamptz WHERE id = ANY(:ids::bigint[])
+
+-- name: release
+-- What was not sent: the next run may send it.
+UPDATE {schema}.notification SET claimed_until = now() WHERE id = ANY(:ids::bigint[])
 
 -- name: claim_progress
 SELECT final_days_until FROM {schema}.notification_progress FOR UPDATE

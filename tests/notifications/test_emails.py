@@ -10,7 +10,7 @@ from notifications.emails import send_notifications
 from tests.notifications.support import run_job, told
 from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
-from tests.support.mail_server import MailServer, running_mail_server, text_of
+from tests.support.mail_server import MailServer, locked_tables, running_mail_server, text_of
 from tests.support.people import create_advertiser_user
 from tests.support.sandbox import Sandbox
 
@@ -86,6 +86,50 @@ def test_a_refused_address_does_not_stop_the_others(expiring: Sandbox, mails: Ma
     assert [each["sent_at"] for each in told(expiring, nobody)] == [None, None]
     run_job(expiring, NOW + 15 * DAY)  # given up
     assert [each["sent_at"] for each in told(expiring, nobody)] == [None, None]
+
+
+@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("reply", ["450 try again later", "550 refused", ""])
+def test_one_email_that_is_not_taken_does_not_stop_the_others(
+    expiring: Sandbox, mails: MailServer, command: str, reply: str
+) -> None:
+    unlucky, anna, ben = (create_advertiser_user(expiring) for _ in range(3))
+    mails.replies[command] = [reply]
+    assert run_job(expiring, NOW)["emails_sent"] == 2
+    assert (len(mails.to(unlucky)), len(mails.to(anna)), len(mails.to(ben))) == (0, 1, 1)
+    assert run_job(expiring, NOW + HOUR)["emails_sent"] == 1
+    assert (len(mails.to(unlucky)), len(mails.to(anna)), len(mails.to(ben))) == (1, 1, 1)
+
+
+def test_emails_that_break_the_connection_do_not_keep_the_others_waiting(expiring: Sandbox, mails: MailServer) -> None:
+    users = [create_advertiser_user(expiring) for _ in range(5)]
+    mails.replies["DATA"] = [""] * 3
+    assert run_job(expiring, NOW)["emails_sent"] == 0  # the server seems to be away
+    mails.replies["DATA"] = ["250 OK"] * 2 + [""] * 3
+    assert run_job(expiring, NOW + HOUR)["emails_sent"] == 2
+    assert [len({each["sent_at"] for each in told(expiring, user)}) for user in users] == [1] * 5
+    assert [told(expiring, user)[0]["sent_at"] is not None for user in users] == [False] * 3 + [True] * 2
+
+
+def test_nothing_is_locked_while_an_email_is_sent(expiring: Sandbox, mails: MailServer) -> None:
+    create_advertiser_user(expiring)
+    locked = []
+    mails.while_sending = lambda: locked.append(locked_tables(expiring.tenant.schema))
+    assert run_job(expiring, NOW)["emails_sent"] == 1
+    assert locked == [[]]
+
+
+def test_what_a_process_that_died_was_sending_is_sent_after_the_lease(expiring: Sandbox, mails: MailServer) -> None:
+    anna = create_advertiser_user(expiring)
+    mails.away = True
+    run_job(expiring, NOW)
+    mails.away = False
+    claim = "UPDATE {s}.notification SET claimed_until = now() + $1::interval"
+    execute(claim, timedelta(minutes=10), schema=expiring.tenant.schema)
+    assert run_job(expiring, NOW + HOUR)["emails_sent"] == 0
+    execute(claim, timedelta(0), schema=expiring.tenant.schema)
+    assert run_job(expiring, NOW + 2 * HOUR)["emails_sent"] == 1
+    assert len(mails.to(anna)) == 1
 
 
 def test_two_workers_send_one_email(expiring: Sandbox, mails: MailServer) -> None:

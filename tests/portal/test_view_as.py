@@ -27,7 +27,7 @@ from tests.web.pages.test_routes import CALLS
 BAR = "as an advertiser sees it</span>"
 READ_ONLY = "Nothing can be changed this way."
 READS = [call for call in CALLS if call.realm == ADVERTISER.name and call.method == "GET"]
-SIGN_IN = ("/sign-in", "/sign-out", "/forgot", "/link")
+SIGN_IN = ("/sign-in", "/sign-out", "/forgot", "/link", "/unsubscribe")
 WRITES = [
     call
     for call in CALLS

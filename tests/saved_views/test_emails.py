@@ -15,7 +15,7 @@ from saved_views.service import due_day, settled_choices
 from tenants.tenant import Tenant
 from tests.support.app_calls import run_in_tenant
 from tests.support.database import execute
-from tests.support.mail_server import MailServer, running_mail_server, text_of
+from tests.support.mail_server import MailServer, locked_tables, running_mail_server, text_of
 from tests.support.people import create_advertiser_user
 from tests.support.sandbox import Sandbox, conversion_callback, offer_record
 
@@ -121,6 +121,40 @@ def test_what_a_mail_server_did_not_take_is_sent_later(anna: Sandbox, mails: Mai
     mails.away = True
     assert run_job(anna, MONDAY + 7 * HOUR) == {"views_sent": 0}
     mails.away = False
+    assert run_job(anna, MONDAY + 8 * HOUR) == {"views_sent": 1}
+    assert len(mails.mails) == 1
+
+
+@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("reply", ["450 try again later", "550 refused", ""])
+def test_one_email_that_is_not_taken_does_not_stop_the_others(
+    anna: Sandbox, mails: MailServer, command: str, reply: str
+) -> None:
+    for name in "Unlucky", "Boots", "Shoes":
+        save(anna, "daily", name=name)
+    mails.replies[command] = [reply]
+    assert run_job(anna, MONDAY + 7 * HOUR) == {"views_sent": 2}
+    refused = command != "MAIL" and reply.startswith("5")
+    assert run_job(anna, MONDAY + 8 * HOUR) == {"views_sent": 0 if refused else 1}
+    subjects = [message["Subject"].partition(": ")[2] for message in mails.mails]
+    assert subjects == ["Boots", "Shoes"] + ([] if refused else ["Unlucky"])
+    assert run_job(anna, MONDAY + 31 * HOUR) == {"views_sent": 3}
+
+
+def test_nothing_is_locked_while_an_email_is_sent(anna: Sandbox, mails: MailServer) -> None:
+    save(anna, "daily")
+    locked = []
+    mails.while_sending = lambda: locked.append(locked_tables(anna.tenant.schema))
+    assert run_job(anna, MONDAY + 7 * HOUR) == {"views_sent": 1}
+    assert locked == [[]]
+
+
+def test_what_a_process_that_died_was_sending_is_sent_after_the_lease(anna: Sandbox, mails: MailServer) -> None:
+    save(anna, "daily")
+    claim = "UPDATE {s}.saved_view SET claimed_until = now() + $1::interval"
+    execute(claim, timedelta(minutes=10), schema=anna.tenant.schema)
+    assert run_job(anna, MONDAY + 7 * HOUR) == {"views_sent": 0}
+    execute(claim, timedelta(0), schema=anna.tenant.schema)
     assert run_job(anna, MONDAY + 8 * HOUR) == {"views_sent": 1}
     assert len(mails.mails) == 1
 

@@ -2,6 +2,7 @@
 sniffed, kept by a cache, or load anything from elsewhere.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from web.problems import Problem
 from web.requests import header_values
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+SIGNED_LINK = re.compile(r"(/staff)?/unsubscribe/[^/]+")  # the token in the path authorizes, cookies do not
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -30,13 +32,17 @@ SECURITY_HEADERS = {
 
 
 class PageSecurityMiddleware:
-    """Around an app of pages. Raises Problem 403 for what another origin's page sends."""
+    """Around an app of pages. Raises Problem 403 for what another origin's page sends.
+
+    Email programs send requests too, to signed links.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in SAFE_METHODS and not is_same_origin(scope):
+        may_change = is_same_origin(scope) or SIGNED_LINK.fullmatch(scope["path"])
+        if scope["method"] not in SAFE_METHODS and not may_change:
             raise Problem(403, "This was sent by a page of another site. Open the page here and try again.")
 
         async def send_on(message: Message) -> None:

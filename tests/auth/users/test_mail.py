@@ -15,8 +15,9 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from auth.users import mail
-from auth.users.mail import MailError, mail_is_on, send_mail
+from auth.users.mail import MailError, MailRefusedError, MailServerError, mail_is_on, send_mail
 from settings import Settings
+from tests.support.mail_server import running_mail_server
 
 AUTHORITY = trustme.CA()
 PASSWORD = "hunter/2@home"
@@ -29,6 +30,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.raw: list[bytes] = []
         self.senders: list[str | None] = []
         self.recipients: list[str] = []
         self.over_tls: list[bool] = []
@@ -51,6 +53,7 @@ class Inbox:
         message = BytesParser(policy=default).parsebytes(envelope.content)
         assert isinstance(message, EmailMessage)
         self.mails.append(message)
+        self.raw.append(envelope.content)
         self.senders.append(envelope.mail_from)
         self.recipients += envelope.rcpt_tos
         assert server.transport is not None
@@ -256,6 +259,45 @@ async def test_an_internationalized_domain_is_encoded(inbox: Inbox, configure: C
         configure(f"smtp://localhost:{port}")
         await send_mail("anna@bücher.example", "Hello", "Hello")
     assert inbox.recipients == ["anna@xn--bcher-kva.example"]
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+async def test_the_link_that_stops_emails_is_in_the_head_as_it_is(
+    inbox: Inbox, configure: Configure, scheme: str
+) -> None:
+    url = f"{scheme}://app.a-tenant-with-a-long-name.reports.example.com/unsubscribe/12.notifications.{'ab' * 32}"
+    async with running_server(inbox) as port:
+        configure(f"smtp://localhost:{port}")
+        await send_mail("anna@example.com", "Hello", "Hello", unsubscribe=url)
+        await send_mail("anna@example.com", "Hello", "Hello")
+    assert f"\r\nList-Unsubscribe: <{url}>\r\n".encode() in inbox.raw[0]
+    one_click = b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in inbox.raw[0]
+    assert one_click == (scheme == "https")
+    assert b"List-Unsubscribe" not in inbox.raw[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "reply", "error"),
+    [
+        ("RCPT", "450 busy", MailError),
+        ("RCPT", "550 unknown", MailRefusedError),
+        ("DATA", "451 busy", MailError),
+        ("DATA", "554 spam", MailRefusedError),
+        ("MAIL", "451 busy", MailError),
+        ("MAIL", "550 not you", MailError),
+        ("MAIL", "421 away", MailServerError),
+        ("RCPT", "421 away", MailServerError),
+        ("DATA", "421 away", MailServerError),
+    ],
+)
+async def test_a_refusal_tells_whether_another_attempt_is_worthwhile(
+    monkeypatch: pytest.MonkeyPatch, command: str, reply: str, error: type[MailError]
+) -> None:
+    with running_mail_server(monkeypatch) as server:
+        server.replies[command] = [reply]
+        with pytest.raises(MailError, match=reply) as caught:
+            await send_mail("anna@example.com", "Hello", "Hello")
+    assert type(caught.value) is error
 
 
 async def refused(to: str, reason: str) -> str:

@@ -19,7 +19,15 @@ from tests.support.people import (
 )
 from tests.support.sandbox import Sandbox
 
-PUBLIC = {"/sign-in", "/sign-in/code", "/sign-out", "/forgot", "/link/{token:str}", "/logo/{digest:str}"}
+PUBLIC = {
+    "/sign-in",
+    "/sign-in/code",
+    "/sign-out",
+    "/forgot",
+    "/link/{token:str}",
+    "/logo/{digest:str}",
+    "/unsubscribe/{token:str}",
+}
 ROUTERS: dict[str, tuple[Router, Realm]] = {
     ADVERTISER.name: (PORTAL, ADVERTISER),
     STAFF.name: (ADMIN, STAFF),
