@@ -78,6 +78,10 @@ Portal: app.TENANT.<base>
 Admin: app.TENANT.<base>
   /staff                                     StaffSpendController: GET spend
   /staff/export                              StaffSpendController: GET|HEAD export
+  /staff/unsubscribe/{token:str}             UnsubscribeController: GET confirm, POST stop
+  /staff/views                               SavedViewController: GET views, POST save
+  /staff/views/{view_id:int}                 SavedViewController: POST change
+  /staff/views/{view_id:int}/delete          SavedViewController: POST delete
   /staff/keys                                StaffKeyController: GET list_all
   /staff/keys/dismiss-reminder               StaffKeyController: POST dismiss_reminder
   /staff/keys/new                            StaffKeyController: GET new, POST create
@@ -200,6 +204,7 @@ from admin.platform.staff import PlatformStaffController
 from admin.platform.tenants import TenantsController
 from admin.rejected import RejectedController
 from admin.requests import StaffRequestsController
+from admin.saved_views import StaffViewController
 from admin.settings import SettingsController
 from admin.singular import StaffSingularController
 from admin.spend import StaffSpendController
@@ -218,7 +223,7 @@ from portal.dashboard import DashboardController
 from portal.drilldown import DrilldownController
 from portal.layout import portal_layout
 from portal.notifications import NotificationController
-from portal.saved_views import SavedViewController
+from portal.saved_views import PortalViewController
 from portal.singular import SingularPageController
 from portal.team import TeamController
 from portal.unsubscribe import UnsubscribeController
@@ -273,7 +278,7 @@ PORTAL = Router(
         TeamController,
         logo,
         NotificationController,
-        SavedViewController,
+        PortalViewController,
         UnsubscribeController,
     ],
     opt={"realm": ADVERTISER},
@@ -285,6 +290,8 @@ ADMIN_PAGES = Router(
         LoginController,
         AccountController,
         StaffSpendController,
+        StaffViewController,
+        UnsubscribeController,
         StaffDrilldownController,
         StaffKeyController,
         TenantUsersController,

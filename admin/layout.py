@@ -9,7 +9,7 @@ from web.requests import AnyRequest, request_state
 AREA = "Admin"
 # The pages of each tab; the first is the one that the tab links to.
 TABS = {
-    "Spend": ["/staff"],
+    "Spend": ["/staff", "/staff/views"],
     "Advertisers": ["/staff/advertisers"],
     "Offers": ["/staff/offers"],
     "Partners": ["/staff/partners"],

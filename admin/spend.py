@@ -8,16 +8,15 @@ from litestar import Controller, Response, get, route
 from litestar.di import NamedDependency
 
 from admin.overview import read_open_tasks
-from auth.users.guards import requires_login
-from database.pool import connection
-from reporting.context import read_tenant_context
+from auth.users.guards import current_user, requires_login
 from reporting.dashboard.choices import read_currency
 from reporting.dashboard.exports import spend_export
 from reporting.dashboard.pages import spend_page
 from reporting.dashboard.spend import SpendScope
+from reporting.dashboard.staff_scope import read_currencies, read_staff_scope
 from reporting.dashboard.view import SpendLinks
-from reporting.query.scope import AllAdvertisers
-from tenants.tenant import Tenant, current_tenant
+from saved_views.service import list_views
+from tenants.tenant import current_tenant
 from web.pages.rendering import PageLayout
 from web.requests import READ_METHODS, AnyRequest
 
@@ -28,7 +27,6 @@ LINKS = SpendLinks(
     changes="/staff/advertisers/{advertiser}/changes",
     records="/staff",
 )
-USUAL_CURRENCY = "USD"  # of a tenant without advertisers
 
 
 class StaffSpendController(Controller):
@@ -47,6 +45,7 @@ class StaffSpendController(Controller):
             template="admin/spend.html",
             page_title="Spend",
             currencies=currencies,
+            saved_views=await list_views(current_tenant().schema, current_user(request)),
             tasks=None if replaces_part else await read_open_tasks(),
         )
 
@@ -58,18 +57,7 @@ class StaffSpendController(Controller):
 
 async def read_scope(request: AnyRequest, currencies: list[str]) -> SpendScope:
     """The currency is the chosen one, or the one that most advertisers have."""
-    tenant = current_tenant()
-    currency = currencies[0] if currencies else USUAL_CURRENCY
+    currency = None
     with suppress(ValueError):
         currency = read_currency(request.query_params.get("currency", ""))
-    async with connection() as db:
-        return SpendScope(tenant, AllAdvertisers(), await read_tenant_context(db, tenant, currency))
-
-
-async def read_currencies(tenant: Tenant) -> list[str]:
-    """Those of the advertisers, the most frequent one first."""
-    async with connection() as db:
-        rows = await db.fetch(
-            f"SELECT currency FROM {tenant.schema}.advertiser GROUP BY currency ORDER BY count(*) DESC, currency"
-        )
-    return [row["currency"] for row in rows]
+    return await read_staff_scope(current_tenant(), currency, currencies)

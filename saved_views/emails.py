@@ -18,7 +18,7 @@ from auth.users.mail import (
     mail_is_on,
     send_mail,
 )
-from auth.users.realms import ADVERTISER
+from auth.users.realms import ADVERTISER, STAFF, Realm
 from auth.users.unsubscribe import unsubscribe_url
 from database.pool import connection
 from database.sql import SqlFile
@@ -26,6 +26,7 @@ from reporting.context import read_context
 from reporting.dashboard.choices import Choices
 from reporting.dashboard.exports import EXPORTS, describe, export_request
 from reporting.dashboard.spend import SpendScope, SpendSummary, read_spend
+from reporting.dashboard.staff_scope import read_currencies, read_staff_scope
 from reporting.dashboard.view import COLUMNS, SpendLinks, compared_with, figures, row_names, total_tile
 from reporting.query.stream import QueryReader
 from reporting.read import read_validators, report_slots
@@ -94,7 +95,7 @@ async def send_view(tenant: Tenant, view: int, schedule: str, day: date, now: da
     if row is None:
         return False
     try:
-        stop = unsubscribe_url(ADVERTISER, row["login"], row["password"], view_emails(view))
+        stop = unsubscribe_url(realm_of_view(row), row["staff"] or row["login"], row["password"], view_emails(view))
         text, attachment = await describe_view(tenant, row, day, now, stop)
         await send_mail(row["email"], f"{tenant.name}: {row['name']}", text, attachment, unsubscribe=stop)
         sent = True
@@ -113,17 +114,16 @@ async def send_view(tenant: Tenant, view: int, schedule: str, day: date, now: da
 async def describe_view(
     tenant: Tenant, row: Record, day: date, now: datetime, stop: str
 ) -> tuple[str, Attachment | None]:
-    """The text of the email, and the file. Days are in the advertiser's time zone. `stop` is the URL that stops the
+    """The text of the email, and the file. Days are in the dashboard's time zone. `stop` is the URL that stops the
     emails.
     """
+    realm = realm_of_view(row)
     site = tenancy().site_url(f"app.{tenant.slug}")
-    manage = f"{SCHEDULES[row['schedule']][0]}. To stop it: {stop}\nTo change it: {site}/views\n"
+    manage = f"{SCHEDULES[row['schedule']][0]}. To stop it: {stop}\nTo change it: {site}{realm.path('/views')}\n"
     head = f"Hello {row['user_name']},"
-    async with connection() as db:
-        context = await read_context(db, tenant, row["advertiser"])
-    scope = SpendScope(tenant, row["advertiser"], msgspec.structs.replace(context, now=now))
     try:
-        choices = settled_choices(row["query"], day)
+        choices = settled_choices(row["query"], day, staff=realm is STAFF)
+        scope = await read_view_scope(tenant, row, choices, now)
         summary = await read_spend(scope, choices)
     except Problem as problem:
         if problem.status != 400:
@@ -133,13 +133,26 @@ async def describe_view(
     days = format_day_range(choices.period.first, choices.period.last)
     parts = [
         head,
-        f"{row['name']}: {row['advertiser_name']}, {days} ({scope.context.time_zone.replace('_', ' ')})",
+        f"{row['name']}: {row['advertiser_name'] or tenant.name}, {days} ({scope.context.time_zone.replace('_', ' ')})",
         totals_text(scope, choices, summary),
         rows_text(scope, choices, summary),
-        f"On the dashboard: {site}/?{choices.with_days(choices.period.first, choices.period.last)}",
+        f"On the dashboard: {site}{realm.home}?{choices.with_days(choices.period.first, choices.period.last)}",
         manage,
     ]
     return "\n\n".join(parts), await csv_file(scope, choices) if summary.row_count else None
+
+
+def realm_of_view(row: Record) -> Realm:
+    return STAFF if row["staff"] else ADVERTISER
+
+
+async def read_view_scope(tenant: Tenant, row: Record, choices: Choices, now: datetime) -> SpendScope:
+    if row["staff"]:
+        scope = await read_staff_scope(tenant, choices.currency, await read_currencies(tenant))
+    else:
+        async with connection() as db:
+            scope = SpendScope(tenant, row["advertiser"], await read_context(db, tenant, row["advertiser"]))
+    return msgspec.structs.replace(scope, context=msgspec.structs.replace(scope.context, now=now))
 
 
 def totals_text(scope: SpendScope, choices: Choices, summary: SpendSummary) -> str:

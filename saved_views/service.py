@@ -1,4 +1,4 @@
-"""Views of the dashboard that advertiser users save: a name and a query string, and when they are sent by email."""
+"""Views of their dashboard that users save: a name and a query string, and when they are sent by email."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from auth.users.realms import STAFF
 from auth.users.unsubscribe import Subscription, log_unsubscription
 from auth.users.users import User
 from core.errors import GokartError
@@ -25,14 +26,13 @@ LIST = SqlFile(SQL, "list")
 ADD = SqlFile(SQL, "add")
 CHANGE = SqlFile(SQL, "change")
 DELETE = SqlFile(SQL, "delete")
-NAME = SqlFile(SQL, "name")
 STOP_EMAILS = SqlFile(SQL, "stop_emails")
 
 MAX_NAME = 100  # characters
 MAX_QUERY = 2_000
 MAX_VIEWS = 50  # of a user
 LARGEST_ID = 2**63 - 1
-SETTLED_AFTER = timedelta(hours=6)  # after midnight in the advertiser's time zone
+SETTLED_AFTER = timedelta(hours=6)  # after midnight in the time zone of the dashboard
 
 Schedule = Literal["never", "daily", "weekly", "monthly"]
 # The label of each schedule, and the latest day on which it is due, up to a day.
@@ -54,25 +54,36 @@ class SavedView(msgspec.Struct, frozen=True):
     sent_for: date
 
 
+def owner_of(user: User) -> dict[str, object]:
+    """The columns of a view that say whose it is."""
+    is_staff = user.realm.name == STAFF.name
+    return {
+        "login": None if is_staff else user.id,
+        "staff": user.id if is_staff else None,
+        "advertiser": user.advertiser,
+    }
+
+
 def due_day(schedule: Schedule, time_zone: str, now: datetime) -> date:
     """The last day for which an email is due: it is sent SETTLED_AFTER that local day has begun."""
     return SCHEDULES[schedule][1](local_date(now - SETTLED_AFTER, zone_of(time_zone)))
 
 
 async def list_views(schema: str, user: User) -> list[SavedView]:
-    query = LIST.bind(schema, login=user.id, advertiser=user.advertiser)
+    query = LIST.bind(schema, **owner_of(user))
     async with connection() as db:
         return [SavedView(*row) for row in await db.fetch(query.sql, *query.args)]
 
 
 async def add_view(schema: str, user: User, name: str, query: str, now: datetime) -> None:
     """Raises GokartError, with “name: …” or “query: …”."""
-    name, query = read_view_name(name), read_view_query(query, now)
+    name = read_view_name(name)
+    query = read_view_query(query, now, staff=user.realm.name == STAFF.name)
     views = await list_views(schema, user)
     check_name_is_free(name, views)
     if len(views) >= MAX_VIEWS:
         raise GokartError(f"name: You have {MAX_VIEWS} views, which is the most. Delete one first.")
-    add = ADD.bind(schema, login=user.id, advertiser=user.advertiser, name=name, query=query, sent_for=now.date())
+    add = ADD.bind(schema, **owner_of(user), name=name, query=query, sent_for=now.date())
     async with connection() as db:
         await db.execute(add.sql, *add.args)
 
@@ -94,8 +105,7 @@ async def change_view(
     change = CHANGE.bind(
         schema,
         id=id_,
-        login=user.id,
-        advertiser=user.advertiser,
+        **owner_of(user),
         name=name,
         schedule=chosen,
         sent_for=former.sent_for if former.schedule == chosen else due,
@@ -106,7 +116,7 @@ async def change_view(
 
 async def delete_view(schema: str, user: User, id_: int) -> bool:
     """False: the user has no such view."""
-    delete = DELETE.bind(schema, id=id_, login=user.id, advertiser=user.advertiser)
+    delete = DELETE.bind(schema, id=id_, **owner_of(user))
     async with connection() as db:
         return await db.fetchval(delete.sql, *delete.args) is not None
 
@@ -124,17 +134,14 @@ def read_view_emails(subscription: Subscription) -> int | None:
 
 async def find_view_to_stop(subscription: Subscription) -> str | None:
     """The view's name; None if the user has it no more."""
-    user = subscription.user
-    query = NAME.bind(user.realm.schema, id=read_view_emails(subscription), login=user.id)
-    async with connection() as db:
-        name: str | None = await db.fetchval(query.sql, *query.args)
-    return name
+    user, id_ = subscription.user, read_view_emails(subscription)
+    return next((view.name for view in await list_views(user.realm.schema, user) if view.id == id_), None)
 
 
 async def stop_view_emails(subscription: Subscription, address: Address | None) -> None:
     """The audit log has an entry if there were any."""
     user = subscription.user
-    stop = STOP_EMAILS.bind(user.realm.schema, id=read_view_emails(subscription), login=user.id)
+    stop = STOP_EMAILS.bind(user.realm.schema, id=read_view_emails(subscription), **owner_of(user))
     async with connection() as db, db.transaction():
         name = await db.fetchval(stop.sql, *stop.args)
         if name:
@@ -155,10 +162,10 @@ def read_view_name(text: str) -> str:
     return name
 
 
-def read_view_query(text: str, now: datetime) -> str:
+def read_view_query(text: str, now: datetime, *, staff: bool = False) -> str:
     """The query string as the dashboard writes it. Raises GokartError."""
     try:
-        query = view_choices(text, now.date()).query()
+        query = view_choices(text, now.date(), staff=staff).query()
     except Problem as problem:
         raise GokartError(f"query: The dashboard cannot show this: {describe_errors(problem)}.") from problem
     if len(query) > MAX_QUERY:
@@ -171,15 +178,15 @@ def describe_errors(problem: Problem) -> str:
     return "; ".join(f"{error.field}: {error.message}" for error in problem.errors or [])
 
 
-def view_choices(query: str, today: date) -> Choices:
+def view_choices(query: str, today: date, *, staff: bool = False) -> Choices:
     """Raises Problem 400."""
-    return read_choices(parse_qsl(query, keep_blank_values=True), today)
+    return read_choices(parse_qsl(query, keep_blank_values=True), today, staff=staff)
 
 
-def settled_choices(query: str, day: date) -> Choices:
+def settled_choices(query: str, day: date, *, staff: bool = False) -> Choices:
     """What an email for that day shows: days that have ended. A period that ends today ends the day before instead.
 
     Raises Problem 400.
     """
-    choices = view_choices(query, day)
-    return choices if choices.period.last < day else view_choices(query, day - timedelta(days=1))
+    choices = view_choices(query, day, staff=staff)
+    return choices if choices.period.last < day else view_choices(query, day - timedelta(days=1), staff=staff)

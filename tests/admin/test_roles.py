@@ -11,7 +11,9 @@ from tests.support.database import execute
 from tests.support.people import Browser, audit, create_advertiser_user, create_staff_user, staff_browser
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
 
-THEIR_OWN = ("/staff/sign-in", "/staff/sign-out", "/staff/forgot", "/staff/link", "/staff/account")
+THEIR_OWN = tuple(
+    f"/staff/{path}" for path in ("sign-in", "sign-out", "forgot", "link", "account", "views", "unsubscribe")
+)
 PATHS = sorted(
     (str(route.path), method)
     for route in ADMIN.routes

@@ -20,7 +20,7 @@ FOLDERS = [
     ROOT / part / "templates"
     for part in (
         *("web/pages", "auth/users", "auth/api_keys", "reporting/dashboard", "reporting/drilldown"),
-        *("portal", "admin", "admin/platform"),
+        *("saved_views", "portal", "admin", "admin/platform"),
     )
 ]
 
