@@ -608,7 +608,8 @@ CREATE TABLE tenant.notification (
     subject character varying(100) NOT NULL,
     title character varying(300) NOT NULL,
     text character varying(2000) NOT NULL,
-    path character varying(300) NOT NULL
+    path character varying(300) NOT NULL,
+    claimed_until timestamp with time zone
 );
 
 CREATE TABLE tenant.notification_choice (
@@ -808,12 +809,15 @@ CREATE TABLE tenant.restatement (
 CREATE TABLE tenant.saved_view (
     id bigint NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    advertiser uuid NOT NULL,
-    login integer NOT NULL,
+    advertiser uuid,
+    login integer,
     sent_for date NOT NULL,
     schedule character varying(10) NOT NULL,
     name character varying(100) NOT NULL,
     query character varying(2000) NOT NULL,
+    claimed_until timestamp with time zone,
+    staff integer,
+    CONSTRAINT saved_view_owner_check CHECK ((((staff IS NULL) <> (login IS NULL)) AND ((login IS NULL) = (advertiser IS NULL)))),
     CONSTRAINT saved_view_schedule_check CHECK (((schedule)::text = ANY ('{never,daily,weekly,monthly}'::text[])))
 );
 
@@ -1154,6 +1158,8 @@ CREATE INDEX saved_view_login_idx ON tenant.saved_view USING btree (login);
 
 CREATE INDEX saved_view_scheduled_idx ON tenant.saved_view USING btree (id) WHERE ((schedule)::text <> 'never'::text);
 
+CREATE INDEX saved_view_staff_idx ON tenant.saved_view USING btree (staff);
+
 CREATE INDEX singular_pull_advertiser_at_idx ON tenant.singular_pull USING btree (advertiser, at);
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tenant.advertiser FOR EACH ROW EXECUTE FUNCTION public.gokart_audit();
@@ -1285,6 +1291,9 @@ ALTER TABLE ONLY tenant.one_time_link
 
 ALTER TABLE ONLY tenant.saved_view
     ADD CONSTRAINT saved_view_login_fkey FOREIGN KEY (login) REFERENCES tenant.advertiser_login(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY tenant.saved_view
+    ADD CONSTRAINT saved_view_staff_fkey FOREIGN KEY (staff) REFERENCES tenant.staff(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY tenant.session
     ADD CONSTRAINT session_login_fkey FOREIGN KEY (login) REFERENCES tenant.advertiser_login(id) ON DELETE CASCADE;

@@ -78,8 +78,12 @@ def test_a_view_is_sent_and_stopped_by_email(sandbox: Sandbox, monkeypatch: pyte
     for advertiser, name in (sandbox.owner, "Boots"), (sandbox.rival, "Shoes"):
         offer = offer_record(sandbox, advertiser, name=name)
         sandbox.send("offers", [offer])
-        at = (MONDAY - timedelta(hours=12)).isoformat()
-        sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], userCompletedAt=at, revenue="10.5")])
+        conversion = {
+            "userCompletedAt": (MONDAY - timedelta(hours=12)).isoformat(),
+            "offerAdvertiserId": str(advertiser),
+            "revenue": "10.5",
+        }
+        sandbox.send("conversions", [conversion_callback(sandbox, offer["id"], **conversion)])
     save(client, "period=last_7_days&by=advertiser&currency=USD")
     save(client, "period=last_7_days&currency=EUR", "Euro")
     execute(

@@ -151,7 +151,6 @@ def test_a_link_that_was_not_signed_for_this_does_nothing(anna: Sandbox) -> None
         f"/unsubscribe/{user}.{emails}",
         f"/unsubscribe/{2**31}.{emails}.{signature}",
         "/unsubscribe/x",
-        "/unsubscribe/..",
         link_to(anna, f"view-{other}"),
         link_to(anna, "view-99999999999999999999"),
         link_to(anna, "view-"),
