@@ -1,6 +1,7 @@
 """Saved views of the staff's page of the spend, there and by email."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ def test_a_view_is_sent_and_stopped_by_email(sandbox: Sandbox, monkeypatch: pyte
     with running_mail_server(monkeypatch) as mails:
         for hours in 7, 8:
             now = MONDAY + timedelta(hours=hours)
-            run_in_tenant(sandbox.tenant.slug, lambda now=now: send_saved_views(sandbox.tenant, now))
+            run_in_tenant(sandbox.tenant.slug, partial(send_saved_views, sandbox.tenant, now))
     assert len(mails.to(STAFF)) == len(mails.mails) == (2 if active else 0)
     if not active:
         return
