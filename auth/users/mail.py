@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from datetime import UTC, datetime
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from email.utils import make_msgid
@@ -36,7 +36,7 @@ class MailServerError(MailError):
     """The mail server could not be used: an email to another address would probably fail too."""
 
 
-class UnfoldedHeader(UniqueUnstructuredHeader, BaseHeader):
+class UnfoldedHeader(UnstructuredHeader, BaseHeader):
     """One line of any length. Folding would encode a URL that is longer than a line, and nobody decodes it."""
 
     def fold(self, *, policy: Policy) -> str:

@@ -11,10 +11,12 @@ DESCRIPTION = "saved views of staff"
 STAFF_VIEWS = """
 ALTER TABLE {s}.saved_view ADD COLUMN staff int;
 ALTER TABLE {s}.saved_view ALTER COLUMN login DROP NOT NULL, ALTER COLUMN advertiser DROP NOT NULL;
-ALTER TABLE {s}.saved_view ADD CONSTRAINT saved_view_staff_fkey
-    FOREIGN KEY (staff) REFERENCES {s}.staff ON DELETE CASCADE;
-ALTER TABLE {s}.saved_view ADD CONSTRAINT saved_view_owner_check
-    CHECK ((staff IS NULL) <> (login IS NULL) AND (login IS NULL) = (advertiser IS NULL));
+ALTER TABLE {s}.saved_view
+    ADD CONSTRAINT saved_view_staff_fkey FOREIGN KEY (staff) REFERENCES {s}.staff ON DELETE CASCADE;
+ALTER TABLE {s}.saved_view
+    ADD CONSTRAINT saved_view_owner_check CHECK (
+        (staff IS NULL) <> (login IS NULL) AND (login IS NULL) = (advertiser IS NULL)
+    );
 CREATE INDEX saved_view_staff_idx ON {s}.saved_view (staff);
 """
 
