@@ -67,6 +67,13 @@ async def lift_statement_timeout(db: Connection) -> None:
     await db.execute("SET LOCAL statement_timeout = 0")
 
 
+async def plan_for_arguments(db: Connection) -> None:
+    """Until the transaction ends, statements are planned for their arguments. After five runs on a connection,
+    PostgreSQL may otherwise choose one plan for all arguments, which uses no index for “$1 IS NULL OR …”.
+    """
+    await db.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
 def set_local_sql(values: Mapping[str, str]) -> str:
     """SQL that applies the settings until the transaction ends, also on the nodes of Citus, where triggers read them.
     Without Citus, the first one has no effect.

@@ -136,7 +136,8 @@ async def parts_of(
     """
     if not (parameters["ids"] or parameters["clicks"]):
         extent = EXTENT.bind(tenant.schema, start=parameters["start"], end=parameters["end"])
-        row = await db.fetchrow(extent.sql, *extent.args)
+        unnamed = await db.prepare(extent.sql, name="")  # a named statement may get a plan for all arguments
+        row = await unnamed.fetchrow(*extent.args)
         assert row is not None, "aggregates have one row"
         first, last = row
         days = 1

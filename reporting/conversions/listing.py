@@ -11,7 +11,7 @@ from asyncpg import Record
 
 from database.pool import connection
 from database.sql import SqlFile
-from database.transactions import read_only_snapshot
+from database.transactions import plan_for_arguments, read_only_snapshot
 from reporting.conversions.api import ITEMS
 from reporting.conversions.parameters import STATUSES
 from reporting.read import report_slots
@@ -55,6 +55,7 @@ async def read_conversion_page(
     """
     matching, totals = (each.bind(tenant.schema, advertiser=advertiser, **filters) for each in (MATCHING, TOTALS))
     async with report_slots.slot((tenant.id, advertiser)), connection() as db, read_only_snapshot(db):
+        await plan_for_arguments(db)
         page = await read_list_page(db, list_, COLUMNS, matching.sql, matching.args, id_="c.id")
         rows = await db.fetch(totals.sql, *totals.args, timeout=settings.report_timeout)
     found = {row["status"]: StatusTotal(row["conversions"], row["cost"]) for row in rows}
@@ -67,7 +68,8 @@ async def find_conversion(tenant: Tenant, advertiser: UUID, conversion: UUID) ->
     """
     nothing = dict.fromkeys(("start", "end", "changed_since", "offers", "partners", "statuses", "clicks"))
     query = ITEMS.bind(tenant.schema, advertiser=advertiser, ids=[conversion], quote='"', **nothing)
-    async with connection() as db:
+    async with connection() as db, read_only_snapshot(db):
+        await plan_for_arguments(db)
         row: Record | None = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     found: dict[str, Any] | None = msgspec.json.decode(row[0]) if row else None
     return found
