@@ -276,6 +276,18 @@ def test_everybody_can_read_that_there_is_nothing(
     assert accessibility_violations(page) == []
 
 
+def test_large_figures_fit_on_a_phone(open_page: PageWatcher, full: Sandbox, server: Server) -> None:
+    (offer,) = execute("SELECT id FROM {s}.offer WHERE name = 'First'", schema=full.tenant.schema)
+    now = datetime.now(UTC).isoformat()
+    large = {"revenue": "98765432.10", "userCompletedAt": now, "sent_at": now}
+    full.send("conversions", [conversion_callback(full, str(offer["id"]), **large) for _ in range(2)])
+    page = enter_portal(open_page(width=PHONE), full, server)
+    expect(page.locator("tfoot td").first).to_contain_text("197,53")
+    overflowing = """() => [...document.querySelectorAll(".rows .table, .rows td")]
+        .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.outerHTML.slice(0, 100))"""
+    assert page.evaluate(overflowing) == []
+
+
 def figures(page: Page) -> list[float]:
     """The values of the chart, once it is drawn. (Playwright's wait_for_function violates the pages' policy.)"""
     wait_until(lambda: page.evaluate(f"!!{DRAWN}"))
