@@ -22,6 +22,7 @@ from core.errors import GokartError
 
 TITLES = {
     "reports": "Reports",
+    "go": "Go",
     "streams": "Streams",
     "query": "Query",
     "changes": "Changes",

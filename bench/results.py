@@ -90,8 +90,8 @@ def plain(figure: str, target: Target | None, values: list[float], unit: str, re
     return Row(figure, str(target or ""), spread(values, unit), "", reference, met)
 
 
-def left_out(figure: str, target: Target, why: str) -> Row:
-    return Row(figure, str(target), why)
+def left_out(figure: str, target: Target | None, why: str) -> Row:
+    return Row(figure, str(target or ""), why)
 
 
 class Section(msgspec.Struct, frozen=True):

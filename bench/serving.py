@@ -41,10 +41,10 @@ class Server(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def serving(**settings: str) -> Iterator[Server]:
+def serving(workers: int = 1, **settings: str) -> Iterator[Server]:
     """Runs this project's server with `gokart serve`, with very high rate limits and its log in a file."""
     port = free_port()
-    command: Command = [sys.executable, ROOT / "cli.py", "serve", "--port", str(port)]
+    command: Command = [sys.executable, ROOT / "cli.py", "serve", "--port", str(port), "--workers", str(workers)]
     with running(command, port, **variables(settings)) as server:
         yield server
 

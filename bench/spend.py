@@ -26,6 +26,10 @@ PAGES = {
         "date_from": "2024-06-11",
         "date_to": "2024-06-11",
     },
+    "the landing page: 30 days by advertiser, compared with the 30 days before": {
+        "date_from": "2024-06-01",
+        "date_to": "2024-06-30",
+    },
 }
 TIMES = 10
 
