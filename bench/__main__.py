@@ -23,6 +23,7 @@ from core.errors import GokartError
 TITLES = {
     "reports": "Reports",
     "go": "Go",
+    "alternatives": "Alternatives",
     "streams": "Streams",
     "query": "Query",
     "changes": "Changes",
@@ -60,7 +61,7 @@ def set_up() -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """Measures the parts one by one, and writes each to RESULTS.md at once."""
-    from bench.machine import machine
+    from bench.machine import busy_warning, machine
     from bench.results import Section, show, write_section
     from core.cli_support import console
 
@@ -69,9 +70,12 @@ def measure(options: argparse.Namespace) -> None:
         if part in options.part:
             began = time.monotonic()
             module = import_module(f"bench.{part}")
+            warning = busy_warning()
+            if warning:
+                console.print(f"[yellow]{warning.strip(' *')}[/]")
             with console.status(f"Measuring {part} ..."):
                 rows = module.measure(options)
-            section = Section(title, module.METHOD, machine(options.rounds), rows)
+            section = Section(title, module.METHOD, machine(options.rounds) + warning, rows)
             show(section, console)
             write_section(section, list(TITLES.values()))
             console.print(f"(PART={part} took {time.monotonic() - began:.0f} s.)\n")

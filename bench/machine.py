@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import psutil
 from database.embedded import binary
 
 PACKAGES = "litestar", "uvicorn", "asyncpg", "msgspec"
+BUSY = 0.1  # of all cores, before a measurement begins
 
 
 def machine(rounds: int) -> str:
@@ -21,6 +23,14 @@ def machine(rounds: int) -> str:
         f"{rounds} round{'s' if rounds > 1 else ''} on {os.cpu_count()} cores ({processor()}), {memory:.0f} GB; "
         f"{platform.system()}, Python {platform.python_version()}, PostgreSQL {postgres.split()[-1]}, {packages}."
     )
+
+
+def busy_warning() -> str:
+    """A sentence if other processes use the machine, else an empty text. Takes two seconds."""
+    psutil.cpu_percent()
+    time.sleep(2)
+    share = psutil.cpu_percent() / 100
+    return f" **Other processes used {share:.0%} of the cores before it began.**" if share > BUSY else ""
 
 
 def processor() -> str:

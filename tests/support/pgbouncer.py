@@ -32,7 +32,7 @@ logfile = {folder}/log
 @contextmanager
 def running_pgbouncer(url: str, *, size: int) -> Iterator[str]:
     """Yields the URL of the same database through PgBouncer, which opens at most `size` server connections."""
-    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    program = find_pgbouncer()
     assert program is not None, "pgbouncer is not installed: run `make pgbouncer`"
     folder = Path(tempfile.mkdtemp(prefix="gokart-bouncer-", dir="/tmp"))  # not $TMPDIR: a socket's path is short
     target, user = target_of(url)
@@ -49,6 +49,10 @@ def running_pgbouncer(url: str, *, size: int) -> Iterator[str]:
         process.terminate()
         process.wait(GUARD)
         shutil.rmtree(folder)
+
+
+def find_pgbouncer() -> str | None:
+    return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 def target_of(url: str) -> tuple[str, int | None]:
