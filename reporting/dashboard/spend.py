@@ -16,6 +16,7 @@ from catalog.tenants import GokartTenant
 from core.time_zones import zone_of
 from database.pool import Connection, connection
 from database.sql import SqlFile
+from database.transactions import plan_for_arguments
 from reporting.context import ReportContext
 from reporting.dashboard.choices import Choices
 from reporting.dashboard.figures import SpendMetrics, SpendRow, add_up, metrics_of
@@ -161,6 +162,8 @@ async def read_spend(scope: SpendScope, choices: Choices) -> SpendSummary:
         asyncio.timeout(settings.report_timeout),
         db.transaction(isolation="repeatable_read", readonly=True),
     ):
+        if scope.staff:
+            await plan_for_arguments(db)  # of filters, each of which may be null
         buckets, rows, row_count = await read_figures(db, scope, choices, range_)
         previous = await read_buckets(db, earlier) if earlier else None
         marks = await read_changes(db, series) if choices.bucket == "day" else {}
@@ -184,7 +187,9 @@ async def read_totals(scope: SpendScope, choices: Choices) -> SpendMetrics:
         report_slots.slot((scope.tenant.id, scope.advertiser)),
         connection() as db,
         asyncio.timeout(settings.report_timeout),
+        db.transaction(readonly=True),
     ):
+        await plan_for_arguments(db)  # of filters, each of which may be null
         row = await db.fetchrow(query.sql, *query.args)
     return metrics_of(row)
 
