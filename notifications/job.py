@@ -20,6 +20,7 @@ from notifications.spend import find_unusual_spend
 from tenants.tenant import Tenant
 
 SQL = Path(__file__).parent / "sql" / "notifications.sql"
+PROGRESS = SqlFile(SQL, "progress")
 CLAIM_PROGRESS = SqlFile(SQL, "claim_progress")
 RECORD_PROGRESS = SqlFile(SQL, "record_progress")
 
@@ -39,16 +40,21 @@ async def find_and_notify(db: Connection, schema: str, now: datetime) -> int:
     advertisers = await read_notified_advertisers(db, schema)
     if not advertisers:
         return 0
+    progress = PROGRESS.bind(schema)
+    last_run = await db.fetchval(progress.sql, *progress.args) + COMMITTED_AFTER
     created = 0
-    for find in find_expiring_keys, find_stopped_singular, find_stopped_data, find_unusual_spend:
+    for find in find_expiring_keys, find_stopped_singular, find_stopped_data:
         created += await notify(db, schema, await find(db, schema, advertisers, now), now)
+    created += await notify(db, schema, await find_unusual_spend(db, schema, advertisers, last_run, now), now)
     return created + await notify_of_final_days(db, schema, advertisers, now)
 
 
 async def notify_of_final_days(
     db: Connection, schema: str, advertisers: list[NotifiedAdvertiser], now: datetime
 ) -> int:
-    """Of changes since the last run: one transaction, so that each change is told once."""
+    """Of changes since the last run: one transaction, so that each change is told once. The last step of a run, because
+    it records that the run was complete.
+    """
     until = now - COMMITTED_AFTER
     claim, record = CLAIM_PROGRESS.bind(schema), RECORD_PROGRESS.bind(schema, until=until)
     async with db.transaction():

@@ -1,10 +1,13 @@
 """Creates notifications, once per user, kind and subject, and what users do with theirs."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 
 from auth.users.mail import mail_is_on
 from auth.users.unsubscribe import log_unsubscription
@@ -75,12 +78,13 @@ async def notifications_of(
     query = RECIPIENTS.bind(
         schema, kind=kind.name, scope=kind.scope, advertisers=list({each.advertiser for each in findings})
     )
-    recipients = await db.fetch(query.sql, *query.args)
+    recipients: defaultdict[UUID, list[Record]] = defaultdict(list)
+    for user in await db.fetch(query.sql, *query.args):
+        recipients[user["advertiser"]].append(user)
     new = [
         NewNotification(user["id"], user["portal"], user["email"] and mail_is_on(), finding)
         for finding in findings
-        for user in recipients
-        if user["advertiser"] == finding.advertiser
+        for user in recipients[finding.advertiser]
     ]
     return [each for each in new if each.portal or each.email]
 

@@ -54,21 +54,27 @@ class UsualCost(msgspec.Struct, frozen=True):
 
 
 async def find_unusual_spend(
-    db: Connection, schema: str, advertisers: Sequence[NotifiedAdvertiser], now: datetime
+    db: Connection, schema: str, advertisers: Sequence[NotifiedAdvertiser], last_run: datetime, now: datetime
 ) -> list[Finding]:
-    """Of the last day that has settled, in each advertiser's time zone."""
+    """Of the last day that has settled, in each advertiser's time zone, unless the last run has judged it."""
     by_zone: defaultdict[str, list[NotifiedAdvertiser]] = defaultdict(list)
     for advertiser in advertisers:
         by_zone[advertiser.time_zone].append(advertiser)
     found = []
     for zone, those in by_zone.items():
-        day = local_date(now - SETTLED_AFTER, zone_of(zone)) - A_DAY
+        day = settled_day(zone, now)
+        if last_run <= now and settled_day(zone, last_run) == day:
+            continue
         costs: defaultdict[object, dict[date, int]] = defaultdict(dict)
         query = cost_query(schema, zone, day, those)
         for row in await db.fetch(query.sql, *query.args):
             costs[row["advertiser"]][row["day"]] = row["cost"]
         found += [finding for each in those if (finding := judge_day(each, day, costs[each.id]))]
     return found
+
+
+def settled_day(zone: str, now: datetime) -> date:
+    return local_date(now - SETTLED_AFTER, zone_of(zone)) - A_DAY
 
 
 def cost_query(schema: str, zone: str, day: date, advertisers: Sequence[NotifiedAdvertiser]) -> Query:

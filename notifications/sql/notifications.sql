@@ -88,6 +88,9 @@ UPDATE {schema}.notification SET sent_at = :now::timestamptz WHERE id = ANY(:ids
 -- What was not sent: the next run may send it.
 UPDATE {schema}.notification SET claimed_until = now() WHERE id = ANY(:ids::bigint[])
 
+-- name: progress
+SELECT final_days_until FROM {schema}.notification_progress
+
 -- name: claim_progress
 SELECT final_days_until FROM {schema}.notification_progress FOR UPDATE
 
