@@ -105,6 +105,7 @@ def tours(password: str) -> list[Tour]:
     staff = [
         Shot("staff-spend", "/staff"),
         Shot("staff-spend-offers", "/staff?period=this_month&by=offer&compare=month"),
+        Shot("staff-views", "/staff/views"),
         Shot("staff-keys", "/staff/keys"),
         Shot("staff-key-new", "/staff/keys/new"),
         Shot("staff-ingest-key-new", "/staff/keys/new-ingest"),
@@ -155,6 +156,7 @@ def tours(password: str) -> list[Tour]:
                 Shot("sign-in", "/"),
                 Shot("forgot", "/forgot"),
                 Shot("link-used", "/link/used"),
+                Shot("unsubscribe-used", "/unsubscribe/used"),
                 Shot("not-found", "/nowhere"),
             ],
         ),
