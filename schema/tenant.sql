@@ -17,7 +17,9 @@ CREATE FUNCTION tenant.check_time_zone() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF NEW.time_zone <> tenant.default_time_zone()
+    IF NEW.time_zone IS NULL THEN
+        NEW.time_zone := tenant.default_time_zone();
+    ELSIF NEW.time_zone <> tenant.default_time_zone()
         AND NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = NEW.time_zone)
     THEN
         RAISE EXCEPTION '% is not the IANA name of a time zone, such as Europe/Berlin.', NEW.time_zone
@@ -251,7 +253,7 @@ CREATE TABLE tenant.advertiser (
     currency character varying(3) DEFAULT 'USD'::character varying NOT NULL,
     singular_requested_at timestamp with time zone,
     singular_requested_by character varying(320),
-    time_zone character varying(64) DEFAULT tenant.default_time_zone() NOT NULL,
+    time_zone character varying(64) NOT NULL,
     time_zone_since timestamp with time zone,
     CONSTRAINT advertiser_currency_check CHECK (((currency)::text ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT advertiser_name_check CHECK (((name)::text <> ''::text)),
@@ -1202,7 +1204,7 @@ CREATE TRIGGER check_time_zone BEFORE UPDATE OF time_zone ON tenant.advertiser F
 
 CREATE TRIGGER check_time_zone BEFORE UPDATE OF time_zone ON tenant.setting FOR EACH ROW WHEN (((new.time_zone)::text <> (old.time_zone)::text)) EXECUTE FUNCTION tenant.check_time_zone();
 
-CREATE TRIGGER check_time_zone_of_new BEFORE INSERT ON tenant.advertiser FOR EACH ROW WHEN (((new.time_zone)::text <> 'UTC'::text)) EXECUTE FUNCTION tenant.check_time_zone();
+CREATE TRIGGER check_time_zone_of_new BEFORE INSERT ON tenant.advertiser FOR EACH ROW WHEN (((new.time_zone)::text IS DISTINCT FROM 'UTC'::text)) EXECUTE FUNCTION tenant.check_time_zone();
 
 CREATE TRIGGER copy AFTER INSERT ON tenant.singular_pull FOR EACH ROW EXECUTE FUNCTION tenant.copy_singular_pull();
 

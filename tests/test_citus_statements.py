@@ -98,6 +98,12 @@ def test_triggers_run_on_a_node() -> None:
     assert [one for one in triggers if "REFERENCING" in one or "OR TRUNCATE" in one] == []
 
 
+def test_no_default_reads_a_table() -> None:
+    """On a cluster, some INSERT … SELECT would call it on the node, or while rows are copied there: both are errors."""
+    defaults = re.findall(r"\bDEFAULT tenant\.(\w+)", (PROJECT / "schema" / "tenant.sql").read_text())
+    assert set(defaults) == {"cause_of_change"}, "which reads no table"
+
+
 def test_the_check_of_migrations_finds() -> None:
     script = """
         ALTER TABLE t.advertiser ADD a text CHECK (a <> '');

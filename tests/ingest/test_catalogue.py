@@ -86,9 +86,15 @@ def test_a_new_advertiser_has_the_time_zone_of_the_tenant(sandbox: Sandbox) -> N
     assert sandbox.send("offers", [offer])["accepted"] == 1
     callback = conversion_callback(sandbox, str(uuid4()), offerAdvertiserId=str(by_callback), offerAdvertiserName="B")
     assert sandbox.send("conversions", [callback])["accepted"] == 1
+    in_sql = uuid4(), uuid4()
+    execute(
+        "INSERT INTO {s}.advertiser (id, name) SELECT id, 'C' FROM unnest($1::uuid[]) id",
+        in_sql,
+        schema=sandbox.tenant.schema,
+    )
     rows = execute("SELECT id, time_zone FROM {s}.advertiser", schema=sandbox.tenant.schema)
     zones = {row["id"]: row["time_zone"] for row in rows}
-    assert zones == dict.fromkeys((by_catalogue, by_callback), "Asia/Tokyo") | dict.fromkeys(
+    assert zones == dict.fromkeys((by_catalogue, by_callback, *in_sql), "Asia/Tokyo") | dict.fromkeys(
         (sandbox.owner, sandbox.rival), "UTC"
     )
 
