@@ -1,33 +1,29 @@
 """Assembles the app: the sites, the middleware around them, and the background jobs."""
 
+import asyncio
 import gc
-from typing import TYPE_CHECKING, Any, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.exceptions import NotFoundException
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, add_compress_type
 from structlog import get_logger
 
 from apidocs.controller import docs_or_not_found
 from auth.api_keys.authenticate import flush_last_used
 from auth.api_keys.request_log import flush_request_log
-from auth.users.guards import LoginRequired, find_view_for_error, redirect_to_login
 from core.background import run_in_background
 from core.logging import configure_logging
 from core.metrics import processes
-from jobs.worker import run_scheduler
-from routes import ADMIN, API, PLATFORM_ADMIN, PORTAL
+from routes import API
 from settings import settings, traces_endpoint
 from tenants.middleware import SiteDispatcher, TenantMiddleware
 from tenants.plugin import TenantsPlugin
 from web.connections import limit_connections
 from web.limits.backend import run_limit_store
 from web.middleware import DisconnectMiddleware, ErrorPageMiddleware, RequestContextMiddleware, TrustedProxyMiddleware
-from web.pages.assets import static_file
-from web.pages.forms import MAX_FORM_BYTES
-from web.pages.responses import error_page_response
-from web.pages.security import PageSecurityMiddleware
 from web.problems import problem_response
 
 if TYPE_CHECKING:
@@ -50,6 +46,43 @@ if not (settings.totp_key or settings.base_host == "localhost"):
 add_compress_type("text/csv")
 add_compress_type("application/x-ndjson")
 
+
+def import_rest() -> None:
+    """Imports what no request to the API needs, which takes as long as everything else. Two threads may call it."""
+    gc.disable()
+    try:
+        for module in "jobs.worker", "page_sites":
+            import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+async def work_after_start() -> None:
+    """Ready for the API, the process gets ready for the pages, in a thread, and then runs the background jobs."""
+    try:
+        await asyncio.to_thread(import_rest)
+    except Exception:  # noqa: BLE001  # whatever is wrong with the pages, the API and the jobs work without them
+        get_logger().exception("the pages cannot be imported")
+    from jobs.worker import run_scheduler
+
+    await run_scheduler()
+
+
+class PageSite:
+    """A site of `page_sites`. A request that comes before the site is imported waits for that."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.app is None:
+            await asyncio.to_thread(import_rest)
+            self.app = import_module("page_sites").SITES[self.name]
+        await self.app(scope, receive, send)
+
+
 api = Litestar(
     route_handlers=API,
     exception_handlers={NotFoundException: docs_or_not_found, Exception: problem_response},
@@ -60,28 +93,13 @@ api = Litestar(
         lambda _: run_limit_store(),
         lambda _: flush_last_used(),
         lambda _: flush_request_log(),
-        lambda _: run_in_background(run_scheduler()),
+        lambda _: run_in_background(work_after_start()),
     ],
     request_max_body_size=settings.intake_body,
     openapi_config=None,  # `apidocs` serves the document
     logging_config=None,
 )
-
-
-def page_site(*routers: Router) -> ASGIApp:
-    """An app of HTML pages. Its middleware is outside of Litestar, which would leave out URLs that do not exist."""
-    site = Litestar(
-        route_handlers=[static_file, *routers],
-        after_exception=[find_view_for_error],
-        exception_handlers={LoginRequired: redirect_to_login, Exception: error_page_response},
-        request_max_body_size=MAX_FORM_BYTES,
-        openapi_config=None,
-        logging_config=None,
-    )
-    return PageSecurityMiddleware(cast("ASGIApp", site))
-
-
-SITES: dict[str, Any] = {"api": api, "app": page_site(PORTAL, ADMIN), "admin": page_site(PLATFORM_ADMIN)}
+SITES: dict[str, Any] = {"api": api, "app": PageSite("app"), "admin": PageSite("admin")}
 MIDDLEWARE: list[Any] = [  # outermost first; around all sites, so outside of each Litestar app
     RequestContextMiddleware,  # gives every response a request id and a log line, and turns exceptions into a 500
     DisconnectMiddleware,  # cancels a request that only reads when its client disconnects

@@ -1,12 +1,16 @@
 """The database engine, the tenancy configuration and the app registry, where Piccolo looks for them."""
 
-from piccolo.conf.apps import AppRegistry
+from pathlib import Path
+from typing import Any
+
 from pydantic import SecretStr
 
 from catalog.tenants import GokartTenant, begin_incarnation, create_own_partner, rename_own_partner
 from database.engine import DatabaseConfig, DatabaseEngine
 from settings import settings
 from tenants.config import TenancyConfig
+
+SCHEMA = Path(__file__).with_name("schema")
 
 
 def _revealed(secret: SecretStr | None) -> str | None:
@@ -39,8 +43,8 @@ TENANCY = TenancyConfig(
     platform_sites=("admin",),
     any_host_paths=("/healthz", "/readyz"),
     start_path="/docs",
-    tenant_app="schema.tenant.piccolo_app",
-    platform_apps=("platform",),
+    tenant_migrations=SCHEMA / "tenant" / "piccolo_migrations",
+    platform_migrations={"platform": SCHEMA / "platform" / "piccolo_migrations"},
     tenant_type=GokartTenant,
     on_create=create_own_partner,
     on_rename=rename_own_partner,
@@ -49,4 +53,12 @@ TENANCY = TenancyConfig(
     dump_lock_tables=("intake",),  # every intake call writes it last, so nothing is acknowledged after that
     citus_marker_table="advertiser",
 )
-APP_REGISTRY = AppRegistry(apps=["tenants.piccolo_app", "schema.platform.piccolo_app", "schema.tenant.piccolo_app"])
+
+
+def __getattr__(name: str) -> Any:
+    """Piccolo's registry, whose module imports a code formatter: only Piccolo's tools need it, no server."""
+    if name != "APP_REGISTRY":
+        raise AttributeError(name)
+    from piccolo.conf.apps import AppRegistry
+
+    return AppRegistry(apps=["tenants.piccolo_app", "schema.platform.piccolo_app", "schema.tenant.piccolo_app"])

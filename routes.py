@@ -186,47 +186,11 @@ Platform: admin.<base>
   /audit/export                              AuditController: GET export
 """
 
-from litestar import Router, route
-from litestar.di import Provide
+from litestar import route
 from litestar.types import ControllerRouterHandler
 
-from admin.advertisers import AdvertisersController
-from admin.api_keys import StaffKeyController
-from admin.corrections import CorrectionsController
-from admin.drilldown import StaffDrilldownController
-from admin.intake import IntakeController
-from admin.layout import staff_layout
-from admin.offers import OffersController
-from admin.partners import PartnersController
-from admin.piccolo.mount import piccolo_proxy
-from admin.platform.layout import platform_layout
-from admin.platform.staff import PlatformStaffController
-from admin.platform.tenants import TenantsController
-from admin.rejected import RejectedController
-from admin.requests import StaffRequestsController
-from admin.saved_views import StaffViewController
-from admin.settings import SettingsController
-from admin.singular import StaffSingularController
-from admin.spend import StaffSpendController
-from admin.users import TenantAdvertiserUserController, TenantStaffController, TenantUsersController
-from admin.view_as import ViewAsController
 from apidocs.controller import DocsController
-from auth.users.account_pages import AccountController
-from auth.users.audit import AuditController
-from auth.users.login_pages import LoginController
-from auth.users.realms import ADVERTISER, PLATFORM, STAFF
 from ingest.api import IngestController
-from portal.advertiser_status import read_advertiser_status
-from portal.api_keys import AdvertiserApiKeyController
-from portal.api_page import ApiController
-from portal.dashboard import DashboardController
-from portal.drilldown import DrilldownController
-from portal.layout import portal_layout
-from portal.notifications import NotificationController
-from portal.saved_views import PortalViewController
-from portal.singular import SingularPageController
-from portal.team import TeamController
-from portal.unsubscribe import UnsubscribeController
 from reporting.api import CostReportController, SingularController
 from reporting.changes.api import ChangesController, StatusController
 from reporting.conversions.api import ConversionController
@@ -234,7 +198,6 @@ from reporting.dimensions import DimensionController
 from reporting.query.api import QueryController
 from tenants.migrations import check_version
 from tenants.tables import load_tenant
-from web.pages.logo import logo
 from web.requests import READ_METHODS
 
 
@@ -265,57 +228,3 @@ API: list[ControllerRouterHandler] = [
     healthz,
     readyz,
 ]
-PORTAL = Router(
-    path="/",
-    route_handlers=[
-        LoginController,
-        AccountController,
-        DashboardController,
-        DrilldownController,
-        AdvertiserApiKeyController,
-        SingularPageController,
-        ApiController,
-        TeamController,
-        logo,
-        NotificationController,
-        PortalViewController,
-        UnsubscribeController,
-    ],
-    opt={"realm": ADVERTISER},
-    dependencies={"advertiser": Provide(read_advertiser_status), "layout": Provide(portal_layout)},
-)
-ADMIN_PAGES = Router(
-    path="/staff",
-    route_handlers=[
-        LoginController,
-        AccountController,
-        StaffSpendController,
-        StaffViewController,
-        UnsubscribeController,
-        StaffDrilldownController,
-        StaffKeyController,
-        TenantUsersController,
-        TenantStaffController,
-        TenantAdvertiserUserController,
-        StaffSingularController,
-        AdvertisersController,
-        OffersController,
-        PartnersController,
-        IntakeController,
-        RejectedController,
-        CorrectionsController,
-        ViewAsController,
-        SettingsController,
-        StaffRequestsController,
-        AuditController,
-    ],
-    opt={"realm": STAFF},
-    dependencies={"layout": Provide(staff_layout)},
-)
-ADMIN = Router(path="/", route_handlers=[ADMIN_PAGES, piccolo_proxy])
-PLATFORM_ADMIN = Router(
-    path="/",
-    route_handlers=[LoginController, AccountController, TenantsController, PlatformStaffController, AuditController],
-    opt={"realm": PLATFORM},
-    dependencies={"layout": Provide(platform_layout)},
-)

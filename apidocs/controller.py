@@ -7,8 +7,6 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from apidocs.document import document
-from apidocs.pages import DOC_PAGES, DOCS_ASSETS, TRY_IT, doc_page
 from web.problems import problem_response
 from web.requests import READ_METHODS, AnyRequest, header_values
 
@@ -30,20 +28,28 @@ class DocsController(Controller):
     @route("/openapi.json", http_method=READ_METHODS, sync_to_thread=False)
     def openapi(self, request: AnyRequest) -> Response[dict[str, Any]]:
         """The OpenAPI document, with the requested host as its server."""
+        from apidocs.document import document
+
         return Response(document(docs_origin(request), request.app), headers={"Cache-Control": "no-cache"})
 
     @route("/docs", http_method=READ_METHODS, sync_to_thread=False)
     def try_it(self) -> Response[str]:
+        from apidocs.pages import TRY_IT
+
         return html_response(TRY_IT)
 
     @route("/docs/{name:str}", http_method=READ_METHODS, sync_to_thread=False)
     def text(self, request: AnyRequest, name: FromPath[str]) -> Response[str]:
+        from apidocs.pages import DOC_PAGES, doc_page
+
         if name not in DOC_PAGES:
             raise NotFoundException
         return html_response(doc_page(name, docs_origin(request)))
 
     @route("/docs/static/{name:str}", http_method=READ_METHODS, sync_to_thread=False)
     def asset(self, name: FromPath[str]) -> Response[bytes]:
+        from apidocs.pages import DOCS_ASSETS
+
         if name not in DOCS_ASSETS:
             raise NotFoundException
         return DOCS_ASSETS[name].response()

@@ -31,6 +31,7 @@ TITLES = {
     "spend": "Staff spend",
     "overhead": "Request overhead",
     "limits": "Rate limits",
+    "start": "Start",
     "intake": "Intake",
     "disk": "Disk",
     "history": "History",

@@ -81,13 +81,14 @@ def running(command: Command, port: int, **environment: str) -> Iterator[Server]
 
 def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while True:
-        with suppress(httpx.TransportError):
-            httpx.get(f"http://127.0.0.1:{port}/healthz", headers={"Host": "api.acme.localhost"}, timeout=5)
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise GokartError(f"{process.args!r} did not start:\n{log.read_text(errors='replace')[-2000:]}")
-        time.sleep(0.05)
+    with httpx.Client(headers={"Host": "api.acme.localhost"}, timeout=5) as client:
+        while True:
+            with suppress(httpx.TransportError):
+                client.get(f"http://127.0.0.1:{port}/healthz")
+                return
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise GokartError(f"{process.args!r} did not start:\n{log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.02)
 
 
 def free_port() -> int:

@@ -4,16 +4,18 @@ A project's `piccolo_conf.py` creates the engine: `DB = DatabaseEngine(DatabaseC
 """
 
 import atexit
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
+from types import ModuleType
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
-from piccolo.engine.finder import engine_finder
 from piccolo.engine.postgres import PostgresEngine
 
 from database.backups import BackupFolder
@@ -120,10 +122,15 @@ def supervised_database() -> Iterator[None]:
         thread.join()
 
 
+def configuration() -> ModuleType:
+    """The module `piccolo_conf`, or the one that PICCOLO_CONF names. Piccolo's finder imports a code formatter."""
+    return import_module(os.environ.get("PICCOLO_CONF", "piccolo_conf"))
+
+
 @cache
 def engine() -> DatabaseEngine:
     """The engine named DB in `piccolo_conf.py`, or in the module that PICCOLO_CONF names."""
-    found = engine_finder()
+    found = getattr(configuration(), "DB", None)
     assert isinstance(found, DatabaseEngine), "piccolo_conf.DB must be a DatabaseEngine"
     return found
 

@@ -1,14 +1,14 @@
 """The configuration of `tenants`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from pathlib import Path
 
 import asyncpg
 import msgspec
-from piccolo.conf.apps import Finder
 
 from core.errors import GokartError
+from database.engine import configuration
 from tenants.tenant import Tenant, schema_of
 
 # Labels that a tenant does not get: hosts that a provider needs, or that people take for the provider's.
@@ -31,8 +31,9 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     Hosts are SITE.TENANT.`base_host` for each of `tenant_sites` (the empty site is TENANT.`base_host`) and
     SITE.`base_host` for each of `platform_sites`. Requests to `any_host_paths` need no known host.
 
-    `tenant_app` is the module of the Piccolo app whose migrations make up a tenant's schema; `platform_apps` are the
-    names of further apps with tables in schema public. `tenant_type` may add columns of table `tenant` as fields.
+    `tenant_migrations` is the folder of the migrations that make up a tenant's schema; `platform_migrations` are the
+    folders of further Piccolo apps with tables in schema public, by the app's name. `tenant_type` may add columns of
+    table `tenant` as fields.
 
     `on_create` runs in the transaction that creates a tenant, after its migrations; `on_rename` in the one that changes
     its display name, with the old tenant and the new name; `on_restore` with the schema of a tenant that was
@@ -51,8 +52,8 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
     any_host_paths: tuple[str, ...] = ()
     start_path: str = "/"
     public_url: str | None = None
-    tenant_app: str
-    platform_apps: tuple[str, ...] = ()
+    tenant_migrations: Path
+    platform_migrations: Mapping[str, Path] = {}
     tenant_type: type[Tenant] = Tenant
     on_create: Callable[[asyncpg.Connection, Tenant], Awaitable[None]] | None = None
     on_rename: Callable[[asyncpg.Connection, Tenant, str], Awaitable[None]] | None = None
@@ -79,7 +80,7 @@ class TenancyConfig(msgspec.Struct, frozen=True, kw_only=True):
 @cache
 def tenancy() -> TenancyConfig:
     """The configuration named TENANCY in `piccolo_conf.py`, or in the module that PICCOLO_CONF names."""
-    found = getattr(Finder().get_piccolo_conf_module(), "TENANCY", None)
+    found = getattr(configuration(), "TENANCY", None)
     assert isinstance(found, TenancyConfig), "piccolo_conf.TENANCY must be a TenancyConfig"
     return found
 

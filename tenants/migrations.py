@@ -3,6 +3,9 @@
 A tenant's pending migrations and their records in `tenant_migration` commit together. A run may be interrupted at any
 point and started again; a tenant whose migration fails stays at its version while the others go on; of two concurrent
 runs the second finds each tenant migrated.
+
+Piccolo's migrations import a code formatter, ten megabytes. So they are imported where migrations run; a server that
+compares its version with the database's reads the files' texts instead.
 """
 
 import asyncio
@@ -12,14 +15,12 @@ import random
 import re
 from collections.abc import AsyncIterator
 from functools import cache
-from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import msgspec
 import structlog
-from piccolo.apps.migrations.commands.base import BaseMigrationManager
-from piccolo.apps.migrations.commands.forwards import run_forwards
-from piccolo.conf.apps import AppConfig, Finder, MigrationModule
 from piccolo.engine.postgres import PostgresTransaction
 
 from core.errors import GokartError
@@ -31,7 +32,11 @@ from tenants.nodes import has_citus, is_distributed
 from tenants.tables import TenantMigration, TenantRow, tenant_columns, tenant_from_row
 from tenants.tenant import Tenant, bound_to, current_tenant
 
+if TYPE_CHECKING:
+    from piccolo.conf.apps import MigrationModule
+
 CONTRACT = "-contract"  # ends the ID of a migration on whose result the previous release does not work
+MIGRATION_ID = re.compile(r'^ID = "(.+)"$', re.MULTILINE)
 LOCK_ATTEMPTS = 20
 PLATFORM_LOCK = 0x676F6B61  # pg_advisory_lock key
 SQL_PART = re.compile(r"--[^\n]*|'[^']*'|\$\$.*?\$\$|[^-'$;]+|.", re.DOTALL)  # comment, string, function body, other
@@ -58,6 +63,8 @@ class MigrationOutcome(msgspec.Struct, frozen=True):
 
 async def migrate_platform() -> None:
     """Creates or updates the tables in schema public. Waits for a concurrent run. Raises GokartError."""
+    from piccolo.apps.migrations.commands.forwards import run_forwards
+
     lock = await asyncpg.connect(listen_url())  # a session lock, which PgBouncer would lose
     try:
         await lock.execute("SET lock_timeout = 0; SET statement_timeout = 0")
@@ -68,7 +75,7 @@ async def migrate_platform() -> None:
             await show_all_tables(lock)
         if await lock.fetchval("SELECT to_regclass('tenant_migration') IS NOT NULL"):
             await unknown_migrations(lock)
-        for app in "tenants", *tenancy().platform_apps:
+        for app in platform_folders():
             output = io.StringIO()
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
                 result = await run_forwards(app)
@@ -158,8 +165,9 @@ async def unknown_migrations(db: Connection) -> list[str]:
 
     Raises SchemaContracted if one of them does not.
     """
-    apps = ["tenants", *tenancy().platform_apps]
-    rows = await db.fetch(UNKNOWN, apps, platform_migrations(), list(migration_modules()))
+    apps = platform_folders()
+    known = [name for folder in apps.values() for name in migration_ids(folder)]
+    rows = await db.fetch(UNKNOWN, list(apps), known, migration_ids(tenancy().tenant_migrations))
     unknown = [row["name"] for row in rows]
     if contracted := [name for name in unknown if name.endswith(CONTRACT)]:
         raise SchemaContracted(contracted)
@@ -175,27 +183,28 @@ async def check_version() -> None:
         log.warning("the database is newer than this version, which works on it", migrations=new)
 
 
-@cache
-def platform_migrations() -> list[str]:
-    """The IDs of the migrations of all apps of schema public."""
-    configs = [Finder().get_app_config(app) for app in ("tenants", *tenancy().platform_apps)]
-    folders = [config.resolved_migrations_folder_path for config in configs]
-    return [name for folder in folders for name in BaseMigrationManager().get_migration_modules(folder)]
+def platform_folders() -> dict[str, Path]:
+    """The folders of the migrations of schema public, by the name of their Piccolo app, in order."""
+    return {"tenants": Path(__file__).parent / "piccolo_migrations", **tenancy().platform_migrations}
 
 
 @cache
-def migration_modules() -> dict[str, MigrationModule]:
-    """The migrations of a tenant's schema by ID, which is a timestamp."""
-    return BaseMigrationManager().get_migration_modules(tenant_app_config().resolved_migrations_folder_path)
+def migration_ids(folder: Path) -> list[str]:
+    """The IDs of the migrations in a folder, which are timestamps, in order."""
+    found = [MIGRATION_ID.search(file.read_text(encoding="utf-8")) for file in folder.glob("*.py")]
+    return sorted(match[1] for match in found if match)
 
 
-def tenant_app_config() -> AppConfig:
-    config: AppConfig = import_module(tenancy().tenant_app).APP_CONFIG
-    return config
+@cache
+def migration_modules() -> "dict[str, MigrationModule]":
+    """The migrations of a tenant's schema by ID."""
+    from piccolo.apps.migrations.commands.base import BaseMigrationManager
+
+    return BaseMigrationManager().get_migration_modules(str(tenancy().tenant_migrations))
 
 
 def latest_version() -> str:
-    return max(migration_modules())
+    return migration_ids(tenancy().tenant_migrations)[-1]
 
 
 async def execute_in_schema(script: str) -> None:

@@ -3,15 +3,14 @@
 from functools import cache
 
 from piccolo.columns import UUID, ForeignKey, Serial, Text, Timestamptz, Varchar
-from piccolo.table import Table
 
 from database.engine import engine
 from database.pool import SCHEMA_ERRORS, SchemaOutdated, connection
 from tenants.config import tenancy
-from tenants.tenant import Tenant
+from tenants.tenant import PublicTable, Tenant
 
 
-class TenantRow(Table, tablename="tenant"):
+class TenantRow(PublicTable, tablename="tenant"):
     id = UUID(primary_key=True)
     slug = Varchar(60, unique=True, help_text="The tenant's label in host names.")
     schema = Varchar(63, unique=True)
@@ -22,7 +21,7 @@ class TenantRow(Table, tablename="tenant"):
     migration_error = Text(null=True, default=None, help_text="Why the last migration failed; null if it succeeded.")
 
 
-class TenantMigration(Table, tablename="tenant_migration"):
+class TenantMigration(PublicTable, tablename="tenant_migration"):
     """Which migrations have run for which tenant."""
 
     id = Serial(primary_key=True)

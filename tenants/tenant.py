@@ -15,8 +15,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from piccolo.engine import Engine
 from piccolo.table import Table, TableMeta
 
+from database.engine import engine
 from database.pool import pool_affinity
 
 SLUG_PATTERN = re.compile(r"[a-z](?:[a-z0-9-]{0,58}[a-z0-9])?")
@@ -78,7 +80,31 @@ def bound_to(tenant: Tenant) -> Iterator[None]:
         _current.reset(token)
 
 
-class TenantTableMeta(TableMeta):
+class EngineTableMeta(TableMeta):
+    """Has the engine of `database`. Piccolo's own way to it imports a code formatter."""
+
+    @property
+    def db(self) -> Engine[Any]:
+        return engine()
+
+    @db.setter
+    def db(self, value: Engine[Any]) -> None:
+        raise TypeError("the engine is the configuration's")
+
+    @classmethod
+    def replace_in(cls, table: type[Table]) -> None:
+        table._meta = cls(**{f.name: getattr(table._meta, f.name) for f in fields(table._meta)})
+
+
+class PublicTable(Table):
+    """Base of every table in schema public."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        EngineTableMeta.replace_in(cls)
+
+
+class TenantTableMeta(EngineTableMeta):
     @property
     def schema(self) -> str | None:
         tenant = _current.get()
@@ -99,5 +125,4 @@ class TenantTable(Table):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        values = {f.name: getattr(cls._meta, f.name) for f in fields(cls._meta)}
-        cls._meta = TenantTableMeta(**values)
+        TenantTableMeta.replace_in(cls)

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import ASGIRoute, BaseRoute, HTTPRoute
 
+import page_sites
 import routes
 from main import api
 
-SITES = {"API": api, "Portal": routes.PORTAL, "Admin": routes.ADMIN, "Platform": routes.PLATFORM_ADMIN}
+SITES = {"API": api, "Portal": page_sites.PORTAL, "Admin": page_sites.ADMIN, "Platform": page_sites.PLATFORM_ADMIN}
 ROOTS = {"Portal": "", "Admin": "/staff", "Platform": ""}
 HEADING = re.compile(r"([A-Z]\w+(?:, [A-Z]\w+)*):")
 LINE = re.compile(r"  (\S+) +([A-Z].*)")

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from litestar.routes import HTTPRoute
 
-from routes import ADMIN
+from page_sites import ADMIN
 from tests.support.database import execute
 from tests.support.people import Browser, audit, create_advertiser_user, create_staff_user, staff_browser
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record

@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
+import piccolo_conf
 from database.engine import database_url
-from schema.tenant.piccolo_app import APP_CONFIG
 from settings import PROJECT
 from tenants import lifecycle
-from tenants.migrations import latest_version, migration_modules
+from tenants.config import tenancy
+from tenants.migrations import latest_version, migration_ids, migration_modules
 from tests.support.app_calls import run
 from tests.support.cli import COMMAND, gokart
 from tests.support.database import execute, locked, uncommitted
@@ -45,8 +47,10 @@ async def forwards():
 """
 WITH_FOLDER = """
 import sys
-from schema.tenant.piccolo_app import APP_CONFIG
-APP_CONFIG.migrations_folder_path = sys.argv.pop(1)
+from pathlib import Path
+import piccolo_conf
+from msgspec.structs import replace
+piccolo_conf.TENANCY = replace(piccolo_conf.TENANCY, tenant_migrations=Path(sys.argv.pop(1)))
 from cli import main
 main()
 """
@@ -64,11 +68,14 @@ def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upgrade
     """Makes this process use the folder."""
     slugs = [a_tenant() for _ in range(3)]
     folder = tmp_path / "migrations"
-    shutil.copytree(APP_CONFIG.resolved_migrations_folder_path, folder)
+    shutil.copytree(tenancy().tenant_migrations, folder)
     monkeypatch.syspath_prepend(str(tmp_path))  # restores sys.path afterwards
-    monkeypatch.setattr(APP_CONFIG, "migrations_folder_path", str(folder))
-    write_second(folder)
-    yield Upgrade(slugs, folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(piccolo_conf, "TENANCY", replace(tenancy(), tenant_migrations=folder))
+        tenancy.cache_clear()
+        write_second(folder)
+        yield Upgrade(slugs, folder)
+    tenancy.cache_clear()
     migration_modules.cache_clear()
 
 
@@ -83,6 +90,7 @@ def write_second(folder: Path, *, mistake: bool = False) -> None:
         old.unlink()
     (folder / f"second_{uuid4().hex}.py").write_text(f"MISTAKE = {mistake}\n{SECOND}")
     migration_modules.cache_clear()
+    migration_ids.cache_clear()
 
 
 def versions(slugs: list[str]) -> list[str]:

@@ -6,14 +6,14 @@ The URL of a file contains a digest of its content, so caches may keep it foreve
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-from litestar import Response, route
-from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
 
 from core.errors import GokartError
-from web.requests import READ_METHODS
+
+if TYPE_CHECKING:  # the process that starts the workers needs no Litestar
+    from litestar import Response
 
 STATIC_DIR = Path(__file__).parent / "static"
 PACKAGES = Path(__file__).parents[2] / "assets" / "node_modules"
@@ -36,7 +36,9 @@ class Asset(msgspec.Struct, frozen=True, dict=True):
     def digest(self) -> str:
         return blake2b(self.content, digest_size=6).hexdigest()
 
-    def response(self) -> Response[bytes]:
+    def response(self) -> "Response[bytes]":
+        from litestar import Response
+
         return Response(self.content, media_type=self.media_type, headers=CACHE_HEADERS)
 
 
@@ -63,14 +65,3 @@ ASSET_URLS = {name: f"/static/{asset.digest}/{name}" for name, asset in ASSETS.i
 def asset_url(name: str) -> str:
     """The file's URL, for templates. Raises KeyError."""
     return ASSET_URLS[name]
-
-
-@route("/static/{digest:str}/{name:str}", http_method=READ_METHODS, include_in_schema=False, sync_to_thread=False)
-def static_file(digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
-    """A page of another version asks for other content; no cache may keep this content for that URL."""
-    if name not in ASSETS:
-        raise NotFoundException
-    response = ASSETS[name].response()
-    if digest != ASSETS[name].digest:
-        response.headers["Cache-Control"] = "no-store"
-    return response

@@ -9,7 +9,7 @@ import pyotp
 import pytest
 from litestar.routes import HTTPRoute
 
-from routes import PLATFORM_ADMIN
+from page_sites import PLATFORM_ADMIN
 from tests.auth.users.test_login import turn_on
 from tests.support.database import execute
 from tests.support.people import (

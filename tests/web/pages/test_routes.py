@@ -8,7 +8,7 @@ from litestar import Router
 from litestar.routes import HTTPRoute
 
 from auth.users.realms import ADVERTISER, PLATFORM, STAFF, Realm
-from routes import ADMIN, PLATFORM_ADMIN, PORTAL
+from page_sites import ADMIN, PLATFORM_ADMIN, PORTAL
 from tests.support.people import (
     Browser,
     advertiser_browser,
