@@ -1,8 +1,7 @@
 """/staff/views: saved views of the staff's page of the spend."""
 
-from database.pool import connection
 from saved_views.pages import SavedViewController
-from tenants.tenant import current_tenant
+from web.pages.branding import current_branding
 from web.requests import AnyRequest
 
 
@@ -11,6 +10,4 @@ class StaffViewController(SavedViewController):
     home = ("/staff", "Spend")
 
     async def time_zone(self, request: AnyRequest) -> str:
-        async with connection() as db:
-            zone: str | None = await db.fetchval(f"SELECT time_zone FROM {current_tenant().schema}.setting")
-        return zone or "UTC"
+        return current_branding().time_zone

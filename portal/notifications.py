@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 
-from auth.users.guards import current_user, requires_login
+from auth.users.guards import OF_ONE_USER, current_user, requires_login
 from auth.users.mail import mail_is_on
 from database.pool import connection
 from notifications.kinds import KINDS, kinds_for
@@ -27,7 +27,7 @@ DONE = {"saved": "Your settings were saved.", "read": "All notifications are mar
 
 
 class NotificationController(Controller):
-    opt = {"of_one_user": True}
+    opt = OF_ONE_USER
     path = ROOT
     guards = [requires_login]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Response
 
+from auth.users.guards import OF_ONE_USER
 from portal.advertiser_status import read_advertiser_status
 from portal.layout import forbidden_page
 from saved_views.pages import SavedViewController
@@ -12,7 +13,7 @@ from web.requests import AnyRequest
 
 
 class PortalViewController(SavedViewController):
-    opt = {"of_one_user": True}
+    opt = OF_ONE_USER
     root = "/views"
     home = ("/", "Dashboard")
 

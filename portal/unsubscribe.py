@@ -17,7 +17,6 @@ from web.requests import AnyRequest, client_address
 
 class UnsubscribeController(Controller):
     path = "/unsubscribe/{token:str}"
-    opt = {"before_totp": True}
 
     @get()
     async def confirm(

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from auth.users import sessions, totp
 from auth.users.emails import AccountChange, report_change
-from auth.users.guards import current_session, current_user, requires_login
+from auth.users.guards import OF_ONE_USER, current_session, current_user, requires_login
 from auth.users.login import check_code, check_password, log_out
 from auth.users.login_throttle import reset_attempts
 from auth.users.one_time_links import revoke_links
@@ -33,7 +33,7 @@ DONE = {
 
 
 class AccountController(Controller):
-    opt = {"of_one_user": True}
+    opt = OF_ONE_USER
     path = "/account"
     guards = [requires_login]
 

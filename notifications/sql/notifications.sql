@@ -57,7 +57,8 @@ WHERE login = :login AND email AND sent_at IS NULL AND kind = ANY(:kinds::text[]
 -- Those whose last attempt failed come last, so that they cannot keep the others waiting.
 SELECT n.login
 FROM {schema}.notification n JOIN {schema}.advertiser_login u ON u.id = n.login
-WHERE n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz AND u.active
+WHERE n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz
+    AND u.active AND u.password IS NOT NULL
 GROUP BY n.login
 ORDER BY max(n.claimed_until) NULLS FIRST, n.login
 
@@ -68,7 +69,8 @@ UPDATE {schema}.notification n SET claimed_until = now() + :lease::interval
 FROM (
     SELECT n.id, u.email, u.name, u.password
     FROM {schema}.notification n JOIN {schema}.advertiser_login u ON u.id = n.login AND u.advertiser = n.advertiser
-    WHERE n.login = :login AND n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz AND u.active
+    WHERE n.login = :login AND n.email AND n.sent_at IS NULL AND n.created_at > :since::timestamptz
+        AND u.active AND u.password IS NOT NULL
         AND (n.claimed_until IS NULL OR n.claimed_until <= now())
         AND EXISTS (
             SELECT FROM unnest(:kinds::text[], :scopes::text[]) AS k (kind, scope)

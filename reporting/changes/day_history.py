@@ -29,7 +29,6 @@ from tenants.tenant import Tenant
 SQL = Path(__file__).parent / "sql"
 FIGURES = SqlFile(SQL / "explain.sql", "figures")
 CHANGED_DAYS = SqlFile(SQL / "changed_days.sql")
-MAX_DAYS = 200
 
 Pair = tuple[UUID, UUID]  # an offer and a partner
 
@@ -119,15 +118,21 @@ def with_old_figures(changes: Sequence[FigureChange], now: Mapping[Pair, SpendMe
 
 
 async def read_changed_days(
-    tenant: Tenant, advertiser: UUID, since: datetime, offers: list[str] | None, partners: list[str] | None
+    tenant: Tenant,
+    advertiser: UUID,
+    since: datetime,
+    offers: list[str] | None,
+    partners: list[str] | None,
+    *,
+    limit: int | None,
 ) -> tuple[list[ChangedDay], bool]:
-    """Days that changed since then, and 24 hours or more after they had ended, newest change first; MAX_DAYS at most.
-    Whether that is all of them.
+    """Days that changed since then, and 24 hours or more after they had ended, newest change first; `limit` at most
+    (None: all). Whether that is all of them.
     """
     query = CHANGED_DAYS.bind(
-        tenant.schema, advertiser=advertiser, since=since, offers=offers, partners=partners, limit=MAX_DAYS
+        tenant.schema, advertiser=advertiser, since=since, offers=offers, partners=partners, limit=limit
     )
     async with report_slots.slot((tenant.id, advertiser)), primary_snapshot() as db:
         rows = await db.fetch(query.sql, *query.args, timeout=settings.report_timeout)
     days = [ChangedDay(row["day"], row["changed_at"], figures_of(row), row["late"], row["causes"]) for row in rows]
-    return days[:MAX_DAYS], len(days) <= MAX_DAYS
+    return days[:limit], limit is None or len(days) <= limit

@@ -87,7 +87,9 @@ async def changes_page(request: AnyRequest, layout: PageLayout, site: DrilldownS
     )
 
 
-async def read_changes(pairs: Sequence[tuple[str, str]], shown: Drilldown) -> ChangedDays | ChangesOfDay:
+async def read_changes(
+    pairs: Sequence[tuple[str, str]], shown: Drilldown, max_days: int | None = SHOWN
+) -> ChangedDays | ChangesOfDay:
     """Of the page's filters; `shown` gets what is given. Raises Problem 400, and DatabaseUnavailable."""
     tenant, advertiser = current_tenant(), shown.site.advertiser
     shown.given = joined(pairs)
@@ -105,7 +107,7 @@ async def read_changes(pairs: Sequence[tuple[str, str]], shown: Drilldown) -> Ch
         )
     since = shown.context.now - RECENT
     wanted = parse_explain([*filters, ("date", str(since.date()))])
-    days, complete = await read_changed_days(tenant, advertiser, since, wanted.offers, wanted.partners)
+    days, complete = await read_changed_days(tenant, advertiser, since, wanted.offers, wanted.partners, limit=max_days)
     return ChangedDays(days, complete, since.date())
 
 

@@ -16,6 +16,7 @@ from reporting.drilldown.names import OfferAndPartnerNames, read_names
 from reporting.drilldown.site import DrilldownSite, export_name, given_pairs, read_drilldown
 from reporting.list_parameters import ParameterReader
 from tenants.tenant import current_tenant
+from web.problems import Problem
 from web.requests import AnyRequest
 
 Row = Sequence[Any]
@@ -33,16 +34,21 @@ CONVERSION_COLUMNS = (
 
 
 async def changes_csv(request: AnyRequest, site: DrilldownSite) -> Response[Any]:
-    """All rows of the page's filters, newest change first: the days, or the `table` of a day. Raises Problem 400."""
+    """All rows of the page's filters, newest change first: the days, or the `table` of a day.
+
+    Raises Problem 400, also for a day with more changes than are read.
+    """
     pairs = given_pairs(request)
     own = ParameterReader([pair for pair in pairs if pair[0].lower() == TABLE], (TABLE,), ())
     table = own.one_of(TABLE, TABLES, TABLES[0])
     own.check()
     shown = await read_drilldown(site)
-    found = await read_changes([pair for pair in pairs if pair[0].lower() != TABLE], shown)
+    found = await read_changes([pair for pair in pairs if pair[0].lower() != TABLE], shown, max_days=None)
     if isinstance(found, ChangedDays):
         kind, columns, rows = "changed-days", DAY_COLUMNS, day_rows(found)
     else:
+        if not found.history.explained.complete:
+            raise Problem(400, "There are more changes than a file can have. Choose an offer or a partner.")
         names = await names_in(found, site)
         kind, columns, rows = (
             ("changes", FIGURE_COLUMNS, figure_rows(found, names))

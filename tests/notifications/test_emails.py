@@ -173,12 +173,13 @@ def test_an_email_has_nothing_that_the_user_may_not_see_any_more(expiring: Sandb
     assert "API key “Key " in texts[0]
 
 
-def test_deactivated_users_get_no_email(expiring: Sandbox, mails: MailServer) -> None:
+@pytest.mark.parametrize("change", ["active = false", "password = NULL"])
+def test_users_who_cannot_sign_in_get_no_email(expiring: Sandbox, mails: MailServer, change: str) -> None:
     anna = create_advertiser_user(expiring)
     mails.away = True
     run_job(expiring, NOW)
     mails.away = False
-    execute("UPDATE {s}.advertiser_login SET active = false WHERE email = $1", anna, schema=expiring.tenant.schema)
+    execute(f"UPDATE {{s}}.advertiser_login SET {change} WHERE email = $1", anna, schema=expiring.tenant.schema)
     run_job(expiring, NOW + HOUR)
     assert mails.mails == []
 

@@ -282,6 +282,44 @@ def test_an_export_has_imports_only_if_the_page_lists_them(sandbox: Sandbox, cli
     assert len(client.get("/changes.csv", params={"date": DAY}).text.splitlines()) == 1
 
 
+def test_an_export_has_all_days_that_changed(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    sandbox.send("conversions", [conversion_callback(sandbox, offer)])
+    (row,) = execute("SELECT * FROM {s}.restatement", schema=sandbox.tenant.schema)
+    execute(
+        """
+        INSERT INTO {s}.restatement SELECT (jsonb_populate_record(r, jsonb_build_object('bucket', day))).*
+        FROM {s}.restatement r,
+            generate_series($1::timestamptz - interval '249 days', $1 - interval '1 day', interval '1 day') AS day
+        """,
+        row["bucket"],
+        schema=sandbox.tenant.schema,
+    )
+    page = opened(client)
+    assert len(page.rows("days")) == 200
+    assert "Only the 200 days" in page.text
+    _, days = rows_of(client, page, "Export CSV")
+    assert len(days) == 250
+
+
+def test_a_day_with_more_changes_than_are_read_is_not_exported(sandbox: Sandbox, client: Browser, offer: str) -> None:
+    sandbox.send("conversions", [conversion_callback(sandbox, offer)])
+    execute(
+        """
+        INSERT INTO {s}.restatement SELECT (jsonb_populate_record(r, jsonb_build_object('xid', n::text))).*
+        FROM {s}.restatement r, generate_series(1, 10000) AS n
+        """,
+        schema=sandbox.tenant.schema,
+    )
+    sandbox.send("conversions", [conversion_callback(sandbox, offer, partnerId=PARTNER)])
+    page = opened(client, date=DAY)
+    assert "There are more changes than can be listed." in page.text
+    assert [link for link in page.all("a") if "Export CSV" in link.text] == []
+    response = client.get("/changes.csv", params={"date": DAY})
+    assert response.status_code == 400
+    assert "Choose an offer or a partner" in response.text
+    rows_of(client, opened(client, date=DAY, partner_id=PARTNER), "Export CSV of the figures")
+
+
 @pytest.mark.parametrize("query", ["date=x", "date=2025-05-19&table=clicks", "offer=1", "table=figures&table=figures"])
 def test_an_export_with_invalid_filters_is_refused(module_sandbox: Sandbox, query: str) -> None:
     assert advertiser_browser(module_sandbox).get(f"/changes.csv?{query}").status_code == 400

@@ -1,6 +1,6 @@
 -- The UTC days whose figures changed since :since and 24 hours or more after they had ended, newest change first, for the
 -- offers that are the advertiser's now: by how much they changed since :since. Cost is in millionths. Imports of history
--- do not count: they fill days that had no data.
+-- do not count: they fill days that had no data. :limit is null for all days.
 WITH partners AS MATERIALIZED (
     SELECT key FROM {schema}.partner WHERE :partners::uuid[] IS NULL OR id = ANY(:partners::uuid[])
 )
