@@ -47,7 +47,7 @@ class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 5
     lock_timeout: float = 3
     statement_timeout: float = 60
-    max_tenants_per_connection: int = 700
+    max_tenants_per_connection: int = 600
 
 
 class DatabaseEngine(PostgresEngine):

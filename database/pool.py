@@ -1,6 +1,6 @@
 """Connections to the database: the pools of this process, with tenant affinity.
 
-A PostgreSQL backend caches the definition of every table it has used and never drops it: 160 kB for a tenant whose
+A PostgreSQL backend caches the definition of every table it has used and never drops it: 300 kB for a tenant whose
 monthly report it has run. The next report of that tenant is faster on that backend. So a pool prefers an idle
 connection that has served the tenant, spreads other tenants over as many connections as it may open, and replaces a
 connection when all of them have served their maximum number of tenants.
@@ -76,7 +76,7 @@ class SchemaContracted(DatabaseUnavailable):
 
 @contextmanager
 def pool_affinity(key: str) -> Iterator[None]:
-    """Within the block, pools prefer connections that were used with the same key."""
+    """Within the block, pools prefer connections that were used with the same key, a tenant's schema."""
     token = _affinity_key.set(key)
     try:
         yield

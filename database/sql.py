@@ -9,6 +9,7 @@ PostgreSQL receives the statement without comments and with parameters numbered 
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -105,10 +106,15 @@ class SqlText:
 
 
 class SqlFile(SqlText):
-    """The statement of a file, or the one with that name in it. Raises ValueError for a name the file lacks."""
+    """The statement of a file, or the one with that name in it. Raises ValueError for a name the file lacks.
 
-    def __init__(self, path: Path, name: str | None = None) -> None:
-        super().__init__(statement_text(path, name))
+    `files` names files that are included instead of others.
+    """
+
+    def __init__(self, path: Path, name: str | None = None, files: Mapping[str, str] | None = None) -> None:
+        super().__init__(statement_text(path, name, files))
+        self.path = path
+        self.name = name
         _names[SCHEMA.sub("", self.text)] = "/".join(path.parts[-3:]) + (f":{name}" if name else "")
 
 
@@ -117,9 +123,9 @@ def statement_name(sql: str) -> str | None:
     return _names.get(SCHEMA.sub("", sql))
 
 
-def statement_text(path: Path, name: str | None) -> str:
+def statement_text(path: Path, name: str | None, files: Mapping[str, str] | None = None) -> str:
     """The text of a file with its includes, from one `-- name:` line to the next where `name` is given."""
-    text = with_includes(path)
+    text = with_includes(path, files)
     common, *named = NAME.split(text)
     statements = dict(zip(named[::2], named[1::2], strict=True))
     if name not in (statements or {None}):
@@ -127,6 +133,11 @@ def statement_text(path: Path, name: str | None) -> str:
     return common + statements.get(name or "", "")
 
 
-def with_includes(path: Path) -> str:
-    """The text of a file. Included files may include others."""
-    return INCLUDE.sub(lambda include: with_includes(path.parent / include[1]), path.read_text())
+def with_includes(path: Path, files: Mapping[str, str] | None = None) -> str:
+    """The text of a file. Included files may include others. `files` names those to include instead of others."""
+
+    def included(include: re.Match[str]) -> str:
+        name = (files or {}).get(include[1], include[1])
+        return with_includes(path.parent / name, files)
+
+    return INCLUDE.sub(included, path.read_text())

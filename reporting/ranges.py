@@ -120,14 +120,20 @@ def floor_month(instant: datetime) -> datetime:
 
 
 @lru_cache(4_096)
-def metrics_parameters(range_: Range, *, as_of: bool = False) -> dict[str, object]:
-    """Of sql/metrics.sql: the starts, ends and signs of the range's spans, by unit. `as_of`: no single month."""
+def single_month(range_: Range) -> date | None:
+    """The first day of the month that the range is, if it is exactly one."""
     spans = bucket_spans(range_)
     single = len(spans) == 1 and spans[0].unit == "month" and spans[0].buckets == 1
-    month = spans[0].start if single and not as_of else None
-    parameters: dict[str, object] = {"single_month": month}
+    return spans[0].start if single else None
+
+
+@lru_cache(4_096)
+def metrics_parameters(range_: Range) -> dict[str, object]:
+    """Of sql/metrics.sql: the starts, ends and signs of the range's spans, by unit."""
+    spans = bucket_spans(range_)
+    parameters: dict[str, object] = {}
     for unit in UNITS:
-        of_unit = [] if month else [span for span in spans if span.unit == unit]
+        of_unit = [span for span in spans if span.unit == unit]
         parameters[f"{unit}_starts"] = [span.start for span in of_unit]
         parameters[f"{unit}_ends"] = [span.end for span in of_unit]
         parameters[f"{unit}_signs"] = [span.sign for span in of_unit]

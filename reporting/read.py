@@ -11,7 +11,8 @@ the replica may otherwise be. If it does not have them, or does not respond, the
 
 from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,12 +37,24 @@ from database.transactions import primary_snapshot, read_only_snapshot
 from reporting.as_of import bind_as_of
 from reporting.changes.snapshot_token import Snapshot
 from reporting.filters import COST_REPORT_PARAMETERS, SINGULAR_PARAMETERS, Filter
-from reporting.ranges import DAY, Range, change_mark_parameters, daily_metrics_parameters, metrics_parameters
+from reporting.ranges import (
+    DAY,
+    Range,
+    change_mark_parameters,
+    daily_metrics_parameters,
+    metrics_parameters,
+    single_month,
+)
 from settings import settings
 from tenants.tenant import Tenant
 
 SQL = Path(__file__).parent / "sql"
 VALIDATORS = SqlFile(SQL / "validators.sql")
+OF_MONTH = {
+    "offers.sql": "all_offers.sql",
+    "metrics.sql": "metrics_of_month.sql",
+    "validators_cte.sql": "validators_cte_of_month.sql",
+}
 MAX_DAYS_READ_WHOLE = 7  # a daily report of more days is likely to be large
 
 report_slots = ConcurrencyLimit("reporting", max(1, settings.database_pool // 3))  # for each advertiser
@@ -127,6 +140,12 @@ class ReadableReport(Protocol):
         ...
 
 
+@cache
+def form_of_month(statement: SqlFile) -> SqlFile:
+    """The statement for all offers and one month, of which it has the first day as a parameter."""
+    return SqlFile(statement.path, statement.name, OF_MONTH)
+
+
 class ReportRequest(msgspec.Struct, frozen=True):
     """A report, of whom, and of which range and offers. `as_of`: as an earlier response showed it, or at its time."""
 
@@ -145,13 +164,23 @@ class ReportRequest(msgspec.Struct, frozen=True):
     def cache_key(self) -> Hashable:
         return self.report.name, self.tenant.id, self.advertiser, self.filter
 
+    @property
+    def month(self) -> date | None:
+        """The one month of all offers, as they are now, that the report is of. It has statements of its own, without
+        arrays: PostgreSQL then keeps their plans, and reads the metadata of fewer tables.
+        """
+        return None if self.filter.offer or self.as_of else single_month(self.filter.range)
+
     def query(self, statement: SqlFile, range_: Range | None = None, **parameters: object) -> Query:
         """A statement of the report for the whole range, or for a part of it."""
+        if self.month and not self.report.daily:
+            return self.bind_month(statement, **parameters)
         range_ = range_ or self.filter.range
-        of_range = self.report.sql_parameters(range_)
-        if self.as_of and self.report.sql_parameters is metrics_parameters:
-            of_range = metrics_parameters(range_, as_of=True)
-        return self.bind(statement, range_, {**of_range, **parameters})
+        return self.bind(statement, range_, {**self.report.sql_parameters(range_), **parameters})
+
+    def bind_month(self, statement: SqlFile, **parameters: object) -> Query:
+        form = form_of_month(statement)
+        return form.bind(self.tenant.schema, advertiser=self.advertiser, month=self.month, **parameters)
 
     def bind(self, statement: SqlFile, range_: Range, parameters: dict[str, object]) -> Query:
         return bind_as_of(statement, self.as_of, range_, self.tenant.schema, {**self.subject, **parameters})
@@ -179,10 +208,12 @@ class ReportRequest(msgspec.Struct, frozen=True):
         return f"{identity} as of {self.filter.as_of}" if self.as_of else identity
 
     def validators_query(self) -> Query:
+        if self.month:
+            return self.bind_month(VALIDATORS)
         return self.bind(VALIDATORS, self.filter.range, change_mark_parameters(self.filter.range))
 
     def whole_query(self, max_rows: int) -> Query:
-        marks = change_mark_parameters(self.filter.range)
+        marks = {} if self.month and not self.report.daily else change_mark_parameters(self.filter.range)
         return self.query(self.report.whole, None, max_rows=max_rows, **marks)
 
 

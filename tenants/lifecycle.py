@@ -34,7 +34,7 @@ async def create_tenant(slug: str, name: str, fill: Callable[[Tenant], Awaitable
     name = validate_name(name)
     tenant = tenancy().tenant_type(uuid4(), slug, name, suspended=False, created_at=datetime.now(UTC))
     try:
-        with pool_affinity(slug):
+        with pool_affinity(schema):
             await _create_schema(tenant, fill)
     except UniqueViolationError as error:
         raise GokartError(f"There is a tenant {slug!r} already.") from error

@@ -30,7 +30,7 @@ from database.transactions import lift_statement_timeout, transaction
 from tenants.config import tenancy
 from tenants.nodes import has_citus, is_distributed
 from tenants.tables import TenantMigration, TenantRow, tenant_columns, tenant_from_row
-from tenants.tenant import Tenant, bound_to, current_tenant
+from tenants.tenant import Tenant, bound_to, current_tenant, schema_of
 
 if TYPE_CHECKING:
     from piccolo.conf.apps import MigrationModule
@@ -130,7 +130,7 @@ async def migrate_tenant(slug: str) -> int:
 
 
 async def try_to_migrate_tenant(slug: str) -> int:
-    with pool_affinity(slug):
+    with pool_affinity(schema_of(slug)):
         async with transaction() as db:
             await lift_statement_timeout(db)
             rows = await TenantRow.raw(f"SELECT {tenant_columns()} FROM tenant WHERE slug = {{}} FOR UPDATE", slug)

@@ -74,7 +74,7 @@ def bound_to(tenant: Tenant) -> Iterator[None]:
     """Binds the tenant to the running task for the block."""
     token = _current.set(tenant)
     try:
-        with pool_affinity(tenant.slug):
+        with pool_affinity(tenant.schema):
             yield
     finally:
         _current.reset(token)

@@ -23,7 +23,7 @@ from auth.api_keys.format import digest, is_well_formed
 from auth.api_keys.request_log import log_request
 from catalog.tenants import GokartTenant
 from core.background import run_every
-from database.pool import connection
+from database.pool import connection, pool_affinity
 from settings import settings
 from tenants.cache import tenant_cache
 from tenants.tenant import Tenant, current_tenant
@@ -219,7 +219,8 @@ def flush_last_used() -> AbstractAsyncContextManager[None]:
 async def write_last_used() -> None:
     for schema in list(_last_uses):
         try:
-            await write_tenant_uses(schema, _last_uses.pop(schema))
+            with pool_affinity(schema):
+                await write_tenant_uses(schema, _last_uses.pop(schema))
         except Exception as error:  # noqa: BLE001  # an error at one tenant, such as one being deleted, must not affect the others
             log.warning("last use of API keys not written", tenant=schema, error=repr(error))
 

@@ -19,7 +19,7 @@ import structlog
 from core.background import run_every
 from core.metrics import request_log_entries
 from database.chunked_delete import delete_in_chunks
-from database.pool import Connection, DatabaseUnavailable, connection
+from database.pool import Connection, DatabaseUnavailable, connection, pool_affinity
 from database.sql import SqlFile
 from settings import settings
 from tenants.tenant import current_tenant
@@ -142,8 +142,9 @@ async def write_request_log() -> None:
     for schema in _pending.schemas():
         entries = _pending.take(schema)
         try:
-            async with connection() as db:
-                await insert_entries(db, schema, entries)
+            with pool_affinity(schema):
+                async with connection() as db:
+                    await insert_entries(db, schema, entries)
             request_log_entries.labels("written").inc(len(entries))
         except DatabaseUnavailable as error:
             log.warning("request log not written yet", tenant=schema, error=repr(error))

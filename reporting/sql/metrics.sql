@@ -1,17 +1,11 @@
 -- A row for each (offer, partner) with a metric that is not zero. Cost is in currency units.
 --
 -- The range is the sum of bucket spans of months, days, hours and their quarters. A span with the sign -1 is subtracted.
--- A report of exactly one month, the most frequent one, reads its rows as they are; its arrays are empty.
 -- Each offer is read separately (LATERAL, with OFFSET 0), so that PostgreSQL always uses the index of the roll-up.
 metrics AS (
     SELECT o.*, o.key AS offer, m.*
     FROM offers o
     CROSS JOIN LATERAL (
-        SELECT partner, conversions, clicks, views, cost * 0.000001 AS cost
-        FROM {schema}.by_month
-        WHERE offer = o.key AND bucket = :single_month::date
-            AND (conversions <> 0 OR clicks <> 0 OR views <> 0 OR cost <> 0)
-        UNION ALL
         SELECT
             partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks,
             sum(views)::bigint AS views, sum(cost) * 0.000001 AS cost
@@ -53,7 +47,6 @@ metrics AS (
             ) AS quarter
             -- as of: as_of_range.sql
         ) AS buckets
-        WHERE :single_month::date IS NULL
         GROUP BY partner
         HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
     ) AS m

@@ -70,6 +70,13 @@ def test_a_statement_the_file_lacks_is_an_error(tmp_path: Path, name: str | None
         SqlFile(path, name)
 
 
+def test_another_file_may_be_included_instead(tmp_path: Path) -> None:
+    write(tmp_path, "SELECT :a", "any.sql")
+    write(tmp_path, "SELECT :b", "month.sql")
+    path = write(tmp_path, "-- include: any.sql\n")
+    assert SqlFile(path, files={"any.sql": "month.sql"}).bind("t", b=2) == Query("SELECT $1", (2,))
+
+
 def test_a_file_may_include_another(tmp_path: Path) -> None:
     write(tmp_path, "-- The advertiser's offers.\nWITH o AS (SELECT :a)\n", "offers.sql")
     assert (

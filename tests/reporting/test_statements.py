@@ -1,11 +1,15 @@
 """The statements that each report sends, as committed in snapshots/."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from auth.users.realms import ADVERTISER
+from reporting.ranges import Range, change_mark_parameters
+from reporting.read import VALIDATORS, form_of_month
 from tests.support.asgi import recorded_request
+from tests.support.database import execute
 from tests.support.people import create_advertiser_user, session_cookie
 from tests.support.sandbox import CSV, JSON, MAY, SINGULAR, SINGULAR_CSV, Sandbox, event_record, offer_record
 from tests.support.statements import assert_snapshot
@@ -24,17 +28,45 @@ def filled(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-@pytest.mark.parametrize("range_", [MAY, ONE_WEEK, IN_NEW_YORK], ids=["month", "week", "year in New York"])
-def test_the_cost_report_is_one_statement_for_any_range(filled: Sandbox, range_: dict[str, str]) -> None:
+def test_the_cost_report_of_a_month_reads_no_other_table_of_figures(filled: Sandbox) -> None:
+    response, statements = recorded_request(filled, "GET", JSON, params=MAY)
+    assert response.json()["data"][0]["totalClicks"] == 1
+    assert_snapshot(SNAPSHOTS / "cost_report_of_month.sql", statements, filled)
+
+
+@pytest.mark.parametrize("range_", [ONE_WEEK, IN_NEW_YORK], ids=["week", "year in New York"])
+def test_the_cost_report_is_one_statement_for_any_other_range(filled: Sandbox, range_: dict[str, str]) -> None:
     response, statements = recorded_request(filled, "GET", JSON, params=range_)
     assert response.json()["data"][0]["totalClicks"] == 1
     assert_snapshot(SNAPSHOTS / "cost_report.sql", statements, filled)
 
 
-def test_a_cached_report_reads_the_validators(filled: Sandbox) -> None:
-    response, statements = recorded_request(filled, "GET", JSON, params=MAY, repeat=True)
+def test_one_offer_in_a_month_is_the_statement_for_any_range(filled: Sandbox) -> None:
+    offer = filled.report(**MAY)[0]["offerId"]
+    response, statements = recorded_request(filled, "GET", JSON, params={**MAY, "offerId": offer})
     assert response.json()["data"][0]["totalClicks"] == 1
-    assert_snapshot(SNAPSHOTS / "validators.sql", statements, filled)
+    assert_snapshot(SNAPSHOTS / "cost_report.sql", statements, filled)
+
+
+@pytest.mark.parametrize(("range_", "file"), [(MAY, "validators_of_month.sql"), (ONE_WEEK, "validators.sql")])
+def test_a_cached_report_reads_the_validators(filled: Sandbox, range_: dict[str, str], file: str) -> None:
+    response, statements = recorded_request(filled, "GET", JSON, params=range_, repeat=True)
+    assert response.json()["data"][0]["totalClicks"] == 1
+    assert_snapshot(SNAPSHOTS / file, statements, filled)
+
+
+def test_a_month_has_the_same_validators_in_both_statements(sandbox: Sandbox) -> None:
+    offers = [offer_record(sandbox) for _ in range(3)]
+    sandbox.send("offers", offers)
+    for offer in (offers[0], offers[0], offers[1]):
+        sandbox.send("events", [event_record(offer["id"])])
+    month = Range(datetime(2025, 5, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC))
+    schema, advertiser = sandbox.tenant.schema, sandbox.owner
+    any_range = VALIDATORS.bind(schema, advertiser=advertiser, offer=None, **change_mark_parameters(month))
+    of_month = form_of_month(VALIDATORS).bind(schema, advertiser=advertiser, month=month.start.date())
+    (row,) = execute(any_range.sql, *any_range.args)
+    assert row["state"].count(",") == 2
+    assert execute(of_month.sql, *of_month.args) == [row]
 
 
 @pytest.mark.parametrize("path", [JSON, CSV, SINGULAR, SINGULAR_CSV])
@@ -42,7 +74,7 @@ def test_a_304_reads_the_validators(filled: Sandbox, path: str) -> None:
     etag = filled.get(path, **MAY).headers["etag"]
     response, statements = recorded_request(filled, "GET", path, params=MAY, headers={"If-None-Match": etag})
     assert response.status_code == 304
-    assert_snapshot(SNAPSHOTS / "validators.sql", statements, filled)
+    assert_snapshot(SNAPSHOTS / "validators_of_month.sql", statements, filled)
 
 
 def test_csv_is_a_copy_in_one_snapshot(filled: Sandbox) -> None:

@@ -19,6 +19,7 @@ from auth.api_keys import request_log
 from auth.api_keys.request_log import PendingEntries, RequestLogEntry, write_request_log
 from auth.api_keys.request_pages import INGEST_ENDPOINTS, REPORT_ENDPOINTS
 from core.metrics import request_log_entries
+from database.pool import PooledConnection
 from jobs.cleanup import clean_tenant
 from main import api
 from tests.support.api_key_cast import NOWHERE, id_of, insert_advertiser, set_columns
@@ -220,6 +221,20 @@ def write(*noted: tuple[Sandbox, RequestLogEntry]) -> None:
     for sandbox, entry in noted:
         request_log._pending.add(sandbox.tenant.schema, entry)
     run(write_request_log)
+
+
+def test_each_tenants_entries_count_as_its_use_of_the_connection(
+    sandbox: Sandbox, other_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection is replaced after a number of tenants, whose metadata its backend keeps."""
+    served = []
+
+    async def insert(db: PooledConnection, schema: str, _: list[RequestLogEntry]) -> None:
+        served.append(schema in db.tenants)
+
+    monkeypatch.setattr(request_log, "insert_entries", insert)
+    write((sandbox, an_entry(sandbox)), (other_sandbox, an_entry(other_sandbox)))
+    assert served == [True, True]
 
 
 def test_entries_are_kept_while_the_database_is_unavailable(

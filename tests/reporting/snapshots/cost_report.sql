@@ -7,11 +7,6 @@ metrics AS (
     SELECT o.*, o.key AS offer, m.*
     FROM offers o
     CROSS JOIN LATERAL (
-        SELECT partner, conversions, clicks, views, cost * 0.000001 AS cost
-        FROM t_tenant.by_month
-        WHERE offer = o.key AND bucket = $3::date
-            AND (conversions <> 0 OR clicks <> 0 OR views <> 0 OR cost <> 0)
-        UNION ALL
         SELECT
             partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks,
             sum(views)::bigint AS views, sum(cost) * 0.000001 AS cost
@@ -19,7 +14,7 @@ metrics AS (
             SELECT
                 partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
                 sign * cost AS cost
-            FROM unnest($4::date[], $5::date[], $6::bigint[]) AS span (start, "end", sign)
+            FROM unnest($3::date[], $4::date[], $5::bigint[]) AS span (start, "end", sign)
             CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_month
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -27,7 +22,7 @@ metrics AS (
             ) AS month
             UNION ALL
             SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($7::date[], $8::date[], $9::bigint[]) AS span (start, "end", sign)
+            FROM unnest($6::date[], $7::date[], $8::bigint[]) AS span (start, "end", sign)
             CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_day
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -35,7 +30,7 @@ metrics AS (
             ) AS day
             UNION ALL
             SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($10::timestamptz[], $11::timestamptz[], $12::bigint[])
+            FROM unnest($9::timestamptz[], $10::timestamptz[], $11::bigint[])
                 AS span (start, "end", sign)
             CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_hour
@@ -44,7 +39,7 @@ metrics AS (
             ) AS hour
             UNION ALL
             SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($13::timestamptz[], $14::timestamptz[], $15::bigint[])
+            FROM unnest($12::timestamptz[], $13::timestamptz[], $14::bigint[])
                 AS span (start, "end", sign)
             CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_quarter
@@ -52,7 +47,6 @@ metrics AS (
                 OFFSET 0
             ) AS quarter
         ) AS buckets
-        WHERE $3::date IS NULL
         GROUP BY partner
         HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
     ) AS m
@@ -66,7 +60,7 @@ validators AS (
                 SELECT sum(version)
                 FROM (
                     SELECT version
-                    FROM unnest($16::date[], $17::date[]) AS span (start, "end")
+                    FROM unnest($15::date[], $16::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_month
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -74,7 +68,7 @@ validators AS (
                     ) AS month
                     UNION ALL
                     SELECT version
-                    FROM unnest($18::date[], $19::date[]) AS span (start, "end")
+                    FROM unnest($17::date[], $18::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_day
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -101,5 +95,5 @@ concat(
 )
         , ',' ORDER BY m.name COLLATE "C", p.name COLLATE "C", m.id, p.id
     ), 'UTF8') AS items
-    FROM (SELECT * FROM metrics LIMIT $20::bigint + 1) AS m JOIN t_tenant.partner p ON p.key = m.partner
+    FROM (SELECT * FROM metrics LIMIT $19::bigint + 1) AS m JOIN t_tenant.partner p ON p.key = m.partner
 ) AS r;

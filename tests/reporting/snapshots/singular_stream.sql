@@ -1,6 +1,6 @@
 WITH
 offers AS MATERIALIZED (
-    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid
 )
 ,
 validators AS (
@@ -8,24 +8,7 @@ validators AS (
         (SELECT received_at FROM t_tenant.intake ORDER BY received_at DESC LIMIT 1) AS data_through,
         (
             SELECT string_agg(concat_ws(':', o.key, o.version, (
-                SELECT sum(version)
-                FROM (
-                    SELECT version
-                    FROM unnest($3::date[], $4::date[]) AS span (start, "end")
-                    CROSS JOIN LATERAL (
-                        SELECT version FROM t_tenant.changed_month
-                        WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                        OFFSET 0
-                    ) AS month
-                    UNION ALL
-                    SELECT version
-                    FROM unnest($5::date[], $6::date[]) AS span (start, "end")
-                    CROSS JOIN LATERAL (
-                        SELECT version FROM t_tenant.changed_day
-                        WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                        OFFSET 0
-                    ) AS day
-                ) AS change_marks
+                SELECT version FROM t_tenant.changed_month WHERE offer = o.key AND bucket = $2::date
             )), ',' ORDER BY o.key)
             FROM offers o
         ) AS state,
