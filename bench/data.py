@@ -169,7 +169,7 @@ async def restore(schema: str) -> None:
             for table in WITH_BUCKETS:
                 await db.execute(f"DELETE FROM {schema}.{table} WHERE bucket >= '2025-01-01'", timeout=600)
                 await db.execute(f"VACUUM {schema}.{table}", timeout=600)
-            await db.execute(f"TRUNCATE {schema}.event")
+            await db.execute(f"TRUNCATE {schema}.event, {schema}.conversion, {schema}.conversion_history")
     finally:
         await db.close()
 

@@ -73,20 +73,28 @@ def event_row(event: Event) -> tuple[object, ...]:
     return UUID(bytes=id_), at, offer, partner, click
 
 
+def event_columns(events: Sequence[Event]) -> list[list[object]]:
+    """As intake passes them to `unnest`: ids as text, and times in seconds since 1970."""
+    rows = [(id_.hex(), at.timestamp(), offer, partner, click) for id_, at, (_, offer, _, partner), click in events]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 class IngestResponse(msgspec.Struct):
     accepted: int
     duplicates: int
     rejected: list[object]
 
 
-def send_batches(server: Server, tenant: Filled, bodies: Sequence[bytes], stop: Stop | None = None) -> int:
+def send_batches(
+    server: Server, tenant: Filled, bodies: Sequence[bytes], stop: Stop | None = None, kind: str = "events"
+) -> int:
     """Sends the batches one after the other until stopped. Returns the number of new records. Raises GokartError."""
     accepted = 0
     with httpx.Client(base_url=server.address(""), headers=tenant.sending, timeout=60) as client:
         for each in bodies:
             if stop and stop.is_set():
                 return accepted
-            response = client.post("/api/v1/ingest/events", content=each)
+            response = client.post(f"/api/v1/ingest/{kind}", content=each)
             if response.status_code != 200:
                 raise GokartError(f"Intake responded with {response.status_code}: {response.text[:500]}")
             result = msgspec.json.decode(response.content, type=IngestResponse)

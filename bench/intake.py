@@ -1,4 +1,4 @@
-"""Intake of views and clicks over HTTP. Checks at the end that every event was counted exactly once."""
+"""Intake over HTTP. Checks at the end that every event and conversion was counted exactly once."""
 
 import asyncio
 import time
@@ -11,9 +11,10 @@ import asyncpg
 import msgspec
 import psutil
 
+from bench.callbacks import CALLBACKS, Callbacks
 from bench.clients import Load, ask, wrk
 from bench.data import WHOLE, Filled, filled, restore
-from bench.events import BATCH, LATE, LIVE, Events, EventTiming, body, event_row, send_batches
+from bench.events import BATCH, LATE, LIVE, Events, EventTiming, body, event_columns, event_row, send_batches
 from bench.reports import MONTH, PATH
 from bench.results import Row, Side, at_least, at_most, plain, ratio
 from bench.rounds import alternate
@@ -24,15 +25,35 @@ from database.engine import database_url
 METHOD = """NDJSON, 5,000 events per call, into the tenant with 7.3 million daily rows; each sender sends one call after
 the other. *Live traffic*: a call has the events of one second, at 500 pairs of an offer and a partner. *Late*, and all
 other rows: a call has the events of ten minutes, at 20,000 pairs; a few pairs have most events. *Bare COPY*: asyncpg
-copies the same rows, already decoded, in one statement into an empty table with the ledger's columns and key.
-CPU-seconds include the server process and PostgreSQL. Reports are not cached. A fifth of the four senders' events are
-sent by two of them; only new events count. At the end, the ledger and the roll-ups are compared with the number of
-accepted events."""
+copies the same rows, already decoded, in one statement into an empty table with the ledger's columns and key. *Insert*:
+what a call does to the ledger alone, `unnest` with `ON CONFLICT DO NOTHING`, with values already decoded, into a table
+with the ledger's columns and key and as many rows as the ledger. *Conversions*: a call has 1,000 callbacks, half of
+them new conversions of 20 days, half another status of earlier ones, which the history keeps. CPU-seconds include the
+server process and PostgreSQL. Reports are not cached. A fifth of the four senders' events are sent by two of them; only
+new events count. At the end, the ledger and the roll-ups are compared with the number of accepted events, and the
+roll-ups with that of conversions whose last status is Success."""
 
 CALLS = 20  # per round
+CONVERSION_CALLS = 10
 SENDERS, CALLS_EACH, SHARED = 4, 5, BATCH // 5
 READERS_SECONDS = 2
 CALLS_DURING_READS = 60  # more than a sender can send in READERS_SECONDS
+
+
+LIKE_LEDGER = """
+CREATE TABLE IF NOT EXISTS bench_ledger (LIKE {s}.event);
+CREATE UNIQUE INDEX IF NOT EXISTS bench_ledger_id_idx ON bench_ledger (id);
+"""
+FILL_LEDGER = """
+INSERT INTO bench_ledger SELECT gen_random_uuid(), '2025-03-01', 1, 1, false FROM generate_series(1, $1) ORDER BY 1
+"""
+INSERT_ALONE = """
+INSERT INTO bench_ledger (id, occurred_at, offer, partner, is_click)
+SELECT id, to_timestamp(seconds), offer, partner, is_click
+FROM unnest($1::uuid[], $2::float8[], $3::int[], $4::int[], $5::bool[]) AS t (id, seconds, offer, partner, is_click)
+ORDER BY id
+ON CONFLICT DO NOTHING
+"""
 
 
 class IntakeRun(msgspec.Struct, frozen=True):
@@ -56,6 +77,8 @@ def measure(options: Namespace) -> list[Row]:
                     "live": lambda: intake.one_sender(LIVE),
                     "late": lambda: intake.one_sender(LATE),
                     "copy": intake.bare_copy,
+                    "insert": intake.bare_insert,
+                    "conversions": intake.conversions,
                 },
                 options.rounds,
             )
@@ -63,6 +86,7 @@ def measure(options: Namespace) -> list[Row]:
             reports = alternate({"busy": intake.read_while_sending, "quiet": intake.read}, options.rounds)
         intake.check()
     finally:
+        ask(database_url(), "DROP TABLE IF EXISTS bench_ledger")
         asyncio.run(restore(tenant.tenant.schema))
 
     def rates(name: str, runs: dict[str, list[IntakeRun]], label: str = "") -> Side:
@@ -74,9 +98,13 @@ def measure(options: Namespace) -> list[Row]:
     return [
         *(
             measured
-            for name, label in (("live", "one sender, live traffic"), ("late", "one sender, late"))
+            for name, label, of_insert in (
+                ("live", "one sender, live traffic", 0.5),
+                ("late", "one sender, late", 0.35),
+            )
             for measured in (
                 ratio(label, at_least(0.25), rates(name, sent), rates("copy", sent, "bare COPY")),
+                ratio("the same", at_least(of_insert), rates(name, sent), rates("insert", sent, "insert")),
                 plain(
                     "the same, per CPU-second",
                     at_least(50_000, "/s"),
@@ -85,10 +113,16 @@ def measure(options: Namespace) -> list[Row]:
                 ),
             )
         ),
+        plain(
+            "conversions, per CPU-second",
+            at_least(20_000, "/s"),
+            [each.events / each.cpu for each in sent["conversions"]],
+            "/s",
+        ),
         ratio(
             "p99 of 8 clients' reports during intake from one sender", at_most(3), p99("busy"), p99("quiet", "without")
         ),
-        ratio("four senders at once", at_least(1.2), rates("four", senders), rates("one", senders, "one sender")),
+        ratio("four senders at once", at_least(1.6), rates("four", senders), rates("one", senders, "one sender")),
     ]
 
 
@@ -100,6 +134,7 @@ class IntakeBenchmark:
     def __init__(self, tenant: Filled) -> None:
         self.tenant = tenant
         self.events = Events(tenant.tenant.schema)
+        self.callbacks = Callbacks(tenant.tenant.schema)
         self.accepted = 0
 
     def one_sender(self, shape: EventTiming) -> IntakeRun:
@@ -120,6 +155,15 @@ class IntakeBenchmark:
             ],
             SENDERS * CALLS_EACH * (BATCH - SHARED),
         )
+
+    def conversions(self) -> IntakeRun:
+        bodies = [self.callbacks.batch() for _ in range(CONVERSION_CALLS)]
+        started, cpu = time.perf_counter(), self.cpu()
+        accepted = send_batches(self.server, self.tenant, bodies, kind="conversions")
+        run = IntakeRun(accepted, time.perf_counter() - started, self.cpu() - cpu)
+        if accepted != CONVERSION_CALLS * CALLBACKS:
+            raise GokartError(f"{accepted} of {CONVERSION_CALLS * CALLBACKS} callbacks were accepted")
+        return run
 
     def timed(self, of_senders: list[list[bytes]], new: int | None = None) -> IntakeRun:
         started, cpu = time.perf_counter(), self.cpu()
@@ -163,6 +207,25 @@ class IntakeBenchmark:
 
         return asyncio.run(work())
 
+    def bare_insert(self) -> IntakeRun:
+        """Into a table with as many rows as the ledger."""
+        calls = [event_columns(self.events.batch()) for _ in range(CALLS)]
+
+        async def work() -> IntakeRun:
+            db = await asyncpg.connect(database_url())
+            try:
+                await db.execute(LIKE_LEDGER.format(s=self.tenant.tenant.schema))
+                missing = self.accepted - await db.fetchval("SELECT count(*) FROM bench_ledger")
+                await db.execute(FILL_LEDGER, missing, timeout=600)
+                started = time.perf_counter()
+                for columns in calls:
+                    await db.execute(INSERT_ALONE, *columns)
+                return IntakeRun(CALLS * BATCH, time.perf_counter() - started)
+            finally:
+                await db.close()
+
+        return asyncio.run(work())
+
     def read(self) -> Load:
         return wrk(self.server.address(PATH + MONTH), self.tenant.reading, seconds=READERS_SECONDS)
 
@@ -181,9 +244,14 @@ class IntakeBenchmark:
         schema = self.tenant.tenant.schema
         counted = {"the ledger has": f"SELECT count(*) FROM {schema}.event"} | {
             f"{table} counts": f"SELECT sum(clicks + views) FROM {schema}.{table} WHERE bucket >= '2025-01-01'"
-            for table in ("by_quarter", "by_day", "by_month")
+            for table in ("by_quarter", "by_hour", "by_day", "by_month")
         }
         for what, sql in counted.items():
             (number,) = ask(database_url(), sql)[0]
             if number != self.accepted:
                 raise GokartError(f"{self.accepted} events were accepted, and {what} {number}")
+        sql = f"SELECT sum(conversions) FROM {schema}.{{}} WHERE bucket >= '2025-01-01'"
+        for table in ("by_quarter", "by_hour", "by_day", "by_month"):
+            ((number,),) = ask(database_url(), sql.format(table))
+            if number != self.callbacks.successful:
+                raise GokartError(f"{self.callbacks.successful} conversions were successful, and {table} has {number}")

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 SEVENTH_DECIMAL = re.compile(r"[.,]\d{6}(\d)")
+MICROSECOND = timedelta(microseconds=1)
 
 
 def parse_timestamp(text: str) -> datetime:
@@ -27,7 +28,7 @@ def iso(timestamp: datetime, timespec: str = "seconds") -> str:
 def ticks(text: str, timestamp: datetime) -> int:
     """Units of 100 nanoseconds since 1970. `timestamp` is the parsed `text`; the text has one more decimal."""
     seventh = SEVENTH_DECIMAL.search(text)
-    return (timestamp - EPOCH) // timedelta(microseconds=1) * 10 + (int(seventh[1]) if seventh else 0)
+    return (timestamp - EPOCH) // MICROSECOND * 10 + (int(seventh[1]) if seventh else 0)
 
 
 def quarter_of(timestamp: datetime) -> datetime:

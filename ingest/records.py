@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from catalog.conversion_details import MAX_DETAIL, ConversionDetails
 from core.timestamps import EPOCH, parse_timestamp, ticks
@@ -244,8 +244,23 @@ def lenient_decimal(number: str) -> Decimal:
 generic_decoder = msgspec.json.Decoder(float_hook=lenient_decimal)
 
 
+def without_pascal_case(kind: type[msgspec.Struct], **types: Any) -> Any:
+    """The struct, with other `types` for some fields. Decoding fails if a record has one of its keys in PascalCase."""
+    nothing = Annotated[str, Meta(min_length=1, max_length=0)] | UnsetType
+    pascal = [(name[0].upper() + name[1:], nothing, UNSET) for name in kind.__struct_encode_fields__]
+    return msgspec.defstruct(kind.__name__, [*types.items(), *pascal], bases=(kind,), gc=False)
+
+
+callback_decoder = msgspec.json.Decoder(
+    without_pascal_case(Callback, conversion=without_pascal_case(ConversionRecord)), float_hook=lenient_decimal
+)
+
+
 def parse_callback(record: Record) -> Callback:
     """Parses a callback with keys in camelCase or, from older senders, PascalCase. Raises RecordError."""
+    with suppress(*INVALID_JSON):
+        decoded: Callback = callback_decoder.decode(record)
+        return decoded
     try:
         sent = camel_keys(generic_decoder.decode(record), CALLBACK_KEYS)
         if isinstance(sent, dict) and "conversion" in sent:

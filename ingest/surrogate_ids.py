@@ -25,12 +25,6 @@ def moved_offer_error(field: str, offer: UUID, owner: UUID, stated: UUID) -> Rec
     )
 
 
-async def partner_keys(db: Connection, schema: str, ids: Iterable[UUID]) -> dict[UUID, int]:
-    """Keys of the partners that exist."""
-    rows = await db.fetch(f"SELECT id, key FROM {schema}.partner WHERE id = ANY($1::uuid[])", list(set(ids)))
-    return {row["id"]: row["key"] for row in rows}
-
-
 async def known_offers(db: Connection, schema: str, ids: Iterable[UUID]) -> dict[UUID, KnownOffer]:
     rows = await db.fetch(f"SELECT id, key, advertiser FROM {schema}.offer WHERE id = ANY($1::uuid[])", list(set(ids)))
     return {row["id"]: KnownOffer(row["key"], row["advertiser"]) for row in rows}

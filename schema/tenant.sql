@@ -1216,7 +1216,7 @@ CREATE TRIGGER keep_currency BEFORE UPDATE OF currency ON tenant.advertiser FOR 
 
 CREATE TRIGGER keep_currency BEFORE UPDATE OF advertiser ON tenant.offer FOR EACH ROW WHEN ((new.advertiser <> old.advertiser)) EXECUTE FUNCTION tenant.keep_currency_of_offer();
 
-CREATE TRIGGER keep_state BEFORE UPDATE ON tenant.conversion FOR EACH ROW EXECUTE FUNCTION tenant.keep_state();
+CREATE TRIGGER keep_state BEFORE UPDATE ON tenant.conversion FOR EACH ROW WHEN ((current_setting('gokart.states'::text, true) IS DISTINCT FROM 'written'::text)) EXECUTE FUNCTION tenant.keep_state();
 
 CREATE TRIGGER not_truncated BEFORE TRUNCATE ON tenant.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.gokart_audit_log_is_kept();
 

@@ -11,7 +11,11 @@ from tenants.migrations import migration_modules, split_statements
 from tests.support.citus_rules import Statement, changing_statements, problems
 from tests.support.sandbox import Sandbox
 
-ON_ONE_SERVER_ONLY = {"ingest/sql/apply_deltas.sql", "ingest/sql/insert_events.sql"}
+ON_ONE_SERVER_ONLY = {
+    "ingest/sql/apply_deltas.sql",
+    "ingest/sql/insert_events.sql",
+    "ingest/sql/upsert_conversions.sql",
+}
 
 
 def test_no_statement_does_what_a_cluster_cannot(module_sandbox: Sandbox) -> None:

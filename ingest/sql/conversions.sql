@@ -1,6 +1,7 @@
 -- The ledger of conversions: one row each, as the callback that was sent last left it.
 
 -- name: insert
+-- On a cluster; otherwise `upsert_conversions.sql` does everything.
 -- Returns the ids that were new. The insert has waited for every transaction that was writing one of the others.
 INSERT INTO {schema}.conversion (
     id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details

@@ -337,3 +337,21 @@ def test_a_callback_without_other_fields_has_no_details(sandbox: Sandbox) -> Non
     sandbox.send("offers", [offer])
     sandbox.send("conversions", [conversion_callback(sandbox, offer["id"])])
     assert details_of(sandbox) == [None]
+
+
+def test_of_repeated_callbacks_in_a_batch_each_counts_that_was_sent_later_than_all_before(sandbox: Sandbox) -> None:
+    offer = offer_record(sandbox, name="Test")
+    sandbox.send("offers", [offer])
+    known, new = conversion_callback(sandbox, offer["id"]), conversion_callback(sandbox, offer["id"])
+    sandbox.send("conversions", [later(known, "2025-06-02T00:00:00Z")])
+    days = [1, 3, 2, 4, 4]
+    batch = [
+        later(of, f"2025-06-{day:02}T00:00:00Z", revenue=day) | {"id": str(UUID(int=n + 1))}
+        for of in (known, new)
+        for n, day in enumerate(days)
+    ]
+    result = sandbox.send("conversions", batch)
+    # Of the known one, days 3 and 4; of the new one, also day 1. Of two sent at the same time, the greater id wins.
+    assert (result["accepted"], result["duplicates"]) == (3 + 4, 2 + 1)
+    assert figures(sandbox) == [("Test", sandbox.tenant.name, 2, 8)]
+    assert sandbox.send("conversions", batch)["accepted"] == 0

@@ -4,59 +4,84 @@ SET LOCAL citus.propagate_set_commands TO E'local'; SET LOCAL lock_timeout TO E'
 
 SELECT id, key, advertiser FROM t_tenant.offer WHERE id = ANY($1::uuid[]);
 
-SELECT id FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
+SELECT id::text, key FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
 
-SELECT id, key FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
-
-INSERT INTO t_tenant.conversion (
-    id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
-)
-SELECT * FROM
-    unnest(
-        $1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::bigint[],
-        $6::int[], $7::int[], $8::text[], $9::text[], $10::uuid[],
-        $11::jsonb[]
-    ) AS t (
-        id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
+WITH written AS (
+    INSERT INTO t_tenant.conversion AS c (
+        id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details, cause
     )
-ON CONFLICT DO NOTHING
-RETURNING id;
-
-SELECT id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
-FROM t_tenant.conversion
-WHERE id = ANY($1::uuid[])
-ORDER BY id
-FOR UPDATE;
-
-UPDATE t_tenant.conversion c SET
-    sent_ticks = t.sent_ticks,
-    callback = t.callback,
-    occurred_at = t.occurred_at,
-    cost = t.cost,
-    offer = t.offer,
-    partner = t.partner,
-    status = t.status,
-    rejection_reason = t.rejection_reason,
-    click = t.click,
-    details = t.details,
-    received_at = now()
-FROM
-    unnest(
-        $1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::bigint[],
-        $6::int[], $7::int[], $8::text[], $9::text[], $10::uuid[],
-        $11::jsonb[]
-    ) AS t (
-        id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
-    )
-WHERE c.id = t.id;
-
-WITH quarter AS (
-    SELECT offer, to_timestamp(seconds) AS bucket, partner, conversions, clicks, views, cost
+    SELECT
+        id, sent_ticks, callback, to_timestamp(seconds), cost, offer, partner, status, rejection_reason, click, details,
+        constant.cause
     FROM
-    unnest(
-        $1::int[], $2::bigint[], $3::int[],
-        $4::int[], $5::int[], $6::int[], $7::bigint[]
-    ) AS u (offer, seconds, partner, conversions, clicks, views, cost)
+        (
+            SELECT set_config('gokart.states', 'written', true), t_tenant.cause_of_change() AS cause
+            OFFSET 0
+        ) AS constant,
+        unnest(
+            $1::uuid[], $2::bigint[], $3::uuid[], $4::float8[], $5::bigint[], $6::int[],
+            $7::int[], $8::text[], $9::text[], $10::uuid[], $11::jsonb[]
+        ) AS t (
+            id, sent_ticks, callback, seconds, cost, offer, partner, status, rejection_reason, click, details
+        )
+    ORDER BY id
+    ON CONFLICT (id) DO UPDATE SET
+        sent_ticks = excluded.sent_ticks,
+        callback = excluded.callback,
+        occurred_at = excluded.occurred_at,
+        cost = excluded.cost,
+        offer = excluded.offer,
+        partner = excluded.partner,
+        status = excluded.status,
+        rejection_reason = excluded.rejection_reason,
+        click = excluded.click,
+        details = excluded.details,
+        received_at = excluded.received_at,
+        changed_at = CASE
+            WHEN
+(c.occurred_at, c.cost, c.offer, c.partner, c.status, c.rejection_reason) IS DISTINCT FROM (
+    excluded.occurred_at, excluded.cost, excluded.offer, excluded.partner, excluded.status, excluded.rejection_reason
+)
+            THEN greatest(excluded.changed_at, coalesce(c.changed_at, c.received_at))
+            ELSE c.changed_at
+        END,
+        cause = CASE
+            WHEN
+(c.occurred_at, c.cost, c.offer, c.partner, c.status, c.rejection_reason) IS DISTINCT FROM (
+    excluded.occurred_at, excluded.cost, excluded.offer, excluded.partner, excluded.status, excluded.rejection_reason
+)
+            THEN excluded.cause
+            ELSE c.cause
+        END
+    WHERE (excluded.sent_ticks, excluded.callback) > (c.sent_ticks, c.callback)
+    RETURNING
+        new.id, new.occurred_at, new.cost, new.offer, new.partner, new.status, new.rejection_reason, new.changed_at,
+        old.id IS NULL AS is_new, old.sent_ticks AS old_ticks, old.callback AS old_callback,
+        old.occurred_at AS old_occurred_at, old.cost AS old_cost, old.offer AS old_offer, old.partner AS old_partner,
+        old.status AS old_status, old.rejection_reason AS old_reason, old.cause AS old_cause,
+        coalesce(old.changed_at, old.received_at) AS since
+),
+kept AS (
+    INSERT INTO t_tenant.conversion_history (
+        conversion, since, until, occurred_at, cost, offer, partner, status, rejection_reason, cause
+    )
+    SELECT
+        id, since, changed_at, old_occurred_at, old_cost, old_offer, old_partner, old_status, old_reason, old_cause
+    FROM written
+    WHERE NOT is_new AND (old_occurred_at, old_cost, old_offer, old_partner, old_status, old_reason)
+        IS DISTINCT FROM (occurred_at, cost, offer, partner, status, rejection_reason)
+),
+quarter AS MATERIALIZED (
+    SELECT
+        offer, date_bin('15 minutes', occurred_at, 'epoch') AS bucket, partner, sum(sign)::int AS conversions,
+        0 AS clicks, 0 AS views, sum(cost)::bigint AS cost
+    FROM (
+        SELECT offer, occurred_at, partner, 1 AS sign, cost FROM written WHERE status = 'Success'
+        UNION ALL
+        SELECT old_offer, old_occurred_at, old_partner, -1, -old_cost FROM written WHERE old_status = 'Success'
+    ) AS change
+    GROUP BY 1, 2, 3
+    HAVING sum(sign) <> 0 OR sum(cost) <> 0
 ),
 written_here AS MATERIALIZED (SELECT set_config('gokart.hours', 'written', true)),
 time AS MATERIALIZED (
@@ -142,7 +167,7 @@ ON CONFLICT (offer, bucket, partner) DO UPDATE SET
 marked_days AS (
     INSERT INTO t_tenant.changed_day AS t (offer, bucket, version, changed_at, xid, late)
     SELECT DISTINCT
-        offer, bucket, 1, $8::timestamptz, pg_current_xact_id(), bucket < provisional_from AND cause <> 'import'
+        offer, bucket, 1, $12::timestamptz, pg_current_xact_id(), bucket < provisional_from AND cause <> 'import'
     FROM day, time
     WHERE (SELECT count(*) FROM upserted_months) >= 0
     ORDER BY offer, bucket
@@ -154,7 +179,7 @@ ON CONFLICT (offer, bucket) DO UPDATE SET
 ),
 marked_months AS (
     INSERT INTO t_tenant.changed_month AS t (offer, bucket, version, changed_at, xid)
-    SELECT DISTINCT offer, bucket, 1, $8::timestamptz, pg_current_xact_id()
+    SELECT DISTINCT offer, bucket, 1, $12::timestamptz, pg_current_xact_id()
     FROM month
     WHERE (SELECT count(*) FROM marked_days) >= 0
     ORDER BY offer, bucket
@@ -178,7 +203,11 @@ logged AS (
     WHERE q.bucket < date_trunc('day', time.nearly_now, 'UTC')
         OR a.time_zone <> 'UTC' AND q.bucket < date_trunc('day', time.nearly_now, a.time_zone)
 )
-SELECT count(*) FROM quarter WHERE (SELECT count(*) FROM marked_months) >= 0;
+SELECT
+    count(*)::int AS written,
+    coalesce(array_agg((id, old_ticks, old_callback)) FILTER (WHERE id = ANY($13::uuid[])), '{}') AS repeated
+FROM written
+WHERE (SELECT count(*) FROM marked_months) >= 0;
 
 INSERT INTO t_tenant.intake (kind, token, accepted, duplicates, rejected)
 VALUES ($1, $2, $3, $4, $5)

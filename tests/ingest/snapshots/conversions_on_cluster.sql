@@ -4,9 +4,7 @@ SET LOCAL citus.propagate_set_commands TO E'local'; SET LOCAL lock_timeout TO E'
 
 SELECT id, key, advertiser FROM t_tenant.offer WHERE id = ANY($1::uuid[]);
 
-SELECT id FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
-
-SELECT id, key FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
+SELECT id::text, key FROM t_tenant.partner WHERE id = ANY($1::uuid[]);
 
 INSERT INTO t_tenant.conversion (
     id, sent_ticks, callback, occurred_at, cost, offer, partner, status, rejection_reason, click, details
