@@ -270,16 +270,18 @@ def test_changes_of_before_the_upgrade_are_not_told(sandbox: Sandbox) -> None:
 
 def log_pulls(sandbox: Sandbox, *times: datetime, status: int = 200) -> None:
     """Requests of the owner's Singular."""
+    schema = sandbox.tenant.schema
+    (key,) = execute("SELECT min(id) AS id FROM {s}.api_token WHERE advertiser = $1", sandbox.owner, schema=schema)
     execute(
         """
         INSERT INTO {s}.request_log (at, advertiser, token, endpoint, status, milliseconds)
-        SELECT at, $1, min(id), '/api/v1/integrations/cost-report/singular/json', $3, 1
-        FROM {s}.api_token, unnest($2::timestamptz[]) AS at WHERE advertiser = $1 GROUP BY at
+        SELECT at, $1, $4, '/api/v1/integrations/cost-report/singular/json', $3, 1 FROM unnest($2::timestamptz[]) AS at
         """,
         sandbox.owner,
         list(times),
         status,
-        schema=sandbox.tenant.schema,
+        key["id"],
+        schema=schema,
     )
 
 
