@@ -121,6 +121,7 @@ def test_text_that_the_database_cannot_store_is_replaced(sandbox: Sandbox) -> No
 Work = Callable[[Tenant, list[dict[str, Any]]], Awaitable[object]]
 
 
+@pytest.mark.one_server("it looks for a waiting session, which is on the node")
 @pytest.mark.parametrize(
     "work",
     [
