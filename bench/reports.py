@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import httpx
 
-from bench.apps import EMPTY
+from bench.apps import EMPTY, UNCHANGED_REPORT, WHOLE_REPORT
 from bench.clients import Load, fetches, pgbench, wrk
 from bench.data import ADVERTISER, WHOLE, Filled, filled
 from bench.peers import DJANGO, FASTAPI, start_peers
@@ -15,6 +15,8 @@ from bench.rounds import alternate
 from bench.serving import Server, serving, serving_app
 from core.errors import GokartError
 from database.engine import database_url
+from reporting.filters import filter_of
+from reporting.read import COST_REPORT, ReportRequest
 
 METHOD = """One advertiser of 50, whose month has 400 rows, in a tenant with 7.3 million daily rows; one server process,
 8 connections of wrk unless stated otherwise, one second per round. *Cached*: with the server's report cache, which is
@@ -44,6 +46,8 @@ NOT_MODIFIED = "If-None-Match"
 A_YEAR = "a year"
 MONTH_ALONE, YEAR_ALONE = "a month, 1 connection", "a year, 1 connection"
 NOTHING, HEALTHZ = "empty handler", "/healthz"
+BARE = "bare handler"
+ONLY_WHOLE, ONLY_VALIDATORS = "bare handler, report", "bare handler, validators"
 
 
 def measure(options: Namespace) -> list[Row]:
@@ -53,6 +57,7 @@ def measure(options: Namespace) -> list[Row]:
         off = stack.enter_context(serving(answers_remembered="0"))
         on = stack.enter_context(serving())
         bare = stack.enter_context(serving_app("bare"))
+        statements = stack.enter_context(serving_app("statements"))
         loads: dict[str, Callable[[], Load]] = {
             A_MONTH: asking(off, tenant, MONTH),
             AGAIN: asking(on, tenant, MONTH),
@@ -62,6 +67,8 @@ def measure(options: Namespace) -> list[Row]:
             MONTH_ALONE: asking(off, tenant, MONTH, connections=1),
             YEAR_ALONE: asking(off, tenant, YEAR, connections=1),
             NOTHING: lambda: wrk(bare.address(EMPTY), {}),
+            ONLY_WHOLE: lambda: wrk(statements.address(WHOLE_REPORT), {}),
+            ONLY_VALIDATORS: lambda: wrk(statements.address(UNCHANGED_REPORT), {}),
             HEALTHZ: lambda: wrk(off.address("/healthz"), {"Host": tenant.host}),
         }
         if options.peers:
@@ -102,6 +109,10 @@ def asking_conditionally(server: Server, tenant: Filled) -> Callable[[], Load]:
     return ask
 
 
+def month_request(tenant: Filled) -> ReportRequest:
+    return ReportRequest(COST_REPORT, tenant.tenant, ADVERTISER, filter_of(MONTH.encode(), COST_REPORT.parameters))
+
+
 def rows(results: dict[str, list[Load | float]]) -> list[Row]:
     def rate(name: str, label: str = "") -> Side:
         values = [value.rate if isinstance(value, Load) else value for value in results[name]]
@@ -119,15 +130,18 @@ def rows(results: dict[str, list[Load | float]]) -> list[Row]:
         return ratio(f"{figure}, against the {peer}", target, rate(name), rate(peer, peer))
 
     uncached, cached = "a month's report, uncached", "the same report, cached"
+    by_handler = "against a bare handler with the same statement"
     by_asyncpg, by_pgbench = "against a plain statement in asyncpg", "against the same statement in pgbench"
     return [
         compared_with(DJANGO, uncached, at_least(10), A_MONTH),
         compared_with(FASTAPI, uncached, at_least(6), A_MONTH),
         ratio(f"{uncached}, {by_asyncpg}", None, rate(A_MONTH), rate("asyncpg", "asyncpg")),
         ratio(f"{uncached}, {by_pgbench}", None, rate(A_MONTH), rate("pgbench", "pgbench")),
+        ratio(f"{uncached}, {by_handler}", None, rate(A_MONTH), rate(ONLY_WHOLE, BARE)),
         compared_with(DJANGO, cached, at_least(25), AGAIN),
         ratio(f"{cached}, against uncached", None, rate(AGAIN), rate(A_MONTH, "uncached")),
         ratio("the same with If-None-Match", at_least(0.2), rate(NOT_MODIFIED), rate(NOTHING, NOTHING)),
+        ratio(f"the same with If-None-Match, {by_handler}", None, rate(NOT_MODIFIED), rate(ONLY_VALIDATORS, BARE)),
         ratio("this server's /healthz", None, rate(HEALTHZ), rate(NOTHING, NOTHING)),
         ratio("a year's report, time against a month's", at_most(2), time(A_YEAR), time(A_MONTH, A_MONTH)),
         ratio("the same, 1 connection", at_most(2), time(YEAR_ALONE), time(MONTH_ALONE, A_MONTH)),
