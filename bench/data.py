@@ -2,8 +2,9 @@
 
 50 advertisers, 1,000 offers, 20 partners per offer, and a row for each day of 2024: 7.3 million daily rows. They are
 inserted day by day, as intake does. The days on which the measured ranges begin or end also have all quarter hours of
-every pair. ADVERTISER has hours until 1 April, of which days in other time zones consist. Two more tenants have only
-one advertiser: one with a year of data, one with ten years.
+every pair. ADVERTISER has hours until 1 April and on those days, of which days in other time zones consist, and quarter
+hours where February begins and ends in Kathmandu. Two more tenants have only one advertiser: one with a year of data,
+one with ten years.
 """
 
 import asyncio
@@ -75,7 +76,7 @@ SELECT DISTINCT offer, bucket, 1, now() FROM {s}.by_day ORDER BY bucket, offer;
 INSERT INTO {s}.changed_month (offer, bucket, version, changed_at)
 SELECT DISTINCT offer, bucket, 1, now() FROM {s}.by_month ORDER BY bucket, offer;
 """
-# Quarters of an hour have their hours already. Each hour has a 24th of the day's figures.
+# Each hour has a 24th of the day's figures.
 HOURS = """
 INSERT INTO {s}.by_hour (offer, bucket, partner, cost, conversions, clicks, views)
 SELECT
@@ -85,9 +86,18 @@ SELECT
     clicks / 24 + CASE WHEN hour < clicks % 24 THEN 1 ELSE 0 END,
     views / 24 + CASE WHEN hour < views % 24 THEN 1 ELSE 0 END
 FROM {s}.by_day d JOIN {s}.offer o ON o.key = d.offer, generate_series(0, 23) hour
-WHERE o.advertiser = '{advertiser}' AND bucket BETWEEN '2024-01-01' AND '2024-04-01'
+WHERE o.advertiser = '{advertiser}'
+    AND (bucket BETWEEN '2024-01-01' AND '2024-04-01' OR bucket IN ('2024-12-16', '2024-12-31'))
 ORDER BY start, offer, partner
-ON CONFLICT DO NOTHING
+"""
+# Their hours are those of HOURS.
+QUARTERS_OF_FEBRUARY_IN_KATHMANDU = """
+SELECT set_config('gokart.hours', 'written', true);
+INSERT INTO {s}.by_quarter (offer, bucket, partner, cost, conversions, clicks, views)
+SELECT offer, bucket + quarter * interval '15 minutes' AS start, partner, cost / 4, conversions, clicks, views / 4
+FROM {s}.by_hour h JOIN {s}.offer o ON o.key = h.offer, generate_series(0, 3) quarter
+WHERE o.advertiser = '{advertiser}' AND bucket::date IN ('2024-01-31', '2024-02-29')
+ORDER BY start, offer, partner
 """
 BY_DAY_AND_HOUR = "by_quarter", "by_hour", "by_day"
 WITH_BUCKETS = *BY_DAY_AND_HOUR, "by_month", "changed_day", "changed_month", "restatement"
@@ -201,9 +211,9 @@ async def create_bench_tenant(shape: DataShape) -> Tenant:
         async with connection() as db:
             for table in BY_DAY_AND_HOUR:
                 await db.execute(f"VACUUM ANALYZE {tenant.schema}.{table}", timeout=600)
-            for statement in (HOURS, SUMS):
+            for statement in (HOURS, QUARTERS_OF_FEBRUARY_IN_KATHMANDU, SUMS):
                 await db.execute(statement.format(s=tenant.schema, advertiser=ADVERTISER), timeout=600)
-            for table in (*WITH_BUCKETS[1:], "offer", "partner"):
+            for table in (*WITH_BUCKETS, "offer", "partner"):
                 await db.execute(f"VACUUM ANALYZE {tenant.schema}.{table}", timeout=600)
     return tenant
 

@@ -19,7 +19,11 @@ PAIRS = "&group_by=offer,partner"
 BY_DAY = "&group_by=day,offer,partner"
 NEW_YORK = "&time_zone=America/New_York"
 FEBRUARY = "date_from=2024-02-01&date_to=2024-02-29"  # both ends have hours
-FROZEN_FEBRUARY = {"UTC": FEBRUARY, "New York": "date_from=2024-02-01T05:00Z&date_to=2024-03-01T04:59Z"}
+FROZEN_FEBRUARY = {
+    "UTC": FEBRUARY,
+    "New York": "date_from=2024-02-01T05:00Z&date_to=2024-03-01T04:59Z",
+    "Kathmandu": "date_from=2024-01-31T18:15Z&date_to=2024-02-29T18:14Z",
+}
 
 
 def measure(options: Namespace) -> list[Row]:
@@ -38,6 +42,7 @@ def month_rows(server: Server, tenant: Filled, rounds: int) -> list[Row]:
             "query in New York": load(QUERY + FEBRUARY + PAIRS + NEW_YORK),
             "report": load(PATH + FROZEN_FEBRUARY["UTC"]),
             "report in New York": load(PATH + FROZEN_FEBRUARY["New York"]),
+            "report in Kathmandu": load(PATH + FROZEN_FEBRUARY["Kathmandu"]),
         },
         rounds,
     )
@@ -56,6 +61,12 @@ def month_rows(server: Server, tenant: Filled, rounds: int) -> list[Row]:
             "the cost report of a month in New York, time against a UTC month",
             at_most(2.5),
             time("report in New York"),
+            time("report", "UTC"),
+        ),
+        ratio(
+            "the cost report of a month in Kathmandu, time against a UTC month",
+            at_most(3.5),
+            time("report in Kathmandu"),
             time("report", "UTC"),
         ),
         ratio("the query of a UTC month, time against the cost report", None, time("query"), time("report", "report")),

@@ -11,7 +11,7 @@ from reporting.finality import Finality
 from reporting.query.columns import TIME_GROUPS, Group, has_time
 from reporting.query.identity import bucket_ends
 from reporting.query.zones import hours_of_day, local_date, start_of_day
-from reporting.ranges import DAY, HOUR, QUARTER, UNITS, BucketSpan, Range, bucket_spans
+from reporting.ranges import DAY, HOUR, QUARTER, UNITS, BucketSpan, Range, Unit, bucket_spans
 
 LENGTHS = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 28 * DAY}
 
@@ -102,16 +102,35 @@ def bucket_parameters(
     }
     for group in TIME_GROUPS:
         parameters[f"{group}s"] = [getattr(bucket, group) for bucket in buckets] if group in groups else []
-    of_units: dict[str, list[tuple[int, BucketSpan]]] = {unit: [] for unit in UNITS}
-    for number, bucket in enumerate(buckets):
-        for span in spans_of(bucket.range):
-            of_units[span.unit].append((number, span))
-    for unit, spans in of_units.items():
-        parameters[f"{unit}_buckets"] = [number for number, _ in spans]
-        parameters[f"{unit}_starts"] = [span.start for _, span in spans]
-        parameters[f"{unit}_ends"] = [span.end for _, span in spans]
-        parameters[f"{unit}_signs"] = [span.sign for _, span in spans]
+    numbered = [(number, span) for number, bucket in enumerate(buckets) for span in spans_of(bucket.range)]
+    for unit in UNITS:
+        of_unit = [each for each in numbered if each[1].unit == unit]
+        parameters |= span_parameters(unit, of_unit, join="partner" not in groups)
     parameters["as_of_numbers"] = parameters["numbers"]
     parameters["as_of_starts"] = [bucket.range.start for bucket in buckets]
     parameters["as_of_ends"] = [bucket.range.end for bucket in buckets]
     return parameters
+
+
+def span_parameters(unit: Unit, numbered: Collection[tuple[int, BucketSpan]], *, join: bool) -> dict[str, object]:
+    """Of sql/query.sql: the spans of the unit with the numbers of their time buckets.
+
+    `join`: consecutive spans that are added become one without a number; such spans do not overlap, as time buckets do
+    not. `UNIT_bounds` are the starts of all that were joined, and `UNIT_numbers` the numbers of their time buckets.
+    """
+    joined: list[list[tuple[int, BucketSpan]]] = []
+    for number, span in sorted(numbered, key=lambda each: (each[1].sign, each[1].start)):
+        previous = joined[-1][-1][1] if joined else None
+        if join and previous and span.sign == previous.sign == 1 and span.start == previous.end:
+            joined[-1].append((number, span))
+        else:
+            joined.append([(number, span)])
+    several = [each for spans in joined if len(spans) > 1 for each in spans]
+    return {
+        f"{unit}_buckets": [spans[0][0] if len(spans) == 1 else None for spans in joined],
+        f"{unit}_starts": [spans[0][1].start for spans in joined],
+        f"{unit}_ends": [spans[-1][1].end for spans in joined],
+        f"{unit}_signs": [spans[0][1].sign for spans in joined],
+        f"{unit}_bounds": [span.start for _, span in several],
+        f"{unit}_numbers": [number for number, _ in several],
+    }

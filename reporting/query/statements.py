@@ -25,6 +25,10 @@ CACHED_SCHEMAS = 8  # of each statement: there are as many statements as shapes 
 FRAGMENT = re.compile(r"<<([a-z ]+)>>")
 
 FIGURES = ("conversions", "clicks", "views", "cost")
+OF_PARTNERS = """(
+                    :partner_ids::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM {schema}.partner WHERE id = ANY(:partner_ids::uuid[]))
+                )"""
 # In CTE `grouped`: the columns of an offer that a group needs.
 OFFER_COLUMNS: dict[Group, tuple[str, ...]] = {
     "offer": ("o.id AS offer_id", "o.name AS offer_name"),
@@ -105,6 +109,9 @@ def fragments(shape: StatementShape) -> dict[str, str]:
         "group columns": ", ".join(group_columns(shape.groups)),
         "figures": ", ".join(f"sum(m.{each}) AS {each}" if sums_offers(shape) else f"m.{each}" for each in FIGURES),
         "group by": group_by(shape),
+        "figures of bucket": figures_of_bucket(shape),
+        "of partners": OF_PARTNERS,
+        "group by of bucket": "OFFSET 0" if "partner" in shape.groups else "GROUP BY bucket",
         "partner column": "partner," if "partner" in shape.groups else "",
         "figures of offer": figures_of_offer(shape),
         "group by of offer": group_by_of_offer(shape),
@@ -133,9 +140,20 @@ def group_by(shape: StatementShape) -> str:
     return f"GROUP BY {', '.join(group_columns(shape.groups))}\n    HAVING {not_zero('m.')}"
 
 
+def figures_of_bucket(shape: StatementShape) -> str:
+    """Without the group `partner`, the rows of a bucket are added up before anything else is done with them."""
+    if "partner" in shape.groups:
+        return f"partner, {', '.join(FIGURES)}"
+    return f"NULL::integer AS partner, {sums_of_figures()}"
+
+
 def figures_of_offer(shape: StatementShape) -> str:
     if sums_offers(shape):
         return ", ".join(FIGURES)
+    return sums_of_figures()
+
+
+def sums_of_figures() -> str:
     return ", ".join(f"sum({each}){'' if each == 'cost' else '::bigint'} AS {each}" for each in FIGURES)
 
 

@@ -6,6 +6,10 @@
             CROSS JOIN LATERAL (
                 SELECT * FROM {schema}.restatement r
                 WHERE r.offer = o.key AND r.bucket >= span.start AND r.bucket < span."end" AND
+                (
+                    :partner_ids::uuid[] IS NULL
+                    OR r.partner IN (SELECT key FROM {schema}.partner WHERE id = ANY(:partner_ids::uuid[]))
+                ) AND
                 -- include: as_of_hidden.sql
                 OFFSET 0
             ) AS later

@@ -12,8 +12,9 @@ buckets AS (
 -- A row for each time bucket (by its number `n`) and combination of the groups with a figure that is not zero. Cost is
 -- in millionths. At most `max_rows`, unless that is null.
 --
--- Each time bucket is the sum of bucket spans, as in the cost report (sql/metrics.sql); a span has the number of its
--- time bucket. Each offer is read separately, so that PostgreSQL always uses the index of the roll-up.
+-- Each time bucket is the sum of bucket spans, as in the cost report (sql/metrics.sql). A span has the number of its
+-- time bucket, or null if it is joined from spans of several ones (`reporting.query.buckets.span_parameters`). Each
+-- offer is read separately, so that PostgreSQL always uses the index of the roll-up.
 grouped AS (
     SELECT <<group columns>>, <<figures>>
     FROM offers o
@@ -21,49 +22,58 @@ grouped AS (
         SELECT n, <<partner column>> <<figures of offer>>
         FROM (
             SELECT
-                n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
+                coalesce(n, (:month_numbers::int[])[width_bucket(bucket, :month_bounds::date[])]) AS n, partner,
+                sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
                 sign * cost AS cost
             FROM unnest(:month_buckets::int[], :month_starts::date[], :month_ends::date[], :month_signs::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM {schema}.by_month
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, <<figures of bucket>>
+                FROM {schema}.by_month
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND <<of partners>>
+                <<group by of bucket>>
             ) AS month
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, (:day_numbers::int[])[width_bucket(bucket, :day_bounds::date[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(:day_buckets::int[], :day_starts::date[], :day_ends::date[], :day_signs::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM {schema}.by_day
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, <<figures of bucket>>
+                FROM {schema}.by_day
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND <<of partners>>
+                <<group by of bucket>>
             ) AS day
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, (:hour_numbers::int[])[width_bucket(bucket, :hour_bounds::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
                 :hour_buckets::int[], :hour_starts::timestamptz[], :hour_ends::timestamptz[], :hour_signs::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM {schema}.by_hour
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, <<figures of bucket>>
+                FROM {schema}.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND <<of partners>>
+                <<group by of bucket>>
             ) AS hour
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, (:quarter_numbers::int[])[width_bucket(bucket, :quarter_bounds::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
                 :quarter_buckets::int[], :quarter_starts::timestamptz[], :quarter_ends::timestamptz[],
                 :quarter_signs::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM {schema}.by_quarter
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, <<figures of bucket>>
+                FROM {schema}.by_quarter
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND <<of partners>>
+                <<group by of bucket>>
             ) AS quarter
             -- as of: as_of_buckets.sql
         ) AS deltas
-        WHERE :partner_ids::uuid[] IS NULL
-            OR partner IN (SELECT key FROM {schema}.partner WHERE id = ANY(:partner_ids::uuid[]))
         <<group by of offer>>
     ) AS m
     <<group by>>

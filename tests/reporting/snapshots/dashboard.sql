@@ -23,52 +23,73 @@ grouped AS (
         SELECT n,  conversions, clicks, views, cost
         FROM (
             SELECT
-                n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
+                coalesce(n, ($14::int[])[width_bucket(bucket, $15::date[])]) AS n, partner,
+                sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
                 sign * cost AS cost
-            FROM unnest($14::int[], $15::date[], $16::date[], $17::bigint[])
+            FROM unnest($16::int[], $17::date[], $18::date[], $19::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_month
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_month
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS month
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($18::int[], $19::date[], $20::date[], $21::bigint[])
+            SELECT
+                coalesce(n, ($21::int[])[width_bucket(bucket, $22::date[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($23::int[], $24::date[], $25::date[], $26::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_day
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_day
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS day
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, ($27::int[])[width_bucket(bucket, $28::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
-                $22::int[], $23::timestamptz[], $24::timestamptz[], $25::bigint[]
+                $29::int[], $30::timestamptz[], $31::timestamptz[], $32::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_hour
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS hour
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, ($33::int[])[width_bucket(bucket, $34::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
-                $26::int[], $27::timestamptz[], $28::timestamptz[],
-                $29::bigint[]
+                $35::int[], $36::timestamptz[], $37::timestamptz[],
+                $38::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_quarter
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_quarter
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS quarter
         ) AS deltas
-        WHERE $30::uuid[] IS NULL
-            OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($30::uuid[]))
     ) AS m
     GROUP BY m.n
     HAVING sum(m.conversions) <> 0 OR sum(m.clicks) <> 0 OR sum(m.views) <> 0 OR sum(m.cost) <> 0
-    LIMIT $31::bigint
+    LIMIT $39::bigint
 ),
 sums AS (
     SELECT
@@ -76,9 +97,9 @@ sums AS (
         coalesce(sum(views), 0) AS views, coalesce(sum(cost), 0) AS cost, count(*) AS grouped_rows
     FROM grouped
 )
-SELECT md5(concat_ws('|', $32::text, b.ends)) AS "id", b.day AS "day", trim_scale(coalesce(g.cost, 0) * 0.000001) AS "cost", coalesce(g.conversions, 0) AS "conversions", coalesce(g.clicks, 0) AS "clicks", coalesce(g.views, 0) AS "views", CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "costPerConversion", CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "conversionRate", b.state AS "state", (SELECT grouped_rows FROM sums) AS grouped_rows FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
+SELECT md5(concat_ws('|', $40::text, b.ends)) AS "id", b.day AS "day", trim_scale(coalesce(g.cost, 0) * 0.000001) AS "cost", coalesce(g.conversions, 0) AS "conversions", coalesce(g.clicks, 0) AS "clicks", coalesce(g.views, 0) AS "views", CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "costPerConversion", CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "conversionRate", b.state AS "state", (SELECT grouped_rows FROM sums) AS grouped_rows FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
 ORDER BY b.day NULLS LAST
-LIMIT $33::bigint;
+LIMIT $41::bigint;
 
 WITH
 offers AS MATERIALIZED (
@@ -103,52 +124,73 @@ grouped AS (
         SELECT n,  sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
         FROM (
             SELECT
-                n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
+                coalesce(n, ($14::int[])[width_bucket(bucket, $15::date[])]) AS n, partner,
+                sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
                 sign * cost AS cost
-            FROM unnest($14::int[], $15::date[], $16::date[], $17::bigint[])
+            FROM unnest($16::int[], $17::date[], $18::date[], $19::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_month
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_month
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS month
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($18::int[], $19::date[], $20::date[], $21::bigint[])
+            SELECT
+                coalesce(n, ($21::int[])[width_bucket(bucket, $22::date[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($23::int[], $24::date[], $25::date[], $26::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_day
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_day
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS day
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, ($27::int[])[width_bucket(bucket, $28::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
-                $22::int[], $23::timestamptz[], $24::timestamptz[], $25::bigint[]
+                $29::int[], $30::timestamptz[], $31::timestamptz[], $32::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_hour
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS hour
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, ($33::int[])[width_bucket(bucket, $34::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
-                $26::int[], $27::timestamptz[], $28::timestamptz[],
-                $29::bigint[]
+                $35::int[], $36::timestamptz[], $37::timestamptz[],
+                $38::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_quarter
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_quarter
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS quarter
         ) AS deltas
-        WHERE $30::uuid[] IS NULL
-            OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($30::uuid[]))
         GROUP BY n
         HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
     ) AS m
-    LIMIT $31::bigint
+    LIMIT $39::bigint
 ),
 sums AS (
     SELECT
@@ -156,9 +198,9 @@ sums AS (
         coalesce(sum(views), 0) AS views, coalesce(sum(cost), 0) AS cost, count(*) AS grouped_rows
     FROM grouped
 )
-SELECT md5(concat_ws('|', $32::text, b.ends, coalesce(g.offer_id::text, ''), coalesce(g.os, ''), coalesce(to_json(g.campaign_name)::text, ''))) AS "id", g.offer_id AS "offerId", g.offer_name AS "offerName", g.os AS "os", g.campaign_name AS "campaign", trim_scale(coalesce(g.cost, 0) * 0.000001) AS "cost", coalesce(g.conversions, 0) AS "conversions", coalesce(g.clicks, 0) AS "clicks", coalesce(g.views, 0) AS "views", CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "costPerConversion", CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "conversionRate", (SELECT grouped_rows FROM sums) AS grouped_rows FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
+SELECT md5(concat_ws('|', $40::text, b.ends, coalesce(g.offer_id::text, ''), coalesce(g.os, ''), coalesce(to_json(g.campaign_name)::text, ''))) AS "id", g.offer_id AS "offerId", g.offer_name AS "offerName", g.os AS "os", g.campaign_name AS "campaign", trim_scale(coalesce(g.cost, 0) * 0.000001) AS "cost", coalesce(g.conversions, 0) AS "conversions", coalesce(g.clicks, 0) AS "clicks", coalesce(g.views, 0) AS "views", CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "costPerConversion", CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "conversionRate", (SELECT grouped_rows FROM sums) AS grouped_rows FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
 ORDER BY coalesce(g.cost, 0) DESC NULLS LAST, coalesce(g.clicks, 0) DESC NULLS LAST, g.offer_name COLLATE "C" NULLS LAST, g.offer_id NULLS LAST, g.os COLLATE "C" NULLS LAST, g.campaign_name COLLATE "C" NULLS LAST
-LIMIT $33::bigint;
+LIMIT $41::bigint;
 
 WITH
 offers AS MATERIALIZED (
@@ -183,52 +225,73 @@ grouped AS (
         SELECT n,  conversions, clicks, views, cost
         FROM (
             SELECT
-                n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
+                coalesce(n, ($14::int[])[width_bucket(bucket, $15::date[])]) AS n, partner,
+                sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
                 sign * cost AS cost
-            FROM unnest($14::int[], $15::date[], $16::date[], $17::bigint[])
+            FROM unnest($16::int[], $17::date[], $18::date[], $19::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_month
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_month
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS month
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($18::int[], $19::date[], $20::date[], $21::bigint[])
+            SELECT
+                coalesce(n, ($21::int[])[width_bucket(bucket, $22::date[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($23::int[], $24::date[], $25::date[], $26::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_day
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_day
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS day
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, ($27::int[])[width_bucket(bucket, $28::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
-                $22::int[], $23::timestamptz[], $24::timestamptz[], $25::bigint[]
+                $29::int[], $30::timestamptz[], $31::timestamptz[], $32::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_hour
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS hour
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, ($33::int[])[width_bucket(bucket, $34::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
-                $26::int[], $27::timestamptz[], $28::timestamptz[],
-                $29::bigint[]
+                $35::int[], $36::timestamptz[], $37::timestamptz[],
+                $38::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_quarter
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-                OFFSET 0
+                SELECT bucket, NULL::integer AS partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
+                FROM t_tenant.by_quarter
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
+                GROUP BY bucket
             ) AS quarter
         ) AS deltas
-        WHERE $30::uuid[] IS NULL
-            OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($30::uuid[]))
     ) AS m
     GROUP BY m.n
     HAVING sum(m.conversions) <> 0 OR sum(m.clicks) <> 0 OR sum(m.views) <> 0 OR sum(m.cost) <> 0
-    LIMIT $31::bigint
+    LIMIT $39::bigint
 ),
 sums AS (
     SELECT
@@ -236,9 +299,9 @@ sums AS (
         coalesce(sum(views), 0) AS views, coalesce(sum(cost), 0) AS cost, count(*) AS grouped_rows
     FROM grouped
 )
-SELECT md5(concat_ws('|', $32::text, b.ends)) AS "id", b.day AS "day", trim_scale(coalesce(g.cost, 0) * 0.000001) AS "cost", coalesce(g.conversions, 0) AS "conversions", coalesce(g.clicks, 0) AS "clicks", coalesce(g.views, 0) AS "views", CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "costPerConversion", CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "conversionRate", b.state AS "state", (SELECT grouped_rows FROM sums) AS grouped_rows FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
+SELECT md5(concat_ws('|', $40::text, b.ends)) AS "id", b.day AS "day", trim_scale(coalesce(g.cost, 0) * 0.000001) AS "cost", coalesce(g.conversions, 0) AS "conversions", coalesce(g.clicks, 0) AS "clicks", coalesce(g.views, 0) AS "views", CASE WHEN g.conversions <> 0 THEN (div(g.cost, g.conversions) + CASE WHEN 2 * mod(g.cost, g.conversions) > g.conversions OR 2 * mod(g.cost, g.conversions) = g.conversions AND mod(div(g.cost, g.conversions), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "costPerConversion", CASE WHEN g.clicks <> 0 THEN (div(g.conversions * 1000000::numeric, g.clicks) + CASE WHEN 2 * mod(g.conversions * 1000000::numeric, g.clicks) > g.clicks OR 2 * mod(g.conversions * 1000000::numeric, g.clicks) = g.clicks AND mod(div(g.conversions * 1000000::numeric, g.clicks), 2) = 1 THEN 1 ELSE 0 END) * 0.000001 END AS "conversionRate", b.state AS "state", (SELECT grouped_rows FROM sums) AS grouped_rows FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
 ORDER BY b.day NULLS LAST
-LIMIT $33::bigint;
+LIMIT $41::bigint;
 
 WITH
 offers AS MATERIALIZED (

@@ -29,52 +29,73 @@ grouped AS (
         SELECT n, partner, sum(conversions)::bigint AS conversions, sum(clicks)::bigint AS clicks, sum(views)::bigint AS views, sum(cost) AS cost
         FROM (
             SELECT
-                n, partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
+                coalesce(n, ($14::int[])[width_bucket(bucket, $15::date[])]) AS n, partner,
+                sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
                 sign * cost AS cost
-            FROM unnest($14::int[], $15::date[], $16::date[], $17::bigint[])
+            FROM unnest($16::int[], $17::date[], $18::date[], $19::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_month
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                SELECT bucket, partner, conversions, clicks, views, cost
+                FROM t_tenant.by_month
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
                 OFFSET 0
             ) AS month
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($18::int[], $19::date[], $20::date[], $21::bigint[])
+            SELECT
+                coalesce(n, ($21::int[])[width_bucket(bucket, $22::date[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
+            FROM unnest($23::int[], $24::date[], $25::date[], $26::bigint[])
                 AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_day
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                SELECT bucket, partner, conversions, clicks, views, cost
+                FROM t_tenant.by_day
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
                 OFFSET 0
             ) AS day
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, ($27::int[])[width_bucket(bucket, $28::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
-                $22::int[], $23::timestamptz[], $24::timestamptz[], $25::bigint[]
+                $29::int[], $30::timestamptz[], $31::timestamptz[], $32::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_hour
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                SELECT bucket, partner, conversions, clicks, views, cost
+                FROM t_tenant.by_hour
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
                 OFFSET 0
             ) AS hour
             UNION ALL
-            SELECT n, partner, sign * conversions, sign * clicks, sign * views, sign * cost
+            SELECT
+                coalesce(n, ($33::int[])[width_bucket(bucket, $34::timestamptz[])]), partner,
+                sign * conversions, sign * clicks, sign * views, sign * cost
             FROM unnest(
-                $26::int[], $27::timestamptz[], $28::timestamptz[],
-                $29::bigint[]
+                $35::int[], $36::timestamptz[], $37::timestamptz[],
+                $38::bigint[]
             ) AS span (n, start, "end", sign)
             CROSS JOIN LATERAL (
-                SELECT * FROM t_tenant.by_quarter
-                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
+                SELECT bucket, partner, conversions, clicks, views, cost
+                FROM t_tenant.by_quarter
+                WHERE offer = o.key AND bucket >= span.start AND bucket < span."end" AND (
+                    $20::uuid[] IS NULL
+                    OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($20::uuid[]))
+                )
                 OFFSET 0
             ) AS quarter
         ) AS deltas
-        WHERE $30::uuid[] IS NULL
-            OR partner IN (SELECT key FROM t_tenant.partner WHERE id = ANY($30::uuid[]))
         GROUP BY n, partner
         HAVING sum(conversions) <> 0 OR sum(clicks) <> 0 OR sum(views) <> 0 OR sum(cost) <> 0
     ) AS m
-    LIMIT $31::bigint
+    LIMIT $39::bigint
 ),
 sums AS (
     SELECT
@@ -91,7 +112,7 @@ validators AS (
                 SELECT sum(version)
                 FROM (
                     SELECT version
-                    FROM unnest($32::date[], $33::date[]) AS span (start, "end")
+                    FROM unnest($40::date[], $41::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_month
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -99,7 +120,7 @@ validators AS (
                     ) AS month
                     UNION ALL
                     SELECT version
-                    FROM unnest($34::date[], $35::date[]) AS span (start, "end")
+                    FROM unnest($42::date[], $43::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_day
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -115,8 +136,8 @@ SELECT v.*, t.*, r.*,
 now() AS snapshot_began, pg_current_snapshot()::text AS snapshot_transactions, clock_timestamp() AS snapshot_taken
 FROM validators v, (SELECT grouped_rows, concat('{', '"cost":', coalesce((trim_scale(coalesce(g.cost, 0) * 0.000001))::text, 'null'), ',"conversions":', coalesce(g.conversions, 0), ',"clicks":', coalesce(g.clicks, 0), ',"views":', coalesce(g.views, 0), '}') AS totals FROM sums AS g) AS t, (
     SELECT count(*) AS rows, convert_to(string_agg(item, ','), 'UTF8') AS items
-    FROM (SELECT concat('{', '"id":', '"', md5(concat_ws('|', $36::text, b.ends, coalesce(g.offer_id::text, ''), coalesce(p.id::text, ''))), '"', ',"day":', '"', b.day, '"', ',"offerId":', coalesce('"' || g.offer_id || '"', 'null'), ',"offerName":', coalesce(to_json(g.offer_name)::text, 'null'), ',"partnerId":', coalesce('"' || p.id || '"', 'null'), ',"partnerName":', coalesce(to_json(p.name)::text, 'null'), ',"cost":', coalesce((trim_scale(coalesce(g.cost, 0) * 0.000001))::text, 'null'), ',"conversions":', coalesce(g.conversions, 0), ',"clicks":', coalesce(g.clicks, 0), ',"views":', coalesce(g.views, 0), ',"state":', '"', b.state, '"', '}') AS item FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
+    FROM (SELECT concat('{', '"id":', '"', md5(concat_ws('|', $44::text, b.ends, coalesce(g.offer_id::text, ''), coalesce(p.id::text, ''))), '"', ',"day":', '"', b.day, '"', ',"offerId":', coalesce('"' || g.offer_id || '"', 'null'), ',"offerName":', coalesce(to_json(g.offer_name)::text, 'null'), ',"partnerId":', coalesce('"' || p.id || '"', 'null'), ',"partnerName":', coalesce(to_json(p.name)::text, 'null'), ',"cost":', coalesce((trim_scale(coalesce(g.cost, 0) * 0.000001))::text, 'null'), ',"conversions":', coalesce(g.conversions, 0), ',"clicks":', coalesce(g.clicks, 0), ',"views":', coalesce(g.views, 0), ',"state":', '"', b.state, '"', '}') AS item FROM buckets b JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n
 LEFT JOIN t_tenant.partner p ON p.key = g.partner
 ORDER BY b.day NULLS LAST, g.offer_name COLLATE "C" NULLS LAST, g.offer_id NULLS LAST, p.name COLLATE "C" NULLS LAST, p.id NULLS LAST
-LIMIT $37::bigint) AS item
+LIMIT $45::bigint) AS item
 ) AS r;
