@@ -49,7 +49,7 @@ def literal(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, list):
-        return quoted("{" + ",".join(array_element(element_text(element)) for element in value) + "}")
+        return quoted("{" + ",".join(array_element(element) for element in value) + "}")
     return quoted(element_text(value))
 
 
@@ -58,8 +58,10 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def array_element(text: str) -> str:
-    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+def array_element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    escaped = element_text(value).replace("\\", r"\\").replace('"', r"\"")
     return f'"{escaped}"'
 
 
