@@ -238,6 +238,7 @@ class ConnectionPool:
         connection is closed after `max_idle`; both in seconds. `work` names the pool in the metrics.
         """
         self._work = work
+        self._opened = metrics.connections_opened.labels(work)
         self._max_per_tenant = max_per_tenant or max_size
         self._tenant_shares: WeakValueDictionary[str, Share] = WeakValueDictionary()
         self._pages = Share(max_for_pages or max_size, "pages", "the pages")
@@ -381,7 +382,7 @@ class ConnectionPool:
         finally:
             self._opening -= 1
         connection.work = self._work
-        metrics.connections_opened.labels(self._work).inc()
+        self._opened.inc()
         self._mark_in_use(connection)
         return connection
 

@@ -141,10 +141,10 @@ def test_a_batch_of_events(filled: Sandbox) -> None:
     # 2. partners
     # 3. BEGIN
     # 4. the transaction's settings
-    # 5. events, roll-ups and change marks: on a cluster six statements
+    # 5. events, roll-ups and change marks: on a cluster ten statements
     # 6. the batch
     # 7. COMMIT
-    assert_budget(7 + more_on_cluster(5), statements)
+    assert_budget(7 + more_on_cluster(9), statements)
 
 
 def test_a_batch_of_conversions(filled: Sandbox) -> None:
@@ -157,14 +157,11 @@ def test_a_batch_of_conversions(filled: Sandbox) -> None:
     # 1. BEGIN
     # 2. the transaction's settings
     # 3. offers and their advertisers
-    # 4. partners that exist
-    # 5. partners
-    # 6. new conversions
-    # 7. known conversions, for update
-    # 8. roll-ups and change marks: on a cluster five statements
-    # 9. the batch
-    # 10. COMMIT
-    assert_budget(10 + more_on_cluster(4), statements)
+    # 4. partners
+    # 5. conversions, roll-ups and change marks: on a cluster eleven statements
+    # 6. the batch
+    # 7. COMMIT
+    assert_budget(7 + more_on_cluster(10), statements)
 
 
 def test_the_dashboard_page(filled: Sandbox) -> None:

@@ -12,7 +12,7 @@ import admin.piccolo.app  # noqa: F401
 import catalog.tenants  # noqa: F401
 from settings import PROJECT
 from tenants.tables import TenantRow
-from tenants.tenant import TenantTable, bound_to
+from tenants.tenant import PublicTable, TenantTable, bound_to
 from tests.support.database import execute
 from tests.support.sandbox import Sandbox
 
@@ -38,7 +38,9 @@ def subclasses(table: type[Table]) -> list[type[Table]]:
 TABLES = [
     table
     for table in subclasses(Table)
-    if table is not TenantTable and table.__module__.split(".")[0] in PACKAGES and table._meta.tablename != "migration"
+    if table not in {PublicTable, TenantTable}
+    and table.__module__.split(".")[0] in PACKAGES
+    and table._meta.tablename != "migration"
 ]
 DECLARATIONS = [table for table in TABLES if not table.__module__.startswith(ADMIN)]
 # A table that extends a declared one, as GokartTenantRow does, adds columns and repeats none.
