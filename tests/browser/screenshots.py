@@ -14,6 +14,7 @@ from tests.support.servers import run_cli, running_server
 
 WIDTHS = {"wide": 1280, "phone": 390}
 TALLEST = 2400  # pixels; longer pages are cut off
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"  # charts are drawn
 QUALITY = 75  # a third of the size of a PNG, with sharp text
 
 
@@ -37,13 +38,21 @@ def take(tours: list[Tour], browser: Browser, port: int, folder: Path) -> None:
 
 
 def picture(page: Page) -> bytes:
-    """Takes a screenshot as WebP, which only the browser's own protocol supports."""
+    """Takes a screenshot as WebP, which only the browser's own protocol supports. The window is as high as the page, so
+    that what stays at the window's bottom is at the page's.
+    """
     protocol = page.context.new_cdp_session(page)
     size = protocol.send("Page.getLayoutMetrics")["cssContentSize"]
-    clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], TALLEST), "scale": 1}
+    window = page.viewport_size
+    assert window
+    height = min(size["height"], TALLEST)
+    page.set_viewport_size({"width": window["width"], "height": height})
+    page.evaluate(TWO_FRAMES)
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
     result = protocol.send(
         "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "captureBeyondViewport": True, "clip": clip}
     )
+    page.set_viewport_size(window)
     return b64decode(result["data"])
 
 
