@@ -49,11 +49,12 @@ def guarded() -> ASGIApp:
 def statements() -> Any:
     """WHOLE_REPORT reads the report; UNCHANGED_REPORT only its validators, for a 304. For anybody, without a key."""
     from bench.data import WHOLE, filled
-    from bench.reports import month_request
+    from bench.reports import MONTH, report_request
     from database.engine import database_url
+    from reporting.read import COST_REPORT
     from settings import settings
 
-    request = month_request(filled(WHOLE))
+    request = report_request(filled(WHOLE), COST_REPORT, MONTH)
     whole, validators = request.whole_query(settings.stream_rows), request.validators_query()
 
     @asynccontextmanager

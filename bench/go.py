@@ -14,8 +14,8 @@ import msgspec
 
 from bench import DATA
 from bench.clients import Load, PullResult, pull, wrk
-from bench.data import ADVERTISER, WHOLE, Filled, filled
-from bench.reports import MONTH, YEAR, asking, asking_conditionally
+from bench.data import WHOLE, Filled, filled
+from bench.reports import MONTH, YEAR, asking, asking_conditionally, report_request
 from bench.results import Row, Side, Target, at_least, left_out, ratio
 from bench.rounds import alternate
 from bench.serving import Command, Server, free_port, running, serving
@@ -24,8 +24,7 @@ from bench.streams import SINGULAR as SINGULAR_PATH
 from core.errors import GokartError
 from database.engine import database_url
 from database.sql import Query
-from reporting.filters import filter_of
-from reporting.read import COST_REPORT, SINGULAR, Report, ReportRequest
+from reporting.read import COST_REPORT, SINGULAR
 from settings import settings
 from tenants.tenant import bound_to
 
@@ -120,15 +119,12 @@ def build(go_tool: str) -> Path:
 def statements_of(tenant: Filled) -> dict[str, object]:
     """By name, those of one report each, with their arguments."""
 
-    def request(report: Report, params: str) -> ReportRequest:
-        return ReportRequest(report, tenant.tenant, ADVERTISER, filter_of(params.encode(), report.parameters))
-
     def as_json(query: Query) -> dict[str, object]:
         return {"sql": query.sql, "args": query.args}
 
     with bound_to(tenant.tenant):
-        month, year = request(COST_REPORT, MONTH), request(COST_REPORT, YEAR)
-        singular = request(SINGULAR, QUARTER_YEAR)
+        month, year = (report_request(tenant, COST_REPORT, params) for params in (MONTH, YEAR))
+        singular = report_request(tenant, SINGULAR, QUARTER_YEAR)
         return {
             "month": as_json(month.whole_query(settings.stream_rows)),
             "month.validators": as_json(month.validators_query()),

@@ -16,7 +16,7 @@ from bench.serving import Server, serving, serving_app
 from core.errors import GokartError
 from database.engine import database_url
 from reporting.filters import filter_of
-from reporting.read import COST_REPORT, ReportRequest
+from reporting.read import Report, ReportRequest
 
 METHOD = """One advertiser of 50, whose month has 400 rows, in a tenant with 7.3 million daily rows; one server process,
 8 connections of wrk unless stated otherwise, one second per round. *Cached*: with the server's report cache, which is
@@ -110,8 +110,9 @@ def asking_conditionally(server: Server, tenant: Filled) -> Callable[[], Load]:
     return ask
 
 
-def month_request(tenant: Filled) -> ReportRequest:
-    return ReportRequest(COST_REPORT, tenant.tenant, ADVERTISER, filter_of(MONTH.encode(), COST_REPORT.parameters))
+def report_request(tenant: Filled, report: Report, params: str) -> ReportRequest:
+    """As the server makes it from a query string."""
+    return ReportRequest(report, tenant.tenant, ADVERTISER, filter_of(params.encode(), report.parameters))
 
 
 def rows(results: dict[str, list[Load | float]]) -> list[Row]:

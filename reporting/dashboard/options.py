@@ -23,6 +23,7 @@ PARTNERS = SqlFile(SQL, "partners")
 ALL_PARTNERS = SqlFile(SQL, "all_partners")
 ADVERTISERS = SqlFile(SQL, "advertisers")
 MAX_OPTIONS = 500
+SHORT_ID = 8  # characters
 
 Option = tuple[str, str]  # value and label
 
@@ -83,7 +84,7 @@ def named(rows: Iterable[Any]) -> list[Option]:
         for row in rows
     ]
     times = Counter(label for _, label in options)
-    return [(id_, f"{label} · {id_[:8]}" if times[label] > 1 else label) for id_, label in options]
+    return [(id_, f"{label} · {id_[:SHORT_ID]}" if times[label] > 1 else label) for id_, label in options]
 
 
 def field(

@@ -11,7 +11,7 @@ import msgspec
 
 from reporting.dashboard.choices import BREAKDOWNS, BUCKETS, COMPARED, DESCENDING, PERIOD, STAFF_FILTERS, Choices
 from reporting.dashboard.figures import SpendMetrics, SpendRow
-from reporting.dashboard.options import FilterField
+from reporting.dashboard.options import SHORT_ID, FilterField
 from reporting.dashboard.periods import COMPARISONS, CUSTOM, LABELS
 from reporting.dashboard.spend import SpendBucket, SpendScope, SpendSummary
 from web.pages.formatting import (
@@ -313,7 +313,7 @@ def row_names(row: SpendRow, choices: Choices, links: SpendLinks, *, ambiguous: 
     def named(kind: str, *details: str | None) -> RowName:
         parameter, id_ = f"{kind}_id", str(values[f"{kind}Id"])
         only = choices.filters.get(parameter) == id_
-        short = id_[:8] if ambiguous else None
+        short = id_[:SHORT_ID] if ambiguous else None
         return RowName(
             name=values[f"{kind}Name"],
             query=None if only else choices.query(**{parameter: id_, "by": next_by}),

@@ -9,14 +9,13 @@ import msgspec
 
 from database.pool import Connection
 from database.sql import SqlFile
-from reporting.dashboard.options import OFFERS, PARTNERS, Option, fetch_options, named
+from reporting.dashboard.options import OFFERS, PARTNERS, SHORT_ID, Option, fetch_options, named
 from tenants.tenant import Tenant
 from web.pages.formatting import os_name
 
 SQL = Path(__file__).parent / "sql" / "names.sql"
 OFFER_NAMES = SqlFile(SQL, "offers")
 PARTNER_NAMES = SqlFile(SQL, "partners")
-SHORT_ID = 8  # characters
 
 
 class OfferAndPartnerNames(msgspec.Struct, frozen=True):

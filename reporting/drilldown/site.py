@@ -10,8 +10,8 @@ import msgspec
 
 from database.pool import connection
 from reporting.context import ReportContext, read_context
-from reporting.dashboard.options import MAX_OPTIONS
-from reporting.drilldown.names import SHORT_ID, read_filter_options, read_names
+from reporting.dashboard.options import MAX_OPTIONS, SHORT_ID
+from reporting.drilldown.names import read_filter_options, read_names
 from reporting.filters import query_pairs
 from reporting.list_parameters import errors_at_fields
 from tenants.tenant import current_tenant
