@@ -28,6 +28,9 @@ class Range(msgspec.Struct, frozen=True):
     start: datetime
     end: datetime
 
+    def __contains__(self, time: datetime) -> bool:
+        return self.start <= time < self.end
+
     def __str__(self) -> str:
         return f"{iso(self.start)}/{iso(self.end)}"
 

@@ -169,7 +169,9 @@ async def read_spend(scope: SpendScope, choices: Choices) -> SpendSummary:
         marks = await read_changes(db, series) if choices.bucket == "day" else {}
     return SpendSummary(
         totals=add_up(metrics for _, metrics in buckets),
-        buckets=make_buckets(series, buckets, previous, marks),
+        buckets=make_buckets(
+            series, buckets, previous, marks, cut=comparison is not None and comparison.until is not None
+        ),
         rows=rows,
         row_count=row_count,
         comparison=comparison,
@@ -244,8 +246,15 @@ def make_buckets(
     buckets: list[tuple[TimeBucket, SpendMetrics]],
     previous: list[tuple[TimeBucket, SpendMetrics]] | None,
     marks: Mapping[date, DayChanges],
+    *,
+    cut: bool,
 ) -> list[SpendBucket]:
-    """The first bucket is compared with the first one of `previous`, and so on."""
+    """The first bucket is compared with the first one of `previous`, and so on. If that period is cut at the time of day
+    that it is now, a bucket that has just begun is compared with nothing yet: with zeros.
+    """
+    compared = [metrics for _, metrics in previous or []]
+    if cut and len(compared) < len(buckets) and request.now in buckets[len(compared)][0].range:
+        compared.append(SpendMetrics())
     made = []
     for number, (bucket, metrics) in enumerate(buckets):
         changes = {day: marks[day] for day in utc_days(bucket.range) if day in marks} if marks else {}
@@ -255,7 +264,7 @@ def make_buckets(
                 last=bucket.last_day,
                 metrics=metrics,
                 state=request.finality.state(bucket.last_day),
-                previous=None if previous is None else previous[number][1] if number < len(previous) else None,
+                previous=compared[number] if number < len(compared) else None,
                 changed_at=max((change.changed_at for change in changes.values()), default=None),
                 restated_day=next((day for day, change in changes.items() if change.restated), None),
             )

@@ -228,6 +228,19 @@ def test_an_unfinished_day_is_compared_with_the_same_hours(
     assert over.totals == SpendMetrics(clicks=4)
 
 
+def test_a_day_that_has_just_begun_is_compared_with_nothing_yet(sandbox: Sandbox) -> None:
+    """In its first quarter of an hour; days to come are compared with none."""
+    offer = offer_record(sandbox)
+    sandbox.send("offers", [offer])
+    sandbox.send("events", [event_record(offer["id"], occurredAt=f"2025-05-{day}T00:05:00Z") for day in (15, 16, 18)])
+    days = {"date_from": "2025-05-17", "date_to": "2025-05-19"}
+    seen = shown_at(sandbox, datetime(2025, 5, 18, 0, 5, tzinfo=UTC), **days)
+    assert [bucket.previous for bucket in seen.buckets] == [SpendMetrics(), SpendMetrics(), None]
+    shorter = {"compare": "custom", "compare_from": "2025-05-15", "compare_to": "2025-05-15"}
+    seen = shown_at(sandbox, datetime(2025, 5, 18, 0, 5, tzinfo=UTC), **days, **shorter)
+    assert [bucket.previous for bucket in seen.buckets] == [SpendMetrics(clicks=1), None, None]
+
+
 def test_an_unfinished_day_is_not_compared_with_hours_that_are_not_kept(sandbox: Sandbox) -> None:
     offer = offer_record(sandbox)
     sandbox.send("offers", [offer])
