@@ -125,6 +125,11 @@ def ask(url: str, sql: str, *args: object) -> list[Any]:
     return asyncio.run(whole())
 
 
+def postmaster(url: str) -> psutil.Process:
+    (pid,) = ask(url, "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int")[0]
+    return psutil.Process(pid)
+
+
 def fetches(url: str, sql: str) -> float:
     """How often per second asyncpg fetches the statement's rows, with as many connections as wrk."""
 

@@ -12,7 +12,7 @@ import msgspec
 import psutil
 
 from bench.callbacks import CALLBACKS, Callbacks
-from bench.clients import Load, ask, wrk
+from bench.clients import Load, ask, postmaster, wrk
 from bench.data import WHOLE, Filled, filled, restore
 from bench.events import BATCH, LATE, LIVE, Events, EventTiming, body, event_columns, event_row, send_batches
 from bench.reports import MONTH, PATH
@@ -177,13 +177,12 @@ class IntakeBenchmark:
 
     def cpu(self) -> float:
         """CPU-seconds of the server process and of PostgreSQL, including backends that have ended."""
-        (pid,) = ask(database_url(), "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int")[0]
-        postmaster = psutil.Process(pid)
+        database = postmaster(database_url())
         seconds = 0.0
-        for process in [self.server.process, postmaster, *postmaster.children()]:
+        for process in [self.server.process, database, *database.children()]:
             with suppress(psutil.NoSuchProcess):
                 seconds += sum(process.cpu_times()[:2])
-        return seconds + sum(postmaster.cpu_times()[2:4])
+        return seconds + sum(database.cpu_times()[2:4])
 
     def bare_copy(self) -> IntakeRun:
         rows = [event_row(event) for _ in range(CALLS) for event in self.events.batch()]

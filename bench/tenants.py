@@ -18,6 +18,7 @@ import msgspec
 from bench import DATA, ROOT
 from bench.clients import ask, wrk
 from bench.creating import CreatedTenant
+from bench.maintenance import VACUUMED, time_autovacuum, time_dump, time_vacuum
 from bench.reports import MONTH, PATH
 from bench.results import Row, Side, at_most, plain, ratio
 from bench.rounds import alternate, short
@@ -29,7 +30,8 @@ METHOD = """On a separate database, which is removed afterwards. Two processes c
 migration, and `gokart migrate` runs it for all of them. The last twenty tenants are created with it. Then a new server
 gets a request for a report of a few rows of each tenant, one after the other. *Memory growth* is that of its process;
 the memory of a backend is the private memory (RssAnon) of the largest PostgreSQL backend. Then one connection requests
-reports: each of a random tenant, and in comparison always of the first tenant."""
+reports: each of a random tenant, and in comparison always of the first tenant. *Autovacuum round*: how long a worker
+lives that finds hardly anything to vacuum, so mostly reads the catalogue and the statistics of all tables."""
 
 PLACE = DATA / "tenants"
 IN_FULL = 20
@@ -67,6 +69,8 @@ def measure_with(url: str, count: int, made: list[CreatedTenant], rounds: int) -
         loads = alternate(
             {file: partial(wrk, address, {}, connections=1, callers=file) for file in (everyone, first)}, rounds
         )
+    ((size,),) = ask(url, "SELECT pg_database_size(current_database())")
+    rounds_of_vacuum, vacuum, dump = time_autovacuum(url, rounds), time_vacuum(url), time_dump(url)
     return [
         plain(f"{label}: create a tenant", at_most(100, "ms"), milliseconds, "ms"),
         plain(f"{label}: create a tenant, p95", at_most(100, "ms"), [quantiles(milliseconds, n=20)[-1]], "ms"),
@@ -87,6 +91,10 @@ def measure_with(url: str, count: int, made: list[CreatedTenant], rounds: int) -
             f"measured {short(pending)} s",
         ),
         plain(f"{label}: migrate, nothing pending", None, [nothing], "s"),
+        plain(f"{label}: disk, each", None, [size / count / 1e6], "MB"),
+        plain(f"{label}: an autovacuum round", None, rounds_of_vacuum, "s"),
+        plain(f"{label}: vacuum all tables of {VACUUMED} tenants", None, [vacuum], "s"),
+        plain(f"{label}: pg_dump of one tenant", None, [dump], "s"),
     ]
 
 
