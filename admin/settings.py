@@ -110,7 +110,7 @@ async def settings_page(
     async with connection() as db:
         row = await db.fetchrow(
             f"""
-            SELECT setting.*, logo.width, logo.height, length(logo.content) AS bytes
+            SELECT setting.*, '/logo/' || logo.digest AS logo, logo.width, logo.height, length(logo.content) AS bytes
             FROM {schema}.setting LEFT JOIN {schema}.logo ON true
             """
         )

@@ -196,6 +196,16 @@ def test_a_logo_is_in_the_header_of_all_pages(sandbox: Sandbox) -> None:
     assert anybody.get(url[1]).status_code == 404
 
 
+def test_the_page_shows_at_once_what_was_saved(sandbox: Sandbox) -> None:
+    """Other pages show the logo from a cache, which hears of a change a moment later."""
+    client = staff_browser(sandbox)
+    for _ in range(5):
+        upload(client, PNG)
+        assert 'alt="Current logo"' in client.get("/staff/settings").text
+        client.post("/staff/settings/logo/remove")
+        assert 'alt="Current logo"' not in client.get("/staff/settings").text
+
+
 def test_another_tenant_does_not_have_the_logo(sandbox: Sandbox, other_sandbox: Sandbox) -> None:
     upload(staff_browser(sandbox), PNG)
     page = page_with(browser(sandbox), "/sign-in", 'class="logo"')

@@ -302,8 +302,8 @@ def test_singular_that_stopped_is_told_once(sandbox: Sandbox) -> None:
 
 def test_singular_that_reads_now_and_then_has_not_stopped(sandbox: Sandbox) -> None:
     create_advertiser_user(sandbox)
-    log_pulls(sandbox, NOW, NOW - HOUR, NOW - 3 * DAY)
-    run_job(sandbox, NOW + 3 * DAY)
+    log_pulls(sandbox, NOON, NOON - HOUR, NOON - 3 * DAY)
+    run_job(sandbox, NOON + 3 * DAY)
     assert told(sandbox) == []
 
 
