@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import asyncpg
 import uvicorn
-from litestar import Litestar, Response, get
+from litestar import HttpMethod, Litestar, Response, get
 from starlette.types import ASGIApp
 
 import cli
@@ -37,8 +37,9 @@ def guarded() -> ASGIApp:
     """Behind tenant lookup, API key, rate limits, compression and log."""
     import main
     from auth.api_keys.authenticate import requires_api_key
+    from web.routing import route
 
-    @get(EMPTY, guards=[requires_api_key("cost-report")])
+    @route(EMPTY, http_method=HttpMethod.GET, guards=[requires_api_key("cost-report")])
     async def empty() -> dict[str, str]:
         return {}
 

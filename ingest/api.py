@@ -4,7 +4,7 @@ from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from litestar import Controller, post, put
+from litestar import Controller, HttpMethod
 
 from auth.api_keys.authenticate import current_caller, requires_api_key
 from core.metrics import Kind, count_records
@@ -19,6 +19,7 @@ from settings import settings
 from tenants.tenant import Tenant, current_tenant
 from web.problems import Problem
 from web.requests import AnyRequest, request_state
+from web.routing import route
 
 # Batches that wait for a lock hold a connection each. Reports, and other tenants, keep the rest of the pool.
 _batches = ConcurrencyLimit("intake", max(1, settings.database_pool // 2))
@@ -30,7 +31,7 @@ class IngestController(Controller):
     guards = [requires_api_key("ingest")]
     tags = ["Ingest"]
 
-    @post("/conversions", status_code=200)
+    @route("/conversions", http_method=HttpMethod.POST, status_code=200)
     async def conversions(self, request: AnyRequest) -> BatchResult:
         """Conversion callbacks, schema v1. The latest `sentAt` of a conversion wins, in any order of arrival."""
         return await ingest(
@@ -39,19 +40,19 @@ class IngestController(Controller):
             lambda tenant, records, api_key: ingest_conversions(tenant, records, utc_now(), api_key),
         )
 
-    @post("/events", status_code=200)
+    @route("/events", http_method=HttpMethod.POST, status_code=200)
     async def events(self, request: AnyRequest) -> BatchResult:
         """Views and clicks, each counted once by its id."""
         return await ingest(
             request, "events", lambda tenant, records, api_key: ingest_events(tenant, records, utc_now(), api_key)
         )
 
-    @put("/offers")
+    @route("/offers", http_method=HttpMethod.PUT)
     async def offers(self, request: AnyRequest) -> BatchResult:
         """The catalogue's offers. Each replaces the whole offer: a missing field becomes null."""
         return await ingest(request, "offers", ingest_offers)
 
-    @put("/partners")
+    @route("/partners", http_method=HttpMethod.PUT)
     async def partners(self, request: AnyRequest) -> BatchResult:
         """The catalogue's partners."""
         return await ingest(request, "partners", ingest_partners)

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from litestar import Controller, Response, route
+from litestar import Controller, Response
 
 from auth.api_keys.authenticate import current_advertiser, requires_api_key
 from reporting.as_of import resolve_as_of
@@ -22,6 +22,7 @@ from reporting.responses import requested_etags, row_logger, streaming_response,
 from reporting.stream import csv_stream, json_stream
 from tenants.tenant import current_tenant
 from web.requests import READ_METHODS, AnyRequest, request_state
+from web.routing import route
 
 ROOT = "/api/v1/integrations/cost-report"
 OLD_ROOT = "/api/v1/costReporting/GoKart"

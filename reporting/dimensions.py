@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, route
+from litestar import Controller, Response
 from msgspec import Meta
 
 from auth.api_keys.authenticate import current_advertiser, requires_api_key
@@ -24,6 +24,7 @@ from tenants.tenant import current_tenant
 from web.operations import CSV, JSON, NDJSON, Count, Instant, Operation, documented
 from web.problems import FieldError, invalid_parameters
 from web.requests import READ_METHODS, AnyRequest
+from web.routing import route
 
 Text = Annotated[str, Meta(max_length=500)]
 UpdatedAt = Annotated[

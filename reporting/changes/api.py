@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, route
+from litestar import Controller, Response
 from msgspec import Meta
 
 from auth.api_keys.authenticate import current_advertiser, requires_api_key
@@ -23,6 +23,7 @@ from reporting.rows import MEDIA_TYPES
 from tenants.tenant import current_tenant
 from web.operations import JSON, NDJSON, Amount, Count, Operation, documented
 from web.requests import READ_METHODS, AnyRequest
+from web.routing import route
 
 PATH = "/api/v1/reports"
 HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}

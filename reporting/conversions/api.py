@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Response, route
+from litestar import Controller, Response
 
 from auth.api_keys.authenticate import current_advertiser, requires_api_key
 from core.metrics import count_report
@@ -28,6 +28,7 @@ from settings import settings
 from tenants.tenant import Tenant, current_tenant
 from web.operations import documented
 from web.requests import READ_METHODS, AnyRequest
+from web.routing import route
 
 SQL = Path(__file__).parent / "sql"
 ITEMS, COLUMNS, SPREADSHEET = (SqlFile(SQL / "conversions.sql", name) for name in ("items", "columns", "spreadsheet"))

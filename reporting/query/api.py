@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Controller, Response, route
+from litestar import Controller, Response
 
 from auth.api_keys.authenticate import current_advertiser, requires_api_key
 from database.pool import connection
@@ -20,6 +20,7 @@ from reporting.responses import requested_etags, row_logger, streaming_response,
 from tenants.tenant import current_tenant
 from web.operations import documented
 from web.requests import READ_METHODS, AnyRequest
+from web.routing import route
 
 PATH = "/api/v1/reports/query"
 
