@@ -31,7 +31,6 @@ from web.requests import (
     request_state,
 )
 
-WATCH_AFTER = 0.05  # seconds; most requests are over by then and cost nothing
 SAFE_ID = re.compile(r"(?!.*gokart_)[A-Za-z0-9._-]{1,100}")  # an API key sent as a request id must not reach the log
 
 HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
@@ -116,32 +115,22 @@ class DisconnectMiddleware:
             return
         serving = asyncio.current_task()
         assert serving is not None
-        watching: asyncio.Task[None] | None = None
+        state = request_state(scope)
         disconnected = False
 
-        async def cancel_on_disconnect() -> None:
+        def cancel() -> None:
             nonlocal disconnected
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            if request_state(scope)["status"] is None:
+            if state["status"] is None:
                 disconnected = True
                 serving.cancel()
 
-        def start_watching() -> None:
-            nonlocal watching
-            watching = asyncio.create_task(cancel_on_disconnect())
-
-        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, start_watching)
+        state["on_disconnect"] = cancel
         try:
             await self.app(scope, receive, send)
         except asyncio.CancelledError:
             if disconnected and serving.uncancel() == 0:
                 raise ClientDisconnected from None
             raise
-        finally:
-            timer.cancel()
-            if watching:
-                watching.cancel()
 
 
 def write_log_line(scope: Scope, state: dict[str, Any], ms: float) -> None:

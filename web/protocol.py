@@ -53,7 +53,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             connection_counts.close(self.client and self.client[0])
         else:
             connection_counts.refused_open -= 1
+        cycle = self.unanswered()
         super().connection_lost(exc)
+        if cycle is not None and (on_disconnect := cycle.scope["state"].get("on_disconnect")):
+            on_disconnect()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -5,6 +5,7 @@ State of a request, in scope["state"], set by `web.middleware.RequestContextMidd
   log          fields for the request's one log line (advertiser, rows …); never an API key
   headers      response headers that are known before the response is (rate limits)
   at_end       called when the response has ended, also after an error
+  on_disconnect  called when the client disconnects before the response is complete (`web.protocol`), if it is there
   status       of the response once it has begun, else None
   complete     whether the whole response has been sent
   sent         bytes of the response's body that were sent
