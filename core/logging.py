@@ -8,8 +8,12 @@ import msgspec
 import structlog
 
 
-def to_json(fields: object, **_: object) -> str:
-    return msgspec.json.encode(fields, enc_hook=str).decode()
+def to_json(fields: object, **_: object) -> bytes:
+    return msgspec.json.encode(fields, enc_hook=str)
+
+
+def to_json_text(fields: object, **_: object) -> str:
+    return to_json(fields).decode()
 
 
 def configure_logging(
@@ -26,15 +30,18 @@ def configure_logging(
         *processors,
     ]
     if console:
-        last: list[structlog.typing.Processor] = [
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        ]
+        console_renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        own: list[structlog.typing.Processor] = [console_renderer]
+        of_libraries = own
     else:
-        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(to_json)]
+        own = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(to_json)]
+        of_libraries = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(to_json_text)]
     structlog.configure(
-        processors=[*shared, *last],
+        processors=[*shared, *own],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=(
+            structlog.PrintLoggerFactory(sys.stderr) if console else structlog.BytesLoggerFactory(sys.stderr.buffer)
+        ),
         cache_logger_on_first_use=True,
     )
     # Libraries (uvicorn, asyncpg) log through the standard library, in the same format.
@@ -44,7 +51,7 @@ def configure_logging(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *last,
+                *of_libraries,
             ],
         )
     )

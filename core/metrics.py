@@ -4,6 +4,7 @@ No label has values from outside, such as paths, tokens or addresses, so the num
 created in advance where its labels are known, because a counter that appears with its first failure shows no increase.
 """
 
+from functools import cache
 from itertools import product
 from typing import Final, Literal, get_args
 
@@ -106,9 +107,19 @@ for site_label in ("api", "app", "admin", NONE):
     cut_responses.labels(site_label)
 
 
+@cache
+def duration_of(site: str, route: str, status: int | str) -> Histogram:
+    return request_duration.labels(site, route, status)
+
+
+@cache
+def reads_of(report: ReportName, source: Source) -> Counter:
+    return report_reads.labels(report, source)
+
+
 def count_request(site: str | None, route: str | None, status: int | None, seconds: float, *, complete: bool) -> None:
     """`route` is a template, never a path; None if no route matched."""
-    request_duration.labels(site or NONE, route or NONE, status or NONE).observe(seconds)
+    duration_of(site or NONE, route or NONE, status or NONE).observe(seconds)
     if not complete:
         cut_responses.labels(site or NONE).inc()
 
@@ -120,7 +131,7 @@ def count_records(kind: Kind, accepted: int, duplicates: int, rejected: int) -> 
 
 
 def count_report(report: ReportName, source: Source) -> None:
-    report_reads.labels(report, source).inc()
+    reads_of(report, source).inc()
 
 
 def count_sign_in_failure(realm: str, reason: SignInFailure) -> None:

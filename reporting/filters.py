@@ -192,10 +192,11 @@ def widen_to_retained(request: AnyRequest, filter_: Filter, tenant: Tenant) -> F
     range_ = widened(filter_.range, quarters_since)
     if quarters_since is None or range_ == filter_.range:
         return filter_
-    request_state(request.scope)["headers"]["GoKart-Notice"] = (
+    notice = (
         f"Figures before {quarters_since:%Y-%m-%d} are kept by day: the range was widened to whole days, "
         "see GoKart-Range."
     )
+    request_state(request.scope)["headers"].append((b"gokart-notice", notice.encode()))
     return msgspec.structs.replace(filter_, range=range_)
 
 

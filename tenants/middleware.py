@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -82,6 +83,7 @@ def host_of(scope: Mapping[str, Any]) -> TenantHost | None:
     return parse_host(hosts[0]) if len(hosts) == 1 else None
 
 
+@lru_cache(4_096)
 def parse_host(header: str) -> TenantHost | None:
     """The site and tenant that a Host header names, or None. Ignores case, a port and a trailing dot."""
     config = tenancy()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,7 @@ class Tenant(msgspec.Struct, frozen=True):
         return schema_of(self.slug)
 
 
+@lru_cache(4_096)
 def schema_of(slug: str) -> str:
     """The name of the tenant's schema. A slug has no underscore, so no two slugs share a schema. The name is a safe SQL
     identifier, which statements rely on. Raises ValueError.

@@ -4,9 +4,10 @@ import asyncio
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
+from secrets import token_hex
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from msgspec import structs
@@ -25,15 +26,15 @@ from web.problems import send_problem
 from web.requests import (
     READ_METHODS,
     ClientDisconnected,
-    client_address,
     has_body,
     header_values,
+    parse_address,
     request_state,
 )
 
 SAFE_ID = re.compile(r"(?!.*gokart_)[A-Za-z0-9._-]{1,100}")  # an API key sent as a request id must not reach the log
 
-HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
+HTTPS_HEADERS = [(b"strict-transport-security", b"max-age=31536000")]
 
 log = structlog.get_logger("request")
 
@@ -61,20 +62,18 @@ class RequestContextMiddleware:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = header_values(scope, b"x-request-id")
-        request_id = given[0] if len(given) == 1 and SAFE_ID.fullmatch(given[0]) else uuid4().hex
+        request_id = given[0] if len(given) == 1 and SAFE_ID.fullmatch(given[0]) else token_hex(16)
         at_end: list[Callable[[], None]] = []
-        state: dict[str, Any] = {"request_id": request_id, "log": {}, "headers": {}, "at_end": at_end}
-        state |= {"status": None, "complete": False, "sent": 0}
-        scope["state"] = (scope.get("state") or {}) | state
-        state = request_state(scope)
+        headers = [(b"x-request-id", request_id.encode())]
+        state = scope.setdefault("state", {})
+        state.update(request_id=request_id, log={}, headers=headers, at_end=at_end, status=None, complete=False, sent=0)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 state["status"] = message["status"]
-                secure = HTTPS_HEADERS if scope["scheme"] == "https" else {}
-                extra = {"X-Request-Id": request_id, **state["headers"], **secure}
-                headers = [*message["headers"], *((k.lower().encode(), v.encode()) for k, v in extra.items())]
-                message = {**message, "headers": headers}
+                secure = HTTPS_HEADERS if scope["scheme"] == "https" else ()
+                await send({**message, "headers": [*message["headers"], *headers, *secure]})
+                return
             await send(message)
             if message["type"] == "http.response.body":
                 state["sent"] += len(message.get("body", b""))
@@ -166,13 +165,13 @@ class TrustedProxyMiddleware:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        client = scope.get("client")
+        if not client:
             await self.app(scope, receive, send)
             return
-        peer = client_address(scope)
-        if peer is not None:
-            scope["client"] = (str(peer), scope["client"][1])
-        if peer is None or not any(peer in network for network in settings.trusted_proxies):
+        address, is_trusted = peer_of(client[0])
+        scope["client"] = (address, client[1])
+        if not is_trusted:
             await self.app(scope, receive, send)
             return
         forwarded = header_values(scope, b"x-forwarded-host")
@@ -180,6 +179,15 @@ class TrustedProxyMiddleware:
             others = [(name, value) for name, value in scope["headers"] if name != b"host"]
             scope["headers"] = [*others, *((b"host", value.encode("latin-1")) for value in forwarded)]
         await self.client_and_scheme(scope, receive, send)  # type: ignore[arg-type]
+
+
+@lru_cache(4_096)
+def peer_of(text: str) -> tuple[str, bool]:
+    """The address of a connection's other end, and whether it is that of a trusted proxy."""
+    address = parse_address(text)
+    if address is None:
+        return text, False
+    return str(address), any(address in network for network in settings.trusted_proxies)
 
 
 class ErrorPageMiddleware:

@@ -13,7 +13,7 @@ from starlette.types import Scope, Send
 
 from database.pool import DatabaseUnavailable
 from tenants.middleware import TenantSuspended, UnknownTenant
-from web.requests import ClientDisconnected
+from web.requests import ClientDisconnected, encode_headers
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER = 5  # seconds
@@ -147,6 +147,5 @@ async def send_problem(error: Exception, scope: Scope, send: Send) -> None:
         scope["state"]["error"] = error
     body = problem_body(problem, scope)
     headers = {"Content-Type": PROBLEM_JSON, "Content-Length": str(len(body)), **problem.headers}
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.start", "status": problem.status, "headers": encode_headers(headers)})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body, "more_body": False})

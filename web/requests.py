@@ -3,7 +3,7 @@
 State of a request, in scope["state"], set by `web.middleware.RequestContextMiddleware`:
   request_id   the client's X-Request-Id where that is safe to log, else a new one
   log          fields for the request's one log line (advertiser, rows …); never an API key
-  headers      response headers that are known before the response is (rate limits)
+  headers      encoded response headers that are known before the response is (rate limits)
   at_end       called when the response has ended, also after an error
   on_disconnect  called when the client disconnects before the response is complete (`web.protocol`), if it is there
   status       of the response once it has begun, else None
@@ -30,6 +30,7 @@ AnyConnection = ASGIConnection[Any, Any, Any, Any]
 Address = IPv4Address | IPv6Address
 
 READ_METHODS = [HttpMethod.GET, HttpMethod.HEAD]
+HEADERS_OF_BODIES = frozenset({b"content-length", b"transfer-encoding"})
 CUSTOMER_BITS = 64  # an IPv6 network of this size belongs to one customer
 
 
@@ -40,6 +41,11 @@ def request_state(scope: Mapping[str, Any]) -> dict[str, Any]:
 def header_values(scope: Mapping[str, Any], name: bytes) -> list[str]:
     """Every value that the request gives for a header; `name` in lower case."""
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """As in the messages of ASGI."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 def path_and_query(connection: AnyConnection) -> str:
@@ -72,7 +78,7 @@ class ClientDisconnected(Exception):
 
 def has_body(scope: Mapping[str, Any]) -> bool:
     """Whether the request comes with a body, which may be empty."""
-    return any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
+    return not HEADERS_OF_BODIES.isdisjoint([name for name, _ in scope["headers"]])
 
 
 async def read_body(request: AnyRequest) -> bytes:

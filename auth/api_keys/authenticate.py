@@ -30,7 +30,15 @@ from tenants.tenant import Tenant, current_tenant
 from web.limits.backend import limit_sync
 from web.limits.limiter import RateLimit, RateLimiter
 from web.problems import Problem
-from web.requests import Address, AnyConnection, client_address, client_network, header_values, request_state
+from web.requests import (
+    Address,
+    AnyConnection,
+    client_address,
+    client_network,
+    encode_headers,
+    header_values,
+    request_state,
+)
 
 WRITE_EVERY = 5.0
 AT_MOST_EVERY = timedelta(minutes=1)
@@ -138,8 +146,9 @@ async def check_rate_limit(tenant: Tenant, caller: Caller, state: dict[str, Any]
         burst=caller.burst or tenant.token_burst or settings.token_burst,
         concurrency=caller.concurrency or tenant.token_concurrency or settings.token_concurrency,
     )
-    state["headers"].update(await api_key_limiter.take(key, limit))
-    state["at_end"].append(api_key_limiter.start_request(key))
+    bucket = await api_key_limiter.take(key, limit)
+    state["headers"] += encode_headers(api_key_limiter.headers(bucket))
+    state["at_end"].append(api_key_limiter.start_request(bucket))
 
 
 def authorize(caller: Caller, scopes: Sequence[str]) -> None:

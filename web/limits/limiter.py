@@ -7,8 +7,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
-from cachetools import LRUCache
 
+from core.last_used import LastUsed
 from web.problems import Problem
 
 if TYPE_CHECKING:
@@ -121,13 +121,13 @@ class RateLimiter(Generic[K]):
         self.policy = policy
         self._bucket_name = bucket_name
         self._sync = sync
-        self._buckets: LRUCache[K, TokenBucket] = LRUCache(MAX_BUCKETS)
+        self._buckets: LastUsed[K, TokenBucket] = LastUsed(MAX_BUCKETS)
 
-    async def take(self, key: K, limit: RateLimit) -> dict[str, str]:
-        """Counts a request. Returns the fields of draft-ietf-httpapi-ratelimit-headers; raises Problem 429."""
-        bucket = self._buckets.get(key)
+    async def take(self, key: K, limit: RateLimit) -> TokenBucket:
+        """Counts a request. Raises Problem 429."""
+        bucket = self._buckets.get(key, None)
         if bucket is None:
-            bucket = self._buckets[key] = TokenBucket(self._bucket_name(key), limit.burst, monotonic())
+            bucket = self._buckets.put(key, TokenBucket(self._bucket_name(key), limit.burst, monotonic()))
         bucket.rate, bucket.burst, bucket.concurrency = limit.rate, limit.burst, limit.concurrency
         bucket.refill()
         if self._sync is not None and await self._sync.borrow(bucket):
@@ -138,19 +138,18 @@ class RateLimiter(Generic[K]):
             if bucket.level < 1 or 0 < bucket.concurrency <= bucket.in_progress:
                 raise self.exceeded(bucket)
             bucket.level -= 1
-        return self.headers(bucket)
+        return bucket
 
     def is_exhausted(self, key: K) -> bool:
         """Whether the next request would be refused, as far as this process knows. Counts nothing."""
-        bucket = self._buckets.get(key)
+        bucket = self._buckets.get(key, None)
         if bucket is None:
             return False
         bucket.refill()
         return bucket.level + bucket.tokens < 1
 
-    def start_request(self, key: K) -> Callable[[], None]:
+    def start_request(self, bucket: TokenBucket) -> Callable[[], None]:
         """Counts the request just taken as in progress, until the returned function is called."""
-        bucket = self._buckets[key]
         bucket.in_progress += 1
         if self._sync is not None:
             self._sync.start_request(bucket)
@@ -170,6 +169,7 @@ class RateLimiter(Generic[K]):
         return Problem(429, detail, headers={"Retry-After": str(retry_after), **self.headers(bucket)})
 
     def headers(self, bucket: TokenBucket) -> dict[str, str]:
+        """The fields of draft-ietf-httpapi-ratelimit-headers."""
         level = min(bucket.burst, bucket.level + bucket.tokens)
         return {
             "RateLimit-Policy": policy_header(self.policy, bucket.rate, bucket.burst),
