@@ -175,16 +175,22 @@ class ConcurrencyLimit:
         slots = self._slots.get(key)
         if slots is None:
             slots = self._slots[key] = asyncio.Semaphore(self.limit)
+        await self._acquire(slots)
+        try:
+            yield
+        finally:
+            slots.release()
+
+    async def _acquire(self, slots: asyncio.Semaphore) -> None:
+        if not slots.locked():
+            await slots.acquire()  # does not wait, and needs no timer
+            return
         try:
             async with asyncio.timeout(engine().options.timeout):
                 await slots.acquire()
         except TimeoutError as error:
             self._refusals.inc()
             raise DatabaseUnavailable(f"too much {self.work} under way") from error
-        try:
-            yield
-        finally:
-            slots.release()
 
 
 class Share(asyncio.Semaphore):
@@ -199,6 +205,15 @@ class Share(asyncio.Semaphore):
     @property
     def in_use(self) -> int:
         return self.size - self._value
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there is a free connection that nobody waits for."""
+        return self._value > 0 and not self._waiters
+
+    def take(self) -> None:
+        """Acquires a free one, as `acquire` does, in a tenth of the time."""
+        self._value -= 1
 
 
 class PooledConnection(asyncpg.Connection):
@@ -285,9 +300,9 @@ class ConnectionPool:
 
     async def lease(self) -> PooledConnection:
         shares = self._shares()
-        if not any(share.locked() for share in shares) and (idle := self._choose_idle()):
+        if all(share.is_free for share in shares) and (idle := self._choose_idle()):
             for share in shares:
-                await share.acquire()  # does not wait
+                share.take()
             idle.shares = shares
             return idle
         deadline = asyncio.get_running_loop().time() + self._timeout
