@@ -15,13 +15,14 @@ from reporting.read import (
     ReportRequest,
     Stream,
     Whole,
+    current_report,
     read,
     report_slots,
 )
-from reporting.responses import requested_etags, row_logger, streaming_response, vary_by_encoding
+from reporting.responses import EncodedResponse, requested_etags, row_logger, streaming_response, vary_by_encoding
 from reporting.stream import csv_stream, json_stream
 from tenants.tenant import current_tenant
-from web.requests import READ_METHODS, AnyRequest, request_state
+from web.requests import READ_METHODS, AnyRequest, encode_headers, request_state
 from web.routing import route
 
 ROOT = "/api/v1/integrations/cost-report"
@@ -69,7 +70,10 @@ async def respond(request: AnyRequest, report: Report, format_: Format) -> Respo
     tenant, advertiser = current_tenant(), current_advertiser(request)
     filter_ = widen_to_retained(request, filter_, tenant)
     as_of = await resolve_as_of(filter_.as_of, tenant, advertiser, filter_.range)
-    wanted = ReportRequest(report, tenant, advertiser, filter_, as_of)
+    if as_of is None:
+        wanted = current_report(report, tenant, advertiser, filter_)
+    else:
+        wanted = ReportRequest(report, tenant, advertiser, filter_, as_of)
     return await report_response(request, wanted, format_)
 
 
@@ -77,7 +81,7 @@ async def report_response(request: AnyRequest, wanted: ReportRequest, format_: F
     async with report_slots.slot(wanted.owner):
         result = await read(wanted, requested_etags(request), stream=format_ == "csv")
         if isinstance(result, NotModified):
-            return Response(None, status_code=304, headers=vary_by_encoding(result.validators.headers))
+            return EncodedResponse(304, encode_headers(vary_by_encoding(result.validators.headers)))
         if isinstance(result, Whole):
             return whole_response(request, wanted, result)
         return await stream_response(request, wanted, result, format_)
@@ -86,11 +90,8 @@ async def report_response(request: AnyRequest, wanted: ReportRequest, format_: F
 def whole_response(request: AnyRequest, wanted: ReportRequest, result: Whole) -> Response[Any]:
     row_logger(request)(result.rows)
     opening, closing = wanted.report.document()
-    return Response(
-        opening + result.items + closing,
-        media_type="application/json",
-        headers={**result.validators.headers, "GoKart-Rows": str(result.rows)},
-    )
+    headers = {"Content-Type": "application/json", **result.validators.headers, "GoKart-Rows": str(result.rows)}
+    return EncodedResponse(200, encode_headers(headers), opening + result.items + closing)
 
 
 async def stream_response(request: AnyRequest, wanted: ReportRequest, result: Stream, format_: Format) -> Response[Any]:

@@ -12,7 +12,7 @@ the replica may otherwise be. If it does not have them, or does not respond, the
 from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -146,8 +146,11 @@ def form_of_month(statement: SqlFile) -> SqlFile:
     return SqlFile(statement.path, statement.name, OF_MONTH)
 
 
-class ReportRequest(msgspec.Struct, frozen=True):
-    """A report, of whom, and of which range and offers. `as_of`: as an earlier response showed it, or at its time."""
+class ReportRequest(msgspec.Struct, frozen=True, dict=True):
+    """A report, of whom, and of which range and offers. `as_of`: as an earlier response showed it, or at its time.
+
+    What does not change is made once, since `current_report` keeps the requests.
+    """
 
     report: Report
     tenant: Tenant
@@ -160,11 +163,11 @@ class ReportRequest(msgspec.Struct, frozen=True):
         """All requests of an advertiser share its concurrency limits."""
         return self.tenant.id, self.advertiser
 
-    @property
+    @cached_property
     def cache_key(self) -> Hashable:
         return self.report.name, self.tenant.id, self.advertiser, self.filter
 
-    @property
+    @cached_property
     def month(self) -> date | None:
         """The one month of all offers, as they are now, that the report is of. It has statements of its own, without
         arrays: PostgreSQL then keeps their plans, and reads the metadata of fewer tables.
@@ -198,16 +201,20 @@ class ReportRequest(msgspec.Struct, frozen=True):
         range_ = self.filter.range
         return self.report.daily and range_.end - range_.start > MAX_DAYS_READ_WHOLE * DAY
 
-    @property
+    @cached_property
     def content_range(self) -> str:
         return str(self.filter.range)
 
-    @property
+    @cached_property
     def etag_identity(self) -> str:
         identity = f"{self.name} {self.tenant.id} {self.advertiser} {self.content_range} {self.filter.offer}"
         return f"{identity} as of {self.filter.as_of}" if self.as_of else identity
 
     def validators_query(self) -> Query:
+        return self.bound_validators
+
+    @cached_property
+    def bound_validators(self) -> Query:
         if self.month:
             return self.bind_month(VALIDATORS)
         return self.bind(VALIDATORS, self.filter.range, change_mark_parameters(self.filter.range))
@@ -215,6 +222,12 @@ class ReportRequest(msgspec.Struct, frozen=True):
     def whole_query(self, max_rows: int) -> Query:
         marks = {} if self.month and not self.report.daily else change_mark_parameters(self.filter.range)
         return self.query(self.report.whole, None, max_rows=max_rows, **marks)
+
+
+@lru_cache(4_096)
+def current_report(report: Report, tenant: Tenant, advertiser: UUID, filter_: Filter) -> ReportRequest:
+    """The report as it is now."""
+    return ReportRequest(report, tenant, advertiser, filter_)
 
 
 class ReportValidators(msgspec.Struct, frozen=True):

@@ -2,15 +2,40 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from litestar import HttpMethod, Response
 from litestar.datastructures.headers import Accept
 from litestar.response import Stream as StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from web.problems import Problem
 from web.requests import AnyRequest, header_values, request_state
 from web.streams import with_first_chunk
+
+
+class EncodedResponse(Response[bytes]):
+    """A response that is sent as it is. Those of Litestar convert headers and body for several times as long.
+
+    `headers` are encoded. The header Content-Length is added if the status allows a body.
+    """
+
+    __slots__ = ("encoded_headers",)
+
+    def __init__(self, status_code: int, encoded_headers: list[tuple[bytes, bytes]], content: bytes = b"") -> None:
+        self.status_code = status_code
+        self.encoded_headers = encoded_headers
+        self.content = content
+        if status_code != HTTPStatus.NOT_MODIFIED:
+            encoded_headers.append((b"content-length", b"%d" % len(content)))
+
+    def to_asgi_response(self, *_: object, **__: object) -> Any:
+        return self.send
+
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.encoded_headers})
+        await send({"type": "http.response.body", "body": self.content, "more_body": False})
 
 
 def accepted_format(request: AnyRequest, formats: Mapping[str, str]) -> str:
