@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
 from database.pool import Connection, connection
-from database.sql import SqlFile
+from database.sql import SqlFile, array_text
 from ingest.batches import BatchResult, intake_transaction, retry_deadlocks, sort_by_index
 from ingest.event_batches import EventBatch, parse_events, within_months, without_unknown
 from ingest.intake_log import log_batch
@@ -85,7 +86,7 @@ async def insert_events(db: Connection, schema: str, batch: EventBatch, keys: Ca
     offers, partners = keys
     if not batch.ids:
         return 0
-    columns = {
+    columns: dict[str, list[Any]] = {
         "ids": batch.ids,
         "seconds": batch.seconds,
         "offers": [offers[offer] for offer in batch.offers],
@@ -97,7 +98,7 @@ async def insert_events(db: Connection, schema: str, batch: EventBatch, keys: Ca
         inserted = await db.fetch(query.sql, *query.args)
         await add_on_cluster(db, schema, count_events(inserted), now)
         return len(inserted)
-    query = INSERT_EVENTS.bind(schema, **columns, now=now)
+    query = INSERT_EVENTS.bind(schema, **{name: array_text(column) for name, column in columns.items()}, now=now)
     with cost_overflow():
         accepted: int = await db.fetchval(query.sql, *query.args)
     return accepted

@@ -3,8 +3,10 @@
 WITH inserted AS (
     INSERT INTO {schema}.event (id, occurred_at, offer, partner, is_click)
     SELECT id, to_timestamp(seconds), offer, partner, is_click
-    FROM unnest(:ids::uuid[], :seconds::float8[], :offers::int[], :partners::int[], :clicks::bool[])
-        AS t (id, seconds, offer, partner, is_click)
+    FROM unnest(
+        :ids::text::uuid[], :seconds::text::float8[], :offers::text::int[], :partners::text::int[],
+        :clicks::text::bool[]
+    ) AS t (id, seconds, offer, partner, is_click)
     ORDER BY id
     ON CONFLICT DO NOTHING
     RETURNING occurred_at, offer, partner, is_click

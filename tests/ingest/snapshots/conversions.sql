@@ -88,35 +88,53 @@ time AS MATERIALIZED (
     SELECT
         clock_timestamp() AS now,
         clock_timestamp() + interval '15 minutes' AS nearly_now,
+        date_trunc('day', clock_timestamp() + interval '15 minutes', 'UTC') AS utc_day,
         (clock_timestamp() AT TIME ZONE 'UTC')::date - coalesce((SELECT final_after_days FROM t_tenant.setting), 30)
             AS provisional_from,
         t_tenant.cause_of_change() AS cause
 ),
 hour AS MATERIALIZED (
     SELECT
-        offer, date_trunc('hour', bucket, 'UTC') AS bucket, partner,
-        sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost
+        offer, date_bin('1 hour', bucket, 'epoch') AS bucket, partner, sum(conversions)::int AS conversions,
+        sum(clicks)::int AS clicks, sum(views)::int AS views, sum(cost)::bigint AS cost
     FROM quarter
     GROUP BY 1, 2, 3
 ),
 day AS MATERIALIZED (
     SELECT
-        offer, (bucket AT TIME ZONE 'UTC')::date AS bucket, partner,
-        sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost
+        offer, (bucket AT TIME ZONE 'UTC')::date AS bucket, partner, sum(conversions)::int AS conversions,
+        sum(clicks)::int AS clicks, sum(views)::int AS views, sum(cost)::bigint AS cost
     FROM hour
     GROUP BY 1, 2, 3
 ),
 month AS MATERIALIZED (
     SELECT
-        offer, date_trunc('month', bucket::timestamp)::date AS bucket, partner,
-        sum(conversions) AS conversions, sum(clicks) AS clicks, sum(views) AS views, sum(cost) AS cost
+        offer, date_trunc('month', bucket::timestamp)::date AS bucket, partner, sum(conversions) AS conversions,
+        sum(clicks) AS clicks, sum(views) AS views, sum(cost)::bigint AS cost
     FROM day
     GROUP BY 1, 2, 3
+),
+logged AS (
+    INSERT INTO t_tenant.restatement (
+        changed_at, xid, bucket, offer, partner, conversions, clicks, views, cost, late, cause
+    )
+    SELECT
+        time.now, pg_current_xact_id(), q.bucket, q.offer, q.partner, q.conversions, q.clicks, q.views, q.cost,
+        (q.bucket AT TIME ZONE 'UTC')::date < time.provisional_from AND time.cause <> 'import', time.cause
+    FROM quarter q
+    CROSS JOIN time
+    WHERE q.bucket < time.utc_day OR EXISTS (
+        SELECT FROM t_tenant.offer o JOIN t_tenant.advertiser a ON a.id = o.advertiser
+        WHERE o.key = q.offer AND a.time_zone <> 'UTC' AND q.bucket < date_trunc('day', time.nearly_now, a.time_zone)
+    )
+    ORDER BY q.offer, q.bucket
+    RETURNING true
 ),
 upserted_quarters AS (
     INSERT INTO t_tenant.by_quarter AS t (offer, bucket, partner, conversions, clicks, views, cost)
     SELECT offer, bucket, partner, conversions, clicks, views, cost
     FROM quarter, written_here
+    WHERE (SELECT count(*) FROM logged) >= 0
     ORDER BY offer, bucket, partner
 ON CONFLICT (offer, bucket, partner) DO UPDATE SET
     conversions = t.conversions + excluded.conversions,
@@ -166,42 +184,26 @@ ON CONFLICT (offer, bucket, partner) DO UPDATE SET
 ),
 marked_days AS (
     INSERT INTO t_tenant.changed_day AS t (offer, bucket, version, changed_at, xid, late)
-    SELECT DISTINCT
-        offer, bucket, 1, $12::timestamptz, pg_current_xact_id(), bucket < provisional_from AND cause <> 'import'
-    FROM day, time
+    SELECT offer, bucket, 1, $12::timestamptz, pg_current_xact_id(), bucket < provisional_from AND cause <> 'import'
+    FROM (SELECT DISTINCT offer, bucket FROM day) AS d, time
     WHERE (SELECT count(*) FROM upserted_months) >= 0
     ORDER BY offer, bucket
 ON CONFLICT (offer, bucket) DO UPDATE SET
     version = t.version + 1,
     changed_at = greatest(t.changed_at, excluded.changed_at)
         , xid = excluded.xid, late = t.late OR excluded.late
-    RETURNING true
+    RETURNING offer, bucket
 ),
 marked_months AS (
     INSERT INTO t_tenant.changed_month AS t (offer, bucket, version, changed_at, xid)
-    SELECT DISTINCT offer, bucket, 1, $12::timestamptz, pg_current_xact_id()
-    FROM month
-    WHERE (SELECT count(*) FROM marked_days) >= 0
+    SELECT offer, bucket, 1, $12::timestamptz, pg_current_xact_id()
+    FROM (SELECT DISTINCT offer, date_trunc('month', bucket::timestamp)::date AS bucket FROM marked_days) AS m
     ORDER BY offer, bucket
 ON CONFLICT (offer, bucket) DO UPDATE SET
     version = t.version + 1,
     changed_at = greatest(t.changed_at, excluded.changed_at)
         , xid = greatest(t.xid, excluded.xid)
     RETURNING true
-),
-logged AS (
-    INSERT INTO t_tenant.restatement (
-        changed_at, xid, bucket, offer, partner, conversions, clicks, views, cost, late, cause
-    )
-    SELECT
-        time.now, pg_current_xact_id(), q.bucket, q.offer, q.partner, q.conversions, q.clicks, q.views, q.cost,
-        (q.bucket AT TIME ZONE 'UTC')::date < time.provisional_from AND time.cause <> 'import', time.cause
-    FROM quarter q
-    CROSS JOIN time
-    JOIN t_tenant.offer o ON o.key = q.offer
-    JOIN t_tenant.advertiser a ON a.id = o.advertiser
-    WHERE q.bucket < date_trunc('day', time.nearly_now, 'UTC')
-        OR a.time_zone <> 'UTC' AND q.bucket < date_trunc('day', time.nearly_now, a.time_zone)
 )
 SELECT
     count(*)::int AS written,
