@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
@@ -20,6 +20,8 @@ from piccolo.engine.postgres import PostgresEngine
 
 from database.backups import BackupFolder
 from database.embedded import DEFAULT_HINT, EmbeddedPostgres
+
+PREPARED_STATEMENTS: Final = 1_000  # of a connection: two for each of 500 tenants, which use statements of their own
 
 
 class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +49,7 @@ class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 5
     lock_timeout: float = 3
     statement_timeout: float = 60
-    max_tenants_per_connection: int = 600
+    max_tenants_per_connection: int = 500
 
 
 class DatabaseEngine(PostgresEngine):
@@ -78,7 +80,12 @@ class DatabaseEngine(PostgresEngine):
         server_settings = {"DateStyle": "ISO"}
         if self.options.pgbouncer:
             return {"dsn": url, "server_settings": server_settings, "statement_cache_size": 0}
-        return {"dsn": url, "server_settings": {**server_settings, **self.timeouts, **timeouts}}
+        return {
+            "dsn": url,
+            "server_settings": {**server_settings, **self.timeouts, **timeouts},
+            "statement_cache_size": PREPARED_STATEMENTS,
+            "max_cached_statement_lifetime": 0,  # seconds; 0: until others take the place
+        }
 
     @property
     def timeouts(self) -> dict[str, str]:

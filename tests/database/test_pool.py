@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from core import metrics
-from database.engine import listen_url
+from database.engine import DatabaseConfig, DatabaseEngine, listen_url
 from database.pool import ConnectionPool, DatabaseUnavailable, pool_affinity
 from database.transactions import read_only_snapshot
 from tests.support.tcp_proxy import running_tcp_proxy
@@ -52,6 +52,18 @@ async def test_a_connection_is_replaced_after_its_maximum_number_of_tenants() ->
     assert second != first
     assert await backend(pool, "a") == second
     await pool.close()
+
+
+async def test_the_statements_of_many_tenants_stay_prepared() -> None:
+    tenants = [f"tenant {n}" for n in range(300)]
+    options = DatabaseEngine(DatabaseConfig(url=listen_url())).connect_options(listen_url())
+    pool = ConnectionPool(options, max_size=1, timeout=120, max_tenants=1000, max_idle=60)
+    async with pool.acquire() as db:
+        for tenant in tenants:
+            await db.fetchval(f"SELECT '{tenant}'")
+        prepared = await db.fetch("SELECT statement FROM pg_prepared_statements")
+    await pool.close()
+    assert {f"SELECT '{tenant}'" for tenant in tenants} <= {row["statement"] for row in prepared}
 
 
 async def test_a_lease_waits_for_a_free_connection() -> None:
