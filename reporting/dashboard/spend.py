@@ -249,8 +249,8 @@ def make_buckets(
     *,
     cut: bool,
 ) -> list[SpendBucket]:
-    """The first bucket is compared with the first one of `previous`, and so on. If that period is cut at the time of day
-    that it is now, a bucket that has just begun is compared with nothing yet: with zeros.
+    """The first bucket is compared with the first one of `previous`, and so on. If that period is cut at the present
+    time of day, a bucket that has just begun is compared with nothing yet: with zeros.
     """
     compared = [metrics for _, metrics in previous or []]
     if cut and len(compared) < len(buckets) and request.now in buckets[len(compared)][0].range:
