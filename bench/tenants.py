@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from math import ceil
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -25,18 +26,22 @@ from bench.rounds import alternate, short
 from bench.serving import Command, Server, serving
 from core.errors import GokartError
 from database.embedded import EmbeddedPostgres
+from settings import Settings
 
 METHOD = """On a separate database, which is removed afterwards. Two processes create the tenants without the latest
 migration, and `gokart migrate` runs it for all of them. The last twenty tenants are created with it. Then a new server
 gets a request for a report of a few rows of each tenant, one after the other. *Memory growth* is that of its process;
 the memory of a backend is the private memory (RssAnon) of the largest PostgreSQL backend. Then one connection requests
-reports: each of a random tenant, and in comparison always of the first tenant. *Autovacuum round*: how long a worker
+reports: each of a random tenant, and in comparison always of the first tenant; if the default number of database
+connections does not cover all tenants, also with as many as do. *Autovacuum round*: how long a worker
 lives that finds hardly anything to vacuum, so mostly reads the catalogue and the statistics of all tables."""
 
 PLACE = DATA / "tenants"
 IN_FULL = 20
 AT_ONCE = 2
 ALL = 10_000
+DEFAULT_POOL: int = Settings.model_fields["database_pool"].default
+PER_CONNECTION: int = Settings.model_fields["connection_tenants"].default
 
 
 def measure(options: Namespace) -> list[Row]:
@@ -63,22 +68,27 @@ def measure_with(url: str, count: int, made: list[CreatedTenant], rounds: int) -
     everyone, first = PLACE / "everyone", PLACE / "first"
     everyone.write_text("\n".join(each.caller for each in made))
     first.write_text(made[0].caller)
-    with serving(database_url=url) as server:
-        touched = touch(server, url, made)
-        address = server.address(PATH + MONTH)
-        loads = alternate(
-            {file: partial(wrk, address, {}, connections=1, callers=file) for file in (everyone, first)}, rounds
-        )
+    requested = {}
+    for connections in sorted({DEFAULT_POOL, max(DEFAULT_POOL, ceil(count / PER_CONNECTION) + 1)}):
+        with serving(database_url=url, database_pool=str(connections)) as server:
+            touched = touch(server, url, made)
+            address = server.address(PATH + MONTH)
+            callers = {file: partial(wrk, address, {}, connections=1, callers=file) for file in (everyone, first)}
+            requested[connections] = touched, alternate(callers, rounds)
+    touched = requested[DEFAULT_POOL][0]
     ((size,),) = ask(url, "SELECT pg_database_size(current_database())")
     rounds_of_vacuum, vacuum, dump = time_autovacuum(url, rounds), time_vacuum(url), time_dump(url)
     return [
         plain(f"{label}: create a tenant", at_most(100, "ms"), milliseconds, "ms"),
         plain(f"{label}: create a tenant, p95", at_most(100, "ms"), [quantiles(milliseconds, n=20)[-1]], "ms"),
-        ratio(
-            f"{label}: a request of a random tenant, p50",
-            at_most(1.5),
-            Side([load.p50 for load in loads[everyone]], "ms"),
-            Side([load.p50 for load in loads[first]], "ms", "always the first"),
+        *(
+            ratio(
+                f"{label}: a request of a random tenant, p50, {connections} connections",
+                at_most(1.5),
+                Side([load.p50 for load in loads[everyone]], "ms"),
+                Side([load.p50 for load in loads[first]], "ms", "always the first"),
+            )
+            for connections, (_, loads) in requested.items()
         ),
         plain(f"{label}: the first request of a tenant, p50", None, [touched.first_request], "ms"),
         plain(f"{label}: memory growth of a worker", at_most(100, "MB"), [touched.worker], "MB"),
