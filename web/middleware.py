@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from core.logging import log_info
 from core.metrics import count_request
 from database.pool import DatabaseUnavailable
 from settings import settings
@@ -135,7 +136,7 @@ class DisconnectMiddleware:
 def write_log_line(scope: Scope, state: dict[str, Any], ms: float) -> None:
     status, complete, error = state["status"], state["complete"], state.get("error")
     tenant = state.get("tenant")
-    fields = {
+    fields: dict[str, Any] = {
         **({"tenant": tenant.slug} if tenant else {}),
         **state["log"],
         "method": scope["method"],
@@ -151,7 +152,7 @@ def write_log_line(scope: Scope, state: dict[str, Any], ms: float) -> None:
     elif error is not None:
         log.warning("request", **fields, error=repr(error))
     else:
-        log.info("request", **fields)
+        log_info("request", fields)
 
 
 class TrustedProxyMiddleware:
