@@ -13,6 +13,7 @@ from tenants.config import tenancy
 from tenants.tables import load_tenant
 from tenants.tenant import SLUG_PATTERN, bound_to, schema_of
 
+MAX_HOST = 260  # of a name of 253 characters, a dot, and a port; longer ones would fill the cache
 HOST_PATTERN = re.compile(r"([a-z0-9.-]{1,253}?)\.?(?::(?P<port>[0-9]{1,5}))?")
 AnyASGIApp = Callable[..., Awaitable[None]]  # of Litestar, Starlette or neither
 
@@ -83,9 +84,13 @@ def host_of(scope: Mapping[str, Any]) -> TenantHost | None:
     return parse_host(hosts[0]) if len(hosts) == 1 else None
 
 
-@lru_cache(4_096)
 def parse_host(header: str) -> TenantHost | None:
     """The site and tenant that a Host header names, or None. Ignores case, a port and a trailing dot."""
+    return parse_short_host(header) if len(header) <= MAX_HOST else None
+
+
+@lru_cache(4_096)
+def parse_short_host(header: str) -> TenantHost | None:
     config = tenancy()
     match = HOST_PATTERN.fullmatch(header.lower())
     if match is None or int(match["port"] or 0) > 65_535 or not match[1].endswith(f".{config.base_host}"):
