@@ -26,12 +26,12 @@ METHOD = """NDJSON, 5,000 events per call, into the tenant with 7.3 million dail
 the other. *Live traffic*: a call has the events of one second, at 500 pairs of an offer and a partner. *Late*, and all
 other rows: a call has the events of ten minutes, at 20,000 pairs; a few pairs have most events. *Bare COPY*: asyncpg
 copies the same rows, already decoded, in one statement into an empty table with the ledger's columns and key. *Insert*:
-what a call does to the ledger alone, `unnest` with `ON CONFLICT DO NOTHING`, with values already decoded, into a table
-with the ledger's columns and key and as many rows as the ledger. *Conversions*: a call has 1,000 callbacks, half of
-them new conversions of 20 days, half another status of earlier ones, which the history keeps. CPU-seconds include the
-server process and PostgreSQL. Reports are not cached. A fifth of the four senders' events are sent by two of them; only
-new events count. At the end, the ledger and the roll-ups are compared with the number of accepted events, and the
-roll-ups with that of conversions whose last status is Success."""
+what a call does to the ledger alone, `unnest` with `ON CONFLICT DO NOTHING`, with lists of values already decoded,
+which asyncpg encodes, into a table with the ledger's columns and key and as many rows as the ledger. *Conversions*: a
+call has 1,000 callbacks, half of them new conversions of 20 days, half another status of earlier ones, which the
+history keeps. CPU-seconds include the server process and PostgreSQL. Reports are not cached. A fifth of the four
+senders' events are sent by two of them; only new events count. At the end, the ledger and the roll-ups are compared
+with the number of accepted events, and the roll-ups with that of conversions whose last status is Success."""
 
 CALLS = 20  # per round
 CONVERSION_CALLS = 10
