@@ -74,14 +74,19 @@ class SchemaContracted(DatabaseUnavailable):
         )
 
 
-@contextmanager
-def pool_affinity(key: str) -> Iterator[None]:
+class pool_affinity:  # noqa: N801  # used like a function
     """Within the block, pools prefer connections that were used with the same key, a tenant's schema."""
-    token = _affinity_key.set(key)
-    try:
-        yield
-    finally:
-        _affinity_key.reset(token)
+
+    __slots__ = ("_key", "_token")
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __enter__(self) -> None:
+        self._token = _affinity_key.set(self._key)
+
+    def __exit__(self, *_: object) -> None:
+        _affinity_key.reset(self._token)
 
 
 @contextmanager
