@@ -12,12 +12,12 @@ database. A revoked API key is therefore refused within a second by every proces
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Final, TypeVar, cast
+from typing import TypeVar, cast
 
 import asyncpg
 import structlog
+from cachetools import LRUCache
 
-from core.last_used import LastUsed
 from database.engine import listen_url
 from tenants.tenant import current_tenant
 
@@ -27,7 +27,6 @@ PING_INTERVAL = 0.3
 PING_TIMEOUT = 0.6
 MAX_TENANTS = 20_000
 MAX_VALUES_PER_TENANT = 10_000
-MISSING: Final = object()
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -42,7 +41,7 @@ class TenantCache:
     """Values by schema and key. All values of a schema are dropped when its tenant changes."""
 
     def __init__(self) -> None:
-        self._values: LastUsed[str, LastUsed[object, object]] = LastUsed(MAX_TENANTS)
+        self._values: LRUCache[str, LRUCache[object, object]] = LRUCache(MAX_TENANTS)
         self._invalidations = 0
         self._trusted_until = 0.0
 
@@ -50,17 +49,14 @@ class TenantCache:
         """The cached value, else the result of `load`. None is cached for the key None only."""
         if not self.is_trusted():
             return await load()
-        values = self._values.get(schema, None)
-        if values is not None and (cached := values.get(key, MISSING)) is not MISSING:
-            return cast(T, cached)
+        values = self._values.get(schema)
+        if values is not None and key in values:
+            return cast(T, values[key])
         invalidations = self._invalidations
         value = await load()
         # An invalidation that arrived while loading may be about the value that was read.
         if invalidations == self._invalidations and (value is not None or key is None):
-            values = self._values.get(schema, None)  # dropped meanwhile, or made by another request
-            if values is None:
-                values = self._values.put(schema, LastUsed(MAX_VALUES_PER_TENANT))
-            values.put(key, value)
+            self._values.setdefault(schema, LRUCache(MAX_VALUES_PER_TENANT))[key] = value
         return value
 
     def is_trusted(self) -> bool:
@@ -69,7 +65,7 @@ class TenantCache:
 
     def invalidate(self, schema: str) -> None:
         self._invalidations += 1
-        self._values.remove(schema)
+        self._values.pop(schema, None)
 
     def invalidate_all(self) -> None:
         self._invalidations += 1

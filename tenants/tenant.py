@@ -70,8 +70,8 @@ def bound_tenant() -> Tenant | None:
 
 
 class bound_to:  # noqa: N801  # used like a function
-    """Binds the tenant to the running task for the block. Each request enters one: a class takes a third of the time of
-    a generator.
+    """Binds the tenant to the running task for the block. Each request enters one: a class takes half the time of a
+    generator.
     """
 
     __slots__ = ("_affinity", "_tenant", "_token")

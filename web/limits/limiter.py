@@ -7,8 +7,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
+from cachetools import LRUCache
 
-from core.last_used import LastUsed
 from web.problems import Problem
 
 if TYPE_CHECKING:
@@ -121,13 +121,13 @@ class RateLimiter(Generic[K]):
         self.policy = policy
         self._bucket_name = bucket_name
         self._sync = sync
-        self._buckets: LastUsed[K, TokenBucket] = LastUsed(MAX_BUCKETS)
+        self._buckets: LRUCache[K, TokenBucket] = LRUCache(MAX_BUCKETS)
 
     async def take(self, key: K, limit: RateLimit) -> TokenBucket:
         """Counts a request. Raises Problem 429."""
-        bucket = self._buckets.get(key, None)
+        bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets.put(key, TokenBucket(self._bucket_name(key), limit.burst, monotonic()))
+            bucket = self._buckets[key] = TokenBucket(self._bucket_name(key), limit.burst, monotonic())
         bucket.rate, bucket.burst, bucket.concurrency = limit.rate, limit.burst, limit.concurrency
         bucket.refill()
         if self._sync is not None and await self._sync.borrow(bucket):
@@ -142,7 +142,7 @@ class RateLimiter(Generic[K]):
 
     def is_exhausted(self, key: K) -> bool:
         """Whether the next request would be refused, as far as this process knows. Counts nothing."""
-        bucket = self._buckets.get(key, None)
+        bucket = self._buckets.get(key)
         if bucket is None:
             return False
         bucket.refill()
