@@ -150,6 +150,7 @@ def daily_metrics_parameters(range_: Range) -> dict[str, object]:
     days = next((span for span in spans if span.unit == "day"), None)
     quarters = [span for span in spans if span.unit != "day"]  # hours are read as their quarters
     return {
+        "from_day": range_.start.date(),
         "first_day": days.start if days else None,
         "end_day": days.end if days else None,
         "quarter_starts": [span.start for span in quarters],

@@ -55,6 +55,7 @@ OF_MONTH = {
     "metrics.sql": "metrics_of_month.sql",
     "validators_cte.sql": "validators_cte_of_month.sql",
 }
+OF_WHOLE_DAYS = {"daily_metrics.sql": "daily_metrics_of_whole_days.sql"}
 MAX_DAYS_READ_WHOLE = 7  # a daily report of more days is likely to be large
 
 report_slots = ConcurrencyLimit("reporting", max(1, settings.database_pool // 3))  # for each advertiser
@@ -146,6 +147,12 @@ def form_of_month(statement: SqlFile) -> SqlFile:
     return SqlFile(statement.path, statement.name, OF_MONTH)
 
 
+@cache
+def form_of_whole_days(statement: SqlFile) -> SqlFile:
+    """The statement of a daily report for whole days, without the parameters for quarters of an hour."""
+    return SqlFile(statement.path, statement.name, OF_WHOLE_DAYS)
+
+
 class ReportRequest(msgspec.Struct, frozen=True, dict=True):
     """A report, of whom, and of which range and offers. `as_of`: as an earlier response showed it, or at its time.
 
@@ -179,7 +186,11 @@ class ReportRequest(msgspec.Struct, frozen=True, dict=True):
         if self.month and not self.report.daily:
             return self.bind_month(statement, **parameters)
         range_ = range_ or self.filter.range
-        return self.bind(statement, range_, {**self.report.sql_parameters(range_), **parameters})
+        parameters = {**self.report.sql_parameters(range_), **parameters}
+        if self.report.daily and not self.as_of and not parameters["quarter_starts"]:
+            del parameters["quarter_starts"], parameters["quarter_ends"]
+            statement = form_of_whole_days(statement)
+        return self.bind(statement, range_, parameters)
 
     def bind_month(self, statement: SqlFile, **parameters: object) -> Query:
         form = form_of_month(statement)

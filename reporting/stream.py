@@ -10,20 +10,24 @@ from database.pool import PooledConnection
 from database.sql import SqlFile
 from reporting.ranges import DAY, Range, day_parameters, floor_day
 from reporting.read import SQL, ReportRequest, ReportValidators, snapshot
-from settings import settings
 from web.streams import SendChunk, stream
 
 LogRows = Callable[[int], None]
 
 FIRST_DAY = SqlFile(SQL / "first_day.sql")
 ROWS_PER_PART = 20_000  # PostgreSQL sorts as many in memory
+ROWS_PER_DAILY_PART, WORK_MEM = 100_000, "48MB"  # the rows take about 35 MB as JSON
 MAX_DAYS_PER_PART = 31  # later days may have many more rows than those before
+
+CHUNK_BYTES = 65_536
+NEITHER_IN_JSON = "\x02", "\x01"  # as delimiter and quote: JSON text contains neither, so that COPY quotes nothing
 
 
 def csv_stream(request: ReportRequest, validators: ReportValidators, log_rows: LogRows) -> AsyncGenerator[bytes, None]:
     """CSV with a header row, by COPY."""
 
     async def produce(db: PooledConnection, send_chunk: SendChunk) -> None:
+        await set_work_mem(db, request)
         part, total = first_part(request), 0
         header = True
         while part:
@@ -44,19 +48,26 @@ async def copy_out(
     send_chunk: SendChunk,
     *,
     header: bool = False,
-    delimiter: str | None = None,
-    quote: str | None = None,
+    json_lines: bool = False,
 ) -> int:
-    """Sends CSV and returns the number of rows. If it is cancelled while it sends a chunk, it closes the connection:
-    asyncpg would cancel the COPY and wait, forever if the COPY had already ended.
-    """
-    sending = False
+    """Sends CSV in whole lines, or the JSON text of one column, and returns the number of rows. PostgreSQL sends a few
+    kilobytes at a time; a chunk has CHUNK_BYTES or more, except the last.
 
-    async def output(chunk: bytes) -> None:
+    If it is cancelled while it sends a chunk, it closes the connection: asyncpg would cancel the COPY and wait, forever
+    if the COPY had already ended.
+    """
+    delimiter, quote = NEITHER_IN_JSON if json_lines else (",", '"')
+    sending = False
+    pending: list[bytes] = []
+
+    async def output(lines: bytes) -> None:
         nonlocal sending
-        sending = True
-        await send_chunk(chunk)
-        sending = False
+        pending.append(lines)
+        if sum(map(len, pending)) >= CHUNK_BYTES:
+            sending = True
+            await send_chunk(b"".join(pending))
+            sending = False
+            pending.clear()
 
     try:
         status = await db.copy_from_query(
@@ -66,6 +77,8 @@ async def copy_out(
         if sending:
             db.terminate()
         raise
+    if pending:
+        await send_chunk(b"".join(pending))
     return int(status.removeprefix("COPY "))
 
 
@@ -74,23 +87,31 @@ def json_stream(request: ReportRequest, validators: ReportValidators, log_rows: 
 
     async def produce(db: PooledConnection, send_chunk: SendChunk) -> None:
         before, closing = request.report.document()
+
+        async def send_items(chunk: bytes) -> None:
+            """Sends whole lines. JSON text has no line breaks but those between its items."""
+            nonlocal before
+            await send_chunk(before + chunk[:-1].replace(b"\n", b","))
+            before = b","
+
+        await set_work_mem(db, request)
         part, total = first_part(request), 0
         while part:
-            query, rows = request.query(request.report.items, part), 0
-            # Unnamed: a named statement would outlive the transaction on a backend of PgBouncer.
-            unnamed = await db.prepare(query.sql, name="")
+            query = request.query(request.report.items, part)
             with tracing.statement(query.sql, db.work):
-                cursor = await unnamed.cursor(*query.args)
-                while chunk := await cursor.fetch(settings.stream_rows):
-                    await send_chunk(before + ",".join([item for (item,) in chunk]).encode())
-                    before = b","
-                    rows += len(chunk)
+                rows = await copy_out(db, query.with_literals(), send_items, json_lines=True)
             total += rows
             part = await next_part(db, request, part, rows)
         log_rows(total)
         await send_chunk(closing if total else before + closing)
 
     return stream(request.tenant, request.advertiser, lambda: snapshot(request, validators), produce)
+
+
+async def set_work_mem(db: PooledConnection, request: ReportRequest) -> None:
+    """Until the transaction ends, a part of a daily report is sorted in memory."""
+    if request.report.daily:
+        await db.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
 
 
 def first_part(request: ReportRequest) -> Range | None:
@@ -100,11 +121,11 @@ def first_part(request: ReportRequest) -> Range | None:
 
 
 async def next_part(db: PooledConnection, request: ReportRequest, last: Range, rows: int) -> Range | None:
-    """As many further days as will have about ROWS_PER_PART rows, judging by the last part, which had `rows`."""
+    """As many further days as will have about ROWS_PER_DAILY_PART rows, judging by the last part, which had `rows`."""
     range_ = request.filter.range
     start, days = last.end, ceil((last.end - last.start) / DAY)
     if rows:
-        return part_from(range_, start, max(1, min(4 * days, MAX_DAYS_PER_PART, days * ROWS_PER_PART // rows)))
+        return part_from(range_, start, max(1, min(4 * days, MAX_DAYS_PER_PART, days * ROWS_PER_DAILY_PART // rows)))
     if start >= range_.end:
         return None
     rest = Range(start, range_.end)

@@ -30,7 +30,6 @@ from web.problems import FieldError, invalid_parameters
 from web.streams import SendChunk, stream
 
 MAX_BUCKETS_SORTED = 50_000  # in one statement: more than five years of hours
-JSON_LINES = {"delimiter": "\x02", "quote": "\x01"}  # which JSON text never contains, so that COPY quotes nothing
 
 Produce = Callable[["QueryReader", SendChunk], Awaitable[None]]
 
@@ -189,13 +188,13 @@ async def send_json(reader: QueryReader, send_chunk: SendChunk) -> None:
             opening, chunk = b"", opening + chunk[1:]  # without its comma
         await send_chunk(chunk)
 
-    await reader.copy_rows("items", send_items, before_item=",", **JSON_LINES)
+    await reader.copy_rows("items", send_items, before_item=",", json_lines=True)
     totals, taken = await reader.totals()
     await send_chunk(opening + json_end(totals, reader.meta(taken)))
 
 
 async def send_ndjson(reader: QueryReader, send_chunk: SendChunk) -> None:
-    await reader.copy_rows("items", send_chunk, **JSON_LINES)
+    await reader.copy_rows("items", send_chunk, json_lines=True)
     _, taken = await reader.totals()
     await send_chunk(msgspec.json.encode({"meta": reader.meta(taken)}) + b"\n")
 

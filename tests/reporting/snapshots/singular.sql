@@ -6,22 +6,26 @@ offers AS MATERIALIZED (
 ),
 metrics AS (
     SELECT o.*, m.*
-    FROM offers o
+    FROM (
+SELECT
+    *,
+    concat('","offer_name":', to_json(name), ',"partner_id":"') AS before_partner,
+    concat(
+        '","app":', coalesce(to_json(app_name)::text, 'null'),
+        ',"store_id":', coalesce(to_json(store_id)::text, 'null'),
+        ',"os":', coalesce(to_json(os)::text, 'null'),
+        ',"campaign_name":', coalesce(to_json(campaign_name)::text, 'null'),
+        ',"campaign_id":"', id,
+        '","cost":'
+    ) AS after_partner
+FROM offers
+OFFSET 0
+    ) AS o
     CROSS JOIN LATERAL (
         SELECT bucket AS day, partner, clicks, cost * 0.000001 AS cost
         FROM t_tenant.by_day
         WHERE offer = o.key AND bucket >= $3::date AND bucket < $4::date
             AND (clicks <> 0 OR cost <> 0)
-        UNION ALL
-        SELECT (bucket AT TIME ZONE 'UTC')::date AS day, partner, sum(clicks), sum(cost) * 0.000001
-        FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, "end")
-        CROSS JOIN LATERAL (
-            SELECT bucket, partner, clicks, cost FROM t_tenant.by_quarter
-            WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-            OFFSET 0
-        ) AS quarter
-        GROUP BY 1, 2
-        HAVING sum(clicks) <> 0 OR sum(cost) <> 0
         OFFSET 0
     ) AS m
 )
@@ -34,7 +38,7 @@ validators AS (
                 SELECT sum(version)
                 FROM (
                     SELECT version
-                    FROM unnest($7::date[], $8::date[]) AS span (start, "end")
+                    FROM unnest($5::date[], $6::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_month
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -42,7 +46,7 @@ validators AS (
                     ) AS month
                     UNION ALL
                     SELECT version
-                    FROM unnest($9::date[], $10::date[]) AS span (start, "end")
+                    FROM unnest($7::date[], $8::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_day
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -58,19 +62,9 @@ SELECT v.*, r.*
 FROM validators v, (
     SELECT count(*) AS rows, convert_to(string_agg(
 concat(
-    '{"date":"', m.day,
-    '","offer_name":', to_json(m.name),
-    ',"partner_id":"', p.id,
-    '","app":', coalesce(to_json(m.app_name)::text, 'null'),
-    ',"store_id":', coalesce(to_json(m.store_id)::text, 'null'),
-    ',"os":', coalesce(to_json(m.os)::text, 'null'),
-    ',"campaign_name":', coalesce(to_json(m.campaign_name)::text, 'null'),
-    ',"campaign_id":"', m.id,
-    '","cost":', trim_scale(m.cost),
-    ',"clicks":', m.clicks,
-    '}'
+    '{"date":"', m.day, m.before_partner, p.id, m.after_partner, trim_scale(m.cost), ',"clicks":', m.clicks, '}'
 )
-        , ',' ORDER BY (m.day - date '2000-01-01') * 4294967296 + m.position, p.id
+        , ',' ORDER BY (m.day - $9::date) * 4294967296 + m.position, p.id
     ), 'UTF8') AS items
-    FROM (SELECT * FROM metrics LIMIT $11::bigint + 1) AS m JOIN t_tenant.partner p ON p.key = m.partner
+    FROM (SELECT * FROM metrics LIMIT $10::bigint + 1) AS m JOIN t_tenant.partner p ON p.key = m.partner
 ) AS r;

@@ -18,49 +18,49 @@ SELECT * FROM validators;
 
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
+SET LOCAL work_mem = '48MB';
+
 WITH
 offers AS MATERIALIZED (
     SELECT *, row_number() OVER (ORDER BY id) AS position
     FROM t_tenant.offer
-    WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+    WHERE advertiser = '00000000-0000-0000-0000-000000000000'::uuid AND (NULL::uuid IS NULL OR id = NULL::uuid)
 ),
 metrics AS (
     SELECT o.*, m.*
-    FROM offers o
+    FROM (
+SELECT
+    *,
+    concat('","offer_name":', to_json(name), ',"partner_id":"') AS before_partner,
+    concat(
+        '","app":', coalesce(to_json(app_name)::text, 'null'),
+        ',"store_id":', coalesce(to_json(store_id)::text, 'null'),
+        ',"os":', coalesce(to_json(os)::text, 'null'),
+        ',"campaign_name":', coalesce(to_json(campaign_name)::text, 'null'),
+        ',"campaign_id":"', id,
+        '","cost":'
+    ) AS after_partner
+FROM offers
+OFFSET 0
+    ) AS o
     CROSS JOIN LATERAL (
         SELECT bucket AS day, partner, clicks, cost * 0.000001 AS cost
         FROM t_tenant.by_day
-        WHERE offer = o.key AND bucket >= $3::date AND bucket < $4::date
+        WHERE offer = o.key AND bucket >= '2025-05-01'::date AND bucket < '2025-05-02'::date
             AND (clicks <> 0 OR cost <> 0)
-        UNION ALL
-        SELECT (bucket AT TIME ZONE 'UTC')::date AS day, partner, sum(clicks), sum(cost) * 0.000001
-        FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, "end")
-        CROSS JOIN LATERAL (
-            SELECT bucket, partner, clicks, cost FROM t_tenant.by_quarter
-            WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-            OFFSET 0
-        ) AS quarter
-        GROUP BY 1, 2
-        HAVING sum(clicks) <> 0 OR sum(cost) <> 0
         OFFSET 0
     ) AS m
 )
+,
+partners AS MATERIALIZED (
+    SELECT key, id, row_number() OVER (ORDER BY id) AS position FROM t_tenant.partner
+)
 SELECT
 concat(
-    '{"date":"', m.day,
-    '","offer_name":', to_json(m.name),
-    ',"partner_id":"', p.id,
-    '","app":', coalesce(to_json(m.app_name)::text, 'null'),
-    ',"store_id":', coalesce(to_json(m.store_id)::text, 'null'),
-    ',"os":', coalesce(to_json(m.os)::text, 'null'),
-    ',"campaign_name":', coalesce(to_json(m.campaign_name)::text, 'null'),
-    ',"campaign_id":"', m.id,
-    '","cost":', trim_scale(m.cost),
-    ',"clicks":', m.clicks,
-    '}'
+    '{"date":"', m.day, m.before_partner, p.id, m.after_partner, trim_scale(m.cost), ',"clicks":', m.clicks, '}'
 )
-FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN t_tenant.partner p ON p.key = m.partner
-ORDER BY (m.day - date '2000-01-01') * 4294967296 + m.position, p.id;
+FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN partners p ON p.key = m.partner
+ORDER BY ((m.day - '2025-05-01'::date)::bigint << 52) + (m.position << 26) + p.position;
 
 WITH
 offers AS MATERIALIZED (
@@ -79,89 +79,85 @@ WITH
 offers AS MATERIALIZED (
     SELECT *, row_number() OVER (ORDER BY id) AS position
     FROM t_tenant.offer
-    WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+    WHERE advertiser = '00000000-0000-0000-0000-000000000000'::uuid AND (NULL::uuid IS NULL OR id = NULL::uuid)
 ),
 metrics AS (
     SELECT o.*, m.*
-    FROM offers o
+    FROM (
+SELECT
+    *,
+    concat('","offer_name":', to_json(name), ',"partner_id":"') AS before_partner,
+    concat(
+        '","app":', coalesce(to_json(app_name)::text, 'null'),
+        ',"store_id":', coalesce(to_json(store_id)::text, 'null'),
+        ',"os":', coalesce(to_json(os)::text, 'null'),
+        ',"campaign_name":', coalesce(to_json(campaign_name)::text, 'null'),
+        ',"campaign_id":"', id,
+        '","cost":'
+    ) AS after_partner
+FROM offers
+OFFSET 0
+    ) AS o
     CROSS JOIN LATERAL (
         SELECT bucket AS day, partner, clicks, cost * 0.000001 AS cost
         FROM t_tenant.by_day
-        WHERE offer = o.key AND bucket >= $3::date AND bucket < $4::date
+        WHERE offer = o.key AND bucket >= '2025-05-19'::date AND bucket < '2025-05-20'::date
             AND (clicks <> 0 OR cost <> 0)
-        UNION ALL
-        SELECT (bucket AT TIME ZONE 'UTC')::date AS day, partner, sum(clicks), sum(cost) * 0.000001
-        FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, "end")
-        CROSS JOIN LATERAL (
-            SELECT bucket, partner, clicks, cost FROM t_tenant.by_quarter
-            WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-            OFFSET 0
-        ) AS quarter
-        GROUP BY 1, 2
-        HAVING sum(clicks) <> 0 OR sum(cost) <> 0
         OFFSET 0
     ) AS m
 )
+,
+partners AS MATERIALIZED (
+    SELECT key, id, row_number() OVER (ORDER BY id) AS position FROM t_tenant.partner
+)
 SELECT
 concat(
-    '{"date":"', m.day,
-    '","offer_name":', to_json(m.name),
-    ',"partner_id":"', p.id,
-    '","app":', coalesce(to_json(m.app_name)::text, 'null'),
-    ',"store_id":', coalesce(to_json(m.store_id)::text, 'null'),
-    ',"os":', coalesce(to_json(m.os)::text, 'null'),
-    ',"campaign_name":', coalesce(to_json(m.campaign_name)::text, 'null'),
-    ',"campaign_id":"', m.id,
-    '","cost":', trim_scale(m.cost),
-    ',"clicks":', m.clicks,
-    '}'
+    '{"date":"', m.day, m.before_partner, p.id, m.after_partner, trim_scale(m.cost), ',"clicks":', m.clicks, '}'
 )
-FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN t_tenant.partner p ON p.key = m.partner
-ORDER BY (m.day - date '2000-01-01') * 4294967296 + m.position, p.id;
+FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN partners p ON p.key = m.partner
+ORDER BY ((m.day - '2025-05-19'::date)::bigint << 52) + (m.position << 26) + p.position;
 
 WITH
 offers AS MATERIALIZED (
     SELECT *, row_number() OVER (ORDER BY id) AS position
     FROM t_tenant.offer
-    WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+    WHERE advertiser = '00000000-0000-0000-0000-000000000000'::uuid AND (NULL::uuid IS NULL OR id = NULL::uuid)
 ),
 metrics AS (
     SELECT o.*, m.*
-    FROM offers o
+    FROM (
+SELECT
+    *,
+    concat('","offer_name":', to_json(name), ',"partner_id":"') AS before_partner,
+    concat(
+        '","app":', coalesce(to_json(app_name)::text, 'null'),
+        ',"store_id":', coalesce(to_json(store_id)::text, 'null'),
+        ',"os":', coalesce(to_json(os)::text, 'null'),
+        ',"campaign_name":', coalesce(to_json(campaign_name)::text, 'null'),
+        ',"campaign_id":"', id,
+        '","cost":'
+    ) AS after_partner
+FROM offers
+OFFSET 0
+    ) AS o
     CROSS JOIN LATERAL (
         SELECT bucket AS day, partner, clicks, cost * 0.000001 AS cost
         FROM t_tenant.by_day
-        WHERE offer = o.key AND bucket >= $3::date AND bucket < $4::date
+        WHERE offer = o.key AND bucket >= '2025-05-20'::date AND bucket < '2025-05-24'::date
             AND (clicks <> 0 OR cost <> 0)
-        UNION ALL
-        SELECT (bucket AT TIME ZONE 'UTC')::date AS day, partner, sum(clicks), sum(cost) * 0.000001
-        FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, "end")
-        CROSS JOIN LATERAL (
-            SELECT bucket, partner, clicks, cost FROM t_tenant.by_quarter
-            WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
-            OFFSET 0
-        ) AS quarter
-        GROUP BY 1, 2
-        HAVING sum(clicks) <> 0 OR sum(cost) <> 0
         OFFSET 0
     ) AS m
 )
+,
+partners AS MATERIALIZED (
+    SELECT key, id, row_number() OVER (ORDER BY id) AS position FROM t_tenant.partner
+)
 SELECT
 concat(
-    '{"date":"', m.day,
-    '","offer_name":', to_json(m.name),
-    ',"partner_id":"', p.id,
-    '","app":', coalesce(to_json(m.app_name)::text, 'null'),
-    ',"store_id":', coalesce(to_json(m.store_id)::text, 'null'),
-    ',"os":', coalesce(to_json(m.os)::text, 'null'),
-    ',"campaign_name":', coalesce(to_json(m.campaign_name)::text, 'null'),
-    ',"campaign_id":"', m.id,
-    '","cost":', trim_scale(m.cost),
-    ',"clicks":', m.clicks,
-    '}'
+    '{"date":"', m.day, m.before_partner, p.id, m.after_partner, trim_scale(m.cost), ',"clicks":', m.clicks, '}'
 )
-FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN t_tenant.partner p ON p.key = m.partner
-ORDER BY (m.day - date '2000-01-01') * 4294967296 + m.position, p.id;
+FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN partners p ON p.key = m.partner
+ORDER BY ((m.day - '2025-05-20'::date)::bigint << 52) + (m.position << 26) + p.position;
 
 WITH
 offers AS MATERIALIZED (
