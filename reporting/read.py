@@ -55,6 +55,7 @@ OF_MONTH = {
     "metrics.sql": "metrics_of_month.sql",
     "validators_cte.sql": "validators_cte_of_month.sql",
 }
+OF_ALL_OFFERS = {"offers.sql": "all_offers.sql"}
 OF_WHOLE_DAYS = {"daily_metrics.sql": "daily_metrics_of_whole_days.sql"}
 MAX_DAYS_READ_WHOLE = 7  # a daily report of more days is likely to be large
 
@@ -148,9 +149,12 @@ def form_of_month(statement: SqlFile) -> SqlFile:
 
 
 @cache
-def form_of_whole_days(statement: SqlFile) -> SqlFile:
-    """The statement of a daily report for whole days, without the parameters for quarters of an hour."""
-    return SqlFile(statement.path, statement.name, OF_WHOLE_DAYS)
+def form_of_range(statement: SqlFile, *, all_offers: bool, whole_days: bool) -> SqlFile:
+    """The statement for any range: for all offers, without the parameter for one, and for whole days, without those for
+    quarters of an hour. With a parameter that may be null, PostgreSQL expects few offers, and joins them badly.
+    """
+    files = (OF_ALL_OFFERS if all_offers else {}) | (OF_WHOLE_DAYS if whole_days else {})
+    return SqlFile(statement.path, statement.name, files)
 
 
 class ReportRequest(msgspec.Struct, frozen=True, dict=True):
@@ -187,17 +191,21 @@ class ReportRequest(msgspec.Struct, frozen=True, dict=True):
             return self.bind_month(statement, **parameters)
         range_ = range_ or self.filter.range
         parameters = {**self.report.sql_parameters(range_), **parameters}
-        if self.report.daily and not self.as_of and not parameters["quarter_starts"]:
+        whole_days = self.report.daily and not self.as_of and not parameters["quarter_starts"]
+        if whole_days:
             del parameters["quarter_starts"], parameters["quarter_ends"]
-            statement = form_of_whole_days(statement)
-        return self.bind(statement, range_, parameters)
+        return self.bind(statement, range_, parameters, whole_days=whole_days)
 
     def bind_month(self, statement: SqlFile, **parameters: object) -> Query:
         form = form_of_month(statement)
         return form.bind(self.tenant.schema, advertiser=self.advertiser, month=self.month, **parameters)
 
-    def bind(self, statement: SqlFile, range_: Range, parameters: dict[str, object]) -> Query:
-        return bind_as_of(statement, self.as_of, range_, self.tenant.schema, {**self.subject, **parameters})
+    def bind(
+        self, statement: SqlFile, range_: Range, parameters: dict[str, object], *, whole_days: bool = False
+    ) -> Query:
+        form = form_of_range(statement, all_offers=self.filter.offer is None, whole_days=whole_days)
+        subject = {name: value for name, value in self.subject.items() if name in form.parameters}
+        return bind_as_of(form, self.as_of, range_, self.tenant.schema, {**subject, **parameters})
 
     @property
     def subject(self) -> dict[str, object]:

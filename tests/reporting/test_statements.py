@@ -41,11 +41,11 @@ def test_the_cost_report_is_one_statement_for_any_other_range(filled: Sandbox, r
     assert_snapshot(SNAPSHOTS / "cost_report.sql", statements, filled)
 
 
-def test_one_offer_in_a_month_is_the_statement_for_any_range(filled: Sandbox) -> None:
+def test_one_offer_in_a_month_is_the_statement_for_one_offer(filled: Sandbox) -> None:
     offer = filled.report(**MAY)[0]["offerId"]
     response, statements = recorded_request(filled, "GET", JSON, params={**MAY, "offerId": offer})
     assert response.json()["data"][0]["totalClicks"] == 1
-    assert_snapshot(SNAPSHOTS / "cost_report.sql", statements, filled)
+    assert_snapshot(SNAPSHOTS / "cost_report_of_offer.sql", statements, filled)
 
 
 @pytest.mark.parametrize(("range_", "file"), [(MAY, "validators_of_month.sql"), (ONE_WEEK, "validators.sql")])

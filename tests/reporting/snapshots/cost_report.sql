@@ -1,6 +1,6 @@
 WITH
 offers AS MATERIALIZED (
-    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid
 )
 ,
 metrics AS (
@@ -14,7 +14,7 @@ metrics AS (
             SELECT
                 partner, sign * conversions AS conversions, sign * clicks AS clicks, sign * views AS views,
                 sign * cost AS cost
-            FROM unnest($3::date[], $4::date[], $5::bigint[]) AS span (start, "end", sign)
+            FROM unnest($2::date[], $3::date[], $4::bigint[]) AS span (start, "end", sign)
             CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_month
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -22,7 +22,7 @@ metrics AS (
             ) AS month
             UNION ALL
             SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($6::date[], $7::date[], $8::bigint[]) AS span (start, "end", sign)
+            FROM unnest($5::date[], $6::date[], $7::bigint[]) AS span (start, "end", sign)
             CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_day
                 WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -30,7 +30,7 @@ metrics AS (
             ) AS day
             UNION ALL
             SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($9::timestamptz[], $10::timestamptz[], $11::bigint[])
+            FROM unnest($8::timestamptz[], $9::timestamptz[], $10::bigint[])
                 AS span (start, "end", sign)
             CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_hour
@@ -39,7 +39,7 @@ metrics AS (
             ) AS hour
             UNION ALL
             SELECT partner, sign * conversions, sign * clicks, sign * views, sign * cost
-            FROM unnest($12::timestamptz[], $13::timestamptz[], $14::bigint[])
+            FROM unnest($11::timestamptz[], $12::timestamptz[], $13::bigint[])
                 AS span (start, "end", sign)
             CROSS JOIN LATERAL (
                 SELECT * FROM t_tenant.by_quarter
@@ -60,7 +60,7 @@ validators AS (
                 SELECT sum(version)
                 FROM (
                     SELECT version
-                    FROM unnest($15::date[], $16::date[]) AS span (start, "end")
+                    FROM unnest($14::date[], $15::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_month
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -68,7 +68,7 @@ validators AS (
                     ) AS month
                     UNION ALL
                     SELECT version
-                    FROM unnest($17::date[], $18::date[]) AS span (start, "end")
+                    FROM unnest($16::date[], $17::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_day
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -95,5 +95,5 @@ concat(
 )
         , ',' ORDER BY m.name COLLATE "C", p.name COLLATE "C", m.id, p.id
     ), 'UTF8') AS items
-    FROM (SELECT * FROM metrics LIMIT $19::bigint + 1) AS m JOIN t_tenant.partner p ON p.key = m.partner
+    FROM (SELECT * FROM metrics LIMIT $18::bigint + 1) AS m JOIN t_tenant.partner p ON p.key = m.partner
 ) AS r;

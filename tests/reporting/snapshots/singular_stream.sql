@@ -64,13 +64,13 @@ ORDER BY ((m.day - '2025-05-01'::date)::bigint << 52) + (m.position << 26) + p.p
 
 WITH
 offers AS MATERIALIZED (
-    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid
 )
 SELECT min(bucket)
 FROM offers o
 CROSS JOIN LATERAL (
     SELECT bucket FROM t_tenant.by_day
-    WHERE offer = o.key AND bucket >= $3::date AND bucket < $4::date
+    WHERE offer = o.key AND bucket >= $2::date AND bucket < $3::date
     ORDER BY bucket
     LIMIT 1
 ) AS first_of_offer;
@@ -161,13 +161,13 @@ ORDER BY ((m.day - '2025-05-20'::date)::bigint << 52) + (m.position << 26) + p.p
 
 WITH
 offers AS MATERIALIZED (
-    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid
 )
 SELECT min(bucket)
 FROM offers o
 CROSS JOIN LATERAL (
     SELECT bucket FROM t_tenant.by_day
-    WHERE offer = o.key AND bucket >= $3::date AND bucket < $4::date
+    WHERE offer = o.key AND bucket >= $2::date AND bucket < $3::date
     ORDER BY bucket
     LIMIT 1
 ) AS first_of_offer;

@@ -1,6 +1,6 @@
 WITH
 offers AS MATERIALIZED (
-    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+    SELECT * FROM t_tenant.offer WHERE advertiser = $1::uuid
 )
 ,
 validators AS (
@@ -11,7 +11,7 @@ validators AS (
                 SELECT sum(version)
                 FROM (
                     SELECT version
-                    FROM unnest($3::date[], $4::date[]) AS span (start, "end")
+                    FROM unnest($2::date[], $3::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_month
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
@@ -19,7 +19,7 @@ validators AS (
                     ) AS month
                     UNION ALL
                     SELECT version
-                    FROM unnest($5::date[], $6::date[]) AS span (start, "end")
+                    FROM unnest($4::date[], $5::date[]) AS span (start, "end")
                     CROSS JOIN LATERAL (
                         SELECT version FROM t_tenant.changed_day
                         WHERE offer = o.key AND bucket >= span.start AND bucket < span."end"
