@@ -14,7 +14,7 @@ VACUUMED = 100  # tenants
 SCHEMAS = "SELECT schema FROM tenant ORDER BY slug LIMIT $1"
 
 
-def time_autovacuum(url: str, rounds: int, timeout: float = 900) -> list[float]:
+def time_autovacuum(url: str, rounds: int, timeout: float = 420) -> list[float]:
     """The seconds for which an autovacuum worker lives that finds hardly anything to do: it reads the catalogue and the
     statistics of all tables. The first workers, which vacuum what has changed until then, do not count. Fewer than
     `rounds` if they are not done after `timeout` seconds.

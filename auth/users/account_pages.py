@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import segno
 from litestar import Controller, Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
@@ -175,6 +174,8 @@ async def account_page(
 
 
 def totp_page(request: AnyRequest, layout: PageLayout, secret: str, *, error: str | None = None) -> Response[Any]:
+    import segno  # takes 2 MB, in the few processes that show this page
+
     user = current_user(request)
     issuer = layout.tenant.name if layout.tenant else "GoKart"
     return render_page(

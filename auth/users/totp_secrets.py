@@ -8,13 +8,14 @@ import os
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from functools import cache
 from hashlib import sha256
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from auth.users.realms import Realm
 from settings import settings
 from tenants.tenant import bound_tenant
+
+if TYPE_CHECKING:  # it takes 6 MB, in the processes that have a key
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE = 12  # bytes
 ENCRYPTED_LENGTH = 64  # characters; a plain secret has 32
@@ -44,7 +45,9 @@ def is_current(stored: str, realm: Realm, user_id: int) -> bool:
     return len(stored) == ENCRYPTED_LENGTH and decrypt(ciphers()[0], stored, realm, user_id) is not None
 
 
-def decrypt(cipher: AESGCM, stored: str, realm: Realm, user_id: int) -> str | None:
+def decrypt(cipher: "AESGCM", stored: str, realm: Realm, user_id: int) -> str | None:
+    from cryptography.exceptions import InvalidTag
+
     encrypted = urlsafe_b64decode(stored)
     try:
         secret = cipher.decrypt(encrypted[:NONCE], encrypted[NONCE:], owner_of(realm, user_id))
@@ -54,8 +57,12 @@ def decrypt(cipher: AESGCM, stored: str, realm: Realm, user_id: int) -> str | No
 
 
 @cache
-def ciphers() -> list[AESGCM]:
+def ciphers() -> "list[AESGCM]":
     """The first one encrypts. The settings' keys are random text of any length."""
+    if not settings.totp_keys:
+        return []
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     return [AESGCM(sha256(key.encode()).digest()) for key in settings.totp_keys]
 
 
