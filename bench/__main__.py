@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--part", nargs="+", choices=TITLES, default=list(TITLES))
     parser.add_argument("--peers", type=Path, help="folder of the peers; default: without peers")
-    parser.add_argument("--tenants", type=int, nargs="+", default=[300], help="numbers of tenants to measure with")
+    parser.add_argument("--tenants", type=int, nargs="+", default=[150], help="numbers of tenants to measure with")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     set_up()

@@ -33,7 +33,7 @@ history keeps. CPU-seconds include the server process and PostgreSQL. Reports ar
 senders' events are sent by two of them; only new events count. At the end, the ledger and the roll-ups are compared
 with the number of accepted events, and the roll-ups with that of conversions whose last status is Success."""
 
-CALLS = 20  # per round
+CALLS = 12  # per round
 CONVERSION_CALLS = 10
 SENDERS, CALLS_EACH, SHARED = 4, 5, BATCH // 5
 READERS_SECONDS = 2
