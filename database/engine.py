@@ -84,7 +84,7 @@ class DatabaseEngine(PostgresEngine):
             "dsn": url,
             "server_settings": {**server_settings, **self.timeouts, **timeouts},
             "statement_cache_size": PREPARED_STATEMENTS,
-            "max_cached_statement_lifetime": 0,  # seconds; 0: until others take the place
+            "max_cached_statement_lifetime": 3600,  # seconds; asyncpg's 300 would end before many tenants' next request
         }
 
     @property

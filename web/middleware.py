@@ -131,6 +131,8 @@ class DisconnectMiddleware:
             if disconnected and serving.uncancel() == 0:
                 raise ClientDisconnected from None
             raise
+        finally:
+            del state["on_disconnect"]
 
 
 def write_log_line(scope: Scope, state: dict[str, Any], ms: float) -> None:

@@ -142,6 +142,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if cycle is not None:
             cycle.disconnected = True
             cycle.message_event.set()
+            if on_disconnect := cycle.scope["state"].get("on_disconnect"):
+                on_disconnect()  # nobody reads its response
             if cycle.response_started or self.pipeline:  # another response has begun or comes first
                 self.transport.abort()
                 return
