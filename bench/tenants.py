@@ -33,8 +33,8 @@ migration, and `gokart migrate` runs it for all of them. The last twenty tenants
 gets a request for a report of a few rows of each tenant, one after the other. *Memory growth* is that of its process;
 the memory of a backend is the private memory (RssAnon) of the largest PostgreSQL backend. Then one connection requests
 reports: each of a random tenant, and in comparison always of the first tenant; if the default number of database
-connections does not cover all tenants, also with as many as do. *Autovacuum round*: how long a worker
-lives that finds hardly anything to vacuum, so mostly reads the catalogue and the statistics of all tables."""
+connections does not cover all tenants, also with as many as do. *Autovacuum round*: how long a worker lives that finds
+hardly anything to vacuum, so mostly reads the catalogue and the statistics of all tables."""
 
 PLACE = DATA / "tenants"
 IN_FULL = 20
@@ -69,7 +69,8 @@ def measure_with(url: str, count: int, made: list[CreatedTenant], rounds: int) -
     everyone.write_text("\n".join(each.caller for each in made))
     first.write_text(made[0].caller)
     requested = {}
-    for connections in sorted({DEFAULT_POOL, max(DEFAULT_POOL, ceil(count / PER_CONNECTION) + 1)}):
+    covering = ceil(count / PER_CONNECTION) + 1
+    for connections in (DEFAULT_POOL, covering) if covering > DEFAULT_POOL else (DEFAULT_POOL,):
         with serving(database_url=url, database_pool=str(connections)) as server:
             touched = touch(server, url, made)
             address = server.address(PATH + MONTH)
