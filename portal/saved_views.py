@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Response
 
 from auth.users.guards import OF_ONE_USER
+from auth.users.realms import ADVERTISER
 from portal.advertiser_status import read_advertiser_status
 from portal.layout import forbidden_page
 from saved_views.pages import SavedViewController
@@ -14,8 +15,8 @@ from web.requests import AnyRequest
 
 class PortalViewController(SavedViewController):
     opt = OF_ONE_USER
-    root = "/views"
-    home = ("/", "Dashboard")
+    root = ADVERTISER.path("/views")
+    home = (ADVERTISER.home, ADVERTISER.home_title)
 
     async def time_zone(self, request: AnyRequest) -> str:
         advertiser = await read_advertiser_status(request)

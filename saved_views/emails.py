@@ -114,8 +114,8 @@ async def send_view(tenant: Tenant, view: int, schedule: str, day: date, now: da
 async def describe_view(
     tenant: Tenant, row: Record, day: date, now: datetime, stop: str
 ) -> tuple[str, Attachment | None]:
-    """The text of the email, and the file. Days are in the dashboard's time zone. `stop` is the URL that stops the
-    emails.
+    """The text of the email, and the file. Days are in the time zone of the view's page. `stop` is the URL that stops
+    the emails.
     """
     realm = realm_of_view(row)
     site = tenancy().site_url(f"app.{tenant.slug}")
@@ -131,12 +131,13 @@ async def describe_view(
         refused = f"The view “{row['name']}” cannot be shown: {describe_errors(problem)}."
         return f"{head}\n\n{refused}\n\n{manage}", None
     days = format_day_range(choices.period.first, choices.period.last)
+    query = choices.with_days(choices.period.first, choices.period.last)
     parts = [
         head,
         f"{row['name']}: {row['advertiser_name'] or tenant.name}, {days} ({scope.context.time_zone.replace('_', ' ')})",
         totals_text(scope, choices, summary),
         rows_text(scope, choices, summary),
-        f"On the dashboard: {site}{realm.home}?{choices.with_days(choices.period.first, choices.period.last)}",
+        f"On the page “{realm.home_title}”: {site}{realm.home}?{query}",
         manage,
     ]
     return "\n\n".join(parts), await csv_file(scope, choices) if summary.row_count else None
@@ -188,7 +189,7 @@ def rows_text(scope: SpendScope, choices: Choices, summary: SpendSummary) -> str
 
 
 async def csv_file(scope: SpendScope, choices: Choices) -> Attachment:
-    """The dashboard's CSV for spreadsheets, with at most MAX_CSV_ROWS rows."""
+    """The page's CSV for spreadsheets, with at most MAX_CSV_ROWS rows."""
     wanted = export_request(scope, choices, "rows", "csv")
     wanted = msgspec.structs.replace(wanted, parameters=msgspec.structs.replace(wanted.parameters, limit=MAX_CSV_ROWS))
     parts: list[bytes] = []

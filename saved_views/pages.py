@@ -43,7 +43,7 @@ def sees_costs(connection: AnyConnection, handler: BaseRouteHandler) -> None:
 
 
 class SavedViewController(Controller):
-    """`root` is the path of the pages, `home` the path and title of the dashboard."""
+    """`root` is the path of the pages, `home` the path and title of the page whose views they are."""
 
     path = "/views"
     guards = [requires_login]
@@ -51,11 +51,11 @@ class SavedViewController(Controller):
     home: ClassVar[tuple[str, str]]
 
     async def time_zone(self, request: AnyRequest) -> str:
-        """Of the dashboard's days."""
+        """Of the days of the page whose views they are."""
         raise NotImplementedError
 
     def forbidden_page(self, request: AnyRequest, layout: PageLayout) -> Response[Any] | None:
-        """The response for users who may not see the dashboard."""
+        """The response for users who may not see the page whose views they are."""
         return None
 
     @get()

@@ -1,4 +1,6 @@
-"""Views of their dashboard that users save: a name and a query string, and when they are sent by email."""
+"""Views of the portal's dashboard, or of the staff's page “Spend”, that users save: a name and a query string, and when
+they are sent by email.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -32,7 +34,7 @@ MAX_NAME = 100  # characters
 MAX_QUERY = 2_000
 MAX_VIEWS = 50  # of a user
 LARGEST_ID = 2**63 - 1
-SETTLED_AFTER = timedelta(hours=6)  # after midnight in the time zone of the dashboard
+SETTLED_AFTER = timedelta(hours=6)  # after midnight in the time zone of the page
 
 Schedule = Literal["never", "daily", "weekly", "monthly"]
 # The label of each schedule, and the latest day on which it is due, up to a day.
@@ -163,11 +165,11 @@ def read_view_name(text: str) -> str:
 
 
 def read_view_query(text: str, now: datetime, *, staff: bool = False) -> str:
-    """The query string as the dashboard writes it. Raises GokartError."""
+    """The query string as the page writes it. Raises GokartError."""
     try:
         query = view_choices(text, now.date(), staff=staff).query()
     except Problem as problem:
-        raise GokartError(f"query: The dashboard cannot show this: {describe_errors(problem)}.") from problem
+        raise GokartError(f"query: This view cannot be shown: {describe_errors(problem)}.") from problem
     if len(query) > MAX_QUERY:
         raise GokartError(f"query: The filters are longer than {MAX_QUERY} characters.")
     return query

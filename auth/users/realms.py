@@ -10,8 +10,8 @@ from tenants.tenant import current_tenant
 
 class Realm(msgspec.Struct, frozen=True):
     """`table` is the table of users, `user_key` the column of `session` and `one_time_link` that refers to it,
-    `extra_columns` its columns beyond those that all realms have. `root` is the path of its pages, `home` the page
-    after signing in.
+    `extra_columns` its columns beyond those that all realms have. `root` is the path of its pages, `home` and
+    `home_title` the path and title of the page after signing in.
     """
 
     name: Literal["staff", "advertiser", "platform"]
@@ -20,6 +20,7 @@ class Realm(msgspec.Struct, frozen=True):
     extra_columns: str
     root: str
     home: str
+    home_title: str
     hasher: Hasher
 
     @property
@@ -35,6 +36,8 @@ class Realm(msgspec.Struct, frozen=True):
         return self.root + path
 
 
-STAFF = Realm("staff", "staff", "staff", "p.role", "/staff", "/staff", PBKDF2)
-ADVERTISER = Realm("advertiser", "advertiser_login", "login", "p.advertiser, p.scopes, p.admin", "", "/", ARGON2)
-PLATFORM = Realm("platform", "staff", "staff", "p.role", "", "/", PBKDF2)
+STAFF = Realm("staff", "staff", "staff", "p.role", "/staff", "/staff", "Spend", PBKDF2)
+ADVERTISER = Realm(
+    "advertiser", "advertiser_login", "login", "p.advertiser, p.scopes, p.admin", "", "/", "Dashboard", ARGON2
+)
+PLATFORM = Realm("platform", "staff", "staff", "p.role", "", "/", "Tenants", PBKDF2)

@@ -53,6 +53,19 @@ def test_what_the_page_shows_is_saved_with_its_currency(sandbox: Sandbox) -> Non
     assert views_of(sandbox) == []
 
 
+def test_the_page_names_the_page_of_its_views(sandbox: Sandbox) -> None:
+    staff, user = staff_browser(sandbox), advertiser_browser(sandbox)
+    for client, root, title, other in (staff, "/staff", "Spend", "Dashboard"), (user, "", "Dashboard", "Spend"):
+        empty = page_of(client, f"{root}/views").text
+        assert client.post(f"{root}/views", data={"name": "All", "query": ""}).status_code == 303
+        with_a_view = page_of(client, f"{root}/views").text
+        for text in empty, with_a_view:
+            assert f"that you saved on the page “{title}”" in text
+            assert f"“{other}”" not in text
+        assert f"a table on the page “{title}”" in empty
+        assert f"in the time zone of “{title}”" in with_a_view
+
+
 def test_views_of_staff_are_their_own(sandbox: Sandbox) -> None:
     sam, eve, anna = staff_browser(sandbox), staff_browser(sandbox), advertiser_browser(sandbox)
     save(sam, "by=advertiser")
@@ -107,7 +120,9 @@ def test_a_view_is_sent_and_stopped_by_email(sandbox: Sandbox, monkeypatch: pyte
     )
     assert "Owner: 10.50 USD, 1 conversion" in text
     assert "Rival: 10.50 USD, 1 conversion" in text
+    assert "On the page “Spend”: http" in text
     assert "/staff?by=advertiser&currency=USD&date_from=2025-05-26&date_to=2025-06-01" in text
+    assert "dashboard" not in text.lower()
     assert text.rstrip().endswith("/staff/views")
     (file,) = message.iter_attachments()
     assert file.get_filename() == "gokart_advertisers_2025-05-26_2025-06-01.csv"

@@ -83,7 +83,7 @@ def test_a_view_is_renamed_scheduled_and_deleted(sandbox: Sandbox) -> None:
         ("x" * 101, "", "Enter a name of 1 to 100 characters."),
         ("a\tb", "", "Enter a name of 1 to 100 characters."),
         ("Boots", "", "You have a view with this name."),
-        ("New", "nonsense=1", "The dashboard cannot show this: nonsense:"),
+        ("New", "nonsense=1", "This view cannot be shown: nonsense:"),
         ("New", "period=last_7_days&date_from=2025-01-01", "date_to: is required"),
         ("New", f"campaign={'x' * 2000}", "The filters are longer than 2000 characters."),
     ],

@@ -85,6 +85,7 @@ def test_an_email_has_totals_rows_a_link_and_the_file(anna: Sandbox, mails: Mail
     assert "Compared with: previous 7 days." in text
     assert "=Boots · iOS: 73.50 USD, 7 conversions" in text
     assert "Rivals" not in text
+    assert "On the page “Dashboard”: http" in text
     assert "/?date_from=2025-05-26&date_to=2025-06-01" in text
     assert text.rstrip().endswith("/views")
     name, rows = file_of(message)
