@@ -1,5 +1,6 @@
 """How Piccolo Admin shows the columns that the features' tables declare."""
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -55,8 +56,10 @@ def shown(
     *,
     choices: type[Enum] | None = None,
     references: type[Table] | None = None,
+    default: Callable[[], str] | None = None,
 ) -> C:
-    """A copy of a declared column for an admin table: of the same type, length, nullability and default.
+    """A copy of a declared column for an admin table: of the same type, length and nullability, and by default of the
+    same default.
 
     A time may be empty, because the form of a new row leaves it to the server. `references` is the admin table of the
     referenced rows.
@@ -70,5 +73,7 @@ def shown(
         params["base_column"] = column.base_column.copy()
     if isinstance(column, ForeignKey) and references is not None:
         params["references"] = references
+    if default is not None:
+        params["default"] = default
     params.update(help_text=help_text or column._meta.help_text, choices=choices)
     return type_(**params)  # type: ignore[return-value]

@@ -22,6 +22,12 @@ from auth.users.tables import AdvertiserUser, AuditLog, StaffUser, TenantSetting
 from catalog.tables import Advertiser, Offer, Partner
 from ingest.tables import IntakeLog
 from tenants.tenant import TenantTable
+from web.pages.branding import current_branding
+
+
+def default_time_zone() -> str:
+    """Of new advertisers: the tenant's."""
+    return current_branding().time_zone
 
 
 class AdvertiserAdmin(
@@ -44,7 +50,7 @@ class AdvertiserAdmin(
     billing_address = shown(Advertiser.billing_address)
     tax_id = shown(Advertiser.tax_id)
     currency = shown(Advertiser.currency)
-    time_zone = shown(Advertiser.time_zone)
+    time_zone = shown(Advertiser.time_zone, default=default_time_zone)
     created_at = shown(Advertiser.created_at)
 
 

@@ -86,6 +86,17 @@ def test_an_advertiser_is_created(sandbox: Sandbox) -> None:
     assert not row["singular_enabled"]
 
 
+@pytest.mark.parametrize("sends", ["what the form suggests", "no time zone"])
+def test_a_new_advertiser_has_the_time_zone_of_the_tenant(sandbox: Sandbox, sends: str) -> None:
+    admin = piccolo_admin_browser(sandbox)
+    assert change(admin, "setting", 1, time_zone="Asia/Tokyo").status_code == 200
+    wait_until(lambda: admin.get(path_of("advertiser") + "new/").json()["time_zone"] == "Asia/Tokyo")
+    sent = {"name": "Kettle"} | ({"time_zone": "Asia/Tokyo"} if sends == "what the form suggests" else {})
+    response = create(admin, "advertiser", **sent)
+    assert response.status_code == 201, response.text
+    assert stored_row(sandbox, "advertiser", UUID(response.json()[0]["id"]))["time_zone"] == "Asia/Tokyo"
+
+
 def test_the_time_zone_of_an_advertiser_is_an_iana_name(sandbox: Sandbox) -> None:
     admin = piccolo_admin_browser(sandbox, "manager")
     assert change(admin, "advertiser", sandbox.owner, time_zone="europe/berlin").status_code == 200
