@@ -188,7 +188,10 @@ class CatalogueController(CatalogueFileController):
     async def change_status(self, request: AnyRequest) -> Response[Any]:
         form = await read_form(request)
         ids, status = self.read_status_change(form.all("id"), form["to"])
-        await set_status(current_tenant(), self.kind, ids, status)
+        try:
+            await set_status(current_tenant(), self.kind, ids, status)
+        except CatalogueError as error:
+            raise Problem(400, f"Nothing was changed. {split_field_error(error)[1]}", title="Bad Request") from error
         where = f"/{ids[0]}" if len(ids) == 1 else ""
         return redirect(request, f"{self.kind.root}{where}?done={status}")
 

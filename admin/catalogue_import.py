@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
-from asyncpg import CheckViolationError, ForeignKeyViolationError, Record, UniqueViolationError
+from asyncpg import ForeignKeyViolationError, Record, UniqueViolationError
 
 from admin.catalogue_effects import status_effects
 from catalog.fields import CatalogueKind, FieldValues, read_fields
-from catalog.records import refused_column
+from catalog.records import REFUSALS, explain_refusal
 from core.errors import GokartError
 from core.spreadsheets import unescape_formula
 from database.pool import Connection, connection
@@ -96,7 +96,7 @@ async def apply_import(tenant: Tenant, kind: CatalogueKind, content: bytes, seed
             try:
                 async with transaction():
                     await save(db, tenant, kind, rows)
-            except CheckViolationError:
+            except REFUSALS:
                 await raise_refusal(db, tenant, kind, rows)
             await notify_changed(db)
     except (UniqueViolationError, ForeignKeyViolationError) as error:
@@ -105,24 +105,19 @@ async def apply_import(tenant: Tenant, kind: CatalogueKind, content: bytes, seed
 
 
 async def raise_refusal(db: Connection, tenant: Tenant, kind: CatalogueKind, rows: Sequence[ImportRow]) -> None:
-    """Saves the rows one by one and raises ImportRefusedError for the first one that the database refuses."""
+    """Saves the rows one by one and raises ImportRefusedError for the first one that the database refuses. Raises
+    UniqueViolationError if a new row exists by now.
+    """
     for row in sorted(rows, key=lambda each: each.line):
         try:
             async with transaction():
                 await save(db, tenant, kind, [row])
-        except CheckViolationError as error:
-            column = refused_column(kind, error)
-            reason = error.args[0]  # of a trigger
-            if error.constraint_name:
-                rule = await db.fetchval(
-                    """
-                    SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = $1::regclass AND conname = $2
-                    """,
-                    f"{tenant.schema}.{kind.table}",
-                    error.constraint_name,
-                )
-                reason = f"{quote_cell(row.values.get(column) or '')} does not satisfy {rule or error.constraint_name}."
-            raise ImportRefusedError(f"Line {row.line}, {column}: {reason} Nothing was changed.") from error
+        except REFUSALS as error:
+            if (error.constraint_name or "").startswith(f"{kind.table}_pkey"):
+                raise
+            column, sentence = await explain_refusal(tenant, kind, error)
+            cell = f"Line {row.line}, {column}" if column else f"Line {row.line}"
+            raise ImportRefusedError(f"{cell}: {sentence} Nothing was changed.") from error
 
 
 def read_file(kind: CatalogueKind, content: bytes) -> list[tuple[int, dict[str, str]]]:

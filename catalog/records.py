@@ -3,11 +3,13 @@
 Rows with figures are never deleted: foreign keys of the ledger and the roll-ups prevent it.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from asyncpg import CheckViolationError, ForeignKeyViolationError, Record
+from asyncpg import CheckViolationError, ForeignKeyViolationError, Record, UniqueViolationError
 
 from catalog.fields import CatalogueKind, FieldValues
 from core.errors import GokartError
@@ -15,6 +17,8 @@ from database.pool import connection
 from database.transactions import transaction
 from tenants.cache import notify_changed
 from tenants.tenant import Tenant
+
+REFUSALS = (CheckViolationError, UniqueViolationError)
 
 
 class CatalogueError(GokartError):
@@ -38,7 +42,7 @@ async def create_row(tenant: Tenant, kind: CatalogueKind, id_: UUID, values: Fie
     marks = ", ".join(f"${n}" for n in range(1, len(row) + 1))
     table = f"{tenant.schema}.{kind.table}"
     try:
-        async with transaction() as db:
+        async with explained_refusals(tenant, kind), transaction() as db:
             created = await db.fetchval(
                 f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING RETURNING id",
                 *row.values(),
@@ -55,26 +59,52 @@ async def create_row(tenant: Tenant, kind: CatalogueKind, id_: UUID, values: Fie
 async def update_row(tenant: Tenant, kind: CatalogueKind, id_: UUID, values: FieldValues) -> None:
     """`values` are not empty. Raises CatalogueError, also if the currency of existing amounts would change."""
     assigned = ", ".join(f"{name} = ${n}" for n, name in enumerate(values, 2))
+    async with explained_refusals(tenant, kind), transaction() as db:
+        await db.execute(f"UPDATE {tenant.schema}.{kind.table} SET {assigned} WHERE id = $1", id_, *values.values())
+        await notify_changed(db)
+
+
+@asynccontextmanager
+async def explained_refusals(tenant: Tenant, kind: CatalogueKind) -> AsyncIterator[None]:
+    """Raises CatalogueError if a trigger or a constraint of the table refuses what the block writes."""
     try:
-        async with transaction() as db:
-            await db.execute(f"UPDATE {tenant.schema}.{kind.table} SET {assigned} WHERE id = $1", id_, *values.values())
-            await notify_changed(db)
-    except CheckViolationError as error:
-        raise CatalogueError(f"{refused_column(kind, error)}: {error.args[0]}") from error
+        yield
+    except REFUSALS as error:
+        column, sentence = await explain_refusal(tenant, kind, error)
+        raise CatalogueError(f"{column}: {sentence}" if column else sentence) from error
 
 
-def refused_column(kind: CatalogueKind, error: CheckViolationError) -> str:
-    """That of a constraint of the table, or of one of its triggers, which check the time zone and the currency."""
-    if error.constraint_name:
-        return error.constraint_name.removeprefix(f"{kind.table}_").removesuffix("_check")
-    return "time_zone" if "time zone" in str(error) else "currency"
+async def explain_refusal(
+    tenant: Tenant, kind: CatalogueKind, error: CheckViolationError | UniqueViolationError
+) -> tuple[str, str]:
+    """The column, empty if a constraint concerns several or one that is not a field, and a sentence.
+
+    Triggers check the time zone and the currency. The operator may have added constraints.
+    """
+    if not error.constraint_name:
+        return "time_zone" if "time zone" in str(error) else "currency", error.args[0]
+    name = re.sub(r"_\d{6,}$", "", error.constraint_name)  # without the shard of a Citus cluster
+    async with connection() as db:
+        columns = await db.fetchval(
+            """
+            SELECT array_agg(a.attname ORDER BY a.attname) FROM pg_constraint c
+                JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey)
+            WHERE c.conrelid = $1::regclass AND c.conname = $2
+            """,
+            f"{tenant.schema}.{kind.table}",
+            name,
+        )
+    refuses = f"The constraint {name} of the database refuses"
+    if columns and len(columns) == 1 and columns[0] in {"status", *(field.name for field in kind.fields)}:
+        return columns[0], f"{refuses} this value."
+    return "", f"{refuses} these values{' of ' + ', '.join(columns) if columns else ''}."
 
 
 async def set_status(tenant: Tenant, kind: CatalogueKind, ids: Sequence[UUID], status: str) -> None:
-    """The status never affects which records are counted."""
+    """The status never affects which records are counted. Raises CatalogueError."""
     assert status in kind.statuses, "the caller has checked it"
     table = f"{tenant.schema}.{kind.table}"
-    async with transaction() as db:
+    async with explained_refusals(tenant, kind), transaction() as db:
         await db.execute(f"SELECT FROM {table} WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(ids))
         await db.execute(
             f"UPDATE {table} SET status = $2 WHERE id = ANY($1::uuid[]) AND status <> $2", list(ids), status

@@ -305,6 +305,34 @@ def test_the_currency_of_amounts_cannot_be_edited(sandbox: Sandbox, manager: Bro
     assert "The currency cannot be changed: the advertiser has amounts in USD." in response.text
 
 
+def test_what_only_the_database_refuses_is_shown_at_its_field(sandbox: Sandbox, manager: Browser) -> None:
+    for constraint in (
+        "known_tax_ids CHECK (tax_id <> 'X')",
+        "pairs CHECK (tax_id IS NULL OR contact_name IS NULL)",
+        "in_use CHECK (status <> 'archived' OR name <> 'Owner')",
+    ):
+        execute(f"ALTER TABLE {{s}}.advertiser ADD CONSTRAINT {constraint}", schema=sandbox.tenant.schema)
+    new = new_form(manager, "/staff/advertisers/new") | {"name": "New", "currency": "USD", "time_zone": "UTC"}
+    for form, says in (
+        ({"tax_id": "X"}, "The constraint known_tax_ids of the database refuses this value."),
+        (
+            {"tax_id": "Y", "contact_name": "Z"},
+            "The constraint pairs of the database refuses these values of contact_name, tax_id.",
+        ),
+    ):
+        created = manager.post("/staff/advertisers/new", data=new | form)
+        changed = edit(manager, "advertisers", sandbox.owner, currency="USD", time_zone="UTC", **form)
+        for response in created, changed:
+            assert response.status_code == 400
+            assert says in Page(response.text).text
+            at_field = [each for each in Page(response.text).all("input") if "aria-invalid" in each.attributes]
+            assert [each.attributes["name"] for each in at_field] == (["tax_id"] if len(form) == 1 else [])
+    archive = {"to": "archived", "id": str(sandbox.owner)}
+    response = manager.post("/staff/advertisers/status", data=archive)
+    assert response.status_code == 400
+    assert "The constraint in_use of the database refuses these values of name, status." in Page(response.text).text
+
+
 def test_only_rows_without_figures_are_deleted(sandbox: Sandbox, manager: Browser) -> None:
     used, unused = offer_record(sandbox), offer_record(sandbox)
     partner = {"id": str(uuid4()), "name": "P"}
