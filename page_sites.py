@@ -114,7 +114,7 @@ def page_site(*routers: Router) -> ASGIApp:
         openapi_config=None,
         logging_config=None,
     )
-    return PageSecurityMiddleware(cast("ASGIApp", site))
+    return PageSecurityMiddleware(cast("ASGIApp", site), before_refusal=find_view_for_error)
 
 
 SITES = {"app": page_site(PORTAL, ADMIN), "admin": page_site(PLATFORM_ADMIN)}

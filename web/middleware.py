@@ -194,7 +194,8 @@ def peer_of(text: str) -> tuple[str, bool]:
 
 
 class ErrorPageMiddleware:
-    """Shows browsers a page for errors raised before any site runs, such as an unknown host or a suspended tenant.
+    """Shows browsers a page for errors raised before any site runs: an unknown host, a suspended tenant, or a form that
+    another site sends.
 
     Other clients, and all clients of API hosts, get problem+json.
     """
@@ -208,21 +209,21 @@ class ErrorPageMiddleware:
         except Exception as error:
             if scope["type"] == "lifespan" or request_state(scope)["status"] is not None or not wants_page(scope):
                 raise
-            with branded(await branding_of_suspended(scope, error)):
+            with branded(await branding_of_error(scope, error)):
                 page = error_page(scope, error)
             headers = SECURITY_HEADERS | page.headers
             await HTMLResponse(page.content, page.status_code or 500, headers)(scope, receive, send)
 
 
-async def branding_of_suspended(scope: Scope, error: Exception) -> Branding:
-    """The support contact of a suspended tenant, whose logo is not available either."""
-    if not isinstance(error, TenantSuspended):
+async def branding_of_error(scope: Scope, error: Exception) -> Branding:
+    """The tenant's. The logo of a suspended one is not available."""
+    if isinstance(error, DatabaseUnavailable):
         return Branding()
     try:
-        branding = await branding_of(request_state(scope)["tenant"])
+        branding = await branding_of(request_state(scope).get("tenant"))
     except DatabaseUnavailable:
         return Branding()
-    return structs.replace(branding, logo=None)
+    return structs.replace(branding, logo=None) if isinstance(error, TenantSuspended) else branding
 
 
 def wants_page(scope: Scope) -> bool:

@@ -20,7 +20,7 @@ from auth.users.viewing import UNSTORED_ID, AdvertiserView, find_view, viewer_of
 from database.audit_context import act_as
 from database.pool import DatabaseUnavailable
 from web.pages.responses import redirect
-from web.pages.security import SAFE_METHODS
+from web.pages.security import SAFE_METHODS, CrossOriginRequest
 from web.problems import Problem
 from web.requests import AnyConnection, client_address, path_and_query, request_state
 
@@ -102,10 +102,10 @@ async def find_staff_view(connection: AnyConnection) -> tuple[Session | None, Ad
 
 async def find_view_for_error(error: Exception, scope: Scope) -> None:
     """Litestar's hook before an error response: an error page of the portal shows what staff view, also at a URL that
-    does not exist, for which no guard has run.
+    does not exist and for a form of another site, for which no guard has run.
     """
     state = request_state(scope)
-    if not isinstance(error, HTTPException) or "session" in state or not state.get("tenant"):
+    if not isinstance(error, HTTPException | CrossOriginRequest) or "session" in state or not state.get("tenant"):
         return
     if f"{scope['path']}/".startswith(STAFF_PATHS):
         return

@@ -22,6 +22,7 @@ from tests.support.people import (
     staff_browser,
 )
 from tests.support.sandbox import Sandbox, conversion_callback, event_record, offer_record
+from tests.support.wait import wait_until
 from tests.web.pages.test_routes import CALLS
 
 BAR = "as an advertiser sees it</span>"
@@ -135,6 +136,18 @@ def test_one_can_leave_from_an_error_page_too(sandbox: Sandbox, viewer: Browser,
     assert BAR not in advertiser_browser(sandbox).get(path).text
     execute("UPDATE {s}.advertiser_view SET until = now()", schema=sandbox.tenant.schema)
     assert BAR not in viewer.get(path).text
+
+
+def test_one_can_leave_from_the_page_that_refuses_a_form_of_another_origin(sandbox: Sandbox, viewer: Browser) -> None:
+    execute("UPDATE {s}.setting SET support_email = 'help@example.com'", schema=sandbox.tenant.schema)
+    headers = {"Origin": "https://elsewhere.example", "Accept": "text/html"}
+    wait_until(lambda: "help@example.com" in viewer.post("/team/invite", headers=headers).text)
+    page = viewer.post("/team/invite", headers=headers)
+    assert page.status_code == 403
+    assert "This was sent by a page of another site." in page.text
+    assert BAR in page.text
+    assert BAR not in viewer.post("/staff/settings", headers=headers).text
+    assert BAR not in advertiser_browser(sandbox).post("/team/invite", headers=headers).text
 
 
 def test_the_staff_pages_stay_as_they_are(viewer: Browser) -> None:

@@ -3,7 +3,7 @@ sniffed, kept by a cache, or load anything from elsewhere.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,19 +31,30 @@ SECURITY_HEADERS = {
 }
 
 
+class CrossOriginRequest(Problem):
+    """403 for what another origin's page sends."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "This was sent by a page of another site. Open the page here and try again.")
+
+
 class PageSecurityMiddleware:
-    """Around an app of pages. Raises Problem 403 for what another origin's page sends.
+    """Around an app of pages. Raises CrossOriginRequest, after `before_refusal`, which adds to the state what its page
+    shows.
 
     Email programs send requests too, to signed links.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, before_refusal: Callable[[Exception, Any], Awaitable[None]]) -> None:
         self.app = app
+        self.before_refusal = before_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         may_change = is_same_origin(scope) or SIGNED_LINK.fullmatch(scope["path"])
         if scope["method"] not in SAFE_METHODS and not may_change:
-            raise Problem(403, "This was sent by a page of another site. Open the page here and try again.")
+            error = CrossOriginRequest()
+            await self.before_refusal(error, scope)
+            raise error
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
