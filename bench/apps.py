@@ -56,7 +56,7 @@ def statements() -> Any:
     from settings import settings
 
     request = report_request(filled(WHOLE), COST_REPORT, MONTH)
-    whole, validators = request.whole_query(settings.stream_rows), request.validators_query()
+    whole, validators = request.whole_query(settings.stream_rows), request.validators_query
 
     @asynccontextmanager
     async def connected(app: Litestar) -> AsyncIterator[None]:

@@ -127,7 +127,7 @@ def statements_of(tenant: Filled) -> dict[str, object]:
         singular = report_request(tenant, SINGULAR, QUARTER_YEAR)
         return {
             "month": as_json(month.whole_query(settings.stream_rows)),
-            "month.validators": as_json(month.validators_query()),
+            "month.validators": as_json(month.validators_query),
             "year": as_json(year.whole_query(settings.stream_rows)),
             "singular": as_json(singular.query(SINGULAR.items)),
         }

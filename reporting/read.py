@@ -131,6 +131,7 @@ class ReadableReport(Protocol):
     @property
     def etag_identity(self) -> str: ...
 
+    @property
     def validators_query(self) -> Query:
         """Its row has the columns of sql/validators_cte.sql."""
         ...
@@ -229,11 +230,8 @@ class ReportRequest(msgspec.Struct, frozen=True, dict=True):
         identity = f"{self.name} {self.tenant.id} {self.advertiser} {self.content_range} {self.filter.offer}"
         return f"{identity} as of {self.filter.as_of}" if self.as_of else identity
 
-    def validators_query(self) -> Query:
-        return self.bound_validators
-
     @cached_property
-    def bound_validators(self) -> Query:
+    def validators_query(self) -> Query:
         if self.month:
             return self.bind_month(VALIDATORS)
         return self.bind(VALIDATORS, self.filter.range, change_mark_parameters(self.filter.range))
@@ -370,7 +368,7 @@ async def fetch_whole(db: Connection, request: ReadableReport) -> Whole | Stream
 
 
 async def read_validators(db: Connection, request: ReadableReport) -> ReportValidators:
-    query = request.validators_query()
+    query = request.validators_query
     row = await db.fetchrow(query.sql, *query.args, timeout=settings.report_timeout)
     assert row is not None
     return validators_of(row, request)

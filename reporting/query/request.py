@@ -130,6 +130,7 @@ class QueryRequest(msgspec.Struct, frozen=True):
     def buckets(self, since: datetime | None = None) -> Iterator[TimeBucket]:
         return time_buckets(self.range, self.zone, self.parameters.groups, since)
 
+    @property
     def validators_query(self) -> Query:
         return self.bind(VALIDATORS, change_mark_parameters(self.range))
 
