@@ -42,10 +42,12 @@ STALE_CACHE_ERRORS: Final = (
 STREAM_TIMEOUTS: Final = {"statement_timeout": "0"}  # a client may read slowly
 SWEEP_INTERVAL: Final = 5.0
 SPREAD_FROM: Final = 50  # tenants of a connection; a further tenant opens another connection
+SCHEMA_CONNECTIONS: Final = 4  # for creating, migrating and deleting tenants, each replaced after this many of them:
+SCHEMAS_PER_CONNECTION: Final = 20
 SCHEMA_ERRORS: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 Connection = asyncpg.Connection
-Work = Literal["call", "stream", "replica", "replica stream"]
+Work = Literal["call", "stream", "schema", "replica", "replica stream"]
 
 _pools: dict[Work, "ConnectionPool"] = {}
 _affinity_key: ContextVar[str | None] = ContextVar("affinity_key", default=None)
@@ -116,7 +118,7 @@ def has_replica() -> bool:
 
 @asynccontextmanager
 async def open_pool() -> AsyncIterator[None]:
-    """Opens the pools for requests (Piccolo uses it too) and for streams.
+    """Opens the pools for requests (Piccolo uses it too), for streams, and for changes of tenants' schemas.
 
     Opens no connection yet: a process starts, and responds with 503, while the database is down.
     """
@@ -124,9 +126,10 @@ async def open_pool() -> AsyncIterator[None]:
     stream_connections = db.connect_options(db.url, **STREAM_TIMEOUTS)
     requests = ConnectionPool(db.config, **request_pool_options(), timeout=timeout)
     streams = ConnectionPool(stream_connections, **stream_pool_options(), timeout=timeout, work="stream")
+    schemas = ConnectionPool(db.config, **schema_pool_options(), timeout=timeout, work="schema")
     db.pool = requests
     try:
-        async with use_pools({"call": requests, "stream": streams}):
+        async with use_pools({"call": requests, "stream": streams, "schema": schemas}):
             yield
     finally:
         db.pool = None
@@ -163,6 +166,13 @@ def stream_pool_options() -> dict[str, Any]:
         "max_tenants": options.max_tenants_per_connection,
         "max_idle": 60,
     }
+
+
+def schema_pool_options() -> dict[str, Any]:
+    """For each relation that changes, a backend looks at each of its saved plans, of which one that serves requests
+    has thousands, and a new schema stays in its caches as a whole. So these connections do nothing else, and end soon.
+    """
+    return {"max_size": SCHEMA_CONNECTIONS, "max_tenants": SCHEMAS_PER_CONNECTION, "max_idle": 5}
 
 
 class ConcurrencyLimit:

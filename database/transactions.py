@@ -7,12 +7,13 @@ from piccolo.engine.postgres import PostgresTransaction
 
 from database.audit_context import current_actor
 from database.engine import engine
-from database.pool import Connection, PooledConnection, connection
+from database.pool import Connection, PooledConnection, Work, connection
 
 
 @asynccontextmanager
-async def transaction() -> AsyncIterator[Connection]:
+async def transaction(work: Work = "call") -> AsyncIterator[Connection]:
     """A transaction for the block. Piccolo's queries in the block run in it; the connection is for other statements.
+    It comes from the pool for that kind of work.
 
     The audit log records the changes with the current actor. A nested block is a savepoint and keeps the outer actor.
 
@@ -24,7 +25,7 @@ async def transaction() -> AsyncIterator[Connection]:
         async with outer.connection.transaction():
             yield outer.connection
         return
-    async with connection() as db, db.transaction():
+    async with connection(work) as db, db.transaction():
         current = PostgresTransaction(piccolo)
         current.connection = db
         token = piccolo.current_transaction.set(current)

@@ -6,35 +6,11 @@ COMMENT ON SCHEMA public IS 'standard public schema';
 
 CREATE FUNCTION public.gokart_audit() RETURNS trigger
     LANGUAGE plpgsql
-    AS $_$
-DECLARE
-    old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
-    new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
-    about jsonb := coalesce(new_row, old_row);
-    secret text;
+    AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(n.key, n.value) INTO old_row, new_row
-            FROM jsonb_each(old_row) o JOIN jsonb_each(new_row) n ON n.key = o.key
-            WHERE n.value <> o.value;
-        IF new_row IS NULL THEN
-            RETURN NULL;
-        END IF;
-    END IF;
-    FOREACH secret IN ARRAY coalesce(TG_ARGV, '{}') LOOP
-        IF old_row ->> secret IS NOT NULL THEN old_row := jsonb_set(old_row, ARRAY[secret], '"(secret)"'); END IF;
-        IF new_row ->> secret IS NOT NULL THEN new_row := jsonb_set(new_row, ARRAY[secret], '"(secret)"'); END IF;
-    END LOOP;
-    EXECUTE format(
-        'INSERT INTO %I.audit_log (actor, address, action, subject, key, label, before, after)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', TG_TABLE_SCHEMA)
-        USING coalesce(nullif(current_setting('gokart.actor', true), ''), 'database:' || session_user),
-            nullif(current_setting('gokart.address', true), '')::inet,
-            CASE TG_OP WHEN 'INSERT' THEN 'created' WHEN 'UPDATE' THEN 'changed' ELSE 'deleted' END,
-            regexp_replace(TG_TABLE_NAME, '_\d{6,}$', ''), about ->> 'id',
-            coalesce(about ->> 'email', about ->> 'name', ''), old_row, new_row;
+    PERFORM public.gokart_audit_row(TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_ARGV, to_jsonb(OLD), to_jsonb(NEW));
     RETURN NULL;
-END $_$;
+END $$;
 
 CREATE FUNCTION public.gokart_audit_log_is_kept() RETURNS trigger
     LANGUAGE plpgsql
@@ -47,6 +23,35 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'The audit log is not changed.';
 END $$;
+
+CREATE FUNCTION public.gokart_audit_row(operation text, schema text, relation text, secrets text[], old_row jsonb, new_row jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    about jsonb := coalesce(new_row, old_row);
+    secret text;
+BEGIN
+    IF operation = 'UPDATE' THEN
+        SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(n.key, n.value) INTO old_row, new_row
+            FROM jsonb_each(old_row) o JOIN jsonb_each(new_row) n ON n.key = o.key
+            WHERE n.value <> o.value;
+        IF new_row IS NULL THEN
+            RETURN;
+        END IF;
+    END IF;
+    FOREACH secret IN ARRAY coalesce(secrets, '{}') LOOP
+        IF old_row ->> secret IS NOT NULL THEN old_row := jsonb_set(old_row, ARRAY[secret], '"(secret)"'); END IF;
+        IF new_row ->> secret IS NOT NULL THEN new_row := jsonb_set(new_row, ARRAY[secret], '"(secret)"'); END IF;
+    END LOOP;
+    EXECUTE format(
+        'INSERT INTO %I.audit_log (actor, address, action, subject, key, label, before, after)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', schema)
+        USING coalesce(nullif(current_setting('gokart.actor', true), ''), 'database:' || session_user),
+            nullif(current_setting('gokart.address', true), '')::inet,
+            CASE operation WHEN 'INSERT' THEN 'created' WHEN 'UPDATE' THEN 'changed' ELSE 'deleted' END,
+            regexp_replace(relation, '_\d{6,}$', ''), about ->> 'id',
+            coalesce(about ->> 'email', about ->> 'name', ''), old_row, new_row;
+END $_$;
 
 CREATE FUNCTION public.gokart_limit(its_key text, process text, rate double precision, burst double precision, most bigint, back integer, held integer, want integer, share double precision, lent_for double precision, held_for double precision, OUT tokens integer, OUT taken integer, OUT remains double precision, OUT lent boolean) RETURNS record
     LANGUAGE plpgsql

@@ -45,11 +45,12 @@ async def create_tenant(slug: str, name: str, fill: Callable[[Tenant], Awaitable
 
 async def _create_schema(tenant: Tenant, fill: Callable[[Tenant], Awaitable[None]] | None) -> None:
     schema = tenant.schema
-    async with transaction() as db:
+    async with transaction("schema") as db:
         await TenantRow.insert(
             TenantRow(id=tenant.id, slug=tenant.slug, schema=schema, name=tenant.name, created_at=tenant.created_at)
         )
         await db.execute("SET LOCAL citus.enable_schema_based_sharding TO off")  # the whole schema is distributed below
+        await db.execute("SET LOCAL check_function_bodies TO off")  # they are checked where tenants are migrated
         await db.execute(f"CREATE SCHEMA {schema}")
         await run_pending(tenant)
         if on_create := tenancy().on_create:
@@ -116,7 +117,7 @@ async def delete_tenant(slug: str, *, keep_dump: bool) -> Path | None:
 async def _dump_and_drop(tenant: Tenant, path: Path | None) -> bool:
     """False, with nothing dropped, after a deadlock with a running request."""
     try:
-        async with transaction() as db:
+        async with transaction("schema") as db:
             await lift_statement_timeout(db)
             await db.execute(f"SET LOCAL lock_timeout = '{DELETE_LOCK_TIMEOUT}s'")
             # The row first, as a migration locks it: the other order could deadlock.

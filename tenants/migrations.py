@@ -131,7 +131,7 @@ async def migrate_tenant(slug: str) -> int:
 
 async def try_to_migrate_tenant(slug: str) -> int:
     with pool_affinity(schema_of(slug)):
-        async with transaction() as db:
+        async with transaction("schema") as db:
             await lift_statement_timeout(db)
             rows = await TenantRow.raw(f"SELECT {tenant_columns()} FROM tenant WHERE slug = {{}} FOR UPDATE", slug)
             if not rows:

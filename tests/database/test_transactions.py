@@ -1,13 +1,17 @@
-"""Nested transactions."""
+"""Nested transactions, and those that change schemas."""
 
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import pytest
 
 from core.errors import GokartError
 from database.audit_context import Actor, acting_as
+from database.engine import engine
+from database.pool import connection, pool_affinity
 from database.transactions import transaction
 from tenants.commands import run_command
+from tenants.lifecycle import create_tenant, delete_tenant
 from tenants.migrations import migrate_platform
 from tenants.tables import TenantRow
 from tests.support.database import execute
@@ -70,3 +74,27 @@ def test_a_failing_inner_transaction_rolls_back_alone(mark: str) -> None:
 
     run_command(work)
     assert there(mark) == ["a", "c"]
+
+
+def test_tenants_are_created_and_deleted_while_requests_have_all_connections(mark: str) -> None:
+    async def work() -> None:
+        async with AsyncExitStack() as leases:
+            for _ in range(engine().options.pool_size - 1):  # one is left for the tenant's row
+                await leases.enter_async_context(connection())
+            await create_tenant(mark, "New")
+            await delete_tenant(mark, keep_dump=False)
+
+    run_command(work)
+    assert there(mark) == []
+
+
+def test_connections_that_change_schemas_are_replaced_after_some_tenants(mark: str) -> None:
+    async def work() -> None:
+        served = set()
+        for n in range(45):
+            with pool_affinity(f"{mark}{n}"):
+                async with transaction("schema") as db:
+                    served.add(db.get_server_pid())
+        assert len(served) >= 3
+
+    run_command(work)

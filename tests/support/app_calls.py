@@ -10,7 +10,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from database.audit_context import Actor, acting_as
 from database.engine import engine
-from database.pool import ConnectionPool
+from database.pool import ConnectionPool, _pools
 from settings import settings
 from tenants.commands import operator
 from tenants.lifecycle import get_tenant
@@ -52,18 +52,19 @@ def fetch(sql: str, *args: Any) -> list[Any]:
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """Runs the work as the operator. Only one call at a time: it sets the pool of Piccolo's engine."""
+    """Runs the work as the operator. Only one call at a time: it sets the pools of requests and of schemas."""
     connections = pool()
 
     async def whole() -> T:
         with acting_as(Actor(operator())):
             return await work()
 
-    engine().pool = connections
+    engine().pool = _pools["schema"] = connections
     try:
         return portal().call(whole)
     finally:
         engine().pool = None
+        del _pools["schema"]
 
 
 def run_in_tenant(slug: str, work: Callable[[], Awaitable[T]]) -> T:
