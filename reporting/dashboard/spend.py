@@ -4,13 +4,14 @@ The figures are those of the query (`reporting.query`), so that they equal the A
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
+from asyncpg import Record
 
 from catalog.tenants import GokartTenant
 from core.time_zones import zone_of
@@ -21,7 +22,6 @@ from reporting.context import ReportContext
 from reporting.dashboard.choices import Choices
 from reporting.dashboard.figures import SpendMetrics, SpendRow, add_up, metrics_of
 from reporting.dashboard.periods import Comparison
-from reporting.dashboard.pivot import NAMES, read_pivot
 from reporting.finality import State
 from reporting.query.buckets import TimeBucket
 from reporting.query.columns import Group
@@ -184,7 +184,7 @@ async def read_totals(scope: SpendScope, choices: Choices) -> SpendMetrics:
     """The totals of `read_spend`, with the same limit and errors."""
     request = scope.request(choices, choices.period.range(scope.zone))
     await check_retention(request, scope.context.hours_since)
-    query = request.query("page", list(request.buckets()))
+    query = request.query("columns", list(request.buckets()))
     async with (
         report_slots.slot((scope.tenant.id, scope.advertiser)),
         connection() as db,
@@ -199,24 +199,30 @@ async def read_totals(scope: SpendScope, choices: Choices) -> SpendMetrics:
 async def read_figures(
     db: Connection, scope: SpendScope, choices: Choices, range_: Range
 ) -> tuple[list[tuple[TimeBucket, SpendMetrics]], list[SpendRow], int]:
-    """The time buckets, the first MAX_ROWS rows of the table, and how many there are."""
-    if len(choices.groups) == 1 and choices.groups[0] in NAMES:
-        both = scope.request(choices, range_, (choices.bucket, *choices.groups))
-        if pivot := await read_pivot(db, both, choices.order):
-            return pivot[0], pivot[1][:MAX_ROWS], len(pivot[1])
-    buckets = await read_buckets(db, scope.request(choices, range_, (choices.bucket,)))
-    table = scope.request(choices, range_, choices.groups, order=choices.order, limit=MAX_ROWS)
-    return buckets, *await read_rows(db, table)
+    """The time buckets, the first MAX_ROWS rows of the table, and how many there are.
+
+    One statement reads both, and the roll-ups once. Pairs of offer and partner are many: their table alone is read
+    from longer bucket spans, and the chart alone adds up the partners first.
+    """
+    if {"offer", "partner"} <= set(choices.groups):
+        chart = scope.request(choices, range_, (choices.bucket,))
+        table = scope.request(choices, range_, choices.groups, order=choices.order, limit=MAX_ROWS)
+        return await read_buckets(db, chart), *await read_rows(db, table)
+    request = scope.request(choices, range_, (choices.bucket, *choices.groups), order=choices.order)
+    buckets = list(request.buckets())
+    query = request.query("chart_and_table", buckets, limit=len(buckets) + MAX_ROWS)
+    found = await db.fetch(query.sql, *query.args)
+    of_buckets = [row for row in found if row["is_bucket"]]
+    rows = [SpendRow(dict(row), metrics_of(row)) for row in found[len(of_buckets) :][:MAX_ROWS]]
+    return with_metrics(buckets, choices.bucket, of_buckets), rows, found[0]["grouped_rows"] if found else 0
 
 
 async def read_buckets(db: Connection, request: QueryRequest) -> list[tuple[TimeBucket, SpendMetrics]]:
     """Each time bucket of the request's only group, in order, with figures or without."""
     (group,) = request.parameters.groups
     buckets = list(request.buckets())
-    query = request.query("page", buckets)
-    rows = await db.fetch(query.sql, *query.args)
-    found = {row[group]: metrics_of(row) for row in rows}
-    return [(bucket, found.get(getattr(bucket, group), SpendMetrics())) for bucket in buckets]
+    query = request.query("columns", buckets)
+    return with_metrics(buckets, group, await db.fetch(query.sql, *query.args))
 
 
 async def read_rows(db: Connection, request: QueryRequest) -> tuple[list[SpendRow], int]:
@@ -224,6 +230,13 @@ async def read_rows(db: Connection, request: QueryRequest) -> tuple[list[SpendRo
     query = request.query("page", list(request.buckets()), limit=request.parameters.limit)
     rows = await db.fetch(query.sql, *query.args)
     return [SpendRow(dict(row), metrics_of(row)) for row in rows], rows[0]["grouped_rows"] if rows else 0
+
+
+def with_metrics(
+    buckets: Sequence[TimeBucket], group: Group, rows: Iterable[Record]
+) -> list[tuple[TimeBucket, SpendMetrics]]:
+    found = {row[group]: metrics_of(row) for row in rows}
+    return [(bucket, found.get(getattr(bucket, group), SpendMetrics())) for bucket in buckets]
 
 
 async def read_changes(db: Connection, request: QueryRequest) -> dict[date, DayChanges]:

@@ -19,7 +19,7 @@ SQL = Path(__file__).parent / "sql"
 VALIDATORS = SqlFile(SQL / "validators.sql")
 EXTENT = SqlFile(SQL / "extent.sql")
 
-StatementName = Literal["whole", "totals", "items", "columns", "values", "page"]
+StatementName = Literal["whole", "totals", "items", "columns", "values", "page", "chart_and_table"]
 TEXTS: dict[StatementName, str] = {name: statement_text(SQL / "query.sql", name) for name in get_args(StatementName)}
 CACHED_SCHEMAS = 8  # of each statement: there are as many statements as shapes of queries
 FRAGMENT = re.compile(r"<<([a-z ]+)>>")
@@ -99,6 +99,8 @@ class StatementShape(msgspec.Struct, frozen=True):
 @lru_cache(1_024)
 def query_statement(shape: StatementShape, name: StatementName) -> SqlText:
     texts = fragments(shape)
+    if name == "chart_and_table":
+        texts |= chart_and_table_fragments(shape)
     return SqlText(FRAGMENT.sub(lambda fragment: texts[fragment[1]], TEXTS[name]), cached_schemas=CACHED_SCHEMAS)
 
 
@@ -107,7 +109,7 @@ def fragments(shape: StatementShape) -> dict[str, str]:
     names = [column.name for column in columns_of(shape.groups, shape.metrics)]
     return {
         "group columns": ", ".join(group_columns(shape.groups)),
-        "figures": ", ".join(f"sum(m.{each}) AS {each}" if sums_offers(shape) else f"m.{each}" for each in FIGURES),
+        "figures": sums("m.") if sums_offers(shape) else ", ".join(f"m.{each}" for each in FIGURES),
         "group by": group_by(shape),
         "figures of bucket": figures_of_bucket(shape),
         "of partners": OF_PARTNERS,
@@ -120,6 +122,17 @@ def fragments(shape: StatementShape) -> dict[str, str]:
         "columns": ", ".join(f'{value(shape, name)} AS "{name}"' for name in names),
         "values": ", ".join("b.n" if name == "hour" else value(shape, name) for name in names),
         "rows": rows(shape),
+    }
+
+
+def chart_and_table_fragments(shape: StatementShape) -> dict[str, str]:
+    """Those of a statement that adds up twice: by time bucket, which is the first group, and by the other groups."""
+    bucket, *groups = group_columns(shape.groups)
+    sets = f"({bucket}), ({', '.join(column.partition(' AS ')[0] for column in groups)})"
+    return {
+        "figures": sums("m."),
+        "group by": f"GROUP BY GROUPING SETS ({sets})\n    HAVING {not_zero('m.')}",
+        "rows": end_of_select(shape, "FROM grouped g LEFT JOIN buckets b ON b.n = g.n", first=["b.n"]),
     }
 
 
@@ -138,6 +151,10 @@ def group_by(shape: StatementShape) -> str:
     if not sums_offers(shape):
         return ""
     return f"GROUP BY {', '.join(group_columns(shape.groups))}\n    HAVING {not_zero('m.')}"
+
+
+def sums(table: str) -> str:
+    return ", ".join(f"sum({table}{each}) AS {each}" for each in FIGURES)
 
 
 def figures_of_bucket(shape: StatementShape) -> str:
@@ -170,15 +187,21 @@ def not_zero(table: str = "") -> str:
 def rows(shape: StatementShape) -> str:
     """The end of a SELECT. Without a group there is one row even if all figures are zero."""
     everything = shape.zeros or not shape.groups
-    lines = [f"FROM buckets b {'LEFT ' if everything else ''}JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n"]
+    source = f"FROM buckets b {'LEFT ' if everything else ''}JOIN (SELECT * FROM grouped OFFSET 0) AS g ON g.n = b.n"
+    return end_of_select(shape, source, "WHERE g.n IS NOT NULL OR b.begun" if shape.zeros else "")
+
+
+def end_of_select(shape: StatementShape, source: str, where: str = "", first: Sequence[str] = ()) -> str:
+    """`source` has the buckets as `b` and `grouped` as `g`. `first` comes before the shape's order."""
+    lines = [source]
     if "partner" in shape.groups:
         lines.append("LEFT JOIN {schema}.partner p ON p.key = g.partner")
     if "advertiser" in shape.groups:
         lines.append("LEFT JOIN {schema}.advertiser a ON a.id = g.advertiser")
-    if shape.zeros:
-        lines.append("WHERE g.n IS NOT NULL OR b.begun")
-    if shape.order:
-        lines.append("ORDER BY " + ", ".join(part for each in shape.order for part in order_by(each)))
+    if where:
+        lines.append(where)
+    if order := [*first, *(part for each in shape.order for part in order_by(each))]:
+        lines.append("ORDER BY " + ", ".join(order))
     return "\n".join([*lines, "LIMIT :limit::bigint"])
 
 

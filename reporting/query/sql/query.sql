@@ -110,7 +110,7 @@ FROM sums AS g
 SELECT concat(:before_item::text, <<item>>) <<rows>>
 
 -- name: columns
--- The rows as columns, for CSV.
+-- The rows as columns.
 SELECT <<columns>> <<rows>>
 
 -- name: values
@@ -120,3 +120,10 @@ SELECT <<values>> <<rows>>
 -- name: page
 -- The rows as columns, each with the number of all rows, also of those beyond `limit`.
 SELECT <<columns>>, (SELECT grouped_rows FROM sums) AS grouped_rows <<rows>>
+
+-- name: chart_and_table
+-- The chart and the table of a dashboard, from one pass over the roll-ups: first each time bucket with figures, in order of
+-- time, then the rows of all groups but time, as columns, which have no time. Each has the number of all rows of the
+-- table, also of those beyond `limit`, which counts both.
+SELECT <<columns>>, g.n IS NOT NULL AS is_bucket, (SELECT count(*) FROM grouped WHERE n IS NULL) AS grouped_rows
+<<rows>>
