@@ -56,7 +56,10 @@ OF_MONTH = {
     "validators_cte.sql": "validators_cte_of_month.sql",
 }
 OF_ALL_OFFERS = {"offers.sql": "all_offers.sql"}
-OF_WHOLE_DAYS = {"daily_metrics.sql": "daily_metrics_of_whole_days.sql"}
+OF_WHOLE_DAYS = {
+    "singular_offers.sql": "singular_offers_of_whole_days.sql",
+    "daily_metrics.sql": "daily_metrics_of_whole_days.sql",
+}
 MAX_DAYS_READ_WHOLE = 7  # a daily report of more days is likely to be large
 
 report_slots = ConcurrencyLimit("reporting", max(1, settings.database_pool // 3))  # for each advertiser
@@ -67,7 +70,8 @@ log = structlog.get_logger()
 class Report(msgspec.Struct, frozen=True):
     """A kind of report.
 
-    `parameters` are those of the request. `sql_parameters` gives those of the statements for a range. `document` gives
+    `parameters` are those of the request. `csv` has the columns of CSV or, if there is a `csv_header`, whole lines as
+    one column, without that first line. `sql_parameters` gives those of the statements for a range. `document` gives
     the JSON before and after the rows. A `daily` report has its rows in order of the UTC day, so that the rows of a
     range are those of its parts, one after the other.
     """
@@ -76,7 +80,8 @@ class Report(msgspec.Struct, frozen=True):
     parameters: tuple[str, ...]
     whole: SqlFile
     items: SqlFile
-    columns: SqlFile
+    csv: SqlFile
+    csv_header: bytes
     sql_parameters: Callable[[Range], dict[str, object]]
     document: Callable[[], tuple[bytes, bytes]]
     daily: bool
@@ -90,18 +95,20 @@ COST_REPORT = Report(
     name="cost-report",
     whole=SqlFile(SQL / "cost_report.sql", "whole"),
     items=SqlFile(SQL / "cost_report.sql", "items"),
-    columns=SqlFile(SQL / "cost_report.sql", "columns"),
+    csv=SqlFile(SQL / "cost_report.sql", "columns"),
+    csv_header=b"",
     parameters=COST_REPORT_PARAMETERS,
     sql_parameters=metrics_parameters,
     document=lambda: (b'{"data":[', b"]}"),
     daily=False,
 )
-SPREADSHEET = msgspec.structs.replace(COST_REPORT, columns=SqlFile(SQL / "cost_report.sql", "spreadsheet"))
+SPREADSHEET = msgspec.structs.replace(COST_REPORT, csv=SqlFile(SQL / "cost_report.sql", "spreadsheet"))
 SINGULAR = Report(
     name="singular",
     whole=SqlFile(SQL / "singular.sql", "whole"),
     items=SqlFile(SQL / "singular.sql", "items"),
-    columns=SqlFile(SQL / "singular.sql", "columns"),
+    csv=SqlFile(SQL / "singular.sql", "lines"),
+    csv_header=b"date,offer_name,partner_id,app,store_id,os,campaign_name,campaign_id,cost,clicks\n",
     parameters=SINGULAR_PARAMETERS,
     sql_parameters=daily_metrics_parameters,
     document=singular_document,

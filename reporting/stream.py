@@ -1,8 +1,10 @@
 """Streams a report of any size in constant memory, as PostgreSQL produces it (see `web.streams`)."""
 
+import re
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from math import ceil
+from typing import Any
 
 from core import tracing
 from core.timestamps import midnight
@@ -16,28 +18,49 @@ LogRows = Callable[[int], None]
 
 FIRST_DAY = SqlFile(SQL / "first_day.sql")
 ROWS_PER_PART = 20_000  # PostgreSQL sorts as many in memory
-ROWS_PER_DAILY_PART, WORK_MEM = 100_000, "48MB"  # the rows take about 35 MB as JSON
+ROWS_PER_DAILY_PART = 100_000
 MAX_DAYS_PER_PART = 31  # later days may have many more rows than those before
+# Sorts a part in memory (its rows take about 35 MB as JSON), and lets one parallel worker read and sort half of the
+# offers, however small their table is, unless the database's configuration allows no parallel workers.
+SETTINGS_OF_DAILY_PARTS = """
+SELECT
+    set_config('work_mem', '48MB', true),
+    set_config(
+        'max_parallel_workers_per_gather', least(current_setting('max_parallel_workers_per_gather')::int, 1)::text, true
+    ),
+    set_config('min_parallel_table_scan_size', '0', true),
+    set_config('min_parallel_index_scan_size', '0', true),
+    set_config('enable_parallel_hash', 'off', true)
+"""
 
 CHUNK_BYTES = 65_536
 NEITHER_IN_JSON = "\x02", "\x01"  # as delimiter and quote: JSON text contains neither, so that COPY quotes nothing
+ESCAPED = re.compile(rb"\\(.)")
+UNESCAPED = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b"\\": b"\\"}
 
 
 def csv_stream(request: ReportRequest, validators: ReportValidators, log_rows: LogRows) -> AsyncGenerator[bytes, None]:
     """CSV with a header row, by COPY."""
 
     async def produce(db: PooledConnection, send_chunk: SendChunk) -> None:
-        await set_work_mem(db, request)
+        before = header = request.report.csv_header
+
+        async def send_lines(chunk: bytes) -> None:
+            nonlocal before
+            await send_chunk(before + chunk)
+            before = b""
+
+        await prepare_daily_parts(db, request)
         part, total = first_part(request), 0
-        header = True
         while part:
-            query = request.query(request.report.columns, part)
+            query = request.query(request.report.csv, part)
             with tracing.statement(query.sql, db.work):
-                rows = await copy_out(db, query.with_literals(), send_chunk, header=header)
-            header = False
+                rows = await copy_out(db, query.with_literals(), send_lines, header=not header, text_lines=bool(header))
             total += rows
             part = await next_part(db, request, part, rows)
         log_rows(total)
+        if before:
+            await send_chunk(before)
 
     return stream(request.tenant, request.advertiser, lambda: snapshot(request, validators), produce)
 
@@ -49,37 +72,48 @@ async def copy_out(
     *,
     header: bool = False,
     json_lines: bool = False,
+    text_lines: bool = False,
 ) -> int:
-    """Sends CSV in whole lines, or the JSON text of one column, and returns the number of rows. PostgreSQL sends a few
-    kilobytes at a time; a chunk has CHUNK_BYTES or more, except the last.
+    """Sends CSV in whole lines, or one column's JSON text or any text, each with a line break after it, and returns the
+    number of rows. PostgreSQL sends a few kilobytes at a time; a chunk has CHUNK_BYTES or more, except the last.
 
     If it is cancelled while it sends a chunk, it closes the connection: asyncpg would cancel the COPY and wait, forever
     if the COPY had already ended.
     """
     delimiter, quote = NEITHER_IN_JSON if json_lines else (",", '"')
+    options: dict[str, Any] = {"format": "csv", "delimiter": delimiter, "quote": quote}
+    if text_lines:
+        options = {"format": "text"}
     sending = False
     pending: list[bytes] = []
+
+    async def send_pending() -> None:
+        chunk = b"".join(pending)
+        pending.clear()
+        await send_chunk(unescape(chunk) if text_lines else chunk)
 
     async def output(lines: bytes) -> None:
         nonlocal sending
         pending.append(lines)
         if sum(map(len, pending)) >= CHUNK_BYTES:
             sending = True
-            await send_chunk(b"".join(pending))
+            await send_pending()
             sending = False
-            pending.clear()
 
     try:
-        status = await db.copy_from_query(
-            query, output=output, format="csv", header=header, delimiter=delimiter, quote=quote
-        )
+        status = await db.copy_from_query(query, output=output, header=header, **options)
     except BaseException:
         if sending:
             db.terminate()
         raise
     if pending:
-        await send_chunk(b"".join(pending))
+        await send_pending()
     return int(status.removeprefix("COPY "))
+
+
+def unescape(text: bytes) -> bytes:
+    r"""The text of one column that COPY has escaped: control characters, such as \n, and backslashes."""
+    return ESCAPED.sub(lambda escaped: UNESCAPED[escaped[1]], text) if b"\\" in text else text
 
 
 def json_stream(request: ReportRequest, validators: ReportValidators, log_rows: LogRows) -> AsyncGenerator[bytes, None]:
@@ -94,7 +128,7 @@ def json_stream(request: ReportRequest, validators: ReportValidators, log_rows: 
             await send_chunk(before + chunk[:-1].replace(b"\n", b","))
             before = b","
 
-        await set_work_mem(db, request)
+        await prepare_daily_parts(db, request)
         part, total = first_part(request), 0
         while part:
             query = request.query(request.report.items, part)
@@ -108,10 +142,10 @@ def json_stream(request: ReportRequest, validators: ReportValidators, log_rows: 
     return stream(request.tenant, request.advertiser, lambda: snapshot(request, validators), produce)
 
 
-async def set_work_mem(db: PooledConnection, request: ReportRequest) -> None:
-    """Until the transaction ends, a part of a daily report is sorted in memory."""
+async def prepare_daily_parts(db: PooledConnection, request: ReportRequest) -> None:
+    """Until the transaction ends, a part of a daily report is sorted in memory, by two processes."""
     if request.report.daily:
-        await db.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+        await db.execute(SETTINGS_OF_DAILY_PARTS)
 
 
 def first_part(request: ReportRequest) -> Range | None:

@@ -85,7 +85,7 @@ def test_a_month_of_singular(filled: Sandbox) -> None:
     assert response.status_code == 200
     # 1. the validators
     # 2. BEGIN
-    # 3. SET LOCAL work_mem
+    # 3. settings for the transaction
     # 4. the first day, which is empty
     # 5. the next day with data, 19 May
     # 6. 19 May

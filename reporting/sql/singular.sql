@@ -1,12 +1,8 @@
 -- Singular's report: a row for each (UTC day, offer, partner) with cost or clicks, ordered by day, offer id, partner id.
 -- Cost is in currency units.
 WITH
--- `position` orders offers by id. Day and position are sorted as one number, which is faster than a date and a UUID.
-offers AS MATERIALIZED (
-    SELECT *, row_number() OVER (ORDER BY id) AS position
-    FROM {schema}.offer
-    WHERE advertiser = :advertiser::uuid AND (:offer::uuid IS NULL OR id = :offer::uuid)
-),
+-- include: singular_offers.sql
+,
 -- include: daily_metrics.sql
 
 -- name: whole
@@ -24,20 +20,11 @@ FROM validators v, (
 
 -- name: items
 -- The rows of a part of less than 2,048 days as JSON objects, for COPY.
-,
--- include: singular_partners.sql
 SELECT
 -- include: singular_item.sql
-FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN partners p ON p.key = m.partner
--- include: singular_order.sql
+-- include: singular_in_order.sql
 
--- name: columns
--- The same rows as columns, for CSV.
-,
--- include: singular_partners.sql
-SELECT
-    m.day AS "date", m.name AS "offer_name", p.id AS "partner_id", m.app_name AS "app", m.store_id AS "store_id",
-    m.os AS "os", m.campaign_name AS "campaign_name", m.id AS "campaign_id", trim_scale(m.cost) AS "cost",
-    m.clicks AS "clicks"
-FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN partners p ON p.key = m.partner
--- include: singular_order.sql
+-- name: lines
+-- The same rows as lines of CSV, for COPY.
+SELECT concat(m.day, m.csv_before_partner, p.id, m.csv_after_partner, trim_scale(m.cost), ',', m.clicks)
+-- include: singular_in_order.sql

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,7 +24,11 @@ import pytest
 from database.engine import database_url, engine
 from database.pool import ConnectionPool, DatabaseUnavailable
 from database.transactions import read_only_snapshot
-from reporting.stream import copy_out
+from reporting.filters import Filter
+from reporting.ranges import Range
+from reporting.read import SINGULAR as SINGULAR_REPORT
+from reporting.read import ReportRequest
+from reporting.stream import SETTINGS_OF_DAILY_PARTS, copy_out
 from tests.support.database import locked
 from tests.support.large_report import (
     DAYS,
@@ -35,7 +40,17 @@ from tests.support.large_report import (
     held,
     kill_backends,
 )
-from tests.support.sandbox import CSV, JSON, SINGULAR, SINGULAR_CSV, Sandbox, create_sandbox, event_record, offer_record
+from tests.support.sandbox import (
+    CSV,
+    JSON,
+    MAY,
+    SINGULAR,
+    SINGULAR_CSV,
+    Sandbox,
+    create_sandbox,
+    event_record,
+    offer_record,
+)
 from tests.support.servers import Server, running_server
 from tests.support.wait import GUARD
 
@@ -90,6 +105,56 @@ def test_csv_and_json_say_the_same(big: Sandbox) -> None:
     assert [(line["date"], line["campaign_id"], line["partner_id"], Decimal(line["cost"])) for line in lines] == [
         (item["date"], item["campaign_id"], item["partner_id"], item["cost"]) for item in items
     ]
+
+
+@pytest.mark.parametrize("first", ["2025-05-01", "2025-05-19T01:00Z"], ids=["whole days", "part of a day"])
+def test_the_csv_has_any_text_of_an_offer(sandbox: Sandbox, first: str) -> None:
+    range_ = MAY | {"date_from": first}
+    special = [",", '"', "\n", "\r\n", "\\", "\\n", "\\.", "\t", "\b\f\v", "\x01\x02"]
+    texts = [f"before{characters}after" for characters in special]
+    texts += ["\\.", "NULL", "\\N", " spaces ", "'", "a $1 :b {schema}", "Zażółć 🦊"]
+    offers = [
+        offer_record(sandbox, name=text, appName=text, storeId=text, campaignName=text, os="WEB") for text in texts
+    ]
+    offers += [offer_record(sandbox, appName="", storeId="", campaignName=""), offer_record(sandbox)]
+    sandbox.send("offers", offers)
+    sandbox.send("events", [event_record(offer["id"], occurredAt="2025-05-19T15:00:00Z") for offer in offers])
+    content = sandbox.get(SINGULAR_CSV, **range_).text
+    items = sandbox.get(SINGULAR, **range_).json()["data"]["items"]
+    assert len(items) == len(offers)
+    assert list(csv.reader(io.StringIO(content, newline=""))) == [
+        list(items[0]),
+        *(["" if value is None else str(value) for value in item.values()] for item in items),
+    ]
+    empty, missing = [f",{text},{text},{os},{text}," for text, os in (('""', ""), ("", ""))]
+    assert content.count(empty) == 1, "an empty text is quoted, as PostgreSQL's COPY does"
+    assert content.count(missing) == 1
+
+
+@pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])
+def test_a_part_of_a_large_report_is_read_by_a_parallel_worker(big: Sandbox, path: str) -> None:
+    """PostgreSQL does so if nothing in the statement prevents it."""
+    report = SINGULAR_REPORT.csv if path == SINGULAR_CSV else SINGULAR_REPORT.items
+    days = Range(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
+    request = ReportRequest(SINGULAR_REPORT, big.tenant, big.owner, Filter(days, None))
+    statement = f"EXPLAIN {request.query(report, days).with_literals()}"
+    plan = "\n".join(row[0] for row in in_transaction(SETTINGS_OF_DAILY_PARTS, statement))
+    assert plan.startswith("Gather Merge"), plan
+    assert "Seq Scan on by_day" not in plan
+
+
+def in_transaction(*statements: str) -> list[asyncpg.Record]:
+    """The rows of the last statement."""
+
+    async def work() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(database_url())
+        try:
+            async with connection.transaction():
+                return [await connection.fetch(statement) for statement in statements][-1]
+        finally:
+            await connection.close()
+
+    return asyncio.run(work())
 
 
 @pytest.mark.parametrize("path", [SINGULAR_CSV, SINGULAR])

@@ -40,7 +40,7 @@ def fill_large_report(sandbox: Sandbox) -> None:
     ]
     for sql in (BY_DAY, BY_MONTH):
         database(sql.format(s=schema), offers, partners)
-    database(f"ANALYZE {schema}.by_day, {schema}.by_month")
+    database(f"ANALYZE {schema}.by_day, {schema}.by_month, {schema}.offer, {schema}.partner")
 
 
 def database(statement: str, *args: object) -> list[asyncpg.Record]:
@@ -58,11 +58,11 @@ def database(statement: str, *args: object) -> list[asyncpg.Record]:
 
 
 def backends(sandbox: Sandbox) -> list[int]:
-    """The process ids of the backends that are busy with this tenant's data."""
+    """The process ids of the backends that are busy with this tenant's data, without their parallel workers."""
     found = database(
         """
         SELECT pid FROM pg_stat_activity
-        WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'
+        WHERE state = 'active' AND pid <> pg_backend_pid() AND leader_pid IS NULL AND query LIKE '%' || $1 || '%'
         """,
         sandbox.tenant.schema,
     )
@@ -73,9 +73,9 @@ def held(sandbox: Sandbox) -> list[asyncpg.Record]:
     """The backends that a stream of this tenant's Singular report holds: busy, or idle between two chunks."""
     sql = """
         SELECT pid FROM pg_stat_activity
-        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE $1
+        WHERE state <> 'idle' AND pid <> pg_backend_pid() AND leader_pid IS NULL AND query LIKE $1
     """
-    return database(sql, f"%AS position%{sandbox.tenant.schema}.by_day%")
+    return database(sql, f"%{sandbox.tenant.schema}.offer%AS position%")
 
 
 def kill_backends(sandbox: Sandbox) -> None:

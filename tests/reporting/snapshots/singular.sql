@@ -1,11 +1,15 @@
 WITH
-offers AS MATERIALIZED (
-    SELECT *, row_number() OVER (ORDER BY id) AS position
+offers AS (
+    SELECT *, width_bucket(id, (
+        SELECT array_agg(id ORDER BY id) FROM t_tenant.offer
+        WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
+    )) AS position
     FROM t_tenant.offer
     WHERE advertiser = $1::uuid AND ($2::uuid IS NULL OR id = $2::uuid)
-),
+)
+,
 metrics AS (
-    SELECT o.*, m.*
+    SELECT o.*, bucket AS day, partner, clicks, by_day.cost * 0.000001 AS cost
     FROM (
 SELECT
     *,
@@ -17,17 +21,26 @@ SELECT
         ',"campaign_name":', coalesce(to_json(campaign_name)::text, 'null'),
         ',"campaign_id":"', id,
         '","cost":'
-    ) AS after_partner
+    ) AS after_partner,
+    concat(
+        ',', CASE WHEN name ~ '[",\r\n]' THEN concat('"', replace(name, '"', '""'), '"') ELSE name END, ','
+    ) AS csv_before_partner,
+    concat(
+        ',',
+        CASE WHEN app_name ~ '^$|[",\r\n]' THEN concat('"', replace(app_name, '"', '""'), '"') ELSE app_name END, ',',
+        CASE WHEN store_id ~ '^$|[",\r\n]' THEN concat('"', replace(store_id, '"', '""'), '"') ELSE store_id END, ',',
+        os, ',',
+        CASE
+            WHEN campaign_name ~ '^$|[",\r\n]' THEN concat('"', replace(campaign_name, '"', '""'), '"')
+            ELSE campaign_name
+        END, ',',
+        id, ','
+    ) AS csv_after_partner
 FROM offers
-OFFSET 0
+OFFSET '0'
     ) AS o
-    CROSS JOIN LATERAL (
-        SELECT bucket AS day, partner, clicks, cost * 0.000001 AS cost
-        FROM t_tenant.by_day
-        WHERE offer = o.key AND bucket >= $3::date AND bucket < $4::date
-            AND (clicks <> 0 OR cost <> 0)
-        OFFSET 0
-    ) AS m
+    JOIN t_tenant.by_day ON by_day.offer = ANY (ARRAY[o.key])
+    WHERE bucket >= $3::date AND bucket < $4::date AND (clicks <> 0 OR by_day.cost <> 0)
 )
 ,
 validators AS (

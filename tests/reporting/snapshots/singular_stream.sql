@@ -18,16 +18,27 @@ SELECT * FROM validators;
 
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
-SET LOCAL work_mem = '48MB';
+SELECT
+    set_config('work_mem', '48MB', true),
+    set_config(
+        'max_parallel_workers_per_gather', least(current_setting('max_parallel_workers_per_gather')::int, 1)::text, true
+    ),
+    set_config('min_parallel_table_scan_size', '0', true),
+    set_config('min_parallel_index_scan_size', '0', true),
+    set_config('enable_parallel_hash', 'off', true);
 
 WITH
-offers AS MATERIALIZED (
-    SELECT *, row_number() OVER (ORDER BY id) AS position
+offers AS (
+    SELECT *, width_bucket(id, (
+        SELECT array_agg(id ORDER BY id) FROM t_tenant.offer
+        WHERE advertiser = '00000000-0000-0000-0000-000000000000'::uuid AND (NULL::uuid IS NULL OR id = NULL::uuid)
+    )) AS position
     FROM t_tenant.offer
     WHERE advertiser = '00000000-0000-0000-0000-000000000000'::uuid AND (NULL::uuid IS NULL OR id = NULL::uuid)
-),
+)
+,
 metrics AS (
-    SELECT o.*, m.*
+    SELECT o.*, bucket AS day, partner, clicks, by_day.cost * 0.000001 AS cost
     FROM (
 SELECT
     *,
@@ -39,28 +50,37 @@ SELECT
         ',"campaign_name":', coalesce(to_json(campaign_name)::text, 'null'),
         ',"campaign_id":"', id,
         '","cost":'
-    ) AS after_partner
+    ) AS after_partner,
+    concat(
+        ',', CASE WHEN name ~ '[",\r\n]' THEN concat('"', replace(name, '"', '""'), '"') ELSE name END, ','
+    ) AS csv_before_partner,
+    concat(
+        ',',
+        CASE WHEN app_name ~ '^$|[",\r\n]' THEN concat('"', replace(app_name, '"', '""'), '"') ELSE app_name END, ',',
+        CASE WHEN store_id ~ '^$|[",\r\n]' THEN concat('"', replace(store_id, '"', '""'), '"') ELSE store_id END, ',',
+        os, ',',
+        CASE
+            WHEN campaign_name ~ '^$|[",\r\n]' THEN concat('"', replace(campaign_name, '"', '""'), '"')
+            ELSE campaign_name
+        END, ',',
+        id, ','
+    ) AS csv_after_partner
 FROM offers
-OFFSET 0
+OFFSET '0'
     ) AS o
-    CROSS JOIN LATERAL (
-        SELECT bucket AS day, partner, clicks, cost * 0.000001 AS cost
-        FROM t_tenant.by_day
-        WHERE offer = o.key AND bucket >= '2025-05-01'::date AND bucket < '2025-05-02'::date
-            AND (clicks <> 0 OR cost <> 0)
-        OFFSET 0
-    ) AS m
-)
-,
-partners AS MATERIALIZED (
-    SELECT key, id, row_number() OVER (ORDER BY id) AS position FROM t_tenant.partner
+    JOIN t_tenant.by_day ON by_day.offer = ANY (ARRAY[o.key])
+    WHERE bucket >= '2025-05-01'::date AND bucket < '2025-05-02'::date AND (clicks <> 0 OR by_day.cost <> 0)
 )
 SELECT
 concat(
     '{"date":"', m.day, m.before_partner, p.id, m.after_partner, trim_scale(m.cost), ',"clicks":', m.clicks, '}'
 )
-FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN partners p ON p.key = m.partner
-ORDER BY ((m.day - '2025-05-01'::date)::bigint << 52) + (m.position << 26) + p.position;
+FROM metrics m JOIN (
+    SELECT key, id, width_bucket(id, (SELECT array_agg(id ORDER BY id) FROM t_tenant.partner)) AS position
+    FROM t_tenant.partner
+    OFFSET '0'
+) AS p ON p.key = m.partner
+ORDER BY ((m.day - '2025-05-01'::date)::bigint << 52) + (m.position::bigint << 26) + p.position;
 
 WITH
 offers AS MATERIALIZED (
@@ -76,13 +96,17 @@ CROSS JOIN LATERAL (
 ) AS first_of_offer;
 
 WITH
-offers AS MATERIALIZED (
-    SELECT *, row_number() OVER (ORDER BY id) AS position
+offers AS (
+    SELECT *, width_bucket(id, (
+        SELECT array_agg(id ORDER BY id) FROM t_tenant.offer
+        WHERE advertiser = '00000000-0000-0000-0000-000000000000'::uuid AND (NULL::uuid IS NULL OR id = NULL::uuid)
+    )) AS position
     FROM t_tenant.offer
     WHERE advertiser = '00000000-0000-0000-0000-000000000000'::uuid AND (NULL::uuid IS NULL OR id = NULL::uuid)
-),
+)
+,
 metrics AS (
-    SELECT o.*, m.*
+    SELECT o.*, bucket AS day, partner, clicks, by_day.cost * 0.000001 AS cost
     FROM (
 SELECT
     *,
@@ -94,37 +118,50 @@ SELECT
         ',"campaign_name":', coalesce(to_json(campaign_name)::text, 'null'),
         ',"campaign_id":"', id,
         '","cost":'
-    ) AS after_partner
+    ) AS after_partner,
+    concat(
+        ',', CASE WHEN name ~ '[",\r\n]' THEN concat('"', replace(name, '"', '""'), '"') ELSE name END, ','
+    ) AS csv_before_partner,
+    concat(
+        ',',
+        CASE WHEN app_name ~ '^$|[",\r\n]' THEN concat('"', replace(app_name, '"', '""'), '"') ELSE app_name END, ',',
+        CASE WHEN store_id ~ '^$|[",\r\n]' THEN concat('"', replace(store_id, '"', '""'), '"') ELSE store_id END, ',',
+        os, ',',
+        CASE
+            WHEN campaign_name ~ '^$|[",\r\n]' THEN concat('"', replace(campaign_name, '"', '""'), '"')
+            ELSE campaign_name
+        END, ',',
+        id, ','
+    ) AS csv_after_partner
 FROM offers
-OFFSET 0
+OFFSET '0'
     ) AS o
-    CROSS JOIN LATERAL (
-        SELECT bucket AS day, partner, clicks, cost * 0.000001 AS cost
-        FROM t_tenant.by_day
-        WHERE offer = o.key AND bucket >= '2025-05-19'::date AND bucket < '2025-05-20'::date
-            AND (clicks <> 0 OR cost <> 0)
-        OFFSET 0
-    ) AS m
-)
-,
-partners AS MATERIALIZED (
-    SELECT key, id, row_number() OVER (ORDER BY id) AS position FROM t_tenant.partner
+    JOIN t_tenant.by_day ON by_day.offer = ANY (ARRAY[o.key])
+    WHERE bucket >= '2025-05-19'::date AND bucket < '2025-05-20'::date AND (clicks <> 0 OR by_day.cost <> 0)
 )
 SELECT
 concat(
     '{"date":"', m.day, m.before_partner, p.id, m.after_partner, trim_scale(m.cost), ',"clicks":', m.clicks, '}'
 )
-FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN partners p ON p.key = m.partner
-ORDER BY ((m.day - '2025-05-19'::date)::bigint << 52) + (m.position << 26) + p.position;
+FROM metrics m JOIN (
+    SELECT key, id, width_bucket(id, (SELECT array_agg(id ORDER BY id) FROM t_tenant.partner)) AS position
+    FROM t_tenant.partner
+    OFFSET '0'
+) AS p ON p.key = m.partner
+ORDER BY ((m.day - '2025-05-19'::date)::bigint << 52) + (m.position::bigint << 26) + p.position;
 
 WITH
-offers AS MATERIALIZED (
-    SELECT *, row_number() OVER (ORDER BY id) AS position
+offers AS (
+    SELECT *, width_bucket(id, (
+        SELECT array_agg(id ORDER BY id) FROM t_tenant.offer
+        WHERE advertiser = '00000000-0000-0000-0000-000000000000'::uuid AND (NULL::uuid IS NULL OR id = NULL::uuid)
+    )) AS position
     FROM t_tenant.offer
     WHERE advertiser = '00000000-0000-0000-0000-000000000000'::uuid AND (NULL::uuid IS NULL OR id = NULL::uuid)
-),
+)
+,
 metrics AS (
-    SELECT o.*, m.*
+    SELECT o.*, bucket AS day, partner, clicks, by_day.cost * 0.000001 AS cost
     FROM (
 SELECT
     *,
@@ -136,28 +173,37 @@ SELECT
         ',"campaign_name":', coalesce(to_json(campaign_name)::text, 'null'),
         ',"campaign_id":"', id,
         '","cost":'
-    ) AS after_partner
+    ) AS after_partner,
+    concat(
+        ',', CASE WHEN name ~ '[",\r\n]' THEN concat('"', replace(name, '"', '""'), '"') ELSE name END, ','
+    ) AS csv_before_partner,
+    concat(
+        ',',
+        CASE WHEN app_name ~ '^$|[",\r\n]' THEN concat('"', replace(app_name, '"', '""'), '"') ELSE app_name END, ',',
+        CASE WHEN store_id ~ '^$|[",\r\n]' THEN concat('"', replace(store_id, '"', '""'), '"') ELSE store_id END, ',',
+        os, ',',
+        CASE
+            WHEN campaign_name ~ '^$|[",\r\n]' THEN concat('"', replace(campaign_name, '"', '""'), '"')
+            ELSE campaign_name
+        END, ',',
+        id, ','
+    ) AS csv_after_partner
 FROM offers
-OFFSET 0
+OFFSET '0'
     ) AS o
-    CROSS JOIN LATERAL (
-        SELECT bucket AS day, partner, clicks, cost * 0.000001 AS cost
-        FROM t_tenant.by_day
-        WHERE offer = o.key AND bucket >= '2025-05-20'::date AND bucket < '2025-05-24'::date
-            AND (clicks <> 0 OR cost <> 0)
-        OFFSET 0
-    ) AS m
-)
-,
-partners AS MATERIALIZED (
-    SELECT key, id, row_number() OVER (ORDER BY id) AS position FROM t_tenant.partner
+    JOIN t_tenant.by_day ON by_day.offer = ANY (ARRAY[o.key])
+    WHERE bucket >= '2025-05-20'::date AND bucket < '2025-05-24'::date AND (clicks <> 0 OR by_day.cost <> 0)
 )
 SELECT
 concat(
     '{"date":"', m.day, m.before_partner, p.id, m.after_partner, trim_scale(m.cost), ',"clicks":', m.clicks, '}'
 )
-FROM (SELECT * FROM metrics OFFSET 0) AS m JOIN partners p ON p.key = m.partner
-ORDER BY ((m.day - '2025-05-20'::date)::bigint << 52) + (m.position << 26) + p.position;
+FROM metrics m JOIN (
+    SELECT key, id, width_bucket(id, (SELECT array_agg(id ORDER BY id) FROM t_tenant.partner)) AS position
+    FROM t_tenant.partner
+    OFFSET '0'
+) AS p ON p.key = m.partner
+ORDER BY ((m.day - '2025-05-20'::date)::bigint << 52) + (m.position::bigint << 26) + p.position;
 
 WITH
 offers AS MATERIALIZED (
