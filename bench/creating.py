@@ -14,7 +14,7 @@ import msgspec
 
 from auth.api_keys.format import mint_api_key
 from database.audit_context import Actor, acting_as
-from database.pool import connection, open_pool
+from database.pool import connection, open_pool, pool_affinity
 from tenants import lifecycle
 from tenants.migrations import migrate_platform, migration_modules
 
@@ -42,10 +42,10 @@ async def create_one(number: int) -> CreatedTenant:
     tenant = await lifecycle.create_tenant(f"n{number}", f"Tenant {number}")
     milliseconds = (time.perf_counter() - started) * 1000
     token, advertiser = mint_api_key(), uuid4()
-    async with connection() as db:
-        await db.execute(
-            DATA.format(s=tenant.schema, advertiser=advertiser, digest=token.digest.hex(), hint=token.hint)
-        )
+    rows = DATA.format(s=tenant.schema, advertiser=advertiser, digest=token.digest.hex(), hint=token.hint)
+    with pool_affinity(tenant.schema):
+        async with connection("schema") as db:  # others become slow with each tenant that is created
+            await db.execute(rows)
     return CreatedTenant(milliseconds, f"api.{tenant.slug}.localhost {token.token}")
 
 
