@@ -115,7 +115,7 @@ async def raise_refusal(db: Connection, tenant: Tenant, kind: CatalogueKind, row
         except REFUSALS as error:
             if (error.constraint_name or "").startswith(f"{kind.table}_pkey"):
                 raise
-            column, sentence = await explain_refusal(tenant, kind, error)
+            column, sentence = await explain_refusal(db, tenant, kind, error)
             cell = f"Line {row.line}, {column}" if column else f"Line {row.line}"
             raise ImportRefusedError(f"{cell}: {sentence} Nothing was changed.") from error
 

@@ -13,7 +13,7 @@ from asyncpg import CheckViolationError, ForeignKeyViolationError, Record, Uniqu
 
 from catalog.fields import CatalogueKind, FieldValues
 from core.errors import GokartError
-from database.pool import connection
+from database.pool import Connection, connection
 from database.transactions import transaction
 from tenants.cache import notify_changed
 from tenants.tenant import Tenant
@@ -70,12 +70,13 @@ async def explained_refusals(tenant: Tenant, kind: CatalogueKind) -> AsyncIterat
     try:
         yield
     except REFUSALS as error:
-        column, sentence = await explain_refusal(tenant, kind, error)
+        async with connection() as db:
+            column, sentence = await explain_refusal(db, tenant, kind, error)
         raise CatalogueError(f"{column}: {sentence}" if column else sentence) from error
 
 
 async def explain_refusal(
-    tenant: Tenant, kind: CatalogueKind, error: CheckViolationError | UniqueViolationError
+    db: Connection, tenant: Tenant, kind: CatalogueKind, error: CheckViolationError | UniqueViolationError
 ) -> tuple[str, str]:
     """The column, empty if a constraint concerns several or one that is not a field, and a sentence.
 
@@ -84,16 +85,15 @@ async def explain_refusal(
     if not error.constraint_name:
         return "time_zone" if "time zone" in str(error) else "currency", error.args[0]
     name = re.sub(r"_\d{6,}$", "", error.constraint_name)  # without the shard of a Citus cluster
-    async with connection() as db:
-        columns = await db.fetchval(
-            """
-            SELECT array_agg(a.attname ORDER BY a.attname) FROM pg_constraint c
-                JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey)
-            WHERE c.conrelid = $1::regclass AND c.conname = $2
-            """,
-            f"{tenant.schema}.{kind.table}",
-            name,
-        )
+    columns = await db.fetchval(
+        """
+        SELECT array_agg(a.attname ORDER BY a.attname) FROM pg_constraint c
+            JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey)
+        WHERE c.conrelid = $1::regclass AND c.conname = $2
+        """,
+        f"{tenant.schema}.{kind.table}",
+        name,
+    )
     refuses = f"The constraint {name} of the database refuses"
     if columns and len(columns) == 1 and columns[0] in {"status", *(field.name for field in kind.fields)}:
         return columns[0], f"{refuses} this value."

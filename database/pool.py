@@ -42,8 +42,8 @@ STALE_CACHE_ERRORS: Final = (
 STREAM_TIMEOUTS: Final = {"statement_timeout": "0"}  # a client may read slowly
 SWEEP_INTERVAL: Final = 5.0
 SPREAD_FROM: Final = 50  # tenants of a connection; a further tenant opens another connection
-SCHEMA_CONNECTIONS: Final = 4  # for creating, migrating and deleting tenants, each replaced after this many of them:
-SCHEMAS_PER_CONNECTION: Final = 20
+SCHEMA_CONNECTIONS: Final = 4  # for creating, migrating and deleting tenants
+SCHEMAS_PER_CONNECTION: Final = 20  # then it is replaced
 SCHEMA_ERRORS: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 Connection = asyncpg.Connection

@@ -76,7 +76,7 @@ def test_a_failing_inner_transaction_rolls_back_alone(mark: str) -> None:
     assert there(mark) == ["a", "c"]
 
 
-def test_tenants_are_created_and_deleted_while_requests_have_all_connections(mark: str) -> None:
+def test_tenants_are_created_and_deleted_while_requests_use_all_other_connections(mark: str) -> None:
     async def work() -> None:
         async with AsyncExitStack() as leases:
             for _ in range(engine().options.pool_size - 1):  # one is left for the tenant's row
