@@ -101,11 +101,17 @@ def page_share() -> Iterator[None]:
         _serving_page.reset(token)
 
 
-def connection(work: Work = "call") -> "Lease":
-    """A connection from the pool for that kind of work. Raises DatabaseUnavailable."""
+def connection(work: Work = "call", *, generic_plans: bool = False) -> "Lease":
+    """A connection from the pool for that kind of work. Raises DatabaseUnavailable.
+
+    `generic_plans` is for statements whose best plan is the same for all arguments: PostgreSQL then plans each once,
+    and not anew for each of its first five executions, which of one tenant's on one connection may be minutes apart.
+    """
     pool = engine().pool if work == "call" else _pools[work]
     assert pool is not None, "open_pool() has not been called"
-    return pool.acquire()
+    lease: Lease = pool.acquire()
+    lease.generic_plans = generic_plans and not engine().options.pgbouncer  # there, no statement is kept
+    return lease
 
 
 def has_replica() -> bool:
@@ -232,7 +238,7 @@ class Share(asyncio.Semaphore):
 
 
 class PooledConnection(asyncpg.Connection):
-    __slots__ = ("idle_since", "shares", "tenants", "work")
+    __slots__ = ("generic_plans", "idle_since", "shares", "tenants", "work")
 
     def __init__(self, *args: Any, **rest: Any) -> None:
         super().__init__(*args, **rest)
@@ -240,6 +246,12 @@ class PooledConnection(asyncpg.Connection):
         self.shares: list[Share] = []
         self.idle_since = 0.0
         self.work: Work = "call"
+        self.generic_plans: bool | None = False
+
+    async def use_generic_plans(self, generic: bool) -> None:
+        self.generic_plans = None  # unknown, if this fails
+        await self.execute(f"SET plan_cache_mode = {'force_generic_plan' if generic else 'auto'}")
+        self.generic_plans = generic
 
     def get_reset_query(self) -> str:
         """`reset()` ends an open transaction. Sessions have no other state to reset."""
@@ -472,17 +484,24 @@ class ConnectionPool:
 class Lease:
     """A connection for the duration of a block."""
 
-    __slots__ = ("_connection", "_pool")
+    __slots__ = ("_connection", "_pool", "generic_plans")
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
+        self.generic_plans = False
 
     async def __aenter__(self) -> PooledConnection:
         try:
-            self._connection = await self._pool.lease()
+            connection = self._connection = await self._pool.lease()
+            if connection.generic_plans is not self.generic_plans:
+                try:
+                    await connection.use_generic_plans(self.generic_plans)
+                except BaseException as error:
+                    self._pool.end_lease(connection, error)
+                    raise
         except self._pool.unavailable_errors as error:
             raise self._unavailable(error) from error
-        return self._connection
+        return connection
 
     def __await__(self) -> Generator[Any, None, PooledConnection]:
         return self.__aenter__().__await__()

@@ -120,7 +120,7 @@ class ReadableReport(Protocol):
     """What is read here: a report of an advertiser, with all that it depends on.
 
     `is_large`: it is likely to have too many rows for one response. `etag_identity` differs for reports that differ in
-    more than figures and names.
+    more than figures and names. `generic_plans`: see `database.pool.connection`.
     """
 
     @property
@@ -133,6 +133,8 @@ class ReadableReport(Protocol):
     def cache_key(self) -> Hashable: ...
     @property
     def is_large(self) -> bool: ...
+    @property
+    def generic_plans(self) -> bool: ...
     @property
     def content_range(self) -> str: ...
     @property
@@ -193,9 +195,13 @@ class ReportRequest(msgspec.Struct, frozen=True, dict=True):
         """
         return None if self.filter.offer or self.as_of else single_month(self.filter.range)
 
+    @property
+    def generic_plans(self) -> bool:
+        return self.month is not None and not self.report.daily
+
     def query(self, statement: SqlFile, range_: Range | None = None, **parameters: object) -> Query:
         """A statement of the report for the whole range, or for a part of it."""
-        if self.month and not self.report.daily:
+        if self.generic_plans:
             return self.bind_month(statement, **parameters)
         range_ = range_ or self.filter.range
         parameters = {**self.report.sql_parameters(range_), **parameters}
@@ -334,7 +340,7 @@ async def read(request: ReadableReport, etags: Collection[str], *, stream: bool)
     cached, validators = report_cache.get(request.cache_key), None
     stream = stream or request.is_large
     if cached or stream or has_replica() or etags:
-        async with connection() as db:
+        async with connection(generic_plans=request.generic_plans) as db:
             validators = await read_validators(db, request)
         if validators.match(etags):
             count_report(request.name, "not_modified")
@@ -354,13 +360,13 @@ async def read_whole(request: ReadableReport, validators: ReportValidators | Non
     """From the replica if it has the same validators, else from the primary. Stream: it has too many rows."""
     if validators and has_replica():
         with suppress(DatabaseUnavailable):
-            async with connection("replica") as db:
+            async with connection("replica", generic_plans=request.generic_plans) as db:
                 result = await fetch_whole(db, request)
             if result.validators.etag == validators.etag:
                 log_replica_use(request)
                 return msgspec.structs.replace(result, validators=validators)
     count_report(request.name, "primary")
-    async with connection() as db:
+    async with connection(generic_plans=request.generic_plans) as db:
         return await fetch_whole(db, request)
 
 

@@ -24,6 +24,7 @@ from auth.api_keys.request_log import log_request
 from catalog.tenants import GokartTenant
 from core.background import run_every
 from database.pool import connection, pool_affinity
+from database.sql import SqlText
 from settings import settings
 from tenants.cache import tenant_cache
 from tenants.tenant import Tenant, current_tenant
@@ -42,11 +43,18 @@ from web.requests import (
 
 WRITE_EVERY = 5.0
 AT_MOST_EVERY = timedelta(minutes=1)
+UPDATE_LAST_USED = SqlText("""
+UPDATE {schema}.api_token SET last_used_at = used.at, last_used_from = used.address
+FROM unnest(:keys::int[], :uses::timestamptz[], :addresses::inet[], :before::timestamptz[])
+    AS used (id, at, address, before)
+WHERE api_token.id = used.id AND (last_used_at IS NULL OR last_used_at <= used.before)
+""")
 
 LastUse = tuple[datetime, Address | None]
 
 log = structlog.get_logger()
 _last_uses: dict[str, dict[int, LastUse]] = {}  # by schema and key
+_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key, which this process has written before
 _loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by schema
 api_key_limiter: RateLimiter[tuple[UUID, int]] = RateLimiter(
     "token", lambda key: f"token {key[0]} {key[1]}", limit_sync
@@ -217,7 +225,10 @@ async def load_digests(tenant: Tenant) -> frozenset[bytes]:
 
 
 def record_use(tenant: Tenant, key: int, address: Address | None) -> None:
-    _last_uses.setdefault(tenant.schema, {})[key] = (datetime.now(UTC), address)
+    at = datetime.now(UTC)
+    next_write = _next_writes.get((tenant.schema, key))
+    if next_write is None or at >= next_write:
+        _last_uses.setdefault(tenant.schema, {})[key] = (at, address)
 
 
 def flush_last_used() -> AbstractAsyncContextManager[None]:
@@ -226,24 +237,32 @@ def flush_last_used() -> AbstractAsyncContextManager[None]:
 
 
 async def write_last_used() -> None:
+    now = datetime.now(UTC)
+    for key in [key for key, next_write in _next_writes.items() if next_write <= now]:
+        del _next_writes[key]
     for schema in list(_last_uses):
+        uses = _last_uses.pop(schema)
         try:
             with pool_affinity(schema):
-                await write_tenant_uses(schema, _last_uses.pop(schema))
+                all_written = await write_tenant_uses(schema, uses)
         except Exception as error:  # noqa: BLE001  # an error at one tenant, such as one being deleted, must not affect the others
             log.warning("last use of API keys not written", tenant=schema, error=repr(error))
+            continue
+        if all_written:
+            _next_writes.update({(schema, key): at + AT_MOST_EVERY for key, (at, _) in uses.items()})
 
 
-async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> None:
+async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> bool:
+    """False if one of the keys was written within the last minute, by another process."""
+    query = UPDATE_LAST_USED.bind(
+        schema,
+        keys=list(uses),
+        uses=[at for at, _ in uses.values()],
+        addresses=[address for _, address in uses.values()],
+        before=[at - AT_MOST_EVERY for at, _ in uses.values()],
+    )
     async with connection() as db:
-        await db.execute(
-            f"""
-            UPDATE {schema}.api_token SET last_used_at = used.at, last_used_from = used.address
-            FROM unnest($1::int[], $2::timestamptz[], $3::inet[], $4::timestamptz[]) AS used (id, at, address, before)
-            WHERE api_token.id = used.id AND (last_used_at IS NULL OR last_used_at <= used.before)
-            """,
-            list(uses),
-            [at for at, _ in uses.values()],
-            [address for _, address in uses.values()],
-            [at - AT_MOST_EVERY for at, _ in uses.values()],
-        )
+        # Without parameters it is not kept prepared, which would take more memory of a backend with many tenants than
+        # it saves time.
+        status = await db.execute(query.with_literals())
+    return bool(status == f"UPDATE {len(uses)}")

@@ -103,6 +103,10 @@ class QueryRequest(msgspec.Struct, frozen=True):
         return blake2b(self.etag_identity.encode(), digest_size=16).digest()
 
     @property
+    def generic_plans(self) -> bool:
+        return False
+
+    @property
     def etag_identity(self) -> str:
         """What the response depends on besides figures and names: the query, and which of its days have which state."""
         parameters = self.parameters
