@@ -17,23 +17,24 @@ import httpx
 import msgspec
 
 from bench import DATA, ROOT
-from bench.clients import ask, wrk
+from bench.clients import Load, ask, wrk
 from bench.creating import CreatedTenant
 from bench.maintenance import VACUUMED, time_autovacuum, time_dump, time_vacuum
 from bench.reports import MONTH, PATH
 from bench.results import Row, Side, at_most, plain, ratio
 from bench.rounds import alternate, short
-from bench.serving import Command, Server, serving
+from bench.serving import Command, serving
 from core.errors import GokartError
 from database.embedded import EmbeddedPostgres
 from settings import Settings
 
 METHOD = """On a separate database, which is removed afterwards. Two processes create the tenants without the latest
 migration, and `gokart migrate` runs it for all of them. The last twenty tenants are created with it. Then a new server
-gets a request for a report of a few rows of each tenant, one after the other. *Memory growth* is that of its process;
-the memory of a backend is the private memory (RssAnon) of the largest PostgreSQL backend. Then one connection requests
-reports: each of a random tenant, and in comparison always of the first tenant; if the default number of database
-connections does not cover all tenants, also with as many as do. *Autovacuum round*: how long a worker lives that finds
+gets a request for a report of a few rows of each tenant, one after the other, which is *the first request*, and once
+more the same. After that one connection requests reports: each of a random tenant, and in comparison always of the
+first tenant; if the default number of database connections does not cover all tenants, also with as many as do. Then
+*memory growth* is that of the server's process since the first tenant's requests, and the memory of a backend is the
+private memory (RssAnon) of the largest PostgreSQL backend. *Autovacuum round*: how long a worker lives that finds
 hardly anything to vacuum, so mostly reads the catalogue and the statistics of all tables."""
 
 PLACE = DATA / "tenants"
@@ -72,11 +73,16 @@ def measure_with(url: str, count: int, made: list[CreatedTenant], rounds: int) -
     covering = ceil(count / PER_CONNECTION) + 1
     for connections in (DEFAULT_POOL, covering) if covering > DEFAULT_POOL else (DEFAULT_POOL,):
         with serving(database_url=url, database_pool=str(connections)) as server:
-            touched = touch(server, url, made)
             address = server.address(PATH + MONTH)
+            request_each(address, made[:1] * 100)
+            before = server.memory
+            first_requests, _ = request_each(address, made), request_each(address, made)
             callers = {file: partial(wrk, address, {}, connections=1, callers=file) for file in (everyone, first)}
-            requested[connections] = touched, alternate(callers, rounds)
-    touched = requested[DEFAULT_POOL][0]
+            loads = alternate(callers, rounds)
+            requested[connections] = Requested(
+                loads, median(first_requests), server.memory - before, largest_backend(url)
+            )
+    default = requested[DEFAULT_POOL]
     ((size,),) = ask(url, "SELECT pg_database_size(current_database())")
     rounds_of_vacuum, vacuum, dump = time_autovacuum(url, rounds), time_vacuum(url), time_dump(url)
     return [
@@ -86,14 +92,14 @@ def measure_with(url: str, count: int, made: list[CreatedTenant], rounds: int) -
             ratio(
                 f"{label}: a request of a random tenant, p50, {connections} connections",
                 at_most(1.5),
-                Side([load.p50 for load in loads[everyone]], "ms"),
-                Side([load.p50 for load in loads[first]], "ms", "always the first"),
+                Side([load.p50 for load in each.loads[everyone]], "ms"),
+                Side([load.p50 for load in each.loads[first]], "ms", "always the first"),
             )
-            for connections, (_, loads) in requested.items()
+            for connections, each in requested.items()
         ),
-        plain(f"{label}: the first request of a tenant, p50", None, [touched.first_request], "ms"),
-        plain(f"{label}: memory growth of a worker", at_most(100, "MB"), [touched.worker], "MB"),
-        plain(f"{label}: memory of a backend", at_most(200, "MB"), [touched.backend], "MB"),
+        plain(f"{label}: the first request of a tenant, p50", None, [default.first_request], "ms"),
+        plain(f"{label}: memory growth of a worker", at_most(100, "MB"), [default.worker], "MB"),
+        plain(f"{label}: memory of a backend", at_most(200, "MB"), [default.backend], "MB"),
         plain(
             f"{label}: migrate {behind:,} tenants, extrapolated to {ALL:,}",
             at_most(10, "min"),
@@ -109,31 +115,25 @@ def measure_with(url: str, count: int, made: list[CreatedTenant], rounds: int) -
     ]
 
 
-class Touched(msgspec.Struct, frozen=True):
-    """`worker` and `backend` are in MB, `first_request` in milliseconds."""
+class Requested(msgspec.Struct, frozen=True):
+    """`loads` by the file of their callers; `first_request` in milliseconds; `worker` and `backend` in MB."""
 
+    loads: dict[Path, list[Load]]
+    first_request: float
     worker: float
     backend: float
-    first_request: float
 
 
-def touch(server: Server, url: str, made: list[CreatedTenant]) -> Touched:
+def request_each(address: str, made: list[CreatedTenant]) -> list[float]:
+    """Requests a report of each tenant, and returns the milliseconds of each request."""
     times = []
     with httpx.Client(timeout=60) as client:
-
-        def ask_at(caller: str) -> None:
-            host, token = caller.split()
-            headers = {"Host": host, "Authorization": f"ApiToken {token}"}
-            client.get(server.address(PATH + MONTH), headers=headers).raise_for_status()
-
-        for _ in range(100):
-            ask_at(made[0].caller)
-        before = server.memory
-        for each in made[1:]:
+        for each in made:
+            host, token = each.caller.split()
             started = time.perf_counter()
-            ask_at(each.caller)
+            client.get(address, headers={"Host": host, "Authorization": f"ApiToken {token}"}).raise_for_status()
             times.append((time.perf_counter() - started) * 1000)
-    return Touched(server.memory - before, largest_backend(url), median(times))
+    return times
 
 
 def largest_backend(url: str) -> float:
