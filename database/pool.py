@@ -109,8 +109,7 @@ def connection(work: Work = "call", *, generic_plans: bool = False) -> "Lease":
     """
     pool = engine().pool if work == "call" else _pools[work]
     assert pool is not None, "open_pool() has not been called"
-    lease: Lease = pool.acquire()
-    lease.generic_plans = generic_plans and not engine().options.pgbouncer  # there, no statement is kept
+    lease: Lease = pool.acquire(generic_plans=generic_plans)
     return lease
 
 
@@ -285,6 +284,7 @@ class ConnectionPool:
         self._tenant_shares: WeakValueDictionary[str, Share] = WeakValueDictionary()
         self._pages = Share(max_for_pages or max_size, "pages", "the pages")
         self._options = options
+        self._keeps_statements = options.get("statement_cache_size") != 0  # 0 with PgBouncer
         self._max_size = max_size
         self._timeout = timeout
         self._max_tenants = max_tenants
@@ -302,9 +302,9 @@ class ConnectionPool:
         """Whether the server answered its last health check."""
         return True
 
-    def acquire(self) -> "Lease":
+    def acquire(self, *, generic_plans: bool = False) -> "Lease":
         """For `async with`, or (as Piccolo does) `await` and then `release()`. Raises DatabaseUnavailable."""
-        return Lease(self)
+        return Lease(self, generic_plans=generic_plans and self._keeps_statements)
 
     async def release(self, connection: PooledConnection) -> None:
         self.end_lease(connection, None)
@@ -484,18 +484,18 @@ class ConnectionPool:
 class Lease:
     """A connection for the duration of a block."""
 
-    __slots__ = ("_connection", "_pool", "generic_plans")
+    __slots__ = ("_connection", "_generic_plans", "_pool")
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, *, generic_plans: bool) -> None:
         self._pool = pool
-        self.generic_plans = False
+        self._generic_plans = generic_plans
 
     async def __aenter__(self) -> PooledConnection:
         try:
             connection = self._connection = await self._pool.lease()
-            if connection.generic_plans is not self.generic_plans:
+            if connection.generic_plans is not self._generic_plans:
                 try:
-                    await connection.use_generic_plans(self.generic_plans)
+                    await connection.use_generic_plans(self._generic_plans)
                 except BaseException as error:
                     self._pool.end_lease(connection, error)
                     raise

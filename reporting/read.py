@@ -50,6 +50,7 @@ from tenants.tenant import Tenant
 
 SQL = Path(__file__).parent / "sql"
 VALIDATORS = SqlFile(SQL / "validators.sql")
+VALIDATORS_OF_MONTH = SqlFile(SQL / "validators_of_month.sql")
 OF_MONTH = {
     "offers.sql": "all_offers.sql",
     "metrics.sql": "metrics_of_month.sql",
@@ -246,7 +247,7 @@ class ReportRequest(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def validators_query(self) -> Query:
         if self.month:
-            return self.bind_month(VALIDATORS)
+            return VALIDATORS_OF_MONTH.bind(self.tenant.schema, advertiser=self.advertiser, month=self.month)
         return self.bind(VALIDATORS, self.filter.range, change_mark_parameters(self.filter.range))
 
     def whole_query(self, max_rows: int) -> Query:

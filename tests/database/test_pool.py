@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -64,6 +65,39 @@ async def test_the_statements_of_many_tenants_stay_prepared() -> None:
         prepared = await db.fetch("SELECT statement FROM pg_prepared_statements")
     await pool.close()
     assert {f"SELECT '{tenant}'" for tenant in tenants} <= {row["statement"] for row in prepared}
+
+
+async def test_only_who_asks_for_them_gets_generic_plans() -> None:
+    pool = a_pool(max_size=1)
+
+    async def plans_of(number: int, *, generic_plans: bool) -> tuple[int, int]:
+        """How many generic and custom plans of a statement the connection has used."""
+        async with pool.acquire(generic_plans=generic_plans) as db:
+            assert await db.fetchval("SELECT 'of the test' = 'of the test' AND $1 < 100", number)
+            used = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%of the test%'"
+            (row,) = [row for row in await db.fetch(used) if row["generic_plans"] + row["custom_plans"]]
+        return tuple(row)
+
+    asked_for = [False, True, True, False, True]
+    plans = [await plans_of(number, generic_plans=generic) for number, generic in enumerate(asked_for)]
+    assert plans == [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2)]
+    await pool.close()
+
+
+async def test_a_connection_that_fails_before_its_use_is_replaced() -> None:
+    pool = a_pool(max_size=1)
+    async with pool.acquire() as db:
+        pid = db.get_server_pid()
+    async with pool.acquire() as db:
+        await db.execute("SET idle_session_timeout = '10ms'")
+    await asyncio.sleep(0.1)
+    with suppress(DatabaseUnavailable):
+        async with pool.acquire(generic_plans=True):
+            pass
+    async with pool.acquire(generic_plans=True) as db:
+        assert db.get_server_pid() != pid
+        assert await db.fetchval("SHOW plan_cache_mode") == "force_generic_plan"
+    await pool.close()
 
 
 async def test_a_lease_waits_for_a_free_connection() -> None:

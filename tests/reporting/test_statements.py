@@ -7,7 +7,7 @@ import pytest
 
 from auth.users.realms import ADVERTISER
 from reporting.ranges import Range, change_mark_parameters
-from reporting.read import VALIDATORS, form_of_month
+from reporting.read import VALIDATORS, VALIDATORS_OF_MONTH
 from tests.support.asgi import recorded_request
 from tests.support.database import execute
 from tests.support.people import create_advertiser_user, session_cookie
@@ -63,7 +63,7 @@ def test_a_month_has_the_same_validators_in_both_statements(sandbox: Sandbox) ->
     month = Range(datetime(2025, 5, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC))
     schema, advertiser = sandbox.tenant.schema, sandbox.owner
     any_range = VALIDATORS.bind(schema, advertiser=advertiser, offer=None, **change_mark_parameters(month))
-    of_month = form_of_month(VALIDATORS).bind(schema, advertiser=advertiser, month=month.start.date())
+    of_month = VALIDATORS_OF_MONTH.bind(schema, advertiser=advertiser, month=month.start.date())
     (row,) = execute(any_range.sql, *any_range.args)
     assert row["state"].count(",") == 2
     assert execute(of_month.sql, *of_month.args) == [row]

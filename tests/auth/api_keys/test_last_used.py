@@ -1,10 +1,16 @@
 """When and from which address an API key was last used, to the minute."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import pytest
+
+from auth.api_keys import authenticate
+from auth.api_keys.authenticate import record_use, write_last_used
 from tests.support.api_key_cast import id_of, set_columns
+from tests.support.app_calls import run
 from tests.support.database import execute
 from tests.support.sandbox import JSON, MAY, Sandbox
 from tests.support.servers import running_server
@@ -36,6 +42,47 @@ def test_it_is_written_while_the_server_runs(sandbox: Sandbox) -> None:
     assert sandbox.get(JSON, token=token, **MAY).status_code == 200
     while last_used(sandbox, token)[0] is None:
         assert datetime.now(UTC) < deadline
+
+
+def test_a_process_that_has_just_written_it_does_not_try_again(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = sandbox.create_api_key("cost-report")
+    before = datetime.now(UTC) - timedelta(hours=1)
+
+    def use() -> bool:
+        """Whether a use after `before` was written."""
+        set_columns(sandbox, token, last_used_at=before)
+        record_use(sandbox.tenant, id_of(sandbox, token), ip_address("192.0.2.1"))
+        run(write_last_used)
+        at, address = last_used(sandbox, token)
+        assert at is not None
+        assert (at > before) == (address == ip_address("192.0.2.1"))
+        set_columns(sandbox, token, last_used_from=None)
+        return at > before
+
+    monkeypatch.setattr(authenticate, "AT_MOST_EVERY", timedelta(0))
+    assert [use() for _ in range(2)] == [True, True]
+    monkeypatch.setattr(authenticate, "AT_MOST_EVERY", timedelta(minutes=1))
+    assert [use() for _ in range(2)] == [True, False]
+
+
+def test_a_use_is_written_a_minute_after_that_at_another_process(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, other = (sandbox.create_api_key("cost-report") for _ in range(2))
+    monkeypatch.setattr(authenticate, "AT_MOST_EVERY", timedelta(seconds=1))
+    elsewhere = datetime.now(UTC)
+    set_columns(sandbox, token, last_used_at=elsewhere)
+    for key in token, other:
+        record_use(sandbox.tenant, id_of(sandbox, key), None)
+    run(write_last_used)
+    assert last_used(sandbox, token)[0] == elsewhere
+    assert last_used(sandbox, other)[0] is not None
+    time.sleep(1)
+    record_use(sandbox.tenant, id_of(sandbox, token), None)
+    run(write_last_used)
+    assert (last_used(sandbox, token)[0] or elsewhere) > elsewhere
 
 
 def last_used(sandbox: Sandbox, token: str) -> tuple[datetime | None, object]:
