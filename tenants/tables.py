@@ -45,7 +45,7 @@ def tenant_from_row(row: dict[str, object]) -> Tenant:
 async def load_tenant(slug: str) -> Tenant | None:
     """Reads the database. Raises DatabaseUnavailable, or SchemaOutdated before the platform's first migration."""
     sql = f"SELECT {tenant_columns()} FROM tenant WHERE slug = $1"
-    async with connection() as db:
+    async with connection(generic_plans=True) as db:
         try:
             row = await db.fetchrow(sql, slug, timeout=engine().options.timeout)
         except SCHEMA_ERRORS as error:

@@ -176,7 +176,7 @@ async def load_caller(tenant: Tenant, token: str, address: Address | None) -> Ca
         return None
     if failed_key_limiter.is_exhausted(client_network(address)) and not await may_be_active(tenant, token):
         return None
-    async with connection() as db:
+    async with connection(generic_plans=True) as db:
         row = await db.fetchrow(
             f"""
             SELECT t.id, t.advertiser, t.scopes, t.networks, t.expires_at, t.rate, t.burst, t.concurrency,
@@ -261,7 +261,7 @@ async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> bool:
         addresses=[address for _, address in uses.values()],
         before=[at - AT_MOST_EVERY for at, _ in uses.values()],
     )
-    async with connection() as db:
+    async with connection(generic_plans=True) as db:
         # Without parameters it is not kept prepared, which would take more memory of a backend with many tenants than
         # it saves time.
         status = await db.execute(query.with_literals())

@@ -142,7 +142,7 @@ async def write_request_log() -> None:
         entries = _pending.take(schema)
         try:
             with pool_affinity(schema):
-                async with connection() as db:
+                async with connection(generic_plans=True) as db:
                     await insert_entries(db, schema, entries)
             request_log_entries.labels("written").inc(len(entries))
         except DatabaseUnavailable as error:

@@ -74,9 +74,9 @@ async def test_only_who_asks_for_them_gets_generic_plans() -> None:
         """How many generic and custom plans of a statement the connection has used."""
         async with pool.acquire(generic_plans=generic_plans) as db:
             assert await db.fetchval("SELECT 'of the test' = 'of the test' AND $1 < 100", number)
-            used = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%of the test%'"
-            (row,) = [row for row in await db.fetch(used) if row["generic_plans"] + row["custom_plans"]]
-        return tuple(row)
+            used = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE $1"
+            (plans,) = await db.fetch(used, "SELECT 'of the test'%")
+        return tuple(plans)
 
     asked_for = [False, True, True, False, True]
     plans = [await plans_of(number, generic_plans=generic) for number, generic in enumerate(asked_for)]

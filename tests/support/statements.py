@@ -27,14 +27,16 @@ _recorded: ContextVar[list[str] | None] = ContextVar("_recorded", default=None)
 def recorded_statements() -> Iterator[list[str]]:
     """The text of every statement that asyncpg sends within the block, in order, BEGIN and COMMIT included.
 
-    Statements of tasks that started before the block are left out, and behind PgBouncer those that lift the role's
+    Statements of tasks that started before the block are left out, those that switch a connection to or from generic
+    plans, which are sent only after a use of the other kind, and behind PgBouncer those that lift the role's
     statement_timeout.
     """
     statements: list[str] = []
 
     def recording(method: Any) -> Any:
         def record(self: Any, query: str, *args: Any, **kwargs: Any) -> Any:
-            if _recorded.get() is statements and not (engine().options.pgbouncer and query == LIFTED):
+            left_out = query.startswith("SET plan_cache_mode") or (engine().options.pgbouncer and query == LIFTED)
+            if _recorded.get() is statements and not left_out:
                 statements.append(query)
             return method(self, query, *args, **kwargs)
 
