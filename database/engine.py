@@ -70,6 +70,11 @@ class DatabaseEngine(PostgresEngine):
         self.url = url
         super().__init__(config=self.connect_options(self.url), extensions=())
 
+    @property
+    def has_sessions(self) -> bool:
+        """Whether a setting of a session holds until the connection ends: with PgBouncer, it does not."""
+        return not (self.options.pgbouncer or self.options.listen_url)
+
     def connect_options(self, url: str, **timeouts: str) -> dict[str, Any]:
         """Arguments of asyncpg.connect. `timeouts` replace those of `self.timeouts`.
 

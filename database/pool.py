@@ -109,7 +109,7 @@ def connection(work: Work = "call", *, generic_plans: bool = False) -> "Lease":
     """
     pool = engine().pool if work == "call" else _pools[work]
     assert pool is not None, "open_pool() has not been called"
-    lease: Lease = pool.acquire(generic_plans=generic_plans)
+    lease: Lease = pool.acquire(generic_plans=generic_plans and engine().has_sessions)
     return lease
 
 
@@ -284,7 +284,6 @@ class ConnectionPool:
         self._tenant_shares: WeakValueDictionary[str, Share] = WeakValueDictionary()
         self._pages = Share(max_for_pages or max_size, "pages", "the pages")
         self._options = options
-        self._keeps_statements = options.get("statement_cache_size") != 0  # 0 with PgBouncer
         self._max_size = max_size
         self._timeout = timeout
         self._max_tenants = max_tenants
@@ -304,7 +303,7 @@ class ConnectionPool:
 
     def acquire(self, *, generic_plans: bool = False) -> "Lease":
         """For `async with`, or (as Piccolo does) `await` and then `release()`. Raises DatabaseUnavailable."""
-        return Lease(self, generic_plans=generic_plans and self._keeps_statements)
+        return Lease(self, generic_plans=generic_plans)
 
     async def release(self, connection: PooledConnection) -> None:
         self.end_lease(connection, None)
