@@ -47,7 +47,7 @@ SCHEMAS_PER_CONNECTION: Final = 20  # then it is replaced
 SCHEMA_ERRORS: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 Connection = asyncpg.Connection
-Work = Literal["call", "stream", "schema", "replica", "replica stream"]
+Work = Literal["call", "stream", "background", "schema", "replica", "replica stream"]
 
 _pools: dict[Work, "ConnectionPool"] = {}
 _affinity_key: ContextVar[str | None] = ContextVar("affinity_key", default=None)
@@ -123,7 +123,7 @@ def has_replica() -> bool:
 
 @asynccontextmanager
 async def open_pool() -> AsyncIterator[None]:
-    """Opens the pools for requests (Piccolo uses it too), for streams, and for changes of tenants' schemas.
+    """Opens the pools for requests (Piccolo uses it too), streams, writes in the background, and changes of schemas.
 
     Opens no connection yet: a process starts, and responds with 503, while the database is down.
     """
@@ -131,10 +131,11 @@ async def open_pool() -> AsyncIterator[None]:
     stream_connections = db.connect_options(db.url, **STREAM_TIMEOUTS)
     requests = ConnectionPool(db.config, **request_pool_options(), timeout=timeout)
     streams = ConnectionPool(stream_connections, **stream_pool_options(), timeout=timeout, work="stream")
+    background = ConnectionPool(db.config, **background_pool_options(), timeout=timeout, work="background")
     schemas = ConnectionPool(db.config, **schema_pool_options(), timeout=timeout, work="schema")
     db.pool = requests
     try:
-        async with use_pools({"call": requests, "stream": streams, "schema": schemas}):
+        async with use_pools({"call": requests, "stream": streams, "background": background, "schema": schemas}):
             yield
     finally:
         db.pool = None
@@ -171,6 +172,13 @@ def stream_pool_options() -> dict[str, Any]:
         "max_tenants": options.max_tenants_per_connection,
         "max_idle": 60,
     }
+
+
+def background_pool_options() -> dict[str, Any]:
+    """One connection for what is written after requests, such as their log: a request finds the connection that has
+    served its tenant, and those do not cache the tables that no request reads.
+    """
+    return {"max_size": 1, "max_tenants": engine().options.max_tenants_per_connection, "max_idle": 60}
 
 
 def schema_pool_options() -> dict[str, Any]:
@@ -492,14 +500,14 @@ class Lease:
     async def __aenter__(self) -> PooledConnection:
         try:
             connection = self._connection = await self._pool.lease()
-            if connection.generic_plans is not self._generic_plans:
-                try:
-                    await connection.use_generic_plans(self._generic_plans)
-                except BaseException as error:
-                    self._pool.end_lease(connection, error)
-                    raise
         except self._pool.unavailable_errors as error:
             raise self._unavailable(error) from error
+        if connection.generic_plans is not self._generic_plans:
+            try:
+                await connection.use_generic_plans(self._generic_plans)
+            except BaseException as error:
+                await self.__aexit__(type(error), error, None)
+                raise
         return connection
 
     def __await__(self) -> Generator[Any, None, PooledConnection]:

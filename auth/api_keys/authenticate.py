@@ -261,8 +261,6 @@ async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> bool:
         addresses=[address for _, address in uses.values()],
         before=[at - AT_MOST_EVERY for at, _ in uses.values()],
     )
-    async with connection(generic_plans=True) as db:
-        # Without parameters it is not kept prepared, which would take more memory of a backend with many tenants than
-        # it saves time.
-        status = await db.execute(query.with_literals())
+    async with connection("background") as db:
+        status = await db.execute(query.with_literals())  # nothing to keep prepared for a tenant's next minute
     return bool(status == f"UPDATE {len(uses)}")

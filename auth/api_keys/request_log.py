@@ -142,7 +142,7 @@ async def write_request_log() -> None:
         entries = _pending.take(schema)
         try:
             with pool_affinity(schema):
-                async with connection(generic_plans=True) as db:
+                async with connection("background") as db:
                     await insert_entries(db, schema, entries)
             request_log_entries.labels("written").inc(len(entries))
         except DatabaseUnavailable as error:
@@ -159,9 +159,7 @@ async def write_request_log() -> None:
 
 
 async def insert_entries(db: Connection, schema: str, entries: list[RequestLogEntry]) -> None:
-    """In a statement of its own text: with thousands of tenants, hardly any of them has many entries at once, and
-    a prepared statement for each would take the place of those of reports.
-    """
+    """Without parameters, so that nothing is kept prepared: a tenant's next entries may come much later."""
     rows = ", ".join(f"({', '.join(map(literal, msgspec.structs.astuple(entry)))})" for entry in entries)
     columns = ", ".join(RequestLogEntry.__struct_fields__)
     sql = f"INSERT INTO {schema}.request_log ({columns}) VALUES {rows}"

@@ -10,7 +10,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from database.audit_context import Actor, acting_as
 from database.engine import engine
-from database.pool import ConnectionPool, _pools
+from database.pool import ConnectionPool, Work, _pools
 from settings import settings
 from tenants.commands import operator
 from tenants.lifecycle import get_tenant
@@ -52,19 +52,24 @@ def fetch(sql: str, *args: Any) -> list[Any]:
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """Runs the work as the operator. Only one call at a time: it sets the pools of requests and of schemas."""
+    """Runs the work as the operator. Only one call at a time: it sets the pools of requests, schemas and writes in the
+    background.
+    """
     connections = pool()
+    others: dict[Work, ConnectionPool] = {"background": connections, "schema": connections}
 
     async def whole() -> T:
         with acting_as(Actor(operator())):
             return await work()
 
-    engine().pool = _pools["schema"] = connections
+    engine().pool = connections
+    _pools.update(others)
     try:
         return portal().call(whole)
     finally:
         engine().pool = None
-        del _pools["schema"]
+        for kind in others:
+            del _pools[kind]
 
 
 def run_in_tenant(slug: str, work: Callable[[], Awaitable[T]]) -> T:
