@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         60, description="Longest statement. Streamed reports, migrations and maintenance are exempt."
     )
     connection_tenants: int = Field(
-        500, ge=1, description="A connection that has served this many tenants is closed before it serves another."
+        400, ge=1, description="A connection that has served this many tenants is closed before it serves another."
     )
 
     report_timeout: Seconds = Field(30, description="A report query that takes longer is cancelled with a 503.")

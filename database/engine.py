@@ -21,7 +21,7 @@ from piccolo.engine.postgres import PostgresEngine
 from database.backups import BackupFolder
 from database.embedded import DEFAULT_HINT, EmbeddedPostgres
 
-PREPARED_STATEMENTS: Final = 1_000  # of a connection: two for each of 500 tenants, which use statements of their own
+PREPARED_STATEMENTS: Final = 800  # of a connection: two for each of 400 tenants, which use statements of their own
 
 
 class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 5
     lock_timeout: float = 3
     statement_timeout: float = 60
-    max_tenants_per_connection: int = 500
+    max_tenants_per_connection: int = 400
 
 
 class DatabaseEngine(PostgresEngine):
