@@ -44,6 +44,11 @@ SWEEP_INTERVAL: Final = 5.0
 SPREAD_FROM: Final = 50  # tenants of a connection; a further tenant opens another connection
 SCHEMA_CONNECTIONS: Final = 4  # for creating, migrating and deleting tenants
 SCHEMAS_PER_CONNECTION: Final = 20  # then it is replaced
+GENERIC_PLANS: Final = """
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
+WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')
+"""  # the plans of Citus depend on the values
+DEFAULT_PLANS: Final = "RESET plan_cache_mode"
 SCHEMA_ERRORS: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 Connection = asyncpg.Connection
@@ -131,7 +136,8 @@ async def open_pool() -> AsyncIterator[None]:
     stream_connections = db.connect_options(db.url, **STREAM_TIMEOUTS)
     requests = ConnectionPool(db.config, **request_pool_options(), timeout=timeout)
     streams = ConnectionPool(stream_connections, **stream_pool_options(), timeout=timeout, work="stream")
-    background = ConnectionPool(db.config, **background_pool_options(), timeout=timeout, work="background")
+    background_connections = {**db.config, "statement_cache_size": 0}
+    background = ConnectionPool(background_connections, **background_pool_options(), timeout=timeout, work="background")
     schemas = ConnectionPool(db.config, **schema_pool_options(), timeout=timeout, work="schema")
     db.pool = requests
     try:
@@ -176,7 +182,8 @@ def stream_pool_options() -> dict[str, Any]:
 
 def background_pool_options() -> dict[str, Any]:
     """One connection for what is written after requests, such as their log: a request finds the connection that has
-    served its tenant, and those do not cache the tables that no request reads.
+    served its tenant, and those do not cache the tables that no request reads. It keeps no statement prepared, since a
+    tenant's next entries may come much later.
     """
     return {"max_size": 1, "max_tenants": engine().options.max_tenants_per_connection, "max_idle": 60}
 
@@ -253,12 +260,7 @@ class PooledConnection(asyncpg.Connection):
         self.shares: list[Share] = []
         self.idle_since = 0.0
         self.work: Work = "call"
-        self.generic_plans: bool | None = False
-
-    async def use_generic_plans(self, generic: bool) -> None:
-        self.generic_plans = None  # unknown, if this fails
-        await self.execute(f"SET plan_cache_mode = {'force_generic_plan' if generic else 'auto'}")
-        self.generic_plans = generic
+        self.generic_plans: bool | None = False  # None: unknown
 
     def get_reset_query(self) -> str:
         """`reset()` ends an open transaction. Sessions have no other state to reset."""
@@ -293,7 +295,7 @@ class ConnectionPool:
         self._pages = Share(max_for_pages or max_size, "pages", "the pages")
         self._options = options
         self._max_size = max_size
-        self._timeout = timeout
+        self.timeout = timeout
         self._max_tenants = max_tenants
         self._max_idle = max_idle
         self._whole = Share(max_size, "pool", "the pool")
@@ -339,7 +341,7 @@ class ConnectionPool:
                 share.take()
             idle.shares = shares
             return idle
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        deadline = asyncio.get_running_loop().time() + self.timeout
         async with AsyncExitStack() as acquired:
             for share in shares:
                 labels = self._work, share.kind
@@ -454,9 +456,9 @@ class ConnectionPool:
     async def _reset(self, connection: PooledConnection, error: BaseException | None) -> None:
         """After a failed lease. If it was cancelled, asyncpg is still cancelling the query: wait for that."""
         try:
-            await connection.reset(timeout=self._timeout)
+            await connection.reset(timeout=self.timeout)
             if isinstance(error, asyncio.CancelledError | TimeoutError):
-                await connection.execute("SELECT 1", timeout=self._timeout)
+                await connection.execute("SELECT 1", timeout=self.timeout)
         except Exception:  # noqa: BLE001  # any error: the connection must not be used again
             connection.terminate()
         finally:
@@ -504,11 +506,17 @@ class Lease:
             raise self._unavailable(error) from error
         if connection.generic_plans is not self._generic_plans:
             try:
-                await connection.use_generic_plans(self._generic_plans)
+                await self._switch_plans(connection)
             except BaseException as error:
                 await self.__aexit__(type(error), error, None)
                 raise
         return connection
+
+    async def _switch_plans(self, connection: PooledConnection) -> None:
+        connection.generic_plans = None
+        plans = GENERIC_PLANS if self._generic_plans else DEFAULT_PLANS
+        await connection.execute(plans, timeout=self._pool.timeout)
+        connection.generic_plans = self._generic_plans
 
     def __await__(self) -> Generator[Any, None, PooledConnection]:
         return self.__aenter__().__await__()

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from uuid import UUID
 
@@ -41,7 +40,7 @@ class Query(msgspec.Struct, frozen=True):
     def with_literals(self) -> str:
         """The statement with its values in it, for COPY, which has no parameters.
 
-        Raises TypeError for a value that is not None, a str, UUID, int, date, datetime, IP address or a list of these.
+        Raises TypeError for a value that is not None, a str, UUID, int, date, datetime or a list of these.
         """
         return re.sub(r"\$(\d+)", lambda number: literal(self.args[int(number[1]) - 1]), self.sql)
 
@@ -67,7 +66,7 @@ def array_element(value: object) -> str:
 
 
 def element_text(value: object) -> str:
-    if not isinstance(value, str | UUID | int | date | IPv4Address | IPv6Address):
+    if not isinstance(value, str | UUID | int | date):
         raise TypeError(f"{type(value).__name__} has no literal")
     return str(value)
 

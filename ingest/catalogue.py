@@ -32,7 +32,7 @@ async def ingest_partners(
     """Ingests partners in one transaction. `replay` is as for `log_batch`. Raises DatabaseUnavailable."""
     parsed, rejections = await parse_in_thread(records, lambda record: parse_camel_case(record, PartnerRecord))
     names = {partner.id: partner.name for _, _, partner in parsed}
-    async with connection(generic_plans=True) as db, intake_transaction(db, api_key):
+    async with connection() as db, intake_transaction(db, api_key):
         accepted = len(await save_names(db, f"{tenant.schema}.partner", names))
         result = BatchResult(accepted, len(parsed) - accepted, rejections)
         await log_batch(db, tenant.schema, "partners", result, records=records, api_key=api_key, replay=replay)
@@ -49,7 +49,7 @@ async def ingest_offers(
     Raises DatabaseUnavailable.
     """
     parsed, rejections = await parse_in_thread(records, lambda record: parse_camel_case(record, OfferRecord))
-    async with connection(generic_plans=True) as db, intake_transaction(db, api_key):
+    async with connection() as db, intake_transaction(db, api_key):
         old = await lock_offers(db, tenant.schema, {offer.id for _, _, offer in parsed})
         owned, moved = split_by_owner(parsed, {id_: row[ADVERTISER] for id_, row in old.items()})
         renamed, known = await save_advertisers(db, tenant.schema, [offer for _, _, offer in owned])

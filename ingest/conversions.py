@@ -71,7 +71,7 @@ async def ingest_conversions(
     Raises CostOverflowError, DatabaseUnavailable.
     """
     batch, rejections = await to_thread(parse_conversions, records, now)
-    async with connection(generic_plans=True) as db, intake_transaction(db, api_key):
+    async with connection() as db, intake_transaction(db, api_key):
         batch, offers, wrong = await find_offers(db, tenant.schema, batch, records)
         keys = offers, await find_partners(db, tenant, batch)
         write = write_on_cluster if await is_cluster(db) else write_conversions

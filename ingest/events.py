@@ -53,7 +53,7 @@ async def ingest_once(
     tenant: Tenant, records: Sequence[Record], now: datetime, api_key: int | None, replay: bool
 ) -> BatchResult:
     batch, rejections = await to_thread(parse_events, records, now, oldest_accepted(tenant, now))
-    async with connection(generic_plans=True) as db:
+    async with connection() as db:
         offers, partners = keys = await find_surrogate_ids(db, tenant, batch)
         if not (offers.keys() >= set(batch.offers) and partners.keys() >= set(batch.partners)):
             batch, unknown = without_unknown(batch, records, offers, partners)

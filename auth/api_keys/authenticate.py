@@ -23,7 +23,7 @@ from auth.api_keys.format import digest, is_well_formed
 from auth.api_keys.request_log import log_request
 from catalog.tenants import GokartTenant
 from core.background import run_every
-from database.pool import connection, pool_affinity
+from database.pool import DatabaseUnavailable, connection, pool_affinity
 from database.sql import SqlText
 from settings import settings
 from tenants.cache import tenant_cache
@@ -44,17 +44,22 @@ from web.requests import (
 WRITE_EVERY = 5.0
 AT_MOST_EVERY = timedelta(minutes=1)
 UPDATE_LAST_USED = SqlText("""
-UPDATE {schema}.api_token SET last_used_at = used.at, last_used_from = used.address
-FROM unnest(:keys::int[], :uses::timestamptz[], :addresses::inet[], :before::timestamptz[])
-    AS used (id, at, address, before)
-WHERE api_token.id = used.id AND (last_used_at IS NULL OR last_used_at <= used.before)
+WITH used AS (
+    SELECT * FROM unnest(:keys::int[], :uses::timestamptz[], :addresses::inet[], :before::timestamptz[])
+        AS used (id, at, address, before)
+), written AS (
+    UPDATE {schema}.api_token t SET last_used_at = used.at, last_used_from = used.address
+    FROM used WHERE t.id = used.id AND (t.last_used_at IS NULL OR t.last_used_at <= used.before)
+)
+SELECT t.id, CASE WHEN t.last_used_at > used.before THEN t.last_used_at ELSE used.at END AS last_used_at
+FROM used JOIN {schema}.api_token t ON t.id = used.id
 """)
 
 LastUse = tuple[datetime, Address | None]
 
 log = structlog.get_logger()
 _last_uses: dict[str, dict[int, LastUse]] = {}  # by schema and key
-_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key, which this process has written before
+_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key: the earliest time of the next one
 _loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by schema
 api_key_limiter: RateLimiter[tuple[UUID, int]] = RateLimiter(
     "token", lambda key: f"token {key[0]} {key[1]}", limit_sync
@@ -244,16 +249,16 @@ async def write_last_used() -> None:
         uses = _last_uses.pop(schema)
         try:
             with pool_affinity(schema):
-                all_written = await write_tenant_uses(schema, uses)
+                await write_tenant_uses(schema, uses)
+        except DatabaseUnavailable as error:
+            log.warning("last use of API keys not written yet", tenant=schema, error=repr(error))
+            _last_uses[schema] = {**uses, **_last_uses.get(schema, {})}
         except Exception as error:  # noqa: BLE001  # an error at one tenant, such as one being deleted, must not affect the others
             log.warning("last use of API keys not written", tenant=schema, error=repr(error))
-            continue
-        if all_written:
-            _next_writes.update({(schema, key): at + AT_MOST_EVERY for key, (at, _) in uses.items()})
 
 
-async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> bool:
-    """False if one of the keys was written within the last minute, by another process."""
+async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> None:
+    """Leaves out those within a minute of what this or another process has written."""
     query = UPDATE_LAST_USED.bind(
         schema,
         keys=list(uses),
@@ -262,5 +267,5 @@ async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> bool:
         before=[at - AT_MOST_EVERY for at, _ in uses.values()],
     )
     async with connection("background") as db:
-        status = await db.execute(query.with_literals())  # nothing to keep prepared for a tenant's next minute
-    return bool(status == f"UPDATE {len(uses)}")
+        rows = await db.fetch(query.sql, *query.args, timeout=settings.database_wait)
+    _next_writes.update({(schema, row["id"]): row["last_used_at"] + AT_MOST_EVERY for row in rows})

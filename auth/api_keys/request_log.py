@@ -20,13 +20,14 @@ from core.background import run_every
 from core.metrics import request_log_entries
 from database.chunked_delete import delete_in_chunks
 from database.pool import Connection, DatabaseUnavailable, connection, pool_affinity
-from database.sql import SqlFile, literal
+from database.sql import SqlFile
 from settings import settings
 from tenants.tenant import current_tenant
 from web.problems import to_problem
 from web.requests import Address, request_state
 
 SQL = Path(__file__).parent / "sql" / "request_log.sql"
+INSERT_REQUESTS = SqlFile(SQL, "insert_requests")
 DELETE_OLD_REQUESTS = SqlFile(SQL, "delete_old_requests")
 FLUSH_INTERVAL = 5.0
 MAX_PENDING = 20_000  # in this process, between two writes
@@ -159,11 +160,10 @@ async def write_request_log() -> None:
 
 
 async def insert_entries(db: Connection, schema: str, entries: list[RequestLogEntry]) -> None:
-    """Without parameters, so that nothing is kept prepared: a tenant's next entries may come much later."""
-    rows = ", ".join(f"({', '.join(map(literal, msgspec.structs.astuple(entry)))})" for entry in entries)
-    columns = ", ".join(RequestLogEntry.__struct_fields__)
-    sql = f"INSERT INTO {schema}.request_log ({columns}) VALUES {rows}"
-    await db.execute(sql, timeout=settings.database_wait)
+    columns = zip(*map(msgspec.structs.astuple, entries), strict=True)
+    arrays = {name: list(values) for name, values in zip(RequestLogEntry.__struct_fields__, columns, strict=True)}
+    query = INSERT_REQUESTS.bind(schema, **arrays)
+    await db.execute(query.sql, *query.args, timeout=settings.database_wait)
 
 
 async def delete_requests_before(schema: str, before: datetime) -> int:

@@ -97,6 +97,18 @@ async def test_a_connection_that_ended_unnoticed_fails_once_when_its_plans_are_s
     await pool.close()
 
 
+async def test_switching_plans_takes_no_longer_than_the_wait_for_a_connection() -> None:
+    with running_tcp_proxy(listen_url()) as proxy:
+        pool = ConnectionPool({"dsn": proxy.url}, max_size=1, timeout=1, max_tenants=100, max_idle=60)
+        async with pool.acquire():
+            pass
+        with proxy.silent():
+            async with asyncio.timeout(60):
+                with pytest.raises(DatabaseUnavailable):
+                    await pool.acquire(generic_plans=True)
+                await pool.close()
+
+
 async def test_a_lease_waits_for_a_free_connection() -> None:
     pool = a_pool(max_size=1)
     async with pool.acquire():

@@ -11,7 +11,7 @@ from auth.api_keys import authenticate
 from auth.api_keys.authenticate import record_use, write_last_used
 from tests.support.api_key_cast import id_of, set_columns
 from tests.support.app_calls import run
-from tests.support.database import execute
+from tests.support.database import execute, locked
 from tests.support.sandbox import JSON, MAY, Sandbox
 from tests.support.servers import running_server
 
@@ -83,6 +83,15 @@ def test_a_use_is_written_a_minute_after_that_at_another_process(
     record_use(sandbox.tenant, id_of(sandbox, token), None)
     run(write_last_used)
     assert (last_used(sandbox, token)[0] or elsewhere) > elsewhere
+
+
+def test_it_is_written_later_if_the_database_is_unavailable(sandbox: Sandbox) -> None:
+    token = sandbox.create_api_key("cost-report")
+    record_use(sandbox.tenant, id_of(sandbox, token), None)
+    with locked(f"{sandbox.tenant.schema}.api_token"):
+        run(write_last_used)
+    run(write_last_used)
+    assert last_used(sandbox, token)[0] is not None
 
 
 def last_used(sandbox: Sandbox, token: str) -> tuple[datetime | None, object]:
