@@ -1,6 +1,6 @@
 """Connections to the database: the pools of this process, with tenant affinity.
 
-A PostgreSQL backend caches the definition of every table it has used and never drops it: 300 kB for a tenant whose
+A PostgreSQL backend caches the definition of every table it has used and never drops it: 250 kB for a tenant whose
 monthly report it has run. The next report of that tenant is faster on that backend. So a pool prefers an idle
 connection that has served the tenant, spreads other tenants over as many connections as it may open, and replaces a
 connection when all of them have served their maximum number of tenants.
