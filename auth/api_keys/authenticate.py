@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn, cast
 from uuid import UUID
@@ -24,7 +25,7 @@ from auth.api_keys.request_log import log_request
 from catalog.tenants import GokartTenant
 from core.background import run_every
 from database.pool import DatabaseUnavailable, connection, pool_affinity
-from database.sql import SqlText
+from database.sql import SqlFile
 from settings import settings
 from tenants.cache import tenant_cache
 from tenants.tenant import Tenant, current_tenant
@@ -43,17 +44,8 @@ from web.requests import (
 
 WRITE_EVERY = 5.0
 AT_MOST_EVERY = timedelta(minutes=1)
-UPDATE_LAST_USED = SqlText("""
-WITH used AS (
-    SELECT * FROM unnest(:keys::int[], :uses::timestamptz[], :addresses::inet[], :before::timestamptz[])
-        AS used (id, at, address, before)
-), written AS (
-    UPDATE {schema}.api_token t SET last_used_at = used.at, last_used_from = used.address
-    FROM used WHERE t.id = used.id AND (t.last_used_at IS NULL OR t.last_used_at <= used.before)
-)
-SELECT t.id, CASE WHEN t.last_used_at > used.before THEN t.last_used_at ELSE used.at END AS last_used_at
-FROM used JOIN {schema}.api_token t ON t.id = used.id
-""")
+SQL = Path(__file__).parent / "sql" / "last_used.sql"
+WRITE_LAST_USED, READ_LAST_USED = SqlFile(SQL, "write"), SqlFile(SQL, "read")
 
 LastUse = tuple[datetime, Address | None]
 
@@ -259,13 +251,16 @@ async def write_last_used() -> None:
 
 async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> None:
     """Leaves out those within a minute of what this or another process has written."""
-    query = UPDATE_LAST_USED.bind(
+    keys = list(uses)
+    write = WRITE_LAST_USED.bind(
         schema,
-        keys=list(uses),
+        keys=keys,
         uses=[at for at, _ in uses.values()],
         addresses=[address for _, address in uses.values()],
         before=[at - AT_MOST_EVERY for at, _ in uses.values()],
     )
+    read = READ_LAST_USED.bind(schema, keys=keys)
     async with connection("background") as db:
-        rows = await db.fetch(query.sql, *query.args, timeout=settings.database_wait)
+        await db.execute(write.sql, *write.args, timeout=settings.database_wait)
+        rows = await db.fetch(read.sql, *read.args, timeout=settings.database_wait)
     _next_writes.update({(schema, row["id"]): row["last_used_at"] + AT_MOST_EVERY for row in rows})
