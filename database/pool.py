@@ -47,7 +47,7 @@ SCHEMAS_PER_CONNECTION: Final = 20  # then it is replaced
 GENERIC_PLANS: Final = """
 SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
 WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')
-"""  # the plans of Citus depend on the values
+"""  # Citus has no generic plan for some statements, and raises an error instead
 DEFAULT_PLANS: Final = "RESET plan_cache_mode"
 SCHEMA_ERRORS: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 

@@ -51,7 +51,7 @@ LastUse = tuple[datetime, Address | None]
 
 log = structlog.get_logger()
 _last_uses: dict[str, dict[int, LastUse]] = {}  # by schema and key
-_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key: the earliest time of the next one
+_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key: no use before that is written
 _loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by schema
 api_key_limiter: RateLimiter[tuple[UUID, int]] = RateLimiter(
     "token", lambda key: f"token {key[0]} {key[1]}", limit_sync
@@ -223,8 +223,7 @@ async def load_digests(tenant: Tenant) -> frozenset[bytes]:
 
 def record_use(tenant: Tenant, key: int, address: Address | None) -> None:
     at = datetime.now(UTC)
-    next_write = _next_writes.get((tenant.schema, key))
-    if next_write is None or at >= next_write:
+    if at >= _next_writes.get((tenant.schema, key), at):
         _last_uses.setdefault(tenant.schema, {})[key] = (at, address)
 
 
