@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX = $(CURDIR)/.tools/pycache
 endif
 
 .DEFAULT_GOAL = help
-.PHONY: help demo serve test chaos system-packages screenshots bench schema sbom lint check-lock format lock $(LOCKS) env development
+.PHONY: help demo serve test chaos system-packages screenshots bench bench-tenants schema sbom lint check-lock format lock $(LOCKS) env development
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ screenshots: development ## Take pictures of the pages into docs/screenshots
 bench: development ## Measure everything, or PART=name; PEERS=folder adds the peers
 	@scripts/system_packages.sh curl wrk
 	$(BIN)/python -m bench $(if $(PART),--part $(PART)) $(if $(PEERS),--peers $(PEERS)) $(if $(TENANTS),--tenants $(TENANTS))
+
+bench-tenants: development ## Measure with 10,000 tenants, which takes an hour
+	@scripts/system_packages.sh wrk
+	$(BIN)/python -m bench --part tenants --tenants 10000
 
 schema: development ## Write schema/platform.sql and schema/tenant.sql from the migrations
 	$(BIN)/python -m schema

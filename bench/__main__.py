@@ -3,7 +3,8 @@
     make bench                                     all parts
     make bench PART="reports streams"              some parts
     make bench PEERS=folder                        with the peers: other implementations of the same report
-    make bench PART=tenants TENANTS="1000 10000"   with these numbers of tenants
+    make bench PART=tenants TENANTS="1000 5000"    with these numbers of tenants
+    make bench-tenants                             with 10,000 tenants, which takes an hour
 
 The data stay in .data/bench until the schema changes. Creating them takes a minute or two.
 """
@@ -37,13 +38,14 @@ TITLES = {
     "history": "History",
     "tenants": "Tenants",
 }
+TENANTS = [150]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--part", nargs="+", choices=TITLES, default=list(TITLES))
     parser.add_argument("--peers", type=Path, help="folder of the peers; default: without peers")
-    parser.add_argument("--tenants", type=int, nargs="+", default=[150], help="numbers of tenants to measure with")
+    parser.add_argument("--tenants", type=int, nargs="+", default=TENANTS, help="numbers of tenants to measure with")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     set_up()
@@ -76,7 +78,10 @@ def measure(options: argparse.Namespace) -> None:
                 console.print(f"[yellow]{warning.strip(' *')}[/]")
             with console.status(f"Measuring {part} ..."):
                 rows = module.measure(options)
-            section = Section(title, module.METHOD, machine(options.rounds) + warning, rows)
+            others = "" if options.tenants == TENANTS else f" ({', '.join(f'{count:,}' for count in options.tenants)})"
+            section = Section(
+                title + (others if part == "tenants" else ""), module.METHOD, machine(options.rounds) + warning, rows
+            )
             show(section, console)
             write_section(section, list(TITLES.values()))
             console.print(f"(PART={part} took {time.monotonic() - began:.0f} s.)\n")

@@ -118,9 +118,12 @@ def show(section: Section, console: Console) -> None:
 
 
 def write_section(section: Section, order: list[str], path: Path = RESULTS) -> None:
-    """Replaces the section with the same title and keeps the others. `order` is the order of all titles."""
+    """Replaces the section with the same title and keeps the others. `order` is the order of all titles; one with
+    parentheses follows that without.
+    """
     old = path.read_text().split("\n## ")[1:] if path.exists() else []
     sections = {text.partition("\n")[0]: f"## {text.rstrip()}\n" for text in old}
     sections[section.title] = str(section)
-    kept = sorted((title for title in sections if title in order), key=order.index)
+    places = {title: order.index(part) for title in sections if (part := title.partition(" (")[0]) in order}
+    kept = sorted(places, key=lambda title: (places[title], title))
     path.write_text("\n".join([HEAD, *(sections[title] for title in kept)]))

@@ -20,15 +20,19 @@ async def run_in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[No
 
 @asynccontextmanager
 async def run_every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Calls `work` at this interval while the block lasts, and once more at its end."""
+    """Calls `work` at this interval while the block lasts, and once more at its end, after a call that is running."""
+    ending = asyncio.Event()
 
     async def loop() -> None:
-        while True:
-            await asyncio.sleep(seconds)
+        while not ending.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ending.wait(), seconds)
             await work()
 
+    task = asyncio.create_task(loop())
     try:
-        async with run_in_background(loop()):
-            yield
+        yield
     finally:
+        ending.set()
+        await task
         await work()

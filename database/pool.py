@@ -42,6 +42,7 @@ STALE_CACHE_ERRORS: Final = (
 STREAM_TIMEOUTS: Final = {"statement_timeout": "0"}  # a client may read slowly
 SWEEP_INTERVAL: Final = 5.0
 SPREAD_FROM: Final = 50  # tenants of a connection; a further tenant opens another connection
+BACKGROUND_TENANTS: Final = 2_000  # each takes 43 kB of the backend's memory for its request log, and TODO
 SCHEMA_CONNECTIONS: Final = 4  # for creating, migrating and deleting tenants
 SCHEMAS_PER_CONNECTION: Final = 20  # then it is replaced
 GENERIC_PLANS: Final = """
@@ -185,7 +186,7 @@ def background_pool_options() -> dict[str, Any]:
     served its tenant, and those do not cache the tables that no request reads. It keeps no statement prepared, since a
     tenant's next entries may come much later.
     """
-    return {"max_size": 1, "max_tenants": engine().options.max_tenants_per_connection, "max_idle": 60}
+    return {"max_size": 1, "max_tenants": BACKGROUND_TENANTS, "max_idle": 60}
 
 
 def schema_pool_options() -> dict[str, Any]:

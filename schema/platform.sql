@@ -53,6 +53,16 @@ BEGIN
             coalesce(about ->> 'email', about ->> 'name', ''), old_row, new_row;
 END $_$;
 
+CREATE FUNCTION public.gokart_execute_each(statements text[], arguments json[]) RETURNS void
+    LANGUAGE plpgsql
+    SET lock_timeout TO '200ms'
+    AS $$
+BEGIN
+    FOR i IN 1 .. cardinality(statements) LOOP
+        EXECUTE statements[i] USING arguments[i];
+    END LOOP;
+END $$;
+
 CREATE FUNCTION public.gokart_limit(its_key text, process text, rate double precision, burst double precision, most bigint, back integer, held integer, want integer, share double precision, lent_for double precision, held_for double precision, OUT tokens integer, OUT taken integer, OUT remains double precision, OUT lent boolean) RETURNS record
     LANGUAGE plpgsql
     AS $$

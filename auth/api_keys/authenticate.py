@@ -4,6 +4,7 @@ Records when and from where a key was last used, and writes it in the background
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,8 @@ from auth.api_keys.format import digest, is_well_formed
 from auth.api_keys.request_log import log_request
 from catalog.tenants import GokartTenant
 from core.background import run_every
-from database.pool import DatabaseUnavailable, connection, pool_affinity
+from database.each_schema import execute_each
+from database.pool import DatabaseUnavailable, connection
 from database.sql import SqlFile
 from settings import settings
 from tenants.cache import tenant_cache
@@ -45,13 +47,13 @@ from web.requests import (
 WRITE_EVERY = 5.0
 AT_MOST_EVERY = timedelta(minutes=1)
 SQL = Path(__file__).parent / "sql" / "last_used.sql"
-WRITE_LAST_USED, READ_LAST_USED = SqlFile(SQL, "write"), SqlFile(SQL, "read")
+WRITE_LAST_USED = SqlFile(SQL)
 
 LastUse = tuple[datetime, Address | None]
 
 log = structlog.get_logger()
-_last_uses: dict[str, dict[int, LastUse]] = {}  # by schema and key
-_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key: no use before that is written
+_last_uses: dict[tuple[str, int], LastUse] = {}  # by schema and key: those to be written
+_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key, if that is to come
 _loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by schema
 api_key_limiter: RateLimiter[tuple[UUID, int]] = RateLimiter(
     "token", lambda key: f"token {key[0]} {key[1]}", limit_sync
@@ -222,9 +224,7 @@ async def load_digests(tenant: Tenant) -> frozenset[bytes]:
 
 
 def record_use(tenant: Tenant, key: int, address: Address | None) -> None:
-    at = datetime.now(UTC)
-    if at >= _next_writes.get((tenant.schema, key), at):
-        _last_uses.setdefault(tenant.schema, {})[key] = (at, address)
+    _last_uses[tenant.schema, key] = datetime.now(UTC), address
 
 
 def flush_last_used() -> AbstractAsyncContextManager[None]:
@@ -233,33 +233,28 @@ def flush_last_used() -> AbstractAsyncContextManager[None]:
 
 
 async def write_last_used() -> None:
+    """Each key's at most once a minute. A use stays recorded until then, and while the database is unavailable."""
     now = datetime.now(UTC)
     for key in [key for key, next_write in _next_writes.items() if next_write <= now]:
         del _next_writes[key]
-    for schema in list(_last_uses):
-        uses = _last_uses.pop(schema)
-        try:
-            with pool_affinity(schema):
-                await write_tenant_uses(schema, uses)
-        except DatabaseUnavailable as error:
+    due = [key for key in _last_uses if key not in _next_writes]
+    uses: defaultdict[str, dict[int, LastUse]] = defaultdict(dict)
+    for schema, key in due:
+        uses[schema][key] = _last_uses.pop((schema, key))
+    errors = await execute_each(WRITE_LAST_USED, {schema: values_of(used) for schema, used in uses.items()})
+    for schema, used in uses.items():
+        error = errors.get(schema)
+        if error is None:
+            _next_writes.update(dict.fromkeys(((schema, key) for key in used), now + AT_MOST_EVERY))
+        elif isinstance(error, DatabaseUnavailable):
             log.warning("last use of API keys not written yet", tenant=schema, error=repr(error))
-            _last_uses[schema] = {**uses, **_last_uses.get(schema, {})}
-        except Exception as error:  # noqa: BLE001  # an error at one tenant, such as one being deleted, must not affect the others
+            for key, use in used.items():
+                _last_uses.setdefault((schema, key), use)
+        else:  # the tenant is being deleted, say
             log.warning("last use of API keys not written", tenant=schema, error=repr(error))
 
 
-async def write_tenant_uses(schema: str, uses: dict[int, LastUse]) -> None:
-    """Leaves out those within a minute of what this or another process has written."""
-    keys = list(uses)
-    write = WRITE_LAST_USED.bind(
-        schema,
-        keys=keys,
-        uses=[at for at, _ in uses.values()],
-        addresses=[address for _, address in uses.values()],
-        before=[at - AT_MOST_EVERY for at, _ in uses.values()],
-    )
-    read = READ_LAST_USED.bind(schema, keys=keys)
-    async with connection("background") as db:
-        await db.execute(write.sql, *write.args, timeout=settings.database_wait)
-        rows = await db.fetch(read.sql, *read.args, timeout=settings.database_wait)
-    _next_writes.update({(schema, row["id"]): row["last_used_at"] + AT_MOST_EVERY for row in rows})
+def values_of(uses: dict[int, LastUse]) -> list[dict[str, object]]:
+    return [
+        {"id": key, "at": at, "address": address, "before": at - AT_MOST_EVERY} for key, (at, address) in uses.items()
+    ]

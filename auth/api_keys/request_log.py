@@ -19,9 +19,9 @@ import structlog
 from core.background import run_every
 from core.metrics import request_log_entries
 from database.chunked_delete import delete_in_chunks
-from database.pool import Connection, DatabaseUnavailable, connection, pool_affinity
+from database.each_schema import execute_each
+from database.pool import DatabaseUnavailable
 from database.sql import SqlFile
-from settings import settings
 from tenants.tenant import current_tenant
 from web.problems import to_problem
 from web.requests import Address, request_state
@@ -138,32 +138,24 @@ def flush_request_log() -> AbstractAsyncContextManager[None]:
 
 
 async def write_request_log() -> None:
-    """Entries stay pending while the database is unavailable."""
-    for schema in _pending.schemas():
-        entries = _pending.take(schema)
-        try:
-            with pool_affinity(schema):
-                async with connection("background") as db:
-                    await insert_entries(db, schema, entries)
+    """Entries stay pending while the database is unavailable, or the tenant's table is locked."""
+    taken = {schema: _pending.take(schema) for schema in _pending.schemas()}
+    errors = await execute_each(INSERT_REQUESTS, taken)
+    for schema, entries in taken.items():
+        error = errors.get(schema)
+        if error is None:
             request_log_entries.labels("written").inc(len(entries))
-        except DatabaseUnavailable as error:
+        elif isinstance(error, DatabaseUnavailable):
             log.warning("request log not written yet", tenant=schema, error=repr(error))
             for entry in entries:
                 _pending.add(schema, entry)
-        except Exception as error:  # noqa: BLE001  # one tenant (being deleted, say) must not stop the others
+        else:  # the tenant is being deleted, say
             log.warning("request log not written", tenant=schema, entries=len(entries), error=repr(error))
             request_log_entries.labels("lost").inc(len(entries))
     if _pending.lost:
         log.warning("request log entries lost", entries=_pending.lost)
         request_log_entries.labels("lost").inc(_pending.lost)
         _pending.lost = 0
-
-
-async def insert_entries(db: Connection, schema: str, entries: list[RequestLogEntry]) -> None:
-    columns = zip(*map(msgspec.structs.astuple, entries), strict=True)
-    arrays = {name: list(values) for name, values in zip(RequestLogEntry.__struct_fields__, columns, strict=True)}
-    query = INSERT_REQUESTS.bind(schema, **arrays)
-    await db.execute(query.sql, *query.args, timeout=settings.database_wait)
 
 
 async def delete_requests_before(schema: str, before: datetime) -> int:
