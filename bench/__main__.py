@@ -69,7 +69,7 @@ def measure(options: argparse.Namespace) -> None:
     from core.cli_support import console
 
     started = time.monotonic()
-    for part, title in TITLES.items():
+    for part in TITLES:
         if part in options.part:
             began = time.monotonic()
             module = import_module(f"bench.{part}")
@@ -78,15 +78,20 @@ def measure(options: argparse.Namespace) -> None:
                 console.print(f"[yellow]{warning.strip(' *')}[/]")
             with console.status(f"Measuring {part} ..."):
                 rows = module.measure(options)
-            others = "" if options.tenants == TENANTS else f" ({', '.join(f'{count:,}' for count in options.tenants)})"
-            section = Section(
-                title + (others if part == "tenants" else ""), module.METHOD, machine(options.rounds) + warning, rows
-            )
+            title = section_title(part, options.tenants)
+            section = Section(title, module.METHOD, machine(options.rounds) + warning, rows)
             show(section, console)
             write_section(section, list(TITLES.values()))
             console.print(f"(PART={part} took {time.monotonic() - began:.0f} s.)\n")
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     console.print(f"Took {minutes} min {seconds} s; written to bench/RESULTS.md")
+
+
+def section_title(part: str, tenants: list[int]) -> str:
+    """Other numbers of tenants than the default have a section of their own."""
+    if part == "tenants" and tenants != TENANTS:
+        return f"{TITLES[part]} ({', '.join(f'{count:,}' for count in tenants)})"
+    return TITLES[part]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from statistics import median, quantiles
 
 import httpx
 import msgspec
+import psutil
 
 from bench import DATA, ROOT
 from bench.clients import Load, ask, wrk
@@ -28,7 +29,8 @@ from core.errors import GokartError
 from database.embedded import EmbeddedPostgres
 from settings import Settings
 
-METHOD = """On a separate database, which is removed afterwards. Two processes create the tenants without the latest
+METHOD = """On a separate database, which is removed afterwards, and whose shared_buffers are a quarter of the machine's
+memory, as docs/operations.md recommends. Two processes create the tenants without the latest
 migration, and `gokart migrate` runs it for all of them. The last twenty tenants are created with it. Then a new server
 gets a request for a report of a few rows of each tenant, one after the other, which is *the first request*, and once
 more the same. After that one connection requests reports: each of a random tenant, and in comparison always of the
@@ -189,7 +191,8 @@ def own_database() -> Iterator[str]:
         leftover.stop()
         shutil.rmtree(PLACE)
     PLACE.mkdir(parents=True)
-    server = EmbeddedPostgres(PLACE / "postgres")
+    quarter = psutil.virtual_memory().total // 4 // 2**20
+    server = EmbeddedPostgres(PLACE / "postgres", shared_buffers=f"{quarter}MB")
     url = server.start()
     try:
         yield url

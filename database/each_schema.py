@@ -35,9 +35,9 @@ async def execute_each(statement: SqlText, arguments: Mapping[str, object]) -> d
 
 
 async def _try(statement: SqlText, schemas: Sequence[str], arguments: Mapping[str, object]) -> Exception | None:
-    statements = [statement.in_schema(schema) for schema in schemas]
-    values = [_json.encode(arguments[schema]).decode() for schema in schemas]
     try:
+        statements = [statement.in_schema(schema) for schema in schemas]
+        values = [_json.encode(arguments[schema]).decode() for schema in schemas]
         with pool_affinity(schemas[0]):
             async with connection("background") as db:
                 db.tenants.update(schemas)

@@ -89,7 +89,7 @@ def parse_host(header: str) -> TenantHost | None:
     return parse_short_host(header) if len(header) <= MAX_HOST else None
 
 
-@lru_cache(4_096)
+@lru_cache(20_000)
 def parse_short_host(header: str) -> TenantHost | None:
     config = tenancy()
     match = HOST_PATTERN.fullmatch(header.lower())

@@ -41,7 +41,7 @@ class Tenant(msgspec.Struct, frozen=True):
         return schema_of(self.slug)
 
 
-@lru_cache(4_096)
+@lru_cache(20_000)
 def schema_of(slug: str) -> str:
     """The name of the tenant's schema. A slug has no underscore, so no two slugs share a schema. The name is a safe SQL
     identifier, which statements rely on. Raises ValueError.

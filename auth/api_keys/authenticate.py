@@ -235,17 +235,16 @@ def flush_last_used() -> AbstractAsyncContextManager[None]:
 async def write_last_used() -> None:
     """Each key's at most once a minute. A use stays recorded until then, and while the database is unavailable."""
     now = datetime.now(UTC)
-    for key in [key for key, next_write in _next_writes.items() if next_write <= now]:
-        del _next_writes[key]
-    due = [key for key in _last_uses if key not in _next_writes]
+    for written in [key for key, next_write in _next_writes.items() if next_write <= now]:
+        del _next_writes[written]
     uses: defaultdict[str, dict[int, LastUse]] = defaultdict(dict)
-    for schema, key in due:
+    for schema, key in [key for key in _last_uses if key not in _next_writes]:
         uses[schema][key] = _last_uses.pop((schema, key))
     errors = await execute_each(WRITE_LAST_USED, {schema: values_of(used) for schema, used in uses.items()})
     for schema, used in uses.items():
         error = errors.get(schema)
         if error is None:
-            _next_writes.update(dict.fromkeys(((schema, key) for key in used), now + AT_MOST_EVERY))
+            _next_writes.update({(schema, key): now + AT_MOST_EVERY for key in used})
         elif isinstance(error, DatabaseUnavailable):
             log.warning("last use of API keys not written yet", tenant=schema, error=repr(error))
             for key, use in used.items():
