@@ -1,6 +1,5 @@
 """Statements that are executed in the schemas of many tenants at once."""
 
-import asyncpg
 import pytest
 
 from database import each_schema
@@ -36,7 +35,7 @@ def test_an_error_in_one_schema_does_not_affect_the_others(sandbox: Sandbox, oth
     add_partner(sandbox)
     errors = add_partner(sandbox, other_sandbox, name="Again")
     assert errors.keys() == {sandbox.tenant.schema}
-    assert isinstance(errors[sandbox.tenant.schema], asyncpg.UniqueViolationError)
+    assert "duplicate key" in str(errors[sandbox.tenant.schema])
     assert (partners(sandbox), partners(other_sandbox)) == (["New"], ["Again"])
 
 
