@@ -10,6 +10,7 @@ from core import tracing
 from core.timestamps import midnight
 from database.pool import PooledConnection
 from database.sql import SqlFile
+from database.transactions import set_local_sql
 from reporting.ranges import DAY, Range, day_parameters, floor_day
 from reporting.read import SQL, ReportRequest, ReportValidators, snapshot
 from web.streams import SendChunk, stream
@@ -22,16 +23,21 @@ ROWS_PER_DAILY_PART = 100_000
 MAX_DAYS_PER_PART = 31  # later days may have many more rows than those before
 # Sorts a part in memory (its rows take about 35 MB as JSON), and lets one parallel worker read and sort half of the
 # offers, however small their table is, unless the database's configuration allows no parallel workers.
-SETTINGS_OF_DAILY_PARTS = """
-SELECT
-    set_config('work_mem', '48MB', true),
-    set_config(
-        'max_parallel_workers_per_gather', least(current_setting('max_parallel_workers_per_gather')::int, 1)::text, true
-    ),
-    set_config('min_parallel_table_scan_size', '0', true),
-    set_config('min_parallel_index_scan_size', '0', true),
-    set_config('enable_parallel_hash', 'off', true)
+SETTINGS_OF_DAILY_PARTS = (
+    set_local_sql(
+        {
+            "work_mem": "48MB",
+            "min_parallel_table_scan_size": "0",
+            "min_parallel_index_scan_size": "0",
+            "enable_parallel_hash": "off",
+        }
+    )
+    + """;
+SELECT set_config(
+    'max_parallel_workers_per_gather', least(current_setting('max_parallel_workers_per_gather')::int, 1)::text, true
+)
 """
+)
 
 CHUNK_BYTES = 65_536
 NEITHER_IN_JSON = "\x02", "\x01"  # as delimiter and quote: JSON text contains neither, so that COPY quotes nothing
