@@ -19,14 +19,19 @@ async def run_in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[No
 
 
 @asynccontextmanager
-async def run_every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Calls `work` at this interval while the block lasts, and once more at its end, after a call that is running."""
+async def run_every(
+    seconds: float, work: Callable[[], Awaitable[None]], at_end: Callable[[], Awaitable[None]] | None = None
+) -> AsyncIterator[None]:
+    """Calls `work` at this interval while the block lasts. At its end, a running call ends first; then `at_end` is
+    called, or `work` once more.
+    """
     ending = asyncio.Event()
 
     async def loop() -> None:
-        while not ending.is_set():
+        while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(ending.wait(), seconds)
+                return
             await work()
 
     task = asyncio.create_task(loop())
@@ -34,5 +39,7 @@ async def run_every(seconds: float, work: Callable[[], Awaitable[None]]) -> Asyn
         yield
     finally:
         ending.set()
-        await task
-        await work()
+        try:
+            await task
+        finally:
+            await (at_end or work)()

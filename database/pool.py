@@ -42,7 +42,7 @@ STALE_CACHE_ERRORS: Final = (
 STREAM_TIMEOUTS: Final = {"statement_timeout": "0"}  # a client may read slowly
 SWEEP_INTERVAL: Final = 5.0
 SPREAD_FROM: Final = 50  # tenants of a connection; a further tenant opens another connection
-BACKGROUND_TENANTS: Final = 2_000  # whose request log and API keys take 90 kB each of its backend's memory
+BACKGROUND_FACTOR: Final = 5  # a tenant's request log and API keys take 90 kB of a backend, its reports five times that
 SCHEMA_CONNECTIONS: Final = 4  # for creating, migrating and deleting tenants
 SCHEMAS_PER_CONNECTION: Final = 20  # then it is replaced
 GENERIC_PLANS: Final = """
@@ -185,7 +185,8 @@ def background_pool_options() -> dict[str, Any]:
     """One connection for what is written after requests, such as their log: a request finds the connection that has
     served its tenant, and those do not cache the tables that no request reads. It keeps no statement prepared.
     """
-    return {"max_size": 1, "max_tenants": BACKGROUND_TENANTS, "max_idle": 60}
+    max_tenants = BACKGROUND_FACTOR * engine().options.max_tenants_per_connection
+    return {"max_size": 1, "max_tenants": max_tenants, "max_idle": 60}
 
 
 def schema_pool_options() -> dict[str, Any]:
@@ -444,7 +445,7 @@ class ConnectionPool:
 
     def _make_idle(self, connection: PooledConnection) -> None:
         self._in_use.discard(connection)
-        if connection.is_closed():
+        if connection.is_closed() or len(connection.tenants) > self._max_tenants:
             connection.terminate()  # lets asyncpg clean up
         else:
             connection.idle_since = monotonic()

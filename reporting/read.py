@@ -255,7 +255,7 @@ class ReportRequest(msgspec.Struct, frozen=True, dict=True):
         return self.query(self.report.whole, None, max_rows=max_rows, **marks)
 
 
-@lru_cache(20_000)
+@lru_cache(4_096)
 def current_report(report: Report, tenant: Tenant, advertiser: UUID, filter_: Filter) -> ReportRequest:
     """The report as it is now."""
     return ReportRequest(report, tenant, advertiser, filter_)

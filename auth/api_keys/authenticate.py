@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -21,11 +22,11 @@ import structlog
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
+from auth.api_keys.each_schema import execute_each
 from auth.api_keys.format import digest, is_well_formed
 from auth.api_keys.request_log import log_request
 from catalog.tenants import GokartTenant
 from core.background import run_every
-from database.each_schema import execute_each
 from database.pool import DatabaseUnavailable, connection
 from database.sql import SqlFile
 from settings import settings
@@ -53,7 +54,7 @@ LastUse = tuple[datetime, Address | None]
 
 log = structlog.get_logger()
 _last_uses: dict[tuple[str, int], LastUse] = {}  # by schema and key: those to be written
-_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key, if that is to come
+_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key, if later
 _loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by schema
 api_key_limiter: RateLimiter[tuple[UUID, int]] = RateLimiter(
     "token", lambda key: f"token {key[0]} {key[1]}", limit_sync
@@ -228,14 +229,16 @@ def record_use(tenant: Tenant, key: int, address: Address | None) -> None:
 
 
 def flush_last_used() -> AbstractAsyncContextManager[None]:
-    """Writes recorded uses every few seconds, and when the block ends."""
-    return run_every(WRITE_EVERY, write_last_used)
+    """Writes recorded uses every few seconds, and all when the block ends."""
+    return run_every(WRITE_EVERY, write_last_used, at_end=partial(write_last_used, at_end=True))
 
 
-async def write_last_used() -> None:
-    """Each key's at most once a minute. A use stays recorded until then, and while the database is unavailable."""
+async def write_last_used(*, at_end: bool = False) -> None:
+    """Tries it at most once a minute for each key, except at the end. A use stays recorded until then, and while the
+    database is unavailable.
+    """
     now = datetime.now(UTC)
-    for written in [key for key, next_write in _next_writes.items() if next_write <= now]:
+    for written in [key for key, next_write in _next_writes.items() if at_end or next_write <= now]:
         del _next_writes[written]
     uses: defaultdict[str, dict[int, LastUse]] = defaultdict(dict)
     for schema, key in [key for key in _last_uses if key not in _next_writes]:
@@ -255,5 +258,6 @@ async def write_last_used() -> None:
 
 def values_of(uses: dict[int, LastUse]) -> list[dict[str, object]]:
     return [
-        {"id": key, "at": at, "address": address, "before": at - AT_MOST_EVERY} for key, (at, address) in uses.items()
+        {"id": key, "at": at, "address": address, "before": at - AT_MOST_EVERY}
+        for key, (at, address) in sorted(uses.items())
     ]

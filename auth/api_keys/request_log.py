@@ -16,10 +16,10 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from auth.api_keys.each_schema import execute_each
 from core.background import run_every
 from core.metrics import request_log_entries
 from database.chunked_delete import delete_in_chunks
-from database.each_schema import execute_each
 from database.pool import DatabaseUnavailable
 from database.sql import SqlFile
 from tenants.tenant import current_tenant
@@ -30,7 +30,7 @@ SQL = Path(__file__).parent / "sql" / "request_log.sql"
 INSERT_REQUESTS = SqlFile(SQL, "insert_requests")
 DELETE_OLD_REQUESTS = SqlFile(SQL, "delete_old_requests")
 FLUSH_INTERVAL = 5.0
-MAX_PENDING = 20_000  # in this process, between two writes
+MAX_PENDING = 20_000  # in this process
 MAX_PENDING_PER_KEY = 2_000  # 400 requests per second of one key
 CLIENT_GONE = 499
 
@@ -78,15 +78,20 @@ class PendingEntries:
         self._by_token[token] += 1
         self._size += 1
 
-    def schemas(self) -> list[str]:
-        return list(self._entries)
+    def take(self) -> dict[str, list[RequestLogEntry]]:
+        """All entries by schema. They count as pending until they are removed or put back."""
+        taken, self._entries = self._entries, defaultdict(list)
+        return taken
 
-    def take(self, schema: str) -> list[RequestLogEntry]:
-        entries = self._entries.pop(schema, [])
-        for token in {entry.token for entry in entries}:
-            del self._by_token[schema, token]
+    def remove(self, schema: str, entries: list[RequestLogEntry]) -> None:
         self._size -= len(entries)
-        return entries
+        for token, count in Counter(entry.token for entry in entries).items():
+            self._by_token[schema, token] -= count
+            if not self._by_token[schema, token]:
+                del self._by_token[schema, token]
+
+    def put_back(self, schema: str, entries: list[RequestLogEntry]) -> None:
+        self._entries[schema] = entries + self._entries[schema]
 
 
 _pending = PendingEntries()
@@ -139,16 +144,17 @@ def flush_request_log() -> AbstractAsyncContextManager[None]:
 
 async def write_request_log() -> None:
     """Entries stay pending while the database is unavailable, or the tenant's table is locked."""
-    taken = {schema: _pending.take(schema) for schema in _pending.schemas()}
+    taken = _pending.take()
     errors = await execute_each(INSERT_REQUESTS, taken)
     for schema, entries in taken.items():
         error = errors.get(schema)
+        if isinstance(error, DatabaseUnavailable):
+            log.warning("request log not written yet", tenant=schema, error=repr(error))
+            _pending.put_back(schema, entries)
+            continue
+        _pending.remove(schema, entries)
         if error is None:
             request_log_entries.labels("written").inc(len(entries))
-        elif isinstance(error, DatabaseUnavailable):
-            log.warning("request log not written yet", tenant=schema, error=repr(error))
-            for entry in entries:
-                _pending.add(schema, entry)
         else:  # the tenant is being deleted, say
             log.warning("request log not written", tenant=schema, entries=len(entries), error=repr(error))
             request_log_entries.labels("lost").inc(len(entries))

@@ -51,12 +51,12 @@ def fetch(sql: str, *args: Any) -> list[Any]:
     return portal().call(work)
 
 
-def run(work: Callable[[], Awaitable[T]]) -> T:
+def run(work: Callable[[], Awaitable[T]], background: ConnectionPool | None = None) -> T:
     """Runs the work as the operator. Only one call at a time: it sets the pools of requests, schemas and writes in the
     background.
     """
     connections = pool()
-    others: dict[Work, ConnectionPool] = {"background": connections, "schema": connections}
+    others: dict[Work, ConnectionPool] = {"background": background or connections, "schema": connections}
 
     async def whole() -> T:
         with acting_as(Actor(operator())):

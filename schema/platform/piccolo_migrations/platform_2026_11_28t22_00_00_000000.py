@@ -1,4 +1,4 @@
-"""A function that executes a statement for each of several tenants: see `database.each_schema`."""
+"""A function that executes a statement for each of several tenants: see `auth.api_keys.each_schema`."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 

@@ -1,9 +1,9 @@
 """When and from which address an API key was last used, to the minute."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
 
 import pytest
 
@@ -67,33 +67,43 @@ def test_a_process_that_has_just_written_it_does_not_try_again(
     assert [use() for _ in range(2)] == [True, False]
 
 
-def test_a_use_within_a_minute_of_one_at_another_process_is_written_later(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+class Clock:
+    """A datetime whose now is some seconds later."""
+
+    seconds = 0
+
+    def now(self, tz: tzinfo) -> datetime:
+        return datetime.now(tz) + timedelta(seconds=self.seconds)
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_use_is_written_a_minute_after_that_at_another_process(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, stops: bool
 ) -> None:
-    class Later(datetime):
-        seconds = 0
-
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return super().now(tz) + timedelta(seconds=cls.seconds)
-
-    def use_at(seconds: int) -> None:
-        Later.seconds = seconds
+    """Or when this process stops."""
+    monkeypatch.setattr(authenticate, "datetime", clock := Clock())
+    token = sandbox.create_api_key("cost-report")
+    elsewhere = datetime.now(UTC) + timedelta(seconds=30)
+    set_columns(sandbox, token, last_used_at=elsewhere)
+    for clock.seconds in 60, 105:
         record_use(sandbox.tenant, id_of(sandbox, token), None)
         run(write_last_used)
-
-    monkeypatch.setattr(authenticate, "datetime", Later)
-    token = sandbox.create_api_key("cost-report")
-    elsewhere = datetime.now(UTC) - timedelta(seconds=30)
-    set_columns(sandbox, token, last_used_at=elsewhere)
-    use_at(0)
-    use_at(45)
     assert last_used(sandbox, token)[0] == elsewhere
-    Later.seconds = 61
-    run(write_last_used)
+    if not stops:
+        clock.seconds = 121
+    run(partial(write_last_used, at_end=stops))
     at, _ = last_used(sandbox, token)
     assert at is not None
     assert timedelta(seconds=70) < at - elsewhere < timedelta(seconds=90)
+
+
+def test_the_use_of_a_key_is_not_that_of_a_later_one_with_its_number(sandbox: Sandbox) -> None:
+    """As in a new tenant with the name of a deleted one."""
+    token = sandbox.create_api_key("cost-report")
+    record_use(sandbox.tenant, id_of(sandbox, token), None)
+    set_columns(sandbox, token, created_at=datetime.now(UTC) + timedelta(seconds=1))
+    run(write_last_used)
+    assert last_used(sandbox, token)[0] is None
 
 
 def test_it_is_written_later_if_the_database_is_unavailable(sandbox: Sandbox) -> None:

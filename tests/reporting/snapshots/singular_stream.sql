@@ -11,14 +11,10 @@ SELECT
 
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
-SELECT
-    set_config('work_mem', '48MB', true),
-    set_config(
-        'max_parallel_workers_per_gather', least(current_setting('max_parallel_workers_per_gather')::int, 1)::text, true
-    ),
-    set_config('min_parallel_table_scan_size', '0', true),
-    set_config('min_parallel_index_scan_size', '0', true),
-    set_config('enable_parallel_hash', 'off', true);
+SET LOCAL citus.propagate_set_commands TO E'local'; SET LOCAL work_mem TO E'48MB'; SET LOCAL min_parallel_table_scan_size TO E'0'; SET LOCAL min_parallel_index_scan_size TO E'0'; SET LOCAL enable_parallel_hash TO E'off';
+SELECT set_config(
+    'max_parallel_workers_per_gather', least(current_setting('max_parallel_workers_per_gather')::int, 1)::text, true
+);
 
 WITH
 offers AS (
