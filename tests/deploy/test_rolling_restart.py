@@ -42,9 +42,9 @@ class Instance:
         self.running.close()
 
     def serve_more(self) -> None:
-        """Returns when further requests have been answered."""
-        before = len(self.server.log_lines('"status":200'))
-        wait_until(lambda: len(self.server.log_lines('"status":200')) > before)
+        """Returns when further requests that came through the proxy have been answered."""
+        before = len(self.server.log_lines('"api_key"'))
+        wait_until(lambda: len(self.server.log_lines('"api_key"')) > before)
 
 
 def repeat(proxy: TlsProxy, sandbox: Sandbox, stopped: Event, call: Callable[[Sandbox], int]) -> list[int]:
