@@ -54,7 +54,7 @@ LastUse = tuple[datetime, Address | None]
 
 log = structlog.get_logger()
 _last_uses: dict[tuple[str, int], LastUse] = {}  # by schema and key: those to be written
-_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key, if later
+_next_writes: dict[tuple[str, int], datetime] = {}  # by schema and key: not before
 _loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by schema
 api_key_limiter: RateLimiter[tuple[UUID, int]] = RateLimiter(
     "token", lambda key: f"token {key[0]} {key[1]}", limit_sync
