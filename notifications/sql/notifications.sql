@@ -64,7 +64,8 @@ ORDER BY max(n.claimed_until) NULLS FIRST, n.login
 
 -- name: claim_unsent
 -- What one email tells, without kinds for which the user no longer has the permission (null: none is needed). No other
--- process gets these rows during the lease, which is on the database's clock.
+-- process gets these rows during the lease, which is on the database's clock. One that claims at the same moment waits, and
+-- finds them claimed: with SKIP LOCKED, both would send an email with a part of them.
 UPDATE {schema}.notification n SET claimed_until = now() + :lease::interval
 FROM (
     SELECT n.id, u.email, u.name, u.password
@@ -78,7 +79,7 @@ FROM (
         )
     ORDER BY n.created_at, n.id
     LIMIT :limit
-    FOR UPDATE OF n SKIP LOCKED
+    FOR UPDATE OF n
 ) AS c
 WHERE n.id = c.id
 RETURNING n.id, n.created_at, n.title, n.text, n.path, c.email, c.name, c.password
