@@ -446,7 +446,7 @@ class ConnectionPool:
     def _make_idle(self, connection: PooledConnection) -> None:
         self._in_use.discard(connection)
         if connection.is_closed() or len(connection.tenants) > self._max_tenants:
-            connection.terminate()  # lets asyncpg clean up
+            connection.terminate()  # of a closed one, this lets asyncpg clean up
         else:
             connection.idle_since = monotonic()
             self._idle.append(connection)

@@ -18,7 +18,6 @@ from tenants.nodes import is_cluster
 
 SCHEMAS_AT_ONCE = 50
 EXECUTE_EACH = "SELECT public.gokart_execute_each($1, $2)"
-OF_ONE_SCHEMA = asyncpg.LockNotAvailableError, asyncpg.InternalServerError  # the latter if a node of Citus is down
 
 log = structlog.get_logger()
 
@@ -42,7 +41,7 @@ async def execute_each(statement: SqlText, arguments: Mapping[str, object]) -> d
         error = await _try(statement, together, arguments)
         if error is None:
             continue
-        if is_down(error) and not cluster:
+        if is_server_unavailable(error) and not cluster:
             return errors | dict.fromkeys(schemas[first:], error)
         if len(together) == 1:
             errors[together[0]] = error
@@ -54,9 +53,9 @@ async def execute_each(statement: SqlText, arguments: Mapping[str, object]) -> d
     return errors
 
 
-def is_down(error: Exception) -> bool:
-    """Whether the server is unavailable for all schemas."""
-    return isinstance(error, DatabaseUnavailable) and not isinstance(error.__cause__, OF_ONE_SCHEMA)
+def is_server_unavailable(error: Exception) -> bool:
+    """Whether the server is unavailable for all schemas, rather than one schema's table being locked."""
+    return isinstance(error, DatabaseUnavailable) and not isinstance(error.__cause__, asyncpg.LockNotAvailableError)
 
 
 async def _try(statement: SqlText, schemas: Sequence[str], arguments: Mapping[str, object]) -> Exception | None:
